@@ -1,0 +1,71 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one exception family of the node library.
+
+An error names the object, what was expected, what was found, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class SriovError(Exception):
+    """Base of all errors that the node library raises on purpose; `str()` of one is fit for a person."""
+
+
+class Mistake:
+    """One mistake in the user's input: the path of the field, and what is wrong with it."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+class InvalidSpecError(SriovError):
+    """The user's policies or networks are wrong; holds every mistake, not only the first."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        count = len(mistakes)
+        lines = "".join(f"\n  - {mistake}" for mistake in mistakes)
+        super().__init__(f"{count} mistake{'s' if count != 1 else ''} in the specification:{lines}")
+
+
+class Problem:
+    """Something on the host that stands against a step: the object, expected, found, and the remedy."""
+
+    def __init__(self, target: str, expected: str, found: str, remedy: str) -> None:
+        self.target = target
+        self.expected = expected
+        self.found = found
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.target}: expected {self.expected}; found {self.found}. {self.remedy}"
+
+
+class RefusedError(SriovError):
+    """The plan would destroy what is in use, or the host can't do it; nothing was changed. Holds every problem."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("refused, nothing was changed:" + "".join(f"\n  - {problem}" for problem in problems))
+
+
+class HostError(SriovError):
+    """Reading or writing the host failed: a file, a command, or a value that did not take."""
+
+    def __init__(self, target: str, expected: str, found: str, remedy: str = "") -> None:
+        self.problem = Problem(target, expected, found, remedy)
+        super().__init__(str(self.problem).rstrip())
+
+
+class CommandError(HostError):
+    """A command ended with an error or ran out of time."""
+
+
+class StateFileError(SriovError):
+    """A file of ours is damaged, or of a format version that this code does not know."""
