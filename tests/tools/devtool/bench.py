@@ -1,0 +1,97 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Benchmarks and long loops: programs of their own, found by their names.
+
+tests/bench/bench_*.py is called with `--output FILE` and writes a JSON list of measures there, each with name, value,
+unit, compared_with, ratio, n, min, max and samples. tests/soak/soak_*.py is called with `--count N --seed S`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from .collection import INSTALLED, build, environment, install
+from .console import ToolError, call, say, show
+from .deps import ROOT, dev_venv
+
+RESULTS = ROOT / "tests" / "bench" / "results.json"
+FIELDS = ("name", "value", "unit", "compared_with", "ratio", "n", "min", "max", "samples")
+SAMPLE = 3
+
+
+def soak_loops() -> list[Path]:
+    """The long loops that exist."""
+    return sorted((ROOT / "tests" / "soak").glob("soak_*.py"))
+
+
+def name_of(program: Path) -> str:
+    """`soak-numvfs` for soak_numvfs.py."""
+    return program.stem.replace("_", "-")
+
+
+def _machine() -> str:
+    models = [line.split(":", 1)[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")]
+    return f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _commit() -> str:
+    git = ["git", "-c", f"safe.directory={ROOT}"]
+    dirty = call([*git, "status", "--porcelain"], cwd=ROOT).strip()
+    return call([*git, "rev-parse", "--short=12", "HEAD"], cwd=ROOT).strip() + ("+changes" if dirty else "")
+
+
+def _measures(program: Path, env: dict[str, str], folder: Path) -> list[dict[str, Any]]:
+    output = folder / f"{program.stem}.json"
+    show([str(dev_venv() / "bin" / "python"), str(program), "--output", str(output)], cwd=ROOT, env=env)
+    measures = json.loads(output.read_text())
+    for measure in measures:
+        missing = [field for field in FIELDS if field not in measure]
+        if missing:
+            raise ToolError(f"{program.name}: the measure {measure.get('name', '?')} lacks {', '.join(missing)}")
+    return list(measures)
+
+
+def benchmarks() -> int:
+    """Run every benchmark and write results.json, stamped with the commit and the machine; returns the exit status."""
+    programs = sorted((ROOT / "tests" / "bench").glob("bench_*.py"))
+    if not programs:
+        raise ToolError("there is no tests/bench/bench_*.py")
+    env = environment(install(build()))
+    stamp = {"commit": _commit(), "machine": _machine()}
+    results: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="baremetal-sriov-bench-") as folder:
+        for program in programs:
+            say(f"{program.relative_to(ROOT)}")
+            results += [{**measure, **stamp} for measure in _measures(program, env, Path(folder))]
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    say(f"\n{'figure':32} {'value':>12} {'unit':8} compared with")
+    for result in results:
+        ratio = f"{result['compared_with']} (x {result['ratio']:.2f})" if result["ratio"] else "-"
+        say(f"{result['name']:32} {result['value']:12.3f} {result['unit']:8} {ratio}")
+    say(f"written to {RESULTS}; machine: {stamp['machine']}")
+    return 0
+
+
+def loops(count: int, seed: int | None) -> int:
+    """Run every long loop `count` times; returns the exit status."""
+    programs = soak_loops()
+    if not programs:
+        raise ToolError("there is no tests/soak/soak_*.py")
+    seed = random.SystemRandom().randrange(2**31) if seed is None else seed
+    env = environment(INSTALLED)
+    install(build())
+    for program in programs:
+        say(f"{program.relative_to(ROOT)} --count {count} --seed {seed}")
+        show([str(dev_venv() / "bin" / "python"), str(program), "--count", str(count), "--seed", str(seed)], env=env)
+    return 0

@@ -1,0 +1,170 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the checks one after the other: a log, a JUnit file and a time for each, and one table at the end."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import checks, junit
+from .collection import OUTPUT, clean_copy
+from .console import ToolError, duration, run_logged, say
+from .junit import Case, Tally
+
+JUNIT = OUTPUT / "junit"
+
+
+class StageFailed(Exception):
+    """The stage's check found something, or could not be carried out."""
+
+
+class StageSkipped(Exception):
+    """The stage can't be carried out here, for a reason that is no defect; shown in the table and in the JUnit file."""
+
+
+@dataclass
+class Context:
+    """What a running stage has: its log, its JUnit file, and the clean copy of the project that all stages share."""
+
+    name: str
+    copy: Path
+    log: Path = field(init=False)
+    junit: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log = OUTPUT / f"{self.name}.log"
+        self.junit = JUNIT / f"{self.name}.xml"
+
+    def note(self, text: str) -> None:
+        """Say something that belongs to the result, on the terminal and in the log."""
+        say(f"    {text}")
+        with self.log.open("a") as log:
+            log.write(f"{text}\n")
+
+    def run(
+        self, argv: Sequence[str], *, env: dict[str, str], cwd: Path | None = None, limit_seconds: float = 1800.0
+    ) -> None:
+        """Run a command of the stage; raises StageFailed when it fails."""
+        status = run_logged(argv, self.log, env=env, cwd=cwd or self.copy, limit_seconds=limit_seconds)
+        if status != 0:
+            raise StageFailed(f"{Path(argv[0]).name} ended with exit status {status}")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A named check."""
+
+    name: str
+    what: str
+    check: Callable[[Context], None]
+    lab: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a stage."""
+
+    stage: Stage
+    verdict: str
+    seconds: float
+    tally: Tally
+
+
+def all_stages() -> tuple[Stage, ...]:
+    """Every stage, cheap ones first."""
+    return (
+        Stage("changelog", "the change log's fragments are well-formed", checks.changelog),
+        Stage("ruff", "style and common errors of Python, and its format of imports", checks.ruff),
+        Stage("mypy", "types, strict, each program with its own lowest Python", checks.mypy),
+        Stage("unit", "unit tests under the controller's Python", checks.unit),
+        Stage("unit-py39", "unit tests of node code under Python 3.9, where it is present", checks.unit_node),
+        Stage("build", "the tarball builds, holds the project and nothing else, and installs", checks.build_and_install),
+        Stage("sanity", "ansible-test sanity with every Python that is present", checks.sanity),
+        Stage("ansible-lint", "ansible-lint with the production profile", checks.ansible_lint),
+        Stage("docs", "antsibull-docs: the documentation of modules, plugins and roles", checks.docs),
+        Stage("molecule", "the chain on the emulated node, from the installed tarball", checks.molecule, lab=True),
+        *checks.soak_stages(Stage),
+    )
+
+
+def choose(only: str | None, *, fast: bool) -> list[Stage]:
+    """The stages that the command line asks for; raises ToolError for an unknown name."""
+    stages = {stage.name: stage for stage in all_stages()}
+    names = [name.strip() for name in only.split(",")] if only else list(stages)
+    unknown = [name for name in names if name not in stages]
+    if unknown:
+        raise ToolError(f"unknown stage {', '.join(unknown)}; there are: {', '.join(stages)}")
+    return [stages[name] for name in names if not (fast and stages[name].lab)]
+
+
+@contextmanager
+def _output() -> Iterator[Path]:
+    """A fresh output folder, and the clean copy."""
+    shutil.rmtree(JUNIT, ignore_errors=True)
+    JUNIT.mkdir(parents=True)
+    for log in OUTPUT.glob("*.log"):
+        log.unlink()
+    with clean_copy() as copy:
+        yield copy
+
+
+def _carry_out(stage: Stage, copy: Path) -> Result:
+    context = Context(stage.name, copy)
+    before = set(JUNIT.glob("*.xml"))
+    started = time.monotonic()
+    failure = skipped = None
+    try:
+        stage.check(context)
+    except StageSkipped as reason:
+        skipped = str(reason)
+    except (StageFailed, ToolError) as problem:
+        failure = str(problem)
+        with context.log.open("a") as log:
+            log.write(f"\n{failure}\n")
+    seconds = time.monotonic() - started
+    written = set(JUNIT.glob("*.xml")) - before
+    tally = junit.count(written)
+    if not written or (failure and not tally.failed):
+        # A tool without JUnit, or one that failed before it wrote a failure down.
+        text = f"{failure}\n\n{junit.tail(context.log)}" if failure else None
+        path = JUNIT / f"{stage.name}-stage.xml" if written else context.junit
+        junit.write(path, stage.name, [Case(stage.name, seconds, text, skipped)])
+        tally = tally + junit.count([path])
+    verdict = "failed" if failure or tally.failed else "skipped" if skipped else "passed"
+    if failure:
+        say(f"    {failure}; the log is {context.log}")
+        say("".join(f"      | {line}\n" for line in junit.tail(context.log).splitlines()[-25:]).rstrip())
+    return Result(stage, verdict, seconds, tally)
+
+
+def _table(results: Sequence[Result], seconds: float) -> None:
+    say("")
+    say(f"{'stage':16} {'result':8} {'passed':>7} {'failed':>7} {'skipped':>8}  time")
+    for result in results:
+        tally = result.tally
+        numbers = f"{tally.passed:7} {tally.failed:7} {tally.skipped:8}"
+        say(f"{result.stage.name:16} {result.verdict:8} {numbers}  {duration(result.seconds)}")
+    say(f"in {duration(seconds)}; logs and JUnit files are in {OUTPUT}")
+
+
+def run(stages: Sequence[Stage]) -> int:
+    """Carry out the stages, also after one failed; returns the exit status."""
+    started = time.monotonic()
+    results: list[Result] = []
+    try:
+        with _output() as copy:
+            for number, stage in enumerate(stages, 1):
+                say(f"[{number}/{len(stages)}] {stage.name}: {stage.what}")
+                results.append(_carry_out(stage, copy))
+                say(f"    {results[-1].verdict} in {duration(results[-1].seconds)}")
+    finally:
+        _table(results, time.monotonic() - started)
+        total = sum((result.tally for result in results), Tally())
+        say(f"{total.passed} passed, {total.failed} failed")
+    return 0 if results and all(result.verdict != "failed" for result in results) else 1
