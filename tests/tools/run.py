@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -81,7 +80,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; 2 is for a run that could not be carried out, 1 for one with failures."""
     if sys.version_info < CONTROLLER_MINIMUM:
-        print("run.py needs Python 3.11 or newer; choose one with: make PYTHON=/path/to/python3", file=sys.stderr)
+        print("run.py needs Python 3.11 or newer; choose one: make PYTHON=/path/to/python3", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, _terminate)
     try:

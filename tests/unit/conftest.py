@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "ansible_collections.baremetal.sriov"
 
 # Programs of the controller: they may use newer Python than nodes have.
-collect_ignore = [] if sys.version_info >= (3, 11) else ["lab", "tools", "plugins/filter", "test_repository.py"]
+CONTROLLER_ONLY = ["lab", "plugins/filter", "roles", "test_repository.py", "tools"]
+collect_ignore = [] if sys.version_info >= (3, 11) else CONTROLLER_ONLY
 
 
 def _name_the_checkout() -> None:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Benchmarks and long loops: programs of their own, found by their names.
 
-tests/bench/bench_*.py is called with `--output FILE` and writes a JSON list of measures there, each with name, value,
-unit, compared_with, ratio, n, min, max and samples. tests/soak/soak_*.py is called with `--count N --seed S`.
+tests/bench/bench_*.py is called with `--output FILE` and writes a JSON list of measures there, each with the
+keys of FIELDS. tests/soak/soak_*.py is called with `--count N --seed S`.
 """
 
 from __future__ import annotations
@@ -37,12 +37,10 @@ def name_of(program: Path) -> str:
 
 
 def _machine() -> str:
-    models = [line.split(":", 1)[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")]
-    return f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
+    cpus = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.split(":", 1)[1].strip() for line in cpus if line.startswith("model name")]
+    model = models[0] if models else platform.machine()
+    return f"{model}, {os.cpu_count()} cores, Linux {platform.release()}"
 
 
 def _commit() -> str:
@@ -58,12 +56,12 @@ def _measures(program: Path, env: dict[str, str], folder: Path) -> list[dict[str
     for measure in measures:
         missing = [field for field in FIELDS if field not in measure]
         if missing:
-            raise ToolError(f"{program.name}: the measure {measure.get('name', '?')} lacks {', '.join(missing)}")
+            raise ToolError(f"{program.name}: the measure {measure.get('name', '?')} lacks {missing}")
     return list(measures)
 
 
 def benchmarks() -> int:
-    """Run every benchmark and write results.json, stamped with the commit and the machine; returns the exit status."""
+    """Run every benchmark and write results.json, with commit and machine; returns the exit status."""
     programs = sorted((ROOT / "tests" / "bench").glob("bench_*.py"))
     if not programs:
         raise ToolError("there is no tests/bench/bench_*.py")
@@ -93,5 +91,8 @@ def loops(count: int, seed: int | None) -> int:
     install(build())
     for program in programs:
         say(f"{program.relative_to(ROOT)} --count {count} --seed {seed}")
-        show([str(dev_venv() / "bin" / "python"), str(program), "--count", str(count), "--seed", str(seed)], env=env)
+        show(
+            [str(dev_venv() / "bin" / "python"), str(program), "--count", str(count), "--seed", str(seed)],
+            env=env,
+        )
     return 0

@@ -18,7 +18,7 @@ from .console import say
 
 
 def cache_folder() -> Path:
-    """$BAREMETAL_SRIOV_CACHE, or baremetal-sriov in the user's cache folder (XDG base directory specification)."""
+    """$BAREMETAL_SRIOV_CACHE, or baremetal-sriov in the user's cache folder (XDG base directories)."""
     chosen = os.environ.get("BAREMETAL_SRIOV_CACHE")
     if chosen:
         return Path(chosen).absolute()
@@ -33,7 +33,7 @@ def key_of(*parts: str) -> str:
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold the lock of that name among all checkouts; says so when it has to wait. A dead holder's lock is free."""
+    """Hold the lock of that name among all checkouts; says so when it has to wait. The dead hold none."""
     folder = cache_folder() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.lock").open("a") as file:
@@ -47,7 +47,7 @@ def locked(name: str) -> Iterator[None]:
 
 @contextmanager
 def published(target: Path) -> Iterator[Path]:
-    """Give a temporary folder to fill, and rename it to `target` when the block ends well: never half of it."""
+    """Give a folder to fill, and rename it to `target` when the block ends well: never half of it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
         content = Path(temporary) / "content"

@@ -8,18 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
 from . import bench
 from .cache import locked
 from .collection import INSTALLED, OUTPUT, build, environment, install, tool
+from .context import Context, Stage, StageFailed, StageSkipped
 from .deps import NODE_PYTHON, ROOT, ansible_test_home, dev_venv, node_venv
 from .pythons import path_without_shims, pyenv_folders
-
-if TYPE_CHECKING:
-    from .stages import Context
-
-StageT = TypeVar("StageT")
 
 SCENARIO = "default"
 MOLECULE_LIMIT_SECONDS = 3600.0
@@ -34,13 +29,16 @@ def changelog(context: Context) -> None:
 
 def ruff(context: Context) -> None:
     """Lint all Python of the project."""
-    context.run([tool("ruff"), "check", "--no-cache", "."], env=environment())
+    context.run([tool("ruff"), "check", "--no-cache", "--output-format", "concise", "."], env=environment())
 
 
 def _mypy_targets(copy: Path) -> list[tuple[str, Path, str, list[str]]]:
-    """Name, base folder of imports, Python level and paths of each program; one that is not there is left out."""
+    """Name, base folder of imports, Python level and paths of each program that is there."""
     top = copy.parents[2]
-    plugins = [f"ansible_collections/baremetal/sriov/plugins/{kind}" for kind in ("module_utils", "modules", "filter", "action")]
+    plugins = [
+        f"ansible_collections/baremetal/sriov/plugins/{kind}"
+        for kind in ("module_utils", "modules", "plugin_utils", "filter", "action")
+    ]
     targets = [
         ("collection", top, NODE_LEVEL, plugins),
         ("device plugin", copy / "files" / "device_plugin", NODE_LEVEL, ["."]),
@@ -59,8 +57,6 @@ def _mypy_targets(copy: Path) -> list[tuple[str, Path, str, list[str]]]:
 
 def mypy(context: Context) -> None:
     """Check each program on its own, with the imports that it has where it runs."""
-    from .stages import StageFailed
-
     failed = []
     for name, base, level, paths in _mypy_targets(context.copy):
         config = ["--config-file", str(context.copy / "pyproject.toml"), "--python-version", level]
@@ -86,11 +82,11 @@ def unit(context: Context) -> None:
 
 def unit_node(context: Context) -> None:
     """The same under the lowest Python of nodes, without the parts that only run on the controller."""
-    from .stages import StageSkipped
-
     venv = node_venv()
     if venv is None:
-        text = f"Python {NODE_PYTHON} was not found on PATH or in pyenv: node code was not tried under it here"
+        text = (
+            f"Python {NODE_PYTHON} was not found on PATH or in pyenv: node code was not tried under it here"
+        )
         context.note(text)
         raise StageSkipped(text)
     _pytest(context, venv / "bin" / "python")
@@ -104,14 +100,18 @@ def build_and_install(context: Context) -> None:
     context.run([tool("ansible-galaxy"), "collection", "list"], env=environment(INSTALLED))
     playbooks = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
     for name in playbooks:
-        argv = [tool("ansible-playbook"), "--syntax-check", "--inventory", "localhost,", f"baremetal.sriov.{name}"]
+        argv = [
+            tool("ansible-playbook"),
+            "--syntax-check",
+            "--inventory",
+            "localhost,",
+            f"baremetal.sriov.{name}",
+        ]
         context.run(argv, env=environment(INSTALLED), cwd=OUTPUT)
 
 
 def sanity(context: Context) -> None:
     """All of ansible-test's sanity tests, with no entry in an ignore file."""
-    from .stages import StageFailed
-
     ignored = sorted(path.name for path in (context.copy / "tests" / "sanity").glob("ignore*.txt"))
     if ignored:
         raise StageFailed(f"tests/sanity/{ignored[0]} exists: mend what it ignores instead")
@@ -124,9 +124,11 @@ def sanity(context: Context) -> None:
 
 
 def ansible_lint(context: Context) -> None:
-    """The profile that Automation Hub asks for; collections come from the copy and the cache, nothing is fetched."""
+    """The profile that Automation Hub asks for; collections come from the copy and the cache."""
     env = environment(context.copy.parents[2])
-    context.run([tool("ansible-lint"), "--offline", "--strict", "--profile", "production", "--nocolor"], env=env)
+    context.run(
+        [tool("ansible-lint"), "--offline", "--strict", "--profile", "production", "--nocolor"], env=env
+    )
 
 
 def docs(context: Context) -> None:
@@ -141,8 +143,6 @@ def molecule(context: Context) -> None:
 
     The scenario's own tests leave their JUnit files beside this stage's; they are counted with it.
     """
-    from .stages import StageFailed
-
     if not (ROOT / "extensions" / "molecule" / SCENARIO / "molecule.yml").exists():
         raise StageFailed(f"extensions/molecule/{SCENARIO}/molecule.yml is missing: the chain was not tested")
     install(build())
@@ -151,17 +151,26 @@ def molecule(context: Context) -> None:
     context.run(argv, env=env, cwd=ROOT, limit_seconds=MOLECULE_LIMIT_SECONDS)
 
 
-def soak_stages(make: Callable[..., StageT]) -> list[StageT]:
+def soak_stages() -> list[Stage]:
     """A short sample of each long loop that exists, as a stage of its own."""
 
     def sample(loop: Path) -> Callable[[Context], None]:
         def check(context: Context) -> None:
-            argv = [str(dev_venv() / "bin" / "python"), str(loop), "--count", str(bench.SAMPLE), "--seed", "1"]
+            argv = [
+                str(dev_venv() / "bin" / "python"),
+                str(loop),
+                "--count",
+                str(bench.SAMPLE),
+                "--seed",
+                "1",
+            ]
             context.run(argv, env=environment(), cwd=ROOT)
 
         return check
 
     return [
-        make(bench.name_of(loop), f"{bench.SAMPLE} rounds of {loop.relative_to(ROOT)}", sample(loop), lab=True)
+        Stage(
+            bench.name_of(loop), f"{bench.SAMPLE} rounds of {loop.relative_to(ROOT)}", sample(loop), lab=True
+        )
         for loop in bench.soak_loops()
     ]

@@ -25,7 +25,8 @@ _ADDED = {"MANIFEST.json", "FILES.json"}
 
 def environment(collections: Path | None = None, **extra: str) -> dict[str, str]:
     """The environment for Ansible's tools: ours first on PATH, nobody's Ansible settings, no terminal."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_", "PYTEST_"))}
+    foreign = ("ANSIBLE_", "MOLECULE_", "PYTEST_")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     env["PATH"] = os.pathsep.join([str(dev_venv() / "bin"), env.get("PATH", os.defpath)])
     env["VIRTUAL_ENV"] = str(dev_venv())
     env["LC_ALL"] = "C.UTF-8"
@@ -43,15 +44,14 @@ def tool(name: str) -> str:
 
 def tracked_files() -> list[str]:
     """What belongs to the project: files that git knows, and new ones that it does not ignore."""
-    listed = call(
-        ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT
-    )
+    git = ["git", "-c", f"safe.directory={ROOT}"]
+    listed = call([*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT)
     return sorted({name for name in listed.split("\0") if name and os.path.lexists(ROOT / name)})
 
 
 @contextmanager
 def clean_copy() -> Iterator[Path]:
-    """A folder that holds the project as ansible_collections/baremetal/sriov, a git work tree without any dropping.
+    """A folder that holds the project as ansible_collections/baremetal/sriov, a git work tree of its own.
 
     ansible-test accepts no other place, and walks every file where git does not tell it which ones count.
     """
@@ -69,7 +69,7 @@ def clean_copy() -> Iterator[Path]:
 
 
 def build(output: Path = OUTPUT, env: Mapping[str, str] | None = None) -> Path:
-    """Build the tarball from the checkout itself, as a user does, and prove that it holds the project and no more."""
+    """Build the tarball from the checkout itself, as a user does; it must hold the project and no more."""
     output.mkdir(parents=True, exist_ok=True)
     call(
         [tool("ansible-galaxy"), "collection", "build", "--force", "--output-path", str(output)],
@@ -93,8 +93,16 @@ def install(tarball: Path, target: Path = INSTALLED) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     call(
-        [tool("ansible-galaxy"), "collection", "install", "--offline", "--force", "--no-deps"]
-        + ["--collections-path", str(target), str(tarball)],
+        [
+            tool("ansible-galaxy"),
+            "collection",
+            "install",
+            "--offline",
+            "--no-deps",
+            "-p",
+            str(target),
+            str(tarball),
+        ],
         env=environment(target),
     )
     return target

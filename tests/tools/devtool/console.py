@@ -51,7 +51,7 @@ def run_logged(
 ) -> int:
     """Run a command without a terminal, append its output to `log`, and show a sign of life on long ones.
 
-    Returns the exit status; a command that exceeds its limit is stopped with all its children and counts as 124.
+    Returns the exit status; a command that exceeds its limit is stopped with its children and counts as 124.
     """
     with log.open("ab") as output:
         output.write(f"$ {' '.join(argv)}\n".encode())
@@ -115,7 +115,8 @@ def call(argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str]
     except OSError as error:
         raise ToolError(f"{argv[0]} can't be started: {error.strerror}") from error
     if done.returncode != 0:
-        raise ToolError(f"{' '.join(argv)} failed ({done.returncode}): {done.stderr.strip() or done.stdout.strip()}")
+        output = done.stderr.strip() or done.stdout.strip()
+        raise ToolError(f"{' '.join(argv)} failed ({done.returncode}): {output}")
     return done.stdout
 
 

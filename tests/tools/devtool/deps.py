@@ -23,11 +23,13 @@ from .pythons import find_python
 ROOT = Path(__file__).resolve().parents[3]
 LAB = ROOT / "tests" / "lab" / "lab.py"
 
-# The wheel of this release carries kubernetes.core; Galaxy's server is not needed. The last one for Python 3.11.
+# The wheel of this release, the last one for Python 3.11, carries kubernetes.core: Galaxy is not needed.
 ANSIBLE_BUNDLE = "12.3.0"
-# Modules run under the node's Python with the controller's module_utils; that part of ansible-core still knows 3.9.
+# Modules run under the node's Python with the controller's module_utils, which still know 3.9.
 MODULE_UTILS = "ansible-core>=2.19.11,<2.20"
 NODE_PYTHON = "3.9"
+# Written last: what lacks it is half done.
+MARKER = ".complete"
 INSTALL_LIMIT_SECONDS = 1800.0
 
 _STAND_IN = '''\
@@ -47,10 +49,10 @@ runpy.run_module("pip", run_name="__main__", alter_sys=True)
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that the checks need."""
+    """One thing that the checks need; the marker file exists when it is whole."""
 
     name: str
-    ready: Callable[[], bool]
+    marker: Path
     install: Callable[[], None]
 
 
@@ -76,18 +78,16 @@ def collections_folder() -> Path:
 
 
 def ansible_test_home() -> Path:
-    """The home folder that ansible-test gets: its environments stay in the cache, the user's home stays as it is."""
+    """The home folder that ansible-test gets: its environments go to the cache, not to the user's home."""
     return cache_folder() / "ansible-test"
-
-
-def _is_complete(folder: Path) -> bool:
-    return (folder / ".complete").exists()
 
 
 def _pip(python: Path, *words: str) -> None:
     log = cache_folder() / "pip.log"
     status = run_logged(
-        [str(python), "-m", "pip", "--disable-pip-version-check", *words], log, limit_seconds=INSTALL_LIMIT_SECONDS
+        [str(python), "-m", "pip", "--disable-pip-version-check", *words],
+        log,
+        limit_seconds=INSTALL_LIMIT_SECONDS,
     )
     if status != 0:
         raise ToolError(f"pip {' '.join(words)} failed; the end of {log}:\n{tail(log)[-3000:]}")
@@ -102,7 +102,7 @@ def _make_venv(folder: Path, python: str, requirements: Path, *, module_utils: b
     _pip(own, "install", "--quiet", "--requirement", str(requirements))
     if module_utils:
         _pip(own, "install", "--quiet", "--no-deps", "--ignore-requires-python", MODULE_UTILS)
-    (folder / ".complete").touch()
+    (folder / MARKER).touch()
 
 
 def _fetch_collections() -> None:
@@ -114,7 +114,7 @@ def _fetch_collections() -> None:
             prefix = "ansible_collections/kubernetes/core/"
             wheel.extractall(folder, [name for name in wheel.namelist() if name.startswith(prefix)])
         shutil.rmtree(wheels)
-        (folder / ".complete").touch()
+        (folder / MARKER).touch()
 
 
 def _pip_of_ansible_test() -> str:
@@ -127,7 +127,7 @@ def _pip_of_ansible_test() -> str:
 
 
 def _prepare_ansible_test() -> None:
-    """ansible-test fetches get-pip.py from a server of its own, which a site may not reach; packages it takes from PyPI."""
+    """ansible-test would fetch get-pip.py from a server of its own, which a site may not reach."""
     version = _pip_of_ansible_test()
     folder = ansible_test_home() / ".ansible" / "test" / "cache"
     folder.mkdir(parents=True, exist_ok=True)
@@ -135,7 +135,7 @@ def _prepare_ansible_test() -> None:
     _pip(python, "download", "--quiet", "--no-deps", "--dest", str(folder), f"pip=={version}")
     script = folder / f"get_pip_{version.replace('.', '_')}.py"
     script.write_text(_STAND_IN.format(version=version))
-    (ansible_test_home() / f".complete-{dev_venv().name}").touch()
+    (ansible_test_home() / f"{MARKER}-{dev_venv().name}").touch()
 
 
 def _python_items() -> list[Item]:
@@ -143,17 +143,17 @@ def _python_items() -> list[Item]:
     items = [
         Item(
             f"Python packages of requirements-dev.txt (about 350 MB, into {dev})",
-            lambda: _is_complete(dev),
+            dev / MARKER,
             lambda: _make_venv(dev, sys.executable, ROOT / "requirements-dev.txt"),
         ),
         Item(
-            f"the collection kubernetes.core, out of the wheel ansible=={ANSIBLE_BUNDLE} (into {collections_folder()})",
-            lambda: _is_complete(collections_folder()),
+            f"kubernetes.core, out of the wheel ansible=={ANSIBLE_BUNDLE} (into {collections_folder()})",
+            collections_folder() / MARKER,
             _fetch_collections,
         ),
         Item(
             f"pip for ansible-test's environments (into {ansible_test_home()})",
-            lambda: (ansible_test_home() / f".complete-{dev.name}").exists(),
+            ansible_test_home() / f"{MARKER}-{dev.name}",
             _prepare_ansible_test,
         ),
     ]
@@ -163,7 +163,7 @@ def _python_items() -> list[Item]:
         items.append(
             Item(
                 f"Python packages of requirements-py39.txt (about 150 MB, into {node})",
-                lambda: _is_complete(node),
+                node / MARKER,
                 lambda: _make_venv(node, python, ROOT / "requirements-py39.txt", module_utils=True),
             )
         )
@@ -181,7 +181,9 @@ def _missing_system_packages() -> list[str]:
 
 def _install_system_packages(packages: list[str]) -> None:
     if shutil.which("apt-get") is None:
-        raise ToolError(f"missing: {', '.join(packages)} (names of Debian packages); install them by hand, then again")
+        raise ToolError(
+            f"missing: {', '.join(packages)} (Debian's names); install them by hand, then try again"
+        )
     sudo = [] if os.geteuid() == 0 else ["sudo"]
     show([*sudo, "apt-get", "update", "--quiet"])
     show([*sudo, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages])
@@ -194,12 +196,12 @@ def ensure(*, lab: bool) -> None:
     if packages:
         say(f"Will install with apt-get: {', '.join(packages)}")
         _install_system_packages(packages)
-    missing = [item for item in _python_items() if not item.ready()]
+    missing = [item for item in _python_items() if not item.marker.exists()]
     for item in missing:
         say(f"Will install {item.name}")
     for item in missing:
         with locked("tools"):
-            if item.ready():
+            if item.marker.exists():
                 continue
             say(f"  installing {item.name}")
             started = time.monotonic()

@@ -67,10 +67,11 @@ def write(path: Path, suite: str, cases: Iterable[Case]) -> None:
         time=f"{sum(case.seconds for case in cases):.3f}",
     )
     for case in cases:
-        item = ET.SubElement(element, "testcase", classname=suite, name=clean(case.name), time=f"{case.seconds:.3f}")
+        named = {"classname": suite, "name": clean(case.name), "time": f"{case.seconds:.3f}"}
+        item = ET.SubElement(element, "testcase", named)
         if case.failure is not None:
-            message = clean(case.failure).strip()
-            ET.SubElement(item, "failure", message=message.splitlines()[0] if message else "failed").text = message
+            text = clean(case.failure).strip() or "failed"
+            ET.SubElement(item, "failure", message=text.splitlines()[0]).text = text
         elif case.skipped is not None:
             ET.SubElement(item, "skipped", message=clean(case.skipped))
     path.parent.mkdir(parents=True, exist_ok=True)

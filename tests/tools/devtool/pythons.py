@@ -16,18 +16,16 @@ CONTROLLER_MINIMUM = (3, 11)
 def pyenv_folders() -> list[Path]:
     """The bin folders of pyenv's real interpreters, newest release first."""
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    found = []
-    for folder in root.glob("*/bin"):
-        try:
-            found.append((tuple(int(part) for part in folder.parent.name.split(".")), folder))
-        except ValueError:
-            continue
-    return [folder for _, folder in sorted(found, reverse=True)]
+    folders = [folder for folder in root.glob("*/bin") if folder.parent.name.replace(".", "").isdecimal()]
+    return sorted(
+        folders, key=lambda folder: [int(part) for part in folder.parent.name.split(".")], reverse=True
+    )
 
 
 def path_without_shims() -> list[str]:
-    """PATH without pyenv's shims: a shim exists for versions that are not switched on, and then fails when run."""
-    return [entry for entry in os.environ.get("PATH", os.defpath).split(os.pathsep) if not entry.endswith("/shims")]
+    """PATH without pyenv's shims: there is one for each version, and it fails where that is switched off."""
+    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return [entry for entry in entries if not entry.endswith("/shims")]
 
 
 def find_python(version: str) -> Path | None:

@@ -7,63 +7,18 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import checks, junit
 from .collection import OUTPUT, clean_copy
-from .console import ToolError, duration, run_logged, say
+from .console import ToolError, duration, say
+from .context import JUNIT, Context, Stage, StageFailed, StageSkipped
 from .junit import Case, Tally
 
-JUNIT = OUTPUT / "junit"
-
-
-class StageFailed(Exception):
-    """The stage's check found something, or could not be carried out."""
-
-
-class StageSkipped(Exception):
-    """The stage can't be carried out here, for a reason that is no defect; shown in the table and in the JUnit file."""
-
-
-@dataclass
-class Context:
-    """What a running stage has: its log, its JUnit file, and the clean copy of the project that all stages share."""
-
-    name: str
-    copy: Path
-    log: Path = field(init=False)
-    junit: Path = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.log = OUTPUT / f"{self.name}.log"
-        self.junit = JUNIT / f"{self.name}.xml"
-
-    def note(self, text: str) -> None:
-        """Say something that belongs to the result, on the terminal and in the log."""
-        say(f"    {text}")
-        with self.log.open("a") as log:
-            log.write(f"{text}\n")
-
-    def run(
-        self, argv: Sequence[str], *, env: dict[str, str], cwd: Path | None = None, limit_seconds: float = 1800.0
-    ) -> None:
-        """Run a command of the stage; raises StageFailed when it fails."""
-        status = run_logged(argv, self.log, env=env, cwd=cwd or self.copy, limit_seconds=limit_seconds)
-        if status != 0:
-            raise StageFailed(f"{Path(argv[0]).name} ended with exit status {status}")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A named check."""
-
-    name: str
-    what: str
-    check: Callable[[Context], None]
-    lab: bool = False
+SHOWN_LINES = 25
 
 
 @dataclass(frozen=True)
@@ -84,12 +39,16 @@ def all_stages() -> tuple[Stage, ...]:
         Stage("mypy", "types, strict, each program with its own lowest Python", checks.mypy),
         Stage("unit", "unit tests under the controller's Python", checks.unit),
         Stage("unit-py39", "unit tests of node code under Python 3.9, where it is present", checks.unit_node),
-        Stage("build", "the tarball builds, holds the project and nothing else, and installs", checks.build_and_install),
+        Stage(
+            "build",
+            "the tarball builds, holds the project and no more, and installs",
+            checks.build_and_install,
+        ),
         Stage("sanity", "ansible-test sanity with every Python that is present", checks.sanity),
         Stage("ansible-lint", "ansible-lint with the production profile", checks.ansible_lint),
         Stage("docs", "antsibull-docs: the documentation of modules, plugins and roles", checks.docs),
-        Stage("molecule", "the chain on the emulated node, from the installed tarball", checks.molecule, lab=True),
-        *checks.soak_stages(Stage),
+        Stage("molecule", "the chain on the emulated node, from the tarball", checks.molecule, lab=True),
+        *checks.soak_stages(),
     )
 
 
@@ -139,8 +98,16 @@ def _carry_out(stage: Stage, copy: Path) -> Result:
     verdict = "failed" if failure or tally.failed else "skipped" if skipped else "passed"
     if failure:
         say(f"    {failure}; the log is {context.log}")
-        say("".join(f"      | {line}\n" for line in junit.tail(context.log).splitlines()[-25:]).rstrip())
+        _show_end(context.log)
     return Result(stage, verdict, seconds, tally)
+
+
+def _show_end(log: Path) -> None:
+    """The last lines of a failed stage's log, after the errors that stand further up."""
+    lines = junit.tail(log).splitlines()
+    errors = [line for line in lines[:-SHOWN_LINES] if line.startswith("ERROR")]
+    for line in errors[:SHOWN_LINES] + lines[-SHOWN_LINES:]:
+        say(f"      | {line}")
 
 
 def _table(results: Sequence[Result], seconds: float) -> None:
