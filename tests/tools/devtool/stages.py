@@ -73,7 +73,8 @@ def _output() -> Iterator[Path]:
         yield copy
 
 
-def _carry_out(stage: Stage, copy: Path) -> Result:
+def carry_out(stage: Stage, copy: Path) -> Result:
+    """Run one stage; whatever it ends with, a JUnit file says so."""
     context = Context(stage.name, copy)
     before = set(JUNIT.glob("*.xml"))
     started = time.monotonic()
@@ -128,7 +129,7 @@ def run(stages: Sequence[Stage]) -> int:
         with _output() as copy:
             for number, stage in enumerate(stages, 1):
                 say(f"[{number}/{len(stages)}] {stage.name}: {stage.what}")
-                results.append(_carry_out(stage, copy))
+                results.append(carry_out(stage, copy))
                 say(f"    {results[-1].verdict} in {duration(results[-1].seconds)}")
     finally:
         _table(results, time.monotonic() - started)
