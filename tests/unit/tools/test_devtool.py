@@ -118,20 +118,31 @@ def test_unknown_stages_are_named() -> None:
     assert "molecule" not in [stage.name for stage in stages.choose(None, fast=True)]
 
 
+def _ended(pid: int, seconds: float = 10.0) -> bool:
+    """Whether a process is gone, or waits to be reaped, within that time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state in "ZX":
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def test_a_command_that_hangs_is_stopped_with_its_children(tmp_path: Path) -> None:
     log, pid = tmp_path / "log", tmp_path / "pid"
     code = (
-        "import subprocess, sys, time; p = subprocess.Popen(['sleep', '60']); "
+        "import subprocess, time; p = subprocess.Popen(['sleep', '60']); "
         f"open({str(pid)!r}, 'w').write(str(p.pid)); print('started', flush=True); time.sleep(60)"
     )
-    started = time.monotonic()
-    assert run_logged([sys.executable, "-c", code], log, limit_seconds=1.5) == 124
-    assert time.monotonic() - started < 20
+    assert run_logged([sys.executable, "-c", code], log, limit_seconds=4) == 124
     text = log.read_text()
     assert "started" in text
-    assert "took longer than 1.5 s" in text
-    state = Path(f"/proc/{pid.read_text()}/stat")
-    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+    assert "took longer than 4.0 s" in text
+    assert _ended(int(pid.read_text()))
 
 
 def test_a_command_that_is_missing_has_a_status(tmp_path: Path) -> None:
