@@ -60,12 +60,13 @@ PROGRAMS = {
         "files/device_plugin/sriov_device_plugin",
         _rooms(
             "__main__",
+            "daemon",
             "server registration health metrics",
             "pools allocation device_info cdi",
-            "config selectors discovery",
+            "config selectors discovery device_types",
             "",
         ),
-        others=4,
+        others=5,
     ),
     "CNI plugin": Program(
         "files/cni/sriov_cni",
