@@ -60,9 +60,10 @@ def dispatch(options: argparse.Namespace) -> int:
             for stage in chosen:
                 say(f"{stage.name:16} {stage.what}")
             return 0
-        deps.ensure(lab=any(stage.lab for stage in chosen))
         return stages.run(chosen)
-    deps.ensure(lab=options.command in ("bench", "soak") or (options.command == "deps" and not options.fast))
+    deps.ensure_tools()
+    if options.command in ("bench", "soak") or (options.command == "deps" and not options.fast):
+        deps.ensure_lab()
     if options.command == "build":
         say(f"Built {build()}")
     elif options.command == "bench":

@@ -13,13 +13,23 @@ from . import bench
 from .cache import locked
 from .collection import INSTALLED, OUTPUT, build, environment, install, tool
 from .context import Context, Stage, StageFailed, StageSkipped
-from .deps import NODE_PYTHON, ROOT, ansible_test_home, dev_venv, node_venv
+from .deps import NODE_PYTHON, ROOT, ansible_test_home, dev_venv, ensure_lab, ensure_tools, node_venv
 from .pythons import path_without_shims, pyenv_folders
 
 SCENARIO = "default"
 MOLECULE_LIMIT_SECONDS = 3600.0
 # Node code must pass with the lowest Python that mypy knows; programs of the controller with Debian 12's.
 NODE_LEVEL, CONTROLLER_LEVEL = "3.10", "3.11"
+
+
+def tools(context: Context) -> None:
+    """Install what is missing; what is said goes to the terminal, since it asks for patience."""
+    ensure_tools()
+
+
+def lab_tools(context: Context) -> None:
+    """The same for the emulated node."""
+    ensure_lab()
 
 
 def changelog(context: Context) -> None:

@@ -189,26 +189,28 @@ def _install_system_packages(packages: list[str]) -> None:
     show([*sudo, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages])
 
 
-def ensure(*, lab: bool) -> None:
-    """Install what is missing, after saying so; with `lab`, also what the emulated node needs."""
-    say(f"Tools are kept in {cache_folder()} (another place: BAREMETAL_SRIOV_CACHE).")
+def ensure_tools() -> None:
+    """Install what is missing of the checks' tools, after saying so. Raises ToolError."""
+    say(f"    tools are kept in {cache_folder()} (another place: BAREMETAL_SRIOV_CACHE)")
     packages = _missing_system_packages()
     if packages:
-        say(f"Will install with apt-get: {', '.join(packages)}")
+        say(f"    will install with apt-get: {', '.join(packages)}")
         _install_system_packages(packages)
     missing = [item for item in _python_items() if not item.marker.exists()]
     for item in missing:
-        say(f"Will install {item.name}")
+        say(f"    will install {item.name}")
     for item in missing:
         with locked("tools"):
             if item.marker.exists():
                 continue
-            say(f"  installing {item.name}")
+            say(f"    installing {item.name}")
             started = time.monotonic()
             item.install()
-            say(f"  done in {duration(time.monotonic() - started)}")
-    if lab:
-        if not LAB.exists():
-            raise ToolError(f"{LAB} is missing: the emulated node can't be prepared (without it: --fast)")
-        show([sys.executable, str(LAB), "install"])
-    say("All tools are there.")
+            say(f"    done in {duration(time.monotonic() - started)}")
+
+
+def ensure_lab() -> None:
+    """Let the lab install what the emulated node needs; it says so itself. Raises ToolError."""
+    if not LAB.exists():
+        raise ToolError(f"{LAB} is missing: the emulated node can't be prepared (without it: --fast)")
+    show([sys.executable, str(LAB), "install"])

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import traceback
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import checks, junit
+from .cache import key_of, locked
 from .collection import OUTPUT, clean_copy
 from .console import ToolError, duration, say
 from .context import JUNIT, Context, Stage, StageFailed, StageSkipped
+from .deps import ROOT
 from .junit import Case, Tally
 
 SHOWN_LINES = 25
@@ -31,9 +34,15 @@ class Result:
     tally: Tally
 
 
+TOOLS = Stage("deps", "what the checks need is there", checks.tools)
+LAB_TOOLS = Stage("lab-deps", "what the emulated node needs is there", checks.lab_tools, lab=True)
+
+
 def all_stages() -> tuple[Stage, ...]:
-    """Every stage, cheap ones first."""
+    """Every stage: the two that the others need, then cheap ones first."""
     return (
+        TOOLS,
+        LAB_TOOLS,
         Stage("changelog", "the change log's fragments are well-formed", checks.changelog),
         Stage("ruff", "style and common errors of Python, and its format of imports", checks.ruff),
         Stage("mypy", "types, strict, each program with its own lowest Python", checks.mypy),
@@ -59,18 +68,9 @@ def choose(only: str | None, *, fast: bool) -> list[Stage]:
     unknown = [name for name in names if name not in stages]
     if unknown:
         raise ToolError(f"unknown stage {', '.join(unknown)}; there are: {', '.join(stages)}")
-    return [stages[name] for name in names if not (fast and stages[name].lab)]
-
-
-@contextmanager
-def _output() -> Iterator[Path]:
-    """A fresh output folder, and the clean copy."""
-    shutil.rmtree(JUNIT, ignore_errors=True)
-    JUNIT.mkdir(parents=True)
-    for log in OUTPUT.glob("*.log"):
-        log.unlink()
-    with clean_copy() as copy:
-        yield copy
+    chosen = [stages[name] for name in names if not (fast and stages[name].lab)]
+    needed = [TOOLS, *([LAB_TOOLS] if any(stage.lab for stage in chosen) else [])]
+    return needed + [stage for stage in chosen if stage not in needed]
 
 
 def carry_out(stage: Stage, copy: Path) -> Result:
@@ -85,8 +85,9 @@ def carry_out(stage: Stage, copy: Path) -> Result:
         skipped = str(reason)
     except (StageFailed, ToolError) as problem:
         failure = str(problem)
-        with context.log.open("a") as log:
-            log.write(f"\n{failure}\n")
+    except Exception:
+        # A defect of these tools must not keep the other stages from running, nor pass for a success.
+        failure = traceback.format_exc()
     seconds = time.monotonic() - started
     written = set(JUNIT.glob("*.xml")) - before
     tally = junit.count(written)
@@ -98,13 +99,16 @@ def carry_out(stage: Stage, copy: Path) -> Result:
         tally = tally + junit.count([path])
     verdict = "failed" if failure or tally.failed else "skipped" if skipped else "passed"
     if failure:
-        say(f"    {failure}; the log is {context.log}")
+        say(f"    {failure}")
         _show_end(context.log)
     return Result(stage, verdict, seconds, tally)
 
 
 def _show_end(log: Path) -> None:
     """The last lines of a failed stage's log, after the errors that stand further up."""
+    if not log.exists():
+        return
+    say(f"    the end of {log}:")
     lines = junit.tail(log).splitlines()
     errors = [line for line in lines[:-SHOWN_LINES] if line.startswith("ERROR")]
     for line in errors[:SHOWN_LINES] + lines[-SHOWN_LINES:]:
@@ -121,18 +125,46 @@ def _table(results: Sequence[Result], seconds: float) -> None:
     say(f"in {duration(seconds)}; logs and JUnit files are in {OUTPUT}")
 
 
+def _not_run(stage: Stage, failed: Sequence[str]) -> Stage:
+    """The stage in its place, as a failure: what was not checked has not passed."""
+
+    def fail(context: Context) -> None:
+        raise StageFailed(f"not run, since {' and '.join(failed)} failed")
+
+    return replace(stage, check=fail)
+
+
+def _carry_out_all(stages: Sequence[Stage], results: list[Result]) -> None:
+    """Run the stages, also after one failed; results are added as they come."""
+    with ExitStack() as stack:
+        copy = ROOT
+        for number, stage in enumerate(stages, 1):
+            say(f"[{number}/{len(stages)}] {stage.name}: {stage.what}")
+            needs = {TOOLS.name, *([LAB_TOOLS.name] if stage.lab else [])}
+            failed = [
+                done.stage.name for done in results if done.verdict == "failed" and done.stage.name in needs
+            ]
+            if failed:
+                stage = _not_run(stage, failed)
+            elif stage not in (TOOLS, LAB_TOOLS) and copy == ROOT:
+                copy = stack.enter_context(clean_copy())
+            results.append(carry_out(stage, copy))
+            say(f"    {results[-1].verdict} in {duration(results[-1].seconds)}")
+
+
 def run(stages: Sequence[Stage]) -> int:
-    """Carry out the stages, also after one failed; returns the exit status."""
+    """Carry out the stages and sum up; returns the exit status. One run at a time in a checkout."""
     started = time.monotonic()
     results: list[Result] = []
-    try:
-        with _output() as copy:
-            for number, stage in enumerate(stages, 1):
-                say(f"[{number}/{len(stages)}] {stage.name}: {stage.what}")
-                results.append(carry_out(stage, copy))
-                say(f"    {results[-1].verdict} in {duration(results[-1].seconds)}")
-    finally:
-        _table(results, time.monotonic() - started)
-        total = sum((result.tally for result in results), Tally())
-        say(f"{total.passed} passed, {total.failed} failed")
+    with locked(f"checkout-{key_of(str(ROOT))}"):
+        shutil.rmtree(JUNIT, ignore_errors=True)
+        JUNIT.mkdir(parents=True)
+        for log in OUTPUT.glob("*.log"):
+            log.unlink()
+        try:
+            _carry_out_all(stages, results)
+        finally:
+            _table(results, time.monotonic() - started)
+            total = sum((result.tally for result in results), Tally())
+            say(f"{total.passed} passed, {total.failed} failed")
     return 0 if results and all(result.verdict != "failed" for result in results) else 1

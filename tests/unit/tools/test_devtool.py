@@ -11,6 +11,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,10 @@ def _report_a_failure(stage: Context) -> None:
     junit.write(stage.junit, stage.name, [Case("one"), Case("two", failure="wrong")])
 
 
+def _crash(stage: Context) -> None:
+    raise ZeroDivisionError
+
+
 def _cannot(stage: Context) -> None:
     raise ToolError("git is missing")
 
@@ -92,6 +97,7 @@ def _pass(stage: Context) -> None:
         (_fail_after_good_cases, "failed", Tally(passed=2, failed=1)),
         (_report_a_failure, "failed", Tally(passed=1, failed=1)),
         (_cannot, "failed", Tally(failed=1)),
+        (_crash, "failed", Tally(failed=1)),
         (_skip, "skipped", Tally(skipped=1)),
     ],
 )
@@ -106,16 +112,35 @@ def test_a_stage_hides_no_failure(
 def test_the_end_is_one_line_and_the_status(
     output: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("BAREMETAL_SRIOV_CACHE", str(output / "cache"))
     monkeypatch.setattr(stages, "clean_copy", lambda: nullcontext(output))
     assert stages.run([Stage("a", "good", _pass), Stage("b", "bad", _fail), Stage("c", "good", _pass)]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "2 passed, 1 failed"
     assert stages.run([Stage("a", "good", _pass)]) == 0
 
 
+def test_what_could_not_be_checked_has_failed(
+    output: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BAREMETAL_SRIOV_CACHE", str(output / "cache"))
+    monkeypatch.setattr(stages, "clean_copy", lambda: nullcontext(output))
+    chosen = [
+        replace(stages.TOOLS, check=_pass),
+        replace(stages.LAB_TOOLS, check=_cannot),
+        Stage("a", "good", _pass),
+        Stage("b", "on the node", _pass, lab=True),
+    ]
+    assert stages.run(chosen) == 1
+    text = capsys.readouterr().out
+    assert "not run, since lab-deps failed" in text
+    assert text.splitlines()[-1] == "2 passed, 2 failed"
+
+
 def test_unknown_stages_are_named() -> None:
     with pytest.raises(ToolError, match=r"unknown stage nonsense; there are: .*ruff"):
         stages.choose("ruff,nonsense", fast=False)
-    assert "molecule" not in [stage.name for stage in stages.choose(None, fast=True)]
+    assert not any(stage.lab for stage in stages.choose(None, fast=True))
+    assert [stage.name for stage in stages.choose("molecule", fast=False)] == ["deps", "lab-deps", "molecule"]
 
 
 def _ended(pid: int, seconds: float = 10.0) -> bool:
