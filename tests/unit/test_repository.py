@@ -45,16 +45,18 @@ PROGRAMS = {
     "node library": Program(
         "plugins/module_utils",
         _rooms(
-            "boot runner",
-            "apply record",
-            "plan",
-            "policy manifests",
-            "pci netdev devlink kernel iommu modprobe usage bootloaders",
+            "boot node runner bundle_view",
+            "apply",
+            # The writers: they carry out the steps that the plan names.
+            "vfs drivers",
+            "plan plan_pf refusals resolve bundle",
+            "spec policy manifests render",
+            # The readers of the host, with the one write that each knows.
+            "pci netdev devlink kernel iommu modprobe usage bootloaders files state record",
             "host",
-            "steps",
-            "model errors",
+            "steps model fields errors",
         ),
-        others=4,
+        others=5,
     ),
     "device plugin": Program(
         "files/device_plugin/sriov_device_plugin",
@@ -70,8 +72,17 @@ PROGRAMS = {
     ),
     "CNI plugin": Program(
         "files/cni/sriov_cni",
-        _rooms("commands", "vf ipam journal", "config result netlink", ""),
-        others=3,
+        _rooms(
+            "main",
+            "commands",
+            "vf ipam journal pod",
+            "host pf",
+            "config result",
+            "rtnl",
+            "netlink",
+            "",
+        ),
+        others=7,
     ),
 }
 
