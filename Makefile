@@ -5,7 +5,7 @@ ARGS ?=
 RUN = $(PYTHON) tests/tools/run.py
 
 .DEFAULT_GOAL := help
-.PHONY: help deps test lint sanity unit build bench soak clean
+.PHONY: help deps test lint sanity unit build demo bench soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -28,11 +28,14 @@ unit: ## the unit tests, also under Python 3.9 where it is present
 build: ## the collection's tarball, into tests/output
 	@$(RUN) build $(ARGS)
 
+demo: ## an emulated server with SR-IOV NICs, Kubernetes on it, site, and a pod that gets VFs
+	@$(RUN) demo $(ARGS)
+
 bench: ## the benchmarks; writes tests/bench/results.json
 	@$(RUN) bench $(ARGS)
 
-soak: ## the long loops (ARGS="--count 20 --seed 7")
-	@$(RUN) soak $(ARGS)
+soak: ## the long loops (COUNT=20 SEED=7)
+	@$(RUN) soak $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 clean: ## remove what the tools left in the checkout
 	@$(RUN) clean

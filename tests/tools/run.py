@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from devtool import bench, deps, stages
+from devtool import deps, programs, stages
 from devtool.cache import cache_folder
 from devtool.collection import OUTPUT, build
 from devtool.console import ToolError, say
@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("--fast", action="store_true", help="without the stages that need the emulated node")
     test.add_argument("--list", action="store_true", help="list the stages and stop")
     commands.add_parser("build", help="build the tarball into tests/output")
+    commands.add_parser("demo", help="an emulated server, from nothing to a pod with VFs")
     commands.add_parser("bench", help="run the benchmarks; writes tests/bench/results.json")
     soak = commands.add_parser("soak", help="run the long loops")
     soak.add_argument("--count", type=int, default=100, help="repetitions of each loop (100)")
@@ -62,14 +63,16 @@ def dispatch(options: argparse.Namespace) -> int:
             return 0
         return stages.run(chosen)
     deps.ensure_tools()
-    if options.command in ("bench", "soak") or (options.command == "deps" and not options.fast):
+    if options.command in ("demo", "bench", "soak") or (options.command == "deps" and not options.fast):
         deps.ensure_lab()
     if options.command == "build":
         say(f"Built {build()}")
+    elif options.command == "demo":
+        return programs.demonstration()
     elif options.command == "bench":
-        return bench.benchmarks()
+        return programs.benchmarks()
     elif options.command == "soak":
-        return bench.loops(options.count, options.seed)
+        return programs.loops(options.count, options.seed)
     return 0
 
 

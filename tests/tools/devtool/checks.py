@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import bench
+from . import programs
 from .cache import locked
 from .collection import INSTALLED, OUTPUT, build, environment, install, tool
+from .console import show
 from .context import Context, Stage, StageFailed, StageSkipped
-from .deps import NODE_PYTHON, ROOT, ansible_test_home, dev_venv, ensure_lab, ensure_tools, node_venv
+from .deps import LAB, NODE_PYTHON, ROOT, ansible_test_home, dev_venv, ensure_lab, ensure_tools, node_venv
 from .pythons import path_without_shims, pyenv_folders
 
 SCENARIO = "default"
+SAMPLE_SEED = 1
 MOLECULE_LIMIT_SECONDS = 3600.0
 # Node code must pass with the lowest Python that mypy knows; programs of the controller with Debian 12's.
 NODE_LEVEL, CONTROLLER_LEVEL = "3.10", "3.11"
@@ -166,21 +169,18 @@ def soak_stages() -> list[Stage]:
 
     def sample(loop: Path) -> Callable[[Context], None]:
         def check(context: Context) -> None:
-            argv = [
-                str(dev_venv() / "bin" / "python"),
-                str(loop),
-                "--count",
-                str(bench.SAMPLE),
-                "--seed",
-                "1",
-            ]
-            context.run(argv, env=environment(), cwd=ROOT)
+            env = environment(install(build()))
+            context.run(programs.soak_command(loop, programs.SAMPLE, SAMPLE_SEED), env=env, cwd=ROOT)
 
         return check
 
+    what = f"{programs.SAMPLE} rounds of a long loop, tests/soak/"
     return [
-        Stage(
-            bench.name_of(loop), f"{bench.SAMPLE} rounds of {loop.relative_to(ROOT)}", sample(loop), lab=True
-        )
-        for loop in bench.soak_loops()
+        Stage(programs.name_of(loop), what + loop.name, sample(loop), lab=True)
+        for loop in programs.soak_loops()
     ]
+
+
+def power_off() -> None:
+    """Leave no emulated node behind. Raises ToolError."""
+    show([sys.executable, str(LAB), "down"])

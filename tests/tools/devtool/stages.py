@@ -18,7 +18,7 @@ from .cache import key_of, locked
 from .collection import OUTPUT, clean_copy
 from .console import ToolError, duration, say
 from .context import JUNIT, Context, Stage, StageFailed, StageSkipped
-from .deps import ROOT
+from .deps import LAB, ROOT
 from .junit import Case, Tally
 
 SHOWN_LINES = 25
@@ -152,6 +152,14 @@ def _carry_out_all(stages: Sequence[Stage], results: list[Result]) -> None:
             say(f"    {results[-1].verdict} in {duration(results[-1].seconds)}")
 
 
+def _leave_no_node(results: Sequence[Result]) -> None:
+    if any(result.stage.lab and result.stage.name != LAB_TOOLS.name for result in results) and LAB.exists():
+        try:
+            checks.power_off()
+        except ToolError as problem:
+            say(f"    {problem}")
+
+
 def run(stages: Sequence[Stage]) -> int:
     """Carry out the stages and sum up; returns the exit status. One run at a time in a checkout."""
     started = time.monotonic()
@@ -164,6 +172,7 @@ def run(stages: Sequence[Stage]) -> int:
         try:
             _carry_out_all(stages, results)
         finally:
+            _leave_no_node(results)
             _table(results, time.monotonic() - started)
             total = sum((result.tally for result in results), Tally())
             say(f"{total.passed} passed, {total.failed} failed")

@@ -124,6 +124,9 @@ def test_what_could_not_be_checked_has_failed(
 ) -> None:
     monkeypatch.setenv("BAREMETAL_SRIOV_CACHE", str(output / "cache"))
     monkeypatch.setattr(stages, "clean_copy", lambda: nullcontext(output))
+    monkeypatch.setattr(stages, "LAB", output)
+    power: list[str] = []
+    monkeypatch.setattr(stages.checks, "power_off", lambda: power.append("off"))
     chosen = [
         replace(stages.TOOLS, check=_pass),
         replace(stages.LAB_TOOLS, check=_cannot),
@@ -133,6 +136,7 @@ def test_what_could_not_be_checked_has_failed(
     assert stages.run(chosen) == 1
     text = capsys.readouterr().out
     assert "not run, since lab-deps failed" in text
+    assert power == ["off"]
     assert text.splitlines()[-1] == "2 passed, 2 failed"
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Benchmarks and long loops: programs of their own, found by their names.
+"""The demo, the benchmarks and the long loops: programs of their own, the latter found by their names.
 
 tests/bench/bench_*.py is called with `--output FILE` and writes a JSON list of measures there, each with the
 keys of FIELDS. tests/soak/soak_*.py is called with `--count N --seed S`.
@@ -17,13 +17,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .collection import INSTALLED, build, environment, install
+from .collection import build, environment, install, tool
 from .console import ToolError, call, say, show
-from .deps import ROOT, dev_venv
+from .deps import ROOT
 
+DEMO = ROOT / "tests" / "demo" / "demo.py"
 RESULTS = ROOT / "tests" / "bench" / "results.json"
 FIELDS = ("name", "value", "unit", "compared_with", "ratio", "n", "min", "max", "samples")
 SAMPLE = 3
+
+
+def python() -> str:
+    """The interpreter that has what these programs import."""
+    return tool("python")
 
 
 def soak_loops() -> list[Path]:
@@ -51,7 +57,7 @@ def _commit() -> str:
 
 def _measures(program: Path, env: dict[str, str], folder: Path) -> list[dict[str, Any]]:
     output = folder / f"{program.stem}.json"
-    show([str(dev_venv() / "bin" / "python"), str(program), "--output", str(output)], cwd=ROOT, env=env)
+    show([python(), str(program), "--output", str(output)], cwd=ROOT, env=env)
     measures = json.loads(output.read_text())
     for measure in measures:
         missing = [field for field in FIELDS if field not in measure]
@@ -81,18 +87,25 @@ def benchmarks() -> int:
     return 0
 
 
+def soak_command(program: Path, count: int, seed: int) -> list[str]:
+    """The command line of a long loop."""
+    return [python(), str(program), "--count", str(count), "--seed", str(seed)]
+
+
 def loops(count: int, seed: int | None) -> int:
     """Run every long loop `count` times; returns the exit status."""
     programs = soak_loops()
     if not programs:
         raise ToolError("there is no tests/soak/soak_*.py")
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
-    env = environment(INSTALLED)
-    install(build())
+    env = environment(install(build()))
     for program in programs:
         say(f"{program.relative_to(ROOT)} --count {count} --seed {seed}")
-        show(
-            [str(dev_venv() / "bin" / "python"), str(program), "--count", str(count), "--seed", str(seed)],
-            env=env,
-        )
+        show(soak_command(program, count, seed), cwd=ROOT, env=env)
+    return 0
+
+
+def demonstration() -> int:
+    """Run the demo with the collection as users get it; returns the exit status."""
+    show([python(), str(DEMO)], cwd=ROOT, env=environment(install(build())))
     return 0
