@@ -152,7 +152,7 @@ def apply(host: Host, request: Request, planned: BundlePlan, python: Interpreter
     record = planned.record
     files = [step for step in planned.steps if step.kind == FILE]
     changed = {step.target for step in files if step.after != LEAVE}
-    store.sweep(host, [*record.files, *(item.path for item in request.items)])
+    store.sweep(host, record.name, [*record.files, *(item.path for item in request.items)])
     _announce(host, request, record, files, changed)
     for step in planned.steps:
         if step.kind == units.KIND and step.after in (units.STOP, units.DISABLE) and step.target in record.units:
@@ -188,7 +188,7 @@ def _announce(host: Host, request: Request, record: Record, files: list[Step], c
             shipped.original = known.original
         elif step.before is not None:
             data = host.read_bytes(step.target, store.FILE_LIMIT) or b""
-            host.write_file(store.original_path(request.name, step.target), data, 0o600)
+            store.install(host, [(store.original_path(request.name, step.target), data, 0o600)])
             shipped.original = step.before["mode"]
         record.files[step.target] = shipped
     for path, item in items.items():  # there with this very content, though we did not ship it
@@ -206,7 +206,6 @@ def _write_files(host: Host, request: Request, record: Record, files: list[Step]
                  content: Callable[[str], bytes]) -> None:
     items = {item.path: item for item in request.items}
     made = [step.target for step in files if step.action in (INSTALL, REPLACE)]
-    store.make_folders(host, store.missing_folders(host, made))
     batch = []
     for path in made:
         item = items[path]
@@ -249,7 +248,7 @@ def _remove(host: Host, record: Record, step: Step) -> None:
         if data is None:
             raise HostError(kept, f"the content of {path} before we adopted it", "no such file",
                             f"Put {path} back from a backup, then remove it from {store.record_path(record.name)}.")
-        host.write_file(path, data, known.original or 0o644)
+        store.install(host, [(path, data, known.original or 0o644)])
         host.remove_file(kept)
     elif step.after == REMOVE:
         host.remove_file(path)
@@ -266,7 +265,7 @@ def _used(folder: str, record: Record) -> bool:
 
 
 def _save(host: Host, record: Record) -> None:
-    host.write_file(store.record_path(record.name), record.text().encode(), 0o600)
+    store.install(host, [(store.record_path(record.name), record.text().encode(), 0o600)])
 
 
 # absent ---------------------------------------------------------------------------------------------------------
@@ -289,15 +288,16 @@ def plan_absent(host: Host, name: str) -> BundlePlan:
 def apply_absent(host: Host, planned: BundlePlan) -> None:
     """Units first, then files and the folders that we made, the record last. Raises HostError."""
     record = planned.record
-    folders = list(record.folders)
-    store.sweep(host, record.files)
+    folders, own = list(record.folders), store.record_path(record.name)
+    store.sweep(host, record.name, record.files)
     for step in planned.steps:
         if step.kind == units.KIND:
             units.apply(host, step)
-        elif step.target == store.record_path(record.name):
-            store.remove_folders(host, folders)
-            host.remove_file(step.target)
-            store.remove_folders(host, [f"{store.RECORDS}/{record.name}.originals"])
-            store.remove_folders(host, store.OUR_FOLDERS)
-        else:
+        elif step.target != own:
             _remove(host, record, step)
+    store.remove_folders(host, folders)
+    originals = store.originals_folder(record.name)
+    for name in host.list_dir(originals):
+        host.remove_file(f"{originals}/{name}")
+    host.remove_file(own)
+    store.remove_folders(host, [originals, *store.OUR_FOLDERS])

@@ -139,9 +139,14 @@ def record_path(name: str) -> str:
     return f"{RECORDS}/{name}.json"
 
 
+def originals_folder(name: str) -> str:
+    """Where the contents of the files are kept that the bundle adopted."""
+    return f"{RECORDS}/{name}.originals"
+
+
 def original_path(name: str, path: str) -> str:
-    """Where the content of a file is kept that the bundle adopted."""
-    return f"{RECORDS}/{name}.originals/{hashlib.sha256(path.encode()).hexdigest()}"
+    """Where the content of this file is kept."""
+    return f"{originals_folder(name)}/{hashlib.sha256(path.encode()).hexdigest()}"
 
 
 def read_record(host: Host, name: str) -> Record:
@@ -225,10 +230,13 @@ def staged_path(path: str) -> str:
 def install(host: Host, files: list[tuple[str, bytes, int]]) -> dict[str, list[int]]:
     """Write (path, content, mode) beside their places, make all durable, then rename them in one go.
 
+    What it leaves when it is stopped has a name that sweep() knows.
+
     Returns each path's stamp. Raises HostError.
     """
     stamps: dict[str, list[int]] = {}
     path = ""
+    make_folders(host, missing_folders(host, [path for path, _, _ in files]))
     try:
         for path, data, mode in files:
             with contextlib.suppress(FileNotFoundError):
@@ -254,9 +262,9 @@ def install(host: Host, files: list[tuple[str, bytes, int]]) -> dict[str, list[i
     return stamps
 
 
-def sweep(host: Host, paths: Iterable[str]) -> None:
-    """Remove what an install that was stopped left beside these paths."""
-    for folder in sorted({os.path.dirname(path) for path in paths}):
+def sweep(host: Host, name: str, paths: Iterable[str]) -> None:
+    """Remove what an install of this bundle that was stopped left beside these paths and its record."""
+    for folder in sorted({RECORDS, originals_folder(name), *map(os.path.dirname, paths)}):
         for name in host.list_dir(folder):
             if name.startswith(STAGED):
                 host.remove_file(f"{folder}/{name}")

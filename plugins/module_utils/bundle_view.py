@@ -10,7 +10,7 @@ import tarfile
 from typing import Any
 
 from . import bundle, bundle_python, runner
-from .bundle_store import FILE_LIMIT, Request, record_path, request_from
+from .bundle_store import FILE_LIMIT, RECORDS, Request, request_from
 from .errors import HostError, SriovError
 from .host import Host
 
@@ -28,7 +28,7 @@ def run(module: runner.Module, host: Host | None = None) -> None:
 def _answer(module: runner.Module, host: Host) -> dict[str, Any]:
     params = module.params
     if params["state"] == "absent":
-        if module.check_mode or not host.exists(record_path(params["name"])):
+        if module.check_mode or not host.exists(RECORDS):
             return runner.result(bundle.plan_absent(host, params["name"]).public())
         with runner.locked(host, "bundle.lock"):
             planned = bundle.plan_absent(host, params["name"])
