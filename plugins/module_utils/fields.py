@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Iterable, Mapping, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable, TypeVar
 
 from .errors import InvalidSpecError, Mistake
 
@@ -46,8 +47,15 @@ class Fields:
         """True where the user gave the key a value."""
         return self.value.get(key) is not None
 
-    def text(self, key: str, default: str = "", *, required: bool = False, pattern: str = "",
-             meaning: str = "a text") -> str:
+    def text(
+        self,
+        key: str,
+        default: str = "",
+        *,
+        required: bool = False,
+        pattern: str = "",
+        meaning: str = "a text",
+    ) -> str:
         """A text that matches the pattern."""
         value = self.get(key)
         if value is None:
@@ -69,8 +77,9 @@ class Fields:
             return default
         return str(value)
 
-    def number(self, key: str, low: int, high: int, default: int | None = None, *,
-               required: bool = False) -> int | None:
+    def number(
+        self, key: str, low: int, high: int, default: int | None = None, *, required: bool = False
+    ) -> int | None:
         """An integer in a range; a text of digits counts (templates make texts), true and false do not."""
         value = self.get(key)
         if value is None:
@@ -120,11 +129,13 @@ class Fields:
 
     def texts(self, key: str, pattern: str, meaning: str) -> tuple[str, ...]:
         """A list of texts that match the pattern; the ones that don't are mistakes and left out."""
+
         def read(item: Any, path: str) -> str:
             if not isinstance(item, str) or not re.match(pattern, item):
                 self.mistakes.append(Mistake(path, f"expected {meaning}, found {show(item)}"))
                 return ""
             return item
+
         return tuple(text for text in self.items(key, read) if text)
 
     def finish(self) -> None:
@@ -147,7 +158,9 @@ def indices(value: Any) -> tuple[int, ...]:
         raise ValueError(f"expected VF indices such as 0-3,5; found {show(value)}")
     if isinstance(value, int):
         value = [value]
-    if isinstance(value, (list, tuple)) and all(isinstance(i, int) and not isinstance(i, bool) for i in value):
+    if isinstance(value, (list, tuple)) and all(
+        isinstance(i, int) and not isinstance(i, bool) for i in value
+    ):
         found = list(value)
     elif isinstance(value, str) and RANGES.match(value.replace(" ", "")):
         found = []

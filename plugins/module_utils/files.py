@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from typing import Mapping
+from collections.abc import Mapping
 
 from .errors import HostError, Problem
 from .host import Host
@@ -25,13 +25,20 @@ def file_steps(goal: Goal, state: NodeState) -> list[Step]:
     for file in goal.files:
         if now.get(file.path) != file.text:
             action = "write it" if now.get(file.path) is None else "rewrite it"
-            steps.append(Step(FILE, file.path, action, "derived from the policies", now.get(file.path), file.text))
-    named = {file.path for file in goal.files}
-    for path, text in sorted(recorded.items()):
-        if path not in named and now.get(path) != text:
+            steps.append(
+                Step(FILE, file.path, action, "derived from the policies", now.get(file.path), file.text)
+            )
+    for path in unnamed(goal, state):
+        text = recorded[path]
+        if now.get(path) != text:
             action = "remove it" if text is None else "put back what was there"
             steps.append(Step(FILE, path, action, "no policy needs it any more", now.get(path), text))
     return steps
+
+
+def unnamed(goal: Goal, state: NodeState) -> list[str]:
+    """Files that we changed once and that the goal does not name: they are given back."""
+    return sorted(set(state.recorded_files or {}) - {file.path for file in goal.files})
 
 
 def file_problems(goal: Goal, state: NodeState) -> list[Problem]:
@@ -45,8 +52,12 @@ def file_problems(goal: Goal, state: NodeState) -> list[Problem]:
 
 
 def _foreign(file: FileGoal) -> Problem:
-    return Problem(file.path, "no file, or one that we wrote", "a file that somebody else wrote",
-                   "Set adopt: true to replace it (teardown puts it back), or leave that part to its owner.")
+    return Problem(
+        file.path,
+        "no file, or one that we wrote",
+        "a file that somebody else wrote",
+        "Set adopt: true to replace it (teardown puts it back), or leave that part to its owner.",
+    )
 
 
 def apply(host: Host, step: Step) -> None:

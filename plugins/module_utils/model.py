@@ -9,8 +9,11 @@ original, and the boot service reads it from the file that an earlier run left o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Mapping
+from typing import Any
+
+from .errors import Problem
 
 FORMAT = 1
 
@@ -100,7 +103,7 @@ class ModuleGoal:
 
 @dataclass(frozen=True)
 class Goal:
-    """What the whole node should be.
+    """What the whole node should be. problems: what does not fit this host (found where selectors were resolved).
 
     whole: False for a narrow view, which leaves alone what it does not name (other PFs, files, kernel arguments).
     """
@@ -114,6 +117,7 @@ class Goal:
     whole: bool = True
     absent: bool = False
     warnings: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,8 +145,12 @@ class Vf:
     @property
     def is_away(self) -> bool:
         """A network VF with its kernel driver but without an interface here: it is in another network namespace."""
-        return (self.network_class and self.driver is not None and not is_userspace(self.driver)
-                and self.netdev is None)
+        return (
+            self.network_class
+            and self.driver is not None
+            and not is_userspace(self.driver)
+            and self.netdev is None
+        )
 
 
 @dataclass(frozen=True)
@@ -221,12 +229,11 @@ def pf_goal_from_dict(value: Mapping[str, Any]) -> PfGoal:
 
 
 def goal_as_dict(goal: Goal) -> dict[str, Any]:
-    """JSON form of what the boot service needs of a goal: PFs, functions, modules."""
+    """JSON form of what the boot service needs of a goal: PFs and functions."""
     return {
         "format": FORMAT,
         "pfs": [pf_goal_as_dict(pf) for pf in goal.pfs if not pf.given_back],
         "functions": [compact(function) for function in goal.functions],
-        "modules": [module.name for module in goal.modules if module.load],
     }
 
 
@@ -237,6 +244,5 @@ def goal_from_dict(value: Mapping[str, Any]) -> Goal:
     return Goal(
         pfs=tuple(pf_goal_from_dict(pf) for pf in value["pfs"]),
         functions=tuple(FunctionGoal(str(f["address"]), str(f["driver"])) for f in value["functions"]),
-        modules=tuple(ModuleGoal(str(name)) for name in value["modules"]),
         whole=False,
     )

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 from .errors import HostError
 from .host import Host
@@ -29,10 +30,10 @@ class Link:
     vfs: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def read_links(host: Host) -> dict[str, Link]:
-    """All interfaces of this network namespace by name. Raises CommandError or HostError."""
+def read_links(host: Host, only: str = "") -> dict[str, Link]:
+    """The interfaces of this network namespace by name, all or one. Raises CommandError or HostError."""
     found = {}
-    for item in ip_json(host, "-d", "link", "show"):
+    for item in ip_json(host, "-d", "link", "show", *(["dev", only] if only else [])):
         name = item.get("ifname")
         if isinstance(name, str):
             found[name] = _link(name, item)
@@ -56,12 +57,17 @@ def _link(name: str, item: Mapping[str, Any]) -> Link:
     altnames = item.get("altnames")
     vfs = item.get("vfinfo_list")
     return Link(
-        name=name, altnames=tuple(a for a in altnames if isinstance(a, str)) if isinstance(altnames, list) else (),
-        mac=_mac(item.get("address")), mtu=_int(item.get("mtu")),
-        up=isinstance(flags, list) and "UP" in flags, master=_text(item.get("master")), lower=_text(item.get("link")),
+        name=name,
+        altnames=tuple(a for a in altnames if isinstance(a, str)) if isinstance(altnames, list) else (),
+        mac=_mac(item.get("address")),
+        mtu=_int(item.get("mtu")),
+        up=isinstance(flags, list) and "UP" in flags,
+        master=_text(item.get("master")),
+        lower=_text(item.get("link")),
         kind=(_text(info.get("info_kind")) or "") if isinstance(info, dict) else "",
         vfs={vf["vf"]: _vf(vf) for vf in vfs if isinstance(vf, dict) and isinstance(vf.get("vf"), int)}
-        if isinstance(vfs, list) else {},
+        if isinstance(vfs, list)
+        else {},
     )
 
 
@@ -73,9 +79,12 @@ def _vf(item: Mapping[str, Any]) -> dict[str, Any]:
     rates = rate if isinstance(rate, dict) else {}
     found: dict[str, Any] = {
         "mac": _mac(item.get("address")),
-        "vlan": _int(tag.get("vlan")) or 0, "qos": _int(tag.get("qos")) or 0,
-        "spoofchk": _bool(item.get("spoofchk")), "trust": _bool(item.get("trust")),
-        "min_tx_rate": _int(rates.get("min_tx")), "max_tx_rate": _int(rates.get("max_tx")),
+        "vlan": _int(tag.get("vlan")) or 0,
+        "qos": _int(tag.get("qos")) or 0,
+        "spoofchk": _bool(item.get("spoofchk")),
+        "trust": _bool(item.get("trust")),
+        "min_tx_rate": _int(rates.get("min_tx")),
+        "max_tx_rate": _int(rates.get("max_tx")),
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -119,6 +128,11 @@ def set_vf(host: Host, name: str, index: int, settings: Mapping[str, Any]) -> No
     for flag in ("spoofchk", "trust"):
         if flag in settings:
             host.run([*base, flag, "on" if settings[flag] else "off"])
-    rates = [text for rate in ("max_tx_rate", "min_tx_rate") if rate in settings for text in (rate, str(settings[rate]))]
+    rates = [
+        text
+        for rate in ("max_tx_rate", "min_tx_rate")
+        if rate in settings
+        for text in (rate, str(settings[rate]))
+    ]
     if rates:
         host.run([*base, *rates])

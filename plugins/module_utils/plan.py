@@ -8,15 +8,15 @@ Kernel arguments and modules are planned by their own concerns; this puts them i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Sequence
 
 from . import files, iommu, kernel, modprobe
 from .errors import Problem, RefusedError
 from .iommu import IommuState
 from .kernel import KernelSpec, KernelState
 from .model import FunctionGoal, Goal, NodeState, PfGoal
-from .modprobe import ModulesState, ModuleSpec
+from .modprobe import ModuleSpec, ModulesState
 from .plan_pf import KINDS as PF_KINDS
 from .plan_pf import NUM_VFS, driver_is_right, driver_step, pf_steps
 from .record import ORIGINAL
@@ -55,8 +55,7 @@ def module_specs(goal: Goal) -> list[ModuleSpec]:
 
 def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
     """The plan for the whole goal. Raises RefusedError with every problem, InvalidSpecError for bad kernel arguments."""
-    problems: list[Problem] = []
-    warnings = list(goal.warnings)
+    problems = list(goal.problems)
     before = _kernel_steps(goal, side, problems)
     wanted = [*goal.pfs, *_given_back(goal, state)]
     runtime: list[Step] = []
@@ -68,11 +67,14 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
         problems += pf_problems(pf_goal, pf, steps)
         runtime += steps
         if pf_goal.given_back:
-            forget.append(Step(FORGET, pf_goal.address, "forget its original state", "it is given back", True, None))
+            forget.append(_forget(pf_goal.address))
     for function in goal.functions:
         runtime += _function_steps(function, state, problems)
-    persistent = files.file_steps(goal, state) if goal.whole else []
-    problems += files.file_problems(goal, state) if goal.whole else []
+    persistent: list[Step] = []
+    if goal.whole:
+        persistent = files.file_steps(goal, state)
+        problems += files.file_problems(goal, state)
+        forget += [_forget(f"{files.FILE} {path}") for path in files.unnamed(goal, state)]
     reboot = any(REBOOT in step.needs for step in before)
     if side.iommu is not None and not reboot:
         problems += iommu_problems(goal, state, iommu.problems(side.iommu))
@@ -85,7 +87,7 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
         ordered = [_stage(step, returned) for step in ordered]
     # The reboot is the user's to do, when all else is done.
     ordered = [*[s for s in ordered if s.kind != kernel.REBOOT_KIND], *_one_reboot(ordered)]
-    return Planned(Plan(tuple(ordered), tuple(warnings)), tuple(drain_problems(ordered, state)))
+    return Planned(Plan(tuple(ordered), goal.warnings), tuple(drain_problems(ordered, state)))
 
 
 def _kernel_steps(goal: Goal, side: KernelSide, problems: list[Problem]) -> list[Step]:
@@ -122,10 +124,23 @@ def _function_steps(function: FunctionGoal, state: NodeState, problems: list[Pro
             if vf.address == function.address:
                 if driver_is_right(function.driver, vf.driver, vf.override):
                     return []
-                return [driver_step(f"{pf.address} vf {vf.index}", vf.driver, function.driver, "asked for",
-                                    bool(vf.holders))]
-    problems.append(Problem(function.address, "a VF at this PCI address", "none",
-                            "Create the VFs first, or correct the address."))
+                return [
+                    driver_step(
+                        f"{pf.address} vf {vf.index}",
+                        vf.driver,
+                        function.driver,
+                        "asked for",
+                        bool(vf.holders),
+                    )
+                ]
+    problems.append(
+        Problem(
+            function.address,
+            "a VF at this PCI address",
+            "none",
+            "Create the VFs first, or correct the address.",
+        )
+    )
     return []
 
 
@@ -137,6 +152,10 @@ def _reload(steps: Sequence[Step], state: NodeState) -> list[Step]:
     if not caused and f"{RELOAD} {PLUGIN_UNIT}" not in state.interrupted:
         return []
     return [Step(RELOAD, PLUGIN_UNIT, "reload it", "its VFs or its configuration changed", None, True)]
+
+
+def _forget(target: str) -> Step:
+    return Step(FORGET, target, "forget its original state", "it is given back", True, None)
 
 
 def _forget_all(goal: Goal, state: NodeState) -> list[Step]:

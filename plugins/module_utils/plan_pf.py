@@ -9,13 +9,21 @@ MTU, drivers, VF MTUs (these need the VF's interface), autoprobe back.
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from .model import DEFAULT_DRIVER, NO_DRIVER, Pf, PfGoal, Vf, VfSettings, is_userspace
 from .steps import DRAIN, Step
 
 LINK, AUTOPROBE, NUM_VFS, ATTRIBUTES, PF_MTU, VF_MTU, DRIVER = KINDS = (
-    "pf_link", "autoprobe", "num_vfs", "vf_attributes", "pf_mtu", "vf_mtu", "driver")
+    "pf_link",
+    "autoprobe",
+    "num_vfs",
+    "vf_attributes",
+    "pf_mtu",
+    "vf_mtu",
+    "driver",
+)
 
 # What a VF that was just created has. Its MAC address and spoofchk depend on the driver.
 FRESH: dict[str, Any] = {"vlan": 0, "qos": 0, "trust": False, "min_tx_rate": 0, "max_tx_rate": 0}
@@ -51,7 +59,11 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     if fresh:
         steps += _count_steps(goal, pf, probing.now, reason)
     steps += _attribute_steps(goal, pf, fresh, reason)
-    if goal.mtu is not None and pf.mtu is not None and (pf.mtu != goal.mtu if goal.exact else pf.mtu < goal.mtu):
+    if (
+        goal.mtu is not None
+        and pf.mtu is not None
+        and (pf.mtu != goal.mtu if goal.exact else pf.mtu < goal.mtu)
+    ):
         steps.append(Step(PF_MTU, pf.address, f"set the PF's MTU to {goal.mtu}", reason, pf.mtu, goal.mtu))
     drivers = list(_driver_steps(goal, pf, fresh, probing.now, reason))
     if any(step.after == DEFAULT_DRIVER for step in drivers):
@@ -60,14 +72,20 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     steps += _mtu_steps(goal, pf, fresh, reason)
     steps += probing.after()
     if goal.up is False and pf.up and not goal.num_vfs and not pf.uses:
-        steps.append(Step(LINK, pf.address, "bring the PF down", "it was down before our first change", True, False))
+        steps.append(
+            Step(LINK, pf.address, "bring the PF down", "it was down before our first change", True, False)
+        )
     return steps
 
 
 def _reason(goal: PfGoal) -> str:
     if goal.given_back:
         return "no policy names it any more: back to what it was before our first change"
-    return f"polic{'ies' if len(goal.policies) > 1 else 'y'} {', '.join(goal.policies)}" if goal.policies else "asked for"
+    return (
+        f"polic{'ies' if len(goal.policies) > 1 else 'y'} {', '.join(goal.policies)}"
+        if goal.policies
+        else "asked for"
+    )
 
 
 class _Autoprobe:
@@ -77,7 +95,9 @@ class _Autoprobe:
         self.address = pf.address
         self.now = pf.autoprobe
         drivers = [settings.driver for _, settings in goal.vfs]
-        self.all_userspace = goal.num_vfs > 0 and len(drivers) == goal.num_vfs and all(map(is_userspace, drivers))
+        self.all_userspace = (
+            goal.num_vfs > 0 and len(drivers) == goal.num_vfs and all(map(is_userspace, drivers))
+        )
         self.fresh = fresh and goal.num_vfs > 0
         if goal.autoprobe is not None:
             self.final: bool | None = goal.autoprobe
@@ -88,7 +108,9 @@ class _Autoprobe:
 
     def before(self) -> list[Step]:
         if self.fresh and self.all_userspace:
-            return self._turn(False, "all VFs go to userspace drivers, so the kernel's own need not probe them")
+            return self._turn(
+                False, "all VFs go to userspace drivers, so the kernel's own need not probe them"
+            )
         if self.fresh and self.final:
             return self._turn(True, "new VFs are to get the kernel's driver")
         return []
@@ -102,7 +124,14 @@ class _Autoprobe:
     def _turn(self, wanted: bool, reason: str) -> list[Step]:
         if self.now is None or self.now == wanted:
             return []
-        step = Step(AUTOPROBE, self.address, f"turn driver autoprobe {'on' if wanted else 'off'}", reason, self.now, wanted)
+        step = Step(
+            AUTOPROBE,
+            self.address,
+            f"turn driver autoprobe {'on' if wanted else 'off'}",
+            reason,
+            self.now,
+            wanted,
+        )
         self.now = wanted
         return [step]
 
@@ -112,11 +141,25 @@ def _count_steps(goal: PfGoal, pf: Pf, autoprobe: bool | None, reason: str) -> I
     if pf.num_vfs:
         needs = (DRAIN,) if any(vf.holders for vf in pf.vfs) else ()
         action = f"remove {_count(pf.num_vfs)}"
-        yield Step(NUM_VFS, pf.address, action, reason, {"num_vfs": pf.num_vfs}, {"num_vfs": 0, "probed": []}, needs=needs)
+        yield Step(
+            NUM_VFS,
+            pf.address,
+            action,
+            reason,
+            {"num_vfs": pf.num_vfs},
+            {"num_vfs": 0, "probed": []},
+            needs=needs,
+        )
     if goal.num_vfs:
         probed = [i for i, s in goal.vfs if s.driver == DEFAULT_DRIVER] if autoprobe is not False else []
-        yield Step(NUM_VFS, pf.address, f"create {_count(goal.num_vfs)}", reason, {"num_vfs": 0},
-                   {"num_vfs": goal.num_vfs, "probed": probed})
+        yield Step(
+            NUM_VFS,
+            pf.address,
+            f"create {_count(goal.num_vfs)}",
+            reason,
+            {"num_vfs": 0},
+            {"num_vfs": goal.num_vfs, "probed": probed},
+        )
 
 
 def _count(number: int) -> str:
@@ -173,7 +216,8 @@ def _driver_steps(goal: PfGoal, pf: Pf, fresh: bool, autoprobe: bool | None, rea
 def driver_step(target: str, found: str | None, wanted: str, reason: str, held: bool) -> Step:
     """The step that gives a function another driver."""
     action = {DEFAULT_DRIVER: "bind the kernel's own driver", NO_DRIVER: "unbind its driver"}.get(
-        wanted, f"bind {wanted}")
+        wanted, f"bind {wanted}"
+    )
     return Step(DRIVER, target, action, reason, found, wanted, needs=(DRAIN,) if held else ())
 
 
@@ -183,5 +227,11 @@ def _mtu_steps(goal: PfGoal, pf: Pf, fresh: bool, reason: str) -> Iterator[Step]
             continue
         if vf is not None and (vf.holders or vf.is_away or vf.mtu == settings.mtu):
             continue
-        yield Step(VF_MTU, vf_target(pf.address, index), f"set its MTU to {settings.mtu}", reason,
-                   vf.mtu if vf else None, settings.mtu)
+        yield Step(
+            VF_MTU,
+            vf_target(pf.address, index),
+            f"set its MTU to {settings.mtu}",
+            reason,
+            vf.mtu if vf else None,
+            settings.mtu,
+        )

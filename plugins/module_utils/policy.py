@@ -10,8 +10,9 @@ settings of their own. Pure: it knows nothing of a host; `resolve` finds the PFs
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 from .errors import Mistake
 from .fields import INDEX_LIMIT, Fields, indices, raise_if, ranges, show
@@ -103,12 +104,16 @@ def merge_host(policies: Any, overrides: Any) -> list[Any]:
     if not isinstance(policies, (list, tuple)):
         mistakes.append(Mistake("sriov_policies", f"expected a list of policies, found {show(policies)}"))
     if not isinstance(overrides, (list, tuple)):
-        mistakes.append(Mistake("sriov_policies_host", f"expected a list of policies, found {show(overrides)}"))
+        mistakes.append(
+            Mistake("sriov_policies_host", f"expected a list of policies, found {show(overrides)}")
+        )
         overrides = ()
     for number, override in enumerate(overrides):
         name = override.get("name") if isinstance(override, Mapping) else None
         if not isinstance(name, str):
-            mistakes.append(Mistake(f"sriov_policies_host[{number}].name", "is missing; it says which policy is meant"))
+            mistakes.append(
+                Mistake(f"sriov_policies_host[{number}].name", "is missing; it says which policy is meant")
+            )
             continue
         for place, policy in enumerate(merged):
             if isinstance(policy, Mapping) and policy.get("name") == name:
@@ -120,19 +125,25 @@ def merge_host(policies: Any, overrides: Any) -> list[Any]:
     return merged
 
 
-def is_for_host(policy: Policy, groups: Sequence[str], variables: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+def is_for_host(
+    policy: Policy, groups: Sequence[str], variables: Mapping[str, Any], labels: Mapping[str, Any]
+) -> bool:
     """True where the policy's node_selector holds: one of `groups`, and every one of `variables` and `labels`."""
     wanted = policy.node_selector
     if "groups" in wanted and not set(wanted["groups"]) & set(groups):
         return False
-    return (all(key in variables and _equal(variables[key], value) for key, value in wanted.get("variables", {}).items())
-            and all(key in labels and _equal(labels[key], value) for key, value in wanted.get("labels", {}).items()))
+    return all(
+        key in variables and _equal(variables[key], value)
+        for key, value in wanted.get("variables", {}).items()
+    ) and all(key in labels and _equal(labels[key], value) for key, value in wanted.get("labels", {}).items())
 
 
 def _equal(found: Any, wanted: Any) -> bool:
     """Labels are texts, and YAML makes `true` of a bare word: compare as texts, booleans in lower case."""
+
     def text(value: Any) -> str:
         return str(value).lower() if isinstance(value, bool) else str(value)
+
     return text(found) == text(wanted)
 
 
@@ -143,10 +154,16 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
     mtu = fields.number("mtu", LOWEST_MTU, HIGHEST_MTU)
     policy = Policy(
         name=fields.text("name", required=True, pattern=NAME, meaning="a name of letters, digits, - _ ."),
-        resource_name=fields.text("resource_name", required=True, pattern=RESOURCE_NAME,
-                                  meaning="a resource name: at most 63 letters, digits, - _ ., alphanumeric ends"),
+        resource_name=fields.text(
+            "resource_name",
+            required=True,
+            pattern=RESOURCE_NAME,
+            meaning="a resource name: at most 63 letters, digits, - _ ., alphanumeric ends",
+        ),
         selector=_selector(fields, num_vfs, mistakes),
-        num_vfs=num_vfs, mtu=mtu, device_type=device_type,
+        num_vfs=num_vfs,
+        mtu=mtu,
+        device_type=device_type,
         priority=_or(fields.number("priority", 0, LOWEST_PRIORITY), LOWEST_PRIORITY),
         exclude_topology=bool(fields.flag("exclude_topology")),
         need_vhost_net=bool(fields.flag("need_vhost_net")),
@@ -154,12 +171,17 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
         allow_in_use=bool(fields.flag("allow_in_use")),
         vfs=_vf_settings(fields, num_vfs, mistakes),
         node_selector=_node_selector(fields, mistakes),
-        source=value if isinstance(value, Mapping) else {}, path=path,
+        source=value if isinstance(value, Mapping) else {},
+        path=path,
     )
     if policy.is_rdma and device_type == "vfio-pci":
-        fields.wrong("is_rdma", "an RDMA VF needs the kernel's driver; expected device_type netdevice, found vfio-pci")
+        fields.wrong(
+            "is_rdma", "an RDMA VF needs the kernel's driver; expected device_type netdevice, found vfio-pci"
+        )
     if policy.mtu is not None and device_type == "vfio-pci":
-        fields.wrong("mtu", "a VF under vfio-pci has no interface to set; expected no mtu, or device_type netdevice")
+        fields.wrong(
+            "mtu", "a VF under vfio-pci has no interface to set; expected no mtu, or device_type netdevice"
+        )
     fields.finish()
     return policy
 
@@ -171,8 +193,10 @@ def _or(value: int | None, default: int) -> int:
 def _selector(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> NicSelector:
     if not fields.has("nic_selector"):
         fields.get("nic_selector")
-        fields.wrong("nic_selector", "is missing; expected at least one of vendor, device_id, root_devices, pf_names, "
-                                     "mac_addresses")
+        fields.wrong(
+            "nic_selector",
+            "is missing; expected at least one of vendor, device_id, root_devices, pf_names, mac_addresses",
+        )
         return NicSelector()
     inner = Fields(fields.get("nic_selector"), f"{fields.path}.nic_selector", mistakes)
 
@@ -189,24 +213,41 @@ def _selector(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> NicSelec
             mistakes.append(Mistake(path, str(error)))
             return PfName(name)
         if num_vfs and found[-1] >= num_vfs:
-            mistakes.append(Mistake(path, f"expected VF indices below num_vfs ({num_vfs}), found {found[-1]}"))
+            mistakes.append(
+                Mistake(path, f"expected VF indices below num_vfs ({num_vfs}), found {found[-1]}")
+            )
         return PfName(name, found)
 
     selector = NicSelector(
-        vendor=inner.text("vendor", pattern=HEX_ID, meaning="four lower-case hex digits such as \"8086\""),
-        device_id=inner.text("device_id", pattern=HEX_ID, meaning="four lower-case hex digits such as \"10c9\""),
-        root_devices=inner.items("root_devices", lambda item, path: pf(
-            item, path, PCI_ADDRESS, "a PCI address such as 0000:01:00.0 or 0000:01:00.0#0-3")),
-        pf_names=inner.items("pf_names", lambda item, path: pf(
-            item, path, r"^[^\s/#:]{1,127}$", "an interface name such as enp1s0, enp1s0#0-3 or enp1s0#0,3-5")),
+        vendor=inner.text("vendor", pattern=HEX_ID, meaning='four lower-case hex digits such as "8086"'),
+        device_id=inner.text(
+            "device_id", pattern=HEX_ID, meaning='four lower-case hex digits such as "10c9"'
+        ),
+        root_devices=inner.items(
+            "root_devices",
+            lambda item, path: pf(
+                item, path, PCI_ADDRESS, "a PCI address such as 0000:01:00.0 or 0000:01:00.0#0-3"
+            ),
+        ),
+        pf_names=inner.items(
+            "pf_names",
+            lambda item, path: pf(
+                item,
+                path,
+                r"^[^\s/#:]{1,127}$",
+                "an interface name such as enp1s0, enp1s0#0-3 or enp1s0#0,3-5",
+            ),
+        ),
         mac_addresses=tuple(m.lower() for m in inner.texts("mac_addresses", MAC_TEXT, "a MAC address")),
     )
     inner.finish()
     if isinstance(inner.value, Mapping) and inner.value and not any(inner.value.values()):
         fields.wrong("nic_selector", "selects nothing; expected at least one of its fields to have a value")
     elif not inner.value:
-        fields.wrong("nic_selector", "is empty; expected at least one of vendor, device_id, root_devices, pf_names, "
-                                     "mac_addresses")
+        fields.wrong(
+            "nic_selector",
+            "is empty; expected at least one of vendor, device_id, root_devices, pf_names, mac_addresses",
+        )
     return selector
 
 
@@ -259,8 +300,10 @@ def vf_attributes(fields: Fields) -> VfSettings:
     if settings.qos and not settings.vlan:
         fields.wrong("qos", "needs a vlan other than 0: the priority is in the VLAN tag")
     if settings.max_tx_rate and (settings.min_tx_rate or 0) > settings.max_tx_rate:
-        fields.wrong("min_tx_rate", f"expected at most max_tx_rate ({settings.max_tx_rate}), "
-                                    f"found {settings.min_tx_rate}")
+        fields.wrong(
+            "min_tx_rate",
+            f"expected at most max_tx_rate ({settings.max_tx_rate}), found {settings.min_tx_rate}",
+        )
     return settings
 
 
@@ -292,13 +335,18 @@ def _check_names(policies: Sequence[Policy], mistakes: list[Mistake]) -> None:
     for policy in policies:
         first = names.setdefault(policy.name, policy)
         if policy.name and first is not policy:
-            mistakes.append(Mistake(f"{policy.path}.name", f"{policy.name} is the name of {first.path} already"))
+            mistakes.append(
+                Mistake(f"{policy.path}.name", f"{policy.name} is the name of {first.path} already")
+            )
         first = resources.setdefault(policy.resource_name, policy)
         if policy.resource_name and first.exclude_topology != policy.exclude_topology:
-            mistakes.append(Mistake(
-                f"{policy.path}.exclude_topology",
-                f"must be the same in all policies of the resource {policy.resource_name}; {first.path} says "
-                f"{str(first.exclude_topology).lower()}, this says {str(policy.exclude_topology).lower()}"))
+            mistakes.append(
+                Mistake(
+                    f"{policy.path}.exclude_topology",
+                    f"must be the same in all policies of the resource {policy.resource_name}; {first.path} says "
+                    f"{str(first.exclude_topology).lower()}, this says {str(policy.exclude_topology).lower()}",
+                )
+            )
 
 
 def describe_indices(found: Sequence[int]) -> str:

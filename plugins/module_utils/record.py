@@ -10,12 +10,23 @@ names the steps of a run while it runs; what is left in it tells the next run wh
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Callable, Mapping, Sequence, TypeVar
+from typing import Any, Callable, TypeVar
 
 from .errors import StateFileError
 from .host import Host
-from .model import DEFAULT_DRIVER, NO_DRIVER, Pf, PfGoal, Vf, VfSettings, is_userspace, pf_goal_as_dict, pf_goal_from_dict
+from .model import (
+    DEFAULT_DRIVER,
+    NO_DRIVER,
+    Pf,
+    PfGoal,
+    Vf,
+    VfSettings,
+    is_userspace,
+    pf_goal_as_dict,
+    pf_goal_from_dict,
+)
 
 T = TypeVar("T")
 
@@ -40,10 +51,16 @@ class Record:
 
 def load(host: Host) -> Record:
     """Read both files. Raises StateFileError where one is damaged or of another format."""
-    original = _read(host, ORIGINAL, lambda v: Record(
-        pfs={str(address): pf_goal_from_dict(pf) for address, pf in v["pfs"].items()},
-        files={str(path): _text_or_none(text) for path, text in v["files"].items()},
-        objects=dict(v["objects"]), exists=True))
+    original = _read(
+        host,
+        ORIGINAL,
+        lambda v: Record(
+            pfs={str(address): pf_goal_from_dict(pf) for address, pf in v["pfs"].items()},
+            files={str(path): _text_or_none(text) for path, text in v["files"].items()},
+            objects=dict(v["objects"]),
+            exists=True,
+        ),
+    )
     steps = _read(host, JOURNAL, lambda v: tuple(str(key) for key in v["steps"]))
     return replace(original or Record(), interrupted=steps or ())
 
@@ -78,15 +95,30 @@ def remove(host: Host) -> None:
 def original_of(pf: Pf) -> PfGoal:
     """A PF as it is now, as the goal that brings it back to this."""
     return PfGoal(
-        address=pf.address, num_vfs=pf.num_vfs, mtu=pf.mtu, autoprobe=pf.autoprobe, up=pf.up, exact=True,
-        given_back=True, vfs=tuple((vf.index, _settings_of(vf)) for vf in pf.vfs))
+        address=pf.address,
+        num_vfs=pf.num_vfs,
+        mtu=pf.mtu,
+        autoprobe=pf.autoprobe,
+        up=pf.up,
+        exact=True,
+        given_back=True,
+        vfs=tuple((vf.index, _settings_of(vf)) for vf in pf.vfs),
+    )
 
 
 def _settings_of(vf: Vf) -> VfSettings:
     driver = NO_DRIVER if vf.driver is None else vf.driver if is_userspace(vf.driver) else DEFAULT_DRIVER
     return VfSettings(
-        mac=vf.mac, vlan=vf.vlan, qos=vf.qos, spoofchk=vf.spoofchk, trust=vf.trust, min_tx_rate=vf.min_tx_rate,
-        max_tx_rate=vf.max_tx_rate, mtu=vf.mtu, driver=driver)
+        mac=vf.mac,
+        vlan=vf.vlan,
+        qos=vf.qos,
+        spoofchk=vf.spoofchk,
+        trust=vf.trust,
+        min_tx_rate=vf.min_tx_rate,
+        max_tx_rate=vf.max_tx_rate,
+        mtu=vf.mtu,
+        driver=driver,
+    )
 
 
 def _text_or_none(value: Any) -> str | None:
@@ -102,9 +134,13 @@ def _read(host: Host, path: str, convert: Callable[[Any], T]) -> T | None:
     try:
         value = json.loads(text)
         if value["format"] != FORMAT:
-            raise StateFileError(f"{path}: expected format {FORMAT}, found {value['format']!r}. It was written by "
-                                 "another version of this collection: use that version, or a newer one.")
+            raise StateFileError(
+                f"{path}: expected format {FORMAT}, found {value['format']!r}. It was written by "
+                "another version of this collection: use that version, or a newer one."
+            )
         return convert(value)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StateFileError(f"{path}: expected our JSON of format {FORMAT}, found damage ({error!r}). Nothing was "
-                             "changed. Restore the file from a backup; without it the original state is not known.") from error
+        raise StateFileError(
+            f"{path}: expected our JSON of format {FORMAT}, found damage ({error!r}). Nothing was "
+            "changed. Restore the file from a backup; without it the original state is not known."
+        ) from error

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Sequence
+from typing import Any
 
 NODE_PATH = "/etc/baremetal-sriov/node.json"
 CONFIG_PATH = "/etc/pcidp/config.json"
@@ -39,7 +40,11 @@ def device_plugin_config(prefix: str, pools: Sequence[Pool]) -> dict[str, Any]:
             if vhost:
                 selector["needVhostNet"] = True
             selectors.append(selector)
-        resource: dict[str, Any] = {"resourceName": pool.name, "resourcePrefix": prefix, "selectors": selectors}
+        resource: dict[str, Any] = {
+            "resourceName": pool.name,
+            "resourcePrefix": prefix,
+            "selectors": selectors,
+        }
         if pool.exclude_topology:
             resource["excludeTopology"] = True
         resources.append(resource)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from .errors import Problem, RefusedError
+from .errors import Problem
 from .fields import ranges
 from .model import FileGoal, Goal, ModuleGoal, NodeState, Pf, PfGoal, VfSettings, goal_as_dict
 from .policy import PfName, Policy
@@ -34,7 +34,7 @@ class _Merge:
 
 
 def resolve(spec: NodeSpec, state: NodeState) -> Goal:
-    """The goal for this host. Raises RefusedError with every selector that does not fit the host."""
+    """The goal for this host; its `problems` hold every selector that does not fit the host."""
     problems: list[Problem] = []
     warnings: list[str] = []
     by_pf: dict[str, list[_Match]] = {}
@@ -51,21 +51,23 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         pfs.append(goal)
         for match in merged.kept:
             _add_to_pool(pools, address, match, goal.num_vfs)
-    if problems:
-        raise RefusedError(problems)
     wants_vfio = any(policy.device_type == "vfio-pci" for policy in spec.policies)
     modules = spec.modules
     if wants_vfio and all(module.name.replace("-", "_") != "vfio_pci" for module in modules):
         modules = (*modules, ModuleGoal("vfio-pci"))
     goal_of_node = Goal(
-        pfs=tuple(pfs), kernel_arguments=spec.kernel_arguments, modules=modules, warnings=tuple(warnings),
+        pfs=tuple(pfs),
+        kernel_arguments=spec.kernel_arguments,
+        modules=modules,
+        warnings=tuple(warnings),
+        problems=tuple(problems),
         iommu=wants_vfio if spec.iommu is None else spec.iommu,
     )
     return replace(goal_of_node, files=_files(spec, goal_of_node, pools))
 
 
 def _files(spec: NodeSpec, goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal, ...]:
-    files = [FileGoal(NODE_PATH, json_text(goal_as_dict(goal)))] if goal.pfs or goal.modules else []
+    files = [FileGoal(NODE_PATH, json_text(goal_as_dict(goal)))] if goal.pfs else []
     if spec.device_plugin and pools:
         config = device_plugin_config(spec.resource_prefix, [pools[name] for name in sorted(pools)])
         files.append(FileGoal(CONFIG_PATH, json_text(config), adopt=spec.adopt))
@@ -98,18 +100,41 @@ def _matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[
     if selector.mac_addresses:
         candidates = _with_mac(policy, candidates, state, problems)
     named = bool(selector.pf_names or selector.root_devices or selector.mac_addresses)
-    fitting = [pf for pf in candidates if selector.vendor in ("", pf.vendor) and selector.device_id in ("", pf.device)
-               and (named or pf.total_vfs > 0)]
+    fitting = [
+        pf
+        for pf in candidates
+        if selector.vendor in ("", pf.vendor)
+        and selector.device_id in ("", pf.device)
+        and (named or pf.total_vfs > 0)
+    ]
     for pf in candidates if named else ():
         if pf not in fitting:
-            problems.append(Problem(
-                f"policy {policy.name}", f"a PF {selector.vendor or '*'}:{selector.device_id or '*'}",
-                f"{pf.label} is {pf.vendor}:{pf.device}", "Correct vendor or device_id, or name another PF."))
+            problems.append(
+                Problem(
+                    f"policy {policy.name}",
+                    f"a PF {selector.vendor or '*'}:{selector.device_id or '*'}",
+                    f"{pf.label} is {pf.vendor}:{pf.device}",
+                    "Correct vendor or device_id, or name another PF.",
+                )
+            )
     if not fitting and not named:
-        problems.append(Problem(
-            f"policy {policy.name}", f"a PF {selector.vendor or '*'}:{selector.device_id or '*'} with SR-IOV",
-            f"this host has {_inventory(state)}", "Correct nic_selector, or keep the policy off this host with "
-            "node_selector."))
+        problems.append(
+            Problem(
+                f"policy {policy.name}",
+                f"a PF {selector.vendor or '*'}:{selector.device_id or '*'} with SR-IOV",
+                f"this host has {_inventory(state)}",
+                "Correct nic_selector, or keep the policy off this host with node_selector.",
+            )
+        )
+    if len(fitting) > 1 and any(settings.mac for _, settings in policy.vfs):
+        problems.append(
+            Problem(
+                f"policy {policy.name}",
+                "one PF, since its vfs have MAC addresses of their own",
+                "several: " + ", ".join(pf.label for pf in fitting),
+                "Write one policy for each PF.",
+            )
+        )
     matches = []
     for pf in fitting:
         some = chosen.get(pf.address)
@@ -135,24 +160,35 @@ def _with_mac(policy: Policy, candidates: list[Pf], state: NodeState, problems: 
         if not having:
             problems.append(_unknown(policy, "mac_addresses", mac, state))
         elif len(having) > 1:
-            problems.append(Problem(
-                f"policy {policy.name}", f"one PF with the MAC address {mac}",
-                "several: " + ", ".join(pf.label for pf in having), "Select by root_devices or pf_names instead."))
+            problems.append(
+                Problem(
+                    f"policy {policy.name}",
+                    f"one PF with the MAC address {mac}",
+                    "several: " + ", ".join(pf.label for pf in having),
+                    "Select by root_devices or pf_names instead.",
+                )
+            )
         else:
             found += [pf for pf in having if pf in candidates]
     return found
 
 
 def _unknown(policy: Policy, kind: str, name: str, state: NodeState) -> Problem:
-    return Problem(f"policy {policy.name}", f"a PF {name} (nic_selector.{kind})",
-                   f"none; this host has {_inventory(state)}",
-                   "Correct the name, or keep the policy off this host with node_selector.")
+    return Problem(
+        f"policy {policy.name}",
+        f"a PF {name} (nic_selector.{kind})",
+        f"none; this host has {_inventory(state)}",
+        "Correct the name, or keep the policy off this host with node_selector.",
+    )
 
 
 def _inventory(state: NodeState) -> str:
     """The PFs that a user can choose from, for a message."""
     pfs = [pf for pf in state.pfs if pf.total_vfs > 0]
-    return ", ".join(f"{pf.label} {pf.vendor}:{pf.device} up to {pf.total_vfs} VFs" for pf in pfs) or "no PF with SR-IOV"
+    return (
+        ", ".join(f"{pf.label} {pf.vendor}:{pf.device} up to {pf.total_vfs} VFs" for pf in pfs)
+        or "no PF with SR-IOV"
+    )
 
 
 def _merge(address: str, matches: list[_Match]) -> _Merge:
@@ -167,16 +203,20 @@ def _merge(address: str, matches: list[_Match]) -> _Merge:
             if not common:
                 continue
             if earlier.policy.priority == match.policy.priority:
-                result.problems.append(Problem(
-                    f"policies {earlier.policy.name} and {match.policy.name}",
-                    f"different VFs of {address}, or different priorities",
-                    f"both have priority {match.policy.priority} and VFs {ranges(common)}",
-                    "Give them ranges (enp1s0#0-3) that don't overlap, or a lower number to the one that should win."))
+                result.problems.append(
+                    Problem(
+                        f"policies {earlier.policy.name} and {match.policy.name}",
+                        f"different VFs of {address}, or different priorities",
+                        f"both have priority {match.policy.priority} and VFs {ranges(common)}",
+                        "Give them ranges (enp1s0#0-3) that don't overlap, or a lower number to the one that should win.",
+                    )
+                )
                 continue
             result.kept.remove(earlier)
             result.warnings.append(
                 f"{address}: policy {match.policy.name} (priority {match.policy.priority}) takes the place of "
-                f"{earlier.policy.name} (priority {earlier.policy.priority}); both are for VFs {ranges(common)}")
+                f"{earlier.policy.name} (priority {earlier.policy.priority}); both are for VFs {ranges(common)}"
+            )
         result.kept.append(match)
     return result
 
@@ -190,8 +230,11 @@ def _pf_goal(address: str, kept: list[_Match]) -> PfGoal:
             mtu = match.policy.mtu if match.policy.device_type == "netdevice" else None
             vfs[index] = replace(own.get(index, VfSettings()), driver=match.policy.driver, mtu=mtu)
     return PfGoal(
-        address=address, num_vfs=max(m.policy.num_vfs for m in kept), mtu=max(mtus) if mtus else None,
-        vfs=tuple(sorted(vfs.items())), policies=tuple(m.policy.name for m in kept),
+        address=address,
+        num_vfs=max(m.policy.num_vfs for m in kept),
+        mtu=max(mtus) if mtus else None,
+        vfs=tuple(sorted(vfs.items())),
+        policies=tuple(m.policy.name for m in kept),
         allow_in_use=any(m.policy.allow_in_use for m in kept),
     )
 

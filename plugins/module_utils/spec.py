@@ -9,8 +9,9 @@ Its selectors are not yet resolved: names and PCI addresses are known on the nod
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 from .errors import Mistake
 from .fields import Fields, raise_if, show
@@ -44,9 +45,12 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
     fields.number("format", FORMAT, FORMAT, required=True)
     spec = NodeSpec(
         policies=collect(fields.get("policies") or [], "sriov_policies", mistakes),
-        resource_prefix=fields.text("resource_prefix", DEFAULT_PREFIX, pattern=PREFIX,
-                                    meaning="a DNS name such as baremetal.sriov"),
-        kernel_arguments=fields.texts("kernel_arguments", ARGUMENT, "one kernel argument such as hugepages=64"),
+        resource_prefix=fields.text(
+            "resource_prefix", DEFAULT_PREFIX, pattern=PREFIX, meaning="a DNS name such as baremetal.sriov"
+        ),
+        kernel_arguments=fields.texts(
+            "kernel_arguments", ARGUMENT, "one kernel argument such as hugepages=64"
+        ),
         iommu=fields.flag("iommu", None),
         modules=fields.items("modules", lambda item, where: _module(item, where, mistakes)),
         device_plugin=bool(fields.flag("device_plugin", True)),
@@ -70,17 +74,28 @@ def _module(value: Any, path: str, mistakes: list[Mistake]) -> ModuleGoal:
             text = str(int(option)) if isinstance(option, bool) else str(option)
             if not isinstance(option, (str, int)) or not text or any(c.isspace() for c in text):
                 inner.wrong(str(key), f"expected a value without blanks, found {show(option)}")
-            elif Fields({"name": str(key)}, path, mistakes).text("name", pattern=OPTION_NAME,
-                                                                 meaning="an option's name"):
+            elif Fields({"name": str(key)}, path, mistakes).text(
+                "name", pattern=OPTION_NAME, meaning="an option's name"
+            ):
                 found.append((str(key), text))
     fields.finish()
     return ModuleGoal(name, tuple(sorted(found)), bool(load))
 
 
-def node_spec(policies: Any, *, overrides: Any = (), groups: Sequence[str] = (),
-              variables: Mapping[str, Any] | None = None, labels: Mapping[str, Any] | None = None,
-              resource_prefix: str = DEFAULT_PREFIX, kernel_arguments: Any = (), iommu: bool | None = None,
-              modules: Any = (), device_plugin: bool = True, adopt: bool = False) -> dict[str, Any]:
+def node_spec(
+    policies: Any,
+    *,
+    overrides: Any = (),
+    groups: Sequence[str] = (),
+    variables: Mapping[str, Any] | None = None,
+    labels: Mapping[str, Any] | None = None,
+    resource_prefix: str = DEFAULT_PREFIX,
+    kernel_arguments: Any = (),
+    iommu: bool | None = None,
+    modules: Any = (),
+    device_plugin: bool = True,
+    adopt: bool = False,
+) -> dict[str, Any]:
     """On the controller: the JSON form for one host, from the user's lists and what the inventory says of the host.
 
     Raises InvalidSpecError with every mistake in all policies, also in those that are not for this host.
@@ -93,9 +108,14 @@ def node_spec(policies: Any, *, overrides: Any = (), groups: Sequence[str] = (),
     for policy in chosen:
         policy.pop("node_selector", None)
     value = {
-        "format": FORMAT, "policies": chosen, "resource_prefix": resource_prefix,
-        "kernel_arguments": list(kernel_arguments), "iommu": iommu, "modules": list(modules),
-        "device_plugin": device_plugin, "adopt": adopt,
+        "format": FORMAT,
+        "policies": chosen,
+        "resource_prefix": resource_prefix,
+        "kernel_arguments": list(kernel_arguments),
+        "iommu": iommu,
+        "modules": list(modules),
+        "device_plugin": device_plugin,
+        "adopt": adopt,
     }
     parse_spec(value)
     plain: dict[str, Any] = json.loads(json.dumps(value))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Mapping
+from collections.abc import Mapping
 
 from . import netdev, pci
 from .host import Host
@@ -31,8 +31,12 @@ def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeS
             pfs.append(read_pf(host, address, links))
     paths = {*files, *record.files}
     return NodeState(
-        pfs=tuple(pfs), originals=record.pfs, recorded_files=record.files, recorded=record.exists,
-        file_texts={path: host.read_text(path) for path in sorted(paths)}, interrupted=record.interrupted,
+        pfs=tuple(pfs),
+        originals=record.pfs,
+        recorded_files=record.files,
+        recorded=record.exists,
+        file_texts={path: host.read_text(path) for path in sorted(paths)},
+        interrupted=record.interrupted,
     )
 
 
@@ -44,11 +48,19 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
     autoprobe = pci.read_int(f"{pci.device_dir(root, address)}/sriov_drivers_autoprobe")
     driver = pci.driver(root, address)
     return Pf(
-        address=address, vendor=pci.vendor_id(root, address), device=pci.device_id(root, address), driver=driver,
-        name=name, altnames=link.altnames if link else (), mac=link.mac if link else None,
-        total_vfs=pci.total_vfs(root, address), num_vfs=pci.num_vfs(root, address),
-        autoprobe=None if autoprobe is None else bool(autoprobe), mtu=link.mtu if link else None,
-        up=link.up if link else None, iommu_group=pci.iommu_group(root, address),
+        address=address,
+        vendor=pci.vendor_id(root, address),
+        device=pci.device_id(root, address),
+        driver=driver,
+        name=name,
+        altnames=link.altnames if link else (),
+        mac=link.mac if link else None,
+        total_vfs=pci.total_vfs(root, address),
+        num_vfs=pci.num_vfs(root, address),
+        autoprobe=None if autoprobe is None else bool(autoprobe),
+        mtu=link.mtu if link else None,
+        up=link.up if link else None,
+        iommu_group=pci.iommu_group(root, address),
         vfs=tuple(_vf(host, index, vf, link, links) for index, vf in pci.virtfns(root, address).items()),
     )
 
@@ -59,8 +71,14 @@ def _vf(host: Host, index: int, address: str, pf: Link | None, links: Mapping[st
     own = links.get(names[0]) if names else None
     told = pf.vfs.get(index, {}) if pf else {}
     return Vf(
-        index=index, address=address, driver=pci.driver(root, address),
-        override=pci.driver_override(root, address), netdev=names[0] if names else None,
-        netdev_mac=own.mac if own else None, iommu_group=pci.iommu_group(root, address),
-        network_class=pci.class_id(root, address).startswith(NETWORK_CLASS), mtu=own.mtu if own else None, **told,
+        index=index,
+        address=address,
+        driver=pci.driver(root, address),
+        override=pci.driver_override(root, address),
+        netdev=names[0] if names else None,
+        netdev_mac=own.mac if own else None,
+        iommu_group=pci.iommu_group(root, address),
+        network_class=pci.class_id(root, address).startswith(NETWORK_CLASS),
+        mtu=own.mtu if own else None,
+        **told,
     )

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import ipaddress
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Iterable, Mapping
 
 from . import netdev, pci
 from .host import Host
@@ -23,8 +23,10 @@ SSH_SERVERS = ("sshd", "sshd-session", "dropbear")
 ESTABLISHED = "01"  # Linux include/net/tcp_states.h
 
 
-def read_usage(host: Host, state: NodeState, ssh_connection: str = "") -> NodeState:
-    """The state with each PF's `uses` and each VF's `holders`. `ssh_connection`: sshd's SSH_CONNECTION, a hint.
+def read_usage(host: Host, state: NodeState, ssh_connection: str, plugin_unit: str) -> NodeState:
+    """The state with each PF's `uses`, each VF's `holders`, and whether the device plugin's unit runs.
+
+    `ssh_connection`: sshd's SSH_CONNECTION, a hint ("" where there is none).
 
     Raises HostError where the host can't be read: nothing may be changed then.
     """
@@ -59,9 +61,14 @@ def read_usage(host: Host, state: NodeState, ssh_connection: str = "") -> NodeSt
         return uses(vf.netdev)
 
     def with_usage(pf: Pf) -> Pf:
-        return replace(pf, uses=uses(pf.name), vfs=tuple(replace(vf, holders=vf_holders(vf)) for vf in pf.vfs))
+        return replace(
+            pf, uses=uses(pf.name), vfs=tuple(replace(vf, holders=vf_holders(vf)) for vf in pf.vfs)
+        )
 
-    return replace(state, pfs=tuple(with_usage(pf) for pf in state.pfs), with_usage=True)
+    active = host.run(["systemctl", "is-active", "--quiet", plugin_unit], check=False).status == 0
+    return replace(
+        state, pfs=tuple(with_usage(pf) for pf in state.pfs), plugin_active=active, with_usage=True
+    )
 
 
 def _with_uppers(name: str, links: Mapping[str, Link]) -> list[str]:
@@ -152,7 +159,7 @@ def _established(host: Host, inodes: set[str]) -> Iterable[str]:
 def _kernel_address(text: str) -> str:
     """The kernel prints an address as 32-bit words in the machine's byte order."""
     try:
-        words = [bytes.fromhex(text[i:i + 8]) for i in range(0, len(text), 8)]
+        words = [bytes.fromhex(text[i : i + 8]) for i in range(0, len(text), 8)]
         raw = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
         return str(ipaddress.ip_address(raw))
     except ValueError:
