@@ -1,7 +1,9 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carrying out a plan: the originals recorded before the first change, a journal around each step, each step verified."""
+"""Carrying out a plan: the originals recorded before the first change, a journal around each step, each
+step verified.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,8 @@ def due(plan: Plan) -> list[Step]:
 def carry_out(host: Host, plan: Plan, state: NodeState) -> None:
     """Do the plan's steps that are due. `state` is what the plan was made from.
 
-    Raises the error of the step that failed, with what was not done; a rerun goes on from what the host is then.
+    Raises the error of the step that failed, with what was not done; a rerun goes on from what the host
+    is then.
     """
     steps = due(plan)
     _remember(host, plan.steps, state)

@@ -1,7 +1,9 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Binding a function to a driver with driver_override, and back to the kernel's own (Linux ABI: sysfs-bus-pci)."""
+"""Binding a function to a driver with driver_override, and back to the kernel's own (Linux ABI:
+sysfs-bus-pci).
+"""
 
 from __future__ import annotations
 
@@ -123,7 +125,9 @@ def rebind(host: Host, address: str) -> None:
 
 
 def put_back(host: Host, address: str, driver: str | None, override: str | None) -> None:
-    """After a failure: the override and the driver that were there. What fails here is not worth a second error."""
+    """After a failure: the override and the driver that were there. What fails here is not worth a second
+    error.
+    """
     try:
         host.write_attribute(f"{pci.DEVICES}/{address}/driver_override", (override or "") + "\n")
         if driver is not None and pci.driver(host.root, address) is None:

@@ -1,7 +1,9 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of ours: planned with what was there before, never over a file that somebody else wrote. See `render`."""
+"""Files of ours: planned with what was there before, never over a file that somebody else wrote. See
+`render`.
+"""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a node should be (Goal) and what it is (NodeState): frozen data, and the JSON forms of the goal.
 
-A Goal names PFs by PCI address and VFs by index; `resolve` makes it from policies, `record` from the remembered
-original, and the boot service reads it from the file that an earlier run left on the node.
+A Goal names PFs by PCI address and VFs by index; `resolve` makes it from policies, `record` from the
+remembered original, and the boot service reads it from the file that an earlier run left on the node.
 """
 
 from __future__ import annotations
@@ -57,9 +57,10 @@ class VfSettings:
 class PfGoal:
     """What one PF should be.
 
-    mtu: raised to at least this (`exact`: set to this). autoprobe, up: None leaves the choice to the plan.
-    allow_in_use: the user accepts first VFs and a new MTU on a PF that carries a route, a connection or a bridge.
-    given_back: this is the remembered original of a PF that nothing names any more.
+    mtu: raised to at least this (`exact`: set to this). autoprobe, up: None leaves the choice to the
+    plan. allow_in_use: the user accepts first VFs and a new MTU on a PF that carries a route, a
+    connection or a bridge. given_back: this is the remembered original of a PF that nothing names any
+    more.
     """
 
     address: str
@@ -103,9 +104,11 @@ class ModuleGoal:
 
 @dataclass(frozen=True)
 class Goal:
-    """What the whole node should be. problems: what does not fit this host (found where selectors were resolved).
+    """What the whole node should be. problems: what does not fit this host (found where selectors were
+    resolved).
 
-    whole: False for a narrow view, which leaves alone what it does not name (other PFs, files, kernel arguments).
+    whole: False for a narrow view, which leaves alone what it does not name (other PFs, files, kernel
+    arguments).
     """
 
     pfs: tuple[PfGoal, ...] = ()
@@ -122,7 +125,9 @@ class Goal:
 
 @dataclass(frozen=True)
 class Vf:
-    """One VF as it is. None: unknown, or not there. holders: who would lose it, in words (filled by `usage`)."""
+    """One VF as it is. None: unknown, or not there. holders: who would lose it, in words (filled by
+    `usage`).
+    """
 
     index: int
     address: str
@@ -144,7 +149,9 @@ class Vf:
 
     @property
     def is_away(self) -> bool:
-        """A network VF with its kernel driver but without an interface here: it is in another network namespace."""
+        """A network VF with its kernel driver but without an interface here: it is in another network
+        namespace.
+        """
         return (
             self.network_class
             and self.driver is not None
@@ -155,7 +162,9 @@ class Vf:
 
 @dataclass(frozen=True)
 class Pf:
-    """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. uses: what it carries (see `usage`)."""
+    """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. uses: what it carries (see
+    `usage`).
+    """
 
     address: str
     vendor: str = ""
@@ -183,9 +192,9 @@ class Pf:
 class NodeState:
     """The host as it is, as far as PFs, VFs and our own record matter.
 
-    originals: PF address -> what the PF was before our first change. recorded_files: path -> text before our first
-    change (None: there was none). file_texts: path -> text now. interrupted: keys of the steps that an earlier run
-    did not finish. with_usage: holders and uses were looked for.
+    originals: PF address -> what the PF was before our first change. recorded_files: path -> text before
+    our first change (None: there was none). file_texts: path -> text now. interrupted: keys of the steps
+    that an earlier run did not finish. with_usage: holders and uses were looked for.
     """
 
     pfs: tuple[Pf, ...] = ()

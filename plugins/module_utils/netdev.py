@@ -1,7 +1,9 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Network interfaces: one `ip -j -d link show` for all of them, and the few settings that we make with `ip link`."""
+"""Network interfaces: one `ip -j -d link show` for all of them, and the few settings that we make with
+`ip link`.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,10 @@ from .host import Host
 
 @dataclass(frozen=True)
 class Link:
-    """One interface. mac: lower case. kind: "bridge", "bond", "vlan", ... or "". lower: the interface below a VLAN or
-    macvlan. vfs: VF index -> its settings as the PF's driver tells them, in the names of `model.ATTRIBUTES`."""
+    """One interface. mac: lower case. kind: "bridge", "bond", "vlan", ... or "". lower: the interface
+    below a VLAN or macvlan. vfs: VF index -> its settings as the PF's driver tells them, in the names
+    of `model.ATTRIBUTES`.
+    """
 
     name: str
     altnames: tuple[str, ...] = ()

@@ -70,9 +70,11 @@ class Outcome:
 
 
 def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: str = "") -> Look:
-    """Read the host and plan. Who uses a PF or VF is looked for only where something stands or would change.
+    """Read the host and plan. Who uses a PF or VF is looked for only where something stands or would
+    change.
 
-    Raises RefusedError with every problem, HostError where the host can't be read, StateFileError for our own files.
+    Raises RefusedError with every problem, HostError where the host can't be read, StateFileError for our
+    own files.
     """
     state = read_state(host, record.load(host), (NODE_PATH, CONFIG_PATH))
     goal = make_goal(state)
@@ -93,7 +95,8 @@ def run(
 ) -> Outcome:
     """Bring the host to the goal, or (check) say what that would be.
 
-    Raises RefusedError before any change, HostError where a step failed or the host is not as planned at the end.
+    Raises RefusedError before any change, HostError where a step failed or the host is not as planned at
+    the end.
     """
 
     def again() -> Look:

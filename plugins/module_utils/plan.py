@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The whole plan: from the goal and what the host is to ordered steps with reasons. Pure.
 
-Kernel arguments and modules are planned by their own concerns; this puts them in order with VFs, drivers and files.
+Kernel arguments and modules are planned by their own concerns; this puts them in order with VFs, drivers
+and files.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from .plan_pf import KINDS as PF_KINDS
 from .plan_pf import NUM_VFS, driver_is_right, driver_step, pf_steps
 from .record import ORIGINAL
 from .refusals import drain_problems, iommu_problems, pf_problems
-from .steps import AFTER_REBOOT, REBOOT, Plan, Step
+from .steps import AFTER_REBOOT, NOW, REBOOT, Plan, Step
 
 RELOAD = "reload"
 FORGET = "record"
 PLUGIN_UNIT = "baremetal-sriov-device-plugin.service"
 
 # What the next boot would undo, or can't be done before it.
-RUNTIME_KINDS = (*PF_KINDS, modprobe.LOAD_KIND, RELOAD)
+RUNTIME_KINDS = (*PF_KINDS, modprobe.LOAD_KIND)
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ def module_specs(goal: Goal) -> list[ModuleSpec]:
 
 
 def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
-    """The plan for the whole goal. Raises RefusedError with every problem, InvalidSpecError for bad kernel arguments."""
+    """The plan for the whole goal. Raises RefusedError with every problem, InvalidSpecError for bad
+    kernel arguments.
+    """
     problems = list(goal.problems)
     before = _kernel_steps(goal, side, problems)
     wanted = [*goal.pfs, *_given_back(goal, state)]
@@ -81,17 +84,19 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
     if problems:
         raise RefusedError(problems)
     ordered = [*before, *runtime, *persistent]
-    ordered += [*_reload(ordered, state), *forget, *_forget_all(goal, state)]
     if reboot and not goal.absent:
         returned = {pf.address for pf in wanted if pf.given_back}
         ordered = [_stage(step, returned) for step in ordered]
+    ordered += [*_reload(ordered, state), *forget, *_forget_all(goal, state)]
     # The reboot is the user's to do, when all else is done.
     ordered = [*[s for s in ordered if s.kind != kernel.REBOOT_KIND], *_one_reboot(ordered)]
     return Planned(Plan(tuple(ordered), goal.warnings), tuple(drain_problems(ordered, state)))
 
 
 def _kernel_steps(goal: Goal, side: KernelSide, problems: list[Problem]) -> list[Step]:
-    """Steps of the concerns that own the kernel command line and modules, with the IOMMU's arguments added."""
+    """Steps of the concerns that own the kernel command line and modules, with the IOMMU's arguments
+    added.
+    """
     steps: list[Step] = []
     try:
         if side.kernel is not None:
@@ -145,10 +150,12 @@ def _function_steps(function: FunctionGoal, state: NodeState, problems: list[Pro
 
 
 def _reload(steps: Sequence[Step], state: NodeState) -> list[Step]:
-    """The device plugin looks again when its configuration or its VFs change, also when an earlier run was killed."""
+    """The device plugin looks again when its configuration or its VFs change, also when an earlier run
+    was killed.
+    """
     if not state.plugin_active:
         return []
-    caused = any(step.kind in PF_KINDS or step.kind == files.FILE for step in steps)
+    caused = any(step.stage == NOW and step.kind in (*PF_KINDS, files.FILE) for step in steps)
     if not caused and f"{RELOAD} {PLUGIN_UNIT}" not in state.interrupted:
         return []
     return [Step(RELOAD, PLUGIN_UNIT, "reload it", "its VFs or its configuration changed", None, True)]
@@ -165,7 +172,9 @@ def _forget_all(goal: Goal, state: NodeState) -> list[Step]:
 
 
 def _stage(step: Step, given_back: set[str]) -> Step:
-    """With a reboot ahead, what the boot would undo waits for it; what is given back is not undone by a boot."""
+    """With a reboot ahead, what the boot would undo waits for it; what is given back is not undone by a
+    boot.
+    """
     if step.kind not in RUNTIME_KINDS or step.target.partition(" vf ")[0] in given_back:
         return step
     return replace(step, stage=AFTER_REBOOT)

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The steps of one PF, in the one order that works. Pure.
 
-The order: PF up (some PFs create VFs only then), autoprobe, the count (through 0), settings made through the PF, the PF's
-MTU, drivers, VF MTUs (these need the VF's interface), autoprobe back.
+The order: PF up (some PFs create VFs only then), autoprobe, the count (through 0), settings made through
+the PF, the PF's MTU, drivers, VF MTUs (these need the VF's interface), autoprobe back.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def driver_is_right(wanted: str, driver: str | None, override: str | None) -> bo
 
 
 def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
-    """The steps from what the PF is to its goal. `original`: how the PF was before our first change, if it is known."""
+    """The steps from what the PF is to its goal. `original`: how the PF was before our first change, if
+    it is known.
+    """
     reason = _reason(goal)
     fresh = pf.num_vfs != goal.num_vfs
     steps: list[Step] = []
@@ -89,7 +91,9 @@ def _reason(goal: PfGoal) -> str:
 
 
 class _Autoprobe:
-    """sriov_drivers_autoprobe over the course of a plan: off while VFs are made that all go to userspace drivers."""
+    """sriov_drivers_autoprobe over the course of a plan: off while VFs are made that all go to userspace
+    drivers.
+    """
 
     def __init__(self, goal: PfGoal, pf: Pf, original: PfGoal | None, fresh: bool) -> None:
         self.address = pf.address

@@ -1,10 +1,11 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`sriov_policies`: the user's list, validated as a whole, merged with a host's own list, and selected for a host.
+"""`sriov_policies`: the user's list, validated as a whole, merged with a host's own list, and selected
+for a host.
 
-The fields are those of the SR-IOV network operator's SriovNetworkNodePolicy in snake_case, and lists of VFs with
-settings of their own. Pure: it knows nothing of a host; `resolve` finds the PFs.
+The fields are those of the SR-IOV network operator's SriovNetworkNodePolicy in snake_case, and lists of
+VFs with settings of their own. Pure: it knows nothing of a host; `resolve` finds the PFs.
 """
 
 from __future__ import annotations
@@ -94,10 +95,11 @@ def collect(value: Any, path: str, mistakes: list[Mistake]) -> tuple[Policy, ...
 
 
 def merge_host(policies: Any, overrides: Any) -> list[Any]:
-    """The raw list for one host: each override replaces the fields that it names in the policy of that name.
+    """The raw list for one host: each override replaces the fields that it names in the policy of that
+    name.
 
-    An override with a name of its own is one more policy. Raises InvalidSpecError where the lists are not lists of
-    mappings, or an override has no name.
+    An override with a name of its own is one more policy. Raises InvalidSpecError where the lists are not
+    lists of mappings, or an override has no name.
     """
     mistakes: list[Mistake] = []
     merged: list[Any] = list(policies) if isinstance(policies, (list, tuple)) else []
@@ -128,7 +130,9 @@ def merge_host(policies: Any, overrides: Any) -> list[Any]:
 def is_for_host(
     policy: Policy, groups: Sequence[str], variables: Mapping[str, Any], labels: Mapping[str, Any]
 ) -> bool:
-    """True where the policy's node_selector holds: one of `groups`, and every one of `variables` and `labels`."""
+    """True where the policy's node_selector holds: one of `groups`, and every one of `variables` and
+    `labels`.
+    """
     wanted = policy.node_selector
     if "groups" in wanted and not set(wanted["groups"]) & set(groups):
         return False
@@ -241,7 +245,7 @@ def _selector(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> NicSelec
         mac_addresses=tuple(m.lower() for m in inner.texts("mac_addresses", MAC_TEXT, "a MAC address")),
     )
     inner.finish()
-    if isinstance(inner.value, Mapping) and inner.value and not any(inner.value.values()):
+    if inner.value and not any(inner.value.values()):
         fields.wrong("nic_selector", "selects nothing; expected at least one of its fields to have a value")
     elif not inner.value:
         fields.wrong(
@@ -343,8 +347,8 @@ def _check_names(policies: Sequence[Policy], mistakes: list[Mistake]) -> None:
             mistakes.append(
                 Mistake(
                     f"{policy.path}.exclude_topology",
-                    f"must be the same in all policies of the resource {policy.resource_name}; {first.path} says "
-                    f"{str(first.exclude_topology).lower()}, this says {str(policy.exclude_topology).lower()}",
+                    f"must be the same in all policies of the resource {policy.resource_name}; "
+                    f"{first.path} says {str(first.exclude_topology).lower()}",
                 )
             )
 

@@ -1,10 +1,12 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What our programs remember on the node: the original of everything before our first change, and the journal.
+"""What our programs remember on the node: the original of everything before our first change, and the
+journal.
 
-original.json is written before the first change of an object and read by teardown, also years later. The journal
-names the steps of a run while it runs; what is left in it tells the next run what a kill interrupted.
+original.json is written before the first change of an object and read by teardown, also years later. The
+journal names the steps of a run while it runs; what is left in it tells the next run what a kill
+interrupted.
 """
 
 from __future__ import annotations
@@ -39,8 +41,9 @@ LOCK = "/run/baremetal-sriov/lock"
 
 @dataclass(frozen=True)
 class Record:
-    """original.json and the journal. pfs: PF address -> the PF as a goal that gives it back; files: path -> text (None:
-    there was no file); objects: key of a step -> what was before, for all other kinds."""
+    """original.json and the journal. pfs: PF address -> the PF as a goal that gives it back; files: path
+    -> text (None: there was no file); objects: key of a step -> what was before, for all other kinds.
+    """
 
     pfs: Mapping[str, PfGoal] = field(default_factory=dict)
     files: Mapping[str, str | None] = field(default_factory=dict)

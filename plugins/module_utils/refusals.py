@@ -25,7 +25,7 @@ def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step]) -> list[Prob
                 goal.address,
                 "a PCI function at this address",
                 "none",
-                "The NIC was moved or taken out, or is switched off; correct the policy if it is another one.",
+                "The NIC was moved, taken out or switched off; correct the policy if it is another one.",
             )
         ]
     return [*_capability(goal, pf), *_in_use(goal, pf, steps)]
@@ -115,7 +115,9 @@ def drain_problems(steps: Sequence[Step], state: NodeState) -> list[Problem]:
 
 
 def iommu_problems(goal: Goal, state: NodeState, found: Sequence[Problem]) -> list[Problem]:
-    """VFs can't go to vfio-pci without IOMMU groups; `found` is why there are none on a kernel that was asked for them."""
+    """VFs can't go to vfio-pci without IOMMU groups; `found` is why there are none on a kernel that was
+    asked for them.
+    """
     problems = []
     for wanted in goal.pfs:
         pf = state.pf(wanted.address)

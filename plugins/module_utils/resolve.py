@@ -1,7 +1,9 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a NodeSpec to a Goal: selectors become PCI addresses, and several policies on one PF become one. Pure."""
+"""From a NodeSpec to a Goal: selectors become PCI addresses, and several policies on one PF become one.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -192,9 +194,11 @@ def _inventory(state: NodeState) -> str:
 
 
 def _merge(address: str, matches: list[_Match]) -> _Merge:
-    """Apply policies in turn, high priority numbers first, then by name; a later one takes overlapping groups away.
+    """Apply policies in turn, high priority numbers first, then by name; a later one takes overlapping
+    groups away.
 
-    As the SR-IOV network operator merges them, except that two policies of equal priority must not overlap.
+    As the SR-IOV network operator merges them, except that two policies of equal priority must not
+    overlap.
     """
     result = _Merge()
     for match in sorted(matches, key=lambda m: (-m.policy.priority, m.policy.name)):
@@ -208,13 +212,13 @@ def _merge(address: str, matches: list[_Match]) -> _Merge:
                         f"policies {earlier.policy.name} and {match.policy.name}",
                         f"different VFs of {address}, or different priorities",
                         f"both have priority {match.policy.priority} and VFs {ranges(common)}",
-                        "Give them ranges (enp1s0#0-3) that don't overlap, or a lower number to the one that should win.",
+                        "Give them ranges (enp1s0#0-3) that don't overlap, or a lower priority number to one.",
                     )
                 )
                 continue
             result.kept.remove(earlier)
             result.warnings.append(
-                f"{address}: policy {match.policy.name} (priority {match.policy.priority}) takes the place of "
+                f"{address}: policy {match.policy.name} (priority {match.policy.priority}) replaces "
                 f"{earlier.policy.name} (priority {earlier.policy.priority}); both are for VFs {ranges(common)}"
             )
         result.kept.append(match)

@@ -96,7 +96,8 @@ def node_spec(
     device_plugin: bool = True,
     adopt: bool = False,
 ) -> dict[str, Any]:
-    """On the controller: the JSON form for one host, from the user's lists and what the inventory says of the host.
+    """On the controller: the JSON form for one host, from the user's lists and what the inventory says of
+    the host.
 
     Raises InvalidSpecError with every mistake in all policies, also in those that are not for this host.
     """

@@ -146,7 +146,9 @@ def _plain(text: str) -> str:
 
 
 def _established(host: Host, inodes: set[str]) -> Iterable[str]:
-    """Local addresses of the established TCP sockets with these inodes (Linux Documentation/networking/proc_net_tcp)."""
+    """Local addresses of the established TCP sockets with these inodes (Linux
+    Documentation/networking/proc_net_tcp).
+    """
     if not inodes:
         return
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):

@@ -17,8 +17,8 @@ APPEAR_SECONDS = 20.0  # and as much again for each 16 VFs: 125 VFs were seen to
 NETDEV_SECONDS = 10.0
 MTU_TRIES = 10
 REASONS = {
-    12: 'There is no address space for them: add the kernel argument pci=realloc, and switch on "Above 4G decoding" '
-    "in the firmware (BIOS).",
+    12: "There is no address space for them: add the kernel argument pci=realloc, and switch on "
+    "decoding above 4G in the firmware (BIOS).",
     16: "The VFs are in use, or the PF has VFs already; see who holds them.",
     34: "The PF can't have as many; lower num_vfs.",
     2: "The PF's driver can't create VFs; bind one that can.",
@@ -76,7 +76,7 @@ def _autoprobe(host: Host, step: Step) -> None:
 
 def _num_vfs(host: Host, step: Step) -> None:
     path = f"{pci.DEVICES}/{step.target}/sriov_numvfs"
-    count = step.after["num_vfs"]
+    count = int(step.after["num_vfs"])
     found = pci.num_vfs(host.root, step.target)
     if count and found:
         raise HostError(
@@ -131,7 +131,9 @@ def _wait_for_drivers(host: Host, addresses: list[str], seconds: float) -> None:
 
 
 def _wait_for_netdev(host: Host, address: str) -> bool:
-    """A network VF's interface appears a moment after its driver; one more binding helps some NICs. False: none came."""
+    """A network VF's interface appears a moment after its driver; one more binding helps some NICs.
+    False: none came.
+    """
     if not pci.class_id(host.root, address).startswith("02"):
         return True
     if wait_for(host, lambda: bool(pci.net_names(host.root, address)), NETDEV_SECONDS):
@@ -141,7 +143,9 @@ def _wait_for_netdev(host: Host, address: str) -> bool:
 
 
 def _attributes(host: Host, step: Step) -> None:
-    """Settings through the PF. A VF's kernel driver reads its MAC address when it is bound, so it is bound again."""
+    """Settings through the PF. A VF's kernel driver reads its MAC address when it is bound, so it is
+    bound again.
+    """
     address, index = parse_target(step.target)
     vf = vf_address(host, step.target)
     assert index is not None
