@@ -9,14 +9,16 @@ Nothing else in the node library opens /sys, /proc, /etc or runs a command. Test
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import select
 import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 from .errors import CommandError, HostError
 
@@ -81,6 +83,13 @@ class Host:
         except OSError:
             return []
 
+    def read_link(self, path: str) -> str | None:
+        """A symbolic link's target as it is written; None where there is no link."""
+        try:
+            return os.readlink(self.path(path))
+        except OSError:
+            return None
+
     def file_mode(self, path: str) -> int | None:
         """The permission bits of a file; None where it is missing."""
         try:
@@ -143,6 +152,36 @@ class Host:
             return
         except OSError as error:
             raise HostError(path, "the file removed", f"{error.strerror} (errno {error.errno})") from error
+
+    def remove_empty_folder(self, path: str) -> None:
+        """Remove a folder of ours if nothing is left in it."""
+        with contextlib.suppress(OSError):
+            os.rmdir(self.path(path))
+
+    @contextlib.contextmanager
+    def lock(self, path: str, seconds: float = 60.0) -> Iterator[None]:
+        """Hold the lock file, so that one program of ours changes the host at a time. Raises HostError, naming who
+        holds it, when it is not free in time. A process that ends gives its lock back."""
+        real = self.path(path)
+        os.makedirs(os.path.dirname(real), mode=0o755, exist_ok=True)
+        fd = os.open(real, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            give_up = self.monotonic() + seconds
+            while True:
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    if self.monotonic() >= give_up:
+                        holder = os.pread(fd, 100, 0).decode("ascii", "replace").strip() or "unknown"
+                        raise HostError(path, f"the lock within {seconds:g} s", f"process {holder} holds it",
+                                        "Wait for that run to end; see what it does with ps.") from error
+                    self.sleep(0.2)
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode("ascii"), 0)
+            yield
+        finally:
+            os.close(fd)
 
     # commands --------------------------------------------------------------------------------------------------
 

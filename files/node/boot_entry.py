@@ -1,0 +1,14 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Entry of the boot service. Run with `python -I`, so it puts the node library on the path itself."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+
+from baremetal_sriov.boot import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter node_spec: from the user's policies to what one node should be."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible.errors import AnsibleFilterError
+
+from ..module_utils import spec
+from ..module_utils.errors import InvalidSpecError
+
+
+def node_spec(
+    policies: Any,
+    host: str = "",
+    group_names: Any = (),
+    labels: Any = None,
+    host_variables: Any = None,
+    policies_host: Any = (),
+    resource_prefix: str = spec.DEFAULT_PREFIX,
+    kernel_arguments: Any = (),
+    iommu: Any = None,
+    modules: Any = (),
+    device_plugin: bool = True,
+    adopt: bool = False,
+) -> dict[str, Any]:
+    """Document in node_spec.yml."""
+    try:
+        return spec.node_spec(
+            policies,
+            overrides=policies_host or (),
+            groups=group_names,
+            variables=host_variables,
+            labels=labels,
+            resource_prefix=resource_prefix,
+            kernel_arguments=kernel_arguments or (),
+            iommu=iommu,
+            modules=modules or (),
+            device_plugin=device_plugin,
+            adopt=adopt,
+        )
+    except InvalidSpecError as error:
+        raise AnsibleFilterError(f"{host}: {error}" if host else str(error)) from error
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name -> function."""
+        return {"node_spec": node_spec}

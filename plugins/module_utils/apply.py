@@ -1,0 +1,114 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carrying out a plan: the originals recorded before the first change, a journal around each step, each
+step verified.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Callable
+
+from . import drivers, files, kernel, modprobe, record, vfs
+from .errors import HostError, SriovError
+from .host import Host
+from .model import NodeState
+from .plan import FORGET, PLUGIN_UNIT, RELOAD
+from .plan_pf import AUTOPROBE, DRIVER, parse_target
+from .plan_pf import KINDS as PF_KINDS
+from .record import ORIGINAL, Record, original_of
+from .steps import NOW, Plan, Step
+
+
+def _reload(host: Host, step: Step) -> None:
+    host.run(["systemctl", "reload-or-restart", PLUGIN_UNIT])
+
+
+def _forget(host: Host, step: Step) -> None:
+    """Drop one object, or everything, from the record of originals."""
+    if step.target == ORIGINAL:
+        record.remove(host)
+        return
+    kept = record.load(host)
+    path = step.target[len(files.FILE) + 1 :] if step.target.startswith(files.FILE + " ") else ""
+    record.save(
+        host,
+        replace(
+            kept,
+            pfs={a: pf for a, pf in kept.pfs.items() if a != step.target},
+            files={p: text for p, text in kept.files.items() if p != path},
+        ),
+    )
+
+
+APPLIERS: dict[str, Callable[[Host, Step], None]] = {
+    kernel.KIND: kernel.apply,
+    **dict.fromkeys(modprobe.KINDS, modprobe.apply),
+    **dict.fromkeys(PF_KINDS, vfs.apply),
+    DRIVER: drivers.apply,
+    files.FILE: files.apply,
+    RELOAD: _reload,
+    FORGET: _forget,
+}
+
+
+def due(plan: Plan) -> list[Step]:
+    """The steps to do now; a reboot is for the caller."""
+    return [step for step in plan.steps if step.stage == NOW and step.kind != kernel.REBOOT_KIND]
+
+
+def carry_out(host: Host, plan: Plan, state: NodeState) -> None:
+    """Do the plan's steps that are due. `state` is what the plan was made from.
+
+    Raises the error of the step that failed, with what was not done; a rerun goes on from what the host
+    is then.
+    """
+    steps = due(plan)
+    _remember(host, plan.steps, state)
+    for number, step in enumerate(steps):
+        record.write_journal(host, [s.key for s in steps[number:]])
+        try:
+            APPLIERS[step.kind](host, step)
+        except SriovError as error:
+            _undo(host, steps[number:])
+            left = "; ".join(f"{s.target}: {s.action}" for s in steps[number + 1 :][:20]) or "nothing"
+            raise HostError(
+                f"{step.target}: {step.action}",
+                f"the step done ({step.reason})",
+                str(error),
+                f"Done before: {number} steps; not done: {left}. Run this again when the cause is away.",
+            ) from error
+    record.write_journal(host, [])
+
+
+def _remember(host: Host, steps: Sequence[Step], state: NodeState) -> None:
+    """Record what the steps will change for the first time."""
+    known = record.load(host)
+    pfs, texts, objects = dict(known.pfs), dict(known.files), dict(known.objects)
+    for step in steps:
+        if step.kind in PF_KINDS:
+            pf = state.pf(parse_target(step.target)[0])
+            if pf is not None:
+                pfs.setdefault(pf.address, original_of(pf))
+        elif step.kind == files.FILE:
+            texts.setdefault(step.target, step.before)
+        elif step.kind not in (RELOAD, FORGET, kernel.REBOOT_KIND):
+            objects.setdefault(step.key, _plain(step.before))
+    updated = Record(pfs, texts, objects, known.interrupted, True)
+    if (pfs, texts, objects) != (dict(known.pfs), dict(known.files), dict(known.objects)):
+        record.save(host, updated)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _undo(host: Host, steps: Sequence[Step]) -> None:
+    """After a failure: a PF's autoprobe goes back now, or VFs made meanwhile would get no driver."""
+    for step in steps:
+        if step.kind == AUTOPROBE and step.after:
+            with contextlib.suppress(SriovError):
+                vfs.apply(host, step)

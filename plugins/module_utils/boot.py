@@ -1,0 +1,101 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The boot service: brings PFs, VFs and drivers to what the last run of sriov_node left in node.json.
+
+Kernel arguments and files are never touched here. A PF that fails does not keep the others from being set up.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from . import pci
+from .errors import SriovError, StateFileError
+from .host import Host
+from .model import Goal, goal_from_dict
+from .node import run
+from .render import NODE_PATH
+
+APPEAR_SECONDS = 60.0  # a PF's driver is loaded by udev, which may be busy at boot
+TRIES = 3
+PAUSE_SECONDS = 2.0
+
+
+def load_goal(host: Host) -> Goal:
+    """The goal from node.json; an empty one where there is no such file. Raises StateFileError."""
+    text = host.read_text(NODE_PATH)
+    if text is None:
+        return Goal(whole=False)
+    try:
+        return goal_from_dict(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StateFileError(
+            f"{NODE_PATH}: expected the goal that sriov_node writes, found {error}. "
+            "Run the role again; it writes the file anew."
+        ) from error
+
+
+def main(host: Host | None = None) -> int:
+    """Exit status 0 where everything is as it should be; the lines that it prints go to the journal."""
+    host = host or Host()
+    try:
+        goal = load_goal(host)
+    except SriovError as error:
+        return _say_failed([str(error)])
+    parts = [replace(goal, pfs=(pf,), functions=()) for pf in goal.pfs]
+    if goal.functions:
+        parts.append(replace(goal, pfs=()))
+    wait_for_pfs(host, [pf.address for pf in goal.pfs])
+    errors = []
+    for part in parts:
+        try:
+            _bring_up(host, part)
+        except SriovError as error:
+            errors.append(str(error))
+    return _say_failed(errors) if errors else 0
+
+
+def wait_for_pfs(host: Host, addresses: Sequence[str]) -> None:
+    """Until each PF has its driver and, if it is a NIC, its interface; a bounded time, as the plan tells
+    what is missing.
+    """
+    give_up = host.monotonic() + APPEAR_SECONDS
+    waiting = list(addresses)
+    while waiting and host.monotonic() < give_up:
+        waiting = [address for address in waiting if not _is_ready(host, address)]
+        if waiting:
+            host.sleep(0.5)
+
+
+def _is_ready(host: Host, address: str) -> bool:
+    network = pci.class_id(host.root, address).startswith("02")
+    return pci.total_vfs(host.root, address) >= 0 and (
+        pci.uplink_name(host.root, address) is not None
+        if network
+        else pci.driver(host.root, address) is not None
+    )
+
+
+def _bring_up(host: Host, goal: Goal) -> None:
+    """Plan and carry out, again where udev renamed an interface or a driver was not ready."""
+    for attempt in range(TRIES):
+        try:
+            outcome = run(host, lambda state: goal, check=False, kernel_side=False)
+        except SriovError:
+            if attempt == TRIES - 1:
+                raise
+            host.sleep(PAUSE_SECONDS)
+            continue
+        for step in outcome.plan.steps:
+            print(f"{step.target}: {step.action}: done", flush=True)
+        return
+
+
+def _say_failed(errors: Sequence[str]) -> int:
+    for error in errors:
+        print(f"<3>{error}", file=sys.stderr, flush=True)  # journald reads the priority: 3 is an error
+    return 1

@@ -1,0 +1,75 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of ours: planned with what was there before, never over a file that somebody else wrote. See
+`render`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from .errors import HostError, Problem
+from .host import Host
+from .model import FileGoal, Goal, NodeState
+from .steps import Step
+
+FILE = "file"
+OWN_FOLDERS = ("/etc/baremetal-sriov", "/etc/pcidp")
+
+
+def file_steps(goal: Goal, state: NodeState) -> list[Step]:
+    """Write what the goal names; give back what an earlier goal named and this one does not."""
+    now: Mapping[str, str | None] = state.file_texts or {}
+    recorded: Mapping[str, str | None] = state.recorded_files or {}
+    steps = []
+    for file in goal.files:
+        if now.get(file.path) != file.text:
+            action = "write it" if now.get(file.path) is None else "rewrite it"
+            steps.append(
+                Step(FILE, file.path, action, "derived from the policies", now.get(file.path), file.text)
+            )
+    for path in unnamed(goal, state):
+        text = recorded[path]
+        if now.get(path) != text:
+            action = "remove it" if text is None else "put back what was there"
+            steps.append(Step(FILE, path, action, "no policy needs it any more", now.get(path), text))
+    return steps
+
+
+def unnamed(goal: Goal, state: NodeState) -> list[str]:
+    """Files that we changed once and that the goal does not name: they are given back."""
+    return sorted(set(state.recorded_files or {}) - {file.path for file in goal.files})
+
+
+def file_problems(goal: Goal, state: NodeState) -> list[Problem]:
+    """Files at our paths that somebody else wrote."""
+    found = []
+    for file in goal.files:
+        text = (state.file_texts or {}).get(file.path)
+        if text not in (None, file.text) and file.path not in (state.recorded_files or {}) and not file.adopt:
+            found.append(_foreign(file))
+    return found
+
+
+def _foreign(file: FileGoal) -> Problem:
+    return Problem(
+        file.path,
+        "no file, or one that we wrote",
+        "a file that somebody else wrote",
+        "Set adopt: true to replace it (teardown puts it back), or leave that part to its owner.",
+    )
+
+
+def apply(host: Host, step: Step) -> None:
+    """Write or remove the file, and read it back. Raises HostError."""
+    if step.after is None:
+        host.remove_file(step.target)
+        folder = os.path.dirname(step.target)
+        if folder in OWN_FOLDERS:
+            host.remove_empty_folder(folder)
+    else:
+        host.write_file(step.target, step.after.encode())
+    if host.read_text(step.target) != step.after:
+        raise HostError(step.target, "the text that was written", "another one", "See who else writes it.")

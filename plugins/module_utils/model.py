@@ -1,0 +1,257 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a node should be (Goal) and what it is (NodeState): frozen data, and the JSON forms of the goal.
+
+A Goal names PFs by PCI address and VFs by index; `resolve` makes it from policies, `record` from the
+remembered original, and the boot service reads it from the file that an earlier run left on the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from .errors import Problem
+
+FORMAT = 1
+
+DEFAULT_DRIVER = "default"  # the kernel's own choice
+NO_DRIVER = "none"
+USERSPACE_DRIVERS = ("vfio-pci", "uio_pci_generic", "igb_uio")
+
+ATTRIBUTES = ("mac", "vlan", "qos", "spoofchk", "trust", "min_tx_rate", "max_tx_rate")
+
+
+def is_userspace(driver: str | None) -> bool:
+    """True for drivers that hand a function to user space (DPDK, VMs); vendor variants of vfio included."""
+    return driver is not None and (driver in USERSPACE_DRIVERS or "vfio" in driver)
+
+
+@dataclass(frozen=True)
+class VfSettings:
+    """What one VF should have; None leaves the setting as it is.
+
+    mac: lower case; vlan: 0..4094 (0 is untagged); qos: 0..7; rates: Mbit/s (0 is no limit); mtu: bytes;
+    driver: DEFAULT_DRIVER, NO_DRIVER, or a driver's name.
+    """
+
+    mac: str | None = None
+    vlan: int | None = None
+    qos: int | None = None
+    spoofchk: bool | None = None
+    trust: bool | None = None
+    min_tx_rate: int | None = None
+    max_tx_rate: int | None = None
+    mtu: int | None = None
+    driver: str | None = None
+
+    def attributes(self) -> dict[str, Any]:
+        """The wanted settings that are made through the PF, by name."""
+        found = {name: getattr(self, name) for name in ATTRIBUTES}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class PfGoal:
+    """What one PF should be.
+
+    mtu: raised to at least this (`exact`: set to this). autoprobe, up: None leaves the choice to the
+    plan. allow_in_use: the user accepts first VFs and a new MTU on a PF that carries a route, a
+    connection or a bridge. given_back: this is the remembered original of a PF that nothing names any
+    more.
+    """
+
+    address: str
+    num_vfs: int
+    mtu: int | None = None
+    vfs: tuple[tuple[int, VfSettings], ...] = ()
+    policies: tuple[str, ...] = ()
+    allow_in_use: bool = False
+    autoprobe: bool | None = None
+    up: bool | None = None
+    exact: bool = False
+    given_back: bool = False
+
+
+@dataclass(frozen=True)
+class FunctionGoal:
+    """One PCI function and the driver that it should have."""
+
+    address: str
+    driver: str
+
+
+@dataclass(frozen=True)
+class FileGoal:
+    """A file that we write: its text, and whether a file that is not ours may be replaced."""
+
+    path: str
+    text: str
+    adopt: bool = False
+    mode: int = 0o644
+
+
+@dataclass(frozen=True)
+class ModuleGoal:
+    """A kernel module: its options, and whether it is loaded (now, and at boot)."""
+
+    name: str
+    options: tuple[tuple[str, str], ...] = ()
+    load: bool = True
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What the whole node should be. problems: what does not fit this host (found where selectors were
+    resolved).
+
+    whole: False for a narrow view, which leaves alone what it does not name (other PFs, files, kernel
+    arguments).
+    """
+
+    pfs: tuple[PfGoal, ...] = ()
+    functions: tuple[FunctionGoal, ...] = ()
+    files: tuple[FileGoal, ...] = ()
+    kernel_arguments: tuple[str, ...] = ()
+    iommu: bool = False
+    modules: tuple[ModuleGoal, ...] = ()
+    whole: bool = True
+    absent: bool = False
+    warnings: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Vf:
+    """One VF as it is. None: unknown, or not there. holders: who would lose it, in words (filled by
+    `usage`).
+    """
+
+    index: int
+    address: str
+    driver: str | None = None
+    override: str | None = None
+    netdev: str | None = None
+    netdev_mac: str | None = None
+    iommu_group: str | None = None
+    network_class: bool = True
+    mtu: int | None = None
+    mac: str | None = None
+    vlan: int | None = None
+    qos: int | None = None
+    spoofchk: bool | None = None
+    trust: bool | None = None
+    min_tx_rate: int | None = None
+    max_tx_rate: int | None = None
+    holders: tuple[str, ...] = ()
+
+    @property
+    def is_away(self) -> bool:
+        """A network VF with its kernel driver but without an interface here: it is in another network
+        namespace.
+        """
+        return (
+            self.network_class
+            and self.driver is not None
+            and not is_userspace(self.driver)
+            and self.netdev is None
+        )
+
+
+@dataclass(frozen=True)
+class Pf:
+    """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. uses: what it carries (see
+    `usage`).
+    """
+
+    address: str
+    vendor: str = ""
+    device: str = ""
+    driver: str | None = None
+    name: str | None = None
+    altnames: tuple[str, ...] = ()
+    mac: str | None = None
+    total_vfs: int = -1
+    num_vfs: int = 0
+    autoprobe: bool | None = None
+    mtu: int | None = None
+    up: bool | None = None
+    iommu_group: str | None = None
+    vfs: tuple[Vf, ...] = ()
+    uses: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The PF for people: its address, and its name where it has one."""
+        return f"{self.address} ({self.name})" if self.name else self.address
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """The host as it is, as far as PFs, VFs and our own record matter.
+
+    originals: PF address -> what the PF was before our first change. recorded_files: path -> text before
+    our first change (None: there was none). file_texts: path -> text now. interrupted: keys of the steps
+    that an earlier run did not finish. with_usage: holders and uses were looked for.
+    """
+
+    pfs: tuple[Pf, ...] = ()
+    originals: Mapping[str, PfGoal] | None = None
+    recorded_files: Mapping[str, str | None] | None = None
+    file_texts: Mapping[str, str | None] | None = None
+    interrupted: tuple[str, ...] = ()
+    recorded: bool = False
+    plugin_active: bool = False
+    with_usage: bool = False
+
+    def pf(self, address: str) -> Pf | None:
+        """The PF with this address, None where there is none."""
+        return next((pf for pf in self.pfs if pf.address == address), None)
+
+
+def compact(value: Any) -> dict[str, Any]:
+    """A flat dataclass as a dict without its None values."""
+    found = {f.name: getattr(value, f.name) for f in fields(value)}
+    return {name: item for name, item in found.items() if item is not None}
+
+
+def pf_goal_as_dict(goal: PfGoal) -> dict[str, Any]:
+    """JSON form of a PF's goal."""
+    found = compact(goal)
+    found["vfs"] = [{"index": index, **compact(settings)} for index, settings in goal.vfs]
+    found["policies"] = list(goal.policies)
+    return found
+
+
+def pf_goal_from_dict(value: Mapping[str, Any]) -> PfGoal:
+    """The inverse of `pf_goal_as_dict`. Raises KeyError, TypeError or ValueError on other shapes."""
+    known = {f.name for f in fields(PfGoal)}
+    found = {name: item for name, item in value.items() if name in known}
+    vfs = []
+    for item in value["vfs"]:
+        rest = dict(item)
+        vfs.append((int(rest.pop("index")), VfSettings(**rest)))
+    found.update(vfs=tuple(vfs), policies=tuple(value.get("policies", ())), num_vfs=int(value["num_vfs"]))
+    return PfGoal(**found)
+
+
+def goal_as_dict(goal: Goal) -> dict[str, Any]:
+    """JSON form of what the boot service needs of a goal: PFs and functions."""
+    return {
+        "format": FORMAT,
+        "pfs": [pf_goal_as_dict(pf) for pf in goal.pfs if not pf.given_back],
+        "functions": [compact(function) for function in goal.functions],
+    }
+
+
+def goal_from_dict(value: Mapping[str, Any]) -> Goal:
+    """The inverse of `goal_as_dict`. Raises KeyError, TypeError or ValueError on other shapes."""
+    if value["format"] != FORMAT:
+        raise ValueError(f"format {value['format']!r}, but this code knows format {FORMAT}")
+    return Goal(
+        pfs=tuple(pf_goal_from_dict(pf) for pf in value["pfs"]),
+        functions=tuple(FunctionGoal(str(f["address"]), str(f["driver"])) for f in value["functions"]),
+        whole=False,
+    )

@@ -1,0 +1,138 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run on a node: look, plan, and (unless it is a check) carry out and look again.
+
+The modules and the boot service come in here; nothing here knows of Ansible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from . import iommu, kernel, modprobe, record
+from .apply import carry_out, due
+from .errors import HostError, Problem, RefusedError
+from .host import Host
+from .model import Goal, NodeState, compact
+from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan, module_specs
+from .record import LOCK
+from .render import CONFIG_PATH, NODE_PATH
+from .state import read_state
+from .steps import AFTER_REBOOT, Plan
+from .usage import read_usage
+
+MakeGoal = Callable[[NodeState], Goal]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at the host gave: the state, the goal for it, and the plan between them."""
+
+    state: NodeState
+    goal: Goal
+    planned: Planned
+    side: KernelSide
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run's result. look: at its start (the plan is what was, or would be, done); state: at its end."""
+
+    look: Look
+    state: NodeState
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that was carried out, or would be."""
+        return self.look.planned.plan
+
+    @property
+    def held(self) -> tuple[Problem, ...]:
+        """What would be taken away from its holders (a check only; a real run refuses)."""
+        return self.look.planned.held
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a module's result."""
+        side = self.look.side
+        return {
+            "changed": bool(due(self.plan)),
+            "plan": self.plan.as_dict(),
+            "warnings": list(self.plan.warnings),
+            "reboot_required": self.plan.reboot_required,
+            "drain_required": self.plan.drain_required,
+            "refused": [str(problem) for problem in self.held],
+            "expected_after_reboot": [s.as_dict() for s in self.plan.steps if s.stage == AFTER_REBOOT],
+            "pfs": [_pf_summary(pf) for pf in self.state.pfs if pf.total_vfs >= 0],
+            "iommu": side.iommu.as_dict() if side.iommu is not None else {},
+        }
+
+
+def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: str = "") -> Look:
+    """Read the host and plan. Who uses a PF or VF is looked for only where something stands or would
+    change.
+
+    Raises RefusedError with every problem, HostError where the host can't be read, StateFileError for our
+    own files.
+    """
+    state = read_state(host, record.load(host), (NODE_PATH, CONFIG_PATH))
+    goal = make_goal(state)
+    side = _read_kernel_side(host, goal) if kernel_side else KernelSide()
+    try:
+        planned = make_plan(goal, state, side)
+        more = changes_vfs(planned.plan) or bool(due(planned.plan)) or bool(state.interrupted)
+    except RefusedError:
+        more = True  # the user is told everything at once
+    if more and host.is_running:
+        state = read_usage(host, state, ssh_connection, PLUGIN_UNIT)
+        planned = make_plan(goal, state, side)
+    return Look(state, goal, planned, side)
+
+
+def run(
+    host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_connection: str = ""
+) -> Outcome:
+    """Bring the host to the goal, or (check) say what that would be.
+
+    Raises RefusedError before any change, HostError where a step failed or the host is not as planned at
+    the end.
+    """
+
+    def again() -> Look:
+        return look(host, make_goal, kernel_side=kernel_side, ssh_connection=ssh_connection)
+
+    first = again()
+    if check or not (due(first.planned.plan) or first.state.interrupted):
+        return Outcome(first, first.state)
+    with host.lock(LOCK):
+        first = again()  # another run may have been at work until now
+        if first.planned.held:
+            raise RefusedError(list(first.planned.held))
+        carry_out(host, first.planned.plan, first.state)
+        last = again()
+    left = due(last.planned.plan)
+    if left:
+        text = "; ".join(f"{step.target}: {step.action}" for step in left[:20])
+        raise HostError(
+            "the host",
+            "to be as planned after all steps",
+            f"steps that are due again: {text}",
+            "Somebody else changes the same objects, or a driver does not keep what is set; see dmesg.",
+        )
+    return Outcome(first, last.state)
+
+
+def _read_kernel_side(host: Host, goal: Goal) -> KernelSide:
+    wants_iommu = goal.iommu or any(
+        settings.driver == "vfio-pci" for pf in goal.pfs for _, settings in pf.vfs
+    )
+    return KernelSide(
+        kernel.read(host), iommu.read(host) if wants_iommu else None, modprobe.read(host, module_specs(goal))
+    )
+
+
+def _pf_summary(pf: Any) -> dict[str, Any]:
+    found = compact(pf)
+    found["vfs"] = [compact(vf) for vf in pf.vfs]
+    return found

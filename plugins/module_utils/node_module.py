@@ -1,0 +1,78 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What sriov_node, sriov_vfs and sriov_driver share: one run for an AnsibleModule that is handed in."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from .errors import InvalidSpecError, RefusedError, SriovError
+from .host import Host
+from .node import MakeGoal, run
+from .steps import NOW, Plan
+
+
+def run_module(module: Any, make_goal: MakeGoal, *, kernel_side: bool, host: Host | None = None) -> None:
+    """Run, and end the module with its result or its one error. `module`: an AnsibleModule."""
+    try:
+        outcome = run(
+            host or Host(),
+            make_goal,
+            check=module.check_mode,
+            kernel_side=kernel_side,
+            ssh_connection=os.environ.get("SSH_CONNECTION", ""),
+        )
+    except InvalidSpecError as error:
+        fail_spec(module, error)
+    except RefusedError as error:
+        module.fail_json(msg=str(error), refused=[str(problem) for problem in error.problems])
+    except SriovError as error:
+        module.fail_json(msg=str(error))
+    else:
+        result = outcome.as_dict()
+        for warning in result.pop("warnings"):
+            module.warn(warning)
+        if module._diff:
+            result["diff"] = diff(outcome.plan)
+        module.exit_json(**result)
+
+
+def fail_spec(module: Any, error: InvalidSpecError) -> None:
+    """End the module with every mistake."""
+    mistakes = [{"path": mistake.path, "problem": mistake.problem} for mistake in error.mistakes]
+    module.fail_json(msg=str(error), mistakes=mistakes)
+
+
+def given(value: Any) -> Any:
+    """Options without the None that Ansible gives to those that the user left out."""
+    if isinstance(value, dict):
+        return {key: given(item) for key, item in value.items() if item is not None}
+    return [given(item) for item in value] if isinstance(value, list) else value
+
+
+def diff(plan: Plan) -> list[dict[str, str]]:
+    """Before and after of each step, as Ansible shows them."""
+    found = []
+    for step in plan.steps:
+        when = "" if step.stage == NOW else " (after the reboot)"
+        header = f"{step.kind} {step.target}{when}"
+        found.append(
+            {
+                "before_header": header,
+                "after_header": f"{header}: {step.action}",
+                "before": _text(step.before),
+                "after": _text(step.after),
+            }
+        )
+    return found
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return (
+        value if isinstance(value, str) and value.endswith("\n") else json.dumps(value, sort_keys=True) + "\n"
+    )

@@ -1,0 +1,198 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole plan: from the goal and what the host is to ordered steps with reasons. Pure.
+
+Kernel arguments and modules are planned by their own concerns; this puts them in order with VFs, drivers
+and files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from . import files, iommu, kernel, modprobe
+from .errors import Problem, RefusedError
+from .iommu import IommuState
+from .kernel import KernelSpec, KernelState
+from .model import FunctionGoal, Goal, NodeState, PfGoal
+from .modprobe import ModuleSpec, ModulesState
+from .plan_pf import KINDS as PF_KINDS
+from .plan_pf import NUM_VFS, driver_is_right, driver_step, pf_steps
+from .record import ORIGINAL
+from .refusals import drain_problems, iommu_problems, pf_problems
+from .steps import AFTER_REBOOT, NOW, REBOOT, Plan, Step
+
+RELOAD = "reload"
+FORGET = "record"
+PLUGIN_UNIT = "baremetal-sriov-device-plugin.service"
+
+# What the next boot would undo, or can't be done before it.
+RUNTIME_KINDS = (*PF_KINDS, modprobe.LOAD_KIND)
+
+
+@dataclass(frozen=True)
+class KernelSide:
+    """What the kernel's concerns read: None where the goal does not ask (a narrow view, the boot service)."""
+
+    kernel: KernelState | None = None
+    iommu: IommuState | None = None
+    modules: ModulesState | None = None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, and the problems that stand against carrying it out now: VFs that are held."""
+
+    plan: Plan
+    held: tuple[Problem, ...] = ()
+
+
+def module_specs(goal: Goal) -> list[ModuleSpec]:
+    """The goal's modules as their concern wants them."""
+    return [ModuleSpec(module.name, module.options, module.load) for module in goal.modules]
+
+
+def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
+    """The plan for the whole goal. Raises RefusedError with every problem, InvalidSpecError for bad
+    kernel arguments.
+    """
+    problems = list(goal.problems)
+    before = _kernel_steps(goal, side, problems)
+    wanted = [*goal.pfs, *_given_back(goal, state)]
+    runtime: list[Step] = []
+    forget: list[Step] = []
+    for pf_goal in wanted:
+        pf = state.pf(pf_goal.address)
+        original = (state.originals or {}).get(pf_goal.address)
+        steps = pf_steps(pf_goal, pf, original) if pf is not None else []
+        problems += pf_problems(pf_goal, pf, steps)
+        runtime += steps
+        if pf_goal.given_back:
+            forget.append(_forget(pf_goal.address))
+    for function in goal.functions:
+        runtime += _function_steps(function, state, problems)
+    persistent: list[Step] = []
+    if goal.whole:
+        persistent = files.file_steps(goal, state)
+        problems += files.file_problems(goal, state)
+        forget += [_forget(f"{files.FILE} {path}") for path in files.unnamed(goal, state)]
+    reboot = any(REBOOT in step.needs for step in before)
+    if side.iommu is not None and not reboot:
+        problems += iommu_problems(goal, state, iommu.problems(side.iommu))
+    if problems:
+        raise RefusedError(problems)
+    ordered = [*before, *runtime, *persistent]
+    if reboot and not goal.absent:
+        returned = {pf.address for pf in wanted if pf.given_back}
+        ordered = [_stage(step, returned) for step in ordered]
+    ordered += [*_reload(ordered, state), *forget, *_forget_all(goal, state)]
+    # The reboot is the user's to do, when all else is done.
+    ordered = [*[s for s in ordered if s.kind != kernel.REBOOT_KIND], *_one_reboot(ordered)]
+    return Planned(Plan(tuple(ordered), goal.warnings), tuple(drain_problems(ordered, state)))
+
+
+def _kernel_steps(goal: Goal, side: KernelSide, problems: list[Problem]) -> list[Step]:
+    """Steps of the concerns that own the kernel command line and modules, with the IOMMU's arguments
+    added.
+    """
+    steps: list[Step] = []
+    try:
+        if side.kernel is not None:
+            wanted = list(goal.kernel_arguments)
+            if goal.iommu and side.iommu is not None:
+                wanted = [*[a for a in iommu.arguments(side.iommu.vendor) if a not in wanted], *wanted]
+            steps += kernel.plan(KernelSpec(tuple(wanted)), side.kernel)
+    except RefusedError as error:
+        problems += error.problems
+    try:
+        if side.modules is not None:
+            steps += modprobe.plan(module_specs(goal), side.modules)
+    except RefusedError as error:
+        problems += error.problems
+    return steps
+
+
+def _given_back(goal: Goal, state: NodeState) -> list[PfGoal]:
+    """PFs that we changed once and that nothing names any more, as their remembered originals."""
+    if not goal.whole:
+        return []
+    named = {pf.address for pf in goal.pfs} | {function.address for function in goal.functions}
+    return [original for address, original in sorted((state.originals or {}).items()) if address not in named]
+
+
+def _function_steps(function: FunctionGoal, state: NodeState, problems: list[Problem]) -> list[Step]:
+    """The driver of one function by its PCI address: a VF of a PF here."""
+    for pf in state.pfs:
+        for vf in pf.vfs:
+            if vf.address == function.address:
+                if driver_is_right(function.driver, vf.driver, vf.override):
+                    return []
+                return [
+                    driver_step(
+                        f"{pf.address} vf {vf.index}",
+                        vf.driver,
+                        function.driver,
+                        "asked for",
+                        bool(vf.holders),
+                    )
+                ]
+    problems.append(
+        Problem(
+            function.address,
+            "a VF at this PCI address",
+            "none",
+            "Create the VFs first, or correct the address.",
+        )
+    )
+    return []
+
+
+def _reload(steps: Sequence[Step], state: NodeState) -> list[Step]:
+    """The device plugin looks again when its configuration or its VFs change, also when an earlier run
+    was killed.
+    """
+    if not state.plugin_active:
+        return []
+    caused = any(step.stage == NOW and step.kind in (*PF_KINDS, files.FILE) for step in steps)
+    if not caused and f"{RELOAD} {PLUGIN_UNIT}" not in state.interrupted:
+        return []
+    return [Step(RELOAD, PLUGIN_UNIT, "reload it", "its VFs or its configuration changed", None, True)]
+
+
+def _forget(target: str) -> Step:
+    return Step(FORGET, target, "forget its original state", "it is given back", True, None)
+
+
+def _forget_all(goal: Goal, state: NodeState) -> list[Step]:
+    if not (goal.absent and state.recorded):
+        return []
+    return [Step(FORGET, ORIGINAL, "remove the record", "everything is given back", True, None)]
+
+
+def _stage(step: Step, given_back: set[str]) -> Step:
+    """With a reboot ahead, what the boot would undo waits for it; what is given back is not undone by a
+    boot.
+    """
+    if step.kind not in RUNTIME_KINDS or step.target.partition(" vf ")[0] in given_back:
+        return step
+    return replace(step, stage=AFTER_REBOOT)
+
+
+def _one_reboot(steps: Sequence[Step]) -> list[Step]:
+    """Several concerns may ask for a reboot; one serves them all."""
+    asked = [step for step in steps if step.kind == kernel.REBOOT_KIND]
+    if len(asked) < 2:
+        return asked
+    return [replace(asked[0], reason="; ".join(dict.fromkeys(step.reason for step in asked)))]
+
+
+def changes_vfs(plan: Plan) -> bool:
+    """True where the plan does something to a PF or VF, so that their users must be looked for."""
+    return any(step.kind in PF_KINDS for step in plan.steps)
+
+
+def creates_vfs(plan: Plan) -> bool:
+    """True where VFs are created."""
+    return any(step.kind == NUM_VFS and step.after["num_vfs"] for step in plan.steps)

@@ -1,0 +1,137 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands against a goal on this host: every problem, before anything is changed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .errors import Problem
+from .model import Goal, NodeState, Pf, PfGoal, is_userspace
+from .plan_pf import DRIVER, LINK, NUM_VFS, PF_MTU
+from .steps import DRAIN, NOW, Step
+
+FIRMWARE = "Switch SR-IOV on in the firmware (BIOS) and on the NIC (mlx: SRIOV_EN, NUM_OF_VFS)."
+
+
+def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step]) -> list[Problem]:
+    """Why this PF can't become what is asked."""
+    if pf is None:
+        if goal.given_back:
+            return []  # a NIC that was taken out: nothing is left to give back
+        return [
+            Problem(
+                goal.address,
+                "a PCI function at this address",
+                "none",
+                "The NIC was moved, taken out or switched off; correct the policy if it is another one.",
+            )
+        ]
+    return [*_capability(goal, pf), *_in_use(goal, pf, steps)]
+
+
+def _capability(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
+    if goal.num_vfs == 0:
+        return
+    if pf.driver is None:
+        yield Problem(
+            pf.label,
+            "a driver on the PF",
+            "no driver is bound to it",
+            "Load the NIC's driver; the kernel creates VFs through it.",
+        )
+    elif pf.total_vfs < 0:
+        yield Problem(
+            pf.label,
+            "a PF with SR-IOV",
+            f"its driver {pf.driver} shows no sriov_totalvfs",
+            "The function has no SR-IOV, or it is hidden by the firmware. " + FIRMWARE,
+        )
+    elif pf.total_vfs == 0:
+        yield Problem(pf.label, f"{goal.num_vfs} VFs to be possible", "sriov_totalvfs is 0", FIRMWARE)
+    elif goal.num_vfs > pf.total_vfs:
+        yield Problem(
+            pf.label,
+            f"at most {pf.total_vfs} VFs (sriov_totalvfs)",
+            f"{goal.num_vfs} asked for",
+            "Lower num_vfs, or raise the number of VFs in the NIC's firmware.",
+        )
+    if pf.name is None and any(s.attributes() for _, s in goal.vfs):
+        yield Problem(
+            pf.label,
+            "a network interface of the PF, which VF settings are made through",
+            "none here",
+            "Bind the PF's network driver, or take mac, vlan, rates etc. out of the policy.",
+        )
+
+
+def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> Iterator[Problem]:
+    """A PF that the host lives on is not reset; first VFs and a new MTU need the user's word."""
+    resets = (
+        sum(s.kind == NUM_VFS for s in steps) > 1
+    )  # through 0; taking VFs away for good is like the first ones
+    touches = any(s.kind in (NUM_VFS, PF_MTU) or (s.kind == LINK and not s.after) for s in steps)
+    if not pf.uses or not touches:
+        return
+    carries = " and ".join(pf.uses)
+    if resets:
+        yield Problem(
+            pf.label,
+            "a PF that the host does not need, since its VFs have to be made anew",
+            f"it carries {carries}",
+            "Move that to another interface first, or keep the number of VFs as it is.",
+        )
+    elif not goal.allow_in_use and not goal.given_back:
+        yield Problem(
+            pf.label,
+            "a PF that the host does not need, or allow_in_use: true in the policy",
+            f"it carries {carries}",
+            "The link may be down for a moment while VFs are made or the MTU changes.",
+        )
+
+
+def drain_problems(steps: Sequence[Step], state: NodeState) -> list[Problem]:
+    """The steps that would take VFs away from their holders now."""
+    found = []
+    for step in steps:
+        if DRAIN not in step.needs or step.stage != NOW:
+            continue
+        address = step.target.partition(" vf ")[0]
+        pf = state.pf(address)
+        vfs = [vf for vf in pf.vfs if vf.holders] if pf else []
+        if step.kind == DRIVER:
+            vfs = [vf for vf in vfs if step.target in (f"{address} vf {vf.index}", vf.address)]
+        held = "; ".join(f"VF {vf.index} ({vf.address}) by {', '.join(vf.holders)}" for vf in vfs)
+        found.append(
+            Problem(
+                step.target,
+                f"VFs that nobody holds, in order to {step.action}",
+                f"needs drain: {held}",
+                "Drain the node, or stop what holds them, and run this again.",
+            )
+        )
+    return found
+
+
+def iommu_problems(goal: Goal, state: NodeState, found: Sequence[Problem]) -> list[Problem]:
+    """VFs can't go to vfio-pci without IOMMU groups; `found` is why there are none on a kernel that was
+    asked for them.
+    """
+    problems = []
+    for wanted in goal.pfs:
+        pf = state.pf(wanted.address)
+        if pf is None or not any(s.driver == "vfio-pci" for _, s in wanted.vfs) or wanted.given_back:
+            continue
+        without = [vf.address for vf in pf.vfs if vf.iommu_group is None and not is_userspace(vf.driver)]
+        if found or (pf.vfs and without and pf.num_vfs == wanted.num_vfs):
+            reasons = list(found) or [
+                Problem(
+                    pf.label,
+                    "an IOMMU group for each VF",
+                    f"none for {', '.join(without)}",
+                    "Switch the IOMMU on (iommu: true), or use device_type netdevice.",
+                )
+            ]
+            problems += [reason for reason in reasons if reason not in problems]
+    return problems

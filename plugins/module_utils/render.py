@@ -1,0 +1,56 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files that are derived from the goal: their paths and their content. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+NODE_PATH = "/etc/baremetal-sriov/node.json"
+CONFIG_PATH = "/etc/pcidp/config.json"
+
+
+@dataclass
+class Pool:
+    """One resource: (driver or "", RDMA, vhost-net) -> `rootDevices` entries."""
+
+    name: str
+    exclude_topology: bool = False
+    devices: dict[tuple[str, bool, bool], list[str]] = field(default_factory=dict)
+
+
+def device_plugin_config(prefix: str, pools: Sequence[Pool]) -> dict[str, Any]:
+    """config.json of the device plugin, in the SR-IOV network device plugin's format.
+
+    A pool of userspace VFs names its driver, so that a VF which is not bound yet is not offered.
+    """
+    resources = []
+    for pool in pools:
+        selectors = []
+        for (driver, rdma, vhost), devices in sorted(pool.devices.items()):
+            selector: dict[str, Any] = {"rootDevices": sorted(devices)}
+            if driver:
+                selector["drivers"] = [driver]
+            if rdma:
+                selector["isRdma"] = True
+            if vhost:
+                selector["needVhostNet"] = True
+            selectors.append(selector)
+        resource: dict[str, Any] = {
+            "resourceName": pool.name,
+            "resourcePrefix": prefix,
+            "selectors": selectors,
+        }
+        if pool.exclude_topology:
+            resource["excludeTopology"] = True
+        resources.append(resource)
+    return {"resourceList": resources}
+
+
+def json_text(value: Any) -> str:
+    """JSON for a file: stable order, readable."""
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"

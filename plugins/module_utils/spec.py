@@ -1,0 +1,123 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""NodeSpec: what the controller asks of one node, and its JSON form (the `spec` of the module sriov_node).
+
+Its selectors are not yet resolved: names and PCI addresses are known on the node alone. See `resolve`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import Mistake
+from .fields import Fields, raise_if, show
+from .model import FORMAT, ModuleGoal
+from .policy import Policy, collect, is_for_host, merge_host
+
+DEFAULT_PREFIX = "baremetal.sriov"
+PREFIX = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"  # a DNS subdomain, as extended resources need
+ARGUMENT = r"^[^\s\"]+(\"[^\"]*\")?$"  # one token of the kernel command line
+MODULE_NAME = r"^[A-Za-z0-9_-]{1,64}$"
+OPTION_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """What one node should be, selectors unresolved. iommu: None means where a policy needs it."""
+
+    policies: tuple[Policy, ...] = ()
+    resource_prefix: str = DEFAULT_PREFIX
+    kernel_arguments: tuple[str, ...] = ()
+    iommu: bool | None = None
+    modules: tuple[ModuleGoal, ...] = ()
+    device_plugin: bool = True
+    adopt: bool = False
+
+
+def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
+    """Read the JSON form. Raises InvalidSpecError with every mistake."""
+    mistakes: list[Mistake] = []
+    fields = Fields(value, path, mistakes)
+    fields.number("format", FORMAT, FORMAT, required=True)
+    spec = NodeSpec(
+        policies=collect(fields.get("policies") or [], "sriov_policies", mistakes),
+        resource_prefix=fields.text(
+            "resource_prefix", DEFAULT_PREFIX, pattern=PREFIX, meaning="a DNS name such as baremetal.sriov"
+        ),
+        kernel_arguments=fields.texts(
+            "kernel_arguments", ARGUMENT, "one kernel argument such as hugepages=64"
+        ),
+        iommu=fields.flag("iommu", None),
+        modules=fields.items("modules", lambda item, where: _module(item, where, mistakes)),
+        device_plugin=bool(fields.flag("device_plugin", True)),
+        adopt=bool(fields.flag("adopt", False)),
+    )
+    fields.finish()
+    raise_if(mistakes)
+    return spec
+
+
+def _module(value: Any, path: str, mistakes: list[Mistake]) -> ModuleGoal:
+    fields = Fields({"name": value} if isinstance(value, str) else value, path, mistakes)
+    name = fields.text("name", required=True, pattern=MODULE_NAME, meaning="a kernel module's name")
+    load = fields.flag("load", True)
+    options = fields.get("options")
+    found: list[tuple[str, str]] = []
+    if options is not None:
+        inner = Fields(options, f"{path}.options", mistakes)
+        for key in inner.value:
+            option = inner.get(key)
+            text = str(int(option)) if isinstance(option, bool) else str(option)
+            if not isinstance(option, (str, int)) or not text or any(c.isspace() for c in text):
+                inner.wrong(str(key), f"expected a value without blanks, found {show(option)}")
+            elif Fields({"name": str(key)}, path, mistakes).text(
+                "name", pattern=OPTION_NAME, meaning="an option's name"
+            ):
+                found.append((str(key), text))
+    fields.finish()
+    return ModuleGoal(name, tuple(sorted(found)), bool(load))
+
+
+def node_spec(
+    policies: Any,
+    *,
+    overrides: Any = (),
+    groups: Sequence[str] = (),
+    variables: Mapping[str, Any] | None = None,
+    labels: Mapping[str, Any] | None = None,
+    resource_prefix: str = DEFAULT_PREFIX,
+    kernel_arguments: Any = (),
+    iommu: bool | None = None,
+    modules: Any = (),
+    device_plugin: bool = True,
+    adopt: bool = False,
+) -> dict[str, Any]:
+    """On the controller: the JSON form for one host, from the user's lists and what the inventory says of
+    the host.
+
+    Raises InvalidSpecError with every mistake in all policies, also in those that are not for this host.
+    """
+    merged = merge_host(policies, overrides)
+    mistakes: list[Mistake] = []
+    parsed = collect(merged, "sriov_policies", mistakes)
+    raise_if(mistakes)
+    chosen = [dict(p.source) for p in parsed if is_for_host(p, groups, variables or {}, labels or {})]
+    for policy in chosen:
+        policy.pop("node_selector", None)
+    value = {
+        "format": FORMAT,
+        "policies": chosen,
+        "resource_prefix": resource_prefix,
+        "kernel_arguments": list(kernel_arguments),
+        "iommu": iommu,
+        "modules": list(modules),
+        "device_plugin": device_plugin,
+        "adopt": adopt,
+    }
+    parse_spec(value)
+    plain: dict[str, Any] = json.loads(json.dumps(value))
+    return plain

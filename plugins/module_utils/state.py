@@ -1,0 +1,84 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading PFs and VFs of a host into NodeState. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import netdev, pci
+from .host import Host
+from .model import NodeState, Pf, Vf
+from .netdev import Link
+from .record import Record
+
+NETWORK_CLASS = "02"  # PCI Code and ID Assignment: base class of network controllers
+
+
+def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeState:
+    """PFs, their VFs, and the texts of the files that may be written. Raises HostError.
+
+    Reads what every run needs; who uses a VF is looked for by `usage`, and only where something would change.
+    """
+    links = netdev.read_links(host)
+    pfs = []
+    for address in pci.addresses(host.root):
+        if pci.link_name(f"{pci.device_dir(host.root, address)}/physfn") is not None:
+            continue
+        total = pci.total_vfs(host.root, address)
+        if total >= 0 or pci.class_id(host.root, address).startswith(NETWORK_CLASS):
+            pfs.append(read_pf(host, address, links))
+    paths = {*files, *record.files}
+    return NodeState(
+        pfs=tuple(pfs),
+        originals=record.pfs,
+        recorded_files=record.files,
+        recorded=record.exists,
+        file_texts={path: host.read_text(path) for path in sorted(paths)},
+        interrupted=record.interrupted,
+    )
+
+
+def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
+    """One PF with its VFs."""
+    root = host.root
+    name = pci.uplink_name(root, address)
+    link = links.get(name) if name else None
+    autoprobe = pci.read_int(f"{pci.device_dir(root, address)}/sriov_drivers_autoprobe")
+    driver = pci.driver(root, address)
+    return Pf(
+        address=address,
+        vendor=pci.vendor_id(root, address),
+        device=pci.device_id(root, address),
+        driver=driver,
+        name=name,
+        altnames=link.altnames if link else (),
+        mac=link.mac if link else None,
+        total_vfs=pci.total_vfs(root, address),
+        num_vfs=pci.num_vfs(root, address),
+        autoprobe=None if autoprobe is None else bool(autoprobe),
+        mtu=link.mtu if link else None,
+        up=link.up if link else None,
+        iommu_group=pci.iommu_group(root, address),
+        vfs=tuple(_vf(host, index, vf, link, links) for index, vf in pci.virtfns(root, address).items()),
+    )
+
+
+def _vf(host: Host, index: int, address: str, pf: Link | None, links: Mapping[str, Link]) -> Vf:
+    root = host.root
+    names = pci.net_names(root, address)
+    own = links.get(names[0]) if names else None
+    told = pf.vfs.get(index, {}) if pf else {}
+    return Vf(
+        index=index,
+        address=address,
+        driver=pci.driver(root, address),
+        override=pci.driver_override(root, address),
+        netdev=names[0] if names else None,
+        netdev_mac=own.mac if own else None,
+        iommu_group=pci.iommu_group(root, address),
+        network_class=pci.class_id(root, address).startswith(NETWORK_CLASS),
+        mtu=own.mtu if own else None,
+        **told,
+    )

@@ -1,0 +1,207 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one write of each step of a PF: link, autoprobe, count, settings of a VF, MTU. Each is read back."""
+
+from __future__ import annotations
+
+from . import drivers, netdev, pci
+from .drivers import vf_address, wait_for
+from .errors import HostError
+from .host import Host
+from .netdev import Link
+from .plan_pf import ATTRIBUTES, AUTOPROBE, LINK, NUM_VFS, PF_MTU, VF_MTU, parse_target
+from .steps import Step
+
+APPEAR_SECONDS = 20.0  # and as much again for each 16 VFs: 125 VFs were seen to take 65 s
+NETDEV_SECONDS = 10.0
+MTU_TRIES = 10
+REASONS = {
+    12: "There is no address space for them: add the kernel argument pci=realloc, and switch on "
+    "decoding above 4G in the firmware (BIOS).",
+    16: "The VFs are in use, or the PF has VFs already; see who holds them.",
+    34: "The PF can't have as many; lower num_vfs.",
+    2: "The PF's driver can't create VFs; bind one that can.",
+}
+
+
+def apply(host: Host, step: Step) -> None:
+    """Do one step. Raises HostError where it fails, or did not take."""
+    {
+        LINK: _link,
+        AUTOPROBE: _autoprobe,
+        NUM_VFS: _num_vfs,
+        ATTRIBUTES: _attributes,
+        PF_MTU: _pf_mtu,
+        VF_MTU: _vf_mtu,
+    }[step.kind](host, step)
+
+
+def _pf_name(host: Host, address: str) -> str:
+    name = pci.uplink_name(host.root, address)
+    if name is None:
+        raise HostError(
+            address, "a network interface of the PF", "none", "See whether its driver is still bound."
+        )
+    return name
+
+
+def _link_of(host: Host, name: str) -> Link:
+    link = netdev.read_links(host, name).get(name)
+    if link is None:
+        raise HostError(
+            name, "the interface to be there", "it is gone", "Somebody else renamed it; run this again."
+        )
+    return link
+
+
+def _link(host: Host, step: Step) -> None:
+    name = _pf_name(host, step.target)
+    netdev.set_up(host, name, step.after)
+    if _link_of(host, name).up != step.after:
+        raise HostError(
+            name,
+            f"the interface {'up' if step.after else 'down'}",
+            "it is not",
+            "See who else manages it (NetworkManager, networkd).",
+        )
+
+
+def _autoprobe(host: Host, step: Step) -> None:
+    path = f"{pci.DEVICES}/{step.target}/sriov_drivers_autoprobe"
+    host.write_attribute(path, "1" if step.after else "0")
+    if pci.read_int(host.path(path)) != int(step.after):
+        raise HostError(path, str(int(step.after)), "another value")
+
+
+def _num_vfs(host: Host, step: Step) -> None:
+    path = f"{pci.DEVICES}/{step.target}/sriov_numvfs"
+    count = int(step.after["num_vfs"])
+    found = pci.num_vfs(host.root, step.target)
+    if count and found:
+        raise HostError(
+            step.target,
+            "no VFs before VFs are created",
+            f"{found}",
+            "Somebody else created VFs meanwhile; run this again.",
+        )
+    seconds = APPEAR_SECONDS * (1 + max(count, found) / 16)
+    try:
+        host.write_attribute(path, str(count), seconds)
+    except HostError as error:
+        text = error.problem.found
+        code = int(text[text.rfind("(errno ") + 7 : -1]) if text.endswith(")") and "(errno " in text else 0
+        raise HostError(
+            step.target, f"to {step.action}", text, REASONS.get(code, "See the kernel's log (dmesg).")
+        ) from error
+
+    def done() -> bool:
+        return pci.num_vfs(host.root, step.target) == count == len(pci.virtfns(host.root, step.target))
+
+    if not wait_for(host, done, seconds):
+        raise HostError(
+            step.target,
+            f"{count} VFs within {seconds:g} s",
+            f"{len(pci.virtfns(host.root, step.target))} VFs, sriov_numvfs "
+            f"{pci.num_vfs(host.root, step.target)}",
+            "See the kernel's log (dmesg).",
+        )
+    vfs = pci.virtfns(host.root, step.target)
+    _wait_for_drivers(host, [vfs[index] for index in step.after["probed"] if index in vfs], seconds)
+
+
+def _wait_for_drivers(host: Host, addresses: list[str], seconds: float) -> None:
+    """The kernel binds its own driver to new VFs, perhaps after udev has loaded the module; nudge it once."""
+
+    def waiting() -> list[str]:
+        return [a for a in addresses if pci.driver(host.root, a) is None]
+
+    if addresses and not wait_for(host, lambda: not waiting(), min(seconds, drivers.BIND_SECONDS)):
+        for address in waiting():
+            drivers.probe_default(host, address)
+        if waiting():
+            raise HostError(
+                ", ".join(waiting()),
+                "the kernel's driver bound to each new VF",
+                "no driver",
+                "Is the VF driver's module there, and not blacklisted? See dmesg.",
+            )
+    for address in addresses:
+        _wait_for_netdev(host, address)
+
+
+def _wait_for_netdev(host: Host, address: str) -> bool:
+    """A network VF's interface appears a moment after its driver; one more binding helps some NICs.
+    False: none came.
+    """
+    if not pci.class_id(host.root, address).startswith("02"):
+        return True
+    if wait_for(host, lambda: bool(pci.net_names(host.root, address)), NETDEV_SECONDS):
+        return True
+    drivers.rebind(host, address)
+    return wait_for(host, lambda: bool(pci.net_names(host.root, address)), NETDEV_SECONDS)
+
+
+def _attributes(host: Host, step: Step) -> None:
+    """Settings through the PF. A VF's kernel driver reads its MAC address when it is bound, so it is
+    bound again.
+    """
+    address, index = parse_target(step.target)
+    vf = vf_address(host, step.target)
+    assert index is not None
+    name = _pf_name(host, address)
+    netdev.set_vf(host, name, index, step.after)
+    told = _link_of(host, name).vfs.get(index, {})
+    wrong = {k: told.get(k) for k, v in step.after.items() if k in told and told[k] != v}
+    if wrong:
+        raise HostError(
+            step.target,
+            f"{step.after}",
+            f"{wrong}",
+            f"The PF's driver did not take it; see dmesg for {name}.",
+        )
+    wanted = step.after.get("mac")
+    if wanted is None or not pci.net_names(host.root, vf):
+        return
+    if _mac_of(host, vf) != wanted:
+        drivers.rebind(host, vf)
+        if not _wait_for_netdev(host, vf) or _mac_of(host, vf) != wanted:
+            raise HostError(
+                step.target,
+                f"an interface with the MAC address {wanted}",
+                f"{_mac_of(host, vf) or 'none'} after binding its driver again",
+                "See dmesg for the VF.",
+            )
+
+
+def _mac_of(host: Host, vf: str) -> str | None:
+    names = pci.net_names(host.root, vf)
+    return _link_of(host, names[0]).mac if names else None
+
+
+def _pf_mtu(host: Host, step: Step) -> None:
+    _set_mtu(host, _pf_name(host, step.target), step.after)
+
+
+def _vf_mtu(host: Host, step: Step) -> None:
+    vf = vf_address(host, step.target)
+    if not _wait_for_netdev(host, vf):
+        raise HostError(
+            step.target, "an interface to set the MTU of", "none", "See whether the VF's driver is bound."
+        )
+    _set_mtu(host, pci.net_names(host.root, vf)[0], step.after)
+
+
+def _set_mtu(host: Host, name: str, mtu: int) -> None:
+    """A VF refuses while its PF still resets, so try for a while."""
+    for attempt in range(MTU_TRIES):
+        try:
+            netdev.set_mtu(host, name, mtu)
+            break
+        except HostError:
+            if attempt == MTU_TRIES - 1:
+                raise
+            host.sleep(1.0)
+    found = _link_of(host, name).mtu
+    if found != mtu:
+        raise HostError(name, f"MTU {mtu}", str(found), "The NIC's driver did not take it; see dmesg.")

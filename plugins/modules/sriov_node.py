@@ -1,0 +1,186 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sriov_node
+short_description: Bring a node's SR-IOV configuration to a specification
+version_added: 0.1.0
+description:
+  - Configures a whole node in one call, with kernel arguments, kernel modules, VFs, their settings and drivers, and
+    the device plugin's configuration.
+  - Everything is checked before anything is changed. What the host needs (a default route, an SSH connection, a
+    bridge or bond) or what pods and VMs hold is never taken away.
+  - What was before the first change of each object is recorded on the node, and O(state=absent) gives it back.
+  - What a policy no longer names is given back as well, also a PF that M(baremetal.sriov.sriov_vfs) changed.
+author: the baremetal.sriov authors (@baremetal-sriov)
+options:
+  spec:
+    description:
+      - What the node should be, as the filter P(baremetal.sriov.node_spec#filter) makes it from the policies.
+      - Required with O(state=present), not used with O(state=absent).
+    type: dict
+  state:
+    description: Whether the node is configured, or given back as it was before the first run.
+    type: str
+    choices: [present, absent]
+    default: present
+requirements:
+  - Python 3.9 or newer and iproute2 on the node
+notes:
+  - RV(reboot_required) comes from the running kernel against what is configured, and not from a change. A reboot
+    is never done by this module.
+  - Steps that need a reboot first are done after it by the boot service of the role, or by the next run.
+seealso:
+  - module: baremetal.sriov.sriov_vfs
+  - module: baremetal.sriov.sriov_driver
+  - plugin: baremetal.sriov.node_spec
+    plugin_type: filter
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return the plan of a run without changing anything.
+    support: full
+  diff_mode:
+    description: Returns before and after of each step of the plan.
+    support: full
+  platform:
+    description: Target platform.
+    platforms: linux
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Show what would change
+  baremetal.sriov.sriov_node:
+    spec: "{{ sriov_policies | baremetal.sriov.node_spec }}"
+  check_mode: true
+  register: plan
+
+- name: Configure the node
+  baremetal.sriov.sriov_node:
+    spec: "{{ sriov_policies | baremetal.sriov.node_spec(group_names=group_names) }}"
+
+- name: Give the node back as it was
+  baremetal.sriov.sriov_node:
+    state: absent
+"""
+
+RETURN = r"""
+plan:
+  description: What was done, or would be.
+  returned: success
+  type: dict
+  contains:
+    steps:
+      description: The steps in their order.
+      type: list
+      elements: dict
+      contains:
+        kind:
+          description: What sort of object the step changes.
+          type: str
+        target:
+          description: The object, for example a PF by its PCI address, C(0000:01:00.0 vf 3), or a path.
+          type: str
+        action:
+          description: What is done.
+          type: str
+        reason:
+          description: Why.
+          type: str
+        before:
+          description: The value before.
+          type: raw
+        after:
+          description: The value after.
+          type: raw
+        stage:
+          description: V(now), or V(after_reboot) for what the boot service does after a reboot that is due.
+          type: str
+        needs:
+          description: Which of V(reboot) and V(drain) the step needs.
+          type: list
+          elements: str
+    warnings:
+      description: What should be known about the plan.
+      type: list
+      elements: str
+    reboot_required:
+      description: As RV(reboot_required).
+      type: bool
+    drain_required:
+      description: As RV(drain_required).
+      type: bool
+reboot_required:
+  description: Whether the running kernel differs from what is configured.
+  returned: success
+  type: bool
+drain_required:
+  description: Whether the plan takes VFs away from pods or VMs. Without check mode such a plan is refused.
+  returned: success
+  type: bool
+refused:
+  description: What stands against the plan; in check mode, VFs that are held.
+  returned: success, or failure by refusal
+  type: list
+  elements: str
+expected_after_reboot:
+  description: The steps that are left to the boot service after a reboot.
+  returned: success
+  type: list
+  elements: dict
+pfs:
+  description: The PFs and their VFs at the end.
+  returned: success
+  type: list
+  elements: dict
+iommu:
+  description: What the kernel has of the IOMMU; empty where nothing asks for one.
+  returned: success
+  type: dict
+mistakes:
+  description: Every mistake in the specification.
+  returned: failure by a wrong specification
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The path of the field.
+      type: str
+    problem:
+      description: What is wrong with it.
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.errors import InvalidSpecError
+from ..module_utils.model import Goal
+from ..module_utils.node_module import fail_spec, run_module
+from ..module_utils.resolve import resolve
+from ..module_utils.spec import parse_spec
+
+
+def main() -> None:
+    """Run as a module."""
+    module = AnsibleModule(
+        argument_spec={
+            "spec": {"type": "dict"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        required_if=[("state", "present", ["spec"])],
+        supports_check_mode=True,
+    )
+    if module.params["state"] == "absent":
+        run_module(module, lambda state: Goal(absent=True), kernel_side=True)
+    try:
+        spec = parse_spec(module.params["spec"])
+    except InvalidSpecError as error:
+        fail_spec(module, error)
+    run_module(module, lambda state: resolve(spec, state), kernel_side=True)
+
+
+if __name__ == "__main__":
+    main()

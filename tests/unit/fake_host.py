@@ -1,0 +1,462 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host in a temporary folder that reacts as a kernel does: VFs appear, drivers move, an `ip` of its own
+answers.
+
+What it does is what Linux does (drivers/pci/iov.c, pci-driver.c, pci-sysfs.c): EBUSY for a count over a
+count, ERANGE above totalvfs, no probing of VFs while autoprobe is off and no override is set, EACCES
+while a VF is being probed.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.baremetal.sriov.plugins.module_utils.errors import CommandError, HostError
+from ansible_collections.baremetal.sriov.plugins.module_utils.host import Completed, Host
+
+DEVICES = "sys/bus/pci/devices"
+DRIVERS = "sys/bus/pci/drivers"
+
+
+class Killed(BaseException):
+    """The process was killed at this write."""
+
+
+@dataclass
+class Net:
+    """One interface. away: it is in another network namespace."""
+
+    name: str
+    mac: str
+    mtu: int = 1500
+    up: bool = False
+    master: str = ""
+    lower: str = ""
+    kind: str = ""
+    addresses: list[str] = field(default_factory=list)
+    away: bool = False
+
+
+@dataclass
+class FakePf:
+    """One PF: its name, the driver that its VFs get, and each VF's settings as the PF keeps them."""
+
+    address: str
+    name: str
+    total: int
+    vf_driver: str
+    settings: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+class FakeHost(Host):
+    """See the module. `writes` counts changes; `die_at` kills at one; `faults` maps a path's end or a
+    command's text to an errno that it answers once.
+    """
+
+    def __init__(self, root: Path, iommu: bool = True) -> None:
+        super().__init__(str(root))
+        self.base = root
+        self.iommu = iommu
+        self.pfs: dict[str, FakePf] = {}
+        self.nets: dict[str, Net] = {}
+        self.modules = {"igb", "igbvf"}
+        self.available = {"vfio-pci"}
+        self.default_routes: list[str] = []
+        self.active_units: set[str] = set()
+        self.reloads: list[str] = []
+        self.log: list[str] = []
+        self.writes = 0
+        self.die_at: int | None = None
+        self.faults: dict[str, int] = {}
+        self.probing: dict[str, int] = {}
+        self.probing_time = 0
+        self.clock = 0.0
+        for driver in ("igb", "igbvf"):
+            self._driver_dir(driver)
+        self.put("sys/bus/pci/drivers_probe", "")
+        self.put("proc/cpuinfo", "vendor_id\t: GenuineIntel\n")
+        self.put("proc/cmdline", "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro quiet intel_iommu=on iommu=pt\n")
+        if iommu:
+            (root / "sys/kernel/iommu_groups/0").mkdir(parents=True)
+        self.next_group = 1
+
+    @property
+    def is_running(self) -> bool:
+        return True
+
+    # building -------------------------------------------------------------------------------------
+
+    def put(self, path: str, text: str) -> None:
+        """Write a file of the fake's own."""
+        real = self.base / path.lstrip("/")
+        real.parent.mkdir(parents=True, exist_ok=True)
+        real.write_text(text)
+
+    def get(self, path: str) -> str:
+        return (self.base / path.lstrip("/")).read_text()
+
+    def add_pf(self, address: str, name: str, total: int = 7, *, up: bool = False, mac: str = "") -> FakePf:
+        """An Intel 82576 PF."""
+        pf = FakePf(address, name, total, "igbvf")
+        self._function(address, "0x8086", "0x10c9")
+        base = f"{DEVICES}/{address}"
+        for attribute, value in (
+            ("sriov_totalvfs", total),
+            ("sriov_numvfs", 0),
+            ("sriov_drivers_autoprobe", 1),
+        ):
+            self.put(f"{base}/{attribute}", f"{value}\n")
+        self._bind(address, "igb")
+        number = len(self.pfs) + 1
+        self.add_net(Net(name, mac or f"52:54:00:00:00:{number:02x}", up=up), address)
+        self.pfs[address] = pf
+        return pf
+
+    def add_net(self, net: Net, address: str = "") -> None:
+        self.nets[net.name] = net
+        (self.base / f"sys/class/net/{net.name}").mkdir(parents=True, exist_ok=True)
+        if address:
+            (self.base / f"{DEVICES}/{address}/net/{net.name}").mkdir(parents=True, exist_ok=True)
+
+    def _function(self, address: str, vendor: str, device: str) -> None:
+        base = f"{DEVICES}/{address}"
+        for attribute, value in (
+            ("vendor", vendor),
+            ("device", device),
+            ("class", "0x020000"),
+            ("driver_override", "(null)"),
+            ("modalias", f"pci:{device}"),
+        ):
+            self.put(f"{base}/{attribute}", value + "\n")
+
+    def _driver_dir(self, name: str) -> None:
+        for attribute in ("bind", "unbind"):
+            self.put(f"{DRIVERS}/{name}/{attribute}", "")
+
+    # what the kernel is ---------------------------------------------------------------------------
+
+    def vf_address(self, pf: str, index: int) -> str:
+        bus = pf.split(":")[1]
+        return f"0000:{bus}:{16 + index * 2 // 8:02x}.{index * 2 % 8}"
+
+    def driver(self, address: str) -> str | None:
+        link = self.base / f"{DEVICES}/{address}/driver"
+        return os.path.basename(os.readlink(link)) if link.is_symlink() else None
+
+    def numvfs(self, pf: str) -> int:
+        return int(self.get(f"{DEVICES}/{pf}/sriov_numvfs"))
+
+    def override(self, address: str) -> str:
+        text = self.get(f"{DEVICES}/{address}/driver_override").strip()
+        return "" if text == "(null)" else text
+
+    def _pf_of(self, vf: str) -> tuple[FakePf, int] | None:
+        for pf in self.pfs.values():
+            for index in range(pf.total):
+                if self.vf_address(pf.address, index) == vf:
+                    return pf, index
+        return None
+
+    def _set_numvfs(self, address: str, text: str) -> int:
+        pf, count, now = self.pfs[address], int(text), self.numvfs(address)
+        if count == now:
+            return 0
+        if count and now:
+            return errno.EBUSY
+        if count > pf.total:
+            return errno.ERANGE
+        if count and not self.nets[pf.name].up:
+            return errno.EIO  # "PF still in reset state. Is the PF interface up?"
+        for index in range(now):
+            self._remove_vf(pf, index)
+        for index in range(count):
+            self._create_vf(pf, index)
+        self.put(f"{DEVICES}/{address}/sriov_numvfs", f"{count}\n")
+        return 0
+
+    def _create_vf(self, pf: FakePf, index: int) -> None:
+        vf = self.vf_address(pf.address, index)
+        self._function(vf, "0x8086", "0x10ca")
+        base = self.base / DEVICES
+        os.symlink(f"../{pf.address}", base / vf / "physfn")
+        os.symlink(f"../{vf}", base / pf.address / f"virtfn{index}")
+        if self.iommu:
+            group = self.base / f"sys/kernel/iommu_groups/{self.next_group}"
+            (group / "devices").mkdir(parents=True)
+            os.symlink(f"../../../../kernel/iommu_groups/{self.next_group}", base / vf / "iommu_group")
+            self.next_group += 1
+        pf.settings[index] = {
+            "mac": f"02:00:{pf.address[5:7]}:00:00:{index:02x}",
+            "vlan": 0,
+            "qos": 0,
+            "spoofchk": True,
+            "trust": False,
+            "min_tx_rate": 0,
+            "max_tx_rate": 0,
+        }
+        self._probe(vf)
+
+    def _remove_vf(self, pf: FakePf, index: int) -> None:
+        vf = self.vf_address(pf.address, index)
+        self._unbind(vf)
+        base = self.base / DEVICES
+        (base / pf.address / f"virtfn{index}").unlink()
+        for name in ("physfn", "iommu_group"):
+            if (base / vf / name).is_symlink():
+                (base / vf / name).unlink()
+        subprocess.run(["rm", "-r", "--", str(base / vf)], check=True)
+        pf.settings.pop(index)
+
+    def _probe(self, address: str) -> None:
+        """The kernel looks for a driver: the override, or its own, and not at all for a VF with autoprobe
+        off.
+        """
+        found = self._pf_of(address)
+        if self.driver(address) is not None or found is None:
+            return
+        override = self.override(address)
+        if not override and self.get(f"{DEVICES}/{found[0].address}/sriov_drivers_autoprobe").strip() == "0":
+            return
+        wanted = override or found[0].vf_driver
+        if (self.base / DRIVERS / wanted).is_dir():
+            self._bind(address, wanted)
+
+    def _bind(self, address: str, driver: str) -> None:
+        os.symlink(f"../../drivers/{driver}", self.base / f"{DEVICES}/{address}/driver")
+        os.symlink(f"../../devices/{address}", self.base / f"{DRIVERS}/{driver}/{address}")
+        found = self._pf_of(address)
+        if found is not None and driver == found[0].vf_driver:
+            pf, index = found
+            self.add_net(Net(f"{pf.name}v{index}", pf.settings[index]["mac"]), address)
+            self.probing[address] = self.probing_time
+
+    def _unbind(self, address: str) -> None:
+        driver = self.driver(address)
+        if driver is None:
+            return
+        (self.base / f"{DEVICES}/{address}/driver").unlink()
+        (self.base / f"{DRIVERS}/{driver}/{address}").unlink()
+        folder = self.base / f"{DEVICES}/{address}/net"
+        for name in os.listdir(folder) if folder.is_dir() else ():
+            self.nets.pop(name, None)
+            (self.base / f"sys/class/net/{name}").rmdir()
+            (folder / name).rmdir()
+
+    def move_away(self, vf: str) -> None:
+        """Put a VF's interface into another network namespace, as a CNI plugin does."""
+        folder = self.base / f"{DEVICES}/{vf}/net"
+        for name in os.listdir(folder):
+            self.nets.pop(name)
+            (folder / name).rmdir()
+
+    def reboot(self) -> None:
+        """VFs, overrides and link states are gone; files stay; the running command line is what GRUB
+        would give.
+        """
+        self._tick("reboot")
+        for pf in self.pfs.values():
+            for index in range(self.numvfs(pf.address)):
+                self._remove_vf(pf, index)
+            self.put(f"{DEVICES}/{pf.address}/sriov_numvfs", "0\n")
+            self.put(f"{DEVICES}/{pf.address}/sriov_drivers_autoprobe", "1\n")
+            net = self.nets[pf.name]
+            net.up, net.mtu = False, 1500
+
+    # the gate -------------------------------------------------------------------------------------
+
+    def _tick(self, what: str) -> None:
+        self.log.append(what)
+        self.writes += 1
+        if self.die_at is not None and self.writes >= self.die_at:
+            raise Killed(what)
+
+    def _fault(self, what: str) -> int:
+        for text in list(self.faults):
+            if text in what:
+                return self.faults.pop(text)
+        return 0
+
+    def write_attribute(self, path: str, value: str, seconds: float = 60.0) -> None:
+        self._tick(f"{path}={value.strip()}")
+        code = self._fault(f"{path}={value.strip()}") or self._react(path, value.strip())
+        if code:
+            raise HostError(path, f"{value!r} written", f"{os.strerror(code)} (errno {code})")
+
+    def _react(self, path: str, value: str) -> int:
+        real = self.base / path.lstrip("/")
+        if not real.exists():
+            return errno.ENOENT
+        parts = path.strip("/").split("/")
+        name = parts[-1]
+        if name == "drivers_probe":
+            self._probe(value)
+            return 0
+        if name in ("unbind", "bind"):
+            driver = self.driver(parts[4]) if parts[3] == "devices" else parts[4]
+            return self._bind_or_unbind(name, str(driver), value)
+        if name == "sriov_numvfs":
+            return self._set_numvfs(parts[4], value)
+        real.write_text((value or "(null)") + "\n" if name == "driver_override" else value + "\n")
+        return 0
+
+    def _bind_or_unbind(self, what: str, driver: str, address: str) -> int:
+        if what == "unbind":
+            if self.driver(address) != driver:
+                return errno.ENODEV
+            if self.probing.get(address, 0) > 0:
+                self.probing[address] -= 1
+                return errno.EACCES
+            self._unbind(address)
+            return 0
+        found = self._pf_of(address)
+        override = self.override(address)
+        fits = override == driver if override else found is not None and found[0].vf_driver == driver
+        if self.driver(address) is not None or not fits or found is None:
+            return errno.ENODEV
+        if not override and self.get(f"{DEVICES}/{found[0].address}/sriov_drivers_autoprobe").strip() == "0":
+            return errno.ENODEV
+        self._bind(address, driver)
+        return 0
+
+    def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
+        self._tick(f"write {path}")
+        super().write_file(path, data, mode)
+
+    def remove_file(self, path: str) -> None:
+        if self.exists(path):
+            self._tick(f"remove {path}")
+        super().remove_file(path)
+
+    def sleep(self, seconds: float) -> None:
+        self.clock += seconds
+
+    def monotonic(self) -> float:
+        return self.clock
+
+    # commands -------------------------------------------------------------------------------------
+
+    def run(
+        self, argv: Any, *, stdin: str | None = None, seconds: float = 60.0, check: bool = True
+    ) -> Completed:
+        argv = list(argv)
+        shown = " ".join(argv)
+        if argv[:2] == ["ip", "-j"]:
+            return Completed(tuple(argv), 0, json.dumps(self._ip_json(argv[2:])), "")
+        if argv[:2] == ["systemctl", "is-active"]:
+            return Completed(tuple(argv), 0 if argv[-1] in self.active_units else 3, "", "")
+        self._tick(shown)
+        status = 1 if self._fault(shown) else self._command(argv)
+        if status and check:
+            raise CommandError(shown, "exit status 0", f"{status}; it said: RTNETLINK answers: error")
+        return Completed(tuple(argv), status, "", "error" if status else "")
+
+    def _command(self, argv: list[str]) -> int:
+        if argv[0] == "modprobe":
+            name = argv[-1]
+            if name in self.available:
+                self._driver_dir(name)
+                self.put(f"sys/module/{name.replace('-', '_')}/initstate", "live\n")
+                return 0
+            return 0 if "--quiet" in argv else 1
+        if argv[0] == "systemctl":
+            self.reloads.append(argv[-1])
+            return 0
+        if argv[:4] == ["ip", "link", "set", "dev"]:
+            return self._ip_set(self.nets.get(argv[4]), argv[5:])
+        if argv[0].endswith("update-grub"):
+            self.update_grub()
+            return 0
+        return 127
+
+    def _ip_set(self, net: Net | None, words: list[str]) -> int:
+        if net is None:
+            return 1
+        if words[0] in ("up", "down"):
+            net.up = words[0] == "up"
+        elif words[0] == "mtu":
+            net.mtu = int(words[1])
+        elif words[0] == "vf":
+            pf = next(pf for pf in self.pfs.values() if pf.name == net.name)
+            settings = pf.settings.get(int(words[1]))
+            if settings is None:
+                return 1
+            for key, value in zip(words[2::2], words[3::2]):
+                settings[key] = {"on": True, "off": False}.get(
+                    value, int(value) if value.isdecimal() else value
+                )
+        return 0
+
+    def _ip_json(self, words: list[str]) -> list[dict[str, Any]]:
+        if "route" in words:
+            return [{"dst": "default", "dev": dev} for dev in self.default_routes if words[0] == "-4"]
+        nets = [net for net in self.nets.values() if "dev" not in words or net.name == words[-1]]
+        if "addr" in words:
+            return [{"ifname": n.name, "addr_info": [{"local": a} for a in n.addresses]} for n in nets]
+        return [self._link_json(net) for net in nets]
+
+    def _link_json(self, net: Net) -> dict[str, Any]:
+        item: dict[str, Any] = {
+            "ifname": net.name,
+            "address": net.mac,
+            "mtu": net.mtu,
+            "flags": ["BROADCAST", *(["UP"] if net.up else [])],
+        }
+        for key, value in (("master", net.master), ("link", net.lower)):
+            if value:
+                item[key] = value
+        if net.kind:
+            item["linkinfo"] = {"info_kind": net.kind}
+        pf = next((pf for pf in self.pfs.values() if pf.name == net.name), None)
+        if pf is not None and pf.settings:
+            item["vfinfo_list"] = [
+                _vf_json(index, settings) for index, settings in sorted(pf.settings.items())
+            ]
+        return item
+
+    # GRUB on Debian -------------------------------------------------------------------------------
+
+    def add_grub(self, settings: str) -> None:
+        """/etc/default/grub, its tools, and the menu that they make."""
+        self.put("etc/default/grub", settings)
+        self.put("usr/sbin/grub-mkconfig", "# reads etc/default/grub.d\n")
+        self.put("usr/sbin/update-grub", "")
+        self.update_grub()
+
+    def update_grub(self) -> None:
+        line = self.grub_line()
+        self.put(
+            "boot/grub/grub.cfg",
+            "# It is automatically generated by grub-mkconfig\nmenuentry 'Debian' --class os {\n"
+            f"\tlinux\t/boot/vmlinuz-6.12 root=/dev/vda1 ro {line}\n\tinitrd /boot/initrd\n}}\n",
+        )
+
+    def grub_line(self) -> str:
+        """Source the settings as grub-mkconfig does."""
+        script = (
+            '. "$0"/etc/default/grub; for f in "$0"/etc/default/grub.d/*.cfg; do [ -e "$f" ] && . "$f"; done;'
+            ' echo "$GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT"'
+        )
+        done = subprocess.run(
+            ["sh", "-c", script, str(self.base)], capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+
+def _vf_json(index: int, settings: dict[str, Any]) -> dict[str, Any]:
+    tag = {key: settings[key] for key in ("vlan", "qos") if settings[key]}
+    return {
+        "vf": index,
+        "address": settings["mac"],
+        "spoofchk": settings["spoofchk"],
+        "trust": settings["trust"],
+        "vlan_list": [tag],
+        "rate": {"max_tx": settings["max_tx_rate"], "min_tx": settings["min_tx_rate"]},
+    }
