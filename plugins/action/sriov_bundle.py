@@ -1,0 +1,180 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's side of sriov_bundle: the manifest goes first, then only the files that differ.
+
+One remote call where nothing differs; else a compressed archive of the missing contents is sent as a file, and the
+module called again.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import io
+import os
+import tarfile
+import tempfile
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+
+MODULE = "baremetal.sriov.sriov_bundle"
+EXCLUDED = ("__pycache__", "*.pyc")
+TEXT_LIMIT = 256 << 10  # bytes; a text goes into the module's arguments
+FILES_LIMIT = 20000
+
+_FILE_SPEC = {
+    "src": {"type": "str"},
+    "content": {"type": "str"},
+    "dest": {"type": "str", "required": True},
+    "mode": {"type": "str"},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "template": {"type": "bool", "default": False},
+    "compile": {"type": "bool", "default": False},
+}
+_SPEC = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "files": {"type": "list", "elements": "dict", "default": [], "options": _FILE_SPEC,
+              "mutually_exclusive": [["src", "content"]], "required_one_of": [["src", "content"]]},
+    "units": {"type": "list", "elements": "dict", "default": []},
+    "variables": {"type": "dict", "default": {}},
+    "python": {"type": "str", "default": "auto"},
+    "adopt": {"type": "bool", "default": False},
+    "gather_only": {"type": "bool", "default": False},
+}
+
+
+class ActionModule(ActionBase):
+    """The action plugin."""
+
+    _requires_connection = True
+    TRANSFERS_FILES = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ship the bundle; the result is the module's."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(argument_spec=_SPEC)
+        sources: dict[str, str] = {}
+        files = arguments.pop("files")
+        if arguments["state"] == "present" and not arguments["gather_only"]:
+            arguments["manifest"] = {"files": self._manifest(files, sources)}
+        try:
+            answer = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+            missing = answer.pop("missing", [])
+            if missing and not answer.get("failed"):
+                arguments["archive"] = self._send(missing, sources)
+                answer = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+                answer.pop("missing", None)
+            result.update(answer)
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def _manifest(self, files: list[dict[str, Any]], sources: dict[str, str]) -> list[dict[str, Any]]:
+        """The files by their place on the node; `sources` gets sha256 -> the controller's file."""
+        entries: list[dict[str, Any]] = []
+        for file in files:
+            if file["content"] is not None:
+                entries.append(_entry(file, file["dest"], 0o644, text=file["content"]))
+                continue
+            try:
+                root = self._find_needle("files", file["src"])
+            except AnsibleError as error:
+                raise AnsibleActionFail(f"sriov_bundle: src {file['src']}: {error}") from error
+            for relative, path in walk(root, [*EXCLUDED, *file["exclude"]]):
+                entries.append(_read_entry(file, path, relative, sources))
+        if len(entries) > FILES_LIMIT:
+            raise AnsibleActionFail(f"sriov_bundle: {len(entries)} files; at most {FILES_LIMIT} are taken. "
+                                    "Is a src too high a folder?")
+        return entries
+
+    def _send(self, missing: list[str], sources: dict[str, str]) -> str:
+        """Send the archive of the contents with these checksums; its path on the node."""
+        self._make_tmp_path_once()
+        fd, path = tempfile.mkstemp(prefix="baremetal-sriov-", suffix=".tar.gz")
+        try:
+            with os.fdopen(fd, "wb") as file:
+                pack(file, {sha256: sources[sha256] for sha256 in missing})
+            remote: str = self._connection._shell.join_path(self._connection._shell.tmpdir, "bundle.tar.gz")
+            self._transfer_file(path, remote)
+            self._fixup_perms2((self._connection._shell.tmpdir, remote))
+            return remote
+        finally:
+            os.unlink(path)
+
+    def _make_tmp_path_once(self) -> None:
+        if self._connection._shell.tmpdir is None:
+            self._make_tmp_path()
+
+
+def walk(root: str, exclude: list[str]) -> list[tuple[str, str]]:
+    """(path relative to root, real path) of each file below root, sorted; ("", root) where root is a file.
+
+    Links are followed to files: what a link leads to is shipped as a file. Links to folders are not entered.
+    """
+    if not os.path.isdir(root):
+        return [("", root)]
+    found: list[tuple[str, str]] = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not _matches(name, exclude))
+        for name in names:
+            path = os.path.join(folder, name)
+            relative = os.path.relpath(path, root)
+            if not _matches(name, exclude) and not _matches(relative, exclude):
+                found.append((relative, path))
+    return sorted(found)
+
+
+def _matches(name: str, patterns: list[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _read_entry(file: dict[str, Any], path: str, relative: str, sources: dict[str, str]) -> dict[str, Any]:
+    dest = os.path.join(file["dest"], relative) if relative else file["dest"]
+    try:
+        with open(path, "rb") as opened:
+            data = opened.read()
+            executable = os.fstat(opened.fileno()).st_mode & 0o100
+    except OSError as error:
+        raise AnsibleActionFail(f"sriov_bundle: {path}: expected a readable file; found {error.strerror}") from error
+    mode = 0o755 if executable else 0o644
+    if not file["template"]:
+        sha256 = hashlib.sha256(data).hexdigest()
+        sources[sha256] = path
+        return _entry(file, dest, mode, sha256=sha256)
+    try:
+        return _entry(file, dest, mode, text=data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise AnsibleActionFail(f"sriov_bundle: {path}: expected UTF-8 text in a template; {error}") from error
+
+
+def _entry(file: dict[str, Any], dest: str, mode: int, text: str | None = None, sha256: str = "") -> dict[str, Any]:
+    if file["mode"] is not None:
+        try:
+            mode = int(file["mode"], 8)
+        except ValueError as error:
+            raise AnsibleActionFail(f"sriov_bundle: {dest}: mode {file['mode']!r}: write octal digits, "
+                                    "such as \"0644\"") from error
+    entry: dict[str, Any] = {"path": dest, "mode": mode}
+    if file["compile"]:
+        entry["compile"] = True
+    if text is None:
+        return {**entry, "sha256": sha256}
+    if len(text.encode()) > TEXT_LIMIT:
+        raise AnsibleActionFail(f"sriov_bundle: {dest}: a text of at most {TEXT_LIMIT} bytes is taken as content or "
+                                "template; ship a larger file with src")
+    return {**entry, "text": text}
+
+
+def pack(file: Any, sources: dict[str, str]) -> None:
+    """A compressed archive whose members are named by their sha256; the module checks each against its name."""
+    with tarfile.open(fileobj=file, mode="w:gz", compresslevel=6) as archive:
+        for sha256, path in sorted(sources.items()):
+            with open(path, "rb") as opened:
+                data = opened.read()
+            member = tarfile.TarInfo(sha256)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
