@@ -9,9 +9,10 @@ import json
 import os
 from typing import Any
 
-from .errors import InvalidSpecError, RefusedError, SriovError
+from .errors import RefusedError, SriovError
 from .host import Host
 from .node import MakeGoal, run
+from .runner import failure
 from .steps import NOW, Plan
 
 
@@ -25,12 +26,8 @@ def run_module(module: Any, make_goal: MakeGoal, *, kernel_side: bool, host: Hos
             kernel_side=kernel_side,
             ssh_connection=os.environ.get("SSH_CONNECTION", ""),
         )
-    except InvalidSpecError as error:
-        fail_spec(module, error)
-    except RefusedError as error:
-        module.fail_json(msg=str(error), refused=[str(problem) for problem in error.problems])
     except SriovError as error:
-        module.fail_json(msg=str(error))
+        fail(module, error)
     else:
         result = outcome.as_dict()
         for warning in result.pop("warnings"):
@@ -40,10 +37,12 @@ def run_module(module: Any, make_goal: MakeGoal, *, kernel_side: bool, host: Hos
         module.exit_json(**result)
 
 
-def fail_spec(module: Any, error: InvalidSpecError) -> None:
-    """End the module with every mistake."""
-    mistakes = [{"path": mistake.path, "problem": mistake.problem} for mistake in error.mistakes]
-    module.fail_json(msg=str(error), mistakes=mistakes)
+def fail(module: Any, error: SriovError) -> None:
+    """End the module with an error: its text, and what it holds as data."""
+    found = failure(error)
+    if isinstance(error, RefusedError):
+        found["refused"] = [str(problem) for problem in error.problems]
+    module.fail_json(**found)
 
 
 def given(value: Any) -> Any:
