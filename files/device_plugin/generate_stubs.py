@@ -5,8 +5,8 @@
 """Write sriov_device_plugin/api/*_pb2.py and .pyi from proto/*.proto.
 
 Run it with a Python that has grpcio-tools 1.51.1: its compiler knows the oldest protobuf that nodes have, and
-what it describes is understood by every later one. The descriptor is the compiler's; the few lines around it are
-ours, since the compiler's own layout does not pass the checks that the rest of the code passes.
+what it describes is understood by every later one. The descriptor is the compiler's; the few lines around it
+are ours, since the compiler's own layout does not pass the checks that the rest of the code passes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def digest(proto: str) -> str:
 
 def render(proto: str) -> dict[str, str]:
     """File name -> text of the stubs of one .proto file. Raises SystemExit where the compiler refuses it."""
-    from grpc_tools import protoc
+    from grpc_tools import protoc  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
     with tempfile.TemporaryDirectory() as scratch:
         described = os.path.join(scratch, "described")

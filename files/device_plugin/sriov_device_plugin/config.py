@@ -4,7 +4,8 @@
 """config.json: the format of the SR-IOV network device plugin, read as its users have it.
 
 Keys match without regard to case. Every mistake is reported with its JSON path, all at once, and then nothing
-of the file is used; what can be meant but does nothing (an unknown key, a vendor id that can't match) is a warning.
+of the file is used; what can be meant but does nothing (an unknown key, a vendor id that can't match) is a
+warning.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from . import pci
@@ -150,8 +151,8 @@ class _Reader:
         name = self.text(entry, "resourceName", path)
         if not _NAME.fullmatch(name):
             self.problems.append(
-                f"{path}.resourceName: {name!r} is no resource name; expected at most 63 letters, digits, - and _, "
-                f"the first and the last a letter or digit"
+                f"{path}.resourceName: {name!r} is no resource name; expected at most 63 letters, "
+                "digits, - and _, the first and the last a letter or digit"
             )
         prefix = self.text(entry, "resourcePrefix", path) or self.default_prefix
         problem = prefix_problem(prefix)

@@ -16,9 +16,9 @@ RTF_REJECT = 0x0200  # Linux include/uapi/linux/route.h: an unreachable route, n
 def interfaces(root: str) -> dict[str, str]:
     """Interface name -> what it is needed for: a default route, or a bond or bridge above it.
 
-    A default route on a bridge, bond or VLAN counts for every interface below it. Sources: /proc/net/route (main
-    table; of a multipath route the kernel shows the first hop) and /proc/net/ipv6_route, and the `lower_*` and
-    `master` links of Linux Documentation/ABI/testing/sysfs-class-net.
+    A default route on a bridge, bond or VLAN counts for every interface below it. Sources: /proc/net/route
+    (main table; of a multipath route the kernel shows the first hop), /proc/net/ipv6_route, and the `lower_*`
+    and `master` links of /sys/class/net (Linux net/core/dev.c).
     """
     needed: dict[str, str] = {}
     net = f"{root}/sys/class/net"

@@ -22,7 +22,7 @@ _EVERY = range(-1, MAX_INDEX + 1)  # without a list: also a VF whose index is no
 _RANGE = re.compile(r"\+?([0-9]{1,9})(?:-\+?([0-9]{1,9}))?")
 
 Test = Callable[[Device], bool]
-# Values of one list -> the test; raises ValueError, "[index]: what is wrong", for a value that can't be meant.
+# Values of one list -> the test; raises ValueError, "[index]: what is wrong", for a value without a meaning.
 Compile = Callable[[Sequence[str]], Test]
 # One value -> what is odd with it, or None: odd values are allowed, but match nothing.
 Doubt = Callable[[str], Optional[str]]
@@ -63,7 +63,7 @@ def indexed(read: Callable[[Device], str]) -> Compile:
     """`PF[#LIST]`, where LIST is comma-separated VF indexes and inclusive ranges.
 
     The PF is compared without regard to case. Items that name the same PF are united (the Go plugin uses the
-    first alone). Raises ValueError for what the grammar does not know: such text would silently match nothing.
+    first alone). Raises ValueError for text that is not of this form: it would silently match nothing.
     """
 
     def compile_(values: Sequence[str]) -> Test:
