@@ -61,13 +61,13 @@ def _generic(member: Member, root: str) -> Part | None:
 
 
 def _vfio(member: Member, root: str) -> Part | None:
-    """Linux Documentation/driver-api/vfio.rst; a no-IOMMU group's node is noiommu-N, inside it is N."""
+    """Linux Documentation/driver-api/vfio.rst; a no-IOMMU group N has the node noiommu-N."""
     device = member.device
     if device.driver != VFIO_DRIVER:
         return None
     if not device.iommu_group:
         raise DeviceChangedError(
-            f"{device.id} is bound to {VFIO_DRIVER} but is in no IOMMU group, so it has no node in /dev/vfio; "
+            f"{device.id} is bound to {VFIO_DRIVER} but in no IOMMU group, so /dev/vfio has no node for it; "
             f"bind it again, or look whether the IOMMU is on"
         )
     inside = f"/dev/vfio/{device.iommu_group}"

@@ -121,7 +121,7 @@ class Daemon:
             presence.close()
 
     def _save_device_info(self) -> None:
-        """The folder is lost at a reboot, but the kubelet does not call Allocate again for pods that return."""
+        """The folder is lost at a reboot, and for pods that return the kubelet does not call Allocate."""
         for name, presence in self.presences.items():
             try:
                 for member in presence.service.pool.members.values():
@@ -132,7 +132,7 @@ class Daemon:
 
     def _say(self, name: str, share: Share) -> None:
         """Log what a pool holds where that is news; for an empty one, why."""
-        line = ": ".join(filter(None, (f"{len(share.members)} devices", ", ".join(share.members))))
+        line = f"{len(share.members)} devices {' '.join(share.members)}".strip()
         if not share.members:
             reasons = (f"{count} x {reason}" for reason, count in share.rejected.most_common(5))
             line += "; not taken: " + ("; ".join(reasons) or "there is no device of this type left")

@@ -5,7 +5,8 @@
 
 With a plugins_registry folder the kubelet's plugin watcher finds our sockets and asks them. Without it we
 call Register on kubelet.sock in device-plugins, and again whenever that socket is a new one; a kubelet that
-starts wipes the folder, our sockets included. All is found by looking twice a second: cheap, and nothing is missed.
+starts wipes the folder, our sockets included. All is found by looking twice a second: cheap, and nothing is
+missed.
 """
 
 from __future__ import annotations

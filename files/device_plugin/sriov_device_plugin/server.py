@@ -217,7 +217,7 @@ def remove_socket(path: str) -> None:
         pass
 
 
-def _handlers(service: PoolService) -> tuple[grpc.GenericRpcHandler[Any, Any], ...]:
+def _handlers(service: PoolService) -> tuple[grpc.GenericRpcHandler, ...]:
     def unary(method: Any, request: Any) -> grpc.RpcMethodHandler[Any, Any]:
         return grpc.unary_unary_rpc_method_handler(
             method, request_deserializer=request.FromString, response_serializer=_serialize

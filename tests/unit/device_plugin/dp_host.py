@@ -90,7 +90,7 @@ class FakeHost:
         link.symlink_to(os.path.relpath(folder, self.pci(address)))
 
     def add_vfs(self, pf: str, count: int, driver: str = "igbvf", ids: str = "8086:10ca") -> list[str]:
-        """VFs at 10.0, 10.2, ... of the PF's bus, as igb has them; named PFv0, PFv1, ... where a driver makes one."""
+        """VFs at 10.0, 10.2, ... of the PF's bus, as igb has them; their interfaces are PFv0, PFv1, ..."""
         bus = pf.rsplit(":", 1)[0]
         pf_names = os.listdir(self.pci(pf) / "net") if (self.pci(pf) / "net").is_dir() else []
         numa = int((self.pci(pf) / "numa_node").read_text())

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A kubelet's side of the device plugin API, by a real gRPC server and real clients, in a folder of its own."""
+"""A kubelet's side of the device plugin API: a real gRPC server and real clients, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import grpc
+
 from sriov_device_plugin.api import deviceplugin_pb2 as api
 from sriov_device_plugin.api import pluginregistration_pb2 as watcher_api
 
