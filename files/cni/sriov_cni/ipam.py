@@ -97,7 +97,7 @@ class Ipam:
             pthread_sigmask(SIG_SETMASK, mask)
             for fd in files:
                 os.close(fd)
-        if complaint:
+        if complaint.strip():
             self._host.log.info(
                 f"IPAM plugin {self._kind} {command}: {complaint.decode('utf-8', 'replace').strip()}"
             )

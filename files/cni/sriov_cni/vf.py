@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .netlink import Socket
     from .pf import PfPort
     from .pod import Pod
+    from .rtnl import VfState
 
 USERSPACE_DRIVERS = ("vfio-pci", "uio_pci_generic", "igb_uio")
 _KEPT_FLAGS = IFF_UP | IFF_PROMISC | IFF_ALLMULTI
@@ -261,11 +262,13 @@ def bring_back(host: Host, store: Store, record: Record, pod: Pod | None) -> Non
     # First out of the pod, which closes it: the pod must not see the network without its VLAN.
     link = _fetch(host, record, pod) if kernel else None
     port = port_of(host, record.address, pci.physfn(host.sys_root, record.address) or record.pf)
-    with store.lock(port.address, "PF"):
-        _restore_pf(host, record, port, index, record.asked)
-    if link is not None:
-        _restore_link(host, record, link)
-    elif "mac" not in record.asked and port.read(index).mac != record.original.mac:
+    try:
+        with store.lock(port.address, "PF"):
+            _restore_pf(host, record, port, index, record.asked)
+    finally:  # what the PF refuses must not keep the interface from being set back
+        if link is not None:
+            _restore_link(host, record, link)
+    if link is None and "mac" not in record.asked and port.read(index).mac != record.original.mac:
         # What a userspace driver told the PF stays there: the next pod would start with this pod's MAC.
         with store.lock(port.address, "PF"):
             _restore_pf(host, record, port, index, ["mac"])
@@ -312,20 +315,27 @@ def _move_back(host: Host, record: Record, pod: Pod, inside: Link) -> None:
 
 
 def _restore_pf(host: Host, record: Record, port: PfPort, index: int, keys: list[str]) -> None:
-    """Put settings back as they were. A MAC of zeros means "none": some drivers refuse to be told so."""
-    if not keys:
-        return
-    port.read(index)
-    host.step("restore pf")
-    if "mac" in keys and record.original.mac in ("", ZERO_MAC):
-        keys = [key for key in keys if key != "mac"]
+    """Put back those of `keys` that differ, or that the driver does not report. Raises CniError (101)."""
+    state = port.read(index)
+    differing = [key for key in keys if _fields(state, key) != _fields(record.original, key)]
+    unreported = [key for key in keys if key not in differing and set(_fields(state, key)) & {-1, ""}]
+    # A MAC of zeros means "none": some drivers refuse to be told so.
+    if "mac" in differing and record.original.mac in ("", ZERO_MAC):
+        differing.remove("mac")
+        unreported += ["mac"] if record.original.mac else []
+    if differing or unreported:
+        host.step("restore pf")
+    for key in unreported:
         try:
-            if record.original.mac:
-                port.send(index, record.original, ["mac"])
+            port.send(index, record.original, [key])
         except NetlinkError as error:
-            host.log.info(f"PF {port.name} keeps its MAC for VF {index}: it does not take zeros ({error})")
-    if keys:
-        port.apply(index, record.original, keys)
+            host.log.info(f"PF {port.name} keeps its {key} for VF {index}: it does not take it back ({error})")
+    if differing:
+        port.apply(index, record.original, differing)
+
+
+def _fields(state: VfState, key: str) -> list[object]:
+    return [getattr(state, field) for field in FIELDS_OF[key]]
 
 
 def _restore_link(host: Host, record: Record, link: Link) -> None:
