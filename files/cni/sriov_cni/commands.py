@@ -93,7 +93,8 @@ def _pod_netns(request: Request) -> Netns:
 
 
 def _alive(host: Host, record: Record) -> Netns | None:
-    """The namespace that the record's VF went to; None where it has ended (its path may name another by now).
+    """The namespace that the record's VF went to; None where it has ended (its path may name another by
+    now).
     """
     if record.boot != host.boot_id():
         return None
@@ -102,7 +103,8 @@ def _alive(host: Host, record: Record) -> Netns | None:
 
 
 def _clear_way(host: Host, store: Store, vf: Vf, request: Request) -> None:
-    """See that nobody has the VF; repair what a dead owner, or an ADD that died, left. Raises CniError (11).
+    """See that nobody has the VF; repair what a dead owner, or an ADD that died, left. Raises CniError
+    (11).
     """
     mine = store.of_owner(request.container, request.ifname)
     if mine is not None and mine.address != vf.address:

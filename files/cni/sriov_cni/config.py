@@ -12,6 +12,7 @@ from __future__ import annotations
 from .addresses import parse_mac
 from .errors import CONFIG, ENVIRONMENT, CniError
 from .pci import is_address
+from .result import parse_dns
 from .rtnl import PROTO_8021AD, PROTO_8021Q, VfState
 
 TYPE_CHECKING = False
@@ -103,7 +104,8 @@ def parse(conf: dict[str, Any], args: str = "") -> Config:
 
 
 def parse_args(args: str) -> dict[str, str]:
-    """CNI_ARGS (`K=V;K=V`). Raises CniError (4) for a pair that is none, or a key that is not ours to know.
+    """CNI_ARGS (`K=V;K=V`). Raises CniError (4) for a pair that is none, or a key that is not ours to
+    know.
     """
     pairs: dict[str, str] = {}
     for pair in args.split(";") if args else []:
@@ -236,7 +238,7 @@ def _ipam_and_dns(conf: dict[str, Any], config: Config, problems: list[str]) -> 
         if not isinstance(kind, str) or "/" in kind:
             problems.append(f"ipam.type: expected the name of an IPAM plugin, found {shown(kind)}")
     config.ipam_type = ipam_type(conf)
-    if isinstance(dns, dict):
-        config.dns = dns
-    else:
-        problems.append(f"dns: expected an object, found {shown(dns)}")
+    try:
+        config.dns = parse_dns(dns)
+    except ValueError as error:
+        problems.append(f"{error}, found {shown(dns)}")

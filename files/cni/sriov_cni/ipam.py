@@ -128,7 +128,8 @@ class Ipam:
         raise AssertionError("the loop above returns or raises")
 
     def _wait(self, pid: int, command: str) -> int:
-        """The exit code, negative for a signal. A plugin that takes too long is killed, with what it started.
+        """The exit code, negative for a signal. A plugin that takes too long is killed, with what it
+        started.
         """
         end = time.monotonic() + self._host.ipam_seconds
         while True:

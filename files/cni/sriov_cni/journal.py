@@ -196,7 +196,8 @@ class Store:
         return f"{self._folder}/{prefix}{record.address}@{record.container}@{record.ifname}"
 
     def begin(self, record: Record) -> None:
-        """Put the record on disk, as of an ADD under way. Raises CniError (5); then nothing may be changed.
+        """Put the record on disk, as of an ADD under way. Raises CniError (5); then nothing may be
+        changed.
         """
         path = self._path(record, False)
         aside = f"{self._folder}/.new-{record.address}"

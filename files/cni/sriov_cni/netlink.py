@@ -38,7 +38,8 @@ _ERROR = Struct("=iI")  # of struct nlmsgerr: the code, and the length in the he
 
 
 class NetlinkError(OSError):
-    """The kernel refused message number `index` of a batch; `reason` is its extended acknowledgement, or "".
+    """The kernel refused message number `index` of a batch; `reason` is its extended acknowledgement, or
+    "".
     """
 
     def __init__(self, number: int, reason: str = "", index: int = 0) -> None:

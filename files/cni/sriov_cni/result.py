@@ -56,11 +56,29 @@ def parse_result(raw: Any, version: str) -> Result:
     result.ips = [_ip(entry) for entry in _objects(raw, "ips")]
     result.routes = [_route(entry) for entry in _objects(raw, "routes")]
     result.interfaces = _objects(raw, "interfaces")
-    dns = raw.get("dns") or {}
-    if not isinstance(dns, dict):
-        raise ValueError("dns is no object")
-    result.dns = {key: value for key, value in dns.items() if value}
+    result.dns = parse_dns(raw.get("dns"))
     return result
+
+
+def parse_dns(raw: Any) -> dict[str, Any]:
+    """The specification's four DNS keys, those that hold something. Raises ValueError."""
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise ValueError("dns: expected an object")
+    found: dict[str, Any] = {}
+    for key in ("nameservers", "domain", "search", "options"):
+        value = raw.get(key)
+        if not value:
+            continue
+        if key == "domain":
+            good = isinstance(value, str)
+        else:
+            good = isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+        if not good:
+            raise ValueError(f"dns.{key}: expected {'a string' if key == 'domain' else 'a list of strings'}")
+        found[key] = value
+    return found
 
 
 def _objects(raw: dict[str, Any], key: str) -> list[dict[str, Any]]:

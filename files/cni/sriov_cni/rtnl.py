@@ -192,7 +192,8 @@ def set_link(
     flags: int = 0,
     change: int = 0,
 ) -> Message:
-    """Change a link; `change` masks the `flags` to set. The kernel moves, then sets MAC, MTU, name and flags.
+    """Change a link; `change` masks the `flags` to set. The kernel moves, then sets MAC, MTU, name and
+    flags.
     """
     payload = _IFINFO.pack(0, 0, index, flags, change)
     if netns_fd >= 0:
@@ -207,7 +208,8 @@ def set_link(
 
 
 def set_vf(index: int, changes: Sequence[bytes]) -> Message:
-    """Change one VF's settings on the PF with this interface index; the kernel stops at the first that fails.
+    """Change one VF's settings on the PF with this interface index; the kernel stops at the first that
+    fails.
     """
     info = nested(IFLA_VF_INFO, *changes)
     return RTM_SETLINK, 0, _IFINFO.pack(0, 0, index, 0, 0) + nested(IFLA_VFINFO_LIST, info)

@@ -329,7 +329,9 @@ def _restore_pf(host: Host, record: Record, port: PfPort, index: int, keys: list
         try:
             port.send(index, record.original, [key])
         except NetlinkError as error:
-            host.log.info(f"PF {port.name} keeps its {key} for VF {index}: it does not take it back ({error})")
+            host.log.info(
+                f"PF {port.name} keeps its {key} for VF {index}: it does not take it back ({error})"
+            )
     if differing:
         port.apply(index, record.original, differing)
 

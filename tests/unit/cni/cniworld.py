@@ -1,8 +1,9 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small world for the CNI plugin: real namespaces, links, addresses and routes; a veth stands in for the VF's
-interface, a tree of files for sysfs, and a JSON file for what the PF's driver keeps."""
+"""A small world for the CNI plugin: real namespaces, links, addresses and routes; a veth stands in for
+the VF's interface, a tree of files for sysfs, and a JSON file for what the PF's driver keeps.
+"""
 
 from __future__ import annotations
 
@@ -222,7 +223,9 @@ class World:
         }
         return {key: value for key, value in made.items() if value}
 
-    def raw_call(self, command: str, conf, host: WorldHost | None = None, **environment: str) -> tuple[int, str]:
+    def raw_call(
+        self, command: str, conf, host: WorldHost | None = None, **environment: str
+    ) -> tuple[int, str]:
         """Exit code and stdout."""
         with tempfile.TemporaryFile() as stdin:
             stdin.write(conf if isinstance(conf, bytes) else json.dumps(conf).encode())
@@ -240,7 +243,9 @@ class World:
         return answer
 
     def call_and_die(self, command: str, conf: dict, die_at: int, **environment: str) -> bool:
-        """Run the call in a child that is killed before its change number `die_at`; False where it came through."""
+        """Run the call in a child that is killed before its change number `die_at`; False where it came
+        through.
+        """
         pid = os.fork()
         if pid == 0:
             try:

@@ -19,7 +19,9 @@ from cniworld import World  # noqa: E402
 
 @pytest.fixture
 def world(tmp_path):
-    """A host namespace with a veth in the VF's place, a pod namespace, a sysfs tree and a PF that keeps settings."""
+    """A host namespace with a veth in the VF's place, a pod namespace, a sysfs tree and a PF that keeps
+    settings.
+    """
     if os.geteuid() != 0:
         message = "needs root: it makes network namespaces"
         if os.environ.get("CI") == "true":

@@ -22,8 +22,15 @@ EVERYTHING = {
 
 def everything(world) -> dict:
     result = {
-        "ips": [{"address": "10.9.0.5/24", "gateway": "10.9.0.1"}, {"address": "fd09::5/64", "gateway": "fd09::1"}],
-        "routes": [{"dst": "10.50.0.0/16"}, {"dst": "fd50::/32", "gw": "fd09::2"}, {"dst": "10.60.0.0/16", "priority": 7}],
+        "ips": [
+            {"address": "10.9.0.5/24", "gateway": "10.9.0.1"},
+            {"address": "fd09::5/64", "gateway": "fd09::1"},
+        ],
+        "routes": [
+            {"dst": "10.50.0.0/16"},
+            {"dst": "fd50::/32", "gw": "fd09::2"},
+            {"dst": "10.60.0.0/16", "priority": 7},
+        ],
         "dns": {"nameservers": ["10.9.0.53"]},
     }
     return {**world.conf, **EVERYTHING, "ipam": world.ipam(result=result)}
@@ -35,14 +42,20 @@ def test_kernel_vf_with_everything(world):
     answer = world.call("ADD", conf)
     sandbox = f"/run/netns/{world.pod_ns}"
     mac = "02:00:00:00:0a:e1"
-    assert answer["interfaces"] == [{"name": "net1", "mac": mac, "mtu": 1400, "sandbox": sandbox, "pciID": VF}]
+    assert answer["interfaces"] == [
+        {"name": "net1", "mac": mac, "mtu": 1400, "sandbox": sandbox, "pciID": VF}
+    ]
     assert [ip["interface"] for ip in answer["ips"]] == [0, 0]
     assert answer["dns"] == {"nameservers": ["10.9.0.53"]}
     link = world.pod_link()
     assert (link["address"], link["mtu"], "UP" in link["flags"]) == (mac, 1400, True)
-    addresses = {f"{a['local']}/{a['prefixlen']}" for a in world.pod("addr", "show", "dev", "net1")[0]["addr_info"]}
+    addresses = {
+        f"{a['local']}/{a['prefixlen']}" for a in world.pod("addr", "show", "dev", "net1")[0]["addr_info"]
+    }
     assert {"10.9.0.5/24", "fd09::5/64"} <= addresses
-    routes = {(r["dst"], r.get("gateway"), r.get("metric")) for r in world.pod("route", "show", "dev", "net1")}
+    routes = {
+        (r["dst"], r.get("gateway"), r.get("metric")) for r in world.pod("route", "show", "dev", "net1")
+    }
     assert {("10.50.0.0/16", "10.9.0.1", None), ("10.60.0.0/16", "10.9.0.1", 7)} <= routes
     assert [r["gateway"] for r in world.pod("-6", "route", "show", "fd50::/32")] == ["fd09::2"]
     assert world.pf["vfs"][0] == {
@@ -197,7 +210,9 @@ def test_netns_that_is_none(world, netns):
 def test_a_refused_setting_is_named_and_all_is_undone(world):
     world.set_pf(refuse=["link_state"])
     before = world.snapshot()
-    with pytest.raises(Refusal, match=r"PF enp1s0 \(0000:01:00.0, driver igb\) refused link_state") as refused:
+    with pytest.raises(
+        Refusal, match=r"PF enp1s0 \(0000:01:00.0, driver igb\) refused link_state"
+    ) as refused:
         world.call("ADD", everything(world))
     assert refused.value.code == 101
     assert world.snapshot() == before
@@ -230,7 +245,9 @@ def test_a_zero_mac_that_the_driver_refuses(world):
 
 def test_mtu_that_the_driver_refuses(world):
     before = world.snapshot()
-    with pytest.raises(Refusal, match=r"mtu: interface enp1s0v0 \(driver igbvf\) refused 65536|mtu: expected"):
+    with pytest.raises(
+        Refusal, match=r"mtu: interface enp1s0v0 \(driver igbvf\) refused 65536|mtu: expected"
+    ):
         world.call("ADD", {**world.conf, "mtu": 65536})
     with pytest.raises(Refusal, match="so no interface to set it on") as refused:
         world.call("ADD", {**world.conf, "mtu": 1400, "deviceID": VF_VFIO})
@@ -254,7 +271,9 @@ def test_del_without_journal_says_nothing(world, case):
 
 @pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-84")])
 def test_del_without_netns_brings_the_vf_back(world, case):
-    """Ours on purpose: the journal knows the namespace, so the VF comes back even if the runtime does not say it."""
+    """Ours on purpose: the journal knows the namespace, so the VF comes back even if the runtime does not
+    say it.
+    """
     before = world.snapshot()
     world.call("ADD")
     world.call("DEL", CNI_NETNS="")

@@ -35,9 +35,13 @@ def v(number: str, *values):
         v("21-empty", {"link_state": ""}, {"asked": []}),
         v("22", {"spoofchk": "yes"}, {"target.spoofchk": 0}),
         v("80", {"mac": "AA-BB-CC-00-11-22"}, {"mac": "aa:bb:cc:00:11:22"}),
-        pytest.param({"spoofchk": "on", "trust": "on"}, {"target.spoofchk": 1, "target.trust": 1}, id="flags"),
+        pytest.param(
+            {"spoofchk": "on", "trust": "on"}, {"target.spoofchk": 1, "target.trust": 1}, id="flags"
+        ),
         pytest.param({"mtu": 9000}, {"mtu": 9000, "asked": []}, id="mtu"),
-        pytest.param({"max_tx_rate": 5}, {"target.max_rate": 5, "target.min_rate": 0, "asked": ["rate"]}, id="rate"),
+        pytest.param(
+            {"max_tx_rate": 5}, {"target.max_rate": 5, "target.min_rate": 0, "asked": ["rate"]}, id="rate"
+        ),
         pytest.param({"ipam": {"type": ""}}, {"ipam_type": ""}, id="danm-empty-ipam-type"),
         pytest.param({"vlanProto": ""}, {"asked": []}, id="empty-proto-is-absent"),
         pytest.param({"deviceID": VF.upper()}, {"device": VF}, id="upper-case-address"),
@@ -66,14 +70,18 @@ def test_good(keys, expected):
         v("16", {"vlanProto": "802.1q"}, "vlanProto: needs vlan, which is absent"),
         v("17-below", {"vlan": -1}, "vlan: expected a number from 0 to 4094, found -1"),
         v("17-4095", {"vlan": 4095}, "vlan: expected a number from 0 to 4094, found 4095"),
-        v("18", {"vlan": "100"}, "vlan: expected a number from 0 to 4094, found '100'"),  # upstream: a decode error
+        v(
+            "18", {"vlan": "100"}, "vlan: expected a number from 0 to 4094, found '100'"
+        ),  # upstream: a decode error
         v("21", {"link_state": "Enable"}, "link_state: expected auto, enable or disable, found 'Enable'"),
         v("23", {"deviceID": ""}, "network-resources-injector"),
         v("81", {"mac": "01:00:5e:00:00:01"}, "mac: '01:00:5e:00:00:01' is a multicast address"),
         pytest.param({"deviceID": None}, "resources.requests", id="no-device"),
         pytest.param({"deviceID": 5}, "deviceID: expected a string, found 5", id="device-number"),
         pytest.param({"deviceID": "../../etc"}, "deviceID: expected a PCI address", id="device-path"),
-        pytest.param({"min_tx_rate": 9, "max_tx_rate": 5}, "min_tx_rate: expected at most max_tx_rate", id="rates"),
+        pytest.param(
+            {"min_tx_rate": 9, "max_tx_rate": 5}, "min_tx_rate: expected at most max_tx_rate", id="rates"
+        ),
         pytest.param({"vlan": True}, "vlan: expected a number from 0 to 4094, found true", id="bool"),
         pytest.param({"vlan": 5.5}, "vlan: expected a number from 0 to 4094, found 5.5", id="float"),
         pytest.param({"mtu": 1}, "mtu: expected a number from 68", id="mtu"),
@@ -92,7 +100,11 @@ def test_bad(keys, words):
 
 def test_every_mistake_at_once():
     with pytest.raises(CniError) as caught:
-        parse(canonical({"name": "n", "vlan": 9999, "mac": "x", "trust": 1, "mtu": "big", "dns": 3, "link_state": "?"}))
+        parse(
+            canonical(
+                {"name": "n", "vlan": 9999, "mac": "x", "trust": 1, "mtu": "big", "dns": 3, "link_state": "?"}
+            )
+        )
     for key in ("deviceID", "vlan", "mac", "trust", "mtu", "dns", "link_state"):
         assert f"{key}: " in caught.value.msg
 
@@ -100,7 +112,11 @@ def test_every_mistake_at_once():
 @pytest.mark.parametrize(
     ("conf", "args", "expected"),
     [
-        ({"mac": "02:00:00:00:00:01", "runtimeConfig": {"mac": "02:00:00:00:00:03"}}, "MAC=02:00:00:00:00:02", "3"),
+        (
+            {"mac": "02:00:00:00:00:01", "runtimeConfig": {"mac": "02:00:00:00:00:03"}},
+            "MAC=02:00:00:00:00:02",
+            "3",
+        ),
         ({"mac": "02:00:00:00:00:01"}, "MAC=02:00:00:00:00:02", "2"),
         ({"mac": "02:00:00:00:00:01", "runtimeConfig": {"mac": ""}}, "", "1"),
     ],
@@ -129,8 +145,17 @@ def test_args(args, good):
 
 
 def test_mac_forms():
-    assert {parse_mac(t) for t in ("0200.0000.000A", "02:00:00:00:00:0a", "02-00-00-00-00-0A")} == {"02:00:00:00:00:0a"}
-    for bad in ("", "02:00:00:00:00", "02:00:00:00:00:0g", "020000000000", "02:00:00-00:00:00", "2:0:0:0:0:a"):
+    assert {parse_mac(t) for t in ("0200.0000.000A", "02:00:00:00:00:0a", "02-00-00-00-00-0A")} == {
+        "02:00:00:00:00:0a"
+    }
+    for bad in (
+        "",
+        "02:00:00:00:00",
+        "02:00:00:00:00:0g",
+        "020000000000",
+        "02:00:00-00:00:00",
+        "2:0:0:0:0:a",
+    ):
         with pytest.raises(ValueError, match="not a MAC"):
             parse_mac(bad)
 
@@ -139,14 +164,27 @@ def test_mac_forms():
     ("changes", "words"),
     [
         v("69", {"CNI_CONTAINERID": "some-%%container-id"}, "CNI_CONTAINERID"),
-        *[v(f"70-{i}", {"CNI_IFNAME": n}, "CNI_IFNAME") for i, n in enumerate(("a" * 16, ".", "..", "a/b", "a:b", "a b"))],
-        v("71", {"CNI_CONTAINERID": "", "CNI_NETNS": "", "CNI_IFNAME": ""}, "CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME"),
+        *[
+            v(f"70-{i}", {"CNI_IFNAME": n}, "CNI_IFNAME")
+            for i, n in enumerate(("a" * 16, ".", "..", "a/b", "a:b", "a b"))
+        ],
+        v(
+            "71",
+            {"CNI_CONTAINERID": "", "CNI_NETNS": "", "CNI_IFNAME": ""},
+            "CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME",
+        ),
         v("76", {"CNI_COMMAND": "FROB"}, "CNI_COMMAND"),
         pytest.param({"CNI_COMMAND": ""}, "called by a container runtime", id="no-command"),
     ],
 )
 def test_environment(changes, words):
-    environment = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c", "CNI_NETNS": "/n", "CNI_IFNAME": "net1", **changes}
+    environment = {
+        "CNI_COMMAND": "ADD",
+        "CNI_CONTAINERID": "c",
+        "CNI_NETNS": "/n",
+        "CNI_IFNAME": "net1",
+        **changes,
+    }
     with pytest.raises(CniError) as caught:
         main.check_environment(environment)
     assert caught.value.code == 4
@@ -195,7 +233,7 @@ def test_unexpected_errors_have_code_999(world, monkeypatch, case):
     with pytest.raises(Refusal, match="unexpected RuntimeError: boom") as refused:
         world.call("ADD")
     assert refused.value.code == 999
-    assert "cniworld" not in refused.value.answer["details"] or ":" in refused.value.answer["details"]
+    assert refused.value.answer["details"].startswith("at test_config.py:")
 
 
 RESULTS = {
@@ -228,7 +266,9 @@ RESULTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("version", [*RESULTS, "0.3.0", "0.4.0", "0.1.0", pytest.param("", id="cni-vector-72")])
+@pytest.mark.parametrize(
+    "version", [*RESULTS, "0.3.0", "0.4.0", "0.1.0", pytest.param("", id="cni-vector-72")]
+)
 def test_result_in_each_version(world, version):
     result = {
         "ips": [{"address": "10.0.0.2/24", "gateway": "10.0.0.1"}, {"address": "fd00::2/64"}],
@@ -250,11 +290,16 @@ def test_old_version_without_ipam(world, case):
 
 
 def test_json_is_the_standard_librarys():
-    samples = ['{"a": [1, -2, 3.5e3, true, false, null, "\\u00e9\\n\\ud83d\\ude00"], "": {}}', " [ ] \n", '"x"', "12"]
+    samples = [
+        '{"a": [1, -2, 3.5e3, true, false, null, "\\u00e9\\n\\ud83d\\ude00"], "": {}}',
+        " [ ] \n",
+        '"x"',
+        "12",
+    ]
     for text in samples:
         value = jsontext.loads(text.encode())
         assert value == json.loads(text)
-    for value in ({"k": ["\x00\"\\\u2028", 5, True, None, {"z": {}}]}, [], "é"):
+    for value in ({"k": ['\x00"\\\u2028', 5, True, None, {"z": {}}]}, [], "é"):
         assert json.loads(jsontext.dumps(value)) == value
     for bad in (b"{", b"1 2", b"", b"nul", b"{'a': 1}", b"[1,]", b"\xff", b"Infinity"):
         with pytest.raises(ValueError):

@@ -13,7 +13,13 @@ CHANGES = {"kernel": 9, "vfio": 3}
 
 
 def conf_of(world, kind: str) -> dict:
-    conf = {**world.conf, "mac": "02:00:00:00:0a:e1", "vlan": 100, "trust": "on", "ipam": world.ipam("10.9.0.5/24")}
+    conf = {
+        **world.conf,
+        "mac": "02:00:00:00:0a:e1",
+        "vlan": 100,
+        "trust": "on",
+        "ipam": world.ipam("10.9.0.5/24"),
+    }
     if kind == "vfio":
         return {**conf, "deviceID": VF_VFIO}
     run("ip", "link", "property", "add", "dev", VF_NAME, "altname", "net1")
@@ -43,7 +49,9 @@ def test_add_is_killed_then_another_add(world, kind):
     while world.call_and_die("ADD", conf, at, CNI_CONTAINERID="dead"):
         world.call("ADD", plain, CNI_CONTAINERID="next")
         assert world.pf["vfs"] == before["pf"], f"killed before change {at}"
-        world.call("DEL", conf, CNI_CONTAINERID="dead")  # the runtime's, late: it must take nothing from "next"
+        world.call(
+            "DEL", conf, CNI_CONTAINERID="dead"
+        )  # the runtime's, late: it must take nothing from "next"
         world.call("CHECK", {**plain, "prevResult": {"interfaces": [{"name": "net1", "sandbox": "x"}]}},
                    CNI_CONTAINERID="next")  # fmt: skip
         world.call("DEL", plain, CNI_CONTAINERID="next")
