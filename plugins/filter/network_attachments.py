@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters about NetworkAttachmentDefinitions and Nodes; the work is done in plugin_utils/networks.py."""
+"""Filters about NetworkAttachmentDefinitions; the work is done in plugin_utils/networks.py."""
 
 from __future__ import annotations
 
@@ -26,14 +26,6 @@ def network_changes(value: Any, found: Any, prune: bool = False) -> dict[str, An
     return networks.network_changes(list(value), list(found), bool(prune))
 
 
-def node_label_patch(value: Any, labels: Any) -> dict[str, Any]:
-    """The patch that a Node needs for our labels."""
-    try:
-        return networks.node_label_patch(value, labels)
-    except SriovError as error:
-        raise AnsibleFilterError(str(error)) from error
-
-
 class FilterModule:
     """What Ansible asks a filter file for."""
 
@@ -42,5 +34,4 @@ class FilterModule:
         return {
             "network_attachments": network_attachments,
             "network_changes": network_changes,
-            "node_label_patch": node_label_patch,
         }

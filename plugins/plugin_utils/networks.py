@@ -21,7 +21,6 @@ CRD_NAME = "network-attachment-definitions.k8s.cni.cncf.io"
 RESOURCE_ANNOTATION = "k8s.v1.cni.cncf.io/resourceName"
 OWNER_LABEL = "app.kubernetes.io/managed-by"
 OWNER = "baremetal.sriov"
-LABELS_ANNOTATION = "baremetal.sriov/node-labels"
 CNI_VERSION = "1.0.0"
 
 # RFC 1123 subdomain, what the API server asks of an object's name; a namespace is a single label of it.
@@ -256,27 +255,3 @@ def _fits(wanted: dict[str, Any], now: dict[str, Any]) -> bool:
         return bool(json.loads(text) == json.loads(wanted["spec"]["config"]))
     except ValueError:
         return False
-
-
-def node_label_patch(node: dict[str, Any], labels: dict[str, str]) -> dict[str, Any]:
-    """The merge patch that gives a Node our labels and takes back those that we gave and that are not wanted any more.
-
-    Which labels are ours stands in an annotation of the Node. Returns {} when nothing has to change. Raises
-    InvalidSpecError for a label that somebody else gave another value.
-    """
-    metadata = node.get("metadata", {})
-    present = metadata.get("labels") or {}
-    record = (metadata.get("annotations") or {}).get(LABELS_ANNOTATION, "")
-    ours = {key for key in record.split(",") if key}
-    taken = [key for key, value in labels.items() if key in present and key not in ours and present[key] != value]
-    if taken:
-        raise InvalidSpecError([
-            Mistake(f"sriov_node_labels[{key}]", f"the node has {present[key]!r} there, which is not ours to change")
-            for key in sorted(taken)])
-    keep = {key for key in labels if key in ours or key not in present}
-    changes: dict[str, Any] = {key: labels[key] for key in keep if present.get(key) != labels[key]}
-    changes.update({key: None for key in ours - set(labels) if key in present})
-    wanted_record = ",".join(sorted(keep)) or None
-    if not changes and (wanted_record or "") == record:
-        return {}
-    return {"metadata": {"labels": changes, "annotations": {LABELS_ANNOTATION: wanted_record}}}
