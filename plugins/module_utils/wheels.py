@@ -20,7 +20,6 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Optional
 
 from .errors import HostError
 
@@ -35,13 +34,13 @@ _LEGACY_MANYLINUX = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
 
 @dataclass(frozen=True)
 class Request:
-    """What is wanted: a requirements file, the node's Python version, machine and C library, a folder of wheels or None."""
+    """What is wanted. folder: of wheels to take instead of downloading; the rest describes the node's Python."""
 
     requirements: str
     version: str
     machine: str
     libc: str
-    folder: Optional[str] = None
+    folder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,12 @@ def platforms(machine: str, libc: str) -> list[str]:
     """
     match = re.fullmatch(r"(glibc|musl)\s+(\d+)\.(\d+).*", libc.strip())
     if match is None:
-        raise HostError("the node's C library", "glibc or musl with its version", repr(libc),
-                        "Give a folder of wheels that fit, and report this libc.")
+        raise HostError(
+            "the node's C library",
+            "glibc or musl with its version",
+            repr(libc),
+            "Give a folder of wheels that fit, and report this libc.",
+        )
     name, major, minor = match.group(1), int(match.group(2)), int(match.group(3))
     tags = []
     if name == "musl":
@@ -75,9 +78,25 @@ def platforms(machine: str, libc: str) -> list[str]:
 def download_command(python: str, request: Request, destination: str) -> list[str]:
     """The pip call that fetches wheels for the node and nothing that would have to be built."""
     version = ".".join(request.version.split(".")[:2])
-    command = [python, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--quiet",
-               "--only-binary", ":all:", "--implementation", "cp", "--python-version", version,
-               "--requirement", request.requirements, "--dest", destination]
+    command = [
+        python,
+        "-m",
+        "pip",
+        "download",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--quiet",
+        "--only-binary",
+        ":all:",
+        "--implementation",
+        "cp",
+        "--python-version",
+        version,
+        "--requirement",
+        request.requirements,
+        "--dest",
+        destination,
+    ]
     for tag in platforms(request.machine, request.libc):
         command += ["--platform", tag]
     if request.folder is not None:
@@ -88,7 +107,7 @@ def download_command(python: str, request: Request, destination: str) -> list[st
 def prepare(request: Request, cache: str, python: str) -> Unpacked:
     """The folder of unpacked wheels, from the cache or made now; complete or not there, also when killed.
 
-    Raises HostError when the requirements can't be read, the cache can't be written, or pip finds no fitting wheel.
+    Raises HostError where the requirements can't be read, the cache can't be written, or no wheel fits.
     """
     try:
         home = os.path.join(cache, "wheels", _key(request))
@@ -99,8 +118,12 @@ def prepare(request: Request, cache: str, python: str) -> Unpacked:
         with open(os.path.join(home, "wheels.json"), encoding="utf-8") as stream:
             names = json.load(stream)["wheels"]
     except OSError as error:
-        raise HostError(str(error.filename or cache), "a readable requirements file and a writable cache folder",
-                        error.strerror or str(error), "Correct the path, or name another cache folder.") from error
+        raise HostError(
+            str(error.filename or cache),
+            "a readable requirements file and a writable cache folder",
+            error.strerror or str(error),
+            "Correct the path, or name another cache folder.",
+        ) from error
     return Unpacked(os.path.join(home, "site"), tuple(names))
 
 
@@ -145,9 +168,17 @@ def _download(command: list[str], request: Request) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
-        raise HostError("pip download", wanted, f"no end after {DOWNLOAD_SECONDS} s",
-                        "Check the controller's way to its package index, or give a folder of wheels.") from error
+        raise HostError(
+            "pip download",
+            wanted,
+            f"no end after {DOWNLOAD_SECONDS} s",
+            "Check the controller's way to its package index, or give a folder of wheels.",
+        ) from error
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()[-8:]
-        raise HostError("pip download", wanted, " / ".join(lines) or f"exit status {done.returncode}",
-                        "Check the controller's way to its package index, or give a folder of wheels.")
+        raise HostError(
+            "pip download",
+            wanted,
+            " / ".join(lines) or f"exit status {done.returncode}",
+            "Check the controller's way to its package index, or give a folder of wheels.",
+        )

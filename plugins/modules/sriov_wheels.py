@@ -11,10 +11,10 @@ short_description: Fetch Python wheels for another machine's Python and unpack t
 version_added: 0.1.0
 author: The baremetal.sriov authors (@baremetal-sriov)
 description:
-  - Runs on the controller. Downloads the wheels that fit the Python of a node with C(pip download), or takes them from a
-    folder, and unpacks them into a cache. Nothing of them is executed.
-  - One folder of the cache belongs to one set of requirements and one kind of Python; once it is complete nothing is
-    downloaded again. Two runs at the same time do not disturb each other.
+  - Runs on the controller. Downloads the wheels that fit the Python of a node with C(pip download), or takes them
+    from a folder, and unpacks them into a cache. Nothing of them is executed.
+  - One folder of the cache belongs to one set of requirements and one kind of Python; once it is complete nothing
+    is downloaded again. Two runs at the same time do not disturb each other.
 options:
   requirements:
     description: The requirements file.
@@ -48,7 +48,7 @@ requirements:
   - pip on the controller
 attributes:
   check_mode:
-    description: The cache is filled in check mode as well, because what would be shipped to the node depends on it.
+    description: The cache is filled in check mode as well, because what would be shipped depends on it.
     support: full
   diff_mode:
     description: There is nothing to compare.
@@ -88,6 +88,7 @@ wheels:
 import sys
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import SriovError
 from ansible_collections.baremetal.sriov.plugins.module_utils.wheels import Request, prepare
 
@@ -110,8 +111,17 @@ def main() -> None:
     )
     options = module.params
     try:
-        found = prepare(Request(options["requirements"], options["python"]["version"], options["python"]["machine"],
-                                options["python"]["libc"], options["wheels"]), options["cache"], sys.executable)
+        found = prepare(
+            Request(
+                options["requirements"],
+                options["python"]["version"],
+                options["python"]["machine"],
+                options["python"]["libc"],
+                options["wheels"],
+            ),
+            options["cache"],
+            sys.executable,
+        )
     except SriovError as error:
         module.fail_json(msg=str(error))
     # The cache is the controller's own business: the node has not changed.

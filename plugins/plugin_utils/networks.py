@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Networks of the inventory to NetworkAttachmentDefinitions, and what has to change in a cluster to get there.
+"""Networks of the inventory to NetworkAttachmentDefinitions, and what has to change in a cluster.
 
-A network uses the fields of the SR-IOV network operator's SriovNetwork in snake_case. The CNI configuration is built as
-data and only then turned into text, so that no field can break it.
+A network uses the fields of the SR-IOV network operator's SriovNetwork in snake_case. The CNI configuration is
+built as data and only then turned into text, so that no field can break it.
 """
 
 from __future__ import annotations
@@ -150,7 +150,9 @@ def network_attachments(networks: Any, resource_prefix: str) -> list[dict[str, A
         values = _parse(network, path, mistakes)
         identity = (str(values.get("network_namespace", "default")), str(values.get("name")))
         if "name" in values and seen.setdefault(identity, path) != path:
-            mistakes.append(Mistake(f"{path}.name", f"{'/'.join(identity)} is also the name of {seen[identity]}"))
+            mistakes.append(
+                Mistake(f"{path}.name", f"{'/'.join(identity)} is also the name of {seen[identity]}")
+            )
         objects.append(values)
     if mistakes:
         raise InvalidSpecError(mistakes)
@@ -215,7 +217,7 @@ def _attachment(values: dict[str, Any], resource_prefix: str) -> dict[str, Any]:
 def network_changes(wanted: list[dict[str, Any]], found: list[dict[str, Any]], prune: bool) -> dict[str, Any]:
     """What to apply and to delete to get from the cluster's definitions to the wanted ones.
 
-    Returns apply, delete (lists of definitions) and foreign: names of wanted ones that exist and are not ours.
+    Returns apply, delete (definitions), and foreign: names of wanted ones that exist and are not ours.
     """
     existing = {_identity(item): item for item in found}
     apply, foreign = [], []

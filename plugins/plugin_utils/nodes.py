@@ -13,7 +13,7 @@ LABELS_ANNOTATION = "baremetal.sriov/node-labels"
 
 
 def node_label_patch(node: dict[str, Any], labels: dict[str, str]) -> dict[str, Any]:
-    """The merge patch that gives a Node our labels and takes back those that we gave and that are not wanted any more.
+    """The merge patch that gives a Node our labels and takes back those of ours that are not wanted any more.
 
     Which labels are ours stands in an annotation of the Node. Returns {} when nothing has to change. Raises
     InvalidSpecError for a label that somebody else gave another value.
@@ -22,11 +22,19 @@ def node_label_patch(node: dict[str, Any], labels: dict[str, str]) -> dict[str, 
     present = metadata.get("labels") or {}
     record = (metadata.get("annotations") or {}).get(LABELS_ANNOTATION, "")
     ours = {key for key in record.split(",") if key}
-    taken = [key for key, value in labels.items() if key in present and key not in ours and present[key] != value]
+    taken = [
+        key for key, value in labels.items() if key in present and key not in ours and present[key] != value
+    ]
     if taken:
-        raise InvalidSpecError([
-            Mistake(f"sriov_node_labels[{key}]", f"the node has {present[key]!r} there, which is not ours to change")
-            for key in sorted(taken)])
+        raise InvalidSpecError(
+            [
+                Mistake(
+                    f"sriov_node_labels[{key}]",
+                    f"the node has {present[key]!r} there, which is not ours to change",
+                )
+                for key in sorted(taken)
+            ]
+        )
     keep = {key for key in labels if key in ours or key not in present}
     changes: dict[str, Any] = {key: labels[key] for key in keep if present.get(key) != labels[key]}
     changes.update({key: None for key in ours - set(labels) if key in present})

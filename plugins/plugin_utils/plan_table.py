@@ -20,7 +20,9 @@ def plan_table(result: dict[str, Any], node: str) -> str:
     """
     plan = result.get("plan")
     if plan is None or result.get("failed"):
-        return f"{node}: refused, nothing was changed\n" + textwrap.indent(str(result.get("msg", "no reason given")), "  ")
+        return f"{node}: refused, nothing was changed\n" + textwrap.indent(
+            str(result.get("msg", "no reason given")), "  "
+        )
     steps = plan.get("steps", [])
     lines = [f"{node}: {_summary(plan)}"]
     if steps:
@@ -47,8 +49,9 @@ def _when(step: dict[str, Any]) -> str:
 
 def _wrapped(cells: tuple[str, ...]) -> list[str]:
     """One step, over as many lines as its longest cell needs."""
-    columns = [textwrap.wrap(str(cell), width, break_on_hyphens=False) or [""]
-               for cell, width in zip(cells, _WIDTHS)]
+    columns = [
+        textwrap.wrap(str(cell), width, break_on_hyphens=False) or [""] for cell, width in zip(cells, _WIDTHS)
+    ]
     height = max(len(column) for column in columns)
     padded = [column + [""] * (height - len(column)) for column in columns]
     return [_row(tuple(row)) for row in zip(*padded)]

@@ -20,15 +20,16 @@ from typing import Any
 
 from sriovlab.guest import Lab
 
+ROOT = Path(__file__).resolve().parents[2]
 PFS = {"enp1s0": "0000:01:00.0", "enp2s0": "0000:02:00.0"}
 PREFIX = "baremetal.sriov"
 PLAYBOOK_SECONDS = 1800
 # Everything that somebody configures or installs; what the system itself writes while it runs is left out.
 WATCHED = ("/etc", "/boot", "/opt", "/root", "/usr/lib/systemd", "/usr/lib/baremetal-sriov", "/usr/local",
            "/var/lib/baremetal-sriov", "/var/lib/cni/sriov", "/lib/modprobe.d", "/lib/udev")  # fmt: skip
-VOLATILE = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/var/lib/etcd", "/var/lib/kubelet",
-            "/var/lib/containerd", "/var/lib/systemd", "/var/lib/cni/networks", "/var/cache")  # fmt: skip
-# Ansible's own folder for what it copies; it is emptied after each task, and is there before the first snapshot.
+VOLATILE = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/var/lib/etcd",
+            "/var/lib/kubelet", "/var/lib/containerd", "/var/lib/systemd", "/var/lib/cni/networks", "/var/cache")  # fmt: skip
+# Ansible's own folder for what it copies; it is emptied after each task.
 _OWN = "/root/.ansible"
 
 
@@ -79,8 +80,11 @@ def difference(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> lis
     """Sentences about what two snapshots do not share."""
     lines = [f"{path} is gone" for path in sorted(before.keys() - after.keys())]
     lines += [f"{path} is new" for path in sorted(after.keys() - before.keys())]
-    lines += [f"{path} was {before[path]}, is {after[path]}"
-              for path in sorted(before.keys() & after.keys()) if before[path] != after[path]]
+    lines += [
+        f"{path} was {before[path]}, is {after[path]}"
+        for path in sorted(before.keys() & after.keys())
+        if before[path] != after[path]
+    ]
     return lines
 
 
@@ -89,7 +93,23 @@ def written_since(lab: Lab, stamp: str) -> list[str]:
     prune: list[str] = []
     for path in (*VOLATILE, _OWN):
         prune += ["-path", path, "-o"]
-    done = lab.run(["find", "/", "-xdev", "(", *prune[:-1], ")", "-prune", "-o", "-type", "f", "-cnewer", stamp, "-print"])
+    done = lab.run(
+        [
+            "find",
+            "/",
+            "-xdev",
+            "(",
+            *prune[:-1],
+            ")",
+            "-prune",
+            "-o",
+            "-type",
+            "f",
+            "-cnewer",
+            stamp,
+            "-print",
+        ]
+    )
     return done.stdout.split()
 
 
@@ -108,7 +128,8 @@ def vfs(lab: Lab, pf: str) -> list[dict[str, str]]:
         "base = '/sys/class/net/%s/device' % sys.argv[1]\n"
         "name = lambda path: os.path.basename(os.readlink(path)) if os.path.islink(path) else ''\n"
         "found = []\n"
-        "for link in sorted(glob.glob(base + '/virtfn*'), key=lambda path: int(path.rsplit('virtfn', 1)[1])):\n"
+        "number = lambda path: int(path.rsplit('virtfn', 1)[1])\n"
+        "for link in sorted(glob.glob(base + '/virtfn*'), key=number):\n"
         "    net = os.listdir(link + '/net') if os.path.isdir(link + '/net') else []\n"
         "    found.append({'address': name(link), 'driver': name(link + '/driver'), 'net': ''.join(net),\n"
         "                  'group': name(link + '/iommu_group')})\n"

@@ -1,13 +1,14 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The node after site: VFs, drivers, IOMMU, what it offers; also run after a second site and after a plain reboot."""
+"""The node after site: VFs, drivers, IOMMU, what it offers; run again after a plain reboot."""
 
 from __future__ import annotations
 
 import json
 
 import chain
+
 from sriovlab.guest import Lab
 
 
@@ -50,15 +51,20 @@ def test_node_is_labelled(lab: Lab) -> None:
 
 def test_network_attachments(lab: Lab) -> None:
     found = lab.api("GET", "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions")["items"]
-    resources = {item["metadata"]["name"]: item["metadata"]["annotations"]["k8s.v1.cni.cncf.io/resourceName"]
-                 for item in found}
+    resources = {
+        item["metadata"]["name"]: item["metadata"]["annotations"]["k8s.v1.cni.cncf.io/resourceName"]
+        for item in found
+    }
     assert resources == {"kernel-net": "baremetal.sriov/kernel", "dpdk-net": "baremetal.sriov/dpdk"}
     assert all(json.loads(item["spec"]["config"])["type"] == "sriov" for item in found)
 
 
 def test_device_information_is_there_for_each_vf(lab: Lab) -> None:
-    wanted = {f"baremetal.sriov-{pool}-{vf['address']}-device.json"
-              for pool, pf in (("kernel", "enp1s0"), ("dpdk", "enp2s0")) for vf in chain.vfs(lab, pf)}
+    wanted = {
+        f"baremetal.sriov-{pool}-{vf['address']}-device.json"
+        for pool, pf in (("kernel", "enp1s0"), ("dpdk", "enp2s0"))
+        for vf in chain.vfs(lab, pf)
+    }
     assert wanted <= set(lab.run(["ls", "/var/run/k8s.cni.cncf.io/devinfo/dp"]).stdout.split())
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import chain
+
 from sriovlab.guest import Lab
-from test_configured import *  # noqa: F403
 
 
 def _summary(steps: list[dict[str, Any]]) -> list[tuple[str, ...]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import chain
 import pytest
+
 from sriovlab.guest import Lab
 
 KERNEL = {"name": "kernel", "resource_name": "kernel", "nic_selector": {"pf_names": ["enp1s0"]}, "num_vfs": 4}
@@ -37,7 +38,7 @@ while True:
 
 
 def refused(lab: Lab, policies: list[dict[str, Any]], **variables: Any) -> str:
-    """Run site with these policies; it must fail and leave the node as it was. Returns the output on one line."""
+    """Run site with these policies: it must fail and change nothing. Returns the output on one line."""
     before, boot = chain.snapshot(lab), lab.boot_id()
     stamp = chain.stamp(lab)
     run = chain.playbook("site", {"sriov_policies": policies, "sriov_reboot_ok": True, **variables})
@@ -92,13 +93,24 @@ def test_pf_that_carries_the_ansible_connection(lab: Lab) -> None:
             "ip address del 198.51.100.1/24 dev enp1s0", "ip link set enp1s0 down"]  # fmt: skip
     ssh = lab.state.ssh()
     lab.put(RELAY.encode(), "/run/chain-relay.py")
-    relay = shlex.join(["ip", "netns", "exec", "peer", "python3", "-I", "/run/chain-relay.py", "198.51.100.1", "22"])
+    relay = shlex.join(
+        ["ip", "netns", "exec", "peer", "python3", "-I", "/run/chain-relay.py", "198.51.100.1", "22"]
+    )
     proxy = shlex.join([*ssh.command(shared=False), "--", relay])
     options = f"-o ProxyCommand={shlex.quote(proxy)} -o 'HostKeyAlias=[{ssh.host}]:{ssh.port}'"
     with prepared(lab, make, undo):
-        lab.wait_for("a way between the two PFs", lambda: lab.run(
-            ["ip", "netns", "exec", "peer", "ping", "-c1", "-W1", "198.51.100.1"], check=False).returncode == 0)
-        text = refused(lab, [KERNEL], ansible_host="198.51.100.1", ansible_port=22, ansible_ssh_common_args=options)
+        lab.wait_for(
+            "a way between the two PFs",
+            lambda: (
+                lab.run(
+                    ["ip", "netns", "exec", "peer", "ping", "-c1", "-W1", "198.51.100.1"], check=False
+                ).returncode
+                == 0
+            ),
+        )
+        text = refused(
+            lab, [KERNEL], ansible_host="198.51.100.1", ansible_port=22, ansible_ssh_common_args=options
+        )
     assert "enp1s0" in text
     assert "SSH" in text
     assert "198.51.100.1" in text
@@ -118,7 +130,12 @@ def test_unknown_pf(lab: Lab) -> None:
 
 
 def test_every_refusal_at_once(lab: Lab) -> None:
-    other = {"name": "other", "resource_name": "other", "nic_selector": {"pf_names": ["enp9s0"]}, "num_vfs": 1}
+    other = {
+        "name": "other",
+        "resource_name": "other",
+        "nic_selector": {"pf_names": ["enp9s0"]},
+        "num_vfs": 1,
+    }
     text = refused(lab, [{**KERNEL, "num_vfs": 9}, other])
     assert "enp1s0" in text
     assert "enp9s0" in text
@@ -129,7 +146,14 @@ def test_bad_policies_name_every_mistake_with_its_path(lab: Lab, playbook: str) 
     before = chain.snapshot(lab)
     bad = [
         {"name": "one", "resource_name": "one", "nic_selector": {"pf_names": ["enp1s0"]}, "num_vfs": "many"},
-        {"name": "two", "resource_name": "two", "nic_selector": {}, "num_vfs": 2, "priority": 100, "colour": "red"},
+        {
+            "name": "two",
+            "resource_name": "two",
+            "nic_selector": {},
+            "num_vfs": 2,
+            "priority": 100,
+            "colour": "red",
+        },
     ]
     run = chain.playbook(playbook, {"sriov_policies": bad})
     assert run.status != 0

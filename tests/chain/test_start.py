@@ -9,21 +9,25 @@ from typing import Any
 
 import chain
 import pytest
+
 from sriovlab.guest import Lab
 
 
 @pytest.fixture(scope="module")
 def planned(lab: Lab) -> dict[str, Any]:
     """Notes of the pristine node, one plan run, and what it wrote on the node."""
-    # The first connection makes Ansible's folder for its own files; that is no change of plan's.
     chain.note("pristine", chain.snapshot(lab))
     chain.note("boots", {"count": chain.boots(lab), "boot_id": lab.boot_id()})
     stamp = chain.stamp(lab)
     output = chain.folder() / "plan.json"
     run = chain.playbook("plan", {"sriov_plan_output": str(output)})
     assert run.status == 0, run.output
-    return {"run": run, "plan": chain.noted("plan")["nodes"]["node1"]["plan"],
-            "written": chain.written_since(lab, stamp), "after": chain.snapshot(lab)}
+    return {
+        "run": run,
+        "plan": chain.noted("plan")["nodes"]["node1"]["plan"],
+        "written": chain.written_since(lab, stamp),
+        "after": chain.snapshot(lab),
+    }
 
 
 def test_booted_with_the_iommu_off_twice(lab: Lab) -> None:
@@ -36,7 +40,12 @@ def test_no_vfs(lab: Lab) -> None:
 
 
 def test_nothing_of_ours_is_installed(lab: Lab) -> None:
-    names = ("/usr/lib/baremetal-sriov", "/etc/baremetal-sriov", "/var/lib/baremetal-sriov", "/opt/cni/bin/sriov")
+    names = (
+        "/usr/lib/baremetal-sriov",
+        "/etc/baremetal-sriov",
+        "/var/lib/baremetal-sriov",
+        "/opt/cni/bin/sriov",
+    )
     assert lab.snapshot_files(names) == {}
 
 
@@ -56,7 +65,7 @@ def test_plan_says_one_reboot(planned: dict[str, Any]) -> None:
 
 def test_plan_says_vfs_on_two_pfs_and_bindings(planned: dict[str, Any]) -> None:
     steps = planned["plan"]["steps"]
-    counts = {step["target"]: step["after"] for step in steps if step["kind"] == "num_vfs"}
+    counts = {step["target"]: step["after"]["num_vfs"] for step in steps if step["kind"] == "num_vfs"}
     assert counts == {"0000:01:00.0": 4, "0000:02:00.0": 7}
     bound = [step for step in steps if step["kind"] == "driver" and "vfio-pci" in str(step["after"])]
     assert len(bound) == 7

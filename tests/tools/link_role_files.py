@@ -4,8 +4,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Links what a role ships into its files folder, one relative link per file.
 
-A role can only ship what stands below it, and neither Ansible's sanity tests nor its linter accept a link to a folder or a path
-that leaves the role. Run without options to make the links; `--check` only tells which are missing, wrong or too many.
+A role can only ship what stands below it, and neither Ansible's sanity tests nor its linter accept a link to a
+folder or a path that leaves the role. Run without options to make the links; `--check` only tells which are missing,
+wrong or too many.
 """
 
 from __future__ import annotations
@@ -33,8 +34,12 @@ SHIPMENTS = (
     # wheels.py runs on the controller alone.
     Shipment("plugins/module_utils", "roles/node/files/lib/baremetal_sriov", (".py",), ("wheels.py",)),
     Shipment("files/node", "roles/node/files/node", (".py", ".service")),
-    Shipment("files/device_plugin", "roles/device_plugin/files/device_plugin", (".py", ".service", ".txt"),
-             ("generate_stubs.py",)),
+    Shipment(
+        "files/device_plugin",
+        "roles/device_plugin/files/device_plugin",
+        (".py", ".service", ".txt"),
+        ("generate_stubs.py",),
+    ),
     Shipment("files/cni", "roles/cni/files/cni", (".py",)),
 )
 
@@ -45,7 +50,11 @@ def wanted(root: Path) -> dict[Path, str]:
     for shipment in SHIPMENTS:
         for source in sorted((root / shipment.source).rglob("*")):
             inside = source.relative_to(root / shipment.source)
-            if not source.is_file() or source.suffix not in shipment.suffixes or inside.name in shipment.exclude:
+            if (
+                not source.is_file()
+                or source.suffix not in shipment.suffixes
+                or inside.name in shipment.exclude
+            ):
                 continue
             if "__pycache__" in inside.parts:
                 continue
@@ -57,17 +66,25 @@ def wanted(root: Path) -> dict[Path, str]:
 def found(root: Path) -> dict[Path, str]:
     """Link -> the path that it holds, for every entry below the targets; a plain file holds ''."""
     entries = (entry for shipment in SHIPMENTS for entry in (root / shipment.target).rglob("*"))
-    return {entry: os.readlink(entry) if entry.is_symlink() else ""
-            for entry in entries if entry.is_symlink() or not entry.is_dir()}
+    return {
+        entry: os.readlink(entry) if entry.is_symlink() else ""
+        for entry in entries
+        if entry.is_symlink() or not entry.is_dir()
+    }
 
 
 def differences(root: Path) -> list[str]:
     """Sentences about links that are missing, wrong or too many."""
     should, are = wanted(root), found(root)
     lines = [f"{link.relative_to(root)} is missing" for link in should if link not in are]
-    lines += [f"{link.relative_to(root)} should hold {should[link]!r}" for link in should
-              if link in are and are[link] != should[link]]
-    lines += [f"{link.relative_to(root)} is not shipped by any table entry" for link in are if link not in should]
+    lines += [
+        f"{link.relative_to(root)} should hold {should[link]!r}"
+        for link in should
+        if link in are and are[link] != should[link]
+    ]
+    lines += [
+        f"{link.relative_to(root)} is not shipped by any table entry" for link in are if link not in should
+    ]
     return lines
 
 
