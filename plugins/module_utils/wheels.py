@@ -34,7 +34,7 @@ _LEGACY_MANYLINUX = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
 
 @dataclass(frozen=True)
 class Request:
-    """What is wanted. folder: of wheels to take instead of downloading; the rest describes the node's Python."""
+    """What is wanted. folder: wheels to take instead of downloading."""
 
     requirements: str
     version: str

@@ -11,10 +11,10 @@ short_description: Fetch Python wheels for another machine's Python and unpack t
 version_added: 0.1.0
 author: The baremetal.sriov authors (@baremetal-sriov)
 description:
-  - Runs on the controller. Downloads the wheels that fit the Python of a node with C(pip download), or takes them
-    from a folder, and unpacks them into a cache. Nothing of them is executed.
-  - One folder of the cache belongs to one set of requirements and one kind of Python; once it is complete nothing
-    is downloaded again. Two runs at the same time do not disturb each other.
+  - Runs on the controller. Downloads the wheels that fit the Python of a node with C(pip download), or takes
+    them from a folder, and unpacks them into a cache. Nothing of them is executed.
+  - One folder of the cache belongs to one set of requirements and one kind of Python; once it is complete
+    nothing is downloaded again. Two runs at the same time do not disturb each other.
 options:
   requirements:
     description: The requirements file.

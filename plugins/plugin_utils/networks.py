@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Networks of the inventory to NetworkAttachmentDefinitions, and what has to change in a cluster.
 
-A network uses the fields of the SR-IOV network operator's SriovNetwork in snake_case. The CNI configuration is
-built as data and only then turned into text, so that no field can break it.
+A network uses the fields of the SR-IOV network operator's SriovNetwork in snake_case. The CNI configuration
+is built as data and only then turned into text, so that no field can break it.
 """
 
 from __future__ import annotations

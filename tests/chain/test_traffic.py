@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""After a second policy: pods on the two PFs reach each other in one VLAN, not across two, and leave no trace."""
+"""After a second policy: pods on the two PFs talk in one VLAN, not across two, and leave no trace."""
 
 from __future__ import annotations
 

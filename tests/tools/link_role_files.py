@@ -4,9 +4,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Links what a role ships into its files folder, one relative link per file.
 
-A role can only ship what stands below it, and neither Ansible's sanity tests nor its linter accept a link to a
-folder or a path that leaves the role. Run without options to make the links; `--check` only tells which are missing,
-wrong or too many.
+A role can only ship what stands below it, and neither Ansible's sanity tests nor its linter accept a link
+to a folder or a path that leaves the role. Run without options to make the links; `--check` only tells which
+are missing, wrong or too many.
 """
 
 from __future__ import annotations
