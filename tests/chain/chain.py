@@ -28,7 +28,8 @@ PLAYBOOK_SECONDS = 1800
 WATCHED = ("/etc", "/boot", "/opt", "/root", "/usr/lib/systemd", "/usr/lib/baremetal-sriov", "/usr/local",
            "/var/lib/baremetal-sriov", "/var/lib/cni/sriov", "/lib/modprobe.d", "/lib/udev")  # fmt: skip
 VOLATILE = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/var/lib/etcd",
-            "/var/lib/kubelet", "/var/lib/containerd", "/var/lib/systemd", "/var/lib/cni/networks", "/var/cache")  # fmt: skip
+            "/var/lib/kubelet", "/var/lib/containerd", "/var/lib/systemd", "/var/lib/cni/networks",
+            "/var/cache")  # fmt: skip
 # Ansible's own folder for what it copies; it is emptied after each task.
 _OWN = "/root/.ansible"
 
