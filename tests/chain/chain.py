@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,15 +61,32 @@ class Run:
 
 def playbook(name: str, variables: dict[str, Any] | None = None, *options: str) -> Run:
     """Run a playbook of the collection by its full name, as a user would."""
+    return run_playbook(f"{PREFIX}.{name}", variables, *options)
+
+
+def run_playbook(
+    path: str, variables: dict[str, Any] | None = None, *options: str, show: bool = False
+) -> Run:
+    """Run a playbook, a file's path or a full name, on the chain's inventory. show: print its output too."""
     inventories = os.environ["SRIOV_CHAIN_INVENTORY"].split(":")
-    argv = [sys.executable, "-m", "ansible.cli.playbook", *(f"--inventory={path}" for path in inventories),
-            f"{PREFIX}.{name}", "--extra-vars", json.dumps(variables or {}), *options]  # fmt: skip
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=PLAYBOOK_SECONDS, check=False)
-    output = done.stdout + done.stderr
+    argv = [sys.executable, "-m", "ansible.cli.playbook", *(f"--inventory={item}" for item in inventories),
+            path, "--extra-vars", json.dumps(variables or {}), *options]  # fmt: skip
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        deadline = threading.Timer(PLAYBOOK_SECONDS, process.kill)
+        deadline.start()
+        lines = []
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if show:
+                print(line, end="", flush=True)
+        status = process.wait()
+        deadline.cancel()
+    output = "".join(lines)
     recap = {}
     for host, counts in re.findall(r"^(\S+)\s+: (ok=.*)$", output, re.MULTILINE):
         recap[host] = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", counts)}
-    return Run(done.returncode, output, recap)
+    return Run(status, output, recap)
 
 
 def snapshot(lab: Lab) -> dict[str, list[Any]]:

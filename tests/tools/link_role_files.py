@@ -37,7 +37,7 @@ SHIPMENTS = (
     Shipment(
         "files/device_plugin",
         "roles/device_plugin/files/device_plugin",
-        (".py", ".service", ".txt"),
+        (".py", ".in", ".txt"),
         ("generate_stubs.py",),
     ),
     Shipment("files/cni", "roles/cni/files/cni", (".py",)),

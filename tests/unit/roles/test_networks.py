@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 import pytest
+
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.networks import (
     network_attachments,
@@ -52,13 +53,15 @@ def test_object_of_a_plain_network() -> None:
 
 def test_every_field_reaches_the_configuration_under_its_cni_name() -> None:
     network = {
-        **PLAIN, "network_namespace": "vms", "vlan": 100, "vlan_qos": 3, "vlan_proto": "802.1AD", "spoof_chk": False,
-        "trust": "on", "link_state": "auto", "min_tx_rate": 10, "max_tx_rate": 100, "capabilities": {"mac": True},
+        **PLAIN, "network_namespace": "vms", "vlan": 100, "vlan_qos": 3, "vlan_proto": "802.1AD",
+        "spoof_chk": False, "trust": "on", "link_state": "auto", "min_tx_rate": 10, "max_tx_rate": 100,
+        "capabilities": {"mac": True},
         "log_level": "debug", "log_file": "/var/log/sriov.log", "ipam": '{"type": "host-local"}',
     }  # fmt: skip
     assert network_attachments([network], PREFIX)[0]["metadata"]["namespace"] == "vms"
     assert config(network) == {
-        "cniVersion": "1.0.0", "name": "plain", "type": "sriov", "vlan": 100, "vlanQoS": 3, "vlanProto": "802.1ad",
+        "cniVersion": "1.0.0", "name": "plain", "type": "sriov", "vlan": 100, "vlanQoS": 3,
+        "vlanProto": "802.1ad",
         "spoofchk": "off", "trust": "on", "link_state": "auto", "min_tx_rate": 10, "max_tx_rate": 100,
         "capabilities": {"mac": True}, "logLevel": "debug", "logFile": "/var/log/sriov.log",
         "ipam": {"type": "host-local"},
@@ -113,7 +116,8 @@ def test_a_mistake_has_the_path_of_its_field(change: dict[str, Any], path: str) 
 def test_all_mistakes_at_once() -> None:
     networks = [{"name": "a", "vlan": 5000, "colour": "red"}, "text", {**PLAIN, "trust": "maybe"}]
     assert set(mistakes(networks)) == {
-        "sriov_networks[0].vlan", "sriov_networks[0].colour", "sriov_networks[0].resource_name", "sriov_networks[1]",
+        "sriov_networks[0].vlan", "sriov_networks[0].colour", "sriov_networks[0].resource_name",
+        "sriov_networks[1]",
         "sriov_networks[2].trust",
     }  # fmt: skip
 

@@ -9,14 +9,15 @@ import copy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.nodes import (
     LABELS_ANNOTATION,
     node_label_patch,
     node_problems,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 WANTED = {"ours/a": "1", "ours/b": "2"}
 

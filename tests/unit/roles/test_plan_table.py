@@ -10,7 +10,8 @@ from typing import Any
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import plan_table
 
 STEP = {
-    "kind": "num_vfs", "target": "0000:01:00.0", "action": "create 4 VFs", "reason": "policy kernel asks for 4 VFs",
+    "kind": "num_vfs", "target": "0000:01:00.0", "action": "create 4 VFs",
+    "reason": "policy kernel asks for 4 VFs",
     "before": 0, "after": 4, "stage": "after_reboot", "needs": [],
 }  # fmt: skip
 
@@ -35,7 +36,7 @@ def test_what_it_costs_stands_first() -> None:
 
 def test_a_step_tells_when_what_and_why() -> None:
     line = plan_table(result(STEP), "node1").splitlines()[-1]
-    assert line.split() == "after reboot 0000:01:00.0 create 4 VFs policy kernel asks for 4 VFs".split()
+    assert " ".join(line.split()) == "after reboot 0000:01:00.0 create 4 VFs policy kernel asks for 4 VFs"
     assert "now, drain" in plan_table(result({**STEP, "stage": "now", "needs": ["drain"]}), "node1")
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The links in the roles' files folders are complete; a new source file without its link would not be shipped."""
+"""The links in the roles' files folders are complete: a file without its link is not shipped."""
 
 from __future__ import annotations
 

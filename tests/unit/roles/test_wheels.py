@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.baremetal.sriov.plugins.module_utils import wheels
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import HostError
 from ansible_collections.baremetal.sriov.plugins.module_utils.wheels import Request, platforms, prepare
