@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import Any
 
 _HEAD = ("when", "object", "what", "why")
 _WIDTHS = (12, 24, 36, 60)
+# What Ansible puts before the words of a filter or module that failed.
+_WRAPPERS = re.compile(
+    r"^((Task|Action|Module) failed: |Finalization of .*? failed: |Error while resolving .*?: "
+    r"|The filter plugin '[^']*' failed: )+"
+)
 _WHEN = {"now": "now", "after_reboot": "after reboot"}
 
 
@@ -20,9 +26,8 @@ def plan_table(result: dict[str, Any], node: str) -> str:
     """
     plan = result.get("plan")
     if plan is None or result.get("failed"):
-        return f"{node}: refused, nothing was changed\n" + textwrap.indent(
-            str(result.get("msg", "no reason given")), "  "
-        )
+        reason = _WRAPPERS.sub("", str(result.get("msg", "no reason given")))
+        return f"{node}: refused, nothing was changed\n{textwrap.indent(reason, '  ')}"
     steps = plan.get("steps", [])
     lines = [f"{node}: {_summary(plan)}"]
     if steps:

@@ -54,3 +54,12 @@ def test_warnings_are_shown() -> None:
 def test_a_refused_node_has_its_reasons() -> None:
     text = plan_table({"failed": True, "msg": "refused:\n  - enp1s0"}, "node1")
     assert text.splitlines() == ["node1: refused, nothing was changed", "  refused:", "    - enp1s0"]
+
+
+def test_a_refusal_is_shown_without_ansibles_words_before_it() -> None:
+    message = (
+        "Task failed: Finalization of task args for 'baremetal.sriov.sriov_node' failed: Error while resolving value "
+        "for 'spec': The filter plugin 'baremetal.sriov.node_spec' failed: node1: 4 mistakes"
+    )
+    text = plan_table({"failed": True, "msg": message}, "node1")
+    assert text.splitlines()[1:] == ["  node1: 4 mistakes"]
