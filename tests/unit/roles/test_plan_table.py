@@ -58,7 +58,7 @@ def test_a_refused_node_has_its_reasons() -> None:
 
 def test_a_refusal_is_shown_without_ansibles_words_before_it() -> None:
     message = (
-        "Task failed: Finalization of task args for 'baremetal.sriov.sriov_node' failed: Error while resolving value "
+        "Task failed: Finalization of task args for 'x.y.sriov_node' failed: Error while resolving value "
         "for 'spec': The filter plugin 'baremetal.sriov.node_spec' failed: node1: 4 mistakes"
     )
     text = plan_table({"failed": True, "msg": message}, "node1")
