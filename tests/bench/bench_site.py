@@ -26,6 +26,7 @@ sys.path.insert(0, str(HERE.parent / "chain"))
 
 import chain  # noqa: E402 - the folder above holds it
 import standalone  # noqa: E402
+
 from sriovlab.guest import Lab  # noqa: E402
 
 PAIRS = 5
@@ -37,7 +38,9 @@ PING = """\
 """
 
 
-def measure(name: str, unit: str, samples: list[float], compared_with: str = "", base: float | None = None) -> dict[str, Any]:
+def measure(
+    name: str, unit: str, samples: list[float], compared_with: str = "", base: float | None = None
+) -> dict[str, Any]:
     """One figure; its value is the samples' median."""
     value = statistics.median(samples)
     return {"name": name, "value": value, "unit": unit, "compared_with": compared_with,

@@ -14,10 +14,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chain"))
 
-import chain  # noqa: E402 - the folder above holds it
-import pod  # noqa: E402
-import standalone  # noqa: E402
-from sriovlab.guest import Lab  # noqa: E402
+import chain
+import pod
+import standalone
+
+from sriovlab.guest import Lab
 
 LAB = "tests/lab/lab.py"
 NETWORK = "kernel-net"

@@ -97,7 +97,8 @@ def run(pf: str, count: int, seed: int) -> None:
     vfs = sum(entry.startswith("virtfn") for entry in os.listdir(f"/sys/class/net/{pf}/device"))
     for number in range(1, count + 1):
         started = time.monotonic()
-        print(f"{number}/{count}: {cycle(pf, rng.randrange(vfs), rng)} in {time.monotonic() - started:.1f} s", flush=True)
+        what = cycle(pf, rng.randrange(vfs), rng)
+        print(f"{number}/{count}: {what} in {time.monotonic() - started:.1f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ import time
 
 import chain
 from loop import main
-from sriovlab.guest import Lab
 from standalone import WANTED
+
+from sriovlab.guest import Lab
 
 PLUGIN = "baremetal-sriov-device-plugin.service"
 DISTURBANCES = {
