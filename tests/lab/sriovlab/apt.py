@@ -37,7 +37,9 @@ def mirrors() -> tuple[str, str | None]:
     except LabError:
         text = ""
     found = parse_targets(text)
-    debian = found.get(SUITE) or next((uri for uri in found.values() if uri.endswith("/debian")), DEFAULT_MIRROR)
+    debian = found.get(SUITE) or next(
+        (uri for uri in found.values() if uri.endswith("/debian")), DEFAULT_MIRROR
+    )
     return debian, found.get(f"{SUITE}-security")
 
 
@@ -91,7 +93,17 @@ class PrivateApt:
     def install(self, packages: Sequence[str], release: str) -> None:
         """Install packages of `release` on this machine (root)."""
         run(
-            ["apt-get", *self.options, "install", "-y", "-q", "--no-install-recommends", "-t", release, *packages],
+            [
+                "apt-get",
+                *self.options,
+                "install",
+                "-y",
+                "-q",
+                "--no-install-recommends",
+                "-t",
+                release,
+                *packages,
+            ],
             env={"DEBIAN_FRONTEND": "noninteractive"},
             timeout=1800,
         )

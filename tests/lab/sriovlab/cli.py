@@ -40,12 +40,18 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text)
         command.add_argument("--nodes", type=int, default=1, help="how many nodes (reserved: only 1)")
         group = command.add_mutually_exclusive_group()
-        group.add_argument("--wait", choices=node.WAITS, default="ready", help="what to wait for (default: ready)")
-        group.add_argument("--no-wait", dest="wait", action="store_const", const="none", help="the same as --wait none")
+        group.add_argument(
+            "--wait", choices=node.WAITS, default="ready", help="what to wait for (default: ready)"
+        )
+        group.add_argument(
+            "--no-wait", dest="wait", action="store_const", const="none", help="the same as --wait none"
+        )
         _lock_option(command)
     _lock_option(commands.add_parser("build", help="make the cached builds: Kubernetes, base system, image"))
     commands.add_parser("down", help="power the node off")
-    commands.add_parser("clean", help="end the node at once and remove this checkout's run state (the cache stays)")
+    commands.add_parser(
+        "clean", help="end the node at once and remove this checkout's run state (the cache stays)"
+    )
     ssh = commands.add_parser("ssh", help="a shell on the node, or a command: ssh -- ip link")
     ssh.add_argument("words", nargs=argparse.REMAINDER, help="the command and its arguments")
     status = commands.add_parser("status", help="where the node is; exit status 3 when it is off")
@@ -56,8 +62,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _lock_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--lock-timeout", type=float, default=1800.0, metavar="SECONDS",
-                         help="how long to wait for another checkout's node to end (default: 1800)")
+    command.add_argument(
+        "--lock-timeout",
+        type=float,
+        default=1800.0,
+        metavar="SECONDS",
+        help="how long to wait for another checkout's node to end (default: 1800)",
+    )
 
 
 def _status(as_json: bool) -> int:
@@ -67,7 +78,9 @@ def _status(as_json: bool) -> int:
     elif found is None or not found.running():
         print("node1 is off")
     else:
-        print(f"node1 is on ({found.accel}, process {found.pid}), SSH port {found.ssh_port}, API port {found.api_port}")
+        print(
+            f"node1 is on ({found.accel}, process {found.pid}), SSH port {found.ssh_port}, API port {found.api_port}"
+        )
         print(f"  SSH after {found.ssh_seconds} s, Kubernetes after {found.ready_seconds} s")
         print(f"  kubeconfig: {found.kubeconfig}\n  inventory:  {found.inventory}")
     return 0 if found and found.running() else 3
@@ -80,7 +93,8 @@ def _ssh(words: Sequence[str]) -> int:
     words = words[1:] if words[:1] == ["--"] else words
     argv = found.ssh().command()
     if words:
-        argv += ["--", shlex.join(words)]
+        # As with ssh itself, a single word is a line for the node's shell.
+        argv += ["--", words[0] if len(words) == 1 else shlex.join(words)]
     sys.stdout.flush()
     os.execvp(argv[0], argv)
 

@@ -42,7 +42,13 @@ def run(
         else:
             with log.open("ab") as stream:
                 done = subprocess.run(
-                    args, cwd=cwd, env=full_env, input=input, stdout=stream, stderr=stream, timeout=timeout,
+                    args,
+                    cwd=cwd,
+                    env=full_env,
+                    input=input,
+                    stdout=stream,
+                    stderr=stream,
+                    timeout=timeout,
                     check=False,
                 )
             output, tail = "", log.read_text(errors="replace")

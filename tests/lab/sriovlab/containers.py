@@ -24,7 +24,9 @@ IMAGES = {
 FILES = {"etc/passwd": b"root:x:0:0:root:/root:/bin/sh\n", "etc/group": b"root:x:0:\n"}
 
 
-def _member(name: str, mode: int, data: bytes | None = None, link: str = "") -> tuple[tarfile.TarInfo, bytes | None]:
+def _member(
+    name: str, mode: int, data: bytes | None = None, link: str = ""
+) -> tuple[tarfile.TarInfo, bytes | None]:
     info = tarfile.TarInfo(name)
     info.mode = mode
     if link:

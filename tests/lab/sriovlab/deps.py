@@ -10,7 +10,6 @@ import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from . import apt, cache, qemu
 from .command import BASE_ENV, run
@@ -30,7 +29,7 @@ class Need:
     test: Callable[[], str] | None = None
 
     def missing(self) -> str:
-        """"" if satisfied, else what is wrong, in words."""
+        """ "" if satisfied, else what is wrong, in words."""
         if shutil.which(self.program, path=BASE_ENV["PATH"]) is None:
             return f"{self.program} (package {self.package})"
         return self.test() if self.test else ""
@@ -91,8 +90,10 @@ def require() -> None:
     found = problems()
     if found:
         lines = "\n".join(f"  - {text}" for text in found)
-        raise LabError(f"the emulated node can't run here; missing:\n{lines}\n`tests/lab/lab.py install` (as root, on "
-                       "Debian) installs the packages among these")
+        raise LabError(
+            f"the emulated node can't run here; missing:\n{lines}\n`tests/lab/lab.py install` (as root, on "
+            "Debian) installs the packages among these"
+        )
 
 
 def install() -> None:
@@ -105,8 +106,10 @@ def install() -> None:
         return
     if _host() != ("debian", "12"):
         names = " ".join(need.package for need in missing)
-        raise LabError(f"`install` knows Debian 12 only, this is {' '.join(_host())}; install by your own means: {names} "
-                       f"(QEMU {qemu.MINIMUM[0]}.{qemu.MINIMUM[1]} or newer)")
+        raise LabError(
+            f"`install` knows Debian 12 only, this is {' '.join(_host())}; install by your own means: {names} "
+            f"(QEMU {qemu.MINIMUM[0]}.{qemu.MINIMUM[1]} or newer)"
+        )
     plain = [need.package for need in missing if not need.backports]
     newer = [need.package for need in missing if need.backports]
     say("will install on this machine, with apt-get and without recommended packages:")

@@ -30,10 +30,28 @@ DISK_MIB = 6144
 SECTOR = 512
 FIRST_SECTOR = 2048
 IMAGES_KEPT = 3
-ENABLED = ("systemd-networkd", "ssh", "etcd", "containerd", "kube-apiserver", "kube-controller-manager",
-           "kube-scheduler", "kubelet")
-MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap",
-          "fstrim.timer", "systemd-networkd-wait-online", "getty@tty1", "systemd-pcrphase", "systemd-pstore")
+ENABLED = (
+    "systemd-networkd",
+    "ssh",
+    "etcd",
+    "containerd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+)
+MASKED = (
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap",
+    "fstrim.timer",
+    "systemd-networkd-wait-online",
+    "getty@tty1",
+    "systemd-pcrphase",
+    "systemd-pstore",
+)
 # What update-grub needs to have been booted by: replaced by its own output before the image is kept.
 FIRST_GRUB_CFG = "linux /vmlinuz root=/dev/vda1 ro console=ttyS0 quiet\ninitrd /initrd.img\nboot\n"
 
@@ -67,7 +85,9 @@ def boot_sector(boot_img: bytes, sectors: int) -> bytes:
     """GRUB's boot code with one active Linux partition from FIRST_SECTOR to the end (MBR layout)."""
     if len(boot_img) < 440:
         raise LabError(f"GRUB's boot.img has {len(boot_img)} bytes, expected {SECTOR}")
-    entry = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", FIRST_SECTOR, sectors - FIRST_SECTOR)
+    entry = struct.pack(
+        "<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", FIRST_SECTOR, sectors - FIRST_SECTOR
+    )
     return boot_img[:440] + uuid.uuid4().bytes[:4] + b"\0\0" + entry + bytes(48) + b"\x55\xaa"
 
 
@@ -151,8 +171,26 @@ def _make_disk(folder: Path, tree: Path) -> Path:
             shutil.copyfile(path, modules / path.name)
     (tree / "boot/grub/grub.cfg").write_text(FIRST_GRUB_CFG)
     core = tree / "boot/grub/core.img"
-    run(["chroot", tree, "grub-mkimage", "-O", "i386-pc", "-p", "(hd0,msdos1)/boot/grub", "-o", "/boot/grub/core.img",
-         "biosdisk", "part_msdos", "ext2", "linux", "normal", "search", "configfile"])
+    run(
+        [
+            "chroot",
+            tree,
+            "grub-mkimage",
+            "-O",
+            "i386-pc",
+            "-p",
+            "(hd0,msdos1)/boot/grub",
+            "-o",
+            "/boot/grub/core.img",
+            "biosdisk",
+            "part_msdos",
+            "ext2",
+            "linux",
+            "normal",
+            "search",
+            "configfile",
+        ]
+    )
     code = core.read_bytes()
     if len(code) > (FIRST_SECTOR - 1) * SECTOR:
         raise LabError(f"GRUB's core image has {len(code)} bytes: more than fits before the partition")
@@ -161,8 +199,25 @@ def _make_disk(folder: Path, tree: Path) -> Path:
         stream.truncate(DISK_MIB * 1024 * 1024)
         stream.write(boot_sector((tree / "usr/lib/grub/i386-pc/boot.img").read_bytes(), DISK_MIB * 2048))
         stream.write(code)
-    run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "root", "-U", filesystem, "-d", tree,
-         "-E", f"offset={FIRST_SECTOR * SECTOR}", disk, f"{DISK_MIB - 1}M"])
+    run(
+        [
+            "mke2fs",
+            "-q",
+            "-F",
+            "-t",
+            "ext4",
+            "-L",
+            "root",
+            "-U",
+            filesystem,
+            "-d",
+            tree,
+            "-E",
+            f"offset={FIRST_SECTOR * SECTOR}",
+            disk,
+            f"{DISK_MIB - 1}M",
+        ]
+    )
     return disk
 
 
@@ -170,8 +225,9 @@ def _settle(folder: Path, disk: Path, lab_lock: int) -> None:
     """Boot the disk once; what the guest does there is part of the image."""
     run_dir = Path(tempfile.mkdtemp(prefix="sriov-lab-image."))
     ssh_port = qemu.free_port()
-    machine = qemu.Machine(run_dir, disk, "raw", ssh_port, qemu.free_port((ssh_port,)),
-                           qemu.accelerator(folder / "vmlinuz"))
+    machine = qemu.Machine(
+        run_dir, disk, "raw", ssh_port, qemu.free_port((ssh_port,)), qemu.accelerator(folder / "vmlinuz")
+    )
     ssh = Ssh(ssh_port, pki.ssh_keys() / "id_ed25519", run_dir)
     ssh.write_known_hosts(pki.ssh_keys() / "host_ed25519.pub")
     pid = qemu.start(machine, lab_lock)
@@ -199,8 +255,10 @@ def _settle(folder: Path, disk: Path, lab_lock: int) -> None:
 
 def _build(folder: Path, binaries: Kubernetes, base: Path, lab_lock: int) -> None:
     if os.geteuid() != 0:
-        raise LabError("making the node's image needs root (file owners, chroot): run it as root once; the cache is "
-                       f"{cache.root()}")
+        raise LabError(
+            "making the node's image needs root (file owners, chroot): run it as root once; the cache is "
+            f"{cache.root()}"
+        )
     tree = folder / "tree"
     tree.mkdir()
     with step("image: putting the node's disk together"):
@@ -212,7 +270,9 @@ def _build(folder: Path, binaries: Kubernetes, base: Path, lab_lock: int) -> Non
     start = time.monotonic()
     with step("image: first boot (update-grub, container images, Kubernetes; a few minutes, once)"):
         _settle(folder, disk, lab_lock)
-    say(f"image: {disk.stat().st_blocks * 512 >> 20} MiB on disk, settled in {time.monotonic() - start:.0f} s")
+    say(
+        f"image: {disk.stat().st_blocks * 512 >> 20} MiB on disk, settled in {time.monotonic() - start:.0f} s"
+    )
 
 
 def key(binaries: Kubernetes) -> str:
@@ -220,8 +280,9 @@ def key(binaries: Kubernetes) -> str:
     code = [Path(module.__file__ or "").read_bytes() for module in (containers, pki)]
     marks = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in _extra_cni()]
     keys = (pki.ssh_keys() / "id_ed25519.pub").read_bytes()
-    return cache.digest(rootfs.key(), binaries.key, cache.tree_digest(GUEST), Path(__file__).read_bytes(), *code, keys,
-                        *marks)
+    return cache.digest(
+        rootfs.key(), binaries.key, cache.tree_digest(GUEST), Path(__file__).read_bytes(), *code, keys, *marks
+    )
 
 
 def prepare() -> None:

@@ -31,7 +31,9 @@ class KubeApi:
         connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=context)
         kind = "application/strategic-merge-patch+json" if method == "PATCH" else "application/json"
         try:
-            connection.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": kind})
+            connection.request(
+                method, path, json.dumps(body) if body is not None else None, {"Content-Type": kind}
+            )
             answer = connection.getresponse()
             text = answer.read().decode(errors="replace")
         except (OSError, http.client.HTTPException) as exc:
@@ -45,7 +47,7 @@ class KubeApi:
         return json.loads(text)
 
     def ready(self, boot_id: str) -> str:
-        """"" when node1 is Ready in this very boot and pods can be made, else what is missing.
+        """ "" when node1 is Ready in this very boot and pods can be made, else what is missing.
 
         The API server remembers the last boot's Ready, so the kubelet's own boot id is compared.
         """

@@ -71,7 +71,9 @@ def openapi_packages(tree: Path) -> list[str]:
             if OPENAPI_TAG in path.read_text(errors="replace"):
                 found.add("/".join([prefix, *parts[:-1]]))
     if not found:
-        raise LabError(f"no package under {tree} carries {OPENAPI_TAG}: not the Kubernetes source that was expected")
+        raise LabError(
+            f"no package under {tree} carries {OPENAPI_TAG}: not the Kubernetes source that was expected"
+        )
     return sorted(found)
 
 
@@ -99,8 +101,14 @@ def _build(folder: Path, apt: PrivateApt) -> None:
     binaries.mkdir()
     for name in (*REQUIRED, *OPTIONAL):
         with step(f"Kubernetes: building {name} (a few minutes, once)"):
-            argv = [go, "build", "-trimpath", "-ldflags", ldflags(VERSION), "-o", binaries / name, f"./cmd/{name}"]
-            run(argv, cwd=tree, env=env, log=log, timeout=5400)
+            flags = ["-trimpath", "-ldflags", ldflags(VERSION)]
+            run(
+                [go, "build", *flags, "-o", binaries / name, f"./cmd/{name}"],
+                cwd=tree,
+                env=env,
+                log=log,
+                timeout=5400,
+            )
     for path in (toolchain, sources, gopath, folder / "gocache"):
         shutil.rmtree(path)
     for path in binaries.iterdir():
@@ -111,8 +119,13 @@ def _build(folder: Path, apt: PrivateApt) -> None:
 def _generate_openapi(go: Path, tree: Path, gopath: Path, env: Mapping[str, str], log: Path) -> None:
     """Run kube-openapi's generator over the tagged packages (hack/make-rules does the same in a release)."""
     generator = gopath / "openapi-gen"
-    run([go, "build", "-o", generator, "./vendor/k8s.io/kube-openapi/cmd/openapi-gen"], cwd=tree, env=env, log=log,
-        timeout=1800)
+    run(
+        [go, "build", "-o", generator, "./vendor/k8s.io/kube-openapi/cmd/openapi-gen"],
+        cwd=tree,
+        env=env,
+        log=log,
+        timeout=1800,
+    )
     header = tree / "hack/boilerplate/boilerplate.generatego.txt"
     if not header.is_file():
         header = gopath / "header.txt"
@@ -133,8 +146,10 @@ def _given(folder: Path) -> Kubernetes:
     """The user's own binaries ($BAREMETAL_SRIOV_K8S_BIN), checked for completeness."""
     missing = [name for name in REQUIRED if not os.access(folder / name, os.X_OK)]
     if missing:
-        raise LabError(f"BAREMETAL_SRIOV_K8S_BIN={folder}: expected executables {', '.join(REQUIRED)}; "
-                       f"missing: {', '.join(missing)}")
+        raise LabError(
+            f"BAREMETAL_SRIOV_K8S_BIN={folder}: expected executables {', '.join(REQUIRED)}; "
+            f"missing: {', '.join(missing)}"
+        )
     marks = []
     for name in (*REQUIRED, *OPTIONAL):
         if (folder / name).is_file():
@@ -155,5 +170,7 @@ def binaries() -> Kubernetes:
     if given:
         return _given(Path(given))
     key = build_key()
-    folder = cache.artefact(f"kubernetes-{VERSION}-{key}", lambda work: _build(work, PrivateApt(cache.root() / "apt")))
+    folder = cache.artefact(
+        f"kubernetes-{VERSION}-{key}", lambda work: _build(work, PrivateApt(cache.root() / "apt"))
+    )
     return Kubernetes(folder, parse_version(run([folder / "kubelet", "--version"])), key)

@@ -39,7 +39,9 @@ def _boot(found: image.Image, descriptor: int, fresh: bool) -> State:
     # Chosen now and used in a moment: another program may take a port in between, so a refused start is tried again.
     for attempt in range(3):
         ssh_port = qemu.free_port()
-        new = State(0, qemu.accelerator(found.kernel), str(found.folder), ssh_port, qemu.free_port((ssh_port,)))
+        new = State(
+            0, qemu.accelerator(found.kernel), str(found.folder), ssh_port, qemu.free_port((ssh_port,))
+        )
         if fresh and not attempt:
             _overlay(found.disk, new.overlay)
         state.write_client_files(new)

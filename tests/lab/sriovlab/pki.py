@@ -41,9 +41,34 @@ def ssh_keys() -> Path:
 def make_certificates(folder: Path) -> None:
     """Write ca, apiserver and client certificates with their keys, and service-account.key, into `folder`."""
     ca = ("-CA", folder / "ca.crt", "-CAkey", folder / "ca.key", "-CAcreateserial")
-    run(["openssl", "req", "-x509", *CURVE, "-days", DAYS, "-subj", "/CN=lab-ca",
-         "-keyout", folder / "ca.key", "-out", folder / "ca.crt"])
-    run(["openssl", "ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", folder / "service-account.key"])
+    run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            *CURVE,
+            "-days",
+            DAYS,
+            "-subj",
+            "/CN=lab-ca",
+            "-keyout",
+            folder / "ca.key",
+            "-out",
+            folder / "ca.crt",
+        ]
+    )
+    run(
+        [
+            "openssl",
+            "ecparam",
+            "-genkey",
+            "-name",
+            "prime256v1",
+            "-noout",
+            "-out",
+            folder / "service-account.key",
+        ]
+    )
     for name, subject in {**CLIENTS, "apiserver": "/CN=kube-apiserver"}.items():
         request, extensions = folder / f"{name}.csr", folder / f"{name}.ext"
         server = name == "apiserver"
@@ -51,9 +76,36 @@ def make_certificates(folder: Path) -> None:
             f"extendedKeyUsage={'serverAuth' if server else 'clientAuth'}\n"
             + (f"subjectAltName={SERVER_NAMES}\n" if server else "")
         )
-        run(["openssl", "req", "-new", *CURVE, "-subj", subject, "-keyout", folder / f"{name}.key", "-out", request])
-        run(["openssl", "x509", "-req", "-in", request, *ca, "-days", DAYS, "-extfile", extensions,
-             "-out", folder / f"{name}.crt"])
+        run(
+            [
+                "openssl",
+                "req",
+                "-new",
+                *CURVE,
+                "-subj",
+                subject,
+                "-keyout",
+                folder / f"{name}.key",
+                "-out",
+                request,
+            ]
+        )
+        run(
+            [
+                "openssl",
+                "x509",
+                "-req",
+                "-in",
+                request,
+                *ca,
+                "-days",
+                DAYS,
+                "-extfile",
+                extensions,
+                "-out",
+                folder / f"{name}.crt",
+            ]
+        )
         request.unlink()
         extensions.unlink()
 

@@ -65,8 +65,10 @@ def _igb(number: int) -> list[str]:
 def argv(machine: Machine) -> list[str]:
     """The command line. Raises LabError for a memory size or a path that cannot work."""
     if machine.memory_mib >= MEMORY_LIMIT_MIB:
-        raise LabError(f"{machine.memory_mib} MiB of memory: must be below {MEMORY_LIMIT_MIB}, or VF registers do "
-                       "not answer")
+        raise LabError(
+            f"{machine.memory_mib} MiB of memory: must be below {MEMORY_LIMIT_MIB}, or VF registers do "
+            "not answer"
+        )
     if len(os.fsencode(machine.qmp)) > SOCKET_PATH_LIMIT:
         raise LabError(f"{machine.run_dir}: too long for a socket in it; set TMPDIR to a shorter path")
     forwards = f"hostfwd=tcp:127.0.0.1:{machine.ssh_port}-:22,hostfwd=tcp:127.0.0.1:{machine.api_port}-:6443"
@@ -127,7 +129,9 @@ def start(machine: Machine, lock: int) -> int:
     machine.serial.unlink(missing_ok=True)
     done = subprocess.run(argv(machine), pass_fds=(lock,), capture_output=True, timeout=60, check=False)
     if done.returncode != 0:
-        raise LabError(f"{BINARY}: exit status {done.returncode}\n{done.stderr.decode(errors='replace').strip()}")
+        raise LabError(
+            f"{BINARY}: exit status {done.returncode}\n{done.stderr.decode(errors='replace').strip()}"
+        )
     return int(machine.pidfile.read_text())
 
 
@@ -161,11 +165,14 @@ def stop(pid: int, run_dir: Path, grace: float) -> None:
 
 
 def accelerator(kernel: Path) -> str:
-    """"kvm" where a guest really runs under it, else "tcg". The answer is kept for this boot of the machine."""
+    """ "kvm" where a guest really runs under it, else "tcg". The answer is kept for this boot of the machine."""
     device = Path("/dev/kvm")
     if not (device.exists() and os.access(device, os.R_OK | os.W_OK)):
         return "tcg"
-    mark = [Path("/proc/sys/kernel/random/boot_id").read_text().strip(), run([BINARY, "--version"]).splitlines()[0]]
+    mark = [
+        Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        run([BINARY, "--version"]).splitlines()[0],
+    ]
     memory = cache.root() / "kvm.json"
     try:
         known = json.loads(memory.read_text())
@@ -187,7 +194,9 @@ def _kvm_works(kernel: Path, timeout: float = 25.0) -> bool:
         "-append", "console=ttyS0 panic=-1",
     ]  # fmt: skip
     try:
-        done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False)
+        done = subprocess.run(
+            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False
+        )
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0 and b"Kernel panic" in done.stdout

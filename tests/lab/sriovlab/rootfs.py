@@ -46,7 +46,12 @@ def _build(folder: Path) -> None:
     debian, security = apt.mirrors()
     argv: list[str | Path] = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
     argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED]
-    argv += [f"--essential-hook={ESSENTIAL_HOOK}", apt.SUITE, folder / TAR, *apt.source_lines(debian, security)]
+    argv += [
+        f"--essential-hook={ESSENTIAL_HOOK}",
+        apt.SUITE,
+        folder / TAR,
+        *apt.source_lines(debian, security),
+    ]
     with step("base system: installing Debian 12 into a tar (about a minute, once)"):
         run(argv, log=folder / "build.log", timeout=3600)
 

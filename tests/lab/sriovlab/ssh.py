@@ -55,7 +55,14 @@ class Ssh:
     def command(self, shared: bool = True) -> list[str]:
         """The argv of ssh up to the remote command."""
         mux = ["-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", f"ControlPath={self.control}"]
-        return ["ssh", *self.options(), *(mux if shared else []), "-p", str(self.port), f"{self.user}@{self.host}"]
+        return [
+            "ssh",
+            *self.options(),
+            *(mux if shared else []),
+            "-p",
+            str(self.port),
+            f"{self.user}@{self.host}",
+        ]
 
     def write_known_hosts(self, host_public_key: Path) -> None:
         """Write the node's own key for this port."""
@@ -78,18 +85,24 @@ class Ssh:
         """
         data = input.encode() if isinstance(input, str) else input
         try:
+            # Without input the remote stdin is at its end: it must not eat the caller's.
             done = subprocess.run(
-                [*self.command(shared), "--", shlex.join(argv)], capture_output=True, timeout=timeout, check=False,
-                **({"input": data} if data is not None else {"stdin": subprocess.DEVNULL}),
+                [*self.command(shared), "--", shlex.join(argv)],
+                input=data or b"", capture_output=True, timeout=timeout, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired as exc:
             raise LabError(f"on the node: {shlex.join(argv)}: no end after {timeout:.0f} s") from exc
         result = Completed(
-            tuple(argv), done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+            tuple(argv),
+            done.returncode,
+            done.stdout.decode(errors="replace"),
+            done.stderr.decode(errors="replace"),
         )
         if result.returncode == 255 or (check and result.returncode != 0):
-            raise LabError(f"on the node: {shlex.join(argv)}: exit status {result.returncode}\n"
-                           f"{result.stderr.strip() or result.stdout.strip()}")
+            raise LabError(
+                f"on the node: {shlex.join(argv)}: exit status {result.returncode}\n"
+                f"{result.stderr.strip() or result.stdout.strip()}"
+            )
         return result
 
     def close(self) -> None:
@@ -114,7 +127,9 @@ class Ssh:
         error = "no try was made"
         while time.monotonic() < deadline:
             if not alive():
-                raise LabError("the node's QEMU ended while it was being waited for; its serial log says more")
+                raise LabError(
+                    "the node's QEMU ended while it was being waited for; its serial log says more"
+                )
             try:
                 found = self.boot_id()
                 if found != not_boot:

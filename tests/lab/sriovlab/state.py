@@ -34,8 +34,10 @@ def make_run_dir() -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     info = folder.lstat()
     if not folder.is_dir() or folder.is_symlink() or info.st_uid != os.geteuid():
-        raise LabError(f"{folder}: expected a folder of user {os.geteuid()}, found one of user {info.st_uid}: "
-                       "remove it, or set TMPDIR")
+        raise LabError(
+            f"{folder}: expected a folder of user {os.geteuid()}, found one of user {info.st_uid}: "
+            "remove it, or set TMPDIR"
+        )
     return folder
 
 
@@ -137,7 +139,9 @@ def load() -> State | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise LabError(f"{path}: not a state that this version wrote ({exc}); end its QEMU and remove the folder") from exc
+        raise LabError(
+            f"{path}: not a state that this version wrote ({exc}); end its QEMU and remove the folder"
+        ) from exc
 
 
 def write_client_files(state: State) -> None:
