@@ -45,7 +45,7 @@ PROGRAMS = {
     "node library": Program(
         "plugins/module_utils",
         _rooms(
-            "boot node runner bundle_view",
+            "boot node node_module runner bundle_view views",
             "apply",
             # The writers: they carry out the steps that the plan names.
             "vfs drivers",
@@ -226,6 +226,13 @@ def test_plays_hide_nothing(what: str, pattern: str) -> None:
     plays = [name for name in tracked_files() if name.startswith(PLAYS) and name.endswith((".yml", ".yaml"))]
     wrong = _lines_with(plays, pattern)
     assert not wrong, f"{what}:\n" + "\n".join(wrong)
+
+
+def test_roles_have_the_variables_of_the_collection() -> None:
+    """They are shared by the roles, and start with sriov_."""
+    files = [name for name in tracked_files() if re.fullmatch(r"roles/\w+/defaults/\w+\.yml", name)]
+    wrong = _lines_with(files, r"^(?!sriov_)\w+\s*:")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_every_source_names_its_licence() -> None:

@@ -56,7 +56,13 @@ def _mypy_targets(copy: Path) -> list[tuple[str, Path, str, list[str]]]:
         ("collection", top, NODE_LEVEL, plugins),
         ("device plugin", copy / "files" / "device_plugin", NODE_LEVEL, ["."]),
         ("CNI plugin", copy / "files" / "cni", NODE_LEVEL, ["."]),
-        ("node entry", copy / "files" / "node", NODE_LEVEL, ["."]),
+        # The links through which the role ships the library make it the package that it is on a node.
+        (
+            "boot service",
+            copy / "roles" / "node" / "files" / "lib",
+            NODE_LEVEL,
+            [str(copy / "files" / "node"), "."],
+        ),
         ("lab", copy / "tests" / "lab", CONTROLLER_LEVEL, ["."]),
         ("tools", copy / "tests" / "tools", CONTROLLER_LEVEL, ["."]),
     ]
