@@ -34,9 +34,9 @@ def _overlay(pristine: Path, overlay: Path) -> None:
 
 
 def _boot(found: image.Image, descriptor: int, fresh: bool) -> State:
-    """Start QEMU on this checkout's overlay (a new one if `fresh`) and save the state. Keeps nobody waiting."""
+    """Start QEMU on this checkout's overlay (a new one if `fresh`) and save the state."""
     folder = state.make_run_dir()
-    # Chosen now and used in a moment: another program may take a port in between, so a refused start is tried again.
+    # Another program may take a port between its choice and its use: a refused start is tried again.
     for attempt in range(3):
         ssh_port = qemu.free_port()
         new = State(
@@ -57,7 +57,7 @@ def _boot(found: image.Image, descriptor: int, fresh: bool) -> State:
 
 
 def wait(current: State, until: str, started: float | None) -> State:
-    """Wait for "ssh" or "ready"; with `started` (monotonic power-on time) the times are measured and saved."""
+    """Wait for "ssh" or "ready"; with `started` (monotonic time of power-on) the times are saved."""
     if until == "none":
         return current
     ssh = current.ssh()
@@ -76,8 +76,10 @@ def wait(current: State, until: str, started: float | None) -> State:
 
 
 def up(until: str, lock_timeout: float) -> State:
-    """Start this checkout's node, or find it running; the disk of the last run is used again if its image still is
-    the right one."""
+    """Start this checkout's node, or find it running.
+
+    The last run's disk is used again, unless the image that it stands on is no longer the right one.
+    """
     current = _running()
     if current:
         say(f"node1 is on already (process {current.pid})")
@@ -128,7 +130,7 @@ def clean() -> None:
 
 
 def build(lock_timeout: float) -> image.Image:
-    """Fill the cache: binaries, base system, image. Slow builds come first, so that nobody waits for a compiler."""
+    """Fill the cache; what needs no QEMU comes first, so that nobody waits for a compiler."""
     image.prepare()
     with lock.held(CHECKOUT, lock_timeout) as descriptor:
         return image.get(descriptor)

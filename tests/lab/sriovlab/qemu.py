@@ -57,7 +57,8 @@ def _igb(number: int) -> list[str]:
     """A PF behind a root port of its own (0000:0N:00.0 in the guest), joined to the other PF by a hub."""
     return [
         "-netdev", f"hubport,id=wire{number},hubid=0",
-        "-device", f"pcie-root-port,id=rp{number},bus=pcie.0,addr=0x{3 + number:x},slot={number},chassis={number}",
+        "-device", f"pcie-root-port,id=rp{number},bus=pcie.0,addr=0x{3 + number:x},slot={number},"
+        f"chassis={number}",
         "-device", f"igb,bus=rp{number},netdev=wire{number},mac=52:54:00:5a:00:0{number}",
     ]  # fmt: skip
 
@@ -145,7 +146,7 @@ def _gone(pid: int, run_dir: Path, timeout: float) -> bool:
 
 
 def stop(pid: int, run_dir: Path, grace: float) -> None:
-    """Power the node off: by its power button for `grace` seconds (0: not at all), then QEMU's end, then SIGKILL."""
+    """Power the node off: its power button, `grace` seconds (0: no button), QEMU's end, then SIGKILL."""
     for name, patience in (("system_powerdown", grace), ("quit", 10.0)):
         if not alive(pid, run_dir):
             return
@@ -165,7 +166,7 @@ def stop(pid: int, run_dir: Path, grace: float) -> None:
 
 
 def accelerator(kernel: Path) -> str:
-    """ "kvm" where a guest really runs under it, else "tcg". The answer is kept for this boot of the machine."""
+    """Say kvm where a guest really runs under it, else tcg; kept for this boot of the machine."""
     device = Path("/dev/kvm")
     if not (device.exists() and os.access(device, os.R_OK | os.W_OK)):
         return "tcg"
@@ -189,8 +190,8 @@ def accelerator(kernel: Path) -> str:
 def _kvm_works(kernel: Path, timeout: float = 25.0) -> bool:
     """Boot a kernel without a root file system under KVM: its panic and reboot are the proof that it ran."""
     command = [
-        BINARY, "-machine", "q35,kernel-irqchip=split", "-accel", "kvm", "-cpu", "host", "-m", "512", "-nodefaults",
-        "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", str(kernel),
+        BINARY, "-machine", "q35,kernel-irqchip=split", "-accel", "kvm", "-cpu", "host", "-m", "512",
+        "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", str(kernel),
         "-append", "console=ttyS0 panic=-1",
     ]  # fmt: skip
     try:

@@ -129,7 +129,7 @@ class State:
 
 
 def load() -> State | None:
-    """The last saved state, or None when this checkout has none. Raises LabError for one of another format."""
+    """The last saved state, or None when there is none. Raises LabError for one of another format."""
     path = run_dir() / "state.json"
     try:
         found = json.loads(path.read_text())
