@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import shutil
 import struct
-import tempfile
 import time
 import uuid
 from dataclasses import dataclass
@@ -242,9 +241,9 @@ def _make_disk(folder: Path, tree: Path) -> Path:
     return disk
 
 
-def _settle(folder: Path, disk: Path, lab_lock: int) -> None:
+def _settle(folder: Path, disk: Path, run_dir: Path, lab_lock: int) -> None:
     """Boot the disk once; what the guest does there is part of the image."""
-    run_dir = Path(tempfile.mkdtemp(prefix="sriov-lab-image."))
+    run_dir.mkdir(mode=0o700, exist_ok=True)
     ssh_port = qemu.free_port()
     machine = qemu.Machine(
         run_dir, disk, "raw", ssh_port, qemu.free_port((ssh_port,)), qemu.accelerator(folder / "vmlinuz")
@@ -274,7 +273,7 @@ def _settle(folder: Path, disk: Path, lab_lock: int) -> None:
         shutil.rmtree(run_dir)
 
 
-def _build(folder: Path, binaries: Kubernetes, base: Path, lab_lock: int) -> None:
+def _build(folder: Path, binaries: Kubernetes, base: Path, run_dir: Path, lab_lock: int) -> None:
     if os.geteuid() != 0:
         raise LabError(
             "making the node's image needs root (file owners, chroot): run it as root once; the cache is "
@@ -290,7 +289,7 @@ def _build(folder: Path, binaries: Kubernetes, base: Path, lab_lock: int) -> Non
         shutil.rmtree(tree)
     start = time.monotonic()
     with step("image: first boot (update-grub, container images, Kubernetes; a few minutes, once)"):
-        _settle(folder, disk, lab_lock)
+        _settle(folder, disk, run_dir, lab_lock)
     say(
         f"image: {disk.stat().st_blocks * 512 >> 20} MiB on disk, settled in {time.monotonic() - start:.0f} s"
     )
@@ -313,11 +312,16 @@ def prepare() -> None:
     pki.ssh_keys()
 
 
-def get(lab_lock: int) -> Image:
-    """The image for this checkout's inputs, built if needed; the caller holds the machine's lab lock."""
+def get(run_dir: Path, lab_lock: int) -> Image:
+    """The image for this checkout's inputs, built if needed (its first boot keeps its files in `run_dir`).
+
+    The caller holds the machine's lab lock.
+    """
     binaries = kubernetes.binaries()
     base = rootfs.tar()
-    folder = cache.artefact(f"image-{key(binaries)}", lambda work: _build(work, binaries, base, lab_lock))
+    folder = cache.artefact(
+        f"image-{key(binaries)}", lambda work: _build(work, binaries, base, run_dir, lab_lock)
+    )
     # Images grow with each change of the guest's files. A run whose image is gone starts from a fresh one.
     images = sorted(cache.root().glob("image-*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in images[IMAGES_KEPT:]:

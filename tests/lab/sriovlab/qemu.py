@@ -125,6 +125,14 @@ def alive(pid: int, run_dir: Path) -> bool:
     return state != "Z" and os.fsencode(run_dir / "qemu.pid") in words
 
 
+def read_pid(run_dir: Path) -> int:
+    """The process that the last QEMU of a run folder was, or 0."""
+    try:
+        return int((run_dir / "qemu.pid").read_text())
+    except (OSError, ValueError):
+        return 0
+
+
 def start(machine: Machine, lock: int) -> int:
     """Start QEMU, which inherits the lab lock's descriptor, and return its process id."""
     machine.serial.unlink(missing_ok=True)
@@ -133,7 +141,7 @@ def start(machine: Machine, lock: int) -> int:
         raise LabError(
             f"{BINARY}: exit status {done.returncode}\n{done.stderr.decode(errors='replace').strip()}"
         )
-    return int(machine.pidfile.read_text())
+    return read_pid(machine.run_dir)
 
 
 def _gone(pid: int, run_dir: Path, timeout: float) -> bool:

@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 from pathlib import Path
+from typing import Any
 
 import multus_standin
 import pytest
@@ -186,7 +187,7 @@ def test_a_chain_runs_forwards_on_add_and_backwards_on_del(
         "name": "net",
         "plugins": [{"type": "one", "capabilities": {"mac": True}}, {"type": "two"}],
     }
-    saved = {
+    saved: dict[str, Any] = {
         "network": network, "device": "", "container": "c", "netns": str(tmp_path / "gone"), "ifname": "net1",
         "args": "", "runtime": {"mac": "02:00:00:00:00:01", "ips": ["192.0.2.1/24"]},
     }  # fmt: skip
