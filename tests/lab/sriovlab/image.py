@@ -78,8 +78,9 @@ class Image:
         return self.folder / "vmlinuz"
 
     @property
-    def pki(self) -> Path:
-        return self.folder / "pki"
+    def identity(self) -> str:
+        """Differs between two builds of one key: an overlay fits only the very disk that it was made on."""
+        return (self.folder / "id").read_text()
 
 
 def kubelet_args(version: tuple[int, int]) -> str:
@@ -286,6 +287,7 @@ def _build(folder: Path, binaries: Kubernetes, base: Path, run_dir: Path, lab_lo
         _populate(folder, tree, binaries)
         shutil.copyfile(next((tree / "boot").glob("vmlinuz-*")), folder / "vmlinuz")
         disk = _make_disk(folder, tree)
+        (folder / "id").write_text(uuid.uuid4().hex)
         shutil.rmtree(tree)
     start = time.monotonic()
     with step("image: first boot (update-grub, container images, Kubernetes; a few minutes, once)"):
@@ -322,7 +324,8 @@ def get(run_dir: Path, lab_lock: int) -> Image:
     folder = cache.artefact(
         f"image-{key(binaries)}", lambda work: _build(work, binaries, base, run_dir, lab_lock)
     )
-    # Images grow with each change of the guest's files. A run whose image is gone starts from a fresh one.
+    os.utime(folder)
+    # Each change of the guest's files makes another one. A run whose image is gone starts from a fresh disk.
     images = sorted(cache.root().glob("image-*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in images[IMAGES_KEPT:]:
         if old != folder:

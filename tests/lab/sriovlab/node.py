@@ -64,7 +64,12 @@ def _boot(found: image.Image, descriptor: int, fresh: bool) -> State:
     for attempt in range(3):
         ssh_port = qemu.free_port()
         new = State(
-            0, qemu.accelerator(found.kernel), str(found.folder), ssh_port, qemu.free_port((ssh_port,))
+            pid=0,
+            accel=qemu.accelerator(found.kernel),
+            image=str(found.folder),
+            image_id=found.identity,
+            ssh_port=ssh_port,
+            api_port=qemu.free_port((ssh_port,)),
         )
         if fresh and not attempt:
             _overlay(found.disk, new.overlay)
@@ -105,7 +110,7 @@ def _start(lock_timeout: float, fresh: bool) -> tuple[State, float]:
     with lock.held(CHECKOUT, lock_timeout) as descriptor:
         found = _image(descriptor)
         last = state.load()
-        keep = not fresh and last is not None and last.image == str(found.folder) and last.overlay.is_file()
+        keep = not fresh and last is not None and last.image_id == found.identity and last.overlay.is_file()
         started = time.monotonic()
         return _boot(found, descriptor, fresh=not keep), started
 

@@ -52,6 +52,7 @@ class State:
     api_port: int
     ssh_seconds: float | None = None
     ready_seconds: float | None = None
+    image_id: str = ""
 
     @property
     def run_dir(self) -> Path:
