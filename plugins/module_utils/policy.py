@@ -247,7 +247,7 @@ def _selector(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> NicSelec
     inner.finish()
     if inner.value and not any(inner.value.values()):
         fields.wrong("nic_selector", "selects nothing; expected at least one of its fields to have a value")
-    elif not inner.value:
+    elif fields.value["nic_selector"] == {}:
         fields.wrong(
             "nic_selector",
             "is empty; expected at least one of vendor, device_id, root_devices, pf_names, mac_addresses",

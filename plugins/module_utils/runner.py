@@ -59,16 +59,20 @@ def finish(module: Module, plan: Plan, **more: Any) -> None:
 
 def diff(plan: Plan) -> list[dict[str, str]]:
     """Before and after of each step, as Ansible shows them."""
-    return [
-        {
-            "before_header": f"{step.kind} {step.target}",
-            "before": _text(step.before),
-            "after_header": f"{step.kind} {step.target}: {step.action}",
-            "after": _text(step.after),
-        }
-        for step in plan.steps
-        if step.kind != REBOOT
-    ]
+    found = []
+    for step in plan.steps:
+        if step.kind == REBOOT:
+            continue
+        header = f"{step.kind} {step.target}{'' if step.stage == NOW else ' (after the reboot)'}"
+        found.append(
+            {
+                "before_header": header,
+                "before": _text(step.before),
+                "after_header": f"{header}: {step.action}",
+                "after": _text(step.after),
+            }
+        )
+    return found
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,121 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Figures of the emulated node and of a run of site that changes nothing.
+
+lab.boot_seconds: power-on of the pristine node to Ready, compared with power-on to SSH.
+site.remote_calls: module executions on the node in a no-change run.
+site.nochange_seconds: that run over SSH, compared with one ansible.builtin.ping over the same connection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "chain"))
+
+import chain  # noqa: E402 - the folder above holds it
+import standalone  # noqa: E402
+
+from sriovlab.guest import Lab  # noqa: E402
+
+PAIRS = 5
+PING = """\
+- hosts: sriov_nodes
+  gather_facts: false
+  tasks:
+    - ansible.builtin.ping:
+"""
+
+
+def measure(
+    name: str, unit: str, samples: list[float], compared_with: str = "", base: float | None = None
+) -> dict[str, Any]:
+    """One figure; its value is the samples' median."""
+    value = statistics.median(samples)
+    return {"name": name, "value": value, "unit": unit, "compared_with": compared_with,
+            "ratio": value / base if base else None, "n": len(samples), "min": min(samples), "max": max(samples),
+            "samples": samples}
+
+
+def boot(lab: Lab) -> dict[str, Any]:
+    """The boot that `start` has just measured."""
+    ready, ssh = lab.state.ready_seconds, lab.state.ssh_seconds
+    if ready is None or ssh is None:
+        raise RuntimeError("the lab measured no boot: it was not started from its pristine disk")
+    return measure("lab.boot_seconds", "s", [ready], "power-on to SSH", ssh)
+
+
+def remote_calls() -> dict[str, Any]:
+    """Count with the callback plugin beside this file."""
+    with tempfile.TemporaryDirectory(prefix="remote-calls-") as folder:
+        log = Path(folder) / "log"
+        settings = {"REMOTE_CALLS_LOG": str(log), "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
+                    "ANSIBLE_CALLBACKS_ENABLED": "remote_calls"}
+        os.environ.update(settings)
+        try:
+            standalone.site()
+        finally:
+            for name in settings:
+                del os.environ[name]
+        calls = [line.split()[1] for line in log.read_text().splitlines() if line.startswith("ssh ")]
+    print("module executions on the node:", ", ".join(calls))
+    return measure("site.remote_calls", "calls", [float(len(calls))])
+
+
+def seconds(run: Callable[[], Any]) -> float:
+    """How long a call takes."""
+    started = time.monotonic()
+    run()
+    return time.monotonic() - started
+
+
+def unchanged_site() -> None:
+    """A run that must change nothing. Raises RuntimeError."""
+    run = standalone.site()
+    if not run.recap or any(counts["changed"] for counts in run.recap.values()):
+        raise RuntimeError(f"site changed something:\n{run.output}")
+
+
+def nochange(ping: Path) -> dict[str, Any]:
+    """Pairs of site and ping, interleaved."""
+
+    def pong() -> None:
+        run = chain.run_playbook(str(ping))
+        if run.status != 0:
+            raise RuntimeError(run.output)
+
+    pong()  # opens the shared connection
+    pairs = [(seconds(unchanged_site), seconds(pong)) for _ in range(PAIRS)]
+    return measure("site.nochange_seconds", "s", [pair[0] for pair in pairs],
+                   "a playbook with one ansible.builtin.ping", statistics.median(pair[1] for pair in pairs))
+
+
+def main() -> int:
+    """Run all, write the list of figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    output = parser.parse_args().output
+    figures = [boot(standalone.start(pristine=True))]
+    standalone.configured()
+    with tempfile.TemporaryDirectory(prefix="bench-site-") as folder:
+        ping = Path(folder) / "ping.yml"
+        ping.write_text(PING)
+        figures += [remote_calls(), nochange(ping)]
+    standalone.stop()
+    output.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

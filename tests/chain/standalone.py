@@ -1,0 +1,59 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The emulated node and the chain's helpers for programs outside Molecule: the demo, the benchmarks, the long loops."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "lab"), str(ROOT / "tests" / "chain")]
+
+import chain  # noqa: E402 - the two folders above hold it
+
+from sriovlab.guest import Lab  # noqa: E402
+
+LAB = [sys.executable, str(ROOT / "tests" / "lab" / "lab.py")]
+INVENTORY = ROOT / "extensions" / "molecule" / "default" / "inventory"
+WANTED = {"kernel": 4, "dpdk": 7}
+
+
+def start(pristine: bool) -> Lab:
+    """The running node, from its pristine disk where asked, and the environment that `chain` reads."""
+    subprocess.run([*LAB, "reset" if pristine else "up"], check=True)
+    lab = Lab.from_state()
+    folder = lab.kube().parent / "chain"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    access = {"sriov_nodes": {"vars": {"sriov_kubeconfig": str(lab.kube())}}}
+    (folder / "access.yml").write_text(json.dumps(access))
+    os.environ["SRIOV_CHAIN_STATE"] = str(folder)
+    inventories = [INVENTORY, lab.state.inventory, folder / "access.yml"]
+    os.environ["SRIOV_CHAIN_INVENTORY"] = ":".join(map(str, inventories))
+    return lab
+
+
+def configured() -> Lab:
+    """The running node with the chain's two policies, brought there where it is not so yet."""
+    lab = start(pristine=False)
+    if chain.offered(lab) != WANTED:
+        site()
+        chain.wait_offered(lab, WANTED)
+    return lab
+
+
+def site() -> chain.Run:
+    """Run site as the chain does. Raises RuntimeError with its output where it fails."""
+    run = chain.playbook("site")
+    if run.status != 0:
+        raise RuntimeError(f"baremetal.sriov.site failed:\n{run.output}")
+    return run
+
+
+def stop() -> None:
+    """Power the node off."""
+    subprocess.run([*LAB, "down"], check=True)

@@ -1,0 +1,30 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The long loops: what they share. Each loop does one thing COUNT times, by a seed, and says what it did."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chain"))
+
+import standalone
+
+from sriovlab.guest import Lab
+
+Loop = Callable[[Lab, int, random.Random], None]
+
+
+def main(what: str | None, loop: Loop) -> int:
+    """Run a loop on the node with the chain's two policies, which is brought there first."""
+    parser = argparse.ArgumentParser(description=what)
+    parser.add_argument("--count", type=int, default=100, help="repetitions (100)")
+    parser.add_argument("--seed", type=int, default=1, help="the random seed (1)")
+    options = parser.parse_args()
+    loop(standalone.configured(), options.count, random.Random(options.seed))
+    return 0

@@ -1,0 +1,301 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whole runs on the reacting host: from nothing to the specification, through a reboot, and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.baremetal.sriov.plugins.module_utils import boot, record
+from ansible_collections.baremetal.sriov.plugins.module_utils.errors import HostError, RefusedError, StateFileError
+from ansible_collections.baremetal.sriov.plugins.module_utils.steps import AFTER_REBOOT, NOW
+from fake_host import FakeHost
+from node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, actions, drivers, make_host, present, snapshot
+
+SET_UP = {
+    **KERNEL,
+    "mtu": 2000,
+    "vfs": [{"indices": 0, "mac": "02:11:22:33:44:55", "vlan": 100, "qos": 3}, {"indices": "2-3", "trust": True,
+                                                                                "max_tx_rate": 100}],
+}
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> FakeHost:
+    """Two PFs without VFs, the IOMMU on."""
+    return make_host(tmp_path)
+
+
+def test_from_nothing_to_the_specification(host: FakeHost) -> None:
+    """VFs, settings, drivers and files in one run; then nothing is left to do."""
+    outcome = present(host, [SET_UP, DPDK])
+    assert outcome.as_dict()["changed"] and not outcome.plan.reboot_required
+    assert drivers(host, PF1) == ["igbvf"] * 4
+    assert drivers(host, PF2) == ["vfio-pci"] * 7
+    first = host.pfs[PF1].settings[0]
+    assert (first["mac"], first["vlan"], first["qos"]) == ("02:11:22:33:44:55", 100, 3)
+    assert host.nets["enp1s0v0"].mac == "02:11:22:33:44:55", "its driver was bound again"
+    assert [host.pfs[PF1].settings[i]["trust"] for i in range(4)] == [False, False, True, True]
+    assert host.nets["enp1s0"].mtu == 2000 and host.nets["enp1s0v3"].mtu == 2000
+    assert host.get(f"sys/bus/pci/devices/{PF2}/sriov_drivers_autoprobe").strip() == "1"
+    assert json.loads(host.get("etc/pcidp/config.json")) == {"resourceList": [
+        {"resourceName": "dpdk", "resourcePrefix": "baremetal.sriov",
+         "selectors": [{"rootDevices": [PF2], "drivers": ["vfio-pci"]}]},
+        {"resourceName": "kernel", "resourcePrefix": "baremetal.sriov", "selectors": [{"rootDevices": [PF1]}]},
+    ]}
+    writes = host.writes
+    again = present(host, [SET_UP, DPDK])
+    assert not again.plan.steps and not again.as_dict()["changed"] and host.writes == writes
+
+
+def test_a_check_changes_nothing_and_tells_what_the_run_does(host: FakeHost) -> None:
+    """The plan of the check is the plan of the run."""
+    before = snapshot(host)
+    checked = present(host, [SET_UP, DPDK], check=True)
+    assert snapshot(host) == before and host.writes == 0 and not host.exists("/run/baremetal-sriov")
+    assert checked.plan == present(host, [SET_UP, DPDK]).plan
+
+
+def test_the_order_of_a_pf(host: FakeHost) -> None:
+    """PF up, autoprobe off, VFs, drivers, autoprobe back."""
+    present(host, [DPDK])
+    path = f"/sys/bus/pci/devices/{PF2}"
+    order = ["ip link set dev enp2s0 up", f"{path}/sriov_drivers_autoprobe=0", f"{path}/sriov_numvfs=7",
+             "/sys/bus/pci/drivers_probe=0000:02:10.0", f"{path}/sriov_drivers_autoprobe=1"]
+    assert [line for line in host.log if line in order] == order
+    assert not any("unbind" in line for line in host.log), "the kernel's driver never probed them"
+
+
+def foreign_host(root: Path) -> FakeHost:
+    """Booted with intel_iommu=off, put there by somebody else in two places."""
+    host = make_host(root, iommu=False)
+    host.add_grub('GRUB_CMDLINE_LINUX="intel_iommu=off"\nGRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=off"\n')
+    host.put("proc/cmdline", f"root=/dev/vda1 ro {host.grub_line()}\n")
+    return host
+
+
+def restart(host: FakeHost) -> None:
+    """A reboot: the command line that GRUB gives, and the IOMMU with it."""
+    host.reboot()
+    host.put("proc/cmdline", f"root=/dev/vda1 ro {host.grub_line()}\n")
+    words = host.grub_line().split()
+    host.iommu = [word for word in words if word.startswith("intel_iommu=")][-1:] == ["intel_iommu=on"]
+    if host.iommu:
+        (host.base / "sys/kernel/iommu_groups/0").mkdir(parents=True, exist_ok=True)
+
+
+def test_with_a_reboot_ahead_the_boot_service_does_what_was_planned(tmp_path: Path) -> None:
+    """Arguments and files now; VFs after the one reboot, by the boot service; then nothing is left."""
+    host = foreign_host(tmp_path)
+    outcome = present(host, [SET_UP, DPDK])
+    assert outcome.plan.reboot_required
+    assert {s.kind for s in outcome.plan.steps if s.stage == NOW} == {
+        "kernel_arguments", "module_boot_list", "file", "reboot"}
+    reason = outcome.plan.steps[0].reason
+    assert "intel_iommu=off" in reason and "overridden" in reason
+    assert host.numvfs(PF1) == 0
+    waiting = present(host, [SET_UP, DPDK])
+    assert waiting.plan.reboot_required and not waiting.as_dict()["changed"]
+    expected = [s for s in outcome.plan.steps if s.stage == AFTER_REBOOT]
+    assert [s for s in waiting.plan.steps if s.stage == AFTER_REBOOT] == expected
+
+    restart(host)
+    assert boot.main(host) == 0
+    assert drivers(host, PF1) == ["igbvf"] * 4 and drivers(host, PF2) == ["vfio-pci"] * 7
+    host.run(["modprobe", "--", "vfio-pci"])  # what systemd-modules-load does from our list
+    after = present(host, [SET_UP, DPDK])
+    assert not after.plan.steps and not after.plan.reboot_required
+
+
+def test_teardown_gives_everything_back(tmp_path: Path) -> None:
+    """Every file and PF as it was, through the reboot, the foreign arguments included."""
+    host = foreign_host(tmp_path)
+    before = snapshot(host)
+    present(host, [SET_UP, DPDK])
+    restart(host)
+    assert boot.main(host) == 0
+    outcome = absent(host)
+    assert outcome.plan.reboot_required and outcome.as_dict()["changed"]
+    assert snapshot(host) == before
+    for folder in ("/etc/baremetal-sriov", "/etc/pcidp", "/var/lib/baremetal-sriov"):
+        assert not host.exists(folder)
+    assert not absent(host).plan.steps
+
+
+def test_teardown_gives_back_the_vfs_that_were_there(host: FakeHost) -> None:
+    """Three VFs of somebody else's, one of them tagged: replaced by seven, then three again."""
+    host.nets["enp1s0"].up = True
+    host.write_attribute(f"/sys/bus/pci/devices/{PF1}/sriov_numvfs", "3")
+    host.pfs[PF1].settings[1].update(vlan=7, trust=True)
+    before = snapshot(host)
+    present(host, [{**KERNEL, "num_vfs": 7, "device_type": "vfio-pci"}])
+    assert drivers(host, PF1) == ["vfio-pci"] * 7
+    absent(host)
+    assert snapshot(host) == before
+
+
+def test_vfs_that_fit_are_adopted(host: FakeHost) -> None:
+    """No reset of what is right already."""
+    host.nets["enp1s0"].up = True
+    host.write_attribute(f"/sys/bus/pci/devices/{PF1}/sriov_numvfs", "4")
+    assert {step.kind for step in present(host, [KERNEL]).plan.steps} == {"file"}
+
+
+def test_another_count_goes_through_zero(host: FakeHost) -> None:
+    """7, then 3, then 7."""
+    for count in (7, 3, 7):
+        outcome = present(host, [{**KERNEL, "num_vfs": count}])
+        assert host.numvfs(PF1) == count
+    assert actions(outcome)[:2] == [f"{PF1}: remove 3 VFs", f"{PF1}: create 7 VFs"]
+
+
+def test_vfio_and_back(host: FakeHost) -> None:
+    """A VF's driver changes without new VFs."""
+    present(host, [KERNEL])
+    host.probing_time = 2
+    for vf in range(4):
+        host.probing[host.vf_address(PF1, vf)] = 2
+    present(host, [{**KERNEL, "device_type": "vfio-pci"}])
+    assert drivers(host, PF1) == ["vfio-pci"] * 4
+    outcome = present(host, [KERNEL])
+    assert drivers(host, PF1) == ["igbvf"] * 4
+    assert {step.kind for step in outcome.plan.steps} == {"driver", "file", "module_boot_list"}
+    assert all(host.override(host.vf_address(PF1, i)) == "" for i in range(4))
+
+
+def test_drift_is_repaired(host: FakeHost) -> None:
+    """What somebody changed by hand is found and put right, and nothing else is touched."""
+    present(host, [SET_UP, DPDK])
+    host._unbind(host.vf_address(PF2, 3))
+    host.pfs[PF1].settings[0]["vlan"] = 5
+    host.nets["enp1s0v2"].mtu = 1500
+    assert actions(present(host, [SET_UP, DPDK])) == [
+        f"{PF1} vf 0: set vlan 100, qos 3", f"{PF1} vf 2: set its MTU to 2000", f"{PF2} vf 3: bind vfio-pci"]
+
+
+def test_two_policies_on_one_pf(host: FakeHost) -> None:
+    """Ranges with gaps; the device plugin gets them as they are."""
+    kernel = {**KERNEL, "nic_selector": {"pf_names": ["enp1s0#0,3-4"]}, "num_vfs": 6}
+    dpdk = {**DPDK, "nic_selector": {"pf_names": ["enp1s0#1-2"]}, "num_vfs": 6}
+    present(host, [kernel, dpdk])
+    assert drivers(host, PF1) == ["igbvf", "vfio-pci", "vfio-pci", "igbvf", "igbvf", "igbvf"]
+    pools = json.loads(host.get("etc/pcidp/config.json"))["resourceList"]
+    assert [p["selectors"][0]["rootDevices"] for p in pools] == [[f"{PF1}#1-2"], [f"{PF1}#0,3-4"]]
+
+
+def test_the_lower_priority_wins(host: FakeHost) -> None:
+    """The other policy is dropped as a whole, and the plan says so."""
+    outcome = present(host, [{**KERNEL, "num_vfs": 6}, {**DPDK, "nic_selector": {"pf_names": ["enp1s0"]},
+                                                        "num_vfs": 2, "priority": 10}])
+    assert drivers(host, PF1) == ["vfio-pci"] * 2
+    assert "replaces kernel" in outcome.plan.warnings[0]
+
+
+def test_a_removed_policy_is_taken_back(host: FakeHost) -> None:
+    """Its PF is as before; the other stays. Later VFs of somebody else's on that PF are not ours."""
+    present(host, [SET_UP, DPDK])
+    present(host, [DPDK])
+    assert host.numvfs(PF1) == 0 and host.nets["enp1s0"].mtu == 1500 and host.numvfs(PF2) == 7
+    host.nets["enp1s0"].up = True
+    host.write_attribute(f"/sys/bus/pci/devices/{PF1}/sriov_numvfs", "2")
+    assert not present(host, [DPDK]).plan.steps
+
+
+def test_the_device_plugin_is_reloaded_once(host: FakeHost) -> None:
+    """Where it runs, and only when something changed; also when an earlier run was killed before it."""
+    host.active_units.add(PLUGIN)
+    present(host, [KERNEL])
+    present(host, [KERNEL])
+    assert host.reloads == [PLUGIN]
+    record.write_journal(host, [f"reload {PLUGIN}"])
+    present(host, [KERNEL])
+    assert host.reloads == [PLUGIN] * 2
+    assert not present(host, [KERNEL]).plan.steps
+
+
+def test_a_failed_step_is_named_and_undone(host: FakeHost) -> None:
+    """The error says what failed, why, and what is left; autoprobe is not left off; a rerun goes on."""
+    host.faults[f"/sys/bus/pci/devices/{PF2}/sriov_numvfs=7"] = 12
+    with pytest.raises(HostError, match=r"create 7 VFs.*Cannot allocate memory.*pci=realloc.*not done: .*bind vfio-pci"):
+        present(host, [DPDK])
+    assert host.get(f"sys/bus/pci/devices/{PF2}/sriov_drivers_autoprobe").strip() == "1"
+    present(host, [DPDK])
+    assert drivers(host, PF2) == ["vfio-pci"] * 7
+
+
+def test_a_driver_that_fails_gives_way_to_the_earlier_one(host: FakeHost) -> None:
+    """A VF is not left without a driver."""
+    present(host, [KERNEL])
+    host.available.clear()
+    with pytest.raises(HostError, match="driver vfio-pci: expected the PCI driver to exist"):
+        from ansible_collections.baremetal.sriov.plugins.module_utils.node import run
+        from ansible_collections.baremetal.sriov.plugins.module_utils.views import driver_goal
+
+        goal = driver_goal([{"address": "0000:01:10.0", "driver": "vfio-pci"}])
+        run(host, lambda state: goal, check=False, kernel_side=False)
+    assert drivers(host, PF1) == ["igbvf"] * 4
+
+
+def test_a_lock_that_is_held_is_waited_for_in_vain(host: FakeHost) -> None:
+    """The error names the process that holds it."""
+    import os
+
+    with host.lock(record.LOCK), pytest.raises(HostError, match=rf"process {os.getpid()} holds it"):
+        present(host, [KERNEL])
+    assert host.numvfs(PF1) == 0
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 9}', '{"format": 1, "pfs": 3, "files": {}, "objects": {}}'])
+def test_a_damaged_record_stops_everything(host: FakeHost, text: str) -> None:
+    """Without the originals nothing could be given back."""
+    host.put(record.ORIGINAL, text)
+    with pytest.raises(StateFileError, match=r"original.json"):
+        present(host, [KERNEL])
+    assert host.writes == 0
+
+
+def test_boot_sets_up_what_it_can(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> None:
+    """A PF that is gone is an error, and does not keep the other from its VFs."""
+    present(host, [SET_UP, DPDK])
+    restart(host)
+    host.base.joinpath(f"sys/bus/pci/devices/{PF1}").rename(host.base / "gone")
+    assert boot.main(host) == 1
+    assert f"{PF1}: expected a PCI function" in capsys.readouterr().err
+    assert drivers(host, PF2) == ["vfio-pci"] * 7
+
+
+def test_boot_without_a_goal_does_nothing(host: FakeHost) -> None:
+    """No node.json: no error either."""
+    assert boot.main(host) == 0 and host.writes == 0
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"format": 2}', '{"format": 1, "pfs": [{}], "functions": []}'])
+def test_boot_refuses_a_damaged_goal(host: FakeHost, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In words, and without a change."""
+    host.put("etc/baremetal-sriov/node.json", text)
+    assert boot.main(host) == 1 and host.writes == 0
+    assert "node.json" in capsys.readouterr().err
+
+
+def test_adopted_configuration_is_put_back(host: FakeHost) -> None:
+    """Somebody else's config.json is replaced only when asked, and teardown restores it."""
+    theirs = '{"resourceList": []}\n'
+    host.put("etc/pcidp/config.json", theirs)
+    with pytest.raises(RefusedError, match="config.json.*adopt"):
+        present(host, [KERNEL])
+    present(host, [KERNEL], adopt=True)
+    assert host.get("etc/pcidp/config.json") != theirs
+    present(host, [KERNEL])
+    absent(host)
+    assert host.get("etc/pcidp/config.json") == theirs
+
+
+def test_modules_are_told_apart_from_the_rest(host: FakeHost) -> None:
+    """Options of the user's go to modprobe.d; vfio-pci is added where a policy needs it."""
+    options: dict[str, Any] = {"modules": [{"name": "vfio-pci", "options": {"disable_idle_d3": 1}}]}
+    present(host, [DPDK], **options)
+    assert "options vfio-pci disable_idle_d3=1" in host.get("etc/modprobe.d/baremetal-sriov.conf")

@@ -1,0 +1,82 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of the node library share: a host with two PFs, and runs on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable
+
+from ansible_collections.baremetal.sriov.plugins.module_utils.model import Goal, NodeState
+from ansible_collections.baremetal.sriov.plugins.module_utils.node import Outcome, run
+from ansible_collections.baremetal.sriov.plugins.module_utils.resolve import resolve
+from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec, parse_spec
+from fake_host import FakeHost
+
+PF1, PF2 = "0000:01:00.0", "0000:02:00.0"
+PLUGIN = "baremetal-sriov-device-plugin.service"
+
+KERNEL = {
+    "name": "kernel",
+    "resource_name": "kernel",
+    "nic_selector": {"pf_names": ["enp1s0"]},
+    "num_vfs": 4,
+}
+DPDK = {
+    "name": "dpdk",
+    "resource_name": "dpdk",
+    "nic_selector": {"root_devices": [PF2]},
+    "num_vfs": 7,
+    "device_type": "vfio-pci",
+}
+
+
+def make_host(root: Path, **options: Any) -> FakeHost:
+    """Two PFs, GRUB, and the IOMMU's arguments on the running command line."""
+    host = FakeHost(root, **options)
+    host.add_pf(PF1, "enp1s0")
+    host.add_pf(PF2, "enp2s0")
+    host.add_grub('GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on iommu=pt"\n')
+    return host
+
+
+def goal_of(policies: list[dict[str, Any]], **options: Any) -> Callable[[NodeState], Goal]:
+    """What sriov_node asks for."""
+    spec = parse_spec(node_spec(policies, **options))
+    return lambda state: resolve(spec, state)
+
+
+def present(host: FakeHost, policies: list[dict[str, Any]], *, check: bool = False, **options: Any) -> Outcome:
+    """sriov_node with state present."""
+    ssh = options.pop("ssh_connection", "")
+    return run(host, goal_of(policies, **options), check=check, kernel_side=True, ssh_connection=ssh)
+
+
+def absent(host: FakeHost, *, check: bool = False) -> Outcome:
+    """sriov_node with state absent."""
+    return run(host, lambda state: Goal(absent=True), check=check, kernel_side=True)
+
+
+def drivers(host: FakeHost, pf: str) -> list[str | None]:
+    """The VFs' drivers, by index."""
+    return [host.driver(host.vf_address(pf, index)) for index in range(host.numvfs(pf))]
+
+
+def actions(outcome: Outcome) -> list[str]:
+    """The plan in short."""
+    return [f"{step.target}: {step.action}" for step in outcome.plan.steps]
+
+
+def snapshot(host: FakeHost) -> dict[str, str]:
+    """Everything that a person would look at: configuration files, PFs, VFs and interfaces."""
+    found = {}
+    for folder in ("etc", "boot", "var"):
+        for path in sorted((host.base / folder).rglob("*")):
+            if path.is_file():
+                found[str(path.relative_to(host.base))] = path.read_text()
+    for address, pf in host.pfs.items():
+        autoprobe = host.get(f"sys/bus/pci/devices/{address}/sriov_drivers_autoprobe").strip()
+        found[address] = f"{host.numvfs(address)} {autoprobe} {drivers(host, address)} {pf.settings}"
+        found[pf.name] = f"{host.nets[pf.name].up} {host.nets[pf.name].mtu}"
+    return found
