@@ -62,7 +62,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ship the bundle; the result is the module's."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(argument_spec=_SPEC)
+        arguments = self.validate_argument_spec(argument_spec=_SPEC)[1]
         sources: dict[str, str] = {}
         files = arguments.pop("files")
         if arguments["state"] == "present" and not arguments["gather_only"]:

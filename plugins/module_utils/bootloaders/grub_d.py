@@ -130,8 +130,8 @@ def settings(tokens: tuple[str, ...], pending: bool = False) -> str:
 def our_tokens(text: str) -> tuple[str, ...]:
     """The tokens in the text of our file."""
     tokens: list[str] = []
-    for _, _, words in _assignments(text):
-        tokens.extend(word for word in words if not word.startswith("$"))
+    for assignment in _assignments(text):
+        tokens.extend(word for word in assignment[2] if not word.startswith("$"))
     return tuple(tokens)
 
 

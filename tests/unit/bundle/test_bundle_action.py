@@ -20,7 +20,7 @@ def test_a_folder_is_walked_without_compiled_files_and_links_are_files(tmp_path:
         (tmp_path / path).write_text(path)
     (tmp_path / "link.py").symlink_to("a.py")
     found = action.walk(str(tmp_path), [*action.EXCLUDED, "notes.txt"])
-    assert [relative for relative, _ in found] == ["a.py", "link.py", "sub/b.py", "sub/keep.txt"]
+    assert [entry[0] for entry in found] == ["a.py", "link.py", "sub/b.py", "sub/keep.txt"]
     assert action.walk(str(tmp_path / "a.py"), []) == [("", str(tmp_path / "a.py"))]
 
 
