@@ -11,6 +11,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.baremetal.sriov.plugins.action import sriov_bundle as action
 
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.baremetal.sriov.plugins.module_utils import bundle_python
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle_python import Interpreter
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import RefusedError

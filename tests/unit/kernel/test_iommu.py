@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.baremetal.sriov.plugins.module_utils import iommu
 from ansible_collections.baremetal.sriov.plugins.module_utils.host import Host
 

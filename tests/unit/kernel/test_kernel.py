@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from kernel.grub_host import GrubHost, Killed
+
 from ansible_collections.baremetal.sriov.plugins.module_utils import cmdline, kernel
 from ansible_collections.baremetal.sriov.plugins.module_utils.bootloaders import grub_d
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import (
@@ -18,8 +20,6 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.errors import (
 from ansible_collections.baremetal.sriov.plugins.module_utils.host import Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import KernelSpec
 from ansible_collections.baremetal.sriov.plugins.module_utils.steps import Plan, Step
-
-from kernel.grub_host import GrubHost, Killed
 
 IOMMU = KernelSpec(("intel_iommu=on", "iommu=pt"))
 NONE = KernelSpec()
@@ -166,7 +166,7 @@ def test_settings_after_ours_count_by_where_they_put_a_token(
     host.put("/etc/default/grub.d/zzz.cfg", text)
     host.make_menu()
     if refused:
-        with pytest.raises(RefusedError, match="GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub.d/zzz.cfg"):
+        with pytest.raises(RefusedError, match=r"GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub\.d/zzz\.cfg"):
             plan(host, IOMMU)
         return
     bring(host, IOMMU)

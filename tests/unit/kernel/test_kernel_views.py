@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernel.grub_host import GrubHost
+
 from ansible_collections.baremetal.sriov.plugins.module_utils import kernel_views
 from ansible_collections.baremetal.sriov.plugins.module_utils.host import Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import ORIGINAL
-
-from kernel.grub_host import GrubHost
 
 
 class FakeModule:

@@ -9,11 +9,11 @@ import os
 from pathlib import Path
 
 import pytest
+from kernel.grub_host import GrubHost
+
 from ansible_collections.baremetal.sriov.plugins.module_utils import modprobe
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError, RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.modprobe import ModuleSpec
-
-from kernel.grub_host import GrubHost
 
 VFIO = ModuleSpec("vfio-pci", (("disable_idle_d3", "1"),))
 DEP = "kernel/drivers/vfio/pci/vfio-pci.ko.xz: kernel/drivers/vfio/vfio.ko.xz\nkernel/x/igbvf.ko:\n"
