@@ -26,6 +26,7 @@ sys.path.insert(0, str(HERE.parent / "chain"))
 
 import chain  # noqa: E402 - the folder above holds it
 import standalone  # noqa: E402
+
 from sriovlab.guest import Lab  # noqa: E402
 
 PAIRS = 5
@@ -37,12 +38,22 @@ PING = """\
 """
 
 
-def measure(name: str, unit: str, samples: list[float], compared_with: str = "", base: float | None = None) -> dict[str, Any]:
+def measure(
+    name: str, unit: str, samples: list[float], compared_with: str = "", base: float | None = None
+) -> dict[str, Any]:
     """One figure; its value is the samples' median."""
     value = statistics.median(samples)
-    return {"name": name, "value": value, "unit": unit, "compared_with": compared_with,
-            "ratio": value / base if base else None, "n": len(samples), "min": min(samples), "max": max(samples),
-            "samples": samples}
+    return {
+        "name": name,
+        "value": value,
+        "unit": unit,
+        "compared_with": compared_with,
+        "ratio": value / base if base else None,
+        "n": len(samples),
+        "min": min(samples),
+        "max": max(samples),
+        "samples": samples,
+    }
 
 
 def boot(lab: Lab) -> dict[str, Any]:
@@ -57,8 +68,11 @@ def remote_calls() -> dict[str, Any]:
     """Count with the callback plugin beside this file."""
     with tempfile.TemporaryDirectory(prefix="remote-calls-") as folder:
         log = Path(folder) / "log"
-        settings = {"REMOTE_CALLS_LOG": str(log), "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
-                    "ANSIBLE_CALLBACKS_ENABLED": "remote_calls"}
+        settings = {
+            "REMOTE_CALLS_LOG": str(log),
+            "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
+            "ANSIBLE_CALLBACKS_ENABLED": "remote_calls",
+        }
         os.environ.update(settings)
         try:
             standalone.site()
@@ -94,8 +108,13 @@ def nochange(ping: Path) -> dict[str, Any]:
 
     pong()  # opens the shared connection
     pairs = [(seconds(unchanged_site), seconds(pong)) for _ in range(PAIRS)]
-    return measure("site.nochange_seconds", "s", [pair[0] for pair in pairs],
-                   "a playbook with one ansible.builtin.ping", statistics.median(pair[1] for pair in pairs))
+    return measure(
+        "site.nochange_seconds",
+        "s",
+        [pair[0] for pair in pairs],
+        "a playbook with one ansible.builtin.ping",
+        statistics.median(pair[1] for pair in pairs),
+    )
 
 
 def main() -> int:

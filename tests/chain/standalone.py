@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "lab"), str(ROOT / "tests" / "chain")]
 
 import chain  # noqa: E402 - the two folders above hold it
+
 from sriovlab.guest import Lab  # noqa: E402
 
 LAB = [sys.executable, str(ROOT / "tests" / "lab" / "lab.py")]

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chain"))
 import chain  # noqa: E402 - the folder above holds it
 import pod  # noqa: E402
 import standalone  # noqa: E402
+
 from sriovlab.guest import Lab  # noqa: E402
 
 LAB = "tests/lab/lab.py"
@@ -57,7 +58,10 @@ def rows(lab: Lab) -> list[tuple[str, str]]:
     return [
         ("kernel arguments", " ".join(arguments) + " (the last one wins; the first are somebody else's)"),
         *((pf, f"{count} VFs, driver {', '.join(bound[pf])}") for pf, count in chain.num_vfs(lab).items()),
-        ("the node offers", ", ".join(f"{chain.PREFIX}/{pool}: {n}" for pool, n in sorted(chain.offered(lab).items()))),
+        (
+            "the node offers",
+            ", ".join(f"{chain.PREFIX}/{pool}: {n}" for pool, n in sorted(chain.offered(lab).items())),
+        ),
     ]
 
 
@@ -74,7 +78,10 @@ def main() -> int:
     table = rows(lab) + start_pod(lab)
     table += [
         ("look at the node", f"{LAB} ssh"),
-        ("at its services", f"{LAB} ssh -- journalctl -u baremetal-sriov-node -u baremetal-sriov-device-plugin"),
+        (
+            "at its services",
+            f"{LAB} ssh -- journalctl -u baremetal-sriov-node -u baremetal-sriov-device-plugin",
+        ),
         ("at the cluster", f"KUBECONFIG={lab.kube()} kubectl get pods,net-attach-def -A"),
         ("power it off", f"{LAB} down"),
     ]

@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chain"))
 
 import standalone  # noqa: E402 - the folder above holds it
+
 from sriovlab.guest import Lab  # noqa: E402
 
 Loop = Callable[[Lab, int, random.Random], None]

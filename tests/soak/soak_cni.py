@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from loop import main
+
 from sriovlab.guest import Lab
 
 CYCLES = "/run/soak-cni-cycles.py"

@@ -10,8 +10,9 @@ import sys
 import time
 
 from loop import main
-from sriovlab.guest import Lab
 from standalone import site
+
+from sriovlab.guest import Lab
 
 
 def reruns(lab: Lab, count: int, rng: random.Random) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable
 
+from fake_host import FakeHost
+
 from ansible_collections.baremetal.sriov.plugins.module_utils.model import Goal, NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import Outcome, run
 from ansible_collections.baremetal.sriov.plugins.module_utils.resolve import resolve
 from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec, parse_spec
-from fake_host import FakeHost
 
 PF1, PF2 = "0000:01:00.0", "0000:02:00.0"
 PLUGIN = "baremetal-sriov-device-plugin.service"
@@ -47,7 +48,9 @@ def goal_of(policies: list[dict[str, Any]], **options: Any) -> Callable[[NodeSta
     return lambda state: resolve(spec, state)
 
 
-def present(host: FakeHost, policies: list[dict[str, Any]], *, check: bool = False, **options: Any) -> Outcome:
+def present(
+    host: FakeHost, policies: list[dict[str, Any]], *, check: bool = False, **options: Any
+) -> Outcome:
     """sriov_node with state present."""
     ssh = options.pop("ssh_connection", "")
     return run(host, goal_of(policies, **options), check=check, kernel_side=True, ssh_connection=ssh)

@@ -27,7 +27,9 @@ LOG = os.environ.get("REMOTE_CALLS_LOG", "")
 _execute_module = ActionBase._execute_module
 
 
-def _noting_execute_module(self: ActionBase, module_name: str | None = None, *args: Any, **kwargs: Any) -> Any:
+def _noting_execute_module(
+    self: ActionBase, module_name: str | None = None, *args: Any, **kwargs: Any
+) -> Any:
     name = module_name or self._task.action
     with open(LOG, "a", encoding="utf-8") as log:
         log.write(f"{self._connection.transport} {name}\n")

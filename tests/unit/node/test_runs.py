@@ -10,17 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.baremetal.sriov.plugins.module_utils import boot, record
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import HostError, RefusedError, StateFileError
-from ansible_collections.baremetal.sriov.plugins.module_utils.steps import AFTER_REBOOT, NOW
 from fake_host import FakeHost
 from node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, actions, drivers, make_host, present, snapshot
+
+from ansible_collections.baremetal.sriov.plugins.module_utils import boot, record
+from ansible_collections.baremetal.sriov.plugins.module_utils.errors import (
+    HostError,
+    RefusedError,
+    StateFileError,
+)
+from ansible_collections.baremetal.sriov.plugins.module_utils.steps import AFTER_REBOOT, NOW
 
 SET_UP = {
     **KERNEL,
     "mtu": 2000,
-    "vfs": [{"indices": 0, "mac": "02:11:22:33:44:55", "vlan": 100, "qos": 3}, {"indices": "2-3", "trust": True,
-                                                                                "max_tx_rate": 100}],
+    "vfs": [
+        {"indices": 0, "mac": "02:11:22:33:44:55", "vlan": 100, "qos": 3},
+        {"indices": "2-3", "trust": True, "max_tx_rate": 100},
+    ],
 }
 
 
@@ -42,11 +49,20 @@ def test_from_nothing_to_the_specification(host: FakeHost) -> None:
     assert [host.pfs[PF1].settings[i]["trust"] for i in range(4)] == [False, False, True, True]
     assert host.nets["enp1s0"].mtu == 2000 and host.nets["enp1s0v3"].mtu == 2000
     assert host.get(f"sys/bus/pci/devices/{PF2}/sriov_drivers_autoprobe").strip() == "1"
-    assert json.loads(host.get("etc/pcidp/config.json")) == {"resourceList": [
-        {"resourceName": "dpdk", "resourcePrefix": "baremetal.sriov",
-         "selectors": [{"rootDevices": [PF2], "drivers": ["vfio-pci"]}]},
-        {"resourceName": "kernel", "resourcePrefix": "baremetal.sriov", "selectors": [{"rootDevices": [PF1]}]},
-    ]}
+    assert json.loads(host.get("etc/pcidp/config.json")) == {
+        "resourceList": [
+            {
+                "resourceName": "dpdk",
+                "resourcePrefix": "baremetal.sriov",
+                "selectors": [{"rootDevices": [PF2], "drivers": ["vfio-pci"]}],
+            },
+            {
+                "resourceName": "kernel",
+                "resourcePrefix": "baremetal.sriov",
+                "selectors": [{"rootDevices": [PF1]}],
+            },
+        ]
+    }
     writes = host.writes
     again = present(host, [SET_UP, DPDK])
     assert not again.plan.steps and not again.as_dict()["changed"] and host.writes == writes
@@ -64,8 +80,13 @@ def test_the_order_of_a_pf(host: FakeHost) -> None:
     """PF up, autoprobe off, VFs, drivers, autoprobe back."""
     present(host, [DPDK])
     path = f"/sys/bus/pci/devices/{PF2}"
-    order = ["ip link set dev enp2s0 up", f"{path}/sriov_drivers_autoprobe=0", f"{path}/sriov_numvfs=7",
-             "/sys/bus/pci/drivers_probe=0000:02:10.0", f"{path}/sriov_drivers_autoprobe=1"]
+    order = [
+        "ip link set dev enp2s0 up",
+        f"{path}/sriov_drivers_autoprobe=0",
+        f"{path}/sriov_numvfs=7",
+        "/sys/bus/pci/drivers_probe=0000:02:10.0",
+        f"{path}/sriov_drivers_autoprobe=1",
+    ]
     assert [line for line in host.log if line in order] == order
     assert not any("unbind" in line for line in host.log), "the kernel's driver never probed them"
 
@@ -73,7 +94,9 @@ def test_the_order_of_a_pf(host: FakeHost) -> None:
 def foreign_host(root: Path) -> FakeHost:
     """Booted with intel_iommu=off, put there by somebody else in two places."""
     host = make_host(root, iommu=False)
-    host.add_grub('GRUB_CMDLINE_LINUX="intel_iommu=off"\nGRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=off"\n')
+    host.add_grub(
+        'GRUB_CMDLINE_LINUX="intel_iommu=off"\nGRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=off"\n'
+    )
     host.put("proc/cmdline", f"root=/dev/vda1 ro {host.grub_line()}\n")
     return host
 
@@ -94,7 +117,11 @@ def test_with_a_reboot_ahead_the_boot_service_does_what_was_planned(tmp_path: Pa
     outcome = present(host, [SET_UP, DPDK])
     assert outcome.plan.reboot_required
     assert {s.kind for s in outcome.plan.steps if s.stage == NOW} == {
-        "kernel_arguments", "module_boot_list", "file", "reboot"}
+        "kernel_arguments",
+        "module_boot_list",
+        "file",
+        "reboot",
+    }
     reason = outcome.plan.steps[0].reason
     assert "intel_iommu=off" in reason and "overridden" in reason
     assert host.numvfs(PF1) == 0
@@ -174,7 +201,10 @@ def test_drift_is_repaired(host: FakeHost) -> None:
     host.pfs[PF1].settings[0]["vlan"] = 5
     host.nets["enp1s0v2"].mtu = 1500
     assert actions(present(host, [SET_UP, DPDK])) == [
-        f"{PF1} vf 0: set vlan 100, qos 3", f"{PF1} vf 2: set its MTU to 2000", f"{PF2} vf 3: bind vfio-pci"]
+        f"{PF1} vf 0: set vlan 100, qos 3",
+        f"{PF1} vf 2: set its MTU to 2000",
+        f"{PF2} vf 3: bind vfio-pci",
+    ]
 
 
 def test_two_policies_on_one_pf(host: FakeHost) -> None:
@@ -189,8 +219,13 @@ def test_two_policies_on_one_pf(host: FakeHost) -> None:
 
 def test_the_lower_priority_wins(host: FakeHost) -> None:
     """The other policy is dropped as a whole, and the plan says so."""
-    outcome = present(host, [{**KERNEL, "num_vfs": 6}, {**DPDK, "nic_selector": {"pf_names": ["enp1s0"]},
-                                                        "num_vfs": 2, "priority": 10}])
+    outcome = present(
+        host,
+        [
+            {**KERNEL, "num_vfs": 6},
+            {**DPDK, "nic_selector": {"pf_names": ["enp1s0"]}, "num_vfs": 2, "priority": 10},
+        ],
+    )
     assert drivers(host, PF1) == ["vfio-pci"] * 2
     assert "replaces kernel" in outcome.plan.warnings[0]
 
@@ -220,7 +255,9 @@ def test_the_device_plugin_is_reloaded_once(host: FakeHost) -> None:
 def test_a_failed_step_is_named_and_undone(host: FakeHost) -> None:
     """The error says what failed, why, and what is left; autoprobe is not left off; a rerun goes on."""
     host.faults[f"/sys/bus/pci/devices/{PF2}/sriov_numvfs=7"] = 12
-    with pytest.raises(HostError, match=r"create 7 VFs.*Cannot allocate memory.*pci=realloc.*not done: .*bind vfio-pci"):
+    with pytest.raises(
+        HostError, match=r"create 7 VFs.*Cannot allocate memory.*pci=realloc.*not done: .*bind vfio-pci"
+    ):
         present(host, [DPDK])
     assert host.get(f"sys/bus/pci/devices/{PF2}/sriov_drivers_autoprobe").strip() == "1"
     present(host, [DPDK])
@@ -249,7 +286,9 @@ def test_a_lock_that_is_held_is_waited_for_in_vain(host: FakeHost) -> None:
     assert host.numvfs(PF1) == 0
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": 9}', '{"format": 1, "pfs": 3, "files": {}, "objects": {}}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"format": 9}', '{"format": 1, "pfs": 3, "files": {}, "objects": {}}']
+)
 def test_a_damaged_record_stops_everything(host: FakeHost, text: str) -> None:
     """Without the originals nothing could be given back."""
     host.put(record.ORIGINAL, text)
