@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The controller's side of sriov_bundle: the manifest goes first, then only the files that differ.
 
-One remote call where nothing differs; else a compressed archive of the missing contents is sent as a file, and the
-module called again.
+One remote call where nothing differs; else a compressed archive of the missing contents is sent as a file,
+and the module called again.
 """
 
 from __future__ import annotations
@@ -37,8 +37,14 @@ _FILE_SPEC = {
 _SPEC = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "files": {"type": "list", "elements": "dict", "default": [], "options": _FILE_SPEC,
-              "mutually_exclusive": [["src", "content"]], "required_one_of": [["src", "content"]]},
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": _FILE_SPEC,
+        "mutually_exclusive": [["src", "content"]],
+        "required_one_of": [["src", "content"]],
+    },
     "units": {"type": "list", "elements": "dict", "default": []},
     "variables": {"type": "dict", "default": {}},
     "python": {"type": "str", "default": "auto"},
@@ -87,8 +93,10 @@ class ActionModule(ActionBase):
             for relative, path in walk(root, [*EXCLUDED, *file["exclude"]]):
                 entries.append(_read_entry(file, path, relative, sources))
         if len(entries) > FILES_LIMIT:
-            raise AnsibleActionFail(f"sriov_bundle: {len(entries)} files; at most {FILES_LIMIT} are taken. "
-                                    "Is a src too high a folder?")
+            raise AnsibleActionFail(
+                f"sriov_bundle: {len(entries)} files; at most {FILES_LIMIT} are taken. "
+                "Is a src too high a folder?"
+            )
         return entries
 
     def _send(self, missing: list[str], sources: dict[str, str]) -> str:
@@ -139,7 +147,9 @@ def _read_entry(file: dict[str, Any], path: str, relative: str, sources: dict[st
             data = opened.read()
             executable = os.fstat(opened.fileno()).st_mode & 0o100
     except OSError as error:
-        raise AnsibleActionFail(f"sriov_bundle: {path}: expected a readable file; found {error.strerror}") from error
+        raise AnsibleActionFail(
+            f"sriov_bundle: {path}: expected a readable file; found {error.strerror}"
+        ) from error
     mode = 0o755 if executable else 0o644
     if not file["template"]:
         sha256 = hashlib.sha256(data).hexdigest()
@@ -148,29 +158,36 @@ def _read_entry(file: dict[str, Any], path: str, relative: str, sources: dict[st
     try:
         return _entry(file, dest, mode, text=data.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise AnsibleActionFail(f"sriov_bundle: {path}: expected UTF-8 text in a template; {error}") from error
+        raise AnsibleActionFail(
+            f"sriov_bundle: {path}: expected UTF-8 text in a template; {error}"
+        ) from error
 
 
-def _entry(file: dict[str, Any], dest: str, mode: int, text: str | None = None, sha256: str = "") -> dict[str, Any]:
+def _entry(
+    file: dict[str, Any], dest: str, mode: int, text: str | None = None, sha256: str = ""
+) -> dict[str, Any]:
     if file["mode"] is not None:
         try:
             mode = int(file["mode"], 8)
         except ValueError as error:
-            raise AnsibleActionFail(f"sriov_bundle: {dest}: mode {file['mode']!r}: write octal digits, "
-                                    "such as \"0644\"") from error
+            raise AnsibleActionFail(
+                f'sriov_bundle: {dest}: mode {file["mode"]!r}: write octal digits, such as "0644"'
+            ) from error
     entry: dict[str, Any] = {"path": dest, "mode": mode}
     if file["compile"]:
         entry["compile"] = True
     if text is None:
         return {**entry, "sha256": sha256}
     if len(text.encode()) > TEXT_LIMIT:
-        raise AnsibleActionFail(f"sriov_bundle: {dest}: a text of at most {TEXT_LIMIT} bytes is taken as content or "
-                                "template; ship a larger file with src")
+        raise AnsibleActionFail(
+            f"sriov_bundle: {dest}: a text of at most {TEXT_LIMIT} bytes is taken as content or "
+            "template; ship a larger file with src"
+        )
     return {**entry, "text": text}
 
 
 def pack(file: Any, sources: dict[str, str]) -> None:
-    """A compressed archive whose members are named by their sha256; the module checks each against its name."""
+    """A compressed archive whose members are named by their sha256; the module checks each of them."""
     with tarfile.open(fileobj=file, mode="w:gz", compresslevel=6) as archive:
         for sha256, path in sorted(sources.items()):
             with open(path, "rb") as opened:

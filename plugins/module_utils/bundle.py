@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bundles: bring the files and units of a bundle to what is asked, or take exactly them away again.
 
-plan() reads and decides, apply() does. A file that we did not ship is never replaced unless it is adopted, and one
-that was changed since we shipped it is left when the bundle goes.
+plan() reads and decides, apply() does. A file that we did not ship is never replaced unless it is adopted,
+and one that was changed since we shipped it is left when the bundle goes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,14 @@ from .host import Host
 from .steps import Plan, Step
 
 FILE, COMPILED = "file", "compiled"
-INSTALL, REPLACE, MODE, REMOVE, LEAVE, RESTORE = "install", "replace", "set the mode", "remove", "leave", "put back"
+INSTALL, REPLACE, MODE, REMOVE, LEAVE, RESTORE = (
+    "install",
+    "replace",
+    "set the mode",
+    "remove",
+    "leave",
+    "put back",
+)
 COMPILE_SECONDS = 300.0
 
 
@@ -41,7 +48,8 @@ class BundlePlan:
         return Plan(self.steps, self.warnings)
 
 
-# present --------------------------------------------------------------------------------------------------------
+# present
+# --------------------------------------------------------------------------------------------------------
 
 
 def plan(host: Host, request: Request, python: Interpreter) -> BundlePlan:
@@ -59,37 +67,61 @@ def plan(host: Host, request: Request, python: Interpreter) -> BundlePlan:
         steps.append(_removal(host, record, path, warnings))
     stale = _uncompiled(host, request, record, python, {step.target for step in steps})
     if stale:
-        steps.append(Step(COMPILED, python.path, f"compile {len(stale)} files", "not compiled by this Python",
-                          record.compiled_by or None, sorted(stale)))
+        steps.append(
+            Step(
+                COMPILED,
+                python.path,
+                f"compile {len(stale)} files",
+                "not compiled by this Python",
+                record.compiled_by or None,
+                sorted(stale),
+            )
+        )
     changed = {step.target for step in steps if step.kind == FILE and step.after != LEAVE}
     wanted = [unit.name for unit in request.units]
     gone = [name for name in record.units if name not in wanted]
     states = units.read(host, [*wanted, *gone])
-    steps = [*units.plan_removal(gone, states), *steps,
-             *units.plan(request.units, states, changed, record.pending)]
+    steps = [
+        *units.plan_removal(gone, states),
+        *steps,
+        *units.plan(request.units, states, changed, record.pending),
+    ]
     texts = {item.path for item in request.items if item.text is not None}
-    contents = tuple(step.target for step in steps
-                     if step.kind == FILE and step.action in (INSTALL, REPLACE) and step.target not in texts)
+    contents = tuple(
+        step.target
+        for step in steps
+        if step.kind == FILE and step.action in (INSTALL, REPLACE) and step.target not in texts
+    )
     return BundlePlan(tuple(steps), record, contents, tuple(warnings))
 
 
-def _plan_item(host: Host, request: Request, record: Record, item: Item, steps: list[Step],
-               problems: list[Problem]) -> None:
+def _plan_item(
+    host: Host, request: Request, record: Record, item: Item, steps: list[Step], problems: list[Problem]
+) -> None:
     status, known = store.look(host, item.path), _ours(record, item.path)
-    after = {"sha256": item.sha256, "mode": item.mode}
+    after = {"sha256": item.sha256, "mode": f"{item.mode:04o}"}
     if status is None:
         steps.append(Step(FILE, item.path, INSTALL, "it is missing", None, after))
         return
     if not store.is_plain(status):
-        problems.append(Problem(item.path, "a regular file or nothing", "a link, a folder or a device",
-                                "Move it away."))
+        problems.append(
+            Problem(item.path, "a regular file or nothing", "a link, a folder or a device", "Move it away.")
+        )
         return
-    found = store.digest(host, item.path, status, known.stamp if known else None, known.sha256 if known else "")
+    found = store.digest(
+        host, item.path, status, known.stamp if known else None, known.sha256 if known else ""
+    )
     mode = status.st_mode & 0o7777
-    before = {"sha256": found, "mode": mode}
+    before = {"sha256": found, "mode": f"{mode:04o}"}
     if known is None and (found, mode) != (item.sha256, item.mode) and not request.adopt:
-        problems.append(Problem(item.path, "nothing, or the file that we ship", "another file, which we did not ship",
-                                "Move it away, or set adopt: it is put back when this bundle is removed."))
+        problems.append(
+            Problem(
+                item.path,
+                "nothing, or the file that we ship",
+                "another file, which we did not ship",
+                "Move it away, or set adopt: it is put back when this bundle is removed.",
+            )
+        )
     elif found != item.sha256:
         reason = "it is not ours, and is adopted" if known is None else "it differs"
         steps.append(Step(FILE, item.path, REPLACE, reason, before, after))
@@ -111,18 +143,22 @@ def _removal(host: Host, record: Record, path: str, warnings: list[str]) -> Step
         reason = "it is gone already"
     elif known.kept:
         reason = "it was there before us"
-    elif not store.is_plain(status) or store.digest(
-            host, path, status, known.stamp, known.sha256) not in (known.sha256, known.was):
+    elif not store.is_plain(status) or store.digest(host, path, status, known.stamp, known.sha256) not in (
+        known.sha256,
+        known.was,
+    ):
         reason = "it was changed since we shipped it"
         warnings.append(f"{path} is left: {reason}")
     elif known.original is not None:
         after, reason = RESTORE, "we had adopted it"
     else:
         after, reason = REMOVE, "it is no longer asked for"
-    return Step(FILE, path, after, reason, {"sha256": known.sha256, "mode": known.mode}, after)
+    return Step(FILE, path, after, reason, {"sha256": known.sha256, "mode": f"{known.mode:04o}"}, after)
 
 
-def _uncompiled(host: Host, request: Request, record: Record, python: Interpreter, changed: set[str]) -> list[str]:
+def _uncompiled(
+    host: Host, request: Request, record: Record, python: Interpreter, changed: set[str]
+) -> list[str]:
     """The sources whose compiled form is not the one that this Python made of this very text."""
     stale: list[str] = []
     for item in request.items:
@@ -131,9 +167,15 @@ def _uncompiled(host: Host, request: Request, record: Record, python: Interprete
         known = record.compiled.get(item.path)
         pyc = _pyc(item.path, python)
         status = store.look(host, pyc)
-        if (item.path in changed or known is None or record.compiled_by != python.compiles_as
-                or known[0] != item.sha256 or status is None or not store.is_plain(status)
-                or store.digest(host, pyc, status, known[2], known[1]) != known[1]):
+        if (
+            item.path in changed
+            or known is None
+            or record.compiled_by != python.compiles_as
+            or known[0] != item.sha256
+            or status is None
+            or not store.is_plain(status)
+            or store.digest(host, pyc, status, known[2], known[1]) != known[1]
+        ):
             stale.append(item.path)
     return stale
 
@@ -143,11 +185,13 @@ def _pyc(path: str, python: Interpreter) -> str:
     return f"{folder}/__pycache__/{name[:-3]}.{python.cache_tag}.pyc"
 
 
-def apply(host: Host, request: Request, planned: BundlePlan, python: Interpreter,
-          content: Callable[[str], bytes]) -> None:
+def apply(
+    host: Host, request: Request, planned: BundlePlan, python: Interpreter, content: Callable[[str], bytes]
+) -> None:
     """Do the steps. `content` gives the bytes of a source by its sha256. Raises HostError.
 
-    The record says what we are about to do before the first file is written, and loses what is done at the end.
+    The record says what we are about to do before the first file is written, and loses what is done at the
+    end.
     """
     record = planned.record
     files = [step for step in planned.steps if step.kind == FILE]
@@ -155,7 +199,11 @@ def apply(host: Host, request: Request, planned: BundlePlan, python: Interpreter
     store.sweep(host, record.name, [*record.files, *(item.path for item in request.items)])
     _announce(host, request, record, files, changed)
     for step in planned.steps:
-        if step.kind == units.KIND and step.after in (units.STOP, units.DISABLE) and step.target in record.units:
+        if (
+            step.kind == units.KIND
+            and step.after in (units.STOP, units.DISABLE)
+            and step.target in record.units
+        ):
             units.apply(host, step)
     _write_files(host, request, record, files, content)
     for step in files:
@@ -166,8 +214,9 @@ def apply(host: Host, request: Request, planned: BundlePlan, python: Interpreter
             _compile(host, record, python, list(step.after))
     store.remove_folders(host, [folder for folder in record.folders if not _used(folder, record)])
     for step in planned.steps:
-        if step.kind == units.KIND and not (step.after in (units.STOP, units.DISABLE)
-                                            and step.target in record.units):
+        if step.kind == units.KIND and not (
+            step.after in (units.STOP, units.DISABLE) and step.target in record.units
+        ):
             units.apply(host, step)
     record.pending, record.units = [], [unit.name for unit in request.units]
     for shipped in record.files.values():
@@ -189,21 +238,28 @@ def _announce(host: Host, request: Request, record: Record, files: list[Step], c
         elif step.before is not None:
             data = host.read_bytes(step.target, store.FILE_LIMIT) or b""
             store.install(host, [(store.original_path(request.name, step.target), data, 0o600)])
-            shipped.original = step.before["mode"]
+            shipped.original = int(step.before["mode"], 8)
         record.files[step.target] = shipped
     for path, item in items.items():  # there with this very content, though we did not ship it
         record.files.setdefault(path, Shipped(item.sha256, item.mode, kept=True))
-    record.folders = sorted({*record.folders, *store.missing_folders(host, [step.target for step in files
-                                                                             if step.action == INSTALL])})
+    record.folders = sorted(
+        {
+            *record.folders,
+            *store.missing_folders(host, [step.target for step in files if step.action == INSTALL]),
+        }
+    )
     if any(path.startswith(units.FOLDERS) for path in changed):
         record.pending.append("")
-    record.pending.extend(unit.name for unit in request.units if unit.started and units.restarts(unit, changed))
+    record.pending.extend(
+        unit.name for unit in request.units if unit.started and units.restarts(unit, changed)
+    )
     record.pending = sorted(set(record.pending))
     _save(host, record)
 
 
-def _write_files(host: Host, request: Request, record: Record, files: list[Step],
-                 content: Callable[[str], bytes]) -> None:
+def _write_files(
+    host: Host, request: Request, record: Record, files: list[Step], content: Callable[[str], bytes]
+) -> None:
     items = {item.path: item for item in request.items}
     made = [step.target for step in files if step.action in (INSTALL, REPLACE)]
     batch = []
@@ -211,8 +267,12 @@ def _write_files(host: Host, request: Request, record: Record, files: list[Step]
         item = items[path]
         data = content(item.sha256) if item.text is None else item.text.encode()
         if hashlib.sha256(data).hexdigest() != item.sha256:
-            raise HostError(path, f"content with sha256 {item.sha256}", "another content was sent",
-                            "A source was changed while it was sent: run this again.")
+            raise HostError(
+                path,
+                f"content with sha256 {item.sha256}",
+                "another content was sent",
+                "A source was changed while it was sent: run this again.",
+            )
         batch.append((path, data, item.mode))
     for path, stamp in store.install(host, batch).items():
         record.files[path].stamp = stamp
@@ -228,15 +288,33 @@ def _compile(host: Host, record: Record, python: Interpreter, paths: list[str]) 
         for other in store.compiled_names(host, path):
             host.remove_file(other)
     listed = "".join(f"{host.path(path)}\n" for path in paths)
-    host.run([python.path, "-I", "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash", "-i", "-"],
-             stdin=listed, seconds=COMPILE_SECONDS)
+    host.run(
+        [
+            python.path,
+            "-I",
+            "-m",
+            "compileall",
+            "-q",
+            "-f",
+            "--invalidation-mode",
+            "unchecked-hash",
+            "-i",
+            "-",
+        ],
+        stdin=listed,
+        seconds=COMPILE_SECONDS,
+    )
     for path in paths:
         pyc = _pyc(path, python)
         data = host.read_bytes(pyc, store.FILE_LIMIT)
         status = store.look(host, pyc)
         if data is None or status is None:
             raise HostError(pyc, f"{path} compiled by {python.path}", "no such file")
-        record.compiled[path] = [record.files[path].sha256, hashlib.sha256(data).hexdigest(), store.stamp_of(status)]
+        record.compiled[path] = [
+            record.files[path].sha256,
+            hashlib.sha256(data).hexdigest(),
+            store.stamp_of(status),
+        ]
     record.compiled_by = python.compiles_as
 
 
@@ -246,13 +324,19 @@ def _remove(host: Host, record: Record, step: Step) -> None:
         kept = store.original_path(record.name, path)
         data = host.read_bytes(kept, store.FILE_LIMIT)
         if data is None:
-            raise HostError(kept, f"the content of {path} before we adopted it", "no such file",
-                            f"Put {path} back from a backup, then remove it from {store.record_path(record.name)}.")
+            raise HostError(
+                kept,
+                f"the content of {path} before we adopted it",
+                "no such file",
+                f"Put {path} back from a backup, then remove it from {store.record_path(record.name)}.",
+            )
         store.install(host, [(path, data, known.original or 0o644)])
         host.remove_file(kept)
     elif step.after == REMOVE:
         host.remove_file(path)
-    if step.after != LEAVE or path in record.compiled:  # an unchecked compiled file would hide a changed source
+    if (
+        step.after != LEAVE or path in record.compiled
+    ):  # an unchecked compiled file would hide a changed source
         for pyc in store.compiled_names(host, path):
             host.remove_file(pyc)
     store.remove_folders(host, [f"{os.path.dirname(path)}/__pycache__"] if path.endswith(".py") else [])
@@ -268,7 +352,8 @@ def _save(host: Host, record: Record) -> None:
     store.install(host, [(store.record_path(record.name), record.text().encode(), 0o600)])
 
 
-# absent ---------------------------------------------------------------------------------------------------------
+# absent
+# ---------------------------------------------------------------------------------------------------------
 
 
 def plan_absent(host: Host, name: str) -> BundlePlan:

@@ -64,8 +64,16 @@ def choose(host: Host, wanted: str = "auto") -> Interpreter:
         reason = _unfit(host, wanted) if wanted.startswith("/") else "no absolute path"
         found = None if reason else ask(host, wanted)
         if found is None or reason:
-            raise RefusedError([Problem(f"python {wanted}", "a Python that only root can change", reason or "none",
-                                        "Give another path, or auto.")])
+            raise RefusedError(
+                [
+                    Problem(
+                        f"python {wanted}",
+                        "a Python that only root can change",
+                        reason or "none",
+                        "Give another path, or auto.",
+                    )
+                ]
+            )
         return _new_enough([found], [])
     said: list[Interpreter] = []
     unfit: list[str] = []
@@ -84,7 +92,9 @@ def ask(host: Host, path: str) -> Interpreter:
     """What the interpreter says of itself. Raises HostError."""
     if host.is_running and os.path.realpath(sys.executable or "") == os.path.realpath(path):
         names: dict[str, dict[str, str]] = {}
-        exec(_ASK, names)  # the constant above: the interpreter in question is this one, and a start costs time
+        exec(
+            _ASK, names
+        )  # the constant above: the interpreter in question is this one, and a start costs time
         said = names["said"]
     else:
         done = host.run([path, "-I", "-S", "-c", _ASK + "print(json.dumps(said))"])
@@ -92,7 +102,9 @@ def ask(host: Host, path: str) -> Interpreter:
             said = json.loads(done.stdout)
             return Interpreter(path, **said)
         except (ValueError, TypeError) as error:
-            raise HostError(path, "a Python interpreter", f"one that answers {done.stdout[:200]!r}") from error
+            raise HostError(
+                path, "a Python interpreter", f"one that answers {done.stdout[:200]!r}"
+            ) from error
     return Interpreter(path, **said)
 
 
@@ -105,8 +117,16 @@ def _new_enough(said: list[Interpreter], unfit: list[str]) -> Interpreter:
         if _version(interpreter) >= LOWEST:
             return interpreter
     found = [f"{one.path} is {one.full_version}" for one in said] + unfit
-    raise RefusedError([Problem("Python", f"one of the system's, {LOWEST[0]}.{LOWEST[1]} or newer, in /usr/bin",
-                                "; ".join(found) or "none", "Install python3, or name one with the option python.")])
+    raise RefusedError(
+        [
+            Problem(
+                "Python",
+                f"one of the system's, {LOWEST[0]}.{LOWEST[1]} or newer, in /usr/bin",
+                "; ".join(found) or "none",
+                "Install python3, or name one with the option python.",
+            )
+        ]
+    )
 
 
 def _versioned(host: Host) -> list[str]:

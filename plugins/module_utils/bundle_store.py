@@ -4,8 +4,8 @@
 """What a bundle is made of: its request, its record on the node, and the files below the host's root.
 
 A bundle is a named set of files that one task ships to a node, with the units that run from them. The record,
-/var/lib/baremetal-sriov/bundles/NAME.json, says what we shipped: it is written before the first file is, so that
-whatever we leave behind when we are stopped is known to be ours.
+/var/lib/baremetal-sriov/bundles/NAME.json, says what we shipped: it is written before the first file is, so
+that whatever we leave behind when we are stopped is known to be ours.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Unit:
-    """A systemd unit. enabled, started: None leaves it; restart_on: path prefixes, None for the whole bundle."""
+    """A systemd unit. enabled, started: None leaves it; restart_on: path prefixes, None for all files."""
 
     name: str
     enabled: bool | None = None
@@ -66,8 +66,9 @@ class Request:
 class Shipped:
     """A file in the record.
 
-    sha256: of what we ship; was: of what stood there when we began to write; stamp: of the file once written (size,
-    mtime, ctime, inode): while it is the same, the content is; kept: it was there before us with this very content;
+    sha256: of what we ship; was: of what stood there when we began to write; stamp: of the file once
+    written (size, mtime, ctime, inode): while it is the same, the content is; kept: it was there before us
+    with this very content;
     original: mode of the file that we adopted, its content is kept beside the record.
     """
 
@@ -81,25 +82,38 @@ class Shipped:
 
 @dataclass
 class Record:
-    """What we shipped under a name. pending: units to restart, and "" for a reload of systemd, still to be done."""
+    """What we shipped. pending: units that are still to be restarted, and "" for a reload of systemd."""
 
     name: str
     files: dict[str, Shipped] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     compiled_by: str = ""
-    compiled: dict[str, list[Any]] = field(default_factory=dict)  # source path -> source's, pyc's sha256, pyc's stamp
+    compiled: dict[str, list[Any]] = field(
+        default_factory=dict
+    )  # source path -> source's, pyc's sha256, pyc's stamp
     units: list[str] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
 
     def text(self) -> str:
         """As the JSON of the record's file."""
-        files = {path: {name: value for name, value in vars(shipped).items() if value is not None and value is not False}
-                 for path, shipped in sorted(self.files.items())}
+        files = {
+            path: {
+                name: value
+                for name, value in vars(shipped).items()
+                if value is not None and value is not False
+            }
+            for path, shipped in sorted(self.files.items())
+        }
         return json.dumps({"format": FORMAT, **vars(self), "files": files}, indent=1, sort_keys=True) + "\n"
 
 
-def request_from(name: str, manifest: dict[str, Any], units: Iterable[dict[str, Any]], variables: dict[str, str],
-                 adopt: bool) -> Request:
+def request_from(
+    name: str,
+    manifest: dict[str, Any],
+    units: Iterable[dict[str, Any]],
+    variables: dict[str, str],
+    adopt: bool,
+) -> Request:
     """A request from the module's arguments; `@NAME@` in texts is replaced. Raises InvalidSpecError."""
     mistakes: list[Mistake] = []
     if not name or len(name) > 64 or set(name) - _NAME:
@@ -118,10 +132,20 @@ def request_from(name: str, manifest: dict[str, Any], units: Iterable[dict[str, 
             text = substitute(str(text), variables)
             sha256 = hashlib.sha256(text.encode()).hexdigest()
         items[path] = Item(path, sha256, int(entry.get("mode", 0o644)), bool(entry.get("compile")), text)
-    made = tuple(Unit(unit["name"], unit.get("enabled"), unit.get("started"),
-                      None if unit.get("restart_on") is None else tuple(unit["restart_on"])) for unit in units)
-    mistakes.extend(Mistake("units", f"{unit.name!r} is no unit's full name, such as x.service") for unit in made
-                    if unit.name.startswith("-") or "." not in unit.name or set(unit.name) & set(" /\n"))
+    made = tuple(
+        Unit(
+            unit["name"],
+            unit.get("enabled"),
+            unit.get("started"),
+            None if unit.get("restart_on") is None else tuple(unit["restart_on"]),
+        )
+        for unit in units
+    )
+    mistakes.extend(
+        Mistake("units", f"{unit.name!r} is no unit's full name, such as x.service")
+        for unit in made
+        if unit.name.startswith("-") or "." not in unit.name or set(unit.name) & set(" /\n")
+    )
     if mistakes:
         raise InvalidSpecError(mistakes)
     return Request(name, tuple(items.values()), made, adopt)
@@ -162,12 +186,15 @@ def read_record(host: Host, name: str) -> Record:
         files = {path: Shipped(**entry) for path, entry in data.pop("files").items()}
         return Record(files=files, **data)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise StateFileError(f"{path}: expected the record of bundle {name}, format {FORMAT}; found {error!r}. "
-                             "It says which files are ours: restore it from a backup, or move it away and set "
-                             "adopt, which takes over the files that are there.") from error
+        raise StateFileError(
+            f"{path}: expected the record of bundle {name}, format {FORMAT}; found {error!r}. "
+            "It says which files are ours: restore it from a backup, or move it away and set "
+            "adopt, which takes over the files that are there."
+        ) from error
 
 
-# files ----------------------------------------------------------------------------------------------------------
+# files
+# ----------------------------------------------------------------------------------------------------------
 
 
 def look(host: Host, path: str) -> os.stat_result | None:
@@ -177,7 +204,9 @@ def look(host: Host, path: str) -> os.stat_result | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise HostError(path, "a path that can be looked at", f"{error.strerror} (errno {error.errno})") from error
+        raise HostError(
+            path, "a path that can be looked at", f"{error.strerror} (errno {error.errno})"
+        ) from error
 
 
 def stamp_of(status: os.stat_result) -> list[int]:
@@ -275,8 +304,11 @@ def compiled_names(host: Host, path: str) -> list[str]:
     folder, name = os.path.split(path)
     if not name.endswith(".py"):
         return []
-    return [f"{folder}/__pycache__/{entry}" for entry in host.list_dir(f"{folder}/__pycache__")
-            if entry.startswith(f"{name[:-3]}.") and entry.endswith(".pyc")]
+    return [
+        f"{folder}/__pycache__/{entry}"
+        for entry in host.list_dir(f"{folder}/__pycache__")
+        if entry.startswith(f"{name[:-3]}.") and entry.endswith(".pyc")
+    ]
 
 
 def remove_folders(host: Host, folders: Iterable[str]) -> None:

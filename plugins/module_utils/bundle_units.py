@@ -47,19 +47,27 @@ def read(host: Host, names: Sequence[str]) -> dict[str, UnitState]:
     """The state of units, by one call. Raises CommandError."""
     if not names:
         return {}
-    done = host.run(["systemctl", "show", "--property=Id,ActiveState,UnitFileState,NeedDaemonReload", "--", *names])
+    done = host.run(
+        ["systemctl", "show", "--property=Id,ActiveState,UnitFileState,NeedDaemonReload", "--", *names]
+    )
     found: list[UnitState] = []
     for block in done.stdout.strip().split("\n\n"):
         values = dict(line.partition("=")[::2] for line in block.splitlines())
-        found.append(UnitState(values.get("ActiveState", "inactive"), values.get("UnitFileState", ""),
-                               values.get("NeedDaemonReload") == "yes"))
+        found.append(
+            UnitState(
+                values.get("ActiveState", "inactive"),
+                values.get("UnitFileState", ""),
+                values.get("NeedDaemonReload") == "yes",
+            )
+        )
     if len(found) != len(names):
         raise HostError("systemctl show", f"{len(names)} units", f"{len(found)} in its answer")
     return dict(zip(names, found))  # in the order in which they were asked for; Id may be an alias's target
 
 
-def plan(units: Sequence[Unit], states: dict[str, UnitState], changed: Collection[str],
-         pending: Collection[str]) -> list[Step]:
+def plan(
+    units: Sequence[Unit], states: dict[str, UnitState], changed: Collection[str], pending: Collection[str]
+) -> list[Step]:
     """The steps after files at the paths `changed` were changed; `pending` holds what an earlier run owes."""
     steps: list[Step] = []
     unit_files = sorted(path for path in changed if path.startswith(FOLDERS))
@@ -71,13 +79,19 @@ def plan(units: Sequence[Unit], states: dict[str, UnitState], changed: Collectio
         state = states.get(unit.name, UnitState())
         if unit.enabled is not None and unit.enabled != state.is_enabled:
             verb = ENABLE if unit.enabled else DISABLE
-            steps.append(Step(KIND, unit.name, verb, f"it is {state.file_state or 'not there'}", state.file_state, verb))
+            steps.append(
+                Step(
+                    KIND, unit.name, verb, f"it is {state.file_state or 'not there'}", state.file_state, verb
+                )
+            )
         if unit.started is False and state.active not in ("inactive", "failed"):
             steps.append(Step(KIND, unit.name, STOP, f"it is {state.active}", state.active, STOP))
         elif unit.started and not state.is_active:
             steps.append(Step(KIND, unit.name, START, f"it is {state.active}", state.active, START))
         elif unit.started and (restarts(unit, changed) or unit.name in pending):
-            steps.append(Step(KIND, unit.name, RESTART, "what it runs from was changed", state.active, RESTART))
+            steps.append(
+                Step(KIND, unit.name, RESTART, "what it runs from was changed", state.active, RESTART)
+            )
     return steps
 
 
@@ -85,8 +99,11 @@ def restarts(unit: Unit, changed: Collection[str]) -> bool:
     """True where a change of these paths asks for a restart of the unit."""
     if unit.restart_on is None:
         return bool(changed)
-    return any(path == prefix or path.startswith(prefix.rstrip("/") + "/")
-               for path in changed for prefix in unit.restart_on)
+    return any(
+        path == prefix or path.startswith(prefix.rstrip("/") + "/")
+        for path in changed
+        for prefix in unit.restart_on
+    )
 
 
 def plan_removal(names: Sequence[str], states: dict[str, UnitState]) -> list[Step]:
@@ -110,11 +127,19 @@ def apply(host: Host, step: Step) -> None:
     try:
         host.run(["systemctl", verb, "--", step.target], seconds=SECONDS)
     except CommandError as error:
-        raise CommandError(f"systemctl {verb} {step.target}", error.problem.expected, error.problem.found,
-                           f"See `journalctl -u {step.target}`.") from error
+        raise CommandError(
+            f"systemctl {verb} {step.target}",
+            error.problem.expected,
+            error.problem.found,
+            f"See `journalctl -u {step.target}`.",
+        ) from error
     state = read(host, [step.target])[step.target]
     if verb in (START, RESTART) and not state.is_active:
         raise HostError(step.target, "the unit active", state.active, f"See `journalctl -u {step.target}`.")
     if verb == ENABLE and not state.is_enabled:
-        raise HostError(step.target, "the unit enabled", state.file_state or "no such unit",
-                        "Its file needs an [Install] section.")
+        raise HostError(
+            step.target,
+            "the unit enabled",
+            state.file_state or "no such unit",
+            "Its file needs an [Install] section.",
+        )

@@ -7,59 +7,78 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-from typing import Any
 
 from . import bundle, bundle_python, runner
+from .bundle_python import Interpreter
 from .bundle_store import FILE_LIMIT, RECORDS, Request, request_from
 from .errors import HostError, SriovError
 from .host import Host
+from .steps import Plan
+
+LOCK = "/run/baremetal-sriov/bundle.lock"
+LOCK_SECONDS = 300.0  # another bundle may wait for units to start
 
 
 def run(module: runner.Module, host: Host | None = None) -> None:
     """Run the module; ends in exit_json or fail_json."""
+    where = Host() if host is None else host
     try:
-        answer = _answer(module, Host() if host is None else host)
+        if module.params["state"] == "absent":
+            runner.finish(module, _absent(module, where))
+            return
+        python = bundle_python.choose(where, module.params["python"])
+        if module.params["gather_only"]:
+            module.exit_json(changed=False, python=python.as_dict())
+            return
+        planned, missing = _present(module, where, _request(module, python), python)
     except SriovError as error:
-        module.fail_json(**runner.failure(error))
+        runner.fail(module, error)
         return
-    module.exit_json(**answer)
+    if missing:
+        module.exit_json(changed=False, missing=missing)
+    else:
+        runner.finish(module, planned.public(), python=python.as_dict())
 
 
-def _answer(module: runner.Module, host: Host) -> dict[str, Any]:
+def _absent(module: runner.Module, host: Host) -> Plan:
+    name = module.params["name"]
+    if module.check_mode or not host.exists(RECORDS):
+        return bundle.plan_absent(host, name).public()
+    with host.lock(LOCK, LOCK_SECONDS):
+        planned = bundle.plan_absent(host, name)
+        bundle.apply_absent(host, planned)
+    return planned.public()
+
+
+def _request(module: runner.Module, python: Interpreter) -> Request:
     params = module.params
-    if params["state"] == "absent":
-        if module.check_mode or not host.exists(RECORDS):
-            return runner.result(bundle.plan_absent(host, params["name"]).public())
-        with runner.locked(host, "bundle.lock"):
-            planned = bundle.plan_absent(host, params["name"])
-            bundle.apply_absent(host, planned)
-        return runner.result(planned.public())
-    python = bundle_python.choose(host, params["python"])
-    if params["gather_only"]:
-        return {"changed": False, "python": python.as_dict()}
     if params["manifest"] is None:
-        raise HostError("sriov_bundle", "a manifest of the files, which the action plugin makes", "none",
-                        "Call it as baremetal.sriov.sriov_bundle from a task.")
+        raise HostError(
+            "sriov_bundle",
+            "a manifest of the files, which the action plugin makes",
+            "none",
+            "Call it as baremetal.sriov.sriov_bundle from a task.",
+        )
     variables = {name: str(value) for name, value in {"PYTHON": python.path, **params["variables"]}.items()}
-    request = request_from(params["name"], params["manifest"], params["units"], variables, params["adopt"])
-    return {**_present(module, host, request, python), "python": python.as_dict()}
+    return request_from(params["name"], params["manifest"], params["units"], variables, params["adopt"])
 
 
-def _present(module: runner.Module, host: Host, request: Request,
-             python: bundle_python.Interpreter) -> dict[str, Any]:
+def _present(
+    module: runner.Module, host: Host, request: Request, python: Interpreter
+) -> tuple[bundle.BundlePlan, list[str]]:
+    """The plan, carried out unless this is a check; or the checksums of contents that must be sent first."""
     planned = bundle.plan(host, request, python)
-    answer = runner.result(planned.public())
     if module.check_mode or not planned.steps:
-        return answer
+        return planned, []
     archive = module.params["archive"]
     if planned.contents and archive is None:
         sums = {item.path: item.sha256 for item in request.items}
-        return {"changed": False, "missing": sorted({sums[path] for path in planned.contents})}
-    with runner.locked(host, "bundle.lock"):
-        contents = read_archive(archive) if archive is not None else {}
+        return planned, sorted({sums[path] for path in planned.contents})
+    contents = read_archive(archive) if archive is not None else {}
+    with host.lock(LOCK, LOCK_SECONDS):
         planned = bundle.plan(host, request, python)
         bundle.apply(host, request, planned, python, lambda sha256: _content(contents, sha256))
-    return runner.result(planned.public())
+    return planned, []
 
 
 def read_archive(path: str) -> dict[str, bytes]:
@@ -71,8 +90,12 @@ def read_archive(path: str) -> dict[str, bytes]:
                 file = archive.extractfile(member) if member.isreg() and member.size <= FILE_LIMIT else None
                 data = b"" if file is None else file.read(FILE_LIMIT)
                 if hashlib.sha256(data).hexdigest() != member.name:
-                    raise HostError(path, f"a content with checksum {member.name}", "another one",
-                                    "The transfer was damaged, or a source changed meanwhile: run this again.")
+                    raise HostError(
+                        path,
+                        f"a content with checksum {member.name}",
+                        "another one",
+                        "The transfer was damaged, or a source changed meanwhile: run this again.",
+                    )
                 contents[member.name] = data
     except (OSError, EOFError, tarfile.TarError) as error:
         raise HostError(path, "the archive of the missing contents", str(error), "Run this again.") from error
@@ -82,5 +105,7 @@ def read_archive(path: str) -> dict[str, bytes]:
 def _content(contents: dict[str, bytes], sha256: str) -> bytes:
     """The content with this checksum. Raises HostError."""
     if sha256 not in contents:
-        raise HostError("the archive", f"the content {sha256}", "none: a file changed while this ran", "Run this again.")
+        raise HostError(
+            "the archive", f"the content {sha256}", "none: a file changed while this ran", "Run this again."
+        )
     return contents[sha256]

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The kernel command line as the kernel reads it: tokens, and what they amount to. Pure.
 
-Sources: Linux lib/cmdline.c (next_arg: quotes group, and can't be escaped), kernel/params.c (parameq: `-` and `_`
-are the same in a key; parse_args: what follows `--` belongs to init), and
+Sources: Linux lib/cmdline.c (next_arg: quotes group, and can't be escaped), kernel/params.c (parameq: `-`
+and `_` are the same in a key; parse_args: what follows `--` belongs to init), and
 Documentation/admin-guide/kernel-parameters.rst.
 """
 
@@ -13,15 +13,30 @@ from __future__ import annotations
 from .errors import Mistake
 
 # Keys that the kernel (or systemd, dracut) adds up over all their tokens; of any other the last token counts.
-ADDITIVE_KEYS = frozenset({
-    "console", "earlycon", "hugepagesz", "hugepages", "memmap", "initcall_blacklist", "module_blacklist",
-    "modprobe.blacklist", "ip", "nameserver", "netdev", "video", "mtdparts", "blkdevparts", "trace_event",
-    "dyndbg",
-})
+ADDITIVE_KEYS = frozenset(
+    {
+        "console",
+        "earlycon",
+        "hugepagesz",
+        "hugepages",
+        "memmap",
+        "initcall_blacklist",
+        "module_blacklist",
+        "modprobe.blacklist",
+        "ip",
+        "nameserver",
+        "netdev",
+        "video",
+        "mtdparts",
+        "blkdevparts",
+        "trace_event",
+        "dyndbg",
+    }
+)
 ADDITIVE_PREFIXES = ("rd.", "systemd.")
 
-# Tokens that no later token takes back (arch/x86/kernel/pci-dma.c, drivers/iommu/amd/init.c), and the key that
-# they stand against.
+# Tokens that no later token takes back (arch/x86/kernel/pci-dma.c, drivers/iommu/amd/init.c), and the key
+# that they stand against.
 FINAL = {"iommu=off": "iommu", "amd_iommu=off": "iommu"}
 
 # What every boot loader's files carry through: no blank, quote, or character that a shell, GRUB or sed reads.
@@ -69,7 +84,7 @@ def _unquoted(token: str) -> str:
 
 def for_kernel(tokens: tuple[str, ...]) -> tuple[str, ...]:
     """The tokens up to `--`; init gets the others."""
-    return tokens[:tokens.index("--")] if "--" in tokens else tokens
+    return tokens[: tokens.index("--")] if "--" in tokens else tokens
 
 
 def is_additive(token: str) -> bool:
@@ -110,8 +125,9 @@ def satisfied(tokens: tuple[str, ...], wanted: str) -> bool:
     if any(is_final_against(token, wanted) for token in for_kernel(tokens)):
         return False
     if is_additive(wanted):
-        return any(key(token) == key(wanted) and value(token) == value(wanted)
-                   for token in for_kernel(tokens))
+        return any(
+            key(token) == key(wanted) and value(token) == value(wanted) for token in for_kernel(tokens)
+        )
     last = effective(tokens, key(wanted))
     return last is not None and agrees(last, wanted)
 
@@ -139,8 +155,13 @@ def mistakes(tokens: tuple[str, ...], path: str) -> list[Mistake]:
         elif len(token) > TOKEN_LIMIT:
             found.append(Mistake(where, f"{len(token)} characters; at most {TOKEN_LIMIT} are taken"))
         elif odd:
-            found.append(Mistake(where, f"{token!r} holds {' '.join(map(repr, odd))}, which boot loaders read "
-                                        "as syntax; give each argument as an item of its own, without quotes"))
+            found.append(
+                Mistake(
+                    where,
+                    f"{token!r} holds {' '.join(map(repr, odd))}, which boot loaders read "
+                    "as syntax; give each argument as an item of its own, without quotes",
+                )
+            )
         elif any(contradicts(other, (token,)) for other in tokens[:index]):
             found.append(Mistake(where, f"{token!r} contradicts an earlier item of the list"))
     return found

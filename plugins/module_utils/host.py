@@ -55,7 +55,7 @@ class Host:
     # reads -----------------------------------------------------------------------------------------------------
 
     def read_bytes(self, path: str, limit: int = READ_LIMIT) -> bytes | None:
-        """A file's content, at most `limit` bytes; None where it is missing. Raises HostError where it can't be read."""
+        """A file's content of at most `limit` bytes; None where it is missing. HostError for an unreadable one."""
         try:
             with open(self.path(path), "rb") as file:
                 data = file.read(limit + 1)

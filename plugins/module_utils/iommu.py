@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The IOMMU: from the CPU to the kernel arguments that switch it on, and what the running kernel has of it.
 
-Sources: Linux Documentation/admin-guide/kernel-parameters.rst (intel_iommu, iommu, intremap), drivers/iommu/intel
-(extended capability register, bit 3: interrupt remapping), Documentation/ABI/testing/sysfs-class-iommu.
+Sources: Linux Documentation/admin-guide/kernel-parameters.rst (intel_iommu, iommu, intremap),
+drivers/iommu/intel (extended capability register, bit 3: interrupt remapping),
+Documentation/ABI/testing/sysfs-class-iommu.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ from .errors import Problem
 from .host import Host
 
 INTEL, AMD, ARM, UNKNOWN = "intel", "amd", "arm64", "unknown"
-_VENDORS = {"GenuineIntel": INTEL, "AuthenticAMD": AMD, "HygonGenuine": AMD, "CentaurHauls": INTEL, "Shanghai": INTEL}
+_VENDORS = {
+    "GenuineIntel": INTEL,
+    "AuthenticAMD": AMD,
+    "HygonGenuine": AMD,
+    "CentaurHauls": INTEL,
+    "Shanghai": INTEL,
+}
 # AMD's IOMMU is on by default (there is no amd_iommu=on), and arm64's SMMU needs no argument.
 ARGUMENTS = {INTEL: ("intel_iommu=on", "iommu=pt"), AMD: ("iommu=pt",), ARM: (), UNKNOWN: ()}
 _TABLES = {INTEL: "DMAR", AMD: "IVRS", ARM: "IORT"}
@@ -29,8 +36,8 @@ _IRQ_LIMIT = 4096
 class IommuState:
     """vendor: of INTEL, AMD, ARM, UNKNOWN; groups: how many; units: IOMMUs by name (dmar0, ivhd0, ...).
 
-    interrupt_remapping: None where sysfs does not tell; table: the ACPI table that announces the IOMMU, None where the
-    firmware has none; running: the running kernel's tokens.
+    interrupt_remapping: None where sysfs does not tell; table: the ACPI table that announces the IOMMU,
+    None where the firmware has none; running: the running kernel's tokens.
     """
 
     vendor: str
@@ -42,8 +49,13 @@ class IommuState:
 
     def as_dict(self) -> dict[str, object]:
         """For results and JSON."""
-        return {"vendor": self.vendor, "groups": self.groups, "units": list(self.units),
-                "interrupt_remapping": self.interrupt_remapping, "firmware_table": self.table}
+        return {
+            "vendor": self.vendor,
+            "groups": self.groups,
+            "units": list(self.units),
+            "interrupt_remapping": self.interrupt_remapping,
+            "firmware_table": self.table,
+        }
 
 
 def vendor(host: Host) -> str:
@@ -62,6 +74,11 @@ def arguments(cpu_vendor: str) -> tuple[str, ...]:
     return ARGUMENTS.get(cpu_vendor, ())
 
 
+def with_arguments(cpu_vendor: str, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """The IOMMU's arguments, then the asked ones; of a key that is asked for, the asked value alone."""
+    return tuple(a for a in arguments(cpu_vendor) if cmdline.effective(asked, cmdline.key(a)) is None) + asked
+
+
 def read(host: Host) -> IommuState:
     """What the CPU is, and what the running kernel has of the IOMMU."""
     cpu = vendor(host)
@@ -69,13 +86,17 @@ def read(host: Host) -> IommuState:
     units = tuple(host.list_dir("/sys/class/iommu"))
     table = _TABLES.get(cpu, "")
     return IommuState(
-        cpu, sum(name.isdecimal() for name in host.list_dir("/sys/kernel/iommu_groups")), units,
+        cpu,
+        sum(name.isdecimal() for name in host.list_dir("/sys/kernel/iommu_groups")),
+        units,
         _interrupt_remapping(host, units, running),
-        table if table and host.exists(f"/sys/firmware/acpi/tables/{table}") else None, running)
+        table if table and host.exists(f"/sys/firmware/acpi/tables/{table}") else None,
+        running,
+    )
 
 
 def problems(state: IommuState) -> list[Problem]:
-    """Why there are no IOMMU groups though the running kernel was asked for them; empty where a reboot is due."""
+    """Why there are no IOMMU groups though the kernel was asked for them; empty where a reboot is due."""
     if state.groups or cmdline.lacking(state.running, arguments(state.vendor)):
         return []
     switch = _SWITCH.get(state.vendor, "the IOMMU")

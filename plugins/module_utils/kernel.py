@@ -20,7 +20,7 @@ from .host import Host
 from .steps import REBOOT, Step
 
 KIND = "kernel_arguments"
-REBOOT_KIND = "reboot"
+REBOOT_KIND = REBOOT
 RUNNING = "/proc/cmdline"
 
 
@@ -50,15 +50,17 @@ def read(host: Host) -> KernelState:
     """What the running kernel has and the next boot would get. Raises HostError."""
     line = host.read_text(RUNNING)
     loader = table.find(host)
-    return KernelState(None if line is None else cmdline.split(line),
-                       None if loader is None else loader.read(host))
+    return KernelState(
+        None if line is None else cmdline.split(line), None if loader is None else loader.read(host)
+    )
 
 
 def plan(spec: KernelSpec, state: KernelState) -> list[Step]:
-    """The steps: for the boot loader where it does not give what is asked, and a reboot where the kernel lacks it.
+    """The steps: for the boot loader where it does not give what is asked, and a reboot where the kernel
+    lacks it.
 
-    The reboot step is for the caller to see and carry out: apply() does nothing for it. Raises InvalidSpecError,
-    and RefusedError where a change is needed that can't be made.
+    The reboot step is for the caller to see and carry out: apply() does nothing for it. Raises
+    InvalidSpecError, and RefusedError where a change is needed that can't be made.
     """
     validate(spec)
     steps = _loader_steps(spec, state)
@@ -75,7 +77,7 @@ def plan(spec: KernelSpec, state: KernelState) -> list[Step]:
 
 
 def apply(host: Host, step: Step) -> None:
-    """Do a step of kind kernel_arguments; nothing for a reboot. Raises HostError, with the old settings put back."""
+    """Do a step; a reboot is for the caller. Raises HostError, with the old settings put back."""
     if step.kind == REBOOT_KIND:
         return
     loader = table.by_name(step.target)
@@ -89,10 +91,16 @@ def _loader_steps(spec: KernelSpec, state: KernelState) -> list[Step]:
     if loader is None:
         needed = wanted if state.running is None else cmdline.lacking(state.running, wanted)
         if needed:
-            raise RefusedError([Problem(
-                "boot loader", "GRUB with /etc/default/grub.d and /boot/grub/grub.cfg",
-                "none that this collection can set arguments for",
-                f"Add {' '.join(needed)} to the kernel's command line yourself and reboot.")])
+            raise RefusedError(
+                [
+                    Problem(
+                        "boot loader",
+                        "GRUB with /etc/default/grub.d and /boot/grub/grub.cfg",
+                        "none that this collection can set arguments for",
+                        f"Add {' '.join(needed)} to the kernel's command line yourself and reboot.",
+                    )
+                ]
+            )
         return []
     if not _differs(wanted, loader):
         return []
@@ -101,8 +109,17 @@ def _loader_steps(spec: KernelSpec, state: KernelState) -> list[Step]:
         raise RefusedError(problems)
     missing = state.running is not None and bool(cmdline.lacking(state.running, wanted))
     needs = (REBOOT,) if missing or (state.running is not None and _left_running(spec, state)) else ()
-    return [Step(KIND, loader.loader, _action(wanted, loader), _reason(wanted, loader),
-                 list(loader.ours), list(wanted), needs=needs)]
+    return [
+        Step(
+            KIND,
+            loader.loader,
+            _action(wanted, loader),
+            _reason(wanted, loader),
+            list(loader.ours),
+            list(wanted),
+            needs=needs,
+        )
+    ]
 
 
 def _differs(wanted: tuple[str, ...], loader: LoaderState) -> bool:
@@ -121,14 +138,32 @@ def _obstacles(wanted: tuple[str, ...], loader: LoaderState) -> list[Problem]:
     found.extend(loader.dropped_by)
     for token in loader.foreign:
         if any(cmdline.is_final_against(token.token, one) for one in wanted):
-            found.append(Problem(token.where, "no argument that a later one can't take back", token.token,
-                                 "Remove it there, and run this again."))
+            found.append(
+                Problem(
+                    token.where,
+                    "no argument that a later one can't take back",
+                    token.token,
+                    "Remove it there, and run this again.",
+                )
+            )
         elif token.wins and cmdline.contradicts(token.token, wanted):
-            found.append(Problem(token.where, "no argument after ours that contradicts it", token.token,
-                                 "Remove it, or rename its file so that it sorts before ours."))
+            found.append(
+                Problem(
+                    token.where,
+                    "no argument after ours that contradicts it",
+                    token.token,
+                    "Remove it, or rename its file so that it sorts before ours.",
+                )
+            )
         if token.token == "--":
-            found.append(Problem(token.where, "no `--`", "one: the kernel hands all that follows it to init",
-                                 "Move it into the last file of grub.d, after all others, or remove it."))
+            found.append(
+                Problem(
+                    token.where,
+                    "no `--`",
+                    "one: the kernel hands all that follows it to init",
+                    "Move it into the last file of grub.d, after all others, or remove it.",
+                )
+            )
     return found
 
 
@@ -152,8 +187,11 @@ def _reason(wanted: tuple[str, ...], loader: LoaderState) -> str:
         parts.append(f"the next boot would lack {' '.join(missing)}")
     elif not parts:
         parts.append(f"our settings hold {' '.join(loader.ours) or 'nothing'}")
-    parts.extend(f"{token.token} from {token.where} is overridden by our later token"
-                 for token in loader.foreign if cmdline.contradicts(token.token, wanted))
+    parts.extend(
+        f"{token.token} from {token.where} is overridden by our later token"
+        for token in loader.foreign
+        if cmdline.contradicts(token.token, wanted)
+    )
     return "; ".join(parts)
 
 
@@ -162,8 +200,11 @@ def _left_running(spec: KernelSpec, state: KernelState) -> tuple[str, ...]:
     if state.loader is None or state.running is None:
         return ()
     running = state.running
-    return tuple(token for token in state.loader.ours
-                 if token in running and not cmdline.satisfied(spec.arguments, token))
+    return tuple(
+        token
+        for token in state.loader.ours
+        if token in running and not cmdline.satisfied(spec.arguments, token)
+    )
 
 
 def _reboot(reason: str, before: tuple[str, ...], after: tuple[str, ...]) -> Step:

@@ -50,7 +50,7 @@ class ModuleSpec:
 
 @dataclass(frozen=True)
 class Live:
-    """A module now. available: None where the host has no index of them. parameters: (name, value, writable)."""
+    """A module now. available: None where nothing tells. parameters: (name, value, writable)."""
 
     loaded: bool
     builtin: bool
@@ -84,7 +84,9 @@ def validate(specs: Sequence[ModuleSpec], path: str = "modules") -> None:
             if not option or set(option) - _NAME:
                 mistakes.append(Mistake(f"{where}.options", f"{option!r} is no option's name"))
             if not value.isprintable() or set(value) & set(" \"'\\#") or len(value) > 256:
-                mistakes.append(Mistake(f"{where}.options.{option}", f"{value!r} has blanks, quotes or controls"))
+                mistakes.append(
+                    Mistake(f"{where}.options.{option}", f"{value!r} has blanks, quotes or controls")
+                )
     if mistakes:
         raise InvalidSpecError(mistakes)
 
@@ -103,8 +105,10 @@ def plan(specs: Sequence[ModuleSpec], state: ModulesState) -> list[Step]:
     """
     validate(specs)
     _refuse(specs, state)
-    steps = [*_file_step(OPTIONS_KIND, OPTIONS_FILE, state.options, options_text(specs, state)),
-             *_file_step(BOOT_KIND, BOOT_FILE, state.boot, boot_text(specs, state))]
+    steps = [
+        *_file_step(OPTIONS_KIND, OPTIONS_FILE, state.options, options_text(specs, state)),
+        *_file_step(BOOT_KIND, BOOT_FILE, state.boot, boot_text(specs, state)),
+    ]
     for spec in specs:
         live = state.of(spec)
         if spec.load and not live.loaded and not live.builtin:
@@ -123,22 +127,33 @@ def apply(host: Host, step: Step) -> None:
     elif step.kind == LOAD_KIND:
         host.run(["modprobe", "--", step.target], seconds=LOAD_SECONDS)
         if not host.exists(f"/sys/module/{step.target.replace('-', '_')}"):
-            raise HostError(step.target, "the module loaded", "modprobe succeeded, but not in /sys/module",
-                            "An install line in /etc/modprobe.d may run something else: see `modprobe -v`.")
+            raise HostError(
+                step.target,
+                "the module loaded",
+                "modprobe succeeded, but not in /sys/module",
+                "An install line in /etc/modprobe.d may run something else: see `modprobe -v`.",
+            )
     elif step.kind == PARAMETER_KIND:
         host.write_attribute(_parameter_path(*step.target.split(".", 1)), str(step.after))
 
 
 def kernel_arguments(specs: Sequence[ModuleSpec], state: ModulesState) -> tuple[str, ...]:
     """The options of modules that are built into the kernel: modprobe.d never reaches them."""
-    return tuple(f"{spec.name}.{option}={value}" for spec in specs if state.of(spec).builtin
-                 for option, value in spec.options)
+    return tuple(
+        f"{spec.name}.{option}={value}"
+        for spec in specs
+        if state.of(spec).builtin
+        for option, value in spec.options
+    )
 
 
 def options_text(specs: Sequence[ModuleSpec], state: ModulesState) -> str | None:
     """The text of our modprobe.d file, None where none is needed."""
-    lines = [f"options {spec.name} " + " ".join(f"{option}={value}" for option, value in spec.options)
-             for spec in specs if spec.options and not state.of(spec).builtin]
+    lines = [
+        f"options {spec.name} " + " ".join(f"{option}={value}" for option, value in spec.options)
+        for spec in specs
+        if spec.options and not state.of(spec).builtin
+    ]
     return "\n".join([MARK, *lines]) + "\n" if lines else None
 
 
@@ -149,16 +164,27 @@ def boot_text(specs: Sequence[ModuleSpec], state: ModulesState) -> str | None:
 
 
 def _refuse(specs: Sequence[ModuleSpec], state: ModulesState) -> None:
-    problems = [Problem(path, "a file that we made, or none", "one of somebody else's under our name",
-                        "Move it to another name in that folder.")
-                for path, text in ((OPTIONS_FILE, state.options), (BOOT_FILE, state.boot))
-                if text is not None and not text.startswith(MARK)]
+    problems = [
+        Problem(
+            path,
+            "a file that we made, or none",
+            "one of somebody else's under our name",
+            "Move it to another name in that folder.",
+        )
+        for path, text in ((OPTIONS_FILE, state.options), (BOOT_FILE, state.boot))
+        if text is not None and not text.startswith(MARK)
+    ]
     for spec in specs:
         live = state.of(spec)
         if spec.load and not live.loaded and not live.builtin and live.available is False:
-            problems.append(Problem(f"module {spec.name}", "a module of the running kernel",
-                                    "none of that name in its modules.dep or modules.builtin",
-                                    "Install the package that holds it, or correct the name."))
+            problems.append(
+                Problem(
+                    f"module {spec.name}",
+                    "a module of the running kernel",
+                    "none of that name in its modules.dep or modules.builtin",
+                    "Install the package that holds it, or correct the name.",
+                )
+            )
     if problems:
         raise RefusedError(problems)
 
@@ -175,7 +201,7 @@ def _file_step(kind: str, path: str, before: str | None, after: str | None) -> l
 
 
 def _parameter_steps(spec: ModuleSpec, live: Live) -> list[Step]:
-    """Options whose value in the loaded module is another: set now where the kernel lets us, else by a reboot."""
+    """Options that the loaded module has otherwise: set now where the kernel lets us, else by a reboot."""
     steps: list[Step] = []
     if not live.loaded or live.builtin:
         return steps
@@ -189,9 +215,17 @@ def _parameter_steps(spec: ModuleSpec, live: Live) -> list[Step]:
         if writable:
             steps.append(Step(PARAMETER_KIND, target, f"set to {wanted!r}", reason, found, wanted))
         else:
-            steps.append(Step(REBOOT_KIND, f"module {spec.name}", "reboot",
-                              f"{reason} for {option}, which only its loading sets (to {wanted!r})",
-                              {option: found}, {option: wanted}, needs=(REBOOT,)))
+            steps.append(
+                Step(
+                    REBOOT_KIND,
+                    f"module {spec.name}",
+                    "reboot",
+                    f"{reason} for {option}, which only its loading sets (to {wanted!r})",
+                    {option: found},
+                    {option: wanted},
+                    needs=(REBOOT,),
+                )
+            )
     return steps
 
 

@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
-from .errors import RefusedError, SriovError
+from .errors import SriovError
 from .host import Host
 from .node import MakeGoal, run
-from .runner import failure
-from .steps import NOW, Plan
+from .runner import diff, fail
 
 
 def run_module(module: Any, make_goal: MakeGoal, *, kernel_side: bool, host: Host | None = None) -> None:
@@ -37,41 +35,8 @@ def run_module(module: Any, make_goal: MakeGoal, *, kernel_side: bool, host: Hos
         module.exit_json(**result)
 
 
-def fail(module: Any, error: SriovError) -> None:
-    """End the module with an error: its text, and what it holds as data."""
-    found = failure(error)
-    if isinstance(error, RefusedError):
-        found["refused"] = [str(problem) for problem in error.problems]
-    module.fail_json(**found)
-
-
 def given(value: Any) -> Any:
     """Options without the None that Ansible gives to those that the user left out."""
     if isinstance(value, dict):
         return {key: given(item) for key, item in value.items() if item is not None}
     return [given(item) for item in value] if isinstance(value, list) else value
-
-
-def diff(plan: Plan) -> list[dict[str, str]]:
-    """Before and after of each step, as Ansible shows them."""
-    found = []
-    for step in plan.steps:
-        when = "" if step.stage == NOW else " (after the reboot)"
-        header = f"{step.kind} {step.target}{when}"
-        found.append(
-            {
-                "before_header": header,
-                "after_header": f"{header}: {step.action}",
-                "before": _text(step.before),
-                "after": _text(step.after),
-            }
-        )
-    return found
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return (
-        value if isinstance(value, str) and value.endswith("\n") else json.dumps(value, sort_keys=True) + "\n"
-    )

@@ -9,12 +9,12 @@ module: sriov_bundle
 short_description: Ship a set of files with their systemd units, in one remote call
 version_added: 0.1.0
 description:
-  - Ships files and folders from the controller, installs them in one go, and has the units that run from them
-    enabled, started, and restarted when their files changed.
-  - Only a manifest of checksums is sent first. Where nothing differs, this is the one remote call; else the contents
-    that differ follow in one compressed archive.
-  - What was shipped is recorded on the node under the bundle's name, so that files which are no longer asked for are
-    removed, and that O(state=absent) takes away exactly what was shipped.
+  - Ships files and folders from the controller, installs them in one go, and has the units that run from
+    them enabled, started, and restarted when their files changed.
+  - Only a manifest of checksums is sent first. Where nothing differs, this is the one remote call; else the
+    contents that differ follow in one compressed archive.
+  - What was shipped is recorded on the node under the bundle's name, so that files which are no longer asked
+    for are removed, and that O(state=absent) takes away exactly what was shipped.
   - A file that is in the way and was not shipped by this bundle is refused, unless O(adopt) is set.
 author:
   - The baremetal.sriov authors (@baremetal-sriov)
@@ -43,13 +43,13 @@ options:
         description: The text of a file, instead of O(files[].src).
         type: str
       dest:
-        description: The absolute path on the node, of the folder if O(files[].src) is a folder, else of the file.
+        description: The absolute path on the node, of a folder if O(files[].src) is one, else of the file.
         type: str
         required: true
       mode:
         description:
           - The files' mode as octal digits, quoted.
-          - By default V(0755) for files that the owner may execute on the controller, V(0644) for the others.
+          - By default V(0755) for files that their owner may execute, V(0644) for the others.
         type: str
       exclude:
         description: Patterns of names, or of paths below O(files[].src), that are left out.
@@ -57,7 +57,7 @@ options:
         elements: str
         default: []
       template:
-        description: Whether C(@NAME@) in the files is replaced by O(variables); O(files[].content) always is.
+        description: Whether C(@NAME@) in O(files[].src) is replaced too; in O(files[].content) it always is.
         type: bool
         default: false
       compile:
@@ -98,7 +98,7 @@ options:
     default: auto
   adopt:
     description:
-      - Whether files that are in the way are replaced. They are kept, and put back when the bundle is removed.
+      - Whether files that are in the way are replaced. They are put back when the bundle is removed.
     type: bool
     default: false
   gather_only:
@@ -164,7 +164,7 @@ plan:
         action: install
         reason: it is missing
         before: null
-        after: {mode: 420, sha256: 0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8}
+        after: {mode: "0644", sha256: 0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8}
         stage: now
         needs: []
     warnings: []
@@ -182,15 +182,25 @@ python:
     cache_tag: cpython-311
     machine: x86_64
     libc: glibc 2.36
-problems:
+reboot_required:
+  description: Always V(false).
+  returned: unless O(gather_only=true)
+  type: bool
+refused:
   description: What stands in the way, when that is why the module failed.
+  returned: on failure
+  type: list
+  elements: str
+mistakes:
+  description: What is wrong with the options, when that is why the module failed.
   returned: on failure
   type: list
   elements: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.baremetal.sriov.plugins.module_utils import bundle_view
+
+from ..module_utils import bundle_view
 
 
 def main() -> None:
@@ -200,7 +210,9 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "files": {
-                "type": "list", "elements": "dict", "default": [],
+                "type": "list",
+                "elements": "dict",
+                "default": [],
                 "options": {
                     "src": {"type": "str"},
                     "content": {"type": "str"},
@@ -214,7 +226,9 @@ def main() -> None:
                 "required_one_of": [["src", "content"]],
             },
             "units": {
-                "type": "list", "elements": "dict", "default": [],
+                "type": "list",
+                "elements": "dict",
+                "default": [],
                 "options": {
                     "name": {"type": "str", "required": True},
                     "enabled": {"type": "bool"},

@@ -176,7 +176,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.errors import InvalidSpecError
 from ..module_utils.model import Goal
-from ..module_utils.node_module import fail, run_module
+from ..module_utils.node_module import run_module
+from ..module_utils.runner import fail
 from ..module_utils.resolve import resolve
 from ..module_utils.spec import parse_spec
 

@@ -43,17 +43,9 @@ def measure(
 ) -> dict[str, Any]:
     """One figure; its value is the samples' median."""
     value = statistics.median(samples)
-    return {
-        "name": name,
-        "value": value,
-        "unit": unit,
-        "compared_with": compared_with,
-        "ratio": value / base if base else None,
-        "n": len(samples),
-        "min": min(samples),
-        "max": max(samples),
-        "samples": samples,
-    }
+    return {"name": name, "value": value, "unit": unit, "compared_with": compared_with,
+            "ratio": value / base if base else None, "n": len(samples), "min": min(samples), "max": max(samples),
+            "samples": samples}
 
 
 def boot(lab: Lab) -> dict[str, Any]:
@@ -68,11 +60,8 @@ def remote_calls() -> dict[str, Any]:
     """Count with the callback plugin beside this file."""
     with tempfile.TemporaryDirectory(prefix="remote-calls-") as folder:
         log = Path(folder) / "log"
-        settings = {
-            "REMOTE_CALLS_LOG": str(log),
-            "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
-            "ANSIBLE_CALLBACKS_ENABLED": "remote_calls",
-        }
+        settings = {"REMOTE_CALLS_LOG": str(log), "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
+                    "ANSIBLE_CALLBACKS_ENABLED": "remote_calls"}
         os.environ.update(settings)
         try:
             standalone.site()
@@ -108,13 +97,8 @@ def nochange(ping: Path) -> dict[str, Any]:
 
     pong()  # opens the shared connection
     pairs = [(seconds(unchanged_site), seconds(pong)) for _ in range(PAIRS)]
-    return measure(
-        "site.nochange_seconds",
-        "s",
-        [pair[0] for pair in pairs],
-        "a playbook with one ansible.builtin.ping",
-        statistics.median(pair[1] for pair in pairs),
-    )
+    return measure("site.nochange_seconds", "s", [pair[0] for pair in pairs],
+                   "a playbook with one ansible.builtin.ping", statistics.median(pair[1] for pair in pairs))
 
 
 def main() -> int:

@@ -14,11 +14,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chain"))
 
-import chain  # noqa: E402 - the folder above holds it
-import pod  # noqa: E402
-import standalone  # noqa: E402
+import chain
+import pod
+import standalone
 
-from sriovlab.guest import Lab  # noqa: E402
+from sriovlab.guest import Lab
 
 LAB = "tests/lab/lab.py"
 NETWORK = "kernel-net"
@@ -58,10 +58,7 @@ def rows(lab: Lab) -> list[tuple[str, str]]:
     return [
         ("kernel arguments", " ".join(arguments) + " (the last one wins; the first are somebody else's)"),
         *((pf, f"{count} VFs, driver {', '.join(bound[pf])}") for pf, count in chain.num_vfs(lab).items()),
-        (
-            "the node offers",
-            ", ".join(f"{chain.PREFIX}/{pool}: {n}" for pool, n in sorted(chain.offered(lab).items())),
-        ),
+        ("the node offers", ", ".join(f"{chain.PREFIX}/{pool}: {n}" for pool, n in sorted(chain.offered(lab).items()))),
     ]
 
 
@@ -78,10 +75,7 @@ def main() -> int:
     table = rows(lab) + start_pod(lab)
     table += [
         ("look at the node", f"{LAB} ssh"),
-        (
-            "at its services",
-            f"{LAB} ssh -- journalctl -u baremetal-sriov-node -u baremetal-sriov-device-plugin",
-        ),
+        ("at its services", f"{LAB} ssh -- journalctl -u baremetal-sriov-node -u baremetal-sriov-device-plugin"),
         ("at the cluster", f"KUBECONFIG={lab.kube()} kubectl get pods,net-attach-def -A"),
         ("power it off", f"{LAB} down"),
     ]

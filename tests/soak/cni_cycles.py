@@ -30,23 +30,10 @@ def ip(*argv: str) -> Any:
 
 def cni(command: str, netns: str, config: dict[str, Any]) -> dict[str, Any]:
     """One call of the plugin as a runtime makes it. Raises RuntimeError with its error."""
-    environment = {
-        "CNI_COMMAND": command,
-        "CNI_CONTAINERID": netns,
-        "CNI_IFNAME": "net1",
-        "CNI_PATH": "/opt/cni/bin",
-        "CNI_NETNS": f"/run/netns/{netns}",
-        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-    }
-    done = subprocess.run(
-        [SRIOV],
-        input=json.dumps(config),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=environment,
-        check=False,
-    )
+    environment = {"CNI_COMMAND": command, "CNI_CONTAINERID": netns, "CNI_IFNAME": "net1", "CNI_PATH": "/opt/cni/bin",
+                   "CNI_NETNS": f"/run/netns/{netns}", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    done = subprocess.run([SRIOV], input=json.dumps(config), capture_output=True, text=True, timeout=120,
+                          env=environment, check=False)
     if done.returncode:
         raise RuntimeError(f"{command} with {config}: {done.stdout} {done.stderr}")
     found: dict[str, Any] = json.loads(done.stdout) if done.stdout.strip() else {}
@@ -58,30 +45,21 @@ def state(pf: str, index: int, address: str) -> dict[str, Any]:
     vf = next(entry for entry in ip("link", "show", "dev", pf)[0]["vfinfo_list"] if entry["vf"] == index)
     name = os.listdir(f"/sys/bus/pci/devices/{address}/net")[0]
     link = ip("link", "show", "dev", name)[0]
-    return {
-        "vf": vf,
-        "name": name,
-        **{key: link.get(key) for key in ("address", "mtu", "altnames", "promiscuity")},
-    }
+    return {"vf": vf, "name": name, **{key: link.get(key) for key in ("address", "mtu", "altnames", "promiscuity")}}
 
 
 def left_over() -> list[str]:
     """Journals and leases that are still there."""
-    files = [
-        entry for entry in os.listdir(STATE) if os.path.isfile(f"{STATE}/{entry}") and "lock" not in entry
-    ]
+    files = [entry for entry in os.listdir(STATE) if os.path.isfile(f"{STATE}/{entry}") and "lock" not in entry]
     leases = os.listdir(LEASES) if os.path.isdir(LEASES) else []
     return files + [lease for lease in leases if lease[0].isdigit()]
 
 
 def settings(rng: random.Random) -> dict[str, Any]:
     """Drawn settings of the attachment."""
-    drawn: dict[str, Any] = {
-        "vlan": rng.randrange(4095),
-        "spoofchk": rng.choice(["on", "off"]),
-        "trust": rng.choice(["on", "off"]),
-        "mac": ":".join(["02", *(f"{rng.randrange(256):02x}" for _ in range(5))]),
-    }
+    drawn: dict[str, Any] = {"vlan": rng.randrange(4095), "spoofchk": rng.choice(["on", "off"]),
+                             "trust": rng.choice(["on", "off"]),
+                             "mac": ":".join(["02", *(f"{rng.randrange(256):02x}" for _ in range(5))])}
     return {key: value for key, value in drawn.items() if rng.random() < 0.7}
 
 
@@ -90,14 +68,8 @@ def cycle(pf: str, index: int, rng: random.Random) -> str:
     address = os.path.basename(os.readlink(f"/sys/class/net/{pf}/device/virtfn{index}"))
     before = state(pf, index, address)
     drawn = settings(rng)
-    config = {
-        "cniVersion": "1.0.0",
-        "name": "soak",
-        "type": "sriov",
-        "deviceID": address,
-        "ipam": {"type": "host-local", "subnet": "198.51.100.0/24"},
-        **drawn,
-    }
+    config = {"cniVersion": "1.0.0", "name": "soak", "type": "sriov", "deviceID": address,
+              "ipam": {"type": "host-local", "subnet": "198.51.100.0/24"}, **drawn}
     netns = f"soak-{rng.randrange(2**32):08x}"
     subprocess.run(["ip", "netns", "add", netns], check=True, timeout=60)
     try:
@@ -125,10 +97,8 @@ def run(pf: str, count: int, seed: int) -> None:
     vfs = sum(entry.startswith("virtfn") for entry in os.listdir(f"/sys/class/net/{pf}/device"))
     for number in range(1, count + 1):
         started = time.monotonic()
-        print(
-            f"{number}/{count}: {cycle(pf, rng.randrange(vfs), rng)} in {time.monotonic() - started:.1f} s",
-            flush=True,
-        )
+        what = cycle(pf, rng.randrange(vfs), rng)
+        print(f"{number}/{count}: {what} in {time.monotonic() - started:.1f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chain"))
 
-import standalone  # noqa: E402 - the folder above holds it
+import standalone
 
-from sriovlab.guest import Lab  # noqa: E402
+from sriovlab.guest import Lab
 
 Loop = Callable[[Lab, int, random.Random], None]
 

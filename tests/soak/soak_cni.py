@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""CNI ADD, CHECK and DEL of the node's kernel VFs with drawn settings, again and again: every VF comes back as it was."""
+"""CNI ADD, CHECK and DEL of kernel VFs with drawn settings, again and again: each VF comes back as it was."""
 
 from __future__ import annotations
 

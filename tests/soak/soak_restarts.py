@@ -30,14 +30,9 @@ def restarts(lab: Lab, count: int, rng: random.Random) -> None:
         what, command = rng.choice(sorted(DISTURBANCES.items()))
         started = time.monotonic()
         lab.run(command)
-        lab.wait_for(
-            "the device plugin to run", lambda: chain.unit(lab, PLUGIN, "SubState")["SubState"] == "running"
-        )
+        lab.wait_for("the device plugin to run", lambda: chain.unit(lab, PLUGIN, "SubState")["SubState"] == "running")
         chain.wait_offered(lab, WANTED)
-        print(
-            f"{number}/{count}: {what}; {WANTED} offered again after {time.monotonic() - started:.1f} s",
-            flush=True,
-        )
+        print(f"{number}/{count}: {what}; {WANTED} offered again after {time.monotonic() - started:.1f} s", flush=True)
 
 
 if __name__ == "__main__":

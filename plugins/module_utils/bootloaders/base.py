@@ -21,7 +21,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Foreign:
-    """A token that is not ours; where it stands ("GRUB_CMDLINE_LINUX in /etc/default/grub"); wins: after ours."""
+    """A token that is not ours, and where it stands, in words. wins: it comes after ours."""
 
     token: str
     where: str
@@ -65,7 +65,7 @@ class BootLoader:
     def write(self, host: Host, tokens: tuple[str, ...]) -> None:
         """Make our tokens these (none: take our settings away), and make the boot menu again.
 
-        On an error our settings are put back as they were. Raises HostError. Safe to be stopped at any moment:
-        what is left to do is seen by `read` (`pending`, or `present` with no tokens).
+        On an error our settings are put back as they were. Raises HostError. Safe to be stopped at any
+        moment: what is left to do is seen by `read` (`pending`, or `present` with no tokens).
         """
         raise NotImplementedError

@@ -9,27 +9,25 @@ method through which every module execution goes. The workers are forked after c
 
 from __future__ import annotations
 
-DOCUMENTATION = """
-name: remote_calls
-type: aggregate
-short_description: Notes each module execution in a file
-description: Appends one line, transport and module name, for each module execution to the file that REMOTE_CALLS_LOG names.
-options: {}
-"""
-
 import os
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.plugins.callback import CallbackBase
 
+DOCUMENTATION = """
+name: remote_calls
+type: aggregate
+short_description: Notes each module execution in a file
+description: Appends one line, transport and module name, per module execution to the file REMOTE_CALLS_LOG.
+options: {}
+"""
+
 LOG = os.environ.get("REMOTE_CALLS_LOG", "")
 _execute_module = ActionBase._execute_module
 
 
-def _noting_execute_module(
-    self: ActionBase, module_name: str | None = None, *args: Any, **kwargs: Any
-) -> Any:
+def _noting_execute_module(self: ActionBase, module_name: str | None = None, *args: Any, **kwargs: Any) -> Any:
     name = module_name or self._task.action
     with open(LOG, "a", encoding="utf-8") as log:
         log.write(f"{self._connection.transport} {name}\n")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host over a folder, with a systemd that reacts, and a way to be killed at any change of the file system."""
+"""A host over a folder, with a systemd that reacts, and a way to be killed at any change of a file."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.baremetal.sriov.plugins.module_utils import bundle, bundle_store
-from ansible_collections.baremetal.sriov.plugins.module_utils.bundle_python import Interpreter
+from ansible_collections.baremetal.sriov.plugins.module_utils.bundle_python import ask
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle_store import Item, Request, Unit
 from ansible_collections.baremetal.sriov.plugins.module_utils.host import Completed, Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.steps import Step
 
-PYTHON = Interpreter(
-    sys.executable, "%d.%d" % sys.version_info[:2], "%d.%d.%d" % sys.version_info[:3],
-    "cp%d%d" % sys.version_info[:2], sys.implementation.cache_tag or "", os.uname().machine, "glibc 2.36")
+PYTHON = ask(Host(), sys.executable)
 CHANGES = ("rename", "replace", "unlink", "mkdir", "rmdir", "chmod")
 
 
@@ -36,11 +35,12 @@ class BundleHost(Host):
         self.verbs: list[str] = []
         self.broken: set[str] = set()
 
-    def run(self, argv: Sequence[str], *, stdin: str | None = None, seconds: float = 60.0,
-            check: bool = True) -> Completed:
+    def run(
+        self, argv: Sequence[str], *, stdin: str | None = None, seconds: float = 60.0, check: bool = True
+    ) -> Completed:
         if argv[0] != "systemctl":
             return super().run(argv, stdin=stdin, seconds=seconds, check=check)
-        verb, names = argv[1], list(argv[argv.index("--") + 1:]) if "--" in argv else []
+        verb, names = argv[1], list(argv[argv.index("--") + 1 :]) if "--" in argv else []
         if verb == "show":
             return Completed(tuple(argv), 0, "\n\n".join(map(self._show, names)) + "\n", "")
         self.verbs.append(" ".join([verb, *names]))
@@ -68,7 +68,8 @@ class BundleHost(Host):
         state = ("enabled" if name in self.enabled else "disabled") if there else ""
         stale = name in self.loaded and self.loaded[name] != self._unit_files().get(name)
         active = "active" if name in self.active else "inactive"
-        return f"Id={name}\nActiveState={active}\nUnitFileState={state}\nNeedDaemonReload={'yes' if stale else 'no'}"
+        reload = "yes" if stale else "no"
+        return f"Id={name}\nActiveState={active}\nUnitFileState={state}\nNeedDaemonReload={reload}"
 
     def _unit_files(self) -> dict[str, bytes]:
         folder = Path(self.path("/etc/systemd/system"))
@@ -77,8 +78,11 @@ class BundleHost(Host):
     def tree(self) -> dict[str, tuple[int, bytes]]:
         """Every file: its mode and content."""
         root = Path(self.root)
-        return {f"/{path.relative_to(root)}": (path.stat().st_mode & 0o7777, path.read_bytes())
-                for path in sorted(root.rglob("*")) if path.is_file()}
+        return {
+            f"/{path.relative_to(root)}": (path.stat().st_mode & 0o7777, path.read_bytes())
+            for path in sorted(root.rglob("*"))
+            if path.is_file()
+        }
 
     def folders(self) -> set[str]:
         """Every folder."""
@@ -128,8 +132,15 @@ class Bundle:
 
     def request(self) -> Request:
         """As the module makes it."""
-        items = tuple(Item(path, bundle_store.hashlib.sha256(data).hexdigest(), self.modes.get(path, 0o644),
-                           self.compiled) for path, data in self.files.items())
+        items = tuple(
+            Item(
+                path,
+                bundle_store.hashlib.sha256(data).hexdigest(),
+                self.modes.get(path, 0o644),
+                self.compiled,
+            )
+            for path, data in self.files.items()
+        )
         return Request(self.name, items, self.units, self.adopt)
 
     def plan(self) -> tuple[Step, ...]:

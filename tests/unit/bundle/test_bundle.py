@@ -10,11 +10,15 @@ import os
 from pathlib import Path
 
 import pytest
+from bundle.bundle_host import PYTHON, Bundle, BundleHost, Killed, Killer
+
 from ansible_collections.baremetal.sriov.plugins.module_utils import bundle
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle_store import RECORDS, Unit
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import HostError, RefusedError, StateFileError
-
-from bundle.bundle_host import PYTHON, Bundle, BundleHost, Killed, Killer
+from ansible_collections.baremetal.sriov.plugins.module_utils.errors import (
+    HostError,
+    RefusedError,
+    StateFileError,
+)
 
 LIB = "/usr/lib/baremetal-sriov/sample"
 UNIT = "/etc/systemd/system/sample.service"
@@ -64,8 +68,13 @@ def test_what_differs_is_repaired_and_nothing_else_is_touched(host: BundleHost, 
     host.verbs.clear()
     Path(host.path(f"{LIB}/a.py")).write_bytes(b"A = 9\n")
     os.chmod(host.path(UNIT), 0o600)
-    assert what(sample.run()) == [f"{LIB}/a.py replace", f"{UNIT} set the mode", f"{PYTHON.path} compile 1 files",
-                                  "systemd daemon-reload", "sample.service restart"]
+    assert what(sample.run()) == [
+        f"{LIB}/a.py replace",
+        f"{UNIT} set the mode",
+        f"{PYTHON.path} compile 1 files",
+        "systemd daemon-reload",
+        "sample.service restart",
+    ]
     assert host.tree()[f"{LIB}/a.py"][1] == b"A = 1\n"
     assert os.stat(host.path(f"{LIB}/deep/er/b.py")) == untouched
     assert sample.plan() == ()
@@ -168,13 +177,17 @@ def test_two_bundles_share_a_folder(host: BundleHost, sample: Bundle) -> None:
     assert (host.tree(), host.folders()) == ({}, folders)
 
 
-@pytest.mark.parametrize(("changed", "verbs"), [
-    (f"{LIB}/a.py", ["restart sample.service"]),
-    (UNIT, ["daemon-reload", "restart sample.service"]),
-    ("/opt/elsewhere", []),
-])
+@pytest.mark.parametrize(
+    ("changed", "verbs"),
+    [
+        (f"{LIB}/a.py", ["restart sample.service"]),
+        (UNIT, ["daemon-reload", "restart sample.service"]),
+        ("/opt/elsewhere", []),
+    ],
+)
 def test_a_restart_follows_from_the_files_that_changed(
-        host: BundleHost, sample: Bundle, changed: str, verbs: list[str]) -> None:
+    host: BundleHost, sample: Bundle, changed: str, verbs: list[str]
+) -> None:
     sample.files["/opt/elsewhere"] = b""
     sample.run()
     host.verbs.clear()
@@ -183,7 +196,9 @@ def test_a_restart_follows_from_the_files_that_changed(
     assert host.verbs == verbs
 
 
-def test_a_unit_that_was_stopped_is_started_and_one_left_alone_is_not(host: BundleHost, sample: Bundle) -> None:
+def test_a_unit_that_was_stopped_is_started_and_one_left_alone_is_not(
+    host: BundleHost, sample: Bundle
+) -> None:
     sample.run()
     host.active.clear()
     assert what(sample.run()) == ["sample.service start"]
@@ -203,12 +218,20 @@ def test_a_unit_that_is_dropped_is_stopped_and_disabled(host: BundleHost, sample
 
 def test_a_unit_that_does_not_stay_up_is_an_error(host: BundleHost, sample: Bundle) -> None:
     host.broken.add("sample.service")
-    with pytest.raises(HostError, match="journalctl -u sample.service"):
+    with pytest.raises(HostError, match=r"journalctl -u sample\.service"):
         sample.run()
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"format": 2}', '{"format": 1, "files": []}',
-                                  '{"format": 1, "name": "sample", "files": {"/a": {"odd": 1}}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        '{"format": 2}',
+        '{"format": 1, "files": []}',
+        '{"format": 1, "name": "sample", "files": {"/a": {"odd": 1}}}',
+    ],
+)
 def test_a_record_that_is_damaged_is_no_licence(host: BundleHost, sample: Bundle, text: str) -> None:
     host.write_file(f"{RECORDS}/sample.json", text.encode())
     with pytest.raises(StateFileError, match="adopt"):
@@ -216,7 +239,8 @@ def test_a_record_that_is_damaged_is_no_licence(host: BundleHost, sample: Bundle
 
 
 def test_being_killed_at_any_change_leaves_what_the_next_run_repairs_or_removes(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     killer = Killer(monkeypatch)
     for changes in range(200):
         for end in ("repair", "remove"):
@@ -265,7 +289,8 @@ def _killed_in_an_update(host: BundleHost, killer: Killer, changes: int) -> bool
 
 
 def test_being_killed_in_a_removal_is_finished_by_the_next_one(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     killer = Killer(monkeypatch)
     for changes in range(60):
         killer.arm(-1)

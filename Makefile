@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# tests/tools/run.py does the work; `make test ARGS="--only ruff,unit"` hands it words.
+PYTHON ?= /usr/bin/python3
+ARGS ?=
+RUN = $(PYTHON) tests/tools/run.py
+
+.DEFAULT_GOAL := help
+.PHONY: help deps test lint sanity unit build demo bench soak clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+deps: ## install what the checks need, after saying what
+	@$(RUN) deps $(ARGS)
+
+test: ## everything that checks the project, the emulated node included
+	@$(RUN) test $(ARGS)
+
+lint: ## the fast linters
+	@$(RUN) test --only changelog,ruff,mypy,ansible-lint,docs $(ARGS)
+
+sanity: ## ansible-test sanity
+	@$(RUN) test --only sanity $(ARGS)
+
+unit: ## the unit tests, also under Python 3.9 where it is present
+	@$(RUN) test --only unit,unit-py39 $(ARGS)
+
+build: ## the collection's tarball, into tests/output
+	@$(RUN) build $(ARGS)
+
+demo: ## an emulated server with SR-IOV NICs, Kubernetes on it, site, and a pod that gets VFs
+	@$(RUN) demo $(ARGS)
+
+bench: ## the benchmarks; writes tests/bench/results.json
+	@$(RUN) bench $(ARGS)
+
+soak: ## the long loops (COUNT=20 SEED=7)
+	@$(RUN) soak $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+clean: ## remove what the tools left in the checkout
+	@$(RUN) clean

@@ -1,0 +1,192 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The process: environment and stdin in, one JSON document out (CNI specification 1.1.0, section 2).
+
+VERSION is answered before anything else is imported.
+"""
+
+from __future__ import annotations
+
+import os
+
+from . import SUPPORTED
+from .errors import DECODE, ENVIRONMENT, INTERNAL, IO, VERSION, CniError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .host import Host
+
+_STDIN_LIMIT = 1 << 20  # bytes
+_REQUIRED = {
+    "ADD": ("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"),
+    "DEL": ("CNI_CONTAINERID", "CNI_IFNAME"),
+    "CHECK": ("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"),
+}
+_IDENTIFIER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+_CONTAINER_LIMIT = 200  # characters: container, interface and PCI address name one journal file
+
+
+def main() -> int:
+    """Answer the call that the environment describes. Returns the exit code."""
+    environment = dict(os.environ)
+    if environment.get("CNI_COMMAND") == "VERSION":
+        versions = '","'.join(SUPPORTED)
+        code, answer = 0, f'{{"cniVersion":"{SUPPORTED[-1]}","supportedVersions":["{versions}"]}}'
+    else:
+        from .host import Host
+
+        code, answer = answer_call(Host(), environment)
+    if answer:
+        os.write(1, answer.encode() + b"\n")
+    return code
+
+
+def answer_call(host: Host, environment: dict[str, str], stdin: int = 0) -> tuple[int, str]:
+    """Exit code and the one document for stdout ("" where there is none). Never raises an Exception."""
+    from .jsontext import dumps
+
+    version = SUPPORTED[-1]
+    try:
+        command = check_environment(environment)
+        raw = _read(stdin)
+        conf = _decode(raw)
+        version = _check_configuration(conf, command)
+        result = _dispatch(host, command, environment, raw, conf)
+        return 0, "" if result is None else dumps(result)
+    except CniError as error:
+        code, msg, details = error.code, error.msg, error.details
+    except Exception as error:  # whatever it is, the runtime gets an error that it can read
+        code, msg, details = INTERNAL, f"unexpected {type(error).__name__}: {error}", _place(error)
+    host.log.error(msg)
+    answer: dict[str, Any] = {"cniVersion": version, "code": code, "msg": msg}
+    if details:
+        answer["details"] = details
+    return 1, dumps(answer)
+
+
+def check_environment(environment: dict[str, str]) -> str:
+    """The command. Raises CniError (4): first for a bad value, then for all that is missing."""
+    command = environment.get("CNI_COMMAND", "")
+    if command not in _REQUIRED:
+        found = f"'{command}'" if command else "none: this program is called by a container runtime"
+        raise CniError(ENVIRONMENT, f"CNI_COMMAND: expected ADD, DEL, CHECK or VERSION, found {found}")
+    container, ifname = environment.get("CNI_CONTAINERID", ""), environment.get("CNI_IFNAME", "")
+    if container and not is_identifier(container):
+        raise CniError(
+            ENVIRONMENT,
+            f"CNI_CONTAINERID: expected a letter or digit, then letters, digits, '_', '.', '-'; "
+            f"found '{container}'",
+        )
+    if len(container) > _CONTAINER_LIMIT:
+        raise CniError(ENVIRONMENT, f"CNI_CONTAINERID: expected at most {_CONTAINER_LIMIT} characters")
+    if ifname and not is_ifname(ifname):
+        raise CniError(
+            ENVIRONMENT, f"CNI_IFNAME: expected 1 to 15 bytes without '/', ':' and spaces, found '{ifname}'"
+        )
+    missing = [name for name in _REQUIRED[command] if not environment.get(name)]
+    if missing:
+        raise CniError(ENVIRONMENT, f"{command} needs the environment variables {', '.join(missing)}")
+    return command
+
+
+def is_identifier(text: str) -> bool:
+    """True for what the specification allows as container id and network name."""
+    return bool(text) and all(c in _IDENTIFIER for c in text) and text[0] not in "_.-"
+
+
+def is_ifname(text: str) -> bool:
+    """True for what the kernel takes as an interface name (dev_valid_name), space meaning any white space."""
+    size = len(text.encode("utf-8", "surrogateescape"))
+    return 0 < size <= 15 and text not in (".", "..") and not any(c in "/:\0" or c.isspace() for c in text)
+
+
+def _read(stdin: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while size <= _STDIN_LIMIT:
+            part = os.read(stdin, 65536)
+            if not part:
+                return b"".join(parts)
+            parts.append(part)
+            size += len(part)
+    except OSError as error:
+        raise CniError(IO, f"stdin cannot be read: {error.strerror}") from None
+    raise CniError(
+        DECODE, f"stdin: expected a network configuration of at most {_STDIN_LIMIT} bytes, found more"
+    )
+
+
+def _decode(raw: bytes) -> dict[str, Any]:
+    from .config import canonical
+    from .jsontext import loads
+
+    try:
+        conf = loads(raw)
+    except ValueError as error:
+        raise CniError(DECODE, f"stdin: expected a network configuration in JSON: {error}") from None
+    if not isinstance(conf, dict):
+        raise CniError(DECODE, "stdin: expected a JSON object, the network configuration")
+    return canonical(conf)
+
+
+def _check_configuration(conf: dict[str, Any], command: str) -> str:
+    """The configuration's version. Raises CniError: 1 for the version, 7 for the network's name."""
+    from .config import shown
+    from .errors import CONFIG
+    from .result import version_tuple
+
+    version = conf.get("cniVersion") or "0.1.0"
+    if version not in SUPPORTED:
+        raise CniError(
+            VERSION,
+            f"cniVersion: the configuration has {shown(version)}, which this plugin does not support",
+            "supported are " + ", ".join(SUPPORTED),
+        )
+    if command == "CHECK" and version_tuple(version) < (0, 4):
+        raise CniError(VERSION, f"CHECK came with CNI 0.4.0, the configuration has {version}")
+    name = conf.get("name", "")
+    if not isinstance(name, str) or not is_identifier(name):
+        raise CniError(
+            CONFIG,
+            f"name: expected a letter or digit, then letters, digits, '_', '.', '-', found {shown(name)}",
+        )
+    return str(version)
+
+
+def _dispatch(
+    host: Host, command: str, environment: dict[str, str], raw: bytes, conf: dict[str, Any]
+) -> dict[str, Any] | None:
+    from .commands import Request, add, check, delete
+
+    level, file = conf.get("logLevel", ""), conf.get("logFile", "")
+    host.log.configure(level if isinstance(level, str) else "", file if isinstance(file, str) else "")
+    host.log.fields = {
+        "command": command,
+        "containerID": environment["CNI_CONTAINERID"],
+        "netns": environment.get("CNI_NETNS", ""),
+        "ifname": environment["CNI_IFNAME"],
+    }
+    request = Request(environment, raw, conf)
+    if command == "ADD":
+        return add(host, request)
+    if command == "DEL":
+        delete(host, request)
+    else:
+        check(host, request)
+    return None
+
+
+def _place(error: BaseException) -> str:
+    """Where an unexpected error was raised: file and line."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return (
+        f"at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+        if trace is not None
+        else ""
+    )

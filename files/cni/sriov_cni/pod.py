@@ -1,0 +1,157 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pod's side: the interface in its network namespace, its addresses and routes."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from .addresses import parse_cidr
+from .errors import REFUSED, CniError
+from .host import Pauses
+from .netlink import NetlinkError, Socket
+from .netns import Inside
+from .result import kernel_routes
+from .rtnl import (
+    IFA_F_DADFAILED,
+    IFA_F_TENTATIVE,
+    IFF_UP,
+    Link,
+    dump_links,
+    get_addresses,
+    get_link,
+    get_routes,
+    new_address,
+    new_route,
+    parse_address,
+    parse_route,
+    set_link,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .host import Host
+    from .netlink import Message
+    from .netns import Netns
+    from .result import Result
+    from .rtnl import Route
+
+_DAD_SECONDS = 5.0  # duplicate address detection takes one to two
+_IFF_RUNNING = 0x40
+
+
+class Pod:
+    """A pod's network namespace, with a netlink socket in it."""
+
+    def __init__(self, host: Host, netns: Netns) -> None:
+        self._host = host
+        self.netns = netns
+        with Inside(netns):
+            self.socket = Socket()
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def link(self, name: str) -> Link | None:
+        """The interface of this name (or alternative name); None where there is none."""
+        try:
+            return Link(self.socket.get(get_link(name=name)))
+        except NetlinkError as error:
+            if error.errno == errno.ENODEV:
+                return None
+            raise
+
+    def find(self, address: str, names: tuple[str, ...]) -> Link | None:
+        """A VF's interface: by PCI address, or, where the kernel tells none (before 5.14), by one of its
+        names.
+        """
+        links = [Link(payload) for payload in self.socket.dump(dump_links())]
+        for link in links:
+            if link.parent == address:
+                return link
+        for name in names:
+            for link in links:
+                if not link.parent and link.name == name:
+                    return link
+        return None
+
+    def prepare(self, ifname: str) -> None:
+        """Have the kernel announce addresses (gratuitous ARP, unsolicited NA) when they or the MAC change."""
+        with Inside(self.netns):
+            self._sysctl(f"ipv4/conf/{ifname}/arp_notify", "1")
+            self._sysctl(f"ipv6/conf/{ifname}/ndisc_notify", "1")
+
+    def _sysctl(self, name: str, value: str) -> None:
+        """Best effort: a kernel without IPv6 has no such file."""
+        path = f"{self._host.proc_root}/proc/sys/net/{name}"
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.write(fd, value.encode())
+            finally:
+                os.close(fd)
+        except OSError as error:
+            self._host.log.debug(f"{path}: {error.strerror}")
+
+    def up(self, link: Link) -> None:
+        """Raises CniError (101)."""
+        try:
+            self.socket.change(set_link(link.index, flags=IFF_UP, change=IFF_UP))
+        except NetlinkError as error:
+            raise CniError(REFUSED, f"interface {link.name} of the pod cannot be set up: {error}") from None
+
+    def configure(self, link: Link, result: Result) -> None:
+        """Set addresses and routes in one batch, then wait until IPv6 addresses can be used. Raises CniError
+        (101).
+        """
+        batch: list[Message] = []
+        subjects: list[str] = []
+        v6 = False
+        for ip in result.ips:
+            family, raw, prefix = parse_cidr(ip["address"])
+            v6 = v6 or len(raw) == 16
+            batch.append(new_address(link.index, family, raw, prefix))
+            subjects.append(f"address {ip['address']}")
+        for route, entry in zip(kernel_routes(result), result.routes):
+            route.oif = link.index
+            batch.append(new_route(route))
+            subjects.append(f"route to {entry['dst']} via {entry.get('gw', 'the gateway of its family')}")
+        if v6:
+            with Inside(self.netns):
+                self._sysctl(f"ipv6/conf/{link.name}/disable_ipv6", "0")
+        try:
+            self.socket.change(*batch)
+        except NetlinkError as error:
+            raise CniError(
+                REFUSED, f"interface {link.name} of the pod: {subjects[error.index]} was refused: {error}"
+            ) from None
+        if v6:
+            self._wait_for_v6(link)
+
+    def _wait_for_v6(self, link: Link) -> None:
+        pauses = Pauses(_DAD_SECONDS)
+        while pauses.more():
+            flags = [flags for index, _, flags in self.addresses() if index == link.index]
+            if any(f & IFA_F_DADFAILED for f in flags):
+                raise CniError(
+                    REFUSED,
+                    f"interface {link.name} of the pod: another host there has one of its IPv6 addresses",
+                )
+            if not any(f & IFA_F_TENTATIVE for f in flags):
+                return
+            now = self.link(link.name)
+            if now is None or not now.flags & _IFF_RUNNING:
+                return  # no carrier: detection starts when there is one
+        self._host.log.warning(
+            f"IPv6 addresses of {link.name} are still tentative after {_DAD_SECONDS:.0f} s"
+        )
+
+    def addresses(self) -> list[tuple[int, str, int]]:
+        """Interface index, `ADDRESS/LENGTH` and flags of all addresses."""
+        return [parse_address(payload) for payload in self.socket.dump(get_addresses())]
+
+    def routes(self) -> list[Route]:
+        """All routes."""
+        return [parse_route(payload) for payload in self.socket.dump(get_routes())]

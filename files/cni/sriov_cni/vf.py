@@ -1,0 +1,380 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The VF itself: find it, remember how it is, hand it to a pod, bring it back as it was."""
+
+from __future__ import annotations
+
+import errno
+
+from . import pci
+from .addresses import ZERO_MAC
+from .errors import CONFIG, DEVICE, REFUSED, CniError
+from .host import Pauses
+from .journal import Record
+from .netlink import NetlinkError
+from .netns import own_netns
+from .pf import FIELDS_OF
+from .rtnl import ARPHRD_ETHER, IFF_ALLMULTI, IFF_PROMISC, IFF_UP, Link, get_link, set_altnames, set_link
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .config import Config
+    from .host import Host
+    from .journal import Store
+    from .netlink import Socket
+    from .pf import PfPort
+    from .pod import Pod
+    from .rtnl import VfState
+
+USERSPACE_DRIVERS = ("vfio-pci", "uio_pci_generic", "igb_uio")
+_KEPT_FLAGS = IFF_UP | IFF_PROMISC | IFF_ALLMULTI
+_PROBE_SECONDS = 2.0  # a VF's interface appears a moment after its driver was bound
+
+
+class Vf:
+    """A VF as sysfs shows it now. `kernel` is true where its driver makes a network interface."""
+
+    def __init__(self, address: str, pf: str, index: int, driver: str) -> None:
+        self.address = address
+        self.pf = pf
+        self.index = index
+        self.driver = driver
+        self.kernel = driver not in USERSPACE_DRIVERS
+
+
+def find(host: Host, address: str) -> Vf:
+    """Raises CniError (100) for what is not there, or no VF that can be handed out."""
+    root = host.sys_root
+    if not pci.exists(root, address):
+        raise CniError(
+            DEVICE,
+            f"deviceID {address}: no such PCI device on this node; VFs vanish when the PF's number of VFs is "
+            "changed "
+            "or its driver is unloaded: look at sriov_numvfs of the PF",
+        )
+    pf = pci.physfn(root, address)
+    if pf is None:
+        raise CniError(
+            DEVICE, f"deviceID {address}: expected a VF, found a PCI device without a PF (no physfn link)"
+        )
+    index = pci.vf_index(root, address)
+    if index < 0:
+        raise CniError(
+            DEVICE, f"deviceID {address}: its PF {pf} does not list it among its VFs (virtfn links)"
+        )
+    driver = pci.driver(root, address)
+    if driver is None:
+        raise CniError(
+            DEVICE,
+            f"deviceID {address}: VF {index} of PF {pf} has no driver; expected a network driver or one of "
+            + ", ".join(USERSPACE_DRIVERS),
+        )
+    return Vf(address, pf, index, driver)
+
+
+def port_of(host: Host, address: str, pf: str) -> PfPort:
+    """The PF's netlink side. Raises CniError (100) where the PF has no interface."""
+    port = host.pf_port(pf)
+    if port is None:
+        raise CniError(
+            DEVICE,
+            f"PF {pf} of VF {address} has no interface on the host; its driver is not bound, or not ready",
+        )
+    return port
+
+
+def host_link(host: Host, address: str, seconds: float) -> Link | None:
+    """The VF's interface in the host's namespace, under whatever name; None where none comes within
+    `seconds`.
+    """
+    pauses = Pauses(seconds)
+    while pauses.more():
+        for name in host.net_names(address):
+            try:
+                return Link(host.socket.get(get_link(name=name)))
+            except NetlinkError as error:
+                if error.errno != errno.ENODEV:  # renamed between the two looks: look again
+                    raise CniError(
+                        DEVICE, f"interface {name} of VF {address} does not answer: {error}"
+                    ) from None
+    return None
+
+
+def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -> None:
+    """Read what may be changed into `record`. Raises CniError for a VF that cannot do what is asked."""
+    record.address, record.pf, record.driver, record.kernel = vf.address, vf.pf, vf.driver, vf.kernel
+    record.asked = config.asked
+    record.original = port.read(vf.index)
+    for key in config.asked:
+        if key != "mac" and all(getattr(record.original, field) in (-1, "") for field in FIELDS_OF[key]):
+            host.log.debug(f"the driver of PF {port.name} reports no {key}; it is set, and restored to 0")
+    if not vf.kernel:
+        if config.mtu:
+            raise CniError(
+                CONFIG, f"mtu: VF {vf.address} has driver {vf.driver}, and so no interface to set it on"
+            )
+        return
+    link = host_link(host, vf.address, _PROBE_SECONDS)
+    if link is None:
+        raise CniError(
+            DEVICE,
+            f"VF {vf.address} (driver {vf.driver}) has no network interface on the host; expected one, or "
+            "one of the "
+            f"drivers {', '.join(USERSPACE_DRIVERS)}. Something else may have put it into another namespace",
+        )
+    if link.kind != ARPHRD_ETHER:
+        raise CniError(
+            DEVICE, f"VF {vf.address}: interface {link.name} is not Ethernet; InfiniBand is not supported"
+        )
+    record.host_name, record.altnames = link.name, link.altnames
+    record.mac, record.mtu, record.flags = link.mac, link.mtu, link.flags & _KEPT_FLAGS
+
+
+def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) -> None:
+    """Give the PF's driver the settings that are asked for; a MAC is read back. Raises CniError (101)."""
+    if not config.asked:
+        return
+    with store.lock(vf.pf, "PF"):
+        host.step("set on pf")
+        port.apply(vf.index, config.target, config.asked)
+        if not config.mac:
+            return
+        pauses = Pauses(host.mac_seconds)
+        while pauses.more():
+            found = port.read(vf.index).mac
+            if found == config.mac:
+                return
+    raise CniError(
+        REFUSED,
+        f"mac: PF {port.name} (driver {port.driver}) took {config.mac} for VF {vf.index}, but still reports "
+        f"{found} "
+        f"after {host.mac_seconds:.0f} s",
+    )
+
+
+def set_on_host(host: Host, record: Record, config: Config) -> None:
+    """What is best set on the VF's interface before it moves. Raises CniError (101).
+
+    The MAC goes to the VF before it goes to the PF: once a PF's driver has an administrator's MAC, many take
+    none from the VF any more, and some reset the VF to make it read the new one. A refusal here is no error:
+    set_mac() decides.
+    """
+    link = _present(host, record)
+    if config.mac and link.mac != config.mac:
+        host.step("set mac on vf")
+        try:
+            host.socket.change(set_link(link.index, mac=config.mac))
+        except NetlinkError as error:
+            host.log.debug(f"{link.name} does not take {config.mac} before its PF has it: {error}")
+    if config.mtu and link.mtu != config.mtu:
+        host.step("set mtu")
+        try:
+            host.socket.change(set_link(link.index, mtu=config.mtu))
+        except NetlinkError as error:
+            raise CniError(
+                REFUSED, f"mtu: interface {link.name} (driver {record.driver}) refused {config.mtu}: {error}"
+            ) from None
+
+
+def _present(host: Host, record: Record) -> Link:
+    link = host_link(host, record.address, _PROBE_SECONDS)
+    if link is None:
+        raise CniError(DEVICE, f"the interface of VF {record.address} went away from the host")
+    return link
+
+
+def move_to_pod(host: Host, record: Record, pod: Pod) -> Link:
+    """Move and rename in one message: no other name is ever seen, neither here nor in the pod. Raises
+    CniError (101).
+
+    A failure can leave the interface on either side; bring_back() finds it on both.
+    """
+    link = _present(host, record)
+    try:
+        if record.ifname in link.altnames:
+            host.step("remove altname")
+            host.socket.change(set_altnames(link.index, [record.ifname], add=False))
+        host.step("move")
+        host.socket.change(set_link(link.index, netns_fd=pod.netns.fd, name=record.ifname))
+    except NetlinkError as error:
+        raise CniError(
+            REFUSED, f"interface {link.name} cannot be moved to {pod.netns.path} as {record.ifname}: {error}"
+        ) from None
+    moved = pod.link(record.ifname)
+    if moved is None:
+        raise CniError(
+            REFUSED, f"interface {link.name} was moved, but {record.ifname} is not in {pod.netns.path}"
+        )
+    return moved
+
+
+def set_mac(host: Host, socket: Socket, link: Link, mac: str) -> None:
+    """Have the interface take `mac`, and see that it did; the interface is down before and after.
+
+    Drivers differ: one takes it from the VF, one from the PF a moment later, one (igbvf) from the PF when it
+    is reset, which setting it up and down does. Raises CniError (101) when none of it helped in time.
+    """
+    problem = ""
+    rounds = 0
+    pauses = Pauses(host.mac_seconds)
+    while pauses.more():
+        if Link(socket.get(get_link(link.index))).mac == mac:
+            return
+        host.step("set mac")
+        try:
+            socket.change(set_link(link.index, mac=mac))
+            if Link(socket.get(get_link(link.index))).mac == mac:
+                return
+            problem = "it was accepted, but not taken"
+        except NetlinkError as error:
+            problem = str(error)
+        rounds += 1
+        if rounds in (1, 4):
+            try:
+                socket.change(
+                    set_link(link.index, flags=IFF_UP, change=IFF_UP),
+                    set_link(link.index, flags=0, change=IFF_UP),
+                )
+            except NetlinkError as error:
+                host.log.debug(f"{link.name} cannot be reset: {error}")
+    raise CniError(REFUSED, f"interface {link.name} does not take the MAC {mac}: {problem}")
+
+
+def bring_back(host: Host, store: Store, record: Record, pod: Pod | None) -> None:
+    """Undo everything that `record` says may have been done. `pod` is the namespace it names, None where that
+    is gone.
+
+    May be called again after it failed or was killed. Raises CniError (100, 101) when the VF is not as it
+    was.
+    """
+    vf_driver = pci.driver(host.sys_root, record.address)
+    index = pci.vf_index(host.sys_root, record.address)
+    if index < 0:
+        host.log.warning(f"VF {record.address} is not there any more: nothing to bring back")
+        return
+    kernel = record.kernel
+    if kernel and (vf_driver is None or vf_driver in USERSPACE_DRIVERS):
+        host.log.warning(
+            f"VF {record.address} had driver {record.driver}, found {vf_driver or 'none'}: no interface"
+        )
+        kernel = False
+    # First out of the pod, which closes it: the pod must not see the network without its VLAN.
+    link = _fetch(host, record, pod) if kernel else None
+    port = port_of(host, record.address, pci.physfn(host.sys_root, record.address) or record.pf)
+    try:
+        with store.lock(port.address, "PF"):
+            _restore_pf(host, record, port, index, record.asked)
+    finally:  # what the PF refuses must not keep the interface from being set back
+        if link is not None:
+            _restore_link(host, record, link)
+    if link is None and "mac" not in record.asked and port.read(index).mac != record.original.mac:
+        # What a userspace driver told the PF stays there: the next pod would start with this pod's MAC.
+        with store.lock(port.address, "PF"):
+            _restore_pf(host, record, port, index, ["mac"])
+
+
+def _fetch(host: Host, record: Record, pod: Pod | None) -> Link:
+    """The VF's interface, down, in the host's namespace again, under any name."""
+    inside = pod.find(record.address, (record.ifname, record.host_name)) if pod is not None else None
+    if pod is not None and inside is not None and not host.net_names(record.address):
+        host.step("move back")
+        _move_back(host, record, pod, inside)
+    link = host_link(host, record.address, host.settle_seconds)
+    if link is None:
+        raise CniError(
+            DEVICE,
+            f"the interface of VF {record.address} is neither on the host nor in "
+            f"{record.netns or 'the pod'}, waited "
+            f"{host.settle_seconds:.0f} s; expected the kernel to bring it back. "
+            "Is a process still in that namespace?",
+        )
+    if link.flags & IFF_UP:
+        host.socket.change(set_link(link.index, flags=0, change=IFF_UP))
+    return link
+
+
+def _move_back(host: Host, record: Record, pod: Pod, inside: Link) -> None:
+    home = own_netns()
+    try:
+        # The kernel uses the name only where the present one is taken, then renames: on EEXIST it is here
+        # already.
+        pod.socket.change(set_link(inside.index, netns_fd=home.fd, name=record.host_name))
+    except NetlinkError as error:
+        if host.net_names(record.address):
+            return
+        try:
+            pod.socket.change(set_link(inside.index, netns_fd=home.fd, name="vf%d"))
+        except NetlinkError:
+            raise CniError(
+                REFUSED,
+                f"interface {inside.name} of VF {record.address} cannot be moved back to the host: {error}",
+            ) from None
+    finally:
+        home.close()
+
+
+def _restore_pf(host: Host, record: Record, port: PfPort, index: int, keys: list[str]) -> None:
+    """Put back those of `keys` that differ, or that the driver does not report. Raises CniError (101)."""
+    state = port.read(index)
+    differing = [key for key in keys if _fields(state, key) != _fields(record.original, key)]
+    unreported = [key for key in keys if key not in differing and set(_fields(state, key)) & {-1, ""}]
+    # A MAC of zeros means "none": some drivers refuse to be told so.
+    if "mac" in differing and record.original.mac in ("", ZERO_MAC):
+        differing.remove("mac")
+        unreported += ["mac"] if record.original.mac else []
+    if differing or unreported:
+        host.step("restore pf")
+    for key in unreported:
+        try:
+            port.send(index, record.original, [key])
+        except NetlinkError as error:
+            host.log.info(
+                f"PF {port.name} keeps its {key} for VF {index}: it does not take it back ({error})"
+            )
+    if differing:
+        port.apply(index, record.original, differing)
+
+
+def _fields(state: VfState, key: str) -> list[object]:
+    return [getattr(state, field) for field in FIELDS_OF[key]]
+
+
+def _restore_link(host: Host, record: Record, link: Link) -> None:
+    """Name, MTU, MAC, alternative names, flags. Raises CniError (101); a name in use is reported and left."""
+    socket = host.socket
+    added = [name for name in link.altnames if name not in record.altnames]
+    try:
+        if added:
+            host.step("remove altnames")
+            socket.change(set_altnames(link.index, added, add=False))
+        if link.name != record.host_name:
+            host.step("rename back")
+            _rename(host, record, link)
+        if link.mtu != record.mtu:
+            host.step("restore mtu")
+            socket.change(set_link(link.index, mtu=record.mtu))
+        if record.mac:
+            set_mac(host, socket, link, record.mac)
+        lost = [name for name in record.altnames if name not in link.altnames and name != record.host_name]
+        if lost:
+            host.step("restore altnames")
+            socket.change(set_altnames(link.index, lost, add=True))
+        host.step("restore flags")
+        socket.change(set_link(link.index, flags=record.flags, change=_KEPT_FLAGS))
+    except NetlinkError as error:
+        raise CniError(
+            REFUSED, f"interface {link.name} of VF {record.address} cannot be set back as it was: {error}"
+        ) from None
+
+
+def _rename(host: Host, record: Record, link: Link) -> None:
+    try:
+        host.socket.change(set_link(link.index, name=record.host_name))
+    except NetlinkError as error:
+        if error.errno != errno.EEXIST:
+            raise
+        host.log.error(
+            f"VF {record.address} was {record.host_name} before; that name is in use now, so it stays "
+            f"{link.name}"
+        )

@@ -1,0 +1,101 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line of the device plugin."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+
+from . import __version__, device_info
+from .config import load, prefix_problem
+from .errors import ConfigError
+
+EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h: starting again does not help, the unit does not try
+# Logging options of the Go plugin: taken so that its command lines still work, and without effect.
+GLOG_SWITCHES = ("logtostderr", "alsologtostderr")
+GLOG_VALUES = ("stderrthreshold", "log_dir", "log_link", "logbuflevel", "vmodule", "log_backtrace_at")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sriov-device-plugin", description="Offers SR-IOV functions to the kubelet.", allow_abbrev=False
+    )
+
+    def option(name: str, **settings: object) -> None:
+        parser.add_argument(f"--{name}", f"-{name}", **settings)  # type: ignore[arg-type]
+
+    option("config-file", default="/etc/pcidp/config.json", help="the configuration (%(default)s)")
+    option("resource-prefix", default="intel.com", help="prefix of resources without their own (%(default)s)")
+    option("kubelet-root-dir", default="/var/lib/kubelet", help="the kubelet's --root-dir (%(default)s)")
+    option("devinfo-dir", default=device_info.DIRECTORY, help="folder of device-info files (%(default)s)")
+    option("rescan-interval", default=10.0, type=_seconds, help="seconds between two scans (%(default)g)")
+    option("root", default="", help="read sys, proc and dev below this folder, for tests")
+    option("log-level", default="info", choices=("debug", "info", "warning", "error"), help="(%(default)s)")
+    option("check-config", action="store_true", help="report on the configuration and leave")
+    parser.add_argument("--version", "-version", action="version", version=__version__)
+    for name in GLOG_SWITCHES:
+        option(name, nargs="?", help=argparse.SUPPRESS)
+    for name in GLOG_VALUES:
+        option(name, help=argparse.SUPPRESS)
+    parser.add_argument("-v", "--v", help=argparse.SUPPRESS)
+    return parser
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0.1 <= value <= 86400:
+        raise argparse.ArgumentTypeError(f"{text}: expected 0.1 to 86400 seconds")
+    return value
+
+
+def _check(path: str, prefix: str) -> int:
+    """--check-config: say what the file means; 0 where it can be used."""
+    try:
+        loaded = load(path, prefix)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for warning in loaded.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    for pool in loaded.pools:
+        print(f"{pool.resource_name}: {pool.device_type.name}, {len(pool.selectors)} selector objects")
+    print(f"{path}: {len(loaded.pools)} pools, {len(loaded.warnings)} warnings")
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run; returns the exit status: 0 after a stop signal, 78 for a wrong configuration."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    problem = prefix_problem(given.resource_prefix)
+    if problem:
+        parser.error(f"--resource-prefix: {problem}")
+    if given.check_config:
+        return _check(given.config_file, given.resource_prefix)
+    # The journal has its own time stamps; what is a number here is a syslog level there.
+    logging.basicConfig(level=given.log_level.upper(), format="%(levelname)s %(message)s", stream=sys.stderr)
+    os.umask(0o022)
+    from .daemon import Daemon, Options  # here, since it costs the import of gRPC
+
+    options = Options(
+        config_file=given.config_file,
+        resource_prefix=given.resource_prefix,
+        kubelet_dir=os.path.abspath(given.kubelet_root_dir),
+        devinfo_dir=given.devinfo_dir,
+        rescan_interval=given.rescan_interval,
+        root=given.root.rstrip("/"),
+    )
+    try:
+        daemon = Daemon(options)
+    except ConfigError as error:
+        logging.error("%s", error)
+        return EXIT_CONFIG
+    return daemon.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

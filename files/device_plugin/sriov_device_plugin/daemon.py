@@ -1,0 +1,155 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The running device plugin: one loop that tends the sockets, looks at the host again, and hears signals."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from dataclasses import dataclass
+
+from . import config, device_info, pools, registration
+from .discovery import Scanner
+from .errors import ConfigError
+from .notify import notify
+from .pools import Pool, Share
+from .registration import Presence
+from .server import PoolService
+
+TICK = 0.5  # seconds; registered again within a second of the kubelet's return
+RELOAD = signal.SIGHUP
+STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    config_file: str
+    resource_prefix: str
+    kubelet_dir: str
+    devinfo_dir: str
+    rescan_interval: float  # seconds
+    root: str
+
+
+class Daemon:
+    """Owns the pools and their presences; all its methods run on the main thread."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.scanner = Scanner(options.root)
+        self.presences: dict[str, Presence] = {}  # resource name -> its presence
+        self._said: dict[str, str] = {}  # resource name -> the last line about its devices
+        self._status = ""
+        self._configs = self._load().pools
+
+    def run(self) -> int:
+        """Serve until a signal says stop. Returns the exit status."""
+        # Blocked before any thread starts, the signals wait for sigtimedwait() and interrupt nothing.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (RELOAD, *STOP))
+        self.rescan()
+        self.tend()
+        notify("READY=1", self._status_line())
+        self._save_device_info()
+        next_scan = time.monotonic() + self.options.rescan_interval
+        while True:
+            caught = signal.sigtimedwait((RELOAD, *STOP), TICK)
+            if caught is not None and caught.si_signo in STOP:
+                log.info("%s: leaving", signal.Signals(caught.si_signo).name)
+                self.close()
+                return 0
+            if caught is not None:
+                self.reload()
+            if caught is not None or time.monotonic() >= next_scan:
+                self.rescan()
+                self._save_device_info()
+                next_scan = time.monotonic() + self.options.rescan_interval
+            self.tend()
+            self._tell_status()
+
+    def _load(self) -> config.Config:
+        loaded = config.load(self.options.config_file, self.options.resource_prefix)
+        for warning in loaded.warnings:
+            log.warning("%s: %s", self.options.config_file, warning)
+        return loaded
+
+    def reload(self) -> None:
+        """Read the configuration again; a wrong one is reported, and the old one stays."""
+        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            self._configs = self._load().pools
+            log.info("%s: read again", self.options.config_file)
+        except ConfigError as error:
+            log.error("%s\nThe configuration from before stays in use.", error)
+        notify("READY=1")
+
+    def rescan(self) -> None:
+        """Look at the host, and bring the pools up to date with it and with the configuration."""
+        classes = {c.device_type.pci_class for c in self._configs}
+        shares = pools.assign(self._configs, self.scanner.scan(classes) if classes else [])
+        for name in [name for name in self.presences if name not in shares]:
+            log.info("%s: no longer configured", name)
+            self.presences.pop(name).close()
+            self._said.pop(name, None)
+        for pool_config in self._configs:
+            name = pool_config.resource_name
+            share = shares[name]
+            self._say(name, share)
+            if name not in self.presences:
+                if not share.members:
+                    continue  # nothing to offer yet: the kubelet need not know the resource
+                service = PoolService(Pool(pool_config), self.scanner, self.options.devinfo_dir)
+                self.presences[name] = Presence(service, self.options.kubelet_dir)
+            self.presences[name].service.pool.update(pool_config, share.members)
+
+    def tend(self) -> None:
+        """Keep the sockets and the registrations."""
+        now = time.monotonic()
+        for presence in self.presences.values():
+            presence.tend(now)
+        registration.register(self.options.kubelet_dir, list(self.presences.values()))
+
+    def close(self) -> None:
+        """Leave: sockets go, device-info files stay, since pods keep running."""
+        notify("STOPPING=1")
+        for presence in self.presences.values():
+            presence.close()
+
+    def _save_device_info(self) -> None:
+        """The folder is lost at a reboot, and for pods that return the kubelet does not call Allocate."""
+        for name, presence in self.presences.items():
+            try:
+                for member in presence.service.pool.members.values():
+                    device_info.write(self.options.devinfo_dir, name, member.device)
+            except OSError as error:
+                log.error("%s: device-info files in %s: %s", name, self.options.devinfo_dir, error)
+                return
+
+    def _say(self, name: str, share: Share) -> None:
+        """Log what a pool holds where that is news; for an empty one, why."""
+        line = f"{len(share.members)} devices {' '.join(share.members)}".strip()
+        if not share.members:
+            reasons = (f"{count} x {reason}" for reason, count in share.rejected.most_common(5))
+            line += "; not taken: " + ("; ".join(reasons) or "there is no device of this type left")
+        if self._said.get(name) != line:
+            self._said[name] = line
+            log.log(logging.INFO if share.members else logging.WARNING, "%s: %s", name, line)
+
+    def _status_line(self) -> str:
+        services = self.presences
+        devices = sum(len(p.service.pool.members) for p in services.values())
+        registered = sum(p.registered for p in services.values())
+        if not services:
+            return "STATUS=nothing to offer: no device matches the configuration"
+        return f"STATUS={devices} devices in {len(services)} pools, {registered} of them registered"
+
+    def _tell_status(self) -> None:
+        line = self._status_line()
+        if line != self._status:
+            self._status = line
+            notify(line)

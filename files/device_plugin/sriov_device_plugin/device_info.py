@@ -1,0 +1,48 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Device-info files: what Multus and KubeVirt read about an allocated device.
+
+Format: Device Information Specification 1.1.0 of the Network Plumbing Working Group. The kubelet's API tells
+nothing of a pod's end, and our restart must not hurt running pods, so a file is replaced, never wiped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from . import pci
+from .discovery import Device
+
+DIRECTORY = "/var/run/k8s.cni.cncf.io/devinfo/dp"
+
+
+def file_name(resource_name: str, device_id: str) -> str:
+    """The file's name, as Multus looks for it."""
+    return f"{resource_name}-{device_id}-device.json".replace("/", "-")
+
+
+def render(device: Device) -> str:
+    """The content for a PCI device."""
+    details = {"pci-address": device.id}
+    if device.pf_address:
+        details["pf-pci-address"] = device.pf_address
+    return json.dumps({"type": "pci", "version": "1.1.0", "pci": details}, separators=(",", ":"))
+
+
+def write(directory: str, resource_name: str, device: Device) -> None:
+    """Bring the device's file up to date, atomically. Raises OSError."""
+    path = os.path.join(directory, file_name(resource_name, device.id))
+    content = render(device)
+    if pci.read_text(path) == content:
+        return
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    scratch = os.path.join(directory, f".{os.path.basename(path)}.{os.getpid()}")
+    fd = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    try:
+        os.fchmod(fd, 0o644)
+        os.write(fd, content.encode())
+    finally:
+        os.close(fd)
+    os.rename(scratch, path)

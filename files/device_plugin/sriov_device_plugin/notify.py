@@ -1,0 +1,24 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What systemd is told of our state: sd_notify(3) by the standard library."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+
+def notify(*states: str) -> None:
+    """Send states such as READY=1 and STATUS=text; nothing happens without a service manager."""
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if not path.startswith(("/", "@")):
+        return
+    address = "\0" + path[1:] if path.startswith("@") else path
+    message = "\n".join(state.replace("\n", " ") for state in states)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            sender.settimeout(1)
+            sender.sendto(message.encode(), address)
+    except OSError:
+        return  # the manager is gone or busy; its own timeouts decide

@@ -1,0 +1,119 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Resource pools: which pool owns which device, and what the kubelet is told of it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from .config import PoolConfig
+from .discovery import Device
+from .selectors import Selector
+
+
+@dataclass(frozen=True)
+class Member:
+    """A device of a pool, with the selector object that took it."""
+
+    device: Device
+    selector: Selector
+
+
+@dataclass
+class Share:
+    """What one pool got out of a pass, and why the rest was not taken (reason -> number of devices)."""
+
+    members: dict[str, Member]
+    rejected: Counter[str]
+
+
+def assign(configs: Iterable[PoolConfig], devices: Iterable[Device]) -> dict[str, Share]:
+    """Give each device to the first pool, in the order of the file, that takes it; keyed by resource name."""
+    left = sorted(devices, key=lambda d: (d.pf_address or d.id, d.vf_index, d.id))
+    shares: dict[str, Share] = {}
+    for config in configs:
+        share = shares[config.resource_name] = Share({}, Counter())
+        remaining = []
+        for device in left:
+            if not device.class_id.startswith(config.device_type.pci_class):
+                remaining.append(device)
+                continue
+            taken_by, reason = match(config, device)
+            if taken_by is not None:
+                share.members[device.id] = Member(device, taken_by)
+            else:
+                share.rejected[reason] += 1
+                remaining.append(device)
+        left = remaining
+    return shares
+
+
+def match(config: PoolConfig, device: Device) -> tuple[Selector | None, str]:
+    """The first selector object that takes the device, or None and the reason why none does."""
+    withheld = config.device_type.withheld(device)
+    if withheld:
+        return None, withheld
+    reason = ""
+    for selector in config.selectors:
+        rejected_by = selector.rejection(device)
+        if rejected_by is None:
+            return selector, ""
+        reason = reason or f"selector {rejected_by}"
+    return None, reason
+
+
+class Pool:
+    """One pool as it is served. Only the main thread updates it; others see the old or the new members."""
+
+    def __init__(self, config: PoolConfig) -> None:
+        self.config = config
+        self.members: Mapping[str, Member] = {}
+        self._lock = threading.Lock()
+        self._streams: list[queue.SimpleQueue[bool]] = []
+
+    def update(self, config: PoolConfig, members: Mapping[str, Member]) -> bool:
+        """Take over a new state; tell the streams, and return True, where the kubelet must hear of it."""
+        before = self.listing()
+        self.config, self.members = config, members
+        changed = self.listing() != before
+        if changed:
+            self._tell(True)
+        return changed
+
+    def listing(self) -> list[tuple[str, int]]:
+        """Device ids with their NUMA node, -1 where none is to be reported."""
+        hidden = self.config.exclude_topology
+        return [(m.device.id, -1 if hidden else m.device.numa_node) for m in self.members.values()]
+
+    def subscribe(self, limit: int) -> queue.SimpleQueue[bool]:
+        """A queue that gets True for a changed list and False for the end.
+
+        At most `limit` are kept: a kubelet uses one, so the oldest is a leftover, and it is ended.
+        """
+        stream: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        with self._lock:
+            self._streams.append(stream)
+            leftovers, self._streams = self._streams[:-limit], self._streams[-limit:]
+        for leftover in leftovers:
+            leftover.put(False)
+        return stream
+
+    def unsubscribe(self, stream: queue.SimpleQueue[bool]) -> None:
+        """Forget the queue; one that is already forgotten is fine."""
+        with self._lock:
+            self._streams = [s for s in self._streams if s is not stream]
+
+    def end_streams(self) -> None:
+        """End all streams."""
+        self._tell(False)
+
+    def _tell(self, signal: bool) -> None:
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            stream.put(signal)

@@ -1,0 +1,37 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters about NetworkAttachmentDefinitions; the work is done in plugin_utils/networks.py."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.baremetal.sriov.plugins.module_utils.errors import SriovError
+from ansible_collections.baremetal.sriov.plugins.plugin_utils import networks
+
+
+def network_attachments(value: Any, resource_prefix: str = networks.OWNER) -> list[dict[str, Any]]:
+    """Networks of the inventory to definitions, or every mistake in one error."""
+    try:
+        return networks.network_attachments(value, resource_prefix)
+    except SriovError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+def network_changes(value: Any, found: Any, prune: bool = False) -> dict[str, Any]:
+    """Wanted definitions against the cluster's."""
+    return networks.network_changes(list(value), list(found), bool(prune))
+
+
+class FilterModule:
+    """What Ansible asks a filter file for."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name to function."""
+        return {
+            "network_attachments": network_attachments,
+            "network_changes": network_changes,
+        }

@@ -1,0 +1,259 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Networks of the inventory to NetworkAttachmentDefinitions, and what has to change in a cluster.
+
+A network uses the fields of the SR-IOV network operator's SriovNetwork in snake_case. The CNI configuration
+is built as data and only then turned into text, so that no field can break it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Callable
+
+from ..module_utils.errors import InvalidSpecError, Mistake
+
+API_VERSION = "k8s.cni.cncf.io/v1"
+KIND = "NetworkAttachmentDefinition"
+CRD_NAME = "network-attachment-definitions.k8s.cni.cncf.io"
+RESOURCE_ANNOTATION = "k8s.v1.cni.cncf.io/resourceName"
+OWNER_LABEL = "app.kubernetes.io/managed-by"
+OWNER = "baremetal.sriov"
+CNI_VERSION = "1.0.0"
+
+# RFC 1123 subdomain, what the API server asks of an object's name; a namespace is a single label of it.
+_OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_RESOURCE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_PROTOCOLS = {"802.1q": "802.1q", "802.1ad": "802.1ad"}
+_LINK_STATES = ("auto", "enable", "disable")
+_LOG_LEVELS = ("panic", "error", "warning", "info", "debug")
+
+Parser = Callable[[Any], Any]
+
+
+class _Wrong(ValueError):
+    """What is wrong with one value, without its path."""
+
+
+def _integer(lowest: int, highest: int) -> Parser:
+    def parse(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+            raise _Wrong(f"expected a whole number from {lowest} to {highest}, found {value!r}")
+        return value
+
+    return parse
+
+
+def _choice(*allowed: str) -> Parser:
+    def parse(value: Any) -> str:
+        if value not in allowed:
+            raise _Wrong(f"expected one of {', '.join(allowed)}, found {value!r}")
+        return str(value)
+
+    return parse
+
+
+def _switch(value: Any) -> str:
+    """on or off; YAML reads the bare words as booleans."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if value in ("on", "off"):
+        return str(value)
+    raise _Wrong(f"expected on or off, found {value!r}")
+
+
+def _protocol(value: Any) -> str:
+    found = _PROTOCOLS.get(str(value).lower())
+    if found is None:
+        raise _Wrong(f"expected 802.1q or 802.1ad, found {value!r}")
+    return found
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise _Wrong(f"expected text, found {value!r}")
+    return value
+
+
+def _pattern(pattern: re.Pattern[str], longest: int, what: str) -> Parser:
+    def parse(value: Any) -> str:
+        if not isinstance(value, str) or len(value) > longest or not pattern.fullmatch(value):
+            raise _Wrong(f"expected {what} of at most {longest} characters, found {value!r}")
+        return value
+
+    return parse
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """A mapping, or the JSON text of one as the operator's resources hold it."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value) if value.strip() else {}
+        except ValueError as error:
+            raise _Wrong(f"is not JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise _Wrong(f"expected a mapping or the JSON text of one, found {value!r}")
+    return value
+
+
+def _plugins(value: Any) -> list[dict[str, Any]]:
+    """A list of CNI configurations, or the operator's text of JSON objects with commas between them."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(f"[{value}]")
+        except ValueError as error:
+            raise _Wrong(f"is not a comma-separated list of JSON objects ({error})") from error
+    if not isinstance(value, list) or not all(isinstance(item, dict) and item.get("type") for item in value):
+        raise _Wrong("expected a list of CNI configurations, each with a type")
+    return value
+
+
+# Field of the network -> (key of the CNI configuration, parser). The order is the one that the JSON has.
+_CNI_FIELDS: dict[str, tuple[str, Parser]] = {
+    "vlan": ("vlan", _integer(0, 4094)),
+    "vlan_qos": ("vlanQoS", _integer(0, 7)),
+    "vlan_proto": ("vlanProto", _protocol),
+    "spoof_chk": ("spoofchk", _switch),
+    "trust": ("trust", _switch),
+    "link_state": ("link_state", _choice(*_LINK_STATES)),
+    "min_tx_rate": ("min_tx_rate", _integer(0, 2**32 - 1)),
+    "max_tx_rate": ("max_tx_rate", _integer(0, 2**32 - 1)),
+    "capabilities": ("capabilities", _mapping),
+    "log_level": ("logLevel", _choice(*_LOG_LEVELS)),
+    "log_file": ("logFile", _text),
+    "ipam": ("ipam", _mapping),
+}
+_OTHER_FIELDS: dict[str, Parser] = {
+    "name": _pattern(_OBJECT_NAME, 253, "a Kubernetes object name"),
+    "resource_name": _pattern(_RESOURCE, 63, "a resource name without prefix"),
+    "network_namespace": _pattern(_NAMESPACE, 63, "a namespace's name"),
+    "meta_plugins": _plugins,
+}
+_REQUIRED = ("name", "resource_name")
+
+
+def network_attachments(networks: Any, resource_prefix: str) -> list[dict[str, Any]]:
+    """NetworkAttachmentDefinitions for the networks of the inventory.
+
+    Raises InvalidSpecError with every mistake, each with the path of its field.
+    """
+    if not isinstance(networks, list):
+        raise InvalidSpecError([Mistake("sriov_networks", f"expected a list, found {networks!r}")])
+    mistakes: list[Mistake] = []
+    objects = []
+    seen: dict[tuple[str, str], str] = {}
+    for number, network in enumerate(networks):
+        path = f"sriov_networks[{number}]"
+        values = _parse(network, path, mistakes)
+        identity = (str(values.get("network_namespace", "default")), str(values.get("name")))
+        if "name" in values and seen.setdefault(identity, path) != path:
+            mistakes.append(
+                Mistake(f"{path}.name", f"{'/'.join(identity)} is also the name of {seen[identity]}")
+            )
+        objects.append(values)
+    if mistakes:
+        raise InvalidSpecError(mistakes)
+    return [_attachment(values, resource_prefix) for values in objects]
+
+
+def _parse(network: Any, path: str, mistakes: list[Mistake]) -> dict[str, Any]:
+    if not isinstance(network, dict):
+        mistakes.append(Mistake(path, f"expected a mapping, found {network!r}"))
+        return {}
+    parsers = {**_OTHER_FIELDS, **{field: parser for field, (_key, parser) in _CNI_FIELDS.items()}}
+    values = {}
+    for field, value in network.items():
+        if field not in parsers:
+            known = ", ".join(sorted(parsers))
+            mistakes.append(Mistake(f"{path}.{field}", f"is not a field of a network; there are {known}"))
+            continue
+        try:
+            values[field] = parsers[field](value)
+        except _Wrong as error:
+            mistakes.append(Mistake(f"{path}.{field}", str(error)))
+    mistakes.extend(Mistake(f"{path}.{field}", "is missing") for field in _REQUIRED if field not in network)
+    mistakes.extend(_combinations(values, path))
+    return values
+
+
+def _combinations(values: dict[str, Any], path: str) -> list[Mistake]:
+    found = []
+    lowest, highest = values.get("min_tx_rate"), values.get("max_tx_rate")
+    if lowest and highest and lowest > highest:
+        found.append(Mistake(f"{path}.min_tx_rate", f"{lowest} is above max_tx_rate {highest}"))
+    for field in ("vlan_qos", "vlan_proto"):
+        if values.get(field) not in (None, 0, "802.1q") and not values.get("vlan"):
+            found.append(Mistake(f"{path}.{field}", "needs a vlan other than 0"))
+    return found
+
+
+def _attachment(values: dict[str, Any], resource_prefix: str) -> dict[str, Any]:
+    plugin = {"type": "sriov"}
+    plugin.update({key: values[field] for field, (key, _parser) in _CNI_FIELDS.items() if field in values})
+    # Written even when 0 and {}: readers of the operator's definitions expect both.
+    plugin.setdefault("vlan", 0)  # type: ignore[arg-type]
+    plugin.setdefault("ipam", {})  # type: ignore[arg-type]
+    head = {"cniVersion": CNI_VERSION, "name": values["name"]}
+    if values.get("meta_plugins"):
+        config: dict[str, Any] = {**head, "plugins": [plugin, *values["meta_plugins"]]}
+    else:
+        config = {**head, **plugin}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {
+            "name": values["name"],
+            "namespace": values.get("network_namespace", "default"),
+            "labels": {OWNER_LABEL: OWNER},
+            "annotations": {RESOURCE_ANNOTATION: f"{resource_prefix}/{values['resource_name']}"},
+        },
+        "spec": {"config": json.dumps(config)},
+    }
+
+
+def network_changes(wanted: list[dict[str, Any]], found: list[dict[str, Any]], prune: bool) -> dict[str, Any]:
+    """What to apply and to delete to get from the cluster's definitions to the wanted ones.
+
+    Returns apply, delete (definitions), and foreign: names of wanted ones that exist and are not ours.
+    """
+    existing = {_identity(item): item for item in found}
+    apply, foreign = [], []
+    for item in wanted:
+        now = existing.get(_identity(item))
+        if now is None:
+            apply.append(item)
+        elif not is_ours(now):
+            foreign.append("/".join(_identity(item)))
+        elif not _fits(item, now):
+            apply.append(item)
+    keep = {_identity(item) for item in wanted}
+    extra = [_reference(item) for key, item in sorted(existing.items()) if key not in keep and is_ours(item)]
+    return {"apply": apply, "delete": extra if prune else [], "foreign": foreign}
+
+
+def is_ours(item: dict[str, Any]) -> bool:
+    """True for an API object that carries our label."""
+    return bool((item.get("metadata", {}).get("labels") or {}).get(OWNER_LABEL) == OWNER)
+
+
+def _identity(item: dict[str, Any]) -> tuple[str, str]:
+    return item["metadata"].get("namespace", ""), item["metadata"]["name"]
+
+
+def _reference(item: dict[str, Any]) -> dict[str, Any]:
+    namespace, name = _identity(item)
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name, "namespace": namespace}}
+
+
+def _fits(wanted: dict[str, Any], now: dict[str, Any]) -> bool:
+    annotations = now["metadata"].get("annotations") or {}
+    if any(annotations.get(key) != value for key, value in wanted["metadata"]["annotations"].items()):
+        return False
+    text = now.get("spec", {}).get("config", "")
+    try:
+        return bool(json.loads(text) == json.loads(wanted["spec"]["config"]))
+    except ValueError:
+        return False

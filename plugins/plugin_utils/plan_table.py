@@ -1,0 +1,67 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a node as text for people."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import Any
+
+_HEAD = ("when", "object", "what", "why")
+_WIDTHS = (12, 24, 36, 60)
+# What Ansible puts before the words of a filter or module that failed.
+_WRAPPERS = re.compile(
+    r"^((Task|Action|Module) failed: |Finalization of .*? failed: |Error while resolving .*?: "
+    r"|The filter plugin '[^']*' failed: )+"
+)
+_WHEN = {"now": "now", "after_reboot": "after reboot"}
+
+
+def plan_table(result: dict[str, Any], node: str) -> str:
+    """The result of the module sriov_node as a table; a refused node has its reasons instead.
+
+    result: what the module returned (keys plan, or msg where it failed).
+    """
+    plan = result.get("plan")
+    if plan is None or result.get("failed"):
+        reason = _WRAPPERS.sub("", str(result.get("msg", "no reason given")))
+        return f"{node}: refused, nothing was changed\n{textwrap.indent(reason, '  ')}"
+    steps = plan.get("steps", [])
+    lines = [f"{node}: {_summary(plan)}"]
+    if steps:
+        lines += ["", _row(_HEAD), _row(tuple("-" * width for width in _WIDTHS))]
+        for step in steps:
+            lines += _wrapped((_when(step), step["target"], step["action"], step["reason"]))
+    lines += [f"  warning: {warning}" for warning in plan.get("warnings", [])]
+    return "\n".join(lines)
+
+
+def _summary(plan: dict[str, Any]) -> str:
+    count = len(plan.get("steps", []))
+    if not count:
+        return "nothing to do"
+    reboot = "one reboot" if plan.get("reboot_required") else "no reboot"
+    drain = "needs a drain" if plan.get("drain_required") else "no drain"
+    return f"{count} step{'s' if count != 1 else ''}, {reboot}, {drain}"
+
+
+def _when(step: dict[str, Any]) -> str:
+    when = _WHEN.get(step.get("stage", "now"), str(step.get("stage")))
+    return f"{when}, drain" if "drain" in step.get("needs", ()) else when
+
+
+def _wrapped(cells: tuple[str, ...]) -> list[str]:
+    """One step, over as many lines as its longest cell needs."""
+    columns = [
+        textwrap.wrap(str(cell), width, break_on_hyphens=False) or [""] for cell, width in zip(cells, _WIDTHS)
+    ]
+    height = max(len(column) for column in columns)
+    padded = [column + [""] * (height - len(column)) for column in columns]
+    return [_row(tuple(row)) for row in zip(*padded)]
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    text = "  ".join(cell.ljust(width) for cell, width in zip(cells, _WIDTHS))
+    return f"  {text}".rstrip()

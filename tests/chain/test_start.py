@@ -1,0 +1,82 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A bare node that somebody booted with the IOMMU off, and what plan says of it without touching it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import chain
+import pytest
+
+from sriovlab.guest import Lab
+
+
+@pytest.fixture(scope="module")
+def planned(lab: Lab) -> dict[str, Any]:
+    """Notes of the pristine node, one plan run, and what it wrote on the node."""
+    chain.note("pristine", chain.snapshot(lab))
+    chain.note("boots", {"count": chain.boots(lab), "boot_id": lab.boot_id()})
+    stamp = chain.stamp(lab)
+    output = chain.folder() / "plan.json"
+    run = chain.playbook("plan", {"sriov_plan_output": str(output)})
+    assert run.status == 0, run.output
+    return {
+        "run": run,
+        "plan": chain.noted("plan")["nodes"]["node1"]["plan"],
+        "written": chain.written_since(lab, stamp),
+        "after": chain.snapshot(lab),
+    }
+
+
+def test_booted_with_the_iommu_off_twice(lab: Lab) -> None:
+    assert lab.read("/proc/cmdline").split().count("intel_iommu=off") == 2
+    assert lab.run(["ls", "/sys/kernel/iommu_groups"]).stdout.split() == []
+
+
+def test_no_vfs(lab: Lab) -> None:
+    assert chain.num_vfs(lab) == {"enp1s0": 0, "enp2s0": 0}
+
+
+def test_nothing_of_ours_is_installed(lab: Lab) -> None:
+    names = (
+        "/usr/lib/baremetal-sriov",
+        "/etc/baremetal-sriov",
+        "/var/lib/baremetal-sriov",
+        "/opt/cni/bin/sriov",
+    )
+    assert lab.snapshot_files(names) == {}
+
+
+def test_plan_says_that_our_argument_overrides_theirs(planned: dict[str, Any]) -> None:
+    steps = [step for step in planned["plan"]["steps"] if step["kind"] == "kernel_arguments"]
+    assert len(steps) == 1
+    assert "intel_iommu=on" in steps[0]["after"]
+    assert "intel_iommu=off" in steps[0]["reason"]
+    assert "GRUB_CMDLINE_LINUX" in steps[0]["reason"]
+    assert "intel_iommu=off" in planned["run"].output
+
+
+def test_plan_says_one_reboot(planned: dict[str, Any]) -> None:
+    assert planned["plan"]["reboot_required"] is True
+    assert "one reboot" in planned["run"].output
+
+
+def test_plan_says_vfs_on_two_pfs_and_bindings(planned: dict[str, Any]) -> None:
+    steps = planned["plan"]["steps"]
+    counts = {step["target"]: step["after"]["num_vfs"] for step in steps if step["kind"] == "num_vfs"}
+    assert counts == {"0000:01:00.0": 4, "0000:02:00.0": 7}
+    bound = [step for step in steps if step["kind"] == "driver" and "vfio-pci" in str(step["after"])]
+    assert len(bound) == 7
+    assert {step["stage"] for step in steps if step["kind"] in ("num_vfs", "driver")} == {"after_reboot"}
+
+
+def test_plan_changes_not_a_file(planned: dict[str, Any]) -> None:
+    assert planned["written"] == []
+    assert chain.difference(chain.noted("pristine"), planned["after"]) == []
+
+
+def test_plan_changes_no_vf_and_does_not_reboot(lab: Lab, planned: dict[str, Any]) -> None:
+    assert chain.num_vfs(lab) == {"enp1s0": 0, "enp2s0": 0}
+    assert lab.boot_id() == chain.noted("boots")["boot_id"]

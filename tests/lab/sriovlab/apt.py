@@ -1,0 +1,109 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Debian 12's packages, backports and sources through an apt state of the lab's own.
+
+The machine's /etc/apt is read (for its mirror), never written: `-o Dir::...` points apt at lists in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .command import run
+from .progress import LabError
+
+SUITE = "bookworm"
+BACKPORTS = f"{SUITE}-backports"
+DEFAULT_MIRROR = "http://deb.debian.org/debian"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+
+def parse_targets(text: str) -> dict[str, str]:
+    """`REPO_URI|RELEASE` lines of apt-get indextargets -> {release: uri}; the first one of each release wins."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        uri, bar, release = line.strip().partition("|")
+        if bar and release and uri.startswith(("http://", "https://")):
+            found.setdefault(release, uri.rstrip("/"))
+    return found
+
+
+def mirrors() -> tuple[str, str | None]:
+    """(Debian mirror, security mirror or None) as this machine's own sources name them."""
+    try:
+        text = run(["apt-get", "indextargets", "--format", "$(REPO_URI)|$(RELEASE)", "Created-By: Packages"])
+    except LabError:
+        text = ""
+    found = parse_targets(text)
+    debian = found.get(SUITE) or next(
+        (uri for uri in found.values() if uri.endswith("/debian")), DEFAULT_MIRROR
+    )
+    return debian, found.get(f"{SUITE}-security")
+
+
+def source_lines(debian: str, security: str | None) -> list[str]:
+    """The one-line-style sources of the private state and of the guest's root file system."""
+    signed = f"[signed-by={KEYRING}] "
+    lines = [f"deb {signed}{debian} {suite} main" for suite in (SUITE, f"{SUITE}-updates", BACKPORTS)]
+    if security:
+        lines.append(f"deb {signed}{security} {SUITE}-security main")
+    return lines
+
+
+class PrivateApt:
+    """apt-get with its lists under `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.options = [
+            "-o", f"Dir::Etc::sourcelist={folder / 'sources.list'}",
+            "-o", "Dir::Etc::sourceparts=-",
+            "-o", f"Dir::State::lists={folder / 'lists'}",
+            "-o", "Dir::Cache::pkgcache=",
+            "-o", "Dir::Cache::srcpkgcache=",
+            "-o", "APT::Sandbox::User=root",
+            "-o", "Acquire::Retries=3",
+        ]  # fmt: skip
+
+    def update(self) -> None:
+        """Write the sources and fetch their lists."""
+        if not KEYRING.exists():
+            raise LabError(f"{KEYRING} is missing: install the package debian-archive-keyring")
+        (self.folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+        debian, security = mirrors()
+        sources = [*source_lines(debian, security), f"deb-src [signed-by={KEYRING}] {debian} {SUITE} main"]
+        (self.folder / "sources.list").write_text("\n".join(sources) + "\n")
+        run(["apt-get", *self.options, "update", "-q", "-o", "APT::Update::Error-Mode=any"])
+
+    def download(self, packages: Sequence[str], into: Path) -> list[Path]:
+        """Fetch the .deb files of `packages` (no dependencies, nothing installed) and return their paths."""
+        run(["apt-get", *self.options, "download", "-q", *packages], cwd=into)
+        return sorted(into.glob("*.deb"))
+
+    def source(self, package: str, into: Path) -> Path:
+        """Fetch and unpack a source package; returns its tree (Debian's patches applied)."""
+        run(["apt-get", *self.options, "source", "-q", "--only-source", f"{package}/{SUITE}"], cwd=into)
+        trees = [path for path in into.iterdir() if path.is_dir()]
+        if len(trees) != 1:
+            raise LabError(f"source package {package}: expected one tree in {into}, found {len(trees)}")
+        return trees[0]
+
+    def install(self, packages: Sequence[str], release: str) -> None:
+        """Install packages of `release` on this machine (root)."""
+        run(
+            [
+                "apt-get",
+                *self.options,
+                "install",
+                "-y",
+                "-q",
+                "--no-install-recommends",
+                "-t",
+                release,
+                *packages,
+            ],
+            env={"DEBIAN_FRONTEND": "noninteractive"},
+            timeout=1800,
+        )

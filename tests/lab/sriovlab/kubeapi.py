@@ -1,0 +1,80 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The node's API server as the lab itself needs it: JSON requests with the admin certificate."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .progress import LabError
+
+
+@dataclass(frozen=True)
+class KubeApi:
+    """`pki` holds ca.crt, admin.crt and admin.key; the server is forwarded to 127.0.0.1:port."""
+
+    port: int
+    pki: Path
+
+    def request(self, method: str, path: str, body: Any = None, timeout: float = 30.0) -> Any:
+        """One request; returns the decoded answer, or None for 404. Raises LabError for any other failure."""
+        context = ssl.create_default_context(cafile=str(self.pki / "ca.crt"))
+        context.load_cert_chain(self.pki / "admin.crt", self.pki / "admin.key")
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=context)
+        kind = "application/strategic-merge-patch+json" if method == "PATCH" else "application/json"
+        try:
+            connection.request(
+                method, path, json.dumps(body) if body is not None else None, {"Content-Type": kind}
+            )
+            answer = connection.getresponse()
+            text = answer.read().decode(errors="replace")
+        except (OSError, http.client.HTTPException) as exc:
+            raise LabError(f"API server, {method} {path}: {exc!r}") from exc
+        finally:
+            connection.close()
+        if answer.status == 404:
+            return None
+        if answer.status >= 300:
+            raise LabError(f"API server, {method} {path}: status {answer.status}: {text[:500]}")
+        return json.loads(text)
+
+    def ready(self, boot_id: str) -> str:
+        """ "" when node1 is Ready in this very boot and pods can be made, else what is missing.
+
+        The API server remembers the last boot's Ready, so the kubelet's own boot id is compared.
+        """
+        node = self.request("GET", "/api/v1/nodes/node1")
+        if node is None:
+            return "the kubelet has not registered node1"
+        if node["status"].get("nodeInfo", {}).get("bootID") != boot_id:
+            return "the kubelet has not reported since this boot"
+        conditions = {item["type"]: item for item in node["status"].get("conditions", [])}
+        if conditions.get("Ready", {}).get("status") != "True":
+            return f"node1 is not Ready: {conditions.get('Ready', {}).get('message', 'no condition')}"
+        if self.request("GET", "/api/v1/namespaces/default/serviceaccounts/default") is None:
+            return "the default service account is not there"
+        return ""
+
+    def wait_ready(self, boot_id: str, timeout: float, alive: Callable[[], bool]) -> None:
+        """Wait until `ready`. Raises LabError after `timeout` seconds, or as soon as `alive()` is false."""
+        deadline = time.monotonic() + timeout
+        missing = "nothing was asked"
+        while time.monotonic() < deadline:
+            if not alive():
+                raise LabError("the node's QEMU ended while Kubernetes was being waited for")
+            try:
+                missing = self.ready(boot_id)
+                if not missing:
+                    return
+            except LabError as exc:
+                missing = str(exc)
+            time.sleep(1)
+        raise LabError(f"Kubernetes on the node is not ready after {timeout:.0f} s: {missing}")

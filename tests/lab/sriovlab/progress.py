@@ -1,0 +1,46 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the person at the terminal sees, and the one error of this package."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+
+class LabError(Exception):
+    """The lab cannot go on; the message says what, and what to do about it."""
+
+
+def say(text: str) -> None:
+    """Print one line to stderr (stdout is kept for what a caller parses)."""
+    print(f"lab: {text}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def step(what: str, every: float = 30.0) -> Iterator[None]:
+    """Announce a step, repeat its elapsed time each `every` seconds, and say how long it took."""
+    start = time.monotonic()
+    done = threading.Event()
+
+    def tick() -> None:
+        while not done.wait(every):
+            say(f"{what} ... {time.monotonic() - start:.0f} s")
+
+    say(f"{what} ...")
+    ticker = threading.Thread(target=tick, daemon=True)
+    ticker.start()
+    try:
+        yield
+    except BaseException:
+        say(f"{what}: stopped after {time.monotonic() - start:.1f} s")
+        raise
+    else:
+        say(f"{what}: done in {time.monotonic() - start:.1f} s")
+    finally:
+        done.set()
+        ticker.join()

@@ -1,0 +1,202 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The emulated server: two SR-IOV network cards behind root ports, an IOMMU, a disk that boots by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import cache, qmp
+from .command import run
+from .progress import LabError, say
+
+BINARY = "qemu-system-x86_64"
+MINIMUM = (8, 0)  # the first release with the igb device
+# QEMU decodes only the low 32 bits of the VFs' BARs when RAM reaches above 4 GiB's hole, which begins here.
+MEMORY_LIMIT_MIB = 2816
+# sun_path of unix(7) has 108 bytes; ssh adds a suffix of 17 to its socket while it makes it.
+SOCKET_PATH_LIMIT = 108 - 17 - 1
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Everything that makes one QEMU: two machines with equal fields have equal command lines."""
+
+    run_dir: Path
+    disk: Path
+    disk_format: str
+    ssh_port: int
+    api_port: int
+    accel: str
+    memory_mib: int = 2560
+    cpus: int = 2
+
+    @property
+    def qmp(self) -> Path:
+        return self.run_dir / "qmp.sock"
+
+    @property
+    def serial(self) -> Path:
+        return self.run_dir / "serial.log"
+
+    @property
+    def pidfile(self) -> Path:
+        return self.run_dir / "qemu.pid"
+
+
+def _igb(number: int) -> list[str]:
+    """A PF behind a root port of its own (0000:0N:00.0 in the guest), joined to the other PF by a hub."""
+    return [
+        "-netdev", f"hubport,id=wire{number},hubid=0",
+        "-device", f"pcie-root-port,id=rp{number},bus=pcie.0,addr=0x{3 + number:x},slot={number},chassis={number}",
+        "-device", f"igb,bus=rp{number},netdev=wire{number},mac=52:54:00:5a:00:0{number}",
+    ]  # fmt: skip
+
+
+def argv(machine: Machine) -> list[str]:
+    """The command line. Raises LabError for a memory size or a path that cannot work."""
+    if machine.memory_mib >= MEMORY_LIMIT_MIB:
+        raise LabError(
+            f"{machine.memory_mib} MiB of memory: must be below {MEMORY_LIMIT_MIB}, or VF registers do "
+            "not answer"
+        )
+    if len(os.fsencode(machine.qmp)) > SOCKET_PATH_LIMIT:
+        raise LabError(f"{machine.run_dir}: too long for a socket in it; set TMPDIR to a shorter path")
+    forwards = f"hostfwd=tcp:127.0.0.1:{machine.ssh_port}-:22,hostfwd=tcp:127.0.0.1:{machine.api_port}-:6443"
+    disk = str(machine.disk).replace(",", ",,")
+    accel = ["tcg,thread=multi", "max"] if machine.accel == "tcg" else [machine.accel, "host"]
+    return [
+        BINARY,
+        "-name", "sriov-lab-node1",
+        "-machine", "q35,kernel-irqchip=split",
+        "-accel", accel[0], "-cpu", accel[1],
+        "-smp", str(machine.cpus), "-m", str(machine.memory_mib),
+        "-nodefaults", "-no-user-config", "-display", "none",
+        "-serial", f"file:{machine.serial}",
+        "-qmp", f"unix:{machine.qmp},server=on,wait=off",
+        # Before the devices that it covers.
+        "-device", "intel-iommu,intremap=on,device-iotlb=on,caching-mode=on",
+        # The way in; restrict=on: there is no way out, not even a default route.
+        "-netdev", f"user,id=management,restrict=on,ipv6=off,{forwards}",
+        "-device", "virtio-net-pci,bus=pcie.0,addr=0x2,netdev=management,mac=52:54:00:5a:01:01",
+        "-device", "virtio-rng-pci,bus=pcie.0,addr=0x7",
+        "-drive", f"id=disk,if=none,file={disk},format={machine.disk_format},cache=unsafe,discard=unmap",
+        "-device", "virtio-blk-pci,bus=pcie.0,addr=0x3,drive=disk,bootindex=1",
+        *_igb(1), *_igb(2),
+        "-daemonize", "-pidfile", str(machine.pidfile),
+    ]  # fmt: skip
+
+
+def parse_version(text: str) -> tuple[int, int]:
+    """`QEMU emulator version 10.0.2 (...)` -> (10, 0). Raises LabError for anything else."""
+    found = re.search(r"version (\d+)\.(\d+)", text)
+    if not found:
+        raise LabError(f"`{BINARY} --version` should name a version, found {text[:80]!r}")
+    return int(found[1]), int(found[2])
+
+
+def free_port(taken: tuple[int, ...] = ()) -> int:
+    """A TCP port of 127.0.0.1 that is free now and not in `taken`."""
+    while True:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            port: int = sock.getsockname()[1]
+        if port not in taken:
+            return port
+
+
+def alive(pid: int, run_dir: Path) -> bool:
+    """Whether `pid` is the QEMU of this run folder (and not a process that got the same number later)."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z" and os.fsencode(run_dir / "qemu.pid") in words
+
+
+def start(machine: Machine, lock: int) -> int:
+    """Start QEMU, which inherits the lab lock's descriptor, and return its process id."""
+    machine.serial.unlink(missing_ok=True)
+    done = subprocess.run(argv(machine), pass_fds=(lock,), capture_output=True, timeout=60, check=False)
+    if done.returncode != 0:
+        raise LabError(
+            f"{BINARY}: exit status {done.returncode}\n{done.stderr.decode(errors='replace').strip()}"
+        )
+    return int(machine.pidfile.read_text())
+
+
+def _gone(pid: int, run_dir: Path, timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while alive(pid, run_dir):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def stop(pid: int, run_dir: Path, grace: float) -> None:
+    """Power the node off: by its power button for `grace` seconds (0: not at all), then QEMU's end, then SIGKILL."""
+    for name, patience in (("system_powerdown", grace), ("quit", 10.0)):
+        if not alive(pid, run_dir):
+            return
+        if patience <= 0:
+            continue
+        try:
+            qmp.command(run_dir / "qmp.sock", name)
+        except LabError as exc:
+            say(f"{name}: {exc}")
+            continue
+        if _gone(pid, run_dir, patience):
+            return
+        say(f"the node did not end within {patience:.0f} s of {name}")
+    if alive(pid, run_dir):
+        os.kill(pid, signal.SIGKILL)
+        _gone(pid, run_dir, 10)
+
+
+def accelerator(kernel: Path) -> str:
+    """ "kvm" where a guest really runs under it, else "tcg". The answer is kept for this boot of the machine."""
+    device = Path("/dev/kvm")
+    if not (device.exists() and os.access(device, os.R_OK | os.W_OK)):
+        return "tcg"
+    mark = [
+        Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        run([BINARY, "--version"]).splitlines()[0],
+    ]
+    memory = cache.root() / "kvm.json"
+    try:
+        known = json.loads(memory.read_text())
+        if known["mark"] == mark and known["accel"] in ("kvm", "tcg"):
+            return str(known["accel"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    accel = "kvm" if _kvm_works(kernel) else "tcg"
+    say(f"/dev/kvm: {'works' if accel == 'kvm' else 'exists, but a guest does not run; using emulation'}")
+    memory.write_text(json.dumps({"mark": mark, "accel": accel}))
+    return accel
+
+
+def _kvm_works(kernel: Path, timeout: float = 25.0) -> bool:
+    """Boot a kernel without a root file system under KVM: its panic and reboot are the proof that it ran."""
+    command = [
+        BINARY, "-machine", "q35,kernel-irqchip=split", "-accel", "kvm", "-cpu", "host", "-m", "512", "-nodefaults",
+        "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", str(kernel),
+        "-append", "console=ttyS0 panic=-1",
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(
+            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0 and b"Kernel panic" in done.stdout

@@ -1,0 +1,108 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collection as a tarball, as an installed tree, and as a clean copy for tools that want one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from .console import ToolError, call
+from .deps import ROOT, collections_folder, dev_venv
+
+OUTPUT = ROOT / "tests" / "output"
+INSTALLED = OUTPUT / "collections"
+# Files that galaxy.yml leaves out of the tarball although git knows them, and those that the build adds.
+_LEFT_OUT = {".gitignore", "galaxy.yml"}
+_ADDED = {"MANIFEST.json", "FILES.json"}
+
+
+def environment(collections: Path | None = None, **extra: str) -> dict[str, str]:
+    """The environment for Ansible's tools: ours first on PATH, nobody's Ansible settings, no terminal."""
+    foreign = ("ANSIBLE_", "MOLECULE_", "PYTEST_")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    env["PATH"] = os.pathsep.join([str(dev_venv() / "bin"), env.get("PATH", os.defpath)])
+    env["VIRTUAL_ENV"] = str(dev_venv())
+    env["LC_ALL"] = "C.UTF-8"
+    env["PY_COLORS"] = "0"
+    env["NO_COLOR"] = env["ANSIBLE_NOCOLOR"] = "1"
+    if collections is not None:
+        env["ANSIBLE_COLLECTIONS_PATH"] = os.pathsep.join([str(collections), str(collections_folder())])
+    return {**env, **extra}
+
+
+def tool(name: str) -> str:
+    """The path of a program of the development environment."""
+    return str(dev_venv() / "bin" / name)
+
+
+def tracked_files() -> list[str]:
+    """What belongs to the project: files that git knows, and new ones that it does not ignore."""
+    git = ["git", "-c", f"safe.directory={ROOT}"]
+    listed = call([*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT)
+    return sorted({name for name in listed.split("\0") if name and os.path.lexists(ROOT / name)})
+
+
+@contextmanager
+def clean_copy() -> Iterator[Path]:
+    """A folder that holds the project as ansible_collections/baremetal/sriov, a git work tree of its own.
+
+    ansible-test accepts no other place, and walks every file where git does not tell it which ones count.
+    """
+    with tempfile.TemporaryDirectory(prefix="baremetal-sriov-test-") as temporary:
+        copy = Path(temporary) / "ansible_collections" / "baremetal" / "sriov"
+        for name in tracked_files():
+            target = copy / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target, follow_symlinks=False)
+        call(["git", "init", "--quiet", "--initial-branch=main"], cwd=copy)
+        call(["git", "add", "--all"], cwd=copy)
+        who = ["-c", "user.name=check", "-c", "user.email=check@localhost"]
+        call(["git", *who, "commit", "--quiet", "--no-verify", "--message=copy"], cwd=copy)
+        yield copy
+
+
+def build(output: Path = OUTPUT, env: Mapping[str, str] | None = None) -> Path:
+    """Build the tarball from the checkout itself, as a user does; it must hold the project and no more."""
+    output.mkdir(parents=True, exist_ok=True)
+    call(
+        [tool("ansible-galaxy"), "collection", "build", "--force", "--output-path", str(output)],
+        cwd=ROOT,
+        env=env or environment(),
+    )
+    tarball = max(output.glob("baremetal-sriov-*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    with tarfile.open(tarball) as archive:
+        held = {member.name for member in archive.getmembers() if not member.isdir()}
+    wanted = {name for name in tracked_files() if not name.startswith(".ci/")} - _LEFT_OUT | _ADDED
+    if held != wanted:
+        raise ToolError(
+            f"{tarball.name} differs from the project: droppings in it {sorted(held - wanted)[:10]}, "
+            f"missing {sorted(wanted - held)[:10]}; mend build_ignore in galaxy.yml and .gitignore"
+        )
+    return tarball
+
+
+def install(tarball: Path, target: Path = INSTALLED) -> Path:
+    """Install the tarball into a fresh collections folder, from nothing but itself and the cache."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    call(
+        [
+            tool("ansible-galaxy"),
+            "collection",
+            "install",
+            "--offline",
+            "--no-deps",
+            "-p",
+            str(target),
+            str(tarball),
+        ],
+        env=environment(target),
+    )
+    return target

@@ -1,0 +1,179 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the checks one after the other: a log, a JUnit file and a time for each, and one table at the end."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import traceback
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from . import checks, junit
+from .cache import key_of, locked
+from .collection import OUTPUT, clean_copy
+from .console import ToolError, duration, say
+from .context import JUNIT, Context, Stage, StageFailed, StageSkipped
+from .deps import LAB, ROOT
+from .junit import Case, Tally
+
+SHOWN_LINES = 25
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a stage."""
+
+    stage: Stage
+    verdict: str
+    seconds: float
+    tally: Tally
+
+
+TOOLS = Stage("deps", "what the checks need is there", checks.tools)
+LAB_TOOLS = Stage("lab-deps", "what the emulated node needs is there", checks.lab_tools, lab=True)
+
+
+def all_stages() -> tuple[Stage, ...]:
+    """Every stage: the two that the others need, then cheap ones first."""
+    return (
+        TOOLS,
+        LAB_TOOLS,
+        Stage("changelog", "the change log's fragments are well-formed", checks.changelog),
+        Stage("ruff", "style and common errors of Python, and its format of imports", checks.ruff),
+        Stage("mypy", "types, strict, each program with its own lowest Python", checks.mypy),
+        Stage("unit", "unit tests under the controller's Python", checks.unit),
+        Stage("unit-py39", "unit tests of node code under Python 3.9, where it is present", checks.unit_node),
+        Stage(
+            "build",
+            "the tarball builds, holds the project and no more, and installs",
+            checks.build_and_install,
+        ),
+        Stage("sanity", "ansible-test sanity with every Python that is present", checks.sanity),
+        Stage("ansible-lint", "ansible-lint with the production profile", checks.ansible_lint),
+        Stage("docs", "antsibull-docs: the documentation of modules, plugins and roles", checks.docs),
+        Stage("molecule", "the chain on the emulated node, from the tarball", checks.molecule, lab=True),
+        *checks.soak_stages(),
+    )
+
+
+def choose(only: str | None, *, fast: bool) -> list[Stage]:
+    """The stages that the command line asks for; raises ToolError for an unknown name."""
+    stages = {stage.name: stage for stage in all_stages()}
+    names = [name.strip() for name in only.split(",")] if only else list(stages)
+    unknown = [name for name in names if name not in stages]
+    if unknown:
+        raise ToolError(f"unknown stage {', '.join(unknown)}; there are: {', '.join(stages)}")
+    chosen = [stages[name] for name in names if not (fast and stages[name].lab)]
+    needed = [TOOLS, *([LAB_TOOLS] if any(stage.lab for stage in chosen) else [])]
+    return needed + [stage for stage in chosen if stage not in needed]
+
+
+def carry_out(stage: Stage, copy: Path) -> Result:
+    """Run one stage; whatever it ends with, a JUnit file says so."""
+    context = Context(stage.name, copy)
+    before = set(JUNIT.glob("*.xml"))
+    started = time.monotonic()
+    failure = skipped = None
+    try:
+        stage.check(context)
+    except StageSkipped as reason:
+        skipped = str(reason)
+    except (StageFailed, ToolError) as problem:
+        failure = str(problem)
+    except Exception:
+        # A defect of these tools must not keep the other stages from running, nor pass for a success.
+        failure = traceback.format_exc()
+    seconds = time.monotonic() - started
+    written = set(JUNIT.glob("*.xml")) - before
+    tally = junit.count(written)
+    if not written or (failure and not tally.failed):
+        # A tool without JUnit, or one that failed before it wrote a failure down.
+        text = f"{failure}\n\n{junit.tail(context.log)}" if failure else None
+        path = JUNIT / f"{stage.name}-stage.xml" if written else context.junit
+        junit.write(path, stage.name, [Case(stage.name, seconds, text, skipped)])
+        tally = tally + junit.count([path])
+    verdict = "failed" if failure or tally.failed else "skipped" if skipped else "passed"
+    if failure:
+        say(f"    {failure}")
+        _show_end(context.log)
+    return Result(stage, verdict, seconds, tally)
+
+
+def _show_end(log: Path) -> None:
+    """The last lines of a failed stage's log, after the errors that stand further up."""
+    if not log.exists():
+        return
+    say(f"    the end of {log}:")
+    lines = junit.tail(log).splitlines()
+    errors = [line for line in lines[:-SHOWN_LINES] if line.startswith("ERROR")]
+    for line in errors[:SHOWN_LINES] + lines[-SHOWN_LINES:]:
+        say(f"      | {line}")
+
+
+def _table(results: Sequence[Result], seconds: float) -> None:
+    say("")
+    say(f"{'stage':16} {'result':8} {'passed':>7} {'failed':>7} {'skipped':>8}  time")
+    for result in results:
+        tally = result.tally
+        numbers = f"{tally.passed:7} {tally.failed:7} {tally.skipped:8}"
+        say(f"{result.stage.name:16} {result.verdict:8} {numbers}  {duration(result.seconds)}")
+    say(f"in {duration(seconds)}; logs and JUnit files are in {OUTPUT}")
+
+
+def _not_run(stage: Stage, failed: Sequence[str]) -> Stage:
+    """The stage in its place, as a failure: what was not checked has not passed."""
+
+    def fail(context: Context) -> None:
+        raise StageFailed(f"not run, since {' and '.join(failed)} failed")
+
+    return replace(stage, check=fail)
+
+
+def _carry_out_all(stages: Sequence[Stage], results: list[Result]) -> None:
+    """Run the stages, also after one failed; results are added as they come."""
+    with ExitStack() as stack:
+        copy = ROOT
+        for number, stage in enumerate(stages, 1):
+            say(f"[{number}/{len(stages)}] {stage.name}: {stage.what}")
+            needs = {TOOLS.name, *([LAB_TOOLS.name] if stage.lab else [])}
+            failed = [
+                done.stage.name for done in results if done.verdict == "failed" and done.stage.name in needs
+            ]
+            if failed:
+                stage = _not_run(stage, failed)
+            elif stage not in (TOOLS, LAB_TOOLS) and copy == ROOT:
+                copy = stack.enter_context(clean_copy())
+            results.append(carry_out(stage, copy))
+            say(f"    {results[-1].verdict} in {duration(results[-1].seconds)}")
+
+
+def _leave_no_node(results: Sequence[Result]) -> None:
+    if any(result.stage.lab and result.stage.name != LAB_TOOLS.name for result in results) and LAB.exists():
+        try:
+            checks.power_off()
+        except ToolError as problem:
+            say(f"    {problem}")
+
+
+def run(stages: Sequence[Stage]) -> int:
+    """Carry out the stages and sum up; returns the exit status. One run at a time in a checkout."""
+    started = time.monotonic()
+    results: list[Result] = []
+    with locked(f"checkout-{key_of(str(ROOT))}"):
+        shutil.rmtree(JUNIT, ignore_errors=True)
+        JUNIT.mkdir(parents=True)
+        for log in OUTPUT.glob("*.log"):
+            log.unlink()
+        try:
+            _carry_out_all(stages, results)
+        finally:
+            _leave_no_node(results)
+            _table(results, time.monotonic() - started)
+            total = sum((result.tally for result in results), Tally())
+            say(f"{total.passed} passed, {total.failed} failed")
+    return 0 if results and all(result.verdict != "failed" for result in results) else 1

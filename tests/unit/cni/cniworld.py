@@ -1,0 +1,275 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A small world for the CNI plugin: real namespaces, links, addresses and routes; a veth stands in for
+the VF's interface, a tree of files for sysfs, and a JSON file for what the PF's driver keeps.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from sriov_cni import main, netlink, rtnl
+from sriov_cni.host import Host
+from sriov_cni.netns import open_netns, own_netns, set_netns
+from sriov_cni.pf import FIELDS_OF, PfPort
+
+PF, PF_NAME = "0000:01:00.0", "enp1s0"
+VF, VF_NAME, VF_MAC = "0000:01:10.0", "enp1s0v0", "02:00:00:00:00:10"
+VF_VFIO = "0000:01:10.2"
+IFLA_IFALIAS = 20
+_NUMBERS = itertools.count()
+
+IPAM = r"""#!/usr/bin/env python3
+import json, os, pathlib, sys, time
+conf = json.load(sys.stdin)
+ipam, command = conf["ipam"], os.environ["CNI_COMMAND"]
+folder = pathlib.Path(ipam["folder"])
+with open(folder / "calls", "a") as log:
+    log.write(command + "\n")
+lease = folder / ("lease-" + os.environ["CNI_CONTAINERID"] + "-" + os.environ["CNI_IFNAME"])
+if command == "ADD":
+    lease.touch()
+if command == "DEL" and lease.exists():
+    lease.unlink()
+time.sleep(ipam.get("sleep", 0))
+print(ipam.get("stderr", ""), file=sys.stderr)
+if command in ipam.get("fail", []):
+    sys.stdout.write(ipam.get("error", ""))
+    sys.exit(ipam.get("exit", 1))
+if command == "ADD":
+    print(json.dumps(ipam["result"]))
+"""
+
+
+class Refusal(Exception):
+    """Raised by World.call for an error answer."""
+
+    def __init__(self, answer: dict) -> None:
+        super().__init__(answer["msg"] + " | " + answer.get("details", ""))
+        self.answer = answer
+        self.code = answer["code"]
+
+
+class FakePf(PfPort):
+    """The PF's netlink boundary: its two messages go to a file, everything above them is the real thing."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(None, PF_NAME, PF, "igb")
+        self._file = file
+        self.mtu = 1500
+
+    def read(self, vf: int) -> rtnl.VfState:
+        state = rtnl.VfState()
+        for name, value in json.loads(self._file.read_text())["vfs"][vf].items():
+            setattr(state, name, value)
+        return state
+
+    def send(self, vf: int, target: rtnl.VfState, keys) -> None:
+        data = json.loads(self._file.read_text())
+        for key in keys:  # like the kernel: in order, stopping at the first error
+            if key in data["refuse"]:
+                raise netlink.NetlinkError(errno.EOPNOTSUPP)
+            if key == "mac" and target.mac == "00:00:00:00:00:00" and data["refuse_zero_mac"]:
+                raise netlink.NetlinkError(errno.EINVAL)
+            data["sent"].append([key, *[getattr(target, field) for field in FIELDS_OF[key]]])
+            if key in data["ignore"]:
+                continue
+            data["vfs"][vf].update({field: getattr(target, field) for field in FIELDS_OF[key]})
+            aside = self._file.with_suffix(".new")
+            aside.write_text(json.dumps(data))
+            aside.rename(self._file)
+
+
+class WorldHost(Host):
+    """The plugin's Host, looking at the world; `die_at` sends SIGKILL to the process before that change."""
+
+    def __init__(self, world: World, die_at: int = -1) -> None:
+        super().__init__()
+        self.sys_root = str(world.root)
+        self.state = str(world.root / "state")
+        self.settle_seconds, self.mac_seconds, self.lock_seconds, self.ipam_seconds = 1.0, 0.3, 1.0, 5.0
+        self.steps: list[str] = []
+        self._world = world
+        self._die_at = die_at
+
+    def net_names(self, address: str) -> list[str]:
+        return [link.name for link in links_by_alias(self.socket, address)]
+
+    def pf_port(self, pf: str):
+        return FakePf(self._world.pf_file) if (self._world.device(pf) / "net").is_dir() else None
+
+    def step(self, what: str) -> None:
+        if len(self.steps) == self._die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.steps.append(what)
+
+
+def links_by_alias(socket: netlink.Socket, alias: str) -> list[rtnl.Link]:
+    """The links of the socket's namespace that carry this alias, which no move and no rename takes away."""
+    found = []
+    for payload in socket.dump(rtnl.dump_links()):
+        if dict(netlink.attributes(payload[16:])).get(IFLA_IFALIAS, b"").rstrip(b"\0").decode() == alias:
+            found.append(rtnl.Link(payload))
+    return found
+
+
+def run(*argv: str) -> str:
+    """A command that must succeed."""
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+class World:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.pf_file = root / "pf.json"
+        number = f"{os.getpid()}-{next(_NUMBERS)}"
+        self.host_ns, self.pod_ns = f"cnihost-{number}", f"cnipod-{number}"
+        self._namespaces: list[str] = []
+        self._home = own_netns()
+        self._make_sysfs()
+        self._write_pf()
+        self.ipam_folder = root / "ipam"
+        (root / "bin").mkdir()
+        self.ipam_folder.mkdir()
+        ipam = root / "bin" / "test-ipam"
+        ipam.write_text(IPAM.replace("/usr/bin/env python3", sys.executable))
+        ipam.chmod(0o755)
+        self.add_netns(self.host_ns)
+        self.add_netns(self.pod_ns)
+        host = open_netns(f"/run/netns/{self.host_ns}")
+        assert host is not None
+        set_netns(host.fd)
+        host.close()
+        run("ip", "link", "add", VF_NAME, "address", VF_MAC, "type", "veth", "peer", "name", "wire")
+        run("ip", "link", "set", VF_NAME, "alias", VF)
+        run("ip", "link", "set", "wire", "up")
+        run("ip", "link", "property", "add", "dev", VF_NAME, "altname", "enp1s0f0v0")
+        self.conf: dict = {"cniVersion": "1.1.0", "name": "net", "type": "sriov", "deviceID": VF}
+
+    def close(self) -> None:
+        set_netns(self._home.fd)
+        self._home.close()
+        for name in self._namespaces:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+    def add_netns(self, name: str) -> str:
+        run("ip", "netns", "add", name)
+        self._namespaces.append(name)
+        return f"/run/netns/{name}"
+
+    def add_link(self, name: str, *, in_pod: bool = False) -> None:
+        """An interface that is not ours."""
+        where = ["-n", self.pod_ns] if in_pod else []
+        run("ip", *where, "link", "add", name, "type", "veth", "peer", "name", "other")
+
+    def device(self, address: str) -> Path:
+        return self.root / "sys/bus/pci/devices" / address
+
+    def _make_sysfs(self) -> None:
+        drivers = self.root / "sys/bus/pci/drivers"
+        for address, driver in ((PF, "igb"), (VF, "igbvf"), (VF_VFIO, "vfio-pci")):
+            self.device(address).mkdir(parents=True)
+            (drivers / driver).mkdir(parents=True, exist_ok=True)
+            (self.device(address) / "driver").symlink_to(drivers / driver)
+        (self.device(PF) / "net" / PF_NAME).mkdir(parents=True)
+        for index, address in enumerate((VF, VF_VFIO)):
+            (self.device(address) / "physfn").symlink_to(self.device(PF))
+            (self.device(PF) / f"virtfn{index}").symlink_to(self.device(address))
+
+    def _write_pf(self) -> None:
+        vf = {"vlan": 0, "qos": 0, "proto": 0x8100, "spoofchk": 1, "trust": 0, "link_state": 0}
+        vf.update(min_rate=0, max_rate=0)
+        vfs = [{"mac": VF_MAC, **vf}, {"mac": "00:00:00:00:00:00", **vf}]
+        self.set_pf(vfs=vfs, sent=[], refuse=[], ignore=[], refuse_zero_mac=False)
+
+    def set_pf(self, **changes) -> None:
+        """Change what the PF keeps, or how its driver behaves."""
+        data = json.loads(self.pf_file.read_text()) if self.pf_file.exists() else {}
+        self.pf_file.write_text(json.dumps({**data, **changes}))
+
+    @property
+    def pf(self) -> dict:
+        return json.loads(self.pf_file.read_text())
+
+    def ipam(self, *addresses: str, **keys) -> dict:
+        """An ipam section for the test's own plugin."""
+        result = {"cniVersion": "1.0.0", "ips": [{"address": a} for a in addresses]}
+        result.update(keys.pop("result", {}))
+        return {"type": "test-ipam", "folder": str(self.ipam_folder), "result": result, **keys}
+
+    @property
+    def ipam_calls(self) -> list[str]:
+        file = self.ipam_folder / "calls"
+        return file.read_text().split() if file.exists() else []
+
+    def environment(self, command: str, **changes: str) -> dict[str, str]:
+        made = {
+            "CNI_COMMAND": command,
+            "CNI_CONTAINERID": "c1",
+            "CNI_NETNS": f"/run/netns/{self.pod_ns}",
+            "CNI_IFNAME": "net1",
+            "CNI_PATH": f"{self.root / 'bin'}:/usr/lib/cni",
+            "PATH": os.environ["PATH"],
+            **changes,
+        }
+        return {key: value for key, value in made.items() if value}
+
+    def raw_call(
+        self, command: str, conf, host: WorldHost | None = None, **environment: str
+    ) -> tuple[int, str]:
+        """Exit code and stdout."""
+        with tempfile.TemporaryFile() as stdin:
+            stdin.write(conf if isinstance(conf, bytes) else json.dumps(conf).encode())
+            stdin.seek(0)
+            return main.answer_call(
+                host or WorldHost(self), self.environment(command, **environment), stdin.fileno()
+            )
+
+    def call(self, command: str, conf: dict | None = None, host: WorldHost | None = None, **environment: str):
+        """The answer; None where there is none. Raises Refusal."""
+        code, text = self.raw_call(command, self.conf if conf is None else conf, host, **environment)
+        answer = json.loads(text) if text else None
+        if code:
+            raise Refusal(answer)
+        return answer
+
+    def call_and_die(self, command: str, conf: dict, die_at: int, **environment: str) -> bool:
+        """Run the call in a child that is killed before its change number `die_at`; False where it came
+        through.
+        """
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self.raw_call(command, conf, WorldHost(self, die_at), **environment)
+            finally:
+                os._exit(0)
+        return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+
+    def pod(self, *argv: str) -> list:
+        """`ip -j` in the pod."""
+        return json.loads(run("ip", "-j", "-n", self.pod_ns, *argv) or "[]")
+
+    def pod_link(self, name: str = "net1") -> dict:
+        return self.pod("-d", "link", "show", "dev", name)[0]
+
+    def snapshot(self) -> dict:
+        """Everything that must be as before once the VF is back."""
+        links = json.loads(run("ip", "-j", "-d", "link", "show"))
+        vf = [link for link in links if link.get("ifalias") == VF]
+        keys = ("ifname", "address", "mtu", "altnames", "promiscuity", "allmulti")
+        journal = self.root / "state" / "journal"
+        return {
+            "vf": [{**{key: link.get(key) for key in keys}, "up": "UP" in link["flags"]} for link in vf],
+            "pf": self.pf["vfs"],
+            "journal": sorted(os.listdir(journal)) if journal.exists() else [],
+            "leases": sorted(name for name in os.listdir(self.ipam_folder) if name.startswith("lease")),
+        }

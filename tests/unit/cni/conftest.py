@@ -1,0 +1,34 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of the CNI plugin's tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[2] / "files" / "cni")]
+
+from cniworld import World  # noqa: E402
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A host namespace with a veth in the VF's place, a pod namespace, a sysfs tree and a PF that keeps
+    settings.
+    """
+    if os.geteuid() != 0:
+        message = "needs root: it makes network namespaces"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    made = World(tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -1,0 +1,449 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ADD, DEL and CHECK on real namespaces and links."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+import time
+
+import pytest
+from cniworld import PF, PF_NAME, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run
+
+EVERYTHING = {
+    "mac": "02:00:00:00:0A:E1", "vlan": 100, "vlanQoS": 3, "vlanProto": "802.1ad", "spoofchk": "off", "trust": "on",
+    "link_state": "enable", "min_tx_rate": 10, "max_tx_rate": 200, "mtu": 1400,
+}  # fmt: skip
+
+
+def everything(world) -> dict:
+    result = {
+        "ips": [
+            {"address": "10.9.0.5/24", "gateway": "10.9.0.1"},
+            {"address": "fd09::5/64", "gateway": "fd09::1"},
+        ],
+        "routes": [
+            {"dst": "10.50.0.0/16"},
+            {"dst": "fd50::/32", "gw": "fd09::2"},
+            {"dst": "10.60.0.0/16", "priority": 7},
+        ],
+        "dns": {"nameservers": ["10.9.0.53"]},
+    }
+    return {**world.conf, **EVERYTHING, "ipam": world.ipam(result=result)}
+
+
+def test_kernel_vf_with_everything(world):
+    before = world.snapshot()
+    conf = everything(world)
+    answer = world.call("ADD", conf)
+    sandbox = f"/run/netns/{world.pod_ns}"
+    mac = "02:00:00:00:0a:e1"
+    assert answer["interfaces"] == [
+        {"name": "net1", "mac": mac, "mtu": 1400, "sandbox": sandbox, "pciID": VF}
+    ]
+    assert [ip["interface"] for ip in answer["ips"]] == [0, 0]
+    assert answer["dns"] == {"nameservers": ["10.9.0.53"]}
+    link = world.pod_link()
+    assert (link["address"], link["mtu"], "UP" in link["flags"]) == (mac, 1400, True)
+    addresses = {
+        f"{a['local']}/{a['prefixlen']}" for a in world.pod("addr", "show", "dev", "net1")[0]["addr_info"]
+    }
+    assert {"10.9.0.5/24", "fd09::5/64"} <= addresses
+    routes = {
+        (r["dst"], r.get("gateway"), r.get("metric")) for r in world.pod("route", "show", "dev", "net1")
+    }
+    assert {("10.50.0.0/16", "10.9.0.1", None), ("10.60.0.0/16", "10.9.0.1", 7)} <= routes
+    assert [r["gateway"] for r in world.pod("-6", "route", "show", "fd50::/32")] == ["fd09::2"]
+    assert world.pf["vfs"][0] == {
+        "mac": mac, "vlan": 100, "qos": 3, "proto": 0x88A8, "spoofchk": 0, "trust": 1, "link_state": 1,
+        "min_rate": 10, "max_rate": 200,
+    }  # fmt: skip
+    world.call("CHECK", {**conf, "prevResult": answer})
+    assert world.call("DEL", conf) is None
+    assert world.snapshot() == before
+    assert world.ipam_calls == ["ADD", "CHECK", "DEL"]
+
+
+@pytest.mark.parametrize("key", [pytest.param("", id="cni-vector-52")])
+def test_nothing_asked_nothing_set(world, key):
+    world.call("ADD")
+    world.call("DEL")
+    assert world.pf["sent"] == []
+
+
+@pytest.mark.parametrize(
+    ("conf", "sent"),
+    [
+        pytest.param({"vlan": 0}, [["vlan", 0, 0, 0x8100]], id="cni-vector-54"),
+        pytest.param({"min_tx_rate": 5}, [["rate", 5, 0]], id="cni-vector-87"),
+        pytest.param({"spoofchk": "yes"}, [["spoofchk", 0]], id="cni-vector-22-set"),
+        pytest.param({"vlan": 1234}, [["vlan", 1234, 0, 0x8100]], id="cni-vector-65"),
+    ],
+)
+def test_what_is_sent_to_the_pf(world, conf, sent):
+    before = world.snapshot()
+    world.call("ADD", {**world.conf, **conf})
+    assert world.pf["sent"] == sent
+    world.call("DEL")
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-53")])
+def test_everything_is_sent_once(world, case):
+    world.call("ADD", {**world.conf, **EVERYTHING})
+    assert sorted(entry[0] for entry in world.pf["sent"]) == [
+        "link_state", "mac", "rate", "spoofchk", "trust", "vlan",
+    ]  # fmt: skip
+
+
+def test_vfio_vf(world):
+    before = world.snapshot()
+    conf = {**world.conf, "deviceID": VF_VFIO, "mac": "02:00:00:00:00:77", "vlan": 5}
+    conf["ipam"] = world.ipam("10.9.0.6/24")
+    answer = world.call("ADD", conf)
+    interface = answer["interfaces"][0]
+    assert (interface["name"], interface["mac"], interface["sandbox"]) == (
+        "net1", "02:00:00:00:00:77", f"/run/netns/{world.pod_ns}",
+    )  # fmt: skip
+    assert answer["ips"] == [{"address": "10.9.0.6/24", "interface": 0}]
+    assert [link["ifname"] for link in world.pod("link")] == ["lo"]
+    world.call("CHECK", {**conf, "prevResult": answer})
+    world.call("DEL", conf)
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("admin", [pytest.param("00:00:00:00:00:00", id="cni-vector-43"),
+                                   pytest.param("02:00:00:00:00:99", id="cni-vector-42")])  # fmt: skip
+def test_mac_of_a_vfio_vf_in_the_result(world, admin):
+    vfs = world.pf["vfs"]
+    vfs[1]["mac"] = admin
+    world.set_pf(vfs=vfs)
+    answer = world.call("ADD", {**world.conf, "deviceID": VF_VFIO})
+    assert answer["interfaces"][0].get("mac", "") == ("" if admin.startswith("00") else admin)
+
+
+def test_what_a_guest_told_the_pf_does_not_stay(world):
+    conf = {**world.conf, "deviceID": VF_VFIO}
+    before = world.snapshot()
+    world.call("ADD", conf)
+    vfs = world.pf["vfs"]
+    vfs[1]["mac"] = "02:00:00:00:00:ab"
+    world.set_pf(vfs=vfs)
+    world.call("DEL", conf)
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-66"), pytest.param("", id="cni-vector-57")])
+def test_what_the_pod_changed_is_undone(world, case):
+    run("ip", "link", "set", VF_NAME, "mtu", "3333")
+    before = world.snapshot()
+    world.call("ADD")
+    assert world.pod_link()["mtu"] == 3333
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "down")
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "mtu", "4444", "address", "02:00:00:00:0f:ff")
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "promisc", "on", "allmulticast", "on")
+    run("ip", "-n", world.pod_ns, "link", "property", "add", "dev", "net1", "altname", "mine")
+    run("ip", "-n", world.pod_ns, "link", "property", "del", "dev", "net1", "altname", "enp1s0f0v0")
+    world.call("DEL")
+    assert world.snapshot() == before
+
+
+def test_the_interface_was_up_before(world):
+    run("ip", "link", "set", VF_NAME, "up")
+    before = world.snapshot()
+    world.call("ADD")
+    world.call("DEL")
+    assert world.snapshot() == before
+
+
+def test_host_name_is_that_of_an_interface_in_the_pod(world):
+    """A VF called eth0 on the host, beside the pod's own eth0."""
+    run("ip", "link", "set", VF_NAME, "name", "eth0")
+    world.add_link("eth0", in_pod=True)
+    before = world.snapshot()
+    world.call("ADD")
+    assert {"eth0", "net1"} <= {link["ifname"] for link in world.pod("link")}
+    world.add_link("net1")  # and the pod's name is taken on the host by now
+    world.call("DEL")
+    assert world.snapshot() == before
+
+
+def test_the_pods_name_is_an_alternative_name_on_the_host(world):
+    run("ip", "link", "property", "add", "dev", VF_NAME, "altname", "net1")
+    before = world.snapshot()
+    world.call("ADD")
+    assert world.pod_link()["ifname"] == "net1"
+    world.call("DEL")
+    assert world.snapshot() == before
+
+
+def test_the_host_name_was_taken_meanwhile(world, capfd):
+    world.call("ADD")
+    world.add_link(VF_NAME)
+    world.call("DEL")
+    assert "that name is in use now" in capfd.readouterr().err
+    snapshot = world.snapshot()
+    assert (snapshot["journal"], snapshot["vf"][0]["address"]) == ([], VF_MAC)
+
+
+def test_pod_has_the_interface_name_already(world):
+    world.add_link("net1", in_pod=True)
+    before = world.snapshot()
+    with pytest.raises(Refusal, match="has an interface net1 already") as refused:
+        world.call("ADD")
+    assert refused.value.code == 4
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("netns", ["/run/netns/nobody", "/etc/hostname", "own"])
+def test_netns_that_is_none(world, netns):
+    path = f"/run/netns/{world.host_ns}" if netns == "own" else netns
+    with pytest.raises(Refusal) as refused:
+        world.call("ADD", CNI_NETNS=path)
+    assert refused.value.code == (8 if netns == "own" else 4)
+
+
+def test_a_refused_setting_is_named_and_all_is_undone(world):
+    world.set_pf(refuse=["link_state"])
+    before = world.snapshot()
+    with pytest.raises(
+        Refusal, match=r"PF enp1s0 \(0000:01:00.0, driver igb\) refused link_state"
+    ) as refused:
+        world.call("ADD", everything(world))
+    assert refused.value.code == 101
+    assert world.snapshot() == before
+
+
+def test_what_is_not_asked_for_may_be_unsupported(world):
+    world.set_pf(refuse=["link_state", "rate", "trust"])
+    before = world.snapshot()
+    world.call("ADD", {**world.conf, "vlan": 7})
+    world.call("DEL")
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-33")])
+def test_pf_takes_the_mac_but_does_not_keep_it(world, case):
+    world.set_pf(ignore=["mac"])
+    before = world.snapshot()
+    with pytest.raises(Refusal, match="but still reports 02:00:00:00:00:10"):
+        world.call("ADD", {**world.conf, "mac": "02:00:00:00:00:55"})
+    assert world.snapshot() == before
+
+
+def test_a_zero_mac_that_the_driver_refuses(world):
+    world.set_pf(refuse_zero_mac=True)
+    conf = {**world.conf, "deviceID": VF_VFIO, "mac": "02:00:00:00:00:55"}
+    world.call("ADD", conf)
+    world.call("DEL", conf)
+    assert world.snapshot()["journal"] == []
+
+
+def test_mtu_that_the_driver_refuses(world):
+    before = world.snapshot()
+    with pytest.raises(
+        Refusal, match=r"mtu: interface enp1s0v0 \(driver igbvf\) refused 65536|mtu: expected"
+    ):
+        world.call("ADD", {**world.conf, "mtu": 65536})
+    with pytest.raises(Refusal, match="so no interface to set it on") as refused:
+        world.call("ADD", {**world.conf, "mtu": 1400, "deviceID": VF_VFIO})
+    assert refused.value.code == 7
+    assert world.snapshot() == before
+
+
+def test_del_without_add_and_twice(world):
+    conf = {**world.conf, "ipam": world.ipam("10.9.0.5/24")}
+    world.call("DEL", conf)
+    world.call("ADD", conf)
+    world.call("DEL", conf)
+    world.call("DEL", conf)
+    assert world.ipam_calls == ["DEL", "ADD", "DEL", "DEL"]
+
+
+@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-83")])
+def test_del_without_journal_says_nothing(world, case):
+    assert world.raw_call("DEL", world.conf) == (0, "")
+
+
+@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-84")])
+def test_del_without_netns_brings_the_vf_back(world, case):
+    """Ours on purpose: the journal knows the namespace, so the VF comes back even if the runtime does not
+    say it.
+    """
+    before = world.snapshot()
+    world.call("ADD")
+    world.call("DEL", CNI_NETNS="")
+    assert world.snapshot() == before
+
+
+def test_del_after_the_namespace_ended(world):
+    """The kernel brings the VF back a moment later, down, under another name, with the pod's MTU and MAC."""
+    before = world.snapshot()
+    world.call("ADD", {**world.conf, **EVERYTHING})
+
+    def kernel() -> None:
+        time.sleep(0.2)
+        run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns, "name", "dev7")
+
+    # out of the namespace, whose end is not the VF's: held in a third one until the "kernel" has its moment
+    aside = world.add_netns(world.pod_ns + "x")
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", os.path.basename(aside))
+    run("ip", "netns", "del", world.pod_ns)
+    world.pod_ns += "x"
+    thread = threading.Thread(target=kernel)
+    thread.start()
+    world.call("DEL", CNI_NETNS="/run/netns/gone")
+    thread.join()
+    assert world.snapshot() == before
+
+
+def test_del_when_the_interface_never_comes(world):
+    world.call("ADD")
+    run("ip", "netns", "del", world.pod_ns)  # and the veth with it
+    with pytest.raises(Refusal, match="is neither on the host nor in") as refused:
+        world.call("DEL")
+    assert refused.value.code == 100
+    assert world.snapshot()["journal"] == [f"{VF}@c1@net1"]
+
+
+def test_the_path_names_another_namespace_by_now(world):
+    """A recycled path: the interface called net1 in there is not ours."""
+    before = world.snapshot()
+    world.call("ADD")
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns, "name", "dev9")
+    run("ip", "netns", "del", world.pod_ns)
+    run("ip", "netns", "add", world.pod_ns)
+    world.add_link("net1", in_pod=True)
+    world.call("DEL")
+    assert world.snapshot() == before
+    assert world.pod_link()["ifname"] == "net1"
+
+
+def test_pf_renamed_between_add_and_del(world):
+    before = world.snapshot()
+    world.call("ADD", {**world.conf, "vlan": 9})
+    (world.device(PF) / "net" / PF_NAME).rename(world.device(PF) / "net" / "enp1s0np0")
+    world.call("DEL")
+    assert world.snapshot() == before
+
+
+def test_vf_that_is_no_more(world):
+    world.call("ADD", {**world.conf, "vlan": 9})
+    for index in (0, 1):
+        (world.device(PF) / f"virtfn{index}").unlink()
+    world.call("DEL")
+    assert world.snapshot()["journal"] == []
+
+
+@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-24")])
+def test_vf_in_use(world, case):
+    world.call("ADD")
+    with pytest.raises(Refusal, match="VF 0000:01:10.0 is in use by container c1 interface net1") as refused:
+        world.call("ADD", CNI_CONTAINERID="c2")
+    assert refused.value.code == 11
+    world.call("DEL", CNI_CONTAINERID="c2")
+    assert world.pod_link()["ifname"] == "net1"  # another container's DEL took nothing
+
+
+@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-26")])
+def test_owner_is_dead(world, case):
+    before = world.snapshot()
+    world.call("ADD", {**world.conf, "vlan": 77, "mac": "02:00:00:00:00:77"})
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns)
+    run("ip", "netns", "del", world.pod_ns)
+    run("ip", "netns", "add", world.pod_ns)
+    world.call("ADD", CNI_CONTAINERID="c2")
+    assert world.pf["vfs"] == before["pf"]
+    assert world.pod_link()["address"] == VF_MAC
+    world.call("DEL", CNI_CONTAINERID="c1")
+    assert world.pod_link()["ifname"] == "net1"
+    world.call("DEL", CNI_CONTAINERID="c2")
+    assert world.snapshot() == before
+
+
+def test_journal_of_an_earlier_boot_is_dropped(world, monkeypatch):
+    world.call("ADD", {**world.conf, "vlan": 77})
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns, "name", VF_NAME)
+    world.set_pf(sent=[])
+    monkeypatch.setattr(WorldHost, "boot_id", lambda self: "another")
+    world.call("DEL", {**world.conf, "vlan": 77})
+    assert (world.pf["sent"], world.snapshot()["journal"]) == ([], [])
+
+
+def test_damaged_journal_is_refused_in_words(world):
+    world.call("ADD")
+    file = world.root / "state" / "journal" / f"{VF}@c1@net1"
+    good = file.read_text()
+    for bad in ("", "{", "[]", good.replace('"format":1', '"format":2'), good.replace('"mtu"', '"mtv"')):
+        file.write_text(bad)
+        with pytest.raises(Refusal, match="cannot be used") as refused:
+            world.call("DEL")
+        assert refused.value.code == 103
+    file.write_text(good)
+    world.call("DEL")
+
+
+def test_second_call_waits_for_the_first(world):
+    conf = {**world.conf, "ipam": world.ipam("10.9.0.5/24", sleep=0.4)}
+    pid = os.fork()
+    if pid == 0:
+        world.raw_call("ADD", conf)
+        os._exit(0)
+    time.sleep(0.25)
+    with pytest.raises(Refusal, match="is in use by container c1"):
+        world.call("ADD", CNI_CONTAINERID="c2")
+    os.waitpid(pid, 0)
+    world.call("DEL", conf)
+
+
+def test_check_finds_each_difference(world):
+    conf = everything(world)
+    answer = world.call("ADD", conf)
+    vfs = world.pf["vfs"]
+    vfs[0].update(vlan=0, trust=0)
+    world.set_pf(vfs=vfs)
+    run("ip", "-n", world.pod_ns, "addr", "del", "10.9.0.5/24", "dev", "net1")
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "down")
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "mtu", "1300", "address", "02:00:00:00:0f:ff")
+    with pytest.raises(Refusal) as refused:
+        world.call("CHECK", {**conf, "prevResult": answer})
+    assert refused.value.code == 102
+    for text in (
+        "vlan: expected 100, found 0", "trust: expected 1, found 0", "10.9.0.5/24 is missing", "found it down",
+        "expected MTU 1400, found 1300", "found 02:00:00:00:0f:ff", "route to 10.50.0.0/16 is missing",
+    ):  # fmt: skip
+        assert text in refused.value.answer["msg"]
+
+
+def test_check_without_add_or_result(world):
+    with pytest.raises(Refusal, match="prevResult") as refused:
+        world.call("CHECK")
+    assert refused.value.code == 7
+    previous = {"cniVersion": "1.1.0", "interfaces": [{"name": "net1", "sandbox": "/x"}]}
+    with pytest.raises(Refusal, match="no journal of its ADD"):
+        world.call("CHECK", {**world.conf, "prevResult": previous})
+
+
+def test_host_local(world):
+    """Debian's IPAM plugin, a program of somebody else."""
+    if not os.path.exists("/usr/lib/cni/host-local"):
+        pytest.skip("containernetworking-plugins is not installed")
+    ipam = {
+        "type": "host-local", "dataDir": str(world.root / "hl"), "routes": [{"dst": "0.0.0.0/0"}],
+        "ranges": [[{"subnet": "10.77.0.0/24"}], [{"subnet": "fd77::/64"}]],
+    }  # fmt: skip
+    conf = {**world.conf, "cniVersion": "0.4.0", "ipam": ipam}
+    answer = world.call("ADD", conf)
+    assert [ip["version"] for ip in answer["ips"]] == ["4", "6"]
+    world.call("CHECK", {**conf, "prevResult": answer})
+    world.call("DEL", conf)
+    assert [n for n in os.listdir(world.root / "hl" / "net") if n[0].isdigit()] == []
+    with pytest.raises(Refusal, match="IPAM plugin host-local") as refused:
+        world.call("ADD", {**conf, "ipam": {**ipam, "ranges": [[{"subnet": "nonsense"}]]}})
+    assert refused.value.code != 0
+    assert subprocess.run(["ip", "link", "show", VF_NAME], capture_output=True, check=False).returncode == 0
+    assert json.loads(run("ip", "-j", "link", "show", VF_NAME))[0]["address"] == VF_MAC

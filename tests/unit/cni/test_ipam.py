@@ -1,0 +1,124 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Delegation: what the IPAM plugin gets, and what becomes of each of its answers."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from cniworld import VF_VFIO, Refusal
+
+
+def conf(world, **keys) -> dict:
+    return {**world.conf, "deviceID": VF_VFIO, "ipam": world.ipam("10.9.0.5/24", **keys)}
+
+
+ERROR = json.dumps({"cniVersion": "1.0.0", "code": 11, "msg": "no address left", "details": "in 10.9.0.0/24"})
+
+
+def test_its_error_keeps_code_and_details(world):
+    before = world.snapshot()
+    with pytest.raises(Refusal) as refused:
+        world.call("ADD", conf(world, fail=["ADD"], error=ERROR))
+    answer = refused.value.answer
+    assert (answer["code"], answer["msg"]) == (11, "IPAM plugin test-ipam: no address left")
+    assert answer["details"] == "in 10.9.0.0/24"
+    assert world.ipam_calls == ["ADD", "DEL"]  # also after its own ADD failed
+    assert world.snapshot() == before
+
+
+def test_its_error_on_del_does_not_keep_the_vf(world):
+    before = world.snapshot()
+    bad = conf(world, fail=["DEL"], error=ERROR)
+    world.call("ADD", {**bad, "vlan": 5})
+    with pytest.raises(Refusal) as refused:
+        world.call("DEL", bad)
+    assert refused.value.code == 11
+    assert world.snapshot() == before
+    with pytest.raises(Refusal):
+        world.call("DEL", bad)  # the runtime calls again: only the IPAM plugin is asked
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"fail": ["ADD"], "exit": 3, "stderr": "it broke"}, "ended with exit code 3.*it said: it broke"),
+        ({"fail": ["ADD"], "error": "plain words"}, "it said: plain words"),
+        ({"fail": ["ADD"], "exit": 0, "error": "no json"}, "no CNI result"),
+        pytest.param({"result": {"ips": []}}, "expected an address", id="cni-vector-85"),
+        ({"result": {"ips": [{"address": "nonsense"}]}}, "not an IP address"),
+        ({"result": {"ips": [{"address": "10.0.0.1/24", "gateway": "fd00::1"}]}}, "no address of its family"),
+        ({"result": {"ips": "10.0.0.1/24"}}, "ips is no list"),
+        ({"result": {"ips": [{"address": "10.0.0.1/33"}]}}, "prefix length"),
+        (
+            {"result": {"routes": [{"dst": "10.0.0.0/8", "table": "main"}]}},
+            "table of 10.0.0.0/8 is no number",
+        ),
+        ({"result": {"dns": {"nameservers": [5]}}}, "dns.nameservers: expected a list of strings"),
+    ],
+)
+def test_answers_that_are_no_result(world, keys, words):
+    before = world.snapshot()
+    with pytest.raises(Refusal, match=words) as refused:
+        world.call("ADD", conf(world, **keys))
+    assert refused.value.code == 999
+    assert world.ipam_calls[-1] == "DEL"
+    assert world.snapshot() == before
+
+
+def test_old_results_are_understood(world):
+    result = {
+        "cniVersion": "0.2.0",
+        "ip4": {"ip": "10.9.0.8/24", "gateway": "10.9.0.1", "routes": [{"dst": "0.0.0.0/0"}]},
+    }
+    answer = world.call("ADD", conf(world, result={"ips": [], **result}))
+    assert answer["ips"] == [{"address": "10.9.0.8/24", "gateway": "10.9.0.1", "interface": 0}]
+    assert answer["routes"] == [{"dst": "0.0.0.0/0"}]
+
+
+def test_time_limit(world):
+    from cniworld import WorldHost
+
+    before = world.snapshot()
+    host = WorldHost(world)
+    host.ipam_seconds = 0.3
+    start = time.monotonic()
+    with pytest.raises(Refusal, match=r"no answer to ADD within 0 s; it was stopped") as refused:
+        world.call("ADD", conf(world, sleep=30), host)
+    assert refused.value.code == 11
+    assert time.monotonic() - start < 5
+    assert world.snapshot()["pf"] == before["pf"]
+    assert world.snapshot()["journal"] == []
+
+
+@pytest.mark.parametrize("path", ["", "/nonexistent:"])
+def test_not_found(world, path):
+    with pytest.raises(Refusal, match="not found in CNI_PATH") as refused:
+        world.call("ADD", conf(world), CNI_PATH=path)
+    assert refused.value.code == 4
+
+
+@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-86")])
+def test_routes_without_gateway_take_that_of_their_family(world, case):
+    result = {
+        "ips": [
+            {"address": "10.9.0.5/24", "gateway": "10.9.0.1"},
+            {"address": "10.8.0.5/24", "gateway": "10.8.0.1"},
+        ],
+        "routes": [{"dst": "10.50.0.0/16"}, {"dst": "10.51.0.0/16", "scope": 253}],
+    }
+    world.call("ADD", {**world.conf, "ipam": world.ipam(result=result)})
+    routes = {r["dst"]: r.get("gateway") for r in world.pod("route", "show", "dev", "net1")}
+    assert (routes["10.50.0.0/16"], routes["10.51.0.0/16"]) == ("10.9.0.1", None)
+
+
+def test_a_refused_route_is_named(world):
+    before = world.snapshot()
+    result = {"ips": [{"address": "10.9.0.5/24"}], "routes": [{"dst": "10.50.0.0/16", "gw": "172.16.0.1"}]}
+    with pytest.raises(Refusal, match=r"route to 10.50.0.0/16 via 172.16.0.1 was refused: ") as refused:
+        world.call("ADD", {**world.conf, "vlan": 3, "ipam": world.ipam(result=result)})
+    assert refused.value.code == 101
+    assert world.snapshot() == before

@@ -1,0 +1,162 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program as a runtime starts it: launcher, interpreter flags, imports, streams."""
+
+from __future__ import annotations
+
+import ast
+import compileall
+import json
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sriov_cni import SUPPORTED
+
+FILES = Path(__file__).resolve().parents[3] / "files" / "cni"
+# What the interpreter's C modules and its own start-up bring; anything else costs milliseconds per call.
+ALLOWED = {
+    "__future__",
+    "_ctypes",
+    "_json",
+    "_signal",
+    "_socket",
+    "_struct",
+    "errno",
+    "fcntl",
+    "os",
+    "sys",
+    "time",
+}
+LAZY = {"json.encoder", "json.scanner"}  # where _json is missing
+ENVIRONMENT = {"CNI_CONTAINERID": "c", "CNI_NETNS": "/nowhere", "CNI_IFNAME": "net1", "CNI_PATH": "/nowhere"}
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """The plugin as the installer lays it out, in a folder of its own."""
+    base = tmp_path_factory.mktemp("cni")
+    shutil.copytree(
+        FILES / "sriov_cni", base / "lib" / "sriov_cni", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    compileall.compile_dir(
+        base / "lib", quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+    )
+    text = (FILES / "launcher.py").read_text()
+    assert not text.startswith("#!")
+    _, _, rest = text.partition("\n")
+    launcher = base / "sriov"
+    interpreter = f"#!{os.path.realpath(sys.executable)} -IS\n"
+    launcher.write_text(interpreter + rest.replace("/usr/lib/baremetal-sriov/cni", str(base / "lib")))
+    launcher.chmod(0o755)
+    return launcher
+
+
+def start(program: Path, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [program], input=stdin, env=environment, capture_output=True, timeout=30, check=False
+    )
+
+
+@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-75")])
+def test_version(program, case):
+    done = subprocess.run(
+        [program], stdin=0, env={"CNI_COMMAND": "VERSION"}, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout) == {"cniVersion": "1.1.0", "supportedVersions": list(SUPPORTED)}
+
+
+def test_error_on_stdout_log_on_stderr(program):
+    conf = json.dumps({"cniVersion": "1.0.0", "name": "n", "deviceID": "0000:ff:1f.7"}).encode()
+    done = start(program, conf, CNI_COMMAND="ADD", **ENVIRONMENT)
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["cniVersion"], answer["code"]) == (1, "1.0.0", 100)
+    assert b"containerID=c" in done.stderr
+    assert b"cniName=sriov-cni" in done.stderr
+    assert list(program.parent.rglob("*.pyc"))
+
+
+@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-63")])
+def test_log_file(program, tmp_path, case):
+    """With logFile nothing goes to stderr; an unknown level is info; what cannot be opened falls back to
+    stderr.
+    """
+    base = {"cniVersion": "1.0.0", "name": "n", "deviceID": "0000:ff:1f.7", "logLevel": "chatty"}
+    file = tmp_path / "log"
+    done = start(
+        program, json.dumps({**base, "logFile": str(file)}).encode(), CNI_COMMAND="ADD", **ENVIRONMENT
+    )
+    assert done.stderr == b""
+    assert "level=error" in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+    other = {**base, "logFile": str(tmp_path / "no" / "log"), "secret": "hunter2"}
+    done = start(program, json.dumps(other).encode(), CNI_COMMAND="ADD", **ENVIRONMENT)
+    assert b"level=error" in done.stderr
+    assert b"hunter2" not in done.stderr + done.stdout
+
+
+def test_imports_are_c_modules_and_ours():
+    """Each costs milliseconds on every call, thirteen-fold under emulation."""
+    for file in sorted((FILES / "sriov_cni").glob("*.py")):
+        for node in ast.walk(_without_type_checking(ast.parse(file.read_text()))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module]
+            for name in names:
+                assert name in ALLOWED | LAZY, f"{file.name} imports {name}"
+
+
+def _without_type_checking(tree: ast.Module) -> ast.Module:
+    tree.body = [
+        node for node in tree.body
+        if not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING")
+    ]  # fmt: skip
+    return tree
+
+
+def test_what_an_add_loads(program):
+    """All modules of one ADD, measured: no package of the standard library beside what start-up brings."""
+    code = (
+        "import sys; before = set(sys.modules); sys.path.insert(0, sys.argv[1]); import sriov_cni.commands, "
+        "sriov_cni.main, sriov_cni.config, sriov_cni.netns as n; n._load_setns(); "
+        "print(' '.join(sorted(set(sys.modules) - before)))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, str(program.parent / "lib")],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    foreign = {name for name in out if not name.startswith("sriov_cni")}
+    # os and what it brings is there at start-up on some versions, and loaded by us on others
+    assert foreign <= ALLOWED | {"os", "stat", "posixpath", "genericpath", "os.path", "abc", "_abc", "_collections_abc",
+                                 "_stat", "_weakref", "_types", "types"}  # fmt: skip
+
+
+def test_layers():
+    """An import points down only."""
+    order = [
+        ["errors"], ["addresses", "jsontext", "netlink", "netns", "log", "pci"], ["rtnl"], ["result", "pf"],
+        ["config", "host"], ["journal", "ipam"], ["pod"], ["vf"], ["commands"], ["main"],
+    ]  # fmt: skip
+    level = {name: i for i, names in enumerate(order) for name in names}
+    for file in sorted((FILES / "sriov_cni").glob("*.py")):
+        if file.stem == "__init__":
+            continue
+        for node in ast.walk(_without_type_checking(ast.parse(file.read_text()))):
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                names = (
+                    [node.module]
+                    if node.module
+                    else [alias.name for alias in node.names if alias.name in level]
+                )
+                for name in names:
+                    assert level[name] < level[file.stem], f"{file.stem} imports {name}"

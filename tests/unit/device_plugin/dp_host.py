@@ -1,0 +1,128 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host as sysfs and procfs show it, in a folder; its methods change it as the kernel would."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+ROUTE_HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+
+
+class FakeHost:
+    """Functions are added by address; PFs get their VFs by `add_vfs`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for folder in ("sys/bus/pci/devices", "sys/class/net", "proc/net", "dev"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        self.routes()
+
+    def pci(self, address: str) -> Path:
+        return self.root / "sys/bus/pci/devices" / address
+
+    def add(
+        self, address: str, *, name: str = "", driver: str = "igb", ids: str = "8086:10c9", numa: int = 0,
+        klass: str = "0x020000", totalvfs: int | None = None, link: int = 1, phys_port_name: str = "",
+    ) -> None:  # fmt: skip
+        folder = self.pci(address)
+        folder.mkdir()
+        vendor, device = ids.split(":")
+        attributes = {
+            "vendor": f"0x{vendor}",
+            "device": f"0x{device}",
+            "class": klass,
+            "numa_node": str(numa),
+        }
+        if totalvfs is not None:
+            attributes.update(sriov_totalvfs=str(totalvfs), sriov_numvfs="0")
+        for key, value in attributes.items():
+            (folder / key).write_text(value + "\n")
+        if driver:
+            self.bind(address, driver)
+        if name:
+            self.netdev(address, name, link, phys_port_name)
+
+    def netdev(self, address: str, name: str, link: int = 1, phys_port_name: str = "") -> None:
+        (self.pci(address) / "net" / name).mkdir(parents=True)
+        self.interface(name, link)
+        if phys_port_name:
+            (self.root / "sys/class/net" / name / "phys_port_name").write_text(phys_port_name + "\n")
+
+    def interface(self, name: str, link: int = 1, lower: tuple[str, ...] = (), master: str = "") -> None:
+        folder = self.root / "sys/class/net" / name
+        folder.mkdir()
+        (folder / "type").write_text(f"{link}\n")
+        for below in lower:
+            (folder / f"lower_{below}").symlink_to(f"../{below}")
+        if master:
+            (folder / "master").symlink_to(f"../{master}")
+
+    def netdev_to_pod(self, address: str) -> None:
+        """The interface goes to another network namespace: the folders here no longer show it."""
+        for entry in (self.pci(address) / "net").iterdir():
+            shutil.rmtree(self.root / "sys/class/net" / entry.name)
+            entry.rmdir()
+
+    def bind(self, address: str, driver: str, group: int | None = None, noiommu: bool = False) -> None:
+        folder = self.pci(address)
+        link = folder / "driver"
+        if link.is_symlink():
+            link.unlink()
+        if driver:
+            link.symlink_to(f"../../../../bus/pci/drivers/{driver}")
+        if group is not None:
+            self.group(address, group, noiommu)
+
+    def group(self, address: str, group: int | None, noiommu: bool = False) -> None:
+        link = self.pci(address) / "iommu_group"
+        if link.is_symlink():
+            link.unlink()
+        if group is None:
+            return
+        folder = self.root / f"sys/kernel/iommu_groups/{group}"
+        folder.mkdir(parents=True, exist_ok=True)
+        if noiommu:
+            (folder / "name").write_text("vfio-noiommu\n")
+        link.symlink_to(os.path.relpath(folder, self.pci(address)))
+
+    def add_vfs(self, pf: str, count: int, driver: str = "igbvf", ids: str = "8086:10ca") -> list[str]:
+        """VFs at 10.0, 10.2, ... of the PF's bus, as igb has them; their interfaces are PFv0, PFv1, ..."""
+        bus = pf.rsplit(":", 1)[0]
+        pf_names = os.listdir(self.pci(pf) / "net") if (self.pci(pf) / "net").is_dir() else []
+        numa = int((self.pci(pf) / "numa_node").read_text())
+        made = []
+        for index in range(count):
+            slot, function = divmod(2 * index, 8)
+            address = f"{bus}:{0x10 + slot:02x}.{function}"
+            name = f"{pf_names[0]}v{index}" if pf_names and driver not in ("", "vfio-pci") else ""
+            self.add(address, name=name, driver=driver, ids=ids, numa=numa)
+            (self.pci(address) / "physfn").symlink_to(f"../{pf}")
+            (self.pci(pf) / f"virtfn{index}").symlink_to(f"../{address}")
+            made.append(address)
+        (self.pci(pf) / "sriov_numvfs").write_text(f"{count}\n")
+        return made
+
+    def remove(self, address: str) -> None:
+        """The function leaves the bus."""
+        if (self.pci(address) / "net").is_dir():
+            self.netdev_to_pod(address)
+        parent = self.pci(address) / "physfn"
+        if parent.is_symlink():
+            for entry in self.pci(os.path.basename(os.readlink(parent))).glob("virtfn*"):
+                if os.path.basename(os.readlink(entry)) == address:
+                    entry.unlink()
+        shutil.rmtree(self.pci(address))
+
+    def routes(self, v4: tuple[str, ...] = (), v6: tuple[str, ...] = ()) -> None:
+        """Default routes over these interfaces, among other routes."""
+        lines = [f"{n}\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n" for n in v4]
+        lines.append("eth9\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n")
+        (self.root / "proc/net/route").write_text(ROUTE_HEAD + "".join(lines))
+        zero = "0" * 32
+        six = [f"{zero} 00 {zero} 00 {zero} 00000400 1 0 00000003     {n}\n" for n in v6]
+        six.append(f"{zero} 00 {zero} 00 {zero} ffffffff 1 0 00200200       lo\n")
+        (self.root / "proc/net/ipv6_route").write_text("".join(six))

@@ -1,0 +1,378 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real daemon as a process, and a kubelet's side of both ways of registration."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from device_plugin.dp_daemon import Daemon
+from device_plugin.dp_host import FakeHost
+from device_plugin.dp_kubelet import FakeKubelet, Plugin, wait_for
+
+PF1, PF2 = "0000:01:00.0", "0000:02:00.0"
+KERNEL = [f"0000:01:10.{n}" for n in (0, 2, 4, 6)]
+VFIO = [f"0000:02:10.{n}" for n in (0, 2, 4, 6)]
+POOLS = (
+    {"resourceName": "kernel", "selectors": {"pfNames": ["enp1s0"]}},
+    {"resourceName": "vfio", "selectors": [{"drivers": ["vfio-pci"]}]},
+)
+WITHIN = 1.0  # seconds: what is promised after the kubelet's return
+
+
+@pytest.fixture
+def node(daemon: Daemon) -> Daemon:
+    """Two PFs with four VFs each, the second's bound to vfio-pci; the daemon is configured, not started."""
+    daemon.host.add(PF1, name="enp1s0", totalvfs=7, numa=0)
+    daemon.host.add(PF2, name="enp2s0", totalvfs=7, numa=1)
+    daemon.host.add_vfs(PF1, 4)
+    for group, address in enumerate(daemon.host.add_vfs(PF2, 4, driver="vfio-pci")):
+        daemon.host.group(address, 20 + group)
+    daemon.configure(*POOLS)
+    return daemon
+
+
+@pytest.fixture
+def kubelet(node: Daemon) -> Iterator[FakeKubelet]:
+    """A kubelet of the old way, started."""
+    running = FakeKubelet(node.kubelet_root)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def watched(node: Daemon) -> Path:
+    """The folder of the plugin watcher; with it comes the folder of the old way, as with a real kubelet."""
+    (node.kubelet_root / "device-plugins").mkdir()
+    folder = node.kubelet_root / "plugins_registry"
+    folder.mkdir()
+    return folder
+
+
+def both_registered(kubelet: FakeKubelet) -> dict[str, str]:
+    """Resource name -> socket name, of the next two Register requests."""
+    requests = [kubelet.registered(), kubelet.registered()]
+    return {r.resource_name: r.endpoint for r in requests}
+
+
+def test_registers_and_lists_and_allocates(node: Daemon, kubelet: FakeKubelet) -> None:
+    node.start()
+    request = kubelet.registered()
+    assert (request.version, request.resource_name) == ("v1beta1", "intel.com/kernel")
+    assert request.endpoint == "intel.com_kernel.sock"
+    assert request.options.get_preferred_allocation_available and not request.options.pre_start_required
+    kubelet.registered()
+    node.ready()
+    with kubelet.plugin("intel.com_vfio.sock") as plugin:
+        stream = plugin.watch()
+        devices = stream.next()
+        assert devices is not None
+        assert [(d.ID, d.health, [n.ID for n in d.topology.nodes]) for d in devices] == [
+            (address, "Healthy", [1]) for address in VFIO
+        ]
+        first, second = plugin.allocate([VFIO[2], VFIO[0]], [VFIO[1]])
+        assert first.envs["PCIDEVICE_INTEL_COM_VFIO"] == f"{VFIO[2]},{VFIO[0]}"
+        assert [d.host_path for d in first.devices] == ["/dev/vfio/vfio", "/dev/vfio/22", "/dev/vfio/20"]
+        assert {d.permissions for d in first.devices} == {"rw"}
+        assert sorted(second.envs) == ["PCIDEVICE_INTEL_COM_VFIO", "PCIDEVICE_INTEL_COM_VFIO_INFO"]
+        assert not first.mounts and not first.annotations and not first.cdi_devices
+        assert plugin.preferred(VFIO[::-1], [VFIO[3]], 2) == [VFIO[3], VFIO[0]]
+        info = node.devinfo / f"intel.com-vfio-{VFIO[2]}-device.json"
+        assert json.loads(info.read_text())["pci"] == {"pci-address": VFIO[2], "pf-pci-address": PF2}
+    assert node.stop() == 0
+    assert [entry.name for entry in kubelet.folder.iterdir()] == ["kubelet.sock"]
+    assert info.exists(), "a running pod's file must outlive us"
+
+
+@pytest.mark.parametrize(
+    "ids", [["nope"], ["0000:01:10.0", ""], ["\u2603" * 9], [f"x{n}" for n in range(10_000)]]
+)
+def test_unknown_ids_are_refused_and_named(node: Daemon, kubelet: FakeKubelet, ids: list[str]) -> None:
+    """The pending unknown id of dp-vector-90."""
+    node.start()
+    with kubelet.plugin(both_registered(kubelet)["intel.com/kernel"]) as plugin:
+        with pytest.raises(grpc.RpcError) as caught:
+            plugin.allocate([KERNEL[1]], ids)
+        assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        unknown = next(i for i in ids if i not in KERNEL)
+        assert f"pool intel.com/kernel has no device {unknown!r}" in caught.value.details()
+        assert len(caught.value.details()) < 600
+        assert len(plugin.allocate([KERNEL[0]])) == 1  # dp-vector-90: one id, one response
+        assert len(plugin.allocate()) == 0  # dp-vector-90: an empty request is no error
+
+
+def test_a_device_that_changed_since_the_scan_is_refused(node: Daemon, kubelet: FakeKubelet) -> None:
+    node.start("--rescan-interval", "3600")
+    with kubelet.plugin(both_registered(kubelet)["intel.com/vfio"]) as plugin:
+        node.host.group(VFIO[0], None)
+        node.host.bind(VFIO[1], "igbvf")
+        node.host.remove(VFIO[2])
+        node.host.group(VFIO[3], 99)
+        for address, words in (
+            (VFIO[0], "is bound to vfio-pci but in no IOMMU group"),
+            (VFIO[1], "no longer fits the pool: selector drivers"),
+            (VFIO[2], "is gone from the PCI bus"),
+        ):
+            with pytest.raises(grpc.RpcError) as caught:
+                plugin.allocate([address])
+            assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+            assert address in caught.value.details() and words in caught.value.details()
+        (granted,) = plugin.allocate([VFIO[3]])
+        assert granted.devices[1].host_path == "/dev/vfio/99"
+
+
+def test_the_kubelet_comes_later(node: Daemon) -> None:
+    """dp-vector-87 differs: no kubelet is no error, it is waited for. READY does not wait for it."""
+    node.start()
+    node.ready()
+    kubelet = FakeKubelet(node.kubelet_root)
+    kubelet.start()
+    began = time.monotonic()
+    assert set(both_registered(kubelet)) == {"intel.com/kernel", "intel.com/vfio"}
+    assert time.monotonic() - began < WITHIN + 0.5  # its folder is new as well
+    node.told("8 devices in 2 pools, 2 of them registered")
+    kubelet.stop()
+
+
+def test_the_kubelet_restarts(node: Daemon, kubelet: FakeKubelet) -> None:
+    node.start()
+    sockets = both_registered(kubelet)
+    for _ in range(3):
+        kubelet.stop()
+        time.sleep(0.3)
+        kubelet.start()
+        began = time.monotonic()
+        assert both_registered(kubelet) == sockets
+        assert time.monotonic() - began < WITHIN
+        with kubelet.plugin(sockets["intel.com/kernel"]) as plugin:
+            assert plugin.watch().next_ids() == KERNEL
+
+
+def test_a_refusal_is_said_and_tried_again(node: Daemon, kubelet: FakeKubelet) -> None:
+    """dp-vector-87 differs: the Go plugin ends here."""
+    kubelet.refuse_with = "unsupported version"
+    node.start()
+    both_registered(kubelet)
+    wait_for(
+        lambda: "did not register it: UNKNOWN: unsupported version" in node.logged(), "the reason in the log"
+    )
+    kubelet.refuse_with = ""
+    assert set(both_registered(kubelet)) == {"intel.com/kernel", "intel.com/vfio"}
+
+
+def test_the_plugin_watcher_asks(node: Daemon, watched: Path) -> None:
+    node.start()
+    node.ready()
+    path = watched / "intel.com_kernel.sock"
+    with Plugin(path) as plugin:
+        info = plugin.info()
+        assert (info.type, info.name, info.endpoint) == ("DevicePlugin", "intel.com/kernel", str(path))
+        assert list(info.supported_versions) == ["v1beta1"]
+        plugin.tell(True)
+        node.told("2 pools, 1 of them registered")
+        assert plugin.watch().next_ids() == KERNEL
+    with Plugin(path) as later:  # the kubelet restarted: it finds the socket again and asks anew
+        assert later.info().name == "intel.com/kernel"
+        assert later.watch().next_ids() == KERNEL
+
+
+def test_a_removed_socket_is_made_again_for_the_watcher(node: Daemon, watched: Path) -> None:
+    node.start()
+    node.ready()
+    path = watched / "intel.com_kernel.sock"
+    shutil.rmtree(watched)
+    watched.mkdir()
+    wait_for(path.exists, "the socket is back", WITHIN)
+    with Plugin(path) as plugin:
+        assert plugin.info().name == "intel.com/kernel"
+
+
+def test_a_refusal_by_the_watcher_makes_a_new_socket(node: Daemon, watched: Path) -> None:
+    """The watcher asks again only when it sees a new socket."""
+    node.start()
+    node.ready()
+    path = watched / "intel.com_kernel.sock"
+    before = path.lstat().st_mtime_ns
+    with Plugin(path) as plugin:
+        plugin.tell(False, "not now")
+    wait_for(lambda: path.exists() and path.lstat().st_mtime_ns != before, "a new socket")
+    assert "the kubelet refused it: not now" in node.logged()
+    with Plugin(path) as plugin:
+        assert plugin.info().name == "intel.com/kernel"
+
+
+def test_vfs_appear_and_vanish(node: Daemon, kubelet: FakeKubelet) -> None:
+    node.start()
+    with kubelet.plugin(both_registered(kubelet)["intel.com/kernel"]) as plugin:
+        one, two = plugin.watch(), plugin.watch()
+        assert one.next_ids() == two.next_ids() == KERNEL
+        node.host.remove(KERNEL[1])
+        left = [k for k in KERNEL if k != KERNEL[1]]
+        assert one.next_ids() == two.next_ids() == left  # each stream has a queue of its own
+        two.call.cancel()
+        node.host.bind(KERNEL[0], "")
+        assert one.next_ids() == left[1:]
+        node.host.bind(KERNEL[0], "igbvf")
+        assert one.next_ids() == left
+    assert node.stop() == 0
+    assert one.next() is None
+
+
+def test_a_vf_that_moves_to_a_pod_stays_healthy(node: Daemon, kubelet: FakeKubelet) -> None:
+    node.configure({"resourceName": "kernel", "selectors": {"linkTypes": ["ether"], "pfNames": ["enp1s0"]}})
+    node.start()
+    with kubelet.plugin(kubelet.registered().endpoint) as plugin:
+        stream = plugin.watch()
+        assert stream.next_ids() == KERNEL
+        node.host.netdev_to_pod(KERNEL[0])
+        node.host.remove(KERNEL[3])
+        assert stream.next_ids() == KERNEL[:3]
+        assert {d.health for d in plugin.watch().next() or ()} == {"Healthy"}
+    node.stop()
+    node.start()  # and after our own restart, which has not seen the interface before
+    with kubelet.plugin(kubelet.registered().endpoint) as plugin:
+        assert plugin.watch().next_ids() == KERNEL[:3]
+
+
+def test_leftover_streams_end_and_do_not_block(node: Daemon, kubelet: FakeKubelet) -> None:
+    node.start()
+    with kubelet.plugin(both_registered(kubelet)["intel.com/kernel"]) as plugin:
+        streams = [plugin.watch() for _ in range(12)]
+        for stream in streams:
+            assert stream.next_ids() == KERNEL
+        ended = [stream for stream in streams if _ended(stream)]
+        assert len(ended) == 12 - 3
+        assert len(plugin.allocate([KERNEL[0]])) == 1
+
+
+def _ended(stream: object) -> bool:
+    import queue
+
+    try:
+        return stream.next(0.3) is None  # type: ignore[attr-defined]
+    except queue.Empty:
+        return False
+
+
+def test_hup_reads_the_configuration_again(node: Daemon, kubelet: FakeKubelet) -> None:
+    node.start("--rescan-interval", "3600")
+    endpoint = both_registered(kubelet)["intel.com/kernel"]
+    with kubelet.plugin(endpoint) as plugin:
+        stream = plugin.watch()
+        assert stream.next_ids() == KERNEL
+        node.config.write_text("{")
+        node.signal(signal.SIGHUP)
+        wait_for(
+            lambda: "The configuration from before stays in use" in node.logged(), "the mistake in the log"
+        )
+        node.configure(
+            {"resourceName": "kernel", "selectors": {"pfNames": ["enp1s0#1"]}, "excludeTopology": True},
+            {"resourceName": "new", "resourcePrefix": "example.com", "selectors": {}},
+        )
+        node.signal(signal.SIGHUP)
+        devices = stream.next()
+        assert devices is not None
+        assert [(d.ID, len(d.topology.nodes)) for d in devices] == [(KERNEL[1], 0)]
+    request = kubelet.registered()
+    assert (request.resource_name, request.endpoint) == ("example.com/new", "example.com_new.sock")
+    names = {"kubelet.sock", endpoint, "example.com_new.sock"}
+    wait_for(lambda: {e.name for e in kubelet.folder.iterdir()} == names, "the removed pool's socket is gone")
+
+
+def test_nothing_matches_yet(node: Daemon, kubelet: FakeKubelet) -> None:
+    """dp-vector-92: no device, no server, no error; ours goes on looking, and says why there is none."""
+    node.configure({"resourceName": "late", "selectors": {"pfNames": ["enp3s0"]}})
+    node.start()
+    node.ready()
+    assert [e.name for e in kubelet.folder.iterdir()] == ["kubelet.sock"]
+    assert (
+        "intel.com/late: 0 devices; not taken: 8 x selector pfNames; 2 x it is a PF with 4 VFs"
+        in node.logged()
+    )
+    node.host.add("0000:03:00.0", name="enp3s0", totalvfs=7)
+    node.host.add_vfs("0000:03:00.0", 2)
+    with kubelet.plugin(kubelet.registered().endpoint) as plugin:
+        assert plugin.watch().next_ids() == ["0000:03:10.0", "0000:03:10.2"]
+
+
+def test_our_own_sudden_end_loses_nothing(node: Daemon, kubelet: FakeKubelet) -> None:
+    node.start()
+    before = both_registered(kubelet)
+    info = node.devinfo / f"intel.com-kernel-{KERNEL[0]}-device.json"
+    with kubelet.plugin(before["intel.com/kernel"]) as plugin:
+        plugin.allocate([KERNEL[0]])
+    node.signal(signal.SIGKILL)
+    assert node.process is not None and node.process.wait(10) == -signal.SIGKILL
+    assert info.exists()
+    node.start()  # over the stale sockets
+    assert both_registered(kubelet) == before
+    with kubelet.plugin(before["intel.com/kernel"]) as plugin:
+        assert plugin.watch().next_ids() == KERNEL
+
+
+def test_device_info_files_return_after_a_reboot(node: Daemon, kubelet: FakeKubelet) -> None:
+    """Their folder is a tmpfs, and for pods that it knows the kubelet calls no Allocate."""
+    node.start()
+    both_registered(kubelet)
+    wait_for(lambda: len(list(node.devinfo.glob("[!.]*.json"))) == 8, "a file for each device")
+
+
+def test_a_long_path_gets_a_short_socket(node: Daemon, kubelet: FakeKubelet) -> None:
+    node.configure({"resourceName": "n" * 63, "resourcePrefix": "p" * 60 + ".example", "selectors": {}})
+    node.start()
+    request = kubelet.registered()
+    assert len(request.endpoint) == 21
+    with kubelet.plugin(request.endpoint) as plugin:
+        assert len(plugin.watch().next_ids()) == 8
+
+
+def test_socket_names() -> None:
+    """dp-vector-85."""
+    from sriov_device_plugin.registration import socket_path
+
+    assert socket_path("/a/plugins_registry", "fakename.fakesuffix", "x") == (
+        "/a/plugins_registry/fakename.fakesuffix_x.sock"
+    )
+
+
+def test_what_is_no_socket_is_not_removed(node: Daemon, kubelet: FakeKubelet) -> None:
+    stranger = kubelet.folder / "intel.com_kernel.sock"
+    stranger.write_text("not ours")
+    node.start()
+    assert kubelet.registered().resource_name == "intel.com/vfio"
+    wait_for(lambda: "can't listen on" in node.logged(), "the reason in the log")
+    assert stranger.read_text() == "not ours"
+
+
+def test_a_stale_kubelet_socket_is_waited_out(node: Daemon) -> None:
+    folder = node.kubelet_root / "device-plugins"
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(folder / "kubelet.sock"))
+    node.start()
+    node.ready()
+    wait_for(lambda: "no kubelet answers" in node.logged(), "the wait in the log")
+    kubelet = FakeKubelet(node.kubelet_root)
+    kubelet.start()
+    assert len(both_registered(kubelet)) == 2
+    kubelet.stop()
+
+
+def test_an_ended_host_folder_does_not_end_us(host: FakeHost, node: Daemon, kubelet: FakeKubelet) -> None:
+    node.start()
+    with kubelet.plugin(both_registered(kubelet)["intel.com/kernel"]) as plugin:
+        stream = plugin.watch()
+        assert stream.next_ids() == KERNEL
+        shutil.rmtree(host.root)
+        assert stream.next_ids() == []
+    assert node.stop() == 0

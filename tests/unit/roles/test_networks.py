@@ -1,0 +1,175 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Networks to NetworkAttachmentDefinitions, and what a cluster needs to get there."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.networks import (
+    network_attachments,
+    network_changes,
+)
+
+PREFIX = "baremetal.sriov"
+PLAIN = {"name": "plain", "resource_name": "kernel"}
+
+
+def config(network: dict[str, Any]) -> dict[str, Any]:
+    """The CNI configuration that one network gives."""
+    found: dict[str, Any] = json.loads(network_attachments([network], PREFIX)[0]["spec"]["config"])
+    return found
+
+
+def mistakes(networks: Any) -> dict[str, str]:
+    """Path -> problem of every mistake."""
+    with pytest.raises(InvalidSpecError) as caught:
+        network_attachments(networks, PREFIX)
+    return {mistake.path: mistake.problem for mistake in caught.value.mistakes}
+
+
+def test_object_of_a_plain_network() -> None:
+    assert network_attachments([PLAIN], PREFIX) == [
+        {
+            "apiVersion": "k8s.cni.cncf.io/v1",
+            "kind": "NetworkAttachmentDefinition",
+            "metadata": {
+                "name": "plain",
+                "namespace": "default",
+                "labels": {"app.kubernetes.io/managed-by": "baremetal.sriov"},
+                "annotations": {"k8s.v1.cni.cncf.io/resourceName": "baremetal.sriov/kernel"},
+            },
+            "spec": {"config": json.dumps({"cniVersion": "1.0.0", "name": "plain", "type": "sriov", "vlan": 0,
+                                           "ipam": {}})},
+        }
+    ]  # fmt: skip
+
+
+def test_every_field_reaches_the_configuration_under_its_cni_name() -> None:
+    network = {
+        **PLAIN, "network_namespace": "vms", "vlan": 100, "vlan_qos": 3, "vlan_proto": "802.1AD",
+        "spoof_chk": False, "trust": "on", "link_state": "auto", "min_tx_rate": 10, "max_tx_rate": 100,
+        "capabilities": {"mac": True},
+        "log_level": "debug", "log_file": "/var/log/sriov.log", "ipam": '{"type": "host-local"}',
+    }  # fmt: skip
+    assert network_attachments([network], PREFIX)[0]["metadata"]["namespace"] == "vms"
+    assert config(network) == {
+        "cniVersion": "1.0.0", "name": "plain", "type": "sriov", "vlan": 100, "vlanQoS": 3,
+        "vlanProto": "802.1ad",
+        "spoofchk": "off", "trust": "on", "link_state": "auto", "min_tx_rate": 10, "max_tx_rate": 100,
+        "capabilities": {"mac": True}, "logLevel": "debug", "logFile": "/var/log/sriov.log",
+        "ipam": {"type": "host-local"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [[{"type": "tuning", "mtu": 1400}], '{"type": "tuning", "mtu": 1400}'])
+def test_meta_plugins_make_a_list_of_plugins(text: Any) -> None:
+    found = config({**PLAIN, "meta_plugins": text})
+    assert [plugin["type"] for plugin in found["plugins"]] == ["sriov", "tuning"]
+    assert "type" not in found
+    assert found["name"] == "plain"
+
+
+def test_text_that_would_break_a_template_stays_text() -> None:
+    path = '/var/log/"quoted"\n{{ name }}'
+    assert config({**PLAIN, "log_file": path})["logFile"] == path
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"name": "Upper"}, "name"),
+        ({"name": 5}, "name"),
+        ({"resource_name": "a/b"}, "resource_name"),
+        ({"network_namespace": "a.b"}, "network_namespace"),
+        ({"vlan": 4095}, "vlan"),
+        ({"vlan": -1}, "vlan"),
+        ({"vlan": "100"}, "vlan"),
+        ({"vlan": True}, "vlan"),
+        ({"vlan": 1, "vlan_qos": 8}, "vlan_qos"),
+        ({"vlan_qos": 3}, "vlan_qos"),
+        ({"vlan_proto": "802.1ad"}, "vlan_proto"),
+        ({"vlan": 1, "vlan_proto": "802.1x"}, "vlan_proto"),
+        ({"spoof_chk": "yes"}, "spoof_chk"),
+        ({"trust": 1}, "trust"),
+        ({"link_state": "up"}, "link_state"),
+        ({"min_tx_rate": 200, "max_tx_rate": 100}, "min_tx_rate"),
+        ({"capabilities": "[1]"}, "capabilities"),
+        ({"ipam": "{broken"}, "ipam"),
+        ({"meta_plugins": [{"mtu": 1}]}, "meta_plugins"),
+        ({"meta_plugins": "{"}, "meta_plugins"),
+        ({"log_level": "loud"}, "log_level"),
+        ({"log_file": ""}, "log_file"),
+        ({"linkState": "auto"}, "linkState"),
+    ],
+)
+def test_a_mistake_has_the_path_of_its_field(change: dict[str, Any], path: str) -> None:
+    assert list(mistakes([PLAIN, {**PLAIN, "name": "other", **change}])) == [f"sriov_networks[1].{path}"]
+
+
+def test_all_mistakes_at_once() -> None:
+    networks = [{"name": "a", "vlan": 5000, "colour": "red"}, "text", {**PLAIN, "trust": "maybe"}]
+    assert set(mistakes(networks)) == {
+        "sriov_networks[0].vlan", "sriov_networks[0].colour", "sriov_networks[0].resource_name",
+        "sriov_networks[1]",
+        "sriov_networks[2].trust",
+    }  # fmt: skip
+
+
+def test_the_same_name_twice_in_one_namespace() -> None:
+    assert "sriov_networks[0]" in mistakes([PLAIN, PLAIN])["sriov_networks[1].name"]
+    assert len(network_attachments([PLAIN, {**PLAIN, "network_namespace": "other"}], PREFIX)) == 2
+
+
+def test_no_list() -> None:
+    assert list(mistakes({"name": "x"})) == ["sriov_networks"]
+
+
+@pytest.fixture
+def wanted() -> list[dict[str, Any]]:
+    """Two definitions as the inventory wants them."""
+    return network_attachments([PLAIN, {**PLAIN, "name": "second"}], PREFIX)
+
+
+def test_an_empty_cluster_gets_everything(wanted: list[dict[str, Any]]) -> None:
+    assert network_changes(wanted, [], False) == {"apply": wanted, "delete": [], "foreign": []}
+
+
+def test_nothing_to_do_where_everything_is_there(wanted: list[dict[str, Any]]) -> None:
+    found = copy.deepcopy(wanted)
+    found[0]["metadata"].update({"uid": "1", "resourceVersion": "7"})
+    found[0]["metadata"]["annotations"]["somebody/else"] = "x"
+    found[1]["spec"]["config"] = json.dumps(json.loads(found[1]["spec"]["config"]), indent=4)
+    assert network_changes(wanted, found, True) == {"apply": [], "delete": [], "foreign": []}
+
+
+@pytest.mark.parametrize("where", ["config", "broken", "annotation"])
+def test_ours_that_differs_is_applied(wanted: list[dict[str, Any]], where: str) -> None:
+    found = copy.deepcopy(wanted)
+    if where == "config":
+        found[0]["spec"]["config"] = found[0]["spec"]["config"].replace('"vlan": 0', '"vlan": 7')
+    elif where == "broken":
+        found[0]["spec"]["config"] = "{"
+    else:
+        found[0]["metadata"]["annotations"] = None
+    assert network_changes(wanted, found, False)["apply"] == [wanted[0]]
+
+
+def test_foreign_ones_are_neither_applied_nor_deleted(wanted: list[dict[str, Any]]) -> None:
+    found = copy.deepcopy(wanted)
+    found[0]["metadata"]["labels"] = None
+    found[1]["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "Helm"}
+    changes = network_changes(wanted[:1], found, True)
+    assert changes == {"apply": [], "delete": [], "foreign": ["default/plain"]}
+
+
+def test_ours_that_are_not_wanted_go_only_when_asked(wanted: list[dict[str, Any]]) -> None:
+    assert network_changes(wanted[:1], wanted, False)["delete"] == []
+    deleted = network_changes(wanted[:1], wanted, True)["delete"]
+    assert [item["metadata"] for item in deleted] == [{"name": "second", "namespace": "default"}]

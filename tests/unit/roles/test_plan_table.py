@@ -1,0 +1,65 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import plan_table
+
+STEP = {
+    "kind": "num_vfs", "target": "0000:01:00.0", "action": "create 4 VFs",
+    "reason": "policy kernel asks for 4 VFs",
+    "before": 0, "after": 4, "stage": "after_reboot", "needs": [],
+}  # fmt: skip
+
+
+def result(*steps: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """A module's result with this plan."""
+    plan = {"steps": list(steps), "warnings": [], "reboot_required": False, "drain_required": False, **values}
+    return {"changed": bool(steps), "plan": plan}
+
+
+def test_nothing_to_do() -> None:
+    assert plan_table(result(), "node1") == "node1: nothing to do"
+
+
+def test_what_it_costs_stands_first() -> None:
+    first = plan_table(result(STEP, reboot_required=True), "node1").splitlines()[0]
+    assert first == "node1: 1 step, one reboot, no drain"
+    assert plan_table(result(STEP, STEP, drain_required=True), "node1").startswith(
+        "node1: 2 steps, no reboot, needs a drain"
+    )
+
+
+def test_a_step_tells_when_what_and_why() -> None:
+    line = plan_table(result(STEP), "node1").splitlines()[-1]
+    assert " ".join(line.split()) == "after reboot 0000:01:00.0 create 4 VFs policy kernel asks for 4 VFs"
+    assert "now, drain" in plan_table(result({**STEP, "stage": "now", "needs": ["drain"]}), "node1")
+
+
+def test_long_reasons_are_wrapped_and_not_cut() -> None:
+    reason = " ".join(f"word{number}" for number in range(60))
+    text = plan_table(result({**STEP, "reason": reason}), "node1")
+    assert max(len(line) for line in text.splitlines()) <= 142
+    assert [word for word in text.split() if word.startswith("word")] == reason.split()
+
+
+def test_warnings_are_shown() -> None:
+    assert plan_table(result(warnings=["beware"]), "n").splitlines()[-1] == "  warning: beware"
+
+
+def test_a_refused_node_has_its_reasons() -> None:
+    text = plan_table({"failed": True, "msg": "refused:\n  - enp1s0"}, "node1")
+    assert text.splitlines() == ["node1: refused, nothing was changed", "  refused:", "    - enp1s0"]
+
+
+def test_a_refusal_is_shown_without_ansibles_words_before_it() -> None:
+    message = (
+        "Task failed: Finalization of task args for 'x.y.sriov_node' failed: Error while resolving value "
+        "for 'spec': The filter plugin 'baremetal.sriov.node_spec' failed: node1: 4 mistakes"
+    )
+    text = plan_table({"failed": True, "msg": message}, "node1")
+    assert text.splitlines()[1:] == ["  node1: 4 mistakes"]
