@@ -152,12 +152,7 @@ class Vf:
         """A network VF with its kernel driver but without an interface here: it is in another network
         namespace.
         """
-        return (
-            self.network_class
-            and self.driver is not None
-            and not is_userspace(self.driver)
-            and self.netdev is None
-        )
+        return self.network_class and self.driver is not None and not is_userspace(self.driver) and self.netdev is None
 
 
 @dataclass(frozen=True)

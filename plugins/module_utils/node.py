@@ -90,9 +90,7 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     return Look(state, goal, planned, side)
 
 
-def run(
-    host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_connection: str = ""
-) -> Outcome:
+def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_connection: str = "") -> Outcome:
     """Bring the host to the goal, or (check) say what that would be.
 
     Raises RefusedError before any change, HostError where a step failed or the host is not as planned at
@@ -124,9 +122,7 @@ def run(
 
 
 def _read_kernel_side(host: Host, goal: Goal) -> KernelSide:
-    wants_iommu = goal.iommu or any(
-        settings.driver == "vfio-pci" for pf in goal.pfs for _, settings in pf.vfs
-    )
+    wants_iommu = goal.iommu or any(settings.driver == "vfio-pci" for pf in goal.pfs for _, settings in pf.vfs)
     return KernelSide(
         kernel.read(host), iommu.read(host) if wants_iommu else None, modprobe.read(host, module_specs(goal))
     )

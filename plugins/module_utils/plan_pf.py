@@ -61,11 +61,7 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     if fresh:
         steps += _count_steps(goal, pf, probing.now, reason)
     steps += _attribute_steps(goal, pf, fresh, reason)
-    if (
-        goal.mtu is not None
-        and pf.mtu is not None
-        and (pf.mtu != goal.mtu if goal.exact else pf.mtu < goal.mtu)
-    ):
+    if goal.mtu is not None and pf.mtu is not None and (pf.mtu != goal.mtu if goal.exact else pf.mtu < goal.mtu):
         steps.append(Step(PF_MTU, pf.address, f"set the PF's MTU to {goal.mtu}", reason, pf.mtu, goal.mtu))
     drivers = list(_driver_steps(goal, pf, fresh, probing.now, reason))
     if any(step.after == DEFAULT_DRIVER for step in drivers):
@@ -74,9 +70,7 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     steps += _mtu_steps(goal, pf, fresh, reason)
     steps += probing.after()
     if goal.up is False and pf.up and not goal.num_vfs and not pf.uses:
-        steps.append(
-            Step(LINK, pf.address, "bring the PF down", "it was down before our first change", True, False)
-        )
+        steps.append(Step(LINK, pf.address, "bring the PF down", "it was down before our first change", True, False))
     return steps
 
 
@@ -84,9 +78,7 @@ def _reason(goal: PfGoal) -> str:
     if goal.given_back:
         return "no policy names it any more: back to what it was before our first change"
     return (
-        f"polic{'ies' if len(goal.policies) > 1 else 'y'} {', '.join(goal.policies)}"
-        if goal.policies
-        else "asked for"
+        f"polic{'ies' if len(goal.policies) > 1 else 'y'} {', '.join(goal.policies)}" if goal.policies else "asked for"
     )
 
 
@@ -99,9 +91,7 @@ class _Autoprobe:
         self.address = pf.address
         self.now = pf.autoprobe
         drivers = [settings.driver for _, settings in goal.vfs]
-        self.all_userspace = (
-            goal.num_vfs > 0 and len(drivers) == goal.num_vfs and all(map(is_userspace, drivers))
-        )
+        self.all_userspace = goal.num_vfs > 0 and len(drivers) == goal.num_vfs and all(map(is_userspace, drivers))
         self.fresh = fresh and goal.num_vfs > 0
         if goal.autoprobe is not None:
             self.final: bool | None = goal.autoprobe
@@ -112,9 +102,7 @@ class _Autoprobe:
 
     def before(self) -> list[Step]:
         if self.fresh and self.all_userspace:
-            return self._turn(
-                False, "all VFs go to userspace drivers, so the kernel's own need not probe them"
-            )
+            return self._turn(False, "all VFs go to userspace drivers, so the kernel's own need not probe them")
         if self.fresh and self.final:
             return self._turn(True, "new VFs are to get the kernel's driver")
         return []

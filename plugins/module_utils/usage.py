@@ -61,14 +61,10 @@ def read_usage(host: Host, state: NodeState, ssh_connection: str, plugin_unit: s
         return uses(vf.netdev)
 
     def with_usage(pf: Pf) -> Pf:
-        return replace(
-            pf, uses=uses(pf.name), vfs=tuple(replace(vf, holders=vf_holders(vf)) for vf in pf.vfs)
-        )
+        return replace(pf, uses=uses(pf.name), vfs=tuple(replace(vf, holders=vf_holders(vf)) for vf in pf.vfs))
 
     active = host.run(["systemctl", "is-active", "--quiet", plugin_unit], check=False).status == 0
-    return replace(
-        state, pfs=tuple(with_usage(pf) for pf in state.pfs), plugin_active=active, with_usage=True
-    )
+    return replace(state, pfs=tuple(with_usage(pf) for pf in state.pfs), plugin_active=active, with_usage=True)
 
 
 def _with_uppers(name: str, links: Mapping[str, Link]) -> list[str]:

@@ -40,18 +40,14 @@ def apply(host: Host, step: Step) -> None:
 def _pf_name(host: Host, address: str) -> str:
     name = pci.uplink_name(host.root, address)
     if name is None:
-        raise HostError(
-            address, "a network interface of the PF", "none", "See whether its driver is still bound."
-        )
+        raise HostError(address, "a network interface of the PF", "none", "See whether its driver is still bound.")
     return name
 
 
 def _link_of(host: Host, name: str) -> Link:
     link = netdev.read_links(host, name).get(name)
     if link is None:
-        raise HostError(
-            name, "the interface to be there", "it is gone", "Somebody else renamed it; run this again."
-        )
+        raise HostError(name, "the interface to be there", "it is gone", "Somebody else renamed it; run this again.")
     return link
 
 
@@ -102,8 +98,7 @@ def _num_vfs(host: Host, step: Step) -> None:
         raise HostError(
             step.target,
             f"{count} VFs within {seconds:g} s",
-            f"{len(pci.virtfns(host.root, step.target))} VFs, sriov_numvfs "
-            f"{pci.num_vfs(host.root, step.target)}",
+            f"{len(pci.virtfns(host.root, step.target))} VFs, sriov_numvfs {pci.num_vfs(host.root, step.target)}",
             "See the kernel's log (dmesg).",
         )
     vfs = pci.virtfns(host.root, step.target)
@@ -186,9 +181,7 @@ def _pf_mtu(host: Host, step: Step) -> None:
 def _vf_mtu(host: Host, step: Step) -> None:
     vf = vf_address(host, step.target)
     if not _wait_for_netdev(host, vf):
-        raise HostError(
-            step.target, "an interface to set the MTU of", "none", "See whether the VF's driver is bound."
-        )
+        raise HostError(step.target, "an interface to set the MTU of", "none", "See whether the VF's driver is bound.")
     _set_mtu(host, pci.net_names(host.root, vf)[0], step.after)
 
 

@@ -48,9 +48,7 @@ def goal_of(policies: list[dict[str, Any]], **options: Any) -> Callable[[NodeSta
     return lambda state: resolve(spec, state)
 
 
-def present(
-    host: FakeHost, policies: list[dict[str, Any]], *, check: bool = False, **options: Any
-) -> Outcome:
+def present(host: FakeHost, policies: list[dict[str, Any]], *, check: bool = False, **options: Any) -> Outcome:
     """sriov_node with state present."""
     ssh = options.pop("ssh_connection", "")
     return run(host, goal_of(policies, **options), check=check, kernel_side=True, ssh_connection=ssh)

@@ -49,9 +49,7 @@ def host(tmp_path: Path) -> FakeHost:
     return make_host(tmp_path)
 
 
-def result(
-    host: FakeHost, make_goal: Any, *, kernel_side: bool = False, check: bool = False
-) -> dict[str, Any]:
+def result(host: FakeHost, make_goal: Any, *, kernel_side: bool = False, check: bool = False) -> dict[str, Any]:
     """Run as a module."""
     module = Module(check)
     with pytest.raises(Ended):
@@ -76,9 +74,7 @@ def test_a_refusal(host: FakeHost) -> None:
     """All reasons as data, besides the message."""
     host.default_routes.append("enp1s0")
     found = result(host, goal_of([KERNEL, {**DPDK, "num_vfs": 9}]), kernel_side=True, check=True)
-    assert (
-        found["failed"] and len(found["refused"]) == 2 and found["problems"][0]["target"] == f"{PF1} (enp1s0)"
-    )
+    assert found["failed"] and len(found["refused"]) == 2 and f"{PF1} (enp1s0)" in found["refused"][0]
 
 
 def test_an_error_of_the_host(host: FakeHost) -> None:

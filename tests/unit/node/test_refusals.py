@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from fake_host import FakeHost, Net
+from fake_host import FakeHost
+from fake_net import Net
 from node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import RefusedError
@@ -221,9 +222,7 @@ def test_vfs_that_pods_hold_need_a_drain(host: FakeHost) -> None:
     host.move_away("0000:01:10.2")
     changed = [{**KERNEL, "num_vfs": 2}]
     checked = present(host, changed, check=True)
-    assert checked.plan.drain_required and "VF 1 (0000:01:10.2) by another network namespace" in str(
-        checked.held[0]
-    )
+    assert checked.plan.drain_required and "VF 1 (0000:01:10.2) by another network namespace" in str(checked.held[0])
     with pytest.raises(RefusedError, match="needs drain"):
         present(host, changed)
     assert host.numvfs(PF1) == 4

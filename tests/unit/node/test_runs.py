@@ -94,9 +94,7 @@ def test_the_order_of_a_pf(host: FakeHost) -> None:
 def foreign_host(root: Path) -> FakeHost:
     """Booted with intel_iommu=off, put there by somebody else in two places."""
     host = make_host(root, iommu=False)
-    host.add_grub(
-        'GRUB_CMDLINE_LINUX="intel_iommu=off"\nGRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=off"\n'
-    )
+    host.add_grub('GRUB_CMDLINE_LINUX="intel_iommu=off"\nGRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=off"\n')
     host.put("proc/cmdline", f"root=/dev/vda1 ro {host.grub_line()}\n")
     return host
 
@@ -286,9 +284,7 @@ def test_a_lock_that_is_held_is_waited_for_in_vain(host: FakeHost) -> None:
     assert host.numvfs(PF1) == 0
 
 
-@pytest.mark.parametrize(
-    "text", ["{", "[]", '{"format": 9}', '{"format": 1, "pfs": 3, "files": {}, "objects": {}}']
-)
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 9}', '{"format": 1, "pfs": 3, "files": {}, "objects": {}}'])
 def test_a_damaged_record_stops_everything(host: FakeHost, text: str) -> None:
     """Without the originals nothing could be given back."""
     host.put(record.ORIGINAL, text)
@@ -324,7 +320,7 @@ def test_adopted_configuration_is_put_back(host: FakeHost) -> None:
     """Somebody else's config.json is replaced only when asked, and teardown restores it."""
     theirs = '{"resourceList": []}\n'
     host.put("etc/pcidp/config.json", theirs)
-    with pytest.raises(RefusedError, match="config.json.*adopt"):
+    with pytest.raises(RefusedError, match=r"config.json.*adopt"):
         present(host, [KERNEL])
     present(host, [KERNEL], adopt=True)
     assert host.get("etc/pcidp/config.json") != theirs
