@@ -21,6 +21,8 @@ DEFAULT_DRIVER = "default"  # the kernel's own choice
 NO_DRIVER = "none"
 USERSPACE_DRIVERS = ("vfio-pci", "uio_pci_generic", "igb_uio")
 
+NO_MAC = "00:00:00:00:00:00"  # as an admin MAC address: the VF chooses its own
+
 ATTRIBUTES = ("mac", "vlan", "qos", "spoofchk", "trust", "min_tx_rate", "max_tx_rate")
 
 

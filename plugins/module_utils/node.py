@@ -23,6 +23,8 @@ from .state import read_state
 from .steps import AFTER_REBOOT, Plan
 from .usage import read_usage
 
+SETTLE_TRIES = 3
+
 MakeGoal = Callable[[NodeState], Goal]
 
 
@@ -109,6 +111,11 @@ def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_
             raise RefusedError(list(first.planned.held))
         carry_out(host, first.planned.plan, first.state)
         last = again()
+        for _ in range(SETTLE_TRIES):  # udev may be renaming interfaces while we look
+            if not due(last.planned.plan):
+                break
+            host.sleep(1.0)
+            last = again()
     left = due(last.planned.plan)
     if left:
         text = "; ".join(f"{step.target}: {step.action}" for step in left[:20])

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .model import DEFAULT_DRIVER, NO_DRIVER, Pf, PfGoal, Vf, VfSettings, is_userspace
+from .model import DEFAULT_DRIVER, NO_DRIVER, NO_MAC, Pf, PfGoal, Vf, VfSettings, is_userspace
 from .steps import DRAIN, Step
 
 LINK, AUTOPROBE, NUM_VFS, ATTRIBUTES, PF_MTU, VF_MTU, DRIVER = KINDS = (
@@ -25,8 +25,8 @@ LINK, AUTOPROBE, NUM_VFS, ATTRIBUTES, PF_MTU, VF_MTU, DRIVER = KINDS = (
     "driver",
 )
 
-# What a VF that was just created has. Its MAC address and spoofchk depend on the driver.
-FRESH: dict[str, Any] = {"vlan": 0, "qos": 0, "trust": False, "min_tx_rate": 0, "max_tx_rate": 0}
+# What a VF that was just created has, and what a driver means that does not tell. spoofchk depends on the driver.
+FRESH: dict[str, Any] = {"vlan": 0, "qos": 0, "trust": False, "min_tx_rate": 0, "max_tx_rate": 0, "mac": NO_MAC}
 
 
 def vf_target(address: str, index: int) -> str:
@@ -173,13 +173,13 @@ def _attribute_steps(goal: PfGoal, pf: Pf, fresh: bool, reason: str) -> Iterator
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
         for name, wanted in settings.attributes().items():
-            found = FRESH.get(name) if vf is None else getattr(vf, name)
-            stale = name == "mac" and vf is not None and vf.netdev_mac not in (None, wanted)
-            if found != wanted or stale:
+            found = FRESH.get(name) if vf is None or getattr(vf, name) is None else getattr(vf, name)
+            own = vf.netdev_mac if name == "mac" and vf is not None and wanted != NO_MAC else None
+            if found != wanted or own not in (None, wanted):
                 before[name], after[name] = found, wanted
         if "qos" in after or "vlan" in after:  # one setting for the kernel
             after.setdefault("vlan", (vf.vlan if vf else None) or 0)
-            after.setdefault("qos", (vf.qos if vf else None) or 0)
+            after.setdefault("qos", (vf.qos if vf and after["vlan"] else None) or 0)
         if after:
             text = ", ".join(f"{name} {_word(value)}" for name, value in after.items())
             yield Step(ATTRIBUTES, vf_target(pf.address, index), f"set {text}", reason, before, after)

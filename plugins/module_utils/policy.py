@@ -173,8 +173,6 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
     )
     if policy.is_rdma and device_type == "vfio-pci":
         fields.wrong("is_rdma", "an RDMA VF needs the kernel's driver; expected device_type netdevice, found vfio-pci")
-    if policy.mtu is not None and device_type == "vfio-pci":
-        fields.wrong("mtu", "a VF under vfio-pci has no interface to set; expected no mtu, or device_type netdevice")
     fields.finish()
     return policy
 

@@ -40,7 +40,6 @@ def mistakes(policies: Any) -> list[str]:
         ({"device_type": "dpdk"}, "device_type"),
         ({"device_type": ["vfio-pci"]}, "device_type"),
         ({"device_type": "vfio-pci", "is_rdma": True}, "is_rdma"),
-        ({"device_type": "vfio-pci", "mtu": 9000}, "mtu"),
         ({"exclude_topology": "perhaps"}, "exclude_topology"),
         ({"numVfs": 3}, "numVfs"),
         ({"nic_selector": None}, "nic_selector"),

@@ -192,6 +192,27 @@ def test_vfio_and_back(host: FakeHost) -> None:
     assert all(host.override(host.vf_address(PF1, i)) == "" for i in range(4))
 
 
+def test_jumbo_frames_for_userspace_need_the_pfs_mtu(host: FakeHost) -> None:
+    """The PF's is raised, never lowered; a VF under vfio-pci has no interface to set."""
+    assert f"{PF2}: set the PF's MTU to 9000" in actions(present(host, [{**DPDK, "mtu": 9000}]))
+    assert not any(step.kind.endswith("mtu") for step in present(host, [{**DPDK, "mtu": 1500}]).plan.steps)
+    assert host.nets["enp2s0"].mtu == 9000
+
+
+def test_a_vlan_taken_away_takes_its_priority_along(host: FakeHost) -> None:
+    """The kernel knows no priority without a VLAN."""
+    present(host, [{**KERNEL, "vfs": [{"indices": 0, "vlan": 5, "qos": 3}]}])
+    present(host, [{**KERNEL, "vfs": [{"indices": 0, "vlan": 0}]}])
+    assert (host.pfs[PF1].settings[0]["vlan"], host.pfs[PF1].settings[0]["qos"]) == (0, 0)
+
+
+def test_a_rate_is_tried_until_the_link_is_up(host: FakeHost) -> None:
+    """igb answers EINVAL before."""
+    host.faults["ip link set dev enp1s0 vf 0 max_tx_rate 100"] = 22
+    present(host, [{**KERNEL, "vfs": [{"indices": 0, "max_tx_rate": 100}]}])
+    assert host.pfs[PF1].settings[0]["max_tx_rate"] == 100
+
+
 def test_drift_is_repaired(host: FakeHost) -> None:
     """What somebody changed by hand is found and put right, and nothing else is touched."""
     present(host, [SET_UP, DPDK])
