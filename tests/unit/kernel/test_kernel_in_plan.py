@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kernel.grub_host import GrubHost
+
 from ansible_collections.baremetal.sriov.plugins.module_utils import iommu, kernel, modprobe
 from ansible_collections.baremetal.sriov.plugins.module_utils.model import Goal, ModuleGoal, NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.plan import KernelSide, make_plan, module_specs
-
-from kernel.grub_host import GrubHost
 
 
 def test_the_command_line_gets_the_iommus_the_built_in_modules_and_the_users_arguments(tmp_path: Path) -> None:
