@@ -74,9 +74,7 @@ def wait_for_pfs(host: Host, addresses: Sequence[str]) -> None:
 def _is_ready(host: Host, address: str) -> bool:
     network = pci.class_id(host.root, address).startswith("02")
     return pci.total_vfs(host.root, address) >= 0 and (
-        pci.uplink_name(host.root, address) is not None
-        if network
-        else pci.driver(host.root, address) is not None
+        pci.uplink_name(host.root, address) is not None if network else pci.driver(host.root, address) is not None
     )
 
 

@@ -69,9 +69,7 @@ def change(host: Host, address: str, wanted: str) -> None:
         patiently(host, lambda: host.write_attribute(PROBE, address))
     if not wait_for(
         host,
-        lambda: driver_is_right(
-            wanted, pci.driver(host.root, address), pci.driver_override(host.root, address)
-        ),
+        lambda: driver_is_right(wanted, pci.driver(host.root, address), pci.driver_override(host.root, address)),
         BIND_SECONDS,
     ):
         raise HostError(

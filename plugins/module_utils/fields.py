@@ -158,9 +158,7 @@ def indices(value: Any) -> tuple[int, ...]:
         raise ValueError(f"expected VF indices such as 0-3,5; found {show(value)}")
     if isinstance(value, int):
         value = [value]
-    if isinstance(value, (list, tuple)) and all(
-        isinstance(i, int) and not isinstance(i, bool) for i in value
-    ):
+    if isinstance(value, (list, tuple)) and all(isinstance(i, int) and not isinstance(i, bool) for i in value):
         found = list(value)
     elif isinstance(value, str) and RANGES.match(value.replace(" ", "")):
         found = []

@@ -27,9 +27,7 @@ def file_steps(goal: Goal, state: NodeState) -> list[Step]:
     for file in goal.files:
         if now.get(file.path) != file.text:
             action = "write it" if now.get(file.path) is None else "rewrite it"
-            steps.append(
-                Step(FILE, file.path, action, "derived from the policies", now.get(file.path), file.text)
-            )
+            steps.append(Step(FILE, file.path, action, "derived from the policies", now.get(file.path), file.text))
     for path in unnamed(goal, state):
         text = recorded[path]
         if now.get(path) != text:

@@ -61,7 +61,7 @@ class IommuState:
 def vendor(host: Host) -> str:
     """The CPU's vendor from /proc/cpuinfo (x86: vendor_id; arm64: "CPU implementer")."""
     for line in (host.read_text("/proc/cpuinfo", 16 << 20) or "").splitlines():
-        name, _, text = line.partition(":")
+        name, text = line.partition(":")[::2]
         if name.strip() == "vendor_id":
             return _VENDORS.get(text.strip(), UNKNOWN)
         if name.strip() == "CPU implementer":

@@ -21,6 +21,8 @@ DEFAULT_DRIVER = "default"  # the kernel's own choice
 NO_DRIVER = "none"
 USERSPACE_DRIVERS = ("vfio-pci", "uio_pci_generic", "igb_uio")
 
+NO_MAC = "00:00:00:00:00:00"  # as an admin MAC address: the VF chooses its own
+
 ATTRIBUTES = ("mac", "vlan", "qos", "spoofchk", "trust", "min_tx_rate", "max_tx_rate")
 
 
@@ -152,12 +154,7 @@ class Vf:
         """A network VF with its kernel driver but without an interface here: it is in another network
         namespace.
         """
-        return (
-            self.network_class
-            and self.driver is not None
-            and not is_userspace(self.driver)
-            and self.netdev is None
-        )
+        return self.network_class and self.driver is not None and not is_userspace(self.driver) and self.netdev is None
 
 
 @dataclass(frozen=True)

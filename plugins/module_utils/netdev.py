@@ -133,10 +133,7 @@ def set_vf(host: Host, name: str, index: int, settings: Mapping[str, Any]) -> No
         if flag in settings:
             host.run([*base, flag, "on" if settings[flag] else "off"])
     rates = [
-        text
-        for rate in ("max_tx_rate", "min_tx_rate")
-        if rate in settings
-        for text in (rate, str(settings[rate]))
+        text for rate in ("max_tx_rate", "min_tx_rate") if rate in settings for text in (rate, str(settings[rate]))
     ]
     if rates:
         host.run([*base, *rates])

@@ -23,6 +23,8 @@ from .state import read_state
 from .steps import AFTER_REBOOT, Plan
 from .usage import read_usage
 
+SETTLE_TRIES = 3
+
 MakeGoal = Callable[[NodeState], Goal]
 
 
@@ -90,9 +92,7 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     return Look(state, goal, planned, side)
 
 
-def run(
-    host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_connection: str = ""
-) -> Outcome:
+def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_connection: str = "") -> Outcome:
     """Bring the host to the goal, or (check) say what that would be.
 
     Raises RefusedError before any change, HostError where a step failed or the host is not as planned at
@@ -111,6 +111,11 @@ def run(
             raise RefusedError(list(first.planned.held))
         carry_out(host, first.planned.plan, first.state)
         last = again()
+        for _ in range(SETTLE_TRIES):  # udev may be renaming interfaces while we look
+            if not due(last.planned.plan):
+                break
+            host.sleep(1.0)
+            last = again()
     left = due(last.planned.plan)
     if left:
         text = "; ".join(f"{step.target}: {step.action}" for step in left[:20])
@@ -124,9 +129,7 @@ def run(
 
 
 def _read_kernel_side(host: Host, goal: Goal) -> KernelSide:
-    wants_iommu = goal.iommu or any(
-        settings.driver == "vfio-pci" for pf in goal.pfs for _, settings in pf.vfs
-    )
+    wants_iommu = goal.iommu or any(settings.driver == "vfio-pci" for pf in goal.pfs for _, settings in pf.vfs)
     return KernelSide(
         kernel.read(host), iommu.read(host) if wants_iommu else None, modprobe.read(host, module_specs(goal))
     )

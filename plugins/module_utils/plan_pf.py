@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .model import DEFAULT_DRIVER, NO_DRIVER, Pf, PfGoal, Vf, VfSettings, is_userspace
+from .model import DEFAULT_DRIVER, NO_DRIVER, NO_MAC, Pf, PfGoal, Vf, VfSettings, is_userspace
 from .steps import DRAIN, Step
 
 LINK, AUTOPROBE, NUM_VFS, ATTRIBUTES, PF_MTU, VF_MTU, DRIVER = KINDS = (
@@ -25,8 +25,8 @@ LINK, AUTOPROBE, NUM_VFS, ATTRIBUTES, PF_MTU, VF_MTU, DRIVER = KINDS = (
     "driver",
 )
 
-# What a VF that was just created has. Its MAC address and spoofchk depend on the driver.
-FRESH: dict[str, Any] = {"vlan": 0, "qos": 0, "trust": False, "min_tx_rate": 0, "max_tx_rate": 0}
+# What a VF that was just created has, and what a driver means that does not tell. spoofchk depends on the driver.
+FRESH: dict[str, Any] = {"vlan": 0, "qos": 0, "trust": False, "min_tx_rate": 0, "max_tx_rate": 0, "mac": NO_MAC}
 
 
 def vf_target(address: str, index: int) -> str:
@@ -61,11 +61,7 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     if fresh:
         steps += _count_steps(goal, pf, probing.now, reason)
     steps += _attribute_steps(goal, pf, fresh, reason)
-    if (
-        goal.mtu is not None
-        and pf.mtu is not None
-        and (pf.mtu != goal.mtu if goal.exact else pf.mtu < goal.mtu)
-    ):
+    if goal.mtu is not None and pf.mtu is not None and (pf.mtu != goal.mtu if goal.exact else pf.mtu < goal.mtu):
         steps.append(Step(PF_MTU, pf.address, f"set the PF's MTU to {goal.mtu}", reason, pf.mtu, goal.mtu))
     drivers = list(_driver_steps(goal, pf, fresh, probing.now, reason))
     if any(step.after == DEFAULT_DRIVER for step in drivers):
@@ -74,9 +70,7 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     steps += _mtu_steps(goal, pf, fresh, reason)
     steps += probing.after()
     if goal.up is False and pf.up and not goal.num_vfs and not pf.uses:
-        steps.append(
-            Step(LINK, pf.address, "bring the PF down", "it was down before our first change", True, False)
-        )
+        steps.append(Step(LINK, pf.address, "bring the PF down", "it was down before our first change", True, False))
     return steps
 
 
@@ -84,9 +78,7 @@ def _reason(goal: PfGoal) -> str:
     if goal.given_back:
         return "no policy names it any more: back to what it was before our first change"
     return (
-        f"polic{'ies' if len(goal.policies) > 1 else 'y'} {', '.join(goal.policies)}"
-        if goal.policies
-        else "asked for"
+        f"polic{'ies' if len(goal.policies) > 1 else 'y'} {', '.join(goal.policies)}" if goal.policies else "asked for"
     )
 
 
@@ -99,9 +91,7 @@ class _Autoprobe:
         self.address = pf.address
         self.now = pf.autoprobe
         drivers = [settings.driver for _, settings in goal.vfs]
-        self.all_userspace = (
-            goal.num_vfs > 0 and len(drivers) == goal.num_vfs and all(map(is_userspace, drivers))
-        )
+        self.all_userspace = goal.num_vfs > 0 and len(drivers) == goal.num_vfs and all(map(is_userspace, drivers))
         self.fresh = fresh and goal.num_vfs > 0
         if goal.autoprobe is not None:
             self.final: bool | None = goal.autoprobe
@@ -112,9 +102,7 @@ class _Autoprobe:
 
     def before(self) -> list[Step]:
         if self.fresh and self.all_userspace:
-            return self._turn(
-                False, "all VFs go to userspace drivers, so the kernel's own need not probe them"
-            )
+            return self._turn(False, "all VFs go to userspace drivers, so the kernel's own need not probe them")
         if self.fresh and self.final:
             return self._turn(True, "new VFs are to get the kernel's driver")
         return []
@@ -185,13 +173,13 @@ def _attribute_steps(goal: PfGoal, pf: Pf, fresh: bool, reason: str) -> Iterator
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
         for name, wanted in settings.attributes().items():
-            found = FRESH.get(name) if vf is None else getattr(vf, name)
-            stale = name == "mac" and vf is not None and vf.netdev_mac not in (None, wanted)
-            if found != wanted or stale:
+            found = FRESH.get(name) if vf is None or getattr(vf, name) is None else getattr(vf, name)
+            own = vf.netdev_mac if name == "mac" and vf is not None and wanted != NO_MAC else None
+            if found != wanted or own not in (None, wanted):
                 before[name], after[name] = found, wanted
         if "qos" in after or "vlan" in after:  # one setting for the kernel
             after.setdefault("vlan", (vf.vlan if vf else None) or 0)
-            after.setdefault("qos", (vf.qos if vf else None) or 0)
+            after.setdefault("qos", (vf.qos if vf and after["vlan"] else None) or 0)
         if after:
             text = ", ".join(f"{name} {_word(value)}" for name, value in after.items())
             yield Step(ATTRIBUTES, vf_target(pf.address, index), f"set {text}", reason, before, after)

@@ -106,16 +106,12 @@ def merge_host(policies: Any, overrides: Any) -> list[Any]:
     if not isinstance(policies, (list, tuple)):
         mistakes.append(Mistake("sriov_policies", f"expected a list of policies, found {show(policies)}"))
     if not isinstance(overrides, (list, tuple)):
-        mistakes.append(
-            Mistake("sriov_policies_host", f"expected a list of policies, found {show(overrides)}")
-        )
+        mistakes.append(Mistake("sriov_policies_host", f"expected a list of policies, found {show(overrides)}"))
         overrides = ()
     for number, override in enumerate(overrides):
         name = override.get("name") if isinstance(override, Mapping) else None
         if not isinstance(name, str):
-            mistakes.append(
-                Mistake(f"sriov_policies_host[{number}].name", "is missing; it says which policy is meant")
-            )
+            mistakes.append(Mistake(f"sriov_policies_host[{number}].name", "is missing; it says which policy is meant"))
             continue
         for place, policy in enumerate(merged):
             if isinstance(policy, Mapping) and policy.get("name") == name:
@@ -127,9 +123,7 @@ def merge_host(policies: Any, overrides: Any) -> list[Any]:
     return merged
 
 
-def is_for_host(
-    policy: Policy, groups: Sequence[str], variables: Mapping[str, Any], labels: Mapping[str, Any]
-) -> bool:
+def is_for_host(policy: Policy, groups: Sequence[str], variables: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
     """True where the policy's node_selector holds: one of `groups`, and every one of `variables` and
     `labels`.
     """
@@ -137,8 +131,7 @@ def is_for_host(
     if "groups" in wanted and not set(wanted["groups"]) & set(groups):
         return False
     return all(
-        key in variables and _equal(variables[key], value)
-        for key, value in wanted.get("variables", {}).items()
+        key in variables and _equal(variables[key], value) for key, value in wanted.get("variables", {}).items()
     ) and all(key in labels and _equal(labels[key], value) for key, value in wanted.get("labels", {}).items())
 
 
@@ -179,13 +172,7 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
         path=path,
     )
     if policy.is_rdma and device_type == "vfio-pci":
-        fields.wrong(
-            "is_rdma", "an RDMA VF needs the kernel's driver; expected device_type netdevice, found vfio-pci"
-        )
-    if policy.mtu is not None and device_type == "vfio-pci":
-        fields.wrong(
-            "mtu", "a VF under vfio-pci has no interface to set; expected no mtu, or device_type netdevice"
-        )
+        fields.wrong("is_rdma", "an RDMA VF needs the kernel's driver; expected device_type netdevice, found vfio-pci")
     fields.finish()
     return policy
 
@@ -217,21 +204,15 @@ def _selector(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> NicSelec
             mistakes.append(Mistake(path, str(error)))
             return PfName(name)
         if num_vfs and found[-1] >= num_vfs:
-            mistakes.append(
-                Mistake(path, f"expected VF indices below num_vfs ({num_vfs}), found {found[-1]}")
-            )
+            mistakes.append(Mistake(path, f"expected VF indices below num_vfs ({num_vfs}), found {found[-1]}"))
         return PfName(name, found)
 
     selector = NicSelector(
         vendor=inner.text("vendor", pattern=HEX_ID, meaning='four lower-case hex digits such as "8086"'),
-        device_id=inner.text(
-            "device_id", pattern=HEX_ID, meaning='four lower-case hex digits such as "10c9"'
-        ),
+        device_id=inner.text("device_id", pattern=HEX_ID, meaning='four lower-case hex digits such as "10c9"'),
         root_devices=inner.items(
             "root_devices",
-            lambda item, path: pf(
-                item, path, PCI_ADDRESS, "a PCI address such as 0000:01:00.0 or 0000:01:00.0#0-3"
-            ),
+            lambda item, path: pf(item, path, PCI_ADDRESS, "a PCI address such as 0000:01:00.0 or 0000:01:00.0#0-3"),
         ),
         pf_names=inner.items(
             "pf_names",
@@ -339,9 +320,7 @@ def _check_names(policies: Sequence[Policy], mistakes: list[Mistake]) -> None:
     for policy in policies:
         first = names.setdefault(policy.name, policy)
         if policy.name and first is not policy:
-            mistakes.append(
-                Mistake(f"{policy.path}.name", f"{policy.name} is the name of {first.path} already")
-            )
+            mistakes.append(Mistake(f"{policy.path}.name", f"{policy.name} is the name of {first.path} already"))
         first = resources.setdefault(policy.resource_name, policy)
         if policy.resource_name and first.exclude_topology != policy.exclude_topology:
             mistakes.append(

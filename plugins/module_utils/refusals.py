@@ -68,9 +68,7 @@ def _capability(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
 
 def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> Iterator[Problem]:
     """A PF that the host lives on is not reset; first VFs and a new MTU need the user's word."""
-    resets = (
-        sum(s.kind == NUM_VFS for s in steps) > 1
-    )  # through 0; taking VFs away for good is like the first ones
+    resets = sum(s.kind == NUM_VFS for s in steps) > 1  # through 0; taking VFs away for good is like the first ones
     touches = any(s.kind in (NUM_VFS, PF_MTU) or (s.kind == LINK and not s.after) for s in steps)
     if not pf.uses or not touches:
         return

@@ -105,9 +105,7 @@ def _matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[
     fitting = [
         pf
         for pf in candidates
-        if selector.vendor in ("", pf.vendor)
-        and selector.device_id in ("", pf.device)
-        and (named or pf.total_vfs > 0)
+        if selector.vendor in ("", pf.vendor) and selector.device_id in ("", pf.device) and (named or pf.total_vfs > 0)
     ]
     for pf in candidates if named else ():
         if pf not in fitting:
@@ -188,8 +186,7 @@ def _inventory(state: NodeState) -> str:
     """The PFs that a user can choose from, for a message."""
     pfs = [pf for pf in state.pfs if pf.total_vfs > 0]
     return (
-        ", ".join(f"{pf.label} {pf.vendor}:{pf.device} up to {pf.total_vfs} VFs" for pf in pfs)
-        or "no PF with SR-IOV"
+        ", ".join(f"{pf.label} {pf.vendor}:{pf.device} up to {pf.total_vfs} VFs" for pf in pfs) or "no PF with SR-IOV"
     )
 
 

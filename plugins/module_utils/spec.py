@@ -48,9 +48,7 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
         resource_prefix=fields.text(
             "resource_prefix", DEFAULT_PREFIX, pattern=PREFIX, meaning="a DNS name such as baremetal.sriov"
         ),
-        kernel_arguments=fields.texts(
-            "kernel_arguments", ARGUMENT, "one kernel argument such as hugepages=64"
-        ),
+        kernel_arguments=fields.texts("kernel_arguments", ARGUMENT, "one kernel argument such as hugepages=64"),
         iommu=fields.flag("iommu", None),
         modules=fields.items("modules", lambda item, where: _module(item, where, mistakes)),
         device_plugin=bool(fields.flag("device_plugin", True)),

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from . import netdev, pci
+from .errors import CommandError
 from .host import Host
 from .model import NodeState, Pf, Vf, is_userspace
 from .netdev import Link
@@ -61,14 +62,18 @@ def read_usage(host: Host, state: NodeState, ssh_connection: str, plugin_unit: s
         return uses(vf.netdev)
 
     def with_usage(pf: Pf) -> Pf:
-        return replace(
-            pf, uses=uses(pf.name), vfs=tuple(replace(vf, holders=vf_holders(vf)) for vf in pf.vfs)
-        )
+        return replace(pf, uses=uses(pf.name), vfs=tuple(replace(vf, holders=vf_holders(vf)) for vf in pf.vfs))
 
-    active = host.run(["systemctl", "is-active", "--quiet", plugin_unit], check=False).status == 0
-    return replace(
-        state, pfs=tuple(with_usage(pf) for pf in state.pfs), plugin_active=active, with_usage=True
-    )
+    active = _is_active(host, plugin_unit)
+    return replace(state, pfs=tuple(with_usage(pf) for pf in state.pfs), plugin_active=active, with_usage=True)
+
+
+def _is_active(host: Host, unit: str) -> bool:
+    """False also where there is no systemd, or it does not answer: then nothing of ours runs under it."""
+    try:
+        return host.run(["systemctl", "is-active", "--quiet", unit], seconds=10.0, check=False).status == 0
+    except CommandError:
+        return False
 
 
 def _with_uppers(name: str, links: Mapping[str, Link]) -> list[str]:

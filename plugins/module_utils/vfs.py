@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from . import drivers, netdev, pci
 from .drivers import vf_address, wait_for
 from .errors import HostError
 from .host import Host
+from .model import NO_MAC
 from .netdev import Link
 from .plan_pf import ATTRIBUTES, AUTOPROBE, LINK, NUM_VFS, PF_MTU, VF_MTU, parse_target
 from .steps import Step
@@ -16,6 +19,7 @@ from .steps import Step
 APPEAR_SECONDS = 20.0  # and as much again for each 16 VFs: 125 VFs were seen to take 65 s
 NETDEV_SECONDS = 10.0
 MTU_TRIES = 10
+RATE_TRIES = 10
 REASONS = {
     12: "There is no address space for them: add the kernel argument pci=realloc, and switch on "
     "decoding above 4G in the firmware (BIOS).",
@@ -40,18 +44,14 @@ def apply(host: Host, step: Step) -> None:
 def _pf_name(host: Host, address: str) -> str:
     name = pci.uplink_name(host.root, address)
     if name is None:
-        raise HostError(
-            address, "a network interface of the PF", "none", "See whether its driver is still bound."
-        )
+        raise HostError(address, "a network interface of the PF", "none", "See whether its driver is still bound.")
     return name
 
 
 def _link_of(host: Host, name: str) -> Link:
     link = netdev.read_links(host, name).get(name)
     if link is None:
-        raise HostError(
-            name, "the interface to be there", "it is gone", "Somebody else renamed it; run this again."
-        )
+        raise HostError(name, "the interface to be there", "it is gone", "Somebody else renamed it; run this again.")
     return link
 
 
@@ -102,8 +102,7 @@ def _num_vfs(host: Host, step: Step) -> None:
         raise HostError(
             step.target,
             f"{count} VFs within {seconds:g} s",
-            f"{len(pci.virtfns(host.root, step.target))} VFs, sriov_numvfs "
-            f"{pci.num_vfs(host.root, step.target)}",
+            f"{len(pci.virtfns(host.root, step.target))} VFs, sriov_numvfs {pci.num_vfs(host.root, step.target)}",
             "See the kernel's log (dmesg).",
         )
     vfs = pci.virtfns(host.root, step.target)
@@ -150,7 +149,7 @@ def _attributes(host: Host, step: Step) -> None:
     vf = vf_address(host, step.target)
     assert index is not None
     name = _pf_name(host, address)
-    netdev.set_vf(host, name, index, step.after)
+    _set_vf(host, name, index, step)
     told = _link_of(host, name).vfs.get(index, {})
     wrong = {k: told.get(k) for k, v in step.after.items() if k in told and told[k] != v}
     if wrong:
@@ -161,7 +160,7 @@ def _attributes(host: Host, step: Step) -> None:
             f"The PF's driver did not take it; see dmesg for {name}.",
         )
     wanted = step.after.get("mac")
-    if wanted is None or not pci.net_names(host.root, vf):
+    if wanted in (None, NO_MAC) or not pci.net_names(host.root, vf):
         return
     if _mac_of(host, vf) != wanted:
         drivers.rebind(host, vf)
@@ -174,34 +173,45 @@ def _attributes(host: Host, step: Step) -> None:
             )
 
 
+def _set_vf(host: Host, name: str, index: int, step: Step) -> None:
+    """Rates are refused while the PF's link is still coming up (igb: EINVAL), so those are tried for a while."""
+    tries = RATE_TRIES if {"min_tx_rate", "max_tx_rate"} & set(step.after) else 1
+    for attempt in range(tries):
+        try:
+            netdev.set_vf(host, name, index, step.after)
+            return
+        except HostError:
+            if attempt == tries - 1:
+                raise
+            host.sleep(1.0)
+
+
 def _mac_of(host: Host, vf: str) -> str | None:
     names = pci.net_names(host.root, vf)
     return _link_of(host, names[0]).mac if names else None
 
 
 def _pf_mtu(host: Host, step: Step) -> None:
-    _set_mtu(host, _pf_name(host, step.target), step.after)
+    _set_mtu(host, step.target, lambda: _pf_name(host, step.target), step.after)
 
 
 def _vf_mtu(host: Host, step: Step) -> None:
     vf = vf_address(host, step.target)
     if not _wait_for_netdev(host, vf):
-        raise HostError(
-            step.target, "an interface to set the MTU of", "none", "See whether the VF's driver is bound."
-        )
-    _set_mtu(host, pci.net_names(host.root, vf)[0], step.after)
+        raise HostError(step.target, "an interface to set the MTU of", "none", "See whether the VF's driver is bound.")
+    _set_mtu(host, step.target, lambda: pci.net_names(host.root, vf)[0], step.after)
 
 
-def _set_mtu(host: Host, name: str, mtu: int) -> None:
-    """A VF refuses while its PF still resets, so try for a while."""
+def _set_mtu(host: Host, target: str, name: Callable[[], str], mtu: int) -> None:
+    """A VF refuses while its PF still resets, and udev may rename its interface meanwhile: try for a while."""
     for attempt in range(MTU_TRIES):
         try:
-            netdev.set_mtu(host, name, mtu)
+            netdev.set_mtu(host, name(), mtu)
             break
         except HostError:
             if attempt == MTU_TRIES - 1:
                 raise
             host.sleep(1.0)
-    found = _link_of(host, name).mtu
+    found = _link_of(host, name()).mtu
     if found != mtu:
-        raise HostError(name, f"MTU {mtu}", str(found), "The NIC's driver did not take it; see dmesg.")
+        raise HostError(target, f"MTU {mtu}", str(found), "The NIC's driver did not take it; see dmesg.")

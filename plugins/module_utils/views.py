@@ -35,9 +35,7 @@ def vfs_goal(value: Any, state: NodeState) -> Goal:
 
 def _pf(value: Any, path: str, state: NodeState, mistakes: list[Mistake], problems: list[Problem]) -> PfGoal:
     fields = Fields(value, path, mistakes)
-    name = fields.text(
-        "pf", required=True, pattern=r"^\S{1,127}$", meaning="a PCI address or an interface name"
-    )
+    name = fields.text("pf", required=True, pattern=r"^\S{1,127}$", meaning="a PCI address or an interface name")
     count = fields.number("num_vfs", 0, INDEX_LIMIT, required=True) or 0
     mtu = fields.number("mtu", LOWEST_MTU, HIGHEST_MTU)
     vfs: dict[int, VfSettings] = {}
@@ -63,9 +61,7 @@ def _pf(value: Any, path: str, state: NodeState, mistakes: list[Mistake], proble
     if pf is None and name:
         names = ", ".join(pf.label for pf in state.pfs if pf.total_vfs > 0) or "none"
         problems.append(Problem(name, "a PF of this name or address", f"PFs here: {names}", "Correct pf."))
-    return PfGoal(
-        pf.address if pf else "", count, mtu=mtu, vfs=tuple(sorted(vfs.items())), allow_in_use=allow
-    )
+    return PfGoal(pf.address if pf else "", count, mtu=mtu, vfs=tuple(sorted(vfs.items())), allow_in_use=allow)
 
 
 def find_pf(name: str, state: NodeState) -> Pf | None:
@@ -80,9 +76,7 @@ def driver_goal(value: Any) -> Goal:
     def entry(item: Any, path: str) -> FunctionGoal:
         fields = Fields(item, path.lstrip("."), mistakes)
         address = fields.text("address", required=True, pattern=PCI_ADDRESS, meaning="a PCI address")
-        driver = fields.text(
-            "driver", required=True, pattern=DRIVER_NAME, meaning="a driver's name, default or none"
-        )
+        driver = fields.text("driver", required=True, pattern=DRIVER_NAME, meaning="a driver's name, default or none")
         fields.finish()
         return FunctionGoal(address, driver)
 

@@ -128,24 +128,6 @@ iommu:
   description: What the kernel has of the IOMMU; empty where nothing asks for one.
   returned: success
   type: dict
-problems:
-  description: What RV(refused) says, in its parts; also the one problem of another failure.
-  returned: failure on the host
-  type: list
-  elements: dict
-  contains:
-    target:
-      description: The object.
-      type: str
-    expected:
-      description: What was expected.
-      type: str
-    found:
-      description: What was found.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
 mistakes:
   description: Every mistake in the specification.
   returned: failure by a wrong specification
@@ -170,9 +152,7 @@ def main() -> None:
     """Run as a module."""
     function = {"address": {"type": "str", "required": True}, "driver": {"type": "str", "required": True}}
     module = AnsibleModule(
-        argument_spec={
-            "functions": {"type": "list", "elements": "dict", "required": True, "options": function}
-        },
+        argument_spec={"functions": {"type": "list", "elements": "dict", "required": True, "options": function}},
         supports_check_mode=True,
     )
     functions = module.params["functions"]

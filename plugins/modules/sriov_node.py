@@ -140,24 +140,6 @@ iommu:
   description: What the kernel has of the IOMMU; empty where nothing asks for one.
   returned: success
   type: dict
-problems:
-  description: What RV(refused) says, in its parts; also the one problem of another failure.
-  returned: failure on the host
-  type: list
-  elements: dict
-  contains:
-    target:
-      description: The object.
-      type: str
-    expected:
-      description: What was expected.
-      type: str
-    found:
-      description: What was found.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
 mistakes:
   description: Every mistake in the specification.
   returned: failure by a wrong specification
@@ -177,8 +159,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.errors import InvalidSpecError
 from ..module_utils.model import Goal
 from ..module_utils.node_module import run_module
-from ..module_utils.runner import fail
 from ..module_utils.resolve import resolve
+from ..module_utils.runner import fail
 from ..module_utils.spec import parse_spec
 
 

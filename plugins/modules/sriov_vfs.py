@@ -175,24 +175,6 @@ iommu:
   description: What the kernel has of the IOMMU; empty where nothing asks for one.
   returned: success
   type: dict
-problems:
-  description: What RV(refused) says, in its parts; also the one problem of another failure.
-  returned: failure on the host
-  type: list
-  elements: dict
-  contains:
-    target:
-      description: The object.
-      type: str
-    expected:
-      description: What was expected.
-      type: str
-    found:
-      description: What was found.
-      type: str
-    remedy:
-      description: What to do.
-      type: str
 mistakes:
   description: Every mistake in the specification.
   returned: failure by a wrong specification

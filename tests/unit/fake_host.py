@@ -15,9 +15,10 @@ import errno
 import json
 import os
 import subprocess
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from fake_net import FakePf, Net, link_json, set_link
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import CommandError, HostError
 from ansible_collections.baremetal.sriov.plugins.module_utils.host import Completed, Host
@@ -28,32 +29,6 @@ DRIVERS = "sys/bus/pci/drivers"
 
 class Killed(BaseException):
     """The process was killed at this write."""
-
-
-@dataclass
-class Net:
-    """One interface. away: it is in another network namespace."""
-
-    name: str
-    mac: str
-    mtu: int = 1500
-    up: bool = False
-    master: str = ""
-    lower: str = ""
-    kind: str = ""
-    addresses: list[str] = field(default_factory=list)
-    away: bool = False
-
-
-@dataclass
-class FakePf:
-    """One PF: its name, the driver that its VFs get, and each VF's settings as the PF keeps them."""
-
-    address: str
-    name: str
-    total: int
-    vf_driver: str
-    settings: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 class FakeHost(Host):
@@ -343,9 +318,7 @@ class FakeHost(Host):
 
     # commands -------------------------------------------------------------------------------------
 
-    def run(
-        self, argv: Any, *, stdin: str | None = None, seconds: float = 60.0, check: bool = True
-    ) -> Completed:
+    def run(self, argv: Any, *, stdin: str | None = None, seconds: float = 60.0, check: bool = True) -> Completed:
         argv = list(argv)
         shown = " ".join(argv)
         if argv[:2] == ["ip", "-j"]:
@@ -370,29 +343,11 @@ class FakeHost(Host):
             self.reloads.append(argv[-1])
             return 0
         if argv[:4] == ["ip", "link", "set", "dev"]:
-            return self._ip_set(self.nets.get(argv[4]), argv[5:])
+            return set_link(self.nets.get(argv[4]), self._pf_named(argv[4]), argv[5:])
         if argv[0].endswith("update-grub"):
             self.update_grub()
             return 0
         return 127
-
-    def _ip_set(self, net: Net | None, words: list[str]) -> int:
-        if net is None:
-            return 1
-        if words[0] in ("up", "down"):
-            net.up = words[0] == "up"
-        elif words[0] == "mtu":
-            net.mtu = int(words[1])
-        elif words[0] == "vf":
-            pf = next(pf for pf in self.pfs.values() if pf.name == net.name)
-            settings = pf.settings.get(int(words[1]))
-            if settings is None:
-                return 1
-            for key, value in zip(words[2::2], words[3::2]):
-                settings[key] = {"on": True, "off": False}.get(
-                    value, int(value) if value.isdecimal() else value
-                )
-        return 0
 
     def _ip_json(self, words: list[str]) -> list[dict[str, Any]]:
         if "route" in words:
@@ -400,26 +355,10 @@ class FakeHost(Host):
         nets = [net for net in self.nets.values() if "dev" not in words or net.name == words[-1]]
         if "addr" in words:
             return [{"ifname": n.name, "addr_info": [{"local": a} for a in n.addresses]} for n in nets]
-        return [self._link_json(net) for net in nets]
+        return [link_json(net, self._pf_named(net.name)) for net in nets]
 
-    def _link_json(self, net: Net) -> dict[str, Any]:
-        item: dict[str, Any] = {
-            "ifname": net.name,
-            "address": net.mac,
-            "mtu": net.mtu,
-            "flags": ["BROADCAST", *(["UP"] if net.up else [])],
-        }
-        for key, value in (("master", net.master), ("link", net.lower)):
-            if value:
-                item[key] = value
-        if net.kind:
-            item["linkinfo"] = {"info_kind": net.kind}
-        pf = next((pf for pf in self.pfs.values() if pf.name == net.name), None)
-        if pf is not None and pf.settings:
-            item["vfinfo_list"] = [
-                _vf_json(index, settings) for index, settings in sorted(pf.settings.items())
-            ]
-        return item
+    def _pf_named(self, name: str) -> FakePf | None:
+        return next((pf for pf in self.pfs.values() if pf.name == name), None)
 
     # GRUB on Debian -------------------------------------------------------------------------------
 
@@ -444,19 +383,5 @@ class FakeHost(Host):
             '. "$0"/etc/default/grub; for f in "$0"/etc/default/grub.d/*.cfg; do [ -e "$f" ] && . "$f"; done;'
             ' echo "$GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT"'
         )
-        done = subprocess.run(
-            ["sh", "-c", script, str(self.base)], capture_output=True, text=True, check=True
-        )
+        done = subprocess.run(["sh", "-c", script, str(self.base)], capture_output=True, text=True, check=True)
         return done.stdout.strip()
-
-
-def _vf_json(index: int, settings: dict[str, Any]) -> dict[str, Any]:
-    tag = {key: settings[key] for key in ("vlan", "qos") if settings[key]}
-    return {
-        "vf": index,
-        "address": settings["mac"],
-        "spoofchk": settings["spoofchk"],
-        "trust": settings["trust"],
-        "vlan_list": [tag],
-        "rate": {"max_tx": settings["max_tx_rate"], "min_tx": settings["min_tx_rate"]},
-    }

@@ -8,11 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable
 
+from fake_host import FakeHost
+
 from ansible_collections.baremetal.sriov.plugins.module_utils.model import Goal, NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import Outcome, run
 from ansible_collections.baremetal.sriov.plugins.module_utils.resolve import resolve
 from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec, parse_spec
-from fake_host import FakeHost
 
 PF1, PF2 = "0000:01:00.0", "0000:02:00.0"
 PLUGIN = "baremetal-sriov-device-plugin.service"

@@ -10,17 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.baremetal.sriov.plugins.module_utils import boot, record
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import HostError, RefusedError, StateFileError
-from ansible_collections.baremetal.sriov.plugins.module_utils.steps import AFTER_REBOOT, NOW
 from fake_host import FakeHost
 from node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, actions, drivers, make_host, present, snapshot
+
+from ansible_collections.baremetal.sriov.plugins.module_utils import boot, record
+from ansible_collections.baremetal.sriov.plugins.module_utils.errors import (
+    HostError,
+    RefusedError,
+    StateFileError,
+)
+from ansible_collections.baremetal.sriov.plugins.module_utils.steps import AFTER_REBOOT, NOW
 
 SET_UP = {
     **KERNEL,
     "mtu": 2000,
-    "vfs": [{"indices": 0, "mac": "02:11:22:33:44:55", "vlan": 100, "qos": 3}, {"indices": "2-3", "trust": True,
-                                                                                "max_tx_rate": 100}],
+    "vfs": [
+        {"indices": 0, "mac": "02:11:22:33:44:55", "vlan": 100, "qos": 3},
+        {"indices": "2-3", "trust": True, "max_tx_rate": 100},
+    ],
 }
 
 
@@ -42,11 +49,20 @@ def test_from_nothing_to_the_specification(host: FakeHost) -> None:
     assert [host.pfs[PF1].settings[i]["trust"] for i in range(4)] == [False, False, True, True]
     assert host.nets["enp1s0"].mtu == 2000 and host.nets["enp1s0v3"].mtu == 2000
     assert host.get(f"sys/bus/pci/devices/{PF2}/sriov_drivers_autoprobe").strip() == "1"
-    assert json.loads(host.get("etc/pcidp/config.json")) == {"resourceList": [
-        {"resourceName": "dpdk", "resourcePrefix": "baremetal.sriov",
-         "selectors": [{"rootDevices": [PF2], "drivers": ["vfio-pci"]}]},
-        {"resourceName": "kernel", "resourcePrefix": "baremetal.sriov", "selectors": [{"rootDevices": [PF1]}]},
-    ]}
+    assert json.loads(host.get("etc/pcidp/config.json")) == {
+        "resourceList": [
+            {
+                "resourceName": "dpdk",
+                "resourcePrefix": "baremetal.sriov",
+                "selectors": [{"rootDevices": [PF2], "drivers": ["vfio-pci"]}],
+            },
+            {
+                "resourceName": "kernel",
+                "resourcePrefix": "baremetal.sriov",
+                "selectors": [{"rootDevices": [PF1]}],
+            },
+        ]
+    }
     writes = host.writes
     again = present(host, [SET_UP, DPDK])
     assert not again.plan.steps and not again.as_dict()["changed"] and host.writes == writes
@@ -64,8 +80,13 @@ def test_the_order_of_a_pf(host: FakeHost) -> None:
     """PF up, autoprobe off, VFs, drivers, autoprobe back."""
     present(host, [DPDK])
     path = f"/sys/bus/pci/devices/{PF2}"
-    order = ["ip link set dev enp2s0 up", f"{path}/sriov_drivers_autoprobe=0", f"{path}/sriov_numvfs=7",
-             "/sys/bus/pci/drivers_probe=0000:02:10.0", f"{path}/sriov_drivers_autoprobe=1"]
+    order = [
+        "ip link set dev enp2s0 up",
+        f"{path}/sriov_drivers_autoprobe=0",
+        f"{path}/sriov_numvfs=7",
+        "/sys/bus/pci/drivers_probe=0000:02:10.0",
+        f"{path}/sriov_drivers_autoprobe=1",
+    ]
     assert [line for line in host.log if line in order] == order
     assert not any("unbind" in line for line in host.log), "the kernel's driver never probed them"
 
@@ -94,7 +115,11 @@ def test_with_a_reboot_ahead_the_boot_service_does_what_was_planned(tmp_path: Pa
     outcome = present(host, [SET_UP, DPDK])
     assert outcome.plan.reboot_required
     assert {s.kind for s in outcome.plan.steps if s.stage == NOW} == {
-        "kernel_arguments", "module_boot_list", "file", "reboot"}
+        "kernel_arguments",
+        "module_boot_list",
+        "file",
+        "reboot",
+    }
     reason = outcome.plan.steps[0].reason
     assert "intel_iommu=off" in reason and "overridden" in reason
     assert host.numvfs(PF1) == 0
@@ -167,6 +192,27 @@ def test_vfio_and_back(host: FakeHost) -> None:
     assert all(host.override(host.vf_address(PF1, i)) == "" for i in range(4))
 
 
+def test_jumbo_frames_for_userspace_need_the_pfs_mtu(host: FakeHost) -> None:
+    """The PF's is raised, never lowered; a VF under vfio-pci has no interface to set."""
+    assert f"{PF2}: set the PF's MTU to 9000" in actions(present(host, [{**DPDK, "mtu": 9000}]))
+    assert not any(step.kind.endswith("mtu") for step in present(host, [{**DPDK, "mtu": 1500}]).plan.steps)
+    assert host.nets["enp2s0"].mtu == 9000
+
+
+def test_a_vlan_taken_away_takes_its_priority_along(host: FakeHost) -> None:
+    """The kernel knows no priority without a VLAN."""
+    present(host, [{**KERNEL, "vfs": [{"indices": 0, "vlan": 5, "qos": 3}]}])
+    present(host, [{**KERNEL, "vfs": [{"indices": 0, "vlan": 0}]}])
+    assert (host.pfs[PF1].settings[0]["vlan"], host.pfs[PF1].settings[0]["qos"]) == (0, 0)
+
+
+def test_a_rate_is_tried_until_the_link_is_up(host: FakeHost) -> None:
+    """igb answers EINVAL before."""
+    host.faults["ip link set dev enp1s0 vf 0 max_tx_rate 100"] = 22
+    present(host, [{**KERNEL, "vfs": [{"indices": 0, "max_tx_rate": 100}]}])
+    assert host.pfs[PF1].settings[0]["max_tx_rate"] == 100
+
+
 def test_drift_is_repaired(host: FakeHost) -> None:
     """What somebody changed by hand is found and put right, and nothing else is touched."""
     present(host, [SET_UP, DPDK])
@@ -174,7 +220,10 @@ def test_drift_is_repaired(host: FakeHost) -> None:
     host.pfs[PF1].settings[0]["vlan"] = 5
     host.nets["enp1s0v2"].mtu = 1500
     assert actions(present(host, [SET_UP, DPDK])) == [
-        f"{PF1} vf 0: set vlan 100, qos 3", f"{PF1} vf 2: set its MTU to 2000", f"{PF2} vf 3: bind vfio-pci"]
+        f"{PF1} vf 0: set vlan 100, qos 3",
+        f"{PF1} vf 2: set its MTU to 2000",
+        f"{PF2} vf 3: bind vfio-pci",
+    ]
 
 
 def test_two_policies_on_one_pf(host: FakeHost) -> None:
@@ -189,8 +238,13 @@ def test_two_policies_on_one_pf(host: FakeHost) -> None:
 
 def test_the_lower_priority_wins(host: FakeHost) -> None:
     """The other policy is dropped as a whole, and the plan says so."""
-    outcome = present(host, [{**KERNEL, "num_vfs": 6}, {**DPDK, "nic_selector": {"pf_names": ["enp1s0"]},
-                                                        "num_vfs": 2, "priority": 10}])
+    outcome = present(
+        host,
+        [
+            {**KERNEL, "num_vfs": 6},
+            {**DPDK, "nic_selector": {"pf_names": ["enp1s0"]}, "num_vfs": 2, "priority": 10},
+        ],
+    )
     assert drivers(host, PF1) == ["vfio-pci"] * 2
     assert "replaces kernel" in outcome.plan.warnings[0]
 
@@ -220,7 +274,9 @@ def test_the_device_plugin_is_reloaded_once(host: FakeHost) -> None:
 def test_a_failed_step_is_named_and_undone(host: FakeHost) -> None:
     """The error says what failed, why, and what is left; autoprobe is not left off; a rerun goes on."""
     host.faults[f"/sys/bus/pci/devices/{PF2}/sriov_numvfs=7"] = 12
-    with pytest.raises(HostError, match=r"create 7 VFs.*Cannot allocate memory.*pci=realloc.*not done: .*bind vfio-pci"):
+    with pytest.raises(
+        HostError, match=r"create 7 VFs.*Cannot allocate memory.*pci=realloc.*not done: .*bind vfio-pci"
+    ):
         present(host, [DPDK])
     assert host.get(f"sys/bus/pci/devices/{PF2}/sriov_drivers_autoprobe").strip() == "1"
     present(host, [DPDK])
@@ -285,7 +341,7 @@ def test_adopted_configuration_is_put_back(host: FakeHost) -> None:
     """Somebody else's config.json is replaced only when asked, and teardown restores it."""
     theirs = '{"resourceList": []}\n'
     host.put("etc/pcidp/config.json", theirs)
-    with pytest.raises(RefusedError, match="config.json.*adopt"):
+    with pytest.raises(RefusedError, match=r"config.json.*adopt"):
         present(host, [KERNEL])
     present(host, [KERNEL], adopt=True)
     assert host.get("etc/pcidp/config.json") != theirs

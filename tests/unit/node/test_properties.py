@@ -1,0 +1,170 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Properties that hold for any policies: a run reaches them, a second finds nothing, a kill anywhere is made good."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_host import FakeHost, Killed
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, make_host, present, snapshot
+
+MACS = st.integers(0, 255).map(lambda n: f"02:00:00:00:aa:{n:02x}")
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Zero to three policies: one on each PF, or two that share the first."""
+    found = []
+    for name in draw(st.sets(st.sampled_from(["enp1s0", "enp2s0"]))):
+        count = draw(st.integers(1, 7))
+        kind = draw(st.sampled_from(["netdevice", "vfio-pci"]))
+        split = draw(st.integers(0, count - 1))
+        policy: dict[str, Any] = {
+            "name": name,
+            "resource_name": name,
+            "num_vfs": count,
+            "device_type": kind,
+            "nic_selector": {"pf_names": [name if not split else f"{name}#0-{split - 1}"]},
+        }
+        if kind == "netdevice" and draw(st.booleans()):
+            policy["mtu"] = draw(st.sampled_from([1500, 2000, 9000]))
+        policy["vfs"] = [
+            {
+                "indices": index,
+                "mac": draw(MACS),
+                "vlan": draw(st.integers(0, 4094)),
+                "trust": draw(st.booleans()),
+                "max_tx_rate": draw(st.integers(0, 100)),
+            }
+            for index in draw(st.sets(st.integers(0, (split or count) - 1), max_size=2))
+        ]
+        found.append(policy)
+        if split:
+            other = draw(st.sampled_from(["netdevice", "vfio-pci"]))
+            found.append(
+                {
+                    **policy,
+                    "name": f"{name}b",
+                    "resource_name": f"{name}b",
+                    "device_type": other,
+                    "vfs": [],
+                    "mtu": None,
+                    "nic_selector": {"pf_names": [f"{name}#{split}-{count - 1}"]},
+                }
+            )
+    return found
+
+
+class TemporaryHost:
+    """A host for one example."""
+
+    def __enter__(self) -> FakeHost:
+        memory = "/dev/shm"  # where fsync costs nothing
+        self.root = tempfile.mkdtemp(dir=memory if os.path.isdir(memory) else None)
+        host = make_host(Path(self.root))
+        host.active_units.add(PLUGIN)
+        return host
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.root)
+
+
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@FEW
+@given(st.lists(policies(), min_size=1, max_size=3))
+def test_any_policies_after_any_others(rounds: list[list[dict[str, Any]]]) -> None:
+    """Reached, empty afterwards, the check's plan is the run's, no count over a count, and all given back."""
+    with TemporaryHost() as host:
+        before = snapshot(host)
+        for wanted in rounds:
+            checked = present(host, wanted, check=True)
+            done = present(host, wanted)
+            assert checked.plan == done.plan
+            assert not present(host, wanted).plan.steps
+            for step in done.plan.steps:
+                if step.kind == "num_vfs":
+                    assert 0 in (step.before["num_vfs"], step.after["num_vfs"])
+            assert host.numvfs(PF1) == max([p["num_vfs"] for p in wanted if "enp1s0" in p["name"]], default=0)
+        absent(host)
+        after = snapshot(host)
+        assert after == before
+
+
+MIXED: list[dict[str, Any]] = [
+    {
+        **KERNEL,
+        "nic_selector": {"pf_names": ["enp1s0#0-1"]},
+        "num_vfs": 3,
+        "mtu": 2000,
+        "vfs": [{"indices": 0, "mac": "02:00:00:00:aa:01", "vlan": 9}],
+    },
+    {**DPDK, "name": "half", "nic_selector": {"pf_names": ["enp1s0#2"]}, "num_vfs": 3},
+    {**DPDK, "num_vfs": 2},
+]
+
+
+def until_killed(host: FakeHost, at: int, act: Any) -> bool:
+    """Run until the write with this number; False when it ended before."""
+    host.die_at = host.writes + at
+    try:
+        act()
+    except Killed:
+        return True
+    finally:
+        host.die_at = None
+    return False
+
+
+@pytest.mark.parametrize("what", ["first", "change", "absent"])
+def test_killed_at_each_write_and_run_again(what: str) -> None:
+    """The rerun reaches what was asked, and teardown still knows the original."""
+    reached = 0
+    for at in range(1, 200):
+        with TemporaryHost() as host:
+            before = snapshot(host)
+            if what != "first":
+                present(host, MIXED if what == "absent" else [{**KERNEL, "num_vfs": 5}])
+
+            def act(host: FakeHost = host) -> None:
+                if what == "absent":
+                    absent(host)
+                else:
+                    present(host, MIXED)
+
+            if not until_killed(host, at, act):
+                break
+            reached = at
+            act()
+            if what != "absent":
+                assert not present(host, MIXED).plan.steps, at
+                assert host.reloads, "the device plugin was told, also when the kill came just before"
+                absent(host)
+            assert snapshot(host) == before, at
+    assert reached > 20
+
+
+def test_a_hundred_runs_without_a_change() -> None:
+    """Nothing is ever written again."""
+    with TemporaryHost() as host:
+        present(host, MIXED)
+        writes = host.writes
+        assert not any(present(host, MIXED).as_dict()["changed"] for _ in range(100))
+        assert host.writes == writes
+
+
+def test_the_addresses_are_those_of_the_model() -> None:
+    """The fake numbers VFs as the emulated 82576 does."""
+    with TemporaryHost() as host:
+        present(host, [DPDK])
+        assert [host.vf_address(PF2, i) for i in (0, 4)] == ["0000:02:10.0", "0000:02:11.0"]
