@@ -72,7 +72,7 @@ def test_wrong_options_are_status_two(arguments: list[str]) -> None:
 def test_logging_options_of_the_go_plugin_are_taken(path: Path) -> None:
     path.write_text(json.dumps(GOOD))
     done = run(
-        "-config-file", str(path), "-check-config", "-logtostderr", "--alsologtostderr=true", "-v=10",
+        "-config-file", str(path), "-check-config", "-logtostderr", "--alsologtostderr=true", "-v=1",
         "-v", "9", "-log_dir", "/var/log/x", "-stderrthreshold=INFO", "-vmodule", "a=1", "-log_backtrace_at", ":0",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
