@@ -130,9 +130,7 @@ def register(kubelet_dir: str, presences: list[Presence]) -> None:
     path = os.path.join(kubelet_dir, LEGACY_DIR, KUBELET_SOCKET)
     kubelet = identity(path)
     now = time.monotonic()
-    waiting = [
-        p for p in presences if p.serving_legacy and p.registered_with != kubelet and now >= p.retry_at
-    ]
+    waiting = [p for p in presences if p.serving_legacy and p.registered_with != kubelet and now >= p.retry_at]
     if kubelet is None or not waiting:
         return
     with grpc.insecure_channel(f"unix:{path}") as channel:

@@ -99,12 +99,8 @@ class PoolService:
         for members, granted in zip(wanted, grants):
             response = answer.container_responses.add(envs=granted.envs)
             for node in granted.nodes:
-                response.devices.add(
-                    host_path=node.host_path, container_path=node.container_path, permissions="rw"
-                )
-            log.info(
-                "%s: allocated %s", config.resource_name, ", ".join(m.device.id for m in members) or "nothing"
-            )
+                response.devices.add(host_path=node.host_path, container_path=node.container_path, permissions="rw")
+            log.info("%s: allocated %s", config.resource_name, ", ".join(m.device.id for m in members) or "nothing")
         return answer
 
     def _members(self, ids: list[str]) -> list[Member]:

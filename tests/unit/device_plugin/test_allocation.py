@@ -61,9 +61,7 @@ def test_kernel_driver(setup: Setup) -> None:
     assert setup.info(VF0) == {VF0: {"generic": {"deviceID": VF0}}}
 
 
-@pytest.mark.parametrize(
-    "group", [pytest.param(0, id="dp-vector-69"), pytest.param(1, id="dp-vector-50-iommu")]
-)
+@pytest.mark.parametrize("group", [pytest.param(0, id="dp-vector-69"), pytest.param(1, id="dp-vector-50-iommu")])
 def test_vfio(setup: Setup, group: int) -> None:
     setup.host.bind(VF0, "vfio-pci", group=group)
     node = f"/dev/vfio/{group}"

@@ -148,18 +148,12 @@ def test_pfs_with_vfs_are_withheld_and_without_are_not(igb: FakeHost) -> None:
     [
         pytest.param((), (), None, id="dp-vector-57-none"),
         pytest.param(("eth7",), (), None, id="dp-vector-57-elsewhere"),
-        pytest.param(
-            ("enp2s0",), (), "the host's IPv4 default route goes over enp2s0", id="dp-vector-57-default"
-        ),
+        pytest.param(("enp2s0",), (), "the host's IPv4 default route goes over enp2s0", id="dp-vector-57-default"),
         pytest.param((), ("enp2s0",), "the host's IPv6 default route goes over enp2s0", id="ipv6"),
-        pytest.param(
-            ("br0",), (), "the host's IPv4 default route goes over br0", id="below-a-vlan-on-a-bridge"
-        ),
+        pytest.param(("br0",), (), "the host's IPv4 default route goes over br0", id="below-a-vlan-on-a-bridge"),
     ],
 )
-def test_a_default_route_withholds(
-    host: FakeHost, v4: tuple[str, ...], v6: tuple[str, ...], wanted: str
-) -> None:
+def test_a_default_route_withholds(host: FakeHost, v4: tuple[str, ...], v6: tuple[str, ...], wanted: str) -> None:
     host.add(PF, name="enp2s0")
     host.interface("br0", lower=("bond0.5",))
     host.interface("bond0.5", lower=("bond0",))
@@ -183,9 +177,7 @@ def test_no_routes_file_is_no_reason_to_fail(host: FakeHost) -> None:
     assert withheld(scan(host)[PF]) is None
 
 
-@pytest.mark.parametrize(
-    "case", ["dp-vector-64-empty", "dp-vector-64-no-driver", "dp-vector-64-igb_uio", "odd-names"]
-)
+@pytest.mark.parametrize("case", ["dp-vector-64-empty", "dp-vector-64-no-driver", "dp-vector-64-igb_uio", "odd-names"])
 def test_odd_trees_do_not_fail(tmp_path: Path, case: str) -> None:
     host = FakeHost(tmp_path)
     if case == "dp-vector-64-empty":
