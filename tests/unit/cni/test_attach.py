@@ -15,8 +15,8 @@ import pytest
 from cniworld import PF, PF_NAME, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run
 
 EVERYTHING = {
-    "mac": "02:00:00:00:0A:E1", "vlan": 100, "vlanQoS": 3, "vlanProto": "802.1ad", "spoofchk": "off", "trust": "on",
-    "link_state": "enable", "min_tx_rate": 10, "max_tx_rate": 200, "mtu": 1400,
+    "mac": "02:00:00:00:0A:E1", "vlan": 100, "vlanQoS": 3, "vlanProto": "802.1ad", "spoofchk": "off",
+    "trust": "on", "link_state": "enable", "min_tx_rate": 10, "max_tx_rate": 200, "mtu": 1400,
 }  # fmt: skip
 
 
@@ -342,7 +342,9 @@ def test_vf_that_is_no_more(world):
 @pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-24")])
 def test_vf_in_use(world, case):
     world.call("ADD")
-    with pytest.raises(Refusal, match="VF 0000:01:10.0 is in use by container c1 interface net1") as refused:
+    with pytest.raises(
+        Refusal, match=r"VF 0000:01:10\.0 is in use by container c1 interface net1"
+    ) as refused:
         world.call("ADD", CNI_CONTAINERID="c2")
     assert refused.value.code == 11
     world.call("DEL", CNI_CONTAINERID="c2")
@@ -413,7 +415,8 @@ def test_check_finds_each_difference(world):
         world.call("CHECK", {**conf, "prevResult": answer})
     assert refused.value.code == 102
     for text in (
-        "vlan: expected 100, found 0", "trust: expected 1, found 0", "10.9.0.5/24 is missing", "found it down",
+        "vlan: expected 100, found 0", "trust: expected 1, found 0", "10.9.0.5/24 is missing",
+        "found it down",
         "expected MTU 1400, found 1300", "found 02:00:00:00:0f:ff", "route to 10.50.0.0/16 is missing",
     ):  # fmt: skip
         assert text in refused.value.answer["msg"]

@@ -236,16 +236,20 @@ def test_unexpected_errors_have_code_999(world, monkeypatch, case):
     assert refused.value.answer["details"].startswith("at test_config.py:")
 
 
+IPS = [
+    {"address": "10.0.0.2/24", "gateway": "10.0.0.1", "interface": 0},
+    {"address": "fd00::2/64", "interface": 0},
+]
 RESULTS = {
     "1.1.0": {
         "interfaces": [{"name": "net1", "mtu": 1500, "sandbox": "S", "pciID": VF_VFIO}],
-        "ips": [{"address": "10.0.0.2/24", "gateway": "10.0.0.1", "interface": 0}, {"address": "fd00::2/64", "interface": 0}],
+        "ips": IPS,
         "routes": [{"dst": "0.0.0.0/0", "gw": "10.0.0.1", "mtu": 1400}],
         "dns": {"domain": "d"},
     },
     "1.0.0": {
         "interfaces": [{"name": "net1", "sandbox": "S"}],
-        "ips": [{"address": "10.0.0.2/24", "gateway": "10.0.0.1", "interface": 0}, {"address": "fd00::2/64", "interface": 0}],
+        "ips": IPS,
         "routes": [{"dst": "0.0.0.0/0", "gw": "10.0.0.1"}],
         "dns": {"domain": "d"},
     },
@@ -259,7 +263,9 @@ RESULTS = {
         "dns": {"domain": "d"},
     },
     "0.2.0": {
-        "ip4": {"ip": "10.0.0.2/24", "gateway": "10.0.0.1", "routes": [{"dst": "0.0.0.0/0", "gw": "10.0.0.1"}]},
+        "ip4": {
+            "ip": "10.0.0.2/24", "gateway": "10.0.0.1", "routes": [{"dst": "0.0.0.0/0", "gw": "10.0.0.1"}],
+        },
         "ip6": {"ip": "fd00::2/64"},
         "dns": {"domain": "d"},
     },
