@@ -127,6 +127,11 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -
         raise CniError(
             DEVICE, f"VF {vf.address}: interface {link.name} is not Ethernet; InfiniBand is not supported"
         )
+    if link.master:
+        raise CniError(
+            DEVICE,
+            f"VF {vf.address}: interface {link.name} is a port of a bridge or bond: the host uses it",
+        )
     record.host_name, record.altnames = link.name, link.altnames
     record.mac, record.mtu, record.flags = link.mac, link.mtu, link.flags & _KEPT_FLAGS
 

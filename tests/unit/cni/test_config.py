@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from cniworld import VF, VF_VFIO, Refusal, WorldHost
+from cniworld import VF, VF_VFIO, Refusal, WorldHost, vector
 from sriov_cni import SUPPORTED, jsontext, main
 from sriov_cni.addresses import parse_mac
 from sriov_cni.config import canonical, parse
@@ -224,8 +224,8 @@ def test_error_answers(world, command, conf, code):
         assert "0.3.1" in answer["details"]
 
 
-@pytest.mark.parametrize("case", [v("77", "")])
-def test_unexpected_errors_have_code_999(world, monkeypatch, case):
+@vector("77")
+def test_unexpected_errors_have_code_999(world, monkeypatch, vector):
     def broken(self, address):
         raise RuntimeError("boom")
 
@@ -288,8 +288,8 @@ def test_result_in_each_version(world, version):
     world.call("DEL", conf)
 
 
-@pytest.mark.parametrize("case", [v("82", "")])
-def test_old_version_without_ipam(world, case):
+@vector("82")
+def test_old_version_without_ipam(world, vector):
     """Upstream fails after it has set everything up; ours answers without an address."""
     answer = world.call("ADD", {**BASE, "cniVersion": "0.2.0", "deviceID": VF_VFIO})
     assert answer == {"cniVersion": "0.2.0", "dns": {}}

@@ -9,7 +9,7 @@ import json
 import time
 
 import pytest
-from cniworld import VF_VFIO, Refusal
+from cniworld import VF_VFIO, Refusal, vector
 
 
 def conf(world, **keys) -> dict:
@@ -101,8 +101,8 @@ def test_not_found(world, path):
     assert refused.value.code == 4
 
 
-@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-86")])
-def test_routes_without_gateway_take_that_of_their_family(world, case):
+@vector("86")
+def test_routes_without_gateway_take_that_of_their_family(world, vector):
     result = {
         "ips": [
             {"address": "10.9.0.5/24", "gateway": "10.9.0.1"},

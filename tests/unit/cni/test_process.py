@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cniworld import vector
 from sriov_cni import SUPPORTED
 
 FILES = Path(__file__).resolve().parents[3] / "files" / "cni"
@@ -63,8 +64,8 @@ def start(program: Path, stdin: bytes = b"", **environment: str) -> subprocess.C
     )
 
 
-@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-75")])
-def test_version(program, case):
+@vector("75")
+def test_version(program, vector):
     done = subprocess.run(
         [program], stdin=0, env={"CNI_COMMAND": "VERSION"}, capture_output=True, check=False
     )
@@ -82,8 +83,8 @@ def test_error_on_stdout_log_on_stderr(program):
     assert list(program.parent.rglob("*.pyc"))
 
 
-@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-63")])
-def test_log_file(program, tmp_path, case):
+@vector("63")
+def test_log_file(program, tmp_path, vector):
     """With logFile nothing goes to stderr; an unknown level is info; what cannot be opened falls back to
     stderr.
     """
