@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
 from sriov_cni import main, netlink, rtnl
 from sriov_cni.host import Host
 from sriov_cni.netns import open_netns, own_netns, set_netns

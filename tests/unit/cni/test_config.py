@@ -9,6 +9,7 @@ import json
 
 import pytest
 from cniworld import VF, VF_VFIO, Refusal, WorldHost, vector
+
 from sriov_cni import SUPPORTED, jsontext, main
 from sriov_cni.addresses import parse_mac
 from sriov_cni.config import canonical, parse

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from cniworld import vector
+
 from sriov_cni import SUPPORTED
 
 FILES = Path(__file__).resolve().parents[3] / "files" / "cni"
