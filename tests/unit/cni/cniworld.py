@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from sriov_cni import main, netlink, rtnl
+from sriov_cni.errors import CniError
 from sriov_cni.host import Host
 from sriov_cni.netns import open_netns, own_netns, set_netns
 from sriov_cni.pf import FIELDS_OF, PfPort
@@ -71,7 +72,10 @@ class FakePf(PfPort):
 
     def read(self, vf: int) -> rtnl.VfState:
         state = rtnl.VfState()
-        for name, value in json.loads(self._file.read_text())["vfs"][vf].items():
+        vfs = json.loads(self._file.read_text())["vfs"]
+        if vf >= len(vfs):
+            raise CniError(100, f"PF {self.name}: expected VF {vf} among its VFs, found {len(vfs)}")
+        for name, value in vfs[vf].items():
             setattr(state, name, value)
         return state
 

@@ -433,6 +433,18 @@ def test_del_in_parallel(world):
     assert world.snapshot() == before
 
 
+def test_pf_that_tells_nothing_of_its_vfs(world):
+    """As some do in switchdev mode: fine while nothing is asked of it."""
+    world.set_pf(vfs=[])
+    before = world.snapshot()
+    world.call("ADD")
+    world.call("DEL")
+    with pytest.raises(Refusal, match="expected VF 0 among its VFs") as refused:
+        world.call("ADD", {**world.conf, "vlan": 5})
+    assert refused.value.code == 100
+    assert world.snapshot() == before
+
+
 def test_vf_of_a_bridge_is_left_alone(world):
     run("ip", "link", "add", "br0", "type", "bridge")
     run("ip", "link", "set", VF_NAME, "master", "br0")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 
 import pytest
@@ -122,3 +123,12 @@ def test_a_refused_route_is_named(world):
         world.call("ADD", {**world.conf, "vlan": 3, "ipam": world.ipam(result=result)})
     assert refused.value.code == 101
     assert world.snapshot() == before
+
+
+def test_a_caller_that_ignores_sigchld(world):
+    """Ignored signals are inherited, and with SIGCHLD the kernel would throw the plugin's exit code away."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert world.call("ADD", conf(world))["ips"]
+    finally:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
