@@ -206,6 +206,7 @@ def delete(host: Host, request: Request) -> None:
                 error  # the VF comes back all the same; the runtime calls again, and only this is left then
             )
     store = Store(host)
+    store.prepare()
     record = store.of_owner(request.container, request.ifname)
     if record is None:
         host.log.info("no journal of this container and interface: no VF to bring back")

@@ -105,7 +105,12 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -
     """Read what may be changed into `record`. Raises CniError for a VF that cannot do what is asked."""
     record.address, record.pf, record.driver, record.kernel = vf.address, vf.pf, vf.driver, vf.kernel
     record.asked = config.asked
-    record.original = port.read(vf.index)
+    try:
+        record.original = port.read(vf.index)
+    except CniError as error:
+        if config.asked:
+            raise
+        host.log.warning(f"nothing is asked of the PF, so this may be: {error}")
     for key in config.asked:
         if key != "mac" and all(getattr(record.original, field) in (-1, "") for field in FIELDS_OF[key]):
             host.log.debug(f"the driver of PF {port.name} reports no {key}; it is set, and restored to 0")
@@ -126,6 +131,11 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -
     if link.kind != ARPHRD_ETHER:
         raise CniError(
             DEVICE, f"VF {vf.address}: interface {link.name} is not Ethernet; InfiniBand is not supported"
+        )
+    if link.master:
+        raise CniError(
+            DEVICE,
+            f"VF {vf.address}: interface {link.name} is a port of a bridge or bond: the host uses it",
         )
     record.host_name, record.altnames = link.name, link.altnames
     record.mac, record.mtu, record.flags = link.mac, link.mtu, link.flags & _KEPT_FLAGS
@@ -268,7 +278,7 @@ def bring_back(host: Host, store: Store, record: Record, pod: Pod | None) -> Non
     finally:  # what the PF refuses must not keep the interface from being set back
         if link is not None:
             _restore_link(host, record, link)
-    if link is None and "mac" not in record.asked and port.read(index).mac != record.original.mac:
+    if link is None and record.original.mac and "mac" not in record.asked:
         # What a userspace driver told the PF stays there: the next pod would start with this pod's MAC.
         with store.lock(port.address, "PF"):
             _restore_pf(host, record, port, index, ["mac"])
@@ -316,6 +326,8 @@ def _move_back(host: Host, record: Record, pod: Pod, inside: Link) -> None:
 
 def _restore_pf(host: Host, record: Record, port: PfPort, index: int, keys: list[str]) -> None:
     """Put back those of `keys` that differ, or that the driver does not report. Raises CniError (101)."""
+    if not keys:
+        return
     state = port.read(index)
     differing = [key for key in keys if _fields(state, key) != _fields(record.original, key)]
     unreported = [key for key in keys if key not in differing and set(_fields(state, key)) & {-1, ""}]
@@ -354,18 +366,21 @@ def _restore_link(host: Host, record: Record, link: Link) -> None:
         if link.mtu != record.mtu:
             host.step("restore mtu")
             socket.change(set_link(link.index, mtu=record.mtu))
-        if record.mac:
+        if record.mac not in ("", ZERO_MAC):
             set_mac(host, socket, link, record.mac)
         lost = [name for name in record.altnames if name not in link.altnames and name != record.host_name]
         if lost:
             host.step("restore altnames")
             socket.change(set_altnames(link.index, lost, add=True))
-        host.step("restore flags")
-        socket.change(set_link(link.index, flags=record.flags, change=_KEPT_FLAGS))
     except NetlinkError as error:
         raise CniError(
             REFUSED, f"interface {link.name} of VF {record.address} cannot be set back as it was: {error}"
         ) from None
+    try:
+        host.step("restore flags")
+        socket.change(set_link(link.index, flags=record.flags, change=_KEPT_FLAGS))
+    except NetlinkError as error:  # a VF cannot be set up while its PF is down
+        host.log.warning(f"interface {link.name} of VF {record.address} does not take its flags back: {error}")
 
 
 def _rename(host: Host, record: Record, link: Link) -> None:

@@ -12,11 +12,11 @@ import threading
 import time
 
 import pytest
-from cniworld import PF, PF_NAME, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run
+from cniworld import PF, PF_NAME, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run, vector
 
 EVERYTHING = {
-    "mac": "02:00:00:00:0A:E1", "vlan": 100, "vlanQoS": 3, "vlanProto": "802.1ad", "spoofchk": "off", "trust": "on",
-    "link_state": "enable", "min_tx_rate": 10, "max_tx_rate": 200, "mtu": 1400,
+    "mac": "02:00:00:00:0A:E1", "vlan": 100, "vlanQoS": 3, "vlanProto": "802.1ad", "spoofchk": "off",
+    "trust": "on", "link_state": "enable", "min_tx_rate": 10, "max_tx_rate": 200, "mtu": 1400,
 }  # fmt: skip
 
 
@@ -36,7 +36,8 @@ def everything(world) -> dict:
     return {**world.conf, **EVERYTHING, "ipam": world.ipam(result=result)}
 
 
-def test_kernel_vf_with_everything(world):
+@vector("40", "45", "55", "64")
+def test_kernel_vf_with_everything(world, vector):
     before = world.snapshot()
     conf = everything(world)
     answer = world.call("ADD", conf)
@@ -68,8 +69,8 @@ def test_kernel_vf_with_everything(world):
     assert world.ipam_calls == ["ADD", "CHECK", "DEL"]
 
 
-@pytest.mark.parametrize("key", [pytest.param("", id="cni-vector-52")])
-def test_nothing_asked_nothing_set(world, key):
+@vector("52")
+def test_nothing_asked_nothing_set(world, vector):
     world.call("ADD")
     world.call("DEL")
     assert world.pf["sent"] == []
@@ -92,8 +93,8 @@ def test_what_is_sent_to_the_pf(world, conf, sent):
     assert world.snapshot() == before
 
 
-@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-53")])
-def test_everything_is_sent_once(world, case):
+@vector("53")
+def test_everything_is_sent_once(world, vector):
     world.call("ADD", {**world.conf, **EVERYTHING})
     assert sorted(entry[0] for entry in world.pf["sent"]) == [
         "link_state", "mac", "rate", "spoofchk", "trust", "vlan",
@@ -137,12 +138,12 @@ def test_what_a_guest_told_the_pf_does_not_stay(world):
     assert world.snapshot() == before
 
 
-@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-66"), pytest.param("", id="cni-vector-57")])
-def test_what_the_pod_changed_is_undone(world, case):
+@vector("41", "44", "57", "58", "66")
+def test_what_the_pod_changed_is_undone(world, vector):
     run("ip", "link", "set", VF_NAME, "mtu", "3333")
     before = world.snapshot()
-    world.call("ADD")
-    assert world.pod_link()["mtu"] == 3333
+    answer = world.call("ADD")
+    assert (world.pod_link()["mtu"], answer["interfaces"][0]["mac"]) == (3333, VF_MAC)
     run("ip", "-n", world.pod_ns, "link", "set", "net1", "down")
     run("ip", "-n", world.pod_ns, "link", "set", "net1", "mtu", "4444", "address", "02:00:00:00:0f:ff")
     run("ip", "-n", world.pod_ns, "link", "set", "net1", "promisc", "on", "allmulticast", "on")
@@ -160,7 +161,8 @@ def test_the_interface_was_up_before(world):
     assert world.snapshot() == before
 
 
-def test_host_name_is_that_of_an_interface_in_the_pod(world):
+@vector("47-names")
+def test_host_name_is_that_of_an_interface_in_the_pod(world, vector):
     """A VF called eth0 on the host, beside the pod's own eth0."""
     run("ip", "link", "set", VF_NAME, "name", "eth0")
     world.add_link("eth0", in_pod=True)
@@ -172,7 +174,8 @@ def test_host_name_is_that_of_an_interface_in_the_pod(world):
     assert world.snapshot() == before
 
 
-def test_the_pods_name_is_an_alternative_name_on_the_host(world):
+@vector("47")
+def test_the_pods_name_is_an_alternative_name_on_the_host(world, vector):
     run("ip", "link", "property", "add", "dev", VF_NAME, "altname", "net1")
     before = world.snapshot()
     world.call("ADD")
@@ -218,7 +221,8 @@ def test_a_refused_setting_is_named_and_all_is_undone(world):
     assert world.snapshot() == before
 
 
-def test_what_is_not_asked_for_may_be_unsupported(world):
+@vector("59")
+def test_what_is_not_asked_for_may_be_unsupported(world, vector):
     world.set_pf(refuse=["link_state", "rate", "trust"])
     before = world.snapshot()
     world.call("ADD", {**world.conf, "vlan": 7})
@@ -226,8 +230,8 @@ def test_what_is_not_asked_for_may_be_unsupported(world):
     assert world.snapshot() == before
 
 
-@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-33")])
-def test_pf_takes_the_mac_but_does_not_keep_it(world, case):
+@vector("33")
+def test_pf_takes_the_mac_but_does_not_keep_it(world, vector):
     world.set_pf(ignore=["mac"])
     before = world.snapshot()
     with pytest.raises(Refusal, match="but still reports 02:00:00:00:00:10"):
@@ -264,13 +268,13 @@ def test_del_without_add_and_twice(world):
     assert world.ipam_calls == ["DEL", "ADD", "DEL", "DEL"]
 
 
-@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-83")])
-def test_del_without_journal_says_nothing(world, case):
+@vector("83")
+def test_del_without_journal_says_nothing(world, vector):
     assert world.raw_call("DEL", world.conf) == (0, "")
 
 
-@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-84")])
-def test_del_without_netns_brings_the_vf_back(world, case):
+@vector("84")
+def test_del_without_netns_brings_the_vf_back(world, vector):
     """Ours on purpose: the journal knows the namespace, so the VF comes back even if the runtime does not
     say it.
     """
@@ -339,18 +343,20 @@ def test_vf_that_is_no_more(world):
     assert world.snapshot()["journal"] == []
 
 
-@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-24")])
-def test_vf_in_use(world, case):
+@vector("24")
+def test_vf_in_use(world, vector):
     world.call("ADD")
-    with pytest.raises(Refusal, match="VF 0000:01:10.0 is in use by container c1 interface net1") as refused:
+    with pytest.raises(
+        Refusal, match=r"VF 0000:01:10\.0 is in use by container c1 interface net1"
+    ) as refused:
         world.call("ADD", CNI_CONTAINERID="c2")
     assert refused.value.code == 11
     world.call("DEL", CNI_CONTAINERID="c2")
     assert world.pod_link()["ifname"] == "net1"  # another container's DEL took nothing
 
 
-@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-26")])
-def test_owner_is_dead(world, case):
+@vector("26")
+def test_owner_is_dead(world, vector):
     before = world.snapshot()
     world.call("ADD", {**world.conf, "vlan": 77, "mac": "02:00:00:00:00:77"})
     run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns)
@@ -387,17 +393,65 @@ def test_damaged_journal_is_refused_in_words(world):
     world.call("DEL")
 
 
-def test_second_call_waits_for_the_first(world):
+@vector("67")
+def test_second_call_waits_for_the_first(world, vector):
     conf = {**world.conf, "ipam": world.ipam("10.9.0.5/24", sleep=0.4)}
-    pid = os.fork()
-    if pid == 0:
-        world.raw_call("ADD", conf)
-        os._exit(0)
+    first = world.start("ADD", conf)
     time.sleep(0.25)
     with pytest.raises(Refusal, match="is in use by container c1"):
         world.call("ADD", CNI_CONTAINERID="c2")
-    os.waitpid(pid, 0)
+    os.waitpid(first, 0)
     world.call("DEL", conf)
+
+
+@vector("68")
+def test_del_is_slow_and_the_vf_has_a_new_owner(world, vector):
+    """The namespace ends while DEL waits for its IPAM plugin: the next ADD repairs, DEL takes nothing."""
+    before = world.snapshot()
+    conf = {**world.conf, "ipam": world.ipam("10.9.0.5/24")}
+    world.call("ADD", {**conf, "vlan": 55})
+    slow = {**conf, "ipam": world.ipam("10.9.0.5/24", sleep=1)}
+    late = world.start("DEL", slow)
+    time.sleep(0.3)
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns)
+    run("ip", "netns", "del", world.pod_ns)
+    run("ip", "netns", "add", world.pod_ns)
+    world.call("ADD", {**conf, "vlan": 1234}, CNI_CONTAINERID="c2")
+    assert os.waitstatus_to_exitcode(os.waitpid(late, 0)[1]) == 0
+    assert [entry[1] for entry in world.pf["sent"]] == [55, 0, 1234]
+    assert world.pod_link()["ifname"] == "net1"
+    world.call("DEL", conf, CNI_CONTAINERID="c2")
+    assert world.snapshot() == before
+
+
+def test_del_in_parallel(world):
+    before = world.snapshot()
+    conf = {**world.conf, "vlan": 9, "ipam": world.ipam("10.9.0.5/24")}
+    world.call("ADD", conf)
+    calls = [world.start("DEL", conf) for _ in range(4)]
+    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in calls] == [0, 0, 0, 0]
+    assert world.snapshot() == before
+
+
+def test_pf_that_tells_nothing_of_its_vfs(world):
+    """As some do in switchdev mode: fine while nothing is asked of it."""
+    world.set_pf(vfs=[])
+    before = world.snapshot()
+    world.call("ADD")
+    world.call("DEL")
+    with pytest.raises(Refusal, match="expected VF 0 among its VFs") as refused:
+        world.call("ADD", {**world.conf, "vlan": 5})
+    assert refused.value.code == 100
+    assert world.snapshot() == before
+
+
+def test_vf_of_a_bridge_is_left_alone(world):
+    run("ip", "link", "add", "br0", "type", "bridge")
+    run("ip", "link", "set", VF_NAME, "master", "br0")
+    with pytest.raises(Refusal, match="is a port of a bridge or bond") as refused:
+        world.call("ADD")
+    assert refused.value.code == 100
+    assert json.loads(run("ip", "-j", "link", "show", VF_NAME))[0]["master"] == "br0"
 
 
 def test_check_finds_each_difference(world):
@@ -413,7 +467,8 @@ def test_check_finds_each_difference(world):
         world.call("CHECK", {**conf, "prevResult": answer})
     assert refused.value.code == 102
     for text in (
-        "vlan: expected 100, found 0", "trust: expected 1, found 0", "10.9.0.5/24 is missing", "found it down",
+        "vlan: expected 100, found 0", "trust: expected 1, found 0", "10.9.0.5/24 is missing",
+        "found it down",
         "expected MTU 1400, found 1300", "found 02:00:00:00:0f:ff", "route to 10.50.0.0/16 is missing",
     ):  # fmt: skip
         assert text in refused.value.answer["msg"]

@@ -11,6 +11,7 @@ from _struct import pack
 
 import pytest
 from cniworld import VF_NAME, run
+
 from sriov_cni import netlink, rtnl
 from sriov_cni.addresses import mac_bytes, mac_text
 from sriov_cni.pf import FIELDS_OF, PfPort
