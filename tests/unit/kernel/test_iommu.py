@@ -85,3 +85,11 @@ def test_interrupt_remapping_is_told_as_far_as_it_is_known(
 def test_no_groups_have_a_cause(tmp_path: Path, files: dict[str, str], words: str | None) -> None:
     found = iommu.problems(iommu.read(host(tmp_path, {"/proc/cpuinfo": INTEL, **files})))
     assert [words in str(problem) for problem in found] == ([] if words is None else [True])
+
+
+@pytest.mark.parametrize(("table", "vendor"), [("DMAR", "intel"), ("IVRS", "amd")])
+def test_the_firmwares_table_outranks_the_cpus_vendor(tmp_path: Path, table: str, vendor: str) -> None:
+    other = INTEL if vendor == "amd" else AMD
+    made = host(tmp_path, {"/proc/cpuinfo": other, f"/sys/firmware/acpi/tables/{table}": ""})
+    assert iommu.vendor(made) == vendor
+    assert iommu.arguments(vendor) == iommu.ARGUMENTS[vendor]
