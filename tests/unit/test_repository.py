@@ -45,7 +45,7 @@ PROGRAMS = {
     "node library": Program(
         "plugins/module_utils",
         _rooms(
-            "boot node node_module runner bundle_view views",
+            "boot node node_module runner bundle_view kernel_views views",
             "apply",
             # The writers: they carry out the steps that the plan names.
             "vfs drivers",
@@ -228,10 +228,14 @@ def test_plays_hide_nothing(what: str, pattern: str) -> None:
     assert not wrong, f"{what}:\n" + "\n".join(wrong)
 
 
-def test_roles_have_the_variables_of_the_collection() -> None:
-    """They are shared by the roles, and start with sriov_."""
-    files = [name for name in tracked_files() if re.fullmatch(r"roles/\w+/defaults/\w+\.yml", name)]
-    wrong = _lines_with(files, r"^(?!sriov_)\w+\s*:")
+def test_variables_of_roles_have_a_prefix() -> None:
+    """sriov_ is for those that the roles of the collection share; a role's own start with its name."""
+    wrong = [
+        line
+        for name in tracked_files()
+        if (found := re.fullmatch(r"roles/(\w+)/defaults/\w+\.yml", name))
+        for line in _lines_with([name], rf"^(?!sriov_|{found[1]}_)\w+\s*:")
+    ]
     assert not wrong, "\n".join(wrong)
 
 
@@ -266,8 +270,7 @@ def test_modules_name_the_licence_in_words() -> None:
     wrong = [
         name
         for name in _python_files("plugins")
-        if (text := _text(name))
-        and "GNU General Public License v3.0" not in "\n".join(text.splitlines()[:20])
+        if (text := _text(name)) and "GNU General Public License v3.0" not in "\n".join(text.splitlines()[:20])
     ]
     assert not wrong, f"without the words that ansible-test looks for: {wrong}"
 

@@ -103,9 +103,7 @@ def unit_node(context: Context) -> None:
     """The same under the lowest Python of nodes, without the parts that only run on the controller."""
     venv = node_venv()
     if venv is None:
-        text = (
-            f"Python {NODE_PYTHON} was not found on PATH or in pyenv: node code was not tried under it here"
-        )
+        text = f"Python {NODE_PYTHON} was not found on PATH or in pyenv: node code was not tried under it here"
         context.note(text)
         raise StageSkipped(text)
     _pytest(context, venv / "bin" / "python")
@@ -145,9 +143,7 @@ def sanity(context: Context) -> None:
 def ansible_lint(context: Context) -> None:
     """The profile that Automation Hub asks for; collections come from the copy and the cache."""
     env = environment(context.copy.parents[2])
-    context.run(
-        [tool("ansible-lint"), "--offline", "--strict", "--profile", "production", "--nocolor"], env=env
-    )
+    context.run([tool("ansible-lint"), "--offline", "--strict", "--profile", "production", "--nocolor"], env=env)
 
 
 def docs(context: Context) -> None:
@@ -181,10 +177,7 @@ def soak_stages() -> list[Stage]:
         return check
 
     what = f"{programs.SAMPLE} rounds of a long loop, tests/soak/"
-    return [
-        Stage(programs.name_of(loop), what + loop.name, sample(loop), lab=True)
-        for loop in programs.soak_loops()
-    ]
+    return [Stage(programs.name_of(loop), what + loop.name, sample(loop), lab=True) for loop in programs.soak_loops()]
 
 
 def power_off() -> None:

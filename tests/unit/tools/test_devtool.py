@@ -101,9 +101,7 @@ def _pass(stage: Context) -> None:
         (_skip, "skipped", Tally(skipped=1)),
     ],
 )
-def test_a_stage_hides_no_failure(
-    output: Path, check: Callable[[Context], None], verdict: str, tally: Tally
-) -> None:
+def test_a_stage_hides_no_failure(output: Path, check: Callable[[Context], None], verdict: str, tally: Tally) -> None:
     result = stages.carry_out(Stage("example", "an example", check), output)
     assert (result.verdict, result.tally) == (verdict, tally)
     assert junit.count((output / "junit").glob("*.xml")) == tally
