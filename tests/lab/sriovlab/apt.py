@@ -24,8 +24,8 @@ def parse_targets(text: str) -> dict[str, str]:
     """`REPO_URI|RELEASE` lines of apt-get indextargets -> {release: uri}; the first of each release wins."""
     found: dict[str, str] = {}
     for line in text.splitlines():
-        uri, bar, release = line.strip().partition("|")
-        if bar and release and uri.startswith(("http://", "https://")):
+        uri, separator, release = line.strip().partition("|")
+        if separator and release and uri.startswith(("http://", "https://")):
             found.setdefault(release, uri.rstrip("/"))
     return found
 

@@ -93,7 +93,7 @@ def test_two_builders_at_once_build_once(own_cache: Path) -> None:
         inside.set()
         assert go_on.wait(10)
 
-    threads = [threading.Thread(target=cache.artefact, args=("thing", build)) for _ in range(2)]
+    threads = [threading.Thread(target=cache.artefact, args=("thing", build)) for _index in range(2)]
     threads[0].start()
     assert inside.wait(10)
     threads[1].start()
