@@ -4,11 +4,8 @@
 """Entry of the boot service. Run with `python -I`, so it puts the node library on the path itself."""
 
 import os
+import runpy
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
-
-from baremetal_sriov.boot import main
-
-if __name__ == "__main__":
-    sys.exit(main())
+runpy.run_module("baremetal_sriov.boot", run_name="__main__")

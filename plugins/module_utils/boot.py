@@ -89,11 +89,17 @@ def _bring_up(host: Host, goal: Goal) -> None:
             host.sleep(PAUSE_SECONDS)
             continue
         for step in outcome.plan.steps:
-            print(f"{step.target}: {step.action}: done", flush=True)
+            sys.stdout.write(f"{step.target}: {step.action}: done\n")
         return
 
 
 def _say_failed(errors: Sequence[str]) -> int:
+    """Exit status 1. journald takes the priority from the line: 3 is an error."""
     for error in errors:
-        print(f"<3>{error}", file=sys.stderr, flush=True)  # journald reads the priority: 3 is an error
+        for line in error.splitlines():
+            sys.stderr.write(f"<3>{line}\n")
     return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

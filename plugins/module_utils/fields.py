@@ -163,8 +163,8 @@ def indices(value: Any) -> tuple[int, ...]:
     elif isinstance(value, str) and RANGES.match(value.replace(" ", "")):
         found = []
         for part in value.replace(" ", "").split(","):
-            first, _, last = part.partition("-")
-            low, high = int(first), int(last or first)
+            ends = part.split("-")
+            low, high = int(ends[0]), int(ends[-1])
             if high < low or high > INDEX_LIMIT:
                 raise ValueError(f"the range {part} must rise and stay below {INDEX_LIMIT + 1}")
             found.extend(range(low, high + 1))

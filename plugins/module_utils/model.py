@@ -76,6 +76,11 @@ class PfGoal:
     exact: bool = False
     given_back: bool = False
 
+    @property
+    def settings(self) -> list[VfSettings]:
+        """The settings without their indices."""
+        return [settings for index, settings in self.vfs]
+
 
 @dataclass(frozen=True)
 class FunctionGoal:

@@ -112,10 +112,10 @@ def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_
             raise RefusedError(list(first.planned.held))
         carry_out(host, first.planned.plan, first.state)
         last = again()
-        for _ in range(SETTLE_TRIES):  # udev may be renaming interfaces while we look
+        for pause in [1.0] * SETTLE_TRIES:  # udev may be renaming interfaces while we look
             if not due(last.planned.plan):
                 break
-            host.sleep(1.0)
+            host.sleep(pause)
             last = again()
     left = due(last.planned.plan)
     if left:
@@ -130,7 +130,7 @@ def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_
 
 
 def _read_kernel_side(host: Host, goal: Goal) -> KernelSide:
-    wants_iommu = goal.iommu or any(settings.driver == "vfio-pci" for pf in goal.pfs for _, settings in pf.vfs)
+    wants_iommu = goal.iommu or any(settings.driver == "vfio-pci" for pf in goal.pfs for settings in pf.settings)
     return KernelSide(
         kernel.read(host), iommu.read(host) if wants_iommu else None, modprobe.read(host, module_specs(goal))
     )

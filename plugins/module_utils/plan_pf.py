@@ -36,8 +36,8 @@ def vf_target(address: str, index: int) -> str:
 
 def parse_target(target: str) -> tuple[str, int | None]:
     """The inverse: PF address and VF index; for a bare address, the address and None."""
-    address, _, index = target.partition(" vf ")
-    return address, int(index) if index else None
+    address, separator, index = target.partition(" vf ")
+    return address, int(index) if separator else None
 
 
 def driver_is_right(wanted: str, driver: str | None, override: str | None) -> bool:
@@ -90,7 +90,7 @@ class _Autoprobe:
     def __init__(self, goal: PfGoal, pf: Pf, original: PfGoal | None, fresh: bool) -> None:
         self.address = pf.address
         self.now = pf.autoprobe
-        drivers = [settings.driver for _, settings in goal.vfs]
+        drivers = [settings.driver for settings in goal.settings]
         self.all_userspace = goal.num_vfs > 0 and len(drivers) == goal.num_vfs and all(map(is_userspace, drivers))
         self.fresh = fresh and goal.num_vfs > 0
         if goal.autoprobe is not None:

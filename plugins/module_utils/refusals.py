@@ -57,7 +57,7 @@ def _capability(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
             f"{goal.num_vfs} asked for",
             "Lower num_vfs, or raise the number of VFs in the NIC's firmware.",
         )
-    if pf.name is None and any(s.attributes() for _, s in goal.vfs):
+    if pf.name is None and any(settings.attributes() for settings in goal.settings):
         yield Problem(
             pf.label,
             "a network interface of the PF, which VF settings are made through",
@@ -119,7 +119,7 @@ def iommu_problems(goal: Goal, state: NodeState, found: Sequence[Problem]) -> li
     problems = []
     for wanted in goal.pfs:
         pf = state.pf(wanted.address)
-        if pf is None or not any(s.driver == "vfio-pci" for _, s in wanted.vfs) or wanted.given_back:
+        if pf is None or not any(s.driver == "vfio-pci" for s in wanted.settings) or wanted.given_back:
             continue
         without = [vf.address for vf in pf.vfs if vf.iommu_group is None and not is_userspace(vf.driver)]
         if found or (pf.vfs and without and pf.num_vfs == wanted.num_vfs):

@@ -127,7 +127,7 @@ def _matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[
                 "Correct nic_selector, or keep the policy off this host with node_selector.",
             )
         )
-    if len(fitting) > 1 and any(settings.mac for _, settings in policy.vfs):
+    if len(fitting) > 1 and any(pair[1].mac for pair in policy.vfs):
         problems.append(
             Problem(
                 f"policy {policy.name}",

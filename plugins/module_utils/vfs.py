@@ -146,8 +146,9 @@ def _attributes(host: Host, step: Step) -> None:
     bound again.
     """
     address, index = parse_target(step.target)
+    if index is None:
+        raise HostError(step.target, "the name of a VF", "the name of a function")
     vf = vf_address(host, step.target)
-    assert index is not None
     name = _pf_name(host, address)
     _set_vf(host, name, index, step)
     told = _link_of(host, name).vfs.get(index, {})

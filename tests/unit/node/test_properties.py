@@ -159,7 +159,7 @@ def test_a_hundred_runs_without_a_change() -> None:
     with TemporaryHost() as host:
         present(host, MIXED)
         writes = host.writes
-        assert not any(present(host, MIXED).as_dict()["changed"] for _ in range(100))
+        assert not any(present(host, MIXED).as_dict()["changed"] for run in range(100))
         assert host.writes == writes
 
 

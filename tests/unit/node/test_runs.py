@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -356,3 +359,26 @@ def test_modules_are_told_apart_from_the_rest(host: FakeHost) -> None:
     options: dict[str, Any] = {"modules": [{"name": "vfio-pci", "options": {"disable_idle_d3": 1}}]}
     present(host, [DPDK], **options)
     assert "options vfio-pci disable_idle_d3=1" in host.get("etc/modprobe.d/baremetal-sriov.conf")
+
+
+def test_the_boot_entry_runs_the_library_from_the_nodes_folders(tmp_path: Path) -> None:
+    """Laid out as on a node, under a bare interpreter; the copy looks for its goal in the test's folder only."""
+    here = Path(__file__).resolve().parents[3]
+    library = tmp_path / "lib/baremetal_sriov"
+    shutil.copytree(here / "plugins/module_utils", library)
+    (tmp_path / "node").mkdir()
+    shutil.copy(here / "files/node/boot_entry.py", tmp_path / "node")
+    render = (library / "render.py").read_text()
+    assert "/etc/baremetal-sriov/node.json" in render
+    goal = tmp_path / "node.json"
+    (library / "render.py").write_text(render.replace("/etc/baremetal-sriov/node.json", str(goal)))
+
+    def boots() -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-I", str(tmp_path / "node/boot_entry.py")]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60)
+
+    done = boots()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    goal.write_text("{}")
+    done = boots()
+    assert done.returncode == 1 and done.stderr.startswith("<3>") and "node.json" in done.stderr
