@@ -117,9 +117,9 @@ class FakeKubelet:
         self.refuse_with = ""
         self._server: grpc.Server | None = None
 
-    def start(self) -> None:
+    def start(self, wipe: bool = True) -> None:
         self.folder.mkdir(exist_ok=True, parents=True)
-        for entry in self.folder.iterdir():
+        for entry in self.folder.iterdir() if wipe else ():
             entry.unlink()
         handler = grpc.unary_unary_rpc_method_handler(
             self._register,

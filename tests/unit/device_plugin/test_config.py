@@ -138,11 +138,12 @@ def test_every_mistake_is_reported_at_once_with_its_path() -> None:
     assert len(found.splitlines()) == 8
 
 
-def test_keys_match_without_regard_to_case_and_the_exact_one_wins() -> None:
-    content = b"""{"RESOURCELIST": [{"resourcename": "no", "resourceName": "yes",
-        "ResourcePrefix": "a.example", "DeviceType": "netDevice",
-        "SelectorObj": null, "Selectors": {"NeedVhostNet": true}}]}"""
-    loaded = config.parse(content, "intel.com")
+@pytest.mark.parametrize("names", ['"resourcename": "no", "resourceName"', '"resourceName": "yes", "RESOURCENAME"'])
+def test_keys_match_without_regard_to_case_and_the_exact_one_wins(names: str) -> None:
+    last = "yes" if "no" in names else "no"
+    content = f"""{{"RESOURCELIST": [{{{names}: "{last}", "ResourcePrefix": "a.example",
+        "DeviceType": "netDevice", "SelectorObj": null, "Selectors": {{"NeedVhostNet": true}}}}]}}"""
+    loaded = config.parse(content.encode(), "intel.com")
     assert loaded.warnings == ()
     assert loaded.pools[0].resource_name == "a.example/yes"
     assert loaded.pools[0].selectors[0].flags == {"needVhostNet"}

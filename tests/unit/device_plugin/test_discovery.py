@@ -125,6 +125,12 @@ def test_link_type_is_the_pfs_where_the_own_interface_is_not_seen(igb: FakeHost)
     assert (found[VF0].link_type, found[VF1].link_type) == ("infiniband", "ether")
 
 
+@pytest.mark.parametrize(("klass", "wanted"), [("0x020000", "ether"), ("0x020700", "infiniband"), ("0x028000", "")])
+def test_link_type_is_the_classs_where_no_interface_is_seen_at_all(host: FakeHost, klass: str, wanted: str) -> None:
+    host.add(PF, klass=klass, driver="vfio-pci")
+    assert scan(host)[PF].link_type == wanted
+
+
 def test_a_pf_that_moves_to_a_pod_keeps_its_vfs_named(igb: FakeHost) -> None:
     scanner = Scanner(str(igb.root))
     before = scanner.scan(["02"])

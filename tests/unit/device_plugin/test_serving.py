@@ -156,6 +156,14 @@ def test_the_kubelet_restarts(node: Daemon, kubelet: FakeKubelet) -> None:
     assert min(seconds) < WITHIN
 
 
+def test_a_new_kubelet_socket_is_enough_to_register_again(node: Daemon, kubelet: FakeKubelet) -> None:
+    node.start()
+    sockets = both_registered(kubelet)
+    kubelet.stop()
+    kubelet.start(wipe=False)
+    assert both_registered(kubelet) == sockets
+
+
 def test_a_refusal_is_said_and_tried_again(node: Daemon, kubelet: FakeKubelet) -> None:
     """dp-vector-87 differs: the Go plugin ends here."""
     kubelet.refuse_with = "unsupported version"
