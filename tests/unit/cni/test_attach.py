@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from cniworld import PF, PF_NAME, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run, vector
+from cniworld import PF, PF_NAME, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, missing, run, vector
 
 EVERYTHING = {
     "mac": "02:00:00:00:0A:E1", "vlan": 100, "vlanQoS": 3, "vlanProto": "802.1ad", "spoofchk": "off",
@@ -50,6 +50,8 @@ def test_kernel_vf_with_everything(world, vector):
     assert answer["dns"] == {"nameservers": ["10.9.0.53"]}
     link = world.pod_link()
     assert (link["address"], link["mtu"], "UP" in link["flags"]) == (mac, 1400, True)
+    for name in ("ipv4/conf/net1/arp_notify", "ipv6/conf/net1/ndisc_notify"):
+        assert run("ip", "netns", "exec", world.pod_ns, "cat", f"/proc/sys/net/{name}") == "1\n"
     addresses = {
         f"{a['local']}/{a['prefixlen']}" for a in world.pod("addr", "show", "dev", "net1")[0]["addr_info"]
     }
@@ -486,7 +488,7 @@ def test_check_without_add_or_result(world):
 def test_host_local(world):
     """Debian's IPAM plugin, a program of somebody else."""
     if not os.path.exists("/usr/lib/cni/host-local"):
-        pytest.skip("containernetworking-plugins is not installed")
+        missing("Debian's containernetworking-plugins")
     ipam = {
         "type": "host-local", "dataDir": str(world.root / "hl"), "routes": [{"dst": "0.0.0.0/0"}],
         "ranges": [[{"subnet": "10.77.0.0/24"}], [{"subnet": "fd77::/64"}]],
