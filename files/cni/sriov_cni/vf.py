@@ -101,8 +101,11 @@ def host_link(host: Host, address: str, seconds: float) -> Link | None:
     return None
 
 
-def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -> None:
-    """Read what may be changed into `record`. Raises CniError for a VF that cannot do what is asked."""
+def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -> Link | None:
+    """Read what may be changed into `record`. Returns the VF's interface, if it has one.
+
+    Raises CniError for a VF that cannot do what is asked.
+    """
     record.address, record.pf, record.driver, record.kernel = vf.address, vf.pf, vf.driver, vf.kernel
     record.asked = config.asked
     try:
@@ -119,7 +122,7 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -
             raise CniError(
                 CONFIG, f"mtu: VF {vf.address} has driver {vf.driver}, and so no interface to set it on"
             )
-        return
+        return None
     link = host_link(host, vf.address, _PROBE_SECONDS)
     if link is None:
         raise CniError(
@@ -139,6 +142,7 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -
         )
     record.host_name, record.altnames = link.name, link.altnames
     record.mac, record.mtu, record.flags = link.mac, link.mtu, link.flags & _KEPT_FLAGS
+    return link
 
 
 def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) -> None:
@@ -163,14 +167,13 @@ def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) ->
     )
 
 
-def set_on_host(host: Host, record: Record, config: Config) -> None:
+def set_on_host(host: Host, link: Link, driver: str, config: Config) -> None:
     """What is best set on the VF's interface before it moves. Raises CniError (101).
 
     The MAC goes to the VF before it goes to the PF: once a PF's driver has an administrator's MAC, many take
     none from the VF any more, and some reset the VF to make it read the new one. A refusal here is no error:
     set_mac() decides.
     """
-    link = _present(host, record)
     if config.mac and link.mac != config.mac:
         host.step("set mac on vf")
         try:
@@ -183,38 +186,30 @@ def set_on_host(host: Host, record: Record, config: Config) -> None:
             host.socket.change(set_link(link.index, mtu=config.mtu))
         except NetlinkError as error:
             raise CniError(
-                REFUSED, f"mtu: interface {link.name} (driver {record.driver}) refused {config.mtu}: {error}"
+                REFUSED, f"mtu: interface {link.name} (driver {driver}) refused {config.mtu}: {error}"
             ) from None
 
 
-def _present(host: Host, record: Record) -> Link:
-    link = host_link(host, record.address, _PROBE_SECONDS)
-    if link is None:
-        raise CniError(DEVICE, f"the interface of VF {record.address} went away from the host")
-    return link
-
-
-def move_to_pod(host: Host, record: Record, pod: Pod) -> Link:
+def move_to_pod(host: Host, link: Link, ifname: str, pod: Pod) -> Link:
     """Move and rename in one message: no other name is ever seen, neither here nor in the pod. Raises
     CniError (101).
 
     A failure can leave the interface on either side; bring_back() finds it on both.
     """
-    link = _present(host, record)
     try:
-        if record.ifname in link.altnames:
+        if ifname in link.altnames:
             host.step("remove altname")
-            host.socket.change(set_altnames(link.index, [record.ifname], add=False))
+            host.socket.change(set_altnames(link.index, [ifname], add=False))
         host.step("move")
-        host.socket.change(set_link(link.index, netns_fd=pod.netns.fd, name=record.ifname))
+        host.socket.change(set_link(link.index, netns_fd=pod.netns.fd, name=ifname))
     except NetlinkError as error:
         raise CniError(
-            REFUSED, f"interface {link.name} cannot be moved to {pod.netns.path} as {record.ifname}: {error}"
+            REFUSED, f"interface {link.name} cannot be moved to {pod.netns.path} as {ifname}: {error}"
         ) from None
-    moved = pod.link(record.ifname)
+    moved = pod.link(ifname)
     if moved is None:
         raise CniError(
-            REFUSED, f"interface {link.name} was moved, but {record.ifname} is not in {pod.netns.path}"
+            REFUSED, f"interface {link.name} was moved, but {ifname} is not in {pod.netns.path}"
         )
     return moved
 
