@@ -22,6 +22,10 @@ OPTIONAL = ("kubectl",)
 VERSION = "1.20.2"
 # Unpacked, not installed: the build needs this one toolchain, and no C compiler (CGO_ENABLED=0).
 GO_PACKAGES = ("golang-1.19-go", "golang-1.19-src")
+# Kubernetes 1.20 vendors a reflect2 that walks maps as Go had them before 1.18: the API server dies on the first
+# custom resource. Debian's own package of it knows both layouts.
+REFLECT2_PACKAGE = "golang-github-modern-go-reflect2-dev"
+REFLECT2 = "github.com/modern-go/reflect2"
 IMPORT_ROOT = "k8s.io/kubernetes"
 OPENAPI_TAG = "+k8s:openapi-gen="
 OPENAPI_PACKAGE = "pkg/generated/openapi"
@@ -85,10 +89,12 @@ def _build(folder: Path, apt: PrivateApt) -> None:
         path.mkdir(parents=True)
     with step("Kubernetes: fetching its source and Go 1.19 from Debian"):
         apt.update()
-        for package in apt.download(GO_PACKAGES, toolchain):
+        for package in apt.download((*GO_PACKAGES, REFLECT2_PACKAGE), toolchain):
             run(["dpkg-deb", "-x", package, toolchain])
         tree = gopath / "src" / IMPORT_ROOT
         apt.source("kubernetes", sources).rename(tree)
+        shutil.rmtree(tree / "vendor" / REFLECT2)
+        shutil.copytree(toolchain / "usr/share/gocode/src" / REFLECT2, tree / "vendor" / REFLECT2)
     go = toolchain / "usr/lib/go-1.19/bin/go"
     env = {
         "GOROOT": str(go.parents[1]), "GOPATH": str(gopath), "GOCACHE": str(folder / "gocache"),
@@ -161,7 +167,7 @@ def _given(folder: Path) -> Kubernetes:
 
 def build_key() -> str:
     """Names the cached build: what goes into the binaries, and nothing else."""
-    return cache.digest(VERSION, *GO_PACKAGES, ldflags(VERSION), *REQUIRED, *OPTIONAL)
+    return cache.digest(VERSION, *GO_PACKAGES, REFLECT2_PACKAGE, ldflags(VERSION), *REQUIRED, *OPTIONAL)
 
 
 def binaries() -> Kubernetes:
