@@ -1,4 +1,4 @@
-# The installer puts the interpreter's line here: #!PYTHON -IS
+# The installer puts the line of the interpreter before this one: #!PYTHON -IS
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later

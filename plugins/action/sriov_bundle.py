@@ -62,32 +62,30 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ship the bundle; the result is the module's."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(argument_spec=_SPEC)
+        base: Any = self  # much of ActionBase has no types; it also removes the temporary folder at the end
+        arguments = base.validate_argument_spec(argument_spec=_SPEC)[1]
         sources: dict[str, str] = {}
         files = arguments.pop("files")
         if arguments["state"] == "present" and not arguments["gather_only"]:
             arguments["manifest"] = {"files": self._manifest(files, sources)}
-        try:
+        answer = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        missing = answer.pop("missing", [])
+        if missing and not answer.get("failed"):
+            arguments["archive"] = self._send(missing, sources)
             answer = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
-            missing = answer.pop("missing", [])
-            if missing and not answer.get("failed"):
-                arguments["archive"] = self._send(missing, sources)
-                answer = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
-                answer.pop("missing", None)
-            result.update(answer)
-        finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
+        result.update(answer)
         return result
 
     def _manifest(self, files: list[dict[str, Any]], sources: dict[str, str]) -> list[dict[str, Any]]:
         """The files by their place on the node; `sources` gets sha256 -> the controller's file."""
+        base: Any = self
         entries: list[dict[str, Any]] = []
         for file in files:
             if file["content"] is not None:
                 entries.append(_entry(file, file["dest"], 0o644, text=file["content"]))
                 continue
             try:
-                root = self._find_needle("files", file["src"])
+                root = base._find_needle("files", file["src"])
             except AnsibleError as error:
                 raise AnsibleActionFail(f"sriov_bundle: src {file['src']}: {error}") from error
             for relative, path in walk(root, [*EXCLUDED, *file["exclude"]]):
@@ -101,21 +99,20 @@ class ActionModule(ActionBase):
 
     def _send(self, missing: list[str], sources: dict[str, str]) -> str:
         """Send the archive of the contents with these checksums; its path on the node."""
-        self._make_tmp_path_once()
+        base: Any = self
+        shell = base._connection._shell
+        if shell.tmpdir is None:
+            base._make_tmp_path()
         fd, path = tempfile.mkstemp(prefix="baremetal-sriov-", suffix=".tar.gz")
         try:
             with os.fdopen(fd, "wb") as file:
                 pack(file, {sha256: sources[sha256] for sha256 in missing})
-            remote: str = self._connection._shell.join_path(self._connection._shell.tmpdir, "bundle.tar.gz")
-            self._transfer_file(path, remote)
-            self._fixup_perms2((self._connection._shell.tmpdir, remote))
+            remote: str = shell.join_path(shell.tmpdir, "bundle.tar.gz")
+            base._transfer_file(path, remote)
+            base._fixup_perms2((shell.tmpdir, remote))
             return remote
         finally:
             os.unlink(path)
-
-    def _make_tmp_path_once(self) -> None:
-        if self._connection._shell.tmpdir is None:
-            self._make_tmp_path()
 
 
 def walk(root: str, exclude: list[str]) -> list[tuple[str, str]]:

@@ -265,7 +265,8 @@ def install(host: Host, files: list[tuple[str, bytes, int]]) -> dict[str, list[i
     """
     stamps: dict[str, list[int]] = {}
     path = ""
-    make_folders(host, missing_folders(host, [path for path, _, _ in files]))
+    paths = [file[0] for file in files]
+    make_folders(host, missing_folders(host, paths))
     try:
         for path, data, mode in files:
             with contextlib.suppress(FileNotFoundError):
@@ -274,17 +275,17 @@ def install(host: Host, files: list[tuple[str, bytes, int]]) -> dict[str, list[i
             with os.fdopen(fd, "wb") as file:
                 file.write(data)
                 os.fchmod(file.fileno(), mode)
-        for path, _, _ in files:
+        for path in paths:
             fd = os.open(host.path(staged_path(path)), os.O_RDONLY)
             os.fsync(fd)
             os.close(fd)
-        for path, _, _ in files:
+        for path in paths:
             os.rename(host.path(staged_path(path)), host.path(path))
             stamps[path] = stamp_of(os.lstat(host.path(path)))
-        for path in sorted({os.path.dirname(path) for path, _, _ in files}):
+        for path in sorted({os.path.dirname(path) for path in paths}):
             sync_folder(host.path(path))
     except OSError as error:
-        for other, _, _ in files:
+        for other in paths:
             with contextlib.suppress(OSError):
                 os.unlink(host.path(staged_path(other)))
         raise HostError(path, "the file installed", f"{error.strerror} (errno {error.errno})") from error
@@ -294,9 +295,9 @@ def install(host: Host, files: list[tuple[str, bytes, int]]) -> dict[str, list[i
 def sweep(host: Host, name: str, paths: Iterable[str]) -> None:
     """Remove what an install of this bundle that was stopped left beside these paths and its record."""
     for folder in sorted({RECORDS, originals_folder(name), *map(os.path.dirname, paths)}):
-        for name in host.list_dir(folder):
-            if name.startswith(STAGED):
-                host.remove_file(f"{folder}/{name}")
+        for entry in host.list_dir(folder):
+            if entry.startswith(STAGED):
+                host.remove_file(f"{folder}/{entry}")
 
 
 def compiled_names(host: Host, path: str) -> list[str]:

@@ -59,8 +59,9 @@ def _request(module: runner.Module, python: Interpreter) -> Request:
             "none",
             "Call it as baremetal.sriov.sriov_bundle from a task.",
         )
+    manifest, params["manifest"] = params["manifest"], None  # a result repeats its parameters
     variables = {name: str(value) for name, value in {"PYTHON": python.path, **params["variables"]}.items()}
-    return request_from(params["name"], params["manifest"], params["units"], variables, params["adopt"])
+    return request_from(params["name"], manifest, params["units"], variables, params["adopt"])
 
 
 def _present(

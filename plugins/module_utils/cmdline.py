@@ -71,9 +71,9 @@ def key(token: str) -> str:
 
 def value(token: str) -> str | None:
     """What follows the first `=`, without the quotes around it; None for a flag."""
-    _, equals, text = _unquoted(token).partition("=")
-    if not equals:
+    if "=" not in _unquoted(token):
         return None
+    text = _unquoted(token).partition("=")[2]
     return text[1:].rstrip('"') if text.startswith('"') else text
 
 

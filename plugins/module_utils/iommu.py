@@ -59,9 +59,14 @@ class IommuState:
 
 
 def vendor(host: Host) -> str:
-    """The CPU's vendor from /proc/cpuinfo (x86: vendor_id; arm64: "CPU implementer")."""
+    """Whose IOMMU the node has. The firmware's table tells (DMAR: Intel's, IVRS: AMD's), also where a hypervisor
+    gives its guest the other vendor's; without one the CPU does: /proc/cpuinfo's vendor_id, or "CPU implementer".
+    """
+    for name in (INTEL, AMD):
+        if host.exists(f"/sys/firmware/acpi/tables/{_TABLES[name]}"):
+            return name
     for line in (host.read_text("/proc/cpuinfo", 16 << 20) or "").splitlines():
-        name, _, text = line.partition(":")
+        name, text = line.partition(":")[::2]
         if name.strip() == "vendor_id":
             return _VENDORS.get(text.strip(), UNKNOWN)
         if name.strip() == "CPU implementer":

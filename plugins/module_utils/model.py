@@ -116,6 +116,7 @@ class Goal:
 
     whole: False for a narrow view, which leaves alone what it does not name (other PFs, files, kernel
     arguments).
+    resources: full resource names, and how many VFs of each the node offers when all is done.
     """
 
     pfs: tuple[PfGoal, ...] = ()
@@ -128,6 +129,7 @@ class Goal:
     absent: bool = False
     warnings: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    resources: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ class Outcome:
             "drain_required": self.plan.drain_required,
             "refused": [str(problem) for problem in self.held],
             "expected_after_reboot": [s.as_dict() for s in self.plan.steps if s.stage == AFTER_REBOOT],
+            "resources": dict(self.look.goal.resources),
             "pfs": [_pf_summary(pf) for pf in self.state.pfs if pf.total_vfs >= 0],
             "iommu": side.iommu.as_dict() if side.iommu is not None else {},
         }

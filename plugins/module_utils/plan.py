@@ -100,10 +100,12 @@ def _kernel_steps(goal: Goal, side: KernelSide, problems: list[Problem]) -> list
     steps: list[Step] = []
     try:
         if side.kernel is not None:
-            wanted = list(goal.kernel_arguments)
+            wanted = goal.kernel_arguments
+            if side.modules is not None:  # modprobe.d does not reach modules that are built in
+                wanted += modprobe.kernel_arguments(module_specs(goal), side.modules)
             if goal.iommu and side.iommu is not None:
-                wanted = [*[a for a in iommu.arguments(side.iommu.vendor) if a not in wanted], *wanted]
-            steps += kernel.plan(KernelSpec(tuple(wanted)), side.kernel)
+                wanted = iommu.with_arguments(side.iommu.vendor, wanted)
+            steps += kernel.plan(KernelSpec(wanted), side.kernel)
     except RefusedError as error:
         problems += error.problems
     try:

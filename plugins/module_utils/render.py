@@ -16,10 +16,11 @@ CONFIG_PATH = "/etc/pcidp/config.json"
 
 @dataclass
 class Pool:
-    """One resource: (driver or "", RDMA, vhost-net) -> `rootDevices` entries."""
+    """One resource: (driver or "", RDMA, vhost-net) -> `rootDevices` entries; count: of all its VFs."""
 
     name: str
     exclude_topology: bool = False
+    count: int = 0
     devices: dict[tuple[str, bool, bool], list[str]] = field(default_factory=dict)
 
 

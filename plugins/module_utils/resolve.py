@@ -64,6 +64,7 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         warnings=tuple(warnings),
         problems=tuple(problems),
         iommu=wants_vfio if spec.iommu is None else spec.iommu,
+        resources=tuple((f"{spec.resource_prefix}/{name}", pools[name].count) for name in sorted(pools)),
     )
     return replace(goal_of_node, files=_files(spec, goal_of_node, pools))
 
@@ -246,4 +247,5 @@ def _add_to_pool(pools: dict[str, Pool], address: str, match: _Match, num_vfs: i
     device = address if whole else f"{address}#{ranges(match.indices)}"
     driver = "" if policy.device_type == "netdevice" else policy.device_type
     pool = pools.setdefault(policy.resource_name, Pool(policy.resource_name, policy.exclude_topology))
+    pool.count += len(match.indices)
     pool.devices.setdefault((driver, policy.is_rdma, policy.need_vhost_net), []).append(device)

@@ -244,6 +244,7 @@ def main() -> None:
             "archive": {"type": "path"},
         },
         supports_check_mode=True,
+        no_log=True,  # the manifest is long, and of no use in the node's log
     )
     bundle_view.run(module)
 

@@ -75,8 +75,8 @@ plan:
         target: grub
         action: append intel_iommu=on
         reason: >-
-          the next boot would lack intel_iommu=on; intel_iommu=off from GRUB_CMDLINE_LINUX in /etc/default/grub
-          is overridden by our later token
+          the next boot would lack intel_iommu=on; intel_iommu=off from GRUB_CMDLINE_LINUX in
+          /etc/default/grub is overridden by our later token
         before: []
         after: [intel_iommu=on]
         stage: now

@@ -131,6 +131,11 @@ expected_after_reboot:
   returned: success
   type: list
   elements: dict
+resources:
+  description: The full resource names, and how many VFs of each the node offers when all steps are done.
+  returned: success
+  type: dict
+  sample: {baremetal.sriov/kernel: 4}
 pfs:
   description: The PFs and their VFs at the end.
   returned: success

@@ -6,9 +6,9 @@
     python3 multus_standin.py ADD --namespace NS --pod POD --ifname net1 --resource PREFIX/POOL < network.json
 
 The device id comes from the kubelet's pod-resources API, the sandbox from containerd; the CNI plugins in
-/opt/cni/bin are called as libcni calls them, with the id injected as `deviceID` and `pciBusID`. ADD leaves a file
-in /run, so that CHECK and DEL need no input and DEL works when the pod is gone. The plugin's answer goes to stdout;
-a plugin's error goes there too, with exit status 1.
+/opt/cni/bin are called as libcni calls them, with the id injected as `deviceID` and `pciBusID`. ADD leaves a
+file in /run, so that CHECK and DEL need no input and DEL works when the pod is gone. The plugin's answer goes
+to stdout; a plugin's error goes there too, with exit status 1.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def fields(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def device_ids(response: bytes, namespace: str, pod: str, resource: str) -> list[str]:
-    """The ids that the kubelet gave to a pod's containers, from a ListPodResourcesResponse (podresources/v1)."""
+    """The ids that the kubelet gave to a pod, from a ListPodResourcesResponse (kubelet's podresources/v1)."""
     found: list[str] = []
     for _number, entry in ((n, c) for n, c in fields(response) if n == 1):
         content = list(fields(entry))
@@ -105,7 +105,10 @@ def _request(method: str) -> bytes:
     )
     empty_message = bytes(5)
     return (
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(4, 0, 0) + _frame(1, 0x4, 1, block) + _frame(0, 0x1, 1, empty_message)
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+        + _frame(4, 0, 0)
+        + _frame(1, 0x4, 1, block)
+        + _frame(0, 0x1, 1, empty_message)
     )
 
 
@@ -159,7 +162,9 @@ def sandbox(namespace: str, pod: str) -> tuple[str, str, str]:
         "io.kubernetes.pod.namespace": namespace,
         "io.kubernetes.pod.name": pod,
     }
-    running = {line.split()[0] for line in _ctr("tasks", "ls").splitlines() if line.split()[-1:] == ["RUNNING"]}
+    running = {
+        line.split()[0] for line in _ctr("tasks", "ls").splitlines() if line.split()[-1:] == ["RUNNING"]
+    }
     query = ",".join(f'labels."{key}"=={value}' for key, value in wanted.items())
     found = [name for name in _ctr("containers", "ls", "-q", query).split() if name in running]
     if len(found) != 1:
@@ -176,7 +181,7 @@ def sandbox(namespace: str, pod: str) -> tuple[str, str, str]:
 
 def plugin_configs(network: dict[str, Any], device: str) -> list[dict[str, Any]]:
     """The configuration of each plugin of a network, the device id injected."""
-    shared = {key: network[key] for key in ("cniVersion", "name") if key in network}
+    shared: dict[str, Any] = {key: network[key] for key in ("cniVersion", "name") if key in network}
     injected = {"deviceID": device, "pciBusID": device} if device else {}
     return [{**plugin, **shared, **injected} for plugin in network.get("plugins", [network])]
 
@@ -186,7 +191,7 @@ def call_plugin(command: str, config: dict[str, Any], environment: dict[str, str
     program = os.path.join(CNI_PATH, os.path.basename(config["type"]))
     done = subprocess.run(
         [program], input=json.dumps(config), capture_output=True, text=True, timeout=TIMEOUT, check=False,
-        env={"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), **environment, "CNI_COMMAND": command},
+        env={"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin"), **environment, "CNI_COMMAND": command},
     )  # fmt: skip
     sys.stderr.write(done.stderr)
     if done.returncode != 0:
@@ -208,7 +213,9 @@ def run_network(command: str, saved: dict[str, Any]) -> dict[str, Any] | None:
     result: dict[str, Any] | None = saved.get("result")
     configs = plugin_configs(saved["network"], saved["device"])
     for config in reversed(configs) if command == "DEL" else configs:
-        wanted = {key: value for key, value in saved["runtime"].items() if config.get("capabilities", {}).get(key)}
+        wanted = {
+            key: value for key, value in saved["runtime"].items() if config.get("capabilities", {}).get(key)
+        }
         if wanted:
             config["runtimeConfig"] = wanted
         if result is not None:
@@ -226,8 +233,10 @@ def _prepare(args: argparse.Namespace) -> dict[str, Any]:
     if args.resource and not device:
         found = device_ids(unary_call(KUBELET_SOCKET, LIST_METHOD), args.namespace, args.pod, args.resource)
         if len(found) <= args.index:
-            raise StandinError(f"pod {args.namespace}/{args.pod} has {len(found)} device(s) of {args.resource}, "
-                               f"expected more than {args.index}")
+            raise StandinError(
+                f"pod {args.namespace}/{args.pod} has {len(found)} device(s) of {args.resource}, "
+                f"expected more than {args.index}"
+            )
         device = sorted(found)[args.index]
     container, netns, uid = sandbox(args.namespace, args.pod)
     words = {
@@ -236,7 +245,8 @@ def _prepare(args: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
     return {
         "network": network, "device": device, "container": container, "netns": netns, "ifname": args.ifname,
-        "args": ";".join(f"{key}={value}" for key, value in words.items()), "runtime": json.loads(args.runtime_config),
+        "args": ";".join(f"{key}={value}" for key, value in words.items()),
+        "runtime": json.loads(args.runtime_config),
     }  # fmt: skip
 
 
@@ -248,9 +258,13 @@ def main() -> int:
     parser.add_argument("--pod", required=True)
     parser.add_argument("--ifname", default="net1")
     parser.add_argument("--resource", help="whose device to take, as PREFIX/POOL")
-    parser.add_argument("--index", type=int, default=0, help="which of the pod's devices, in order of address")
+    parser.add_argument(
+        "--index", type=int, default=0, help="which of the pod's devices, in order of address"
+    )
     parser.add_argument("--device", help="use this device id instead of asking the kubelet")
-    parser.add_argument("--runtime-config", default="{}", help="JSON; a plugin gets the keys of its capabilities")
+    parser.add_argument(
+        "--runtime-config", default="{}", help="JSON; a plugin gets the keys of its capabilities"
+    )
     args = parser.parse_args()
     state = STATE / f"{args.namespace}_{args.pod}_{args.ifname}.json"
     try:

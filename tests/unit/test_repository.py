@@ -45,14 +45,15 @@ PROGRAMS = {
     "node library": Program(
         "plugins/module_utils",
         _rooms(
-            "boot node runner bundle_view",
+            "boot node node_module runner bundle_view kernel_views views",
             "apply",
             # The writers: they carry out the steps that the plan names.
             "vfs drivers",
-            "plan plan_pf refusals resolve bundle",
+            "plan plan_pf refusals resolve bundle bundle_units",
             "spec policy manifests render",
             # The readers of the host, with the one write that each knows.
-            "pci netdev devlink kernel iommu modprobe usage bootloaders files state record",
+            "pci netdev devlink kernel cmdline iommu modprobe usage bootloaders files state record "
+            "bundle_store bundle_python",
             "host",
             "steps model fields errors",
         ),
@@ -228,6 +229,17 @@ def test_plays_hide_nothing(what: str, pattern: str) -> None:
     assert not wrong, f"{what}:\n" + "\n".join(wrong)
 
 
+def test_variables_of_roles_have_a_prefix() -> None:
+    """sriov_ is for those that the roles of the collection share; a role's own start with its name."""
+    wrong = [
+        line
+        for name in tracked_files()
+        if (found := re.fullmatch(r"roles/(\w+)/defaults/\w+\.yml", name))
+        for line in _lines_with([name], rf"^(?!sriov_|{found[1]}_)\w+\s*:")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_every_source_names_its_licence() -> None:
     kinds = (
         ".py",
@@ -259,8 +271,7 @@ def test_modules_name_the_licence_in_words() -> None:
     wrong = [
         name
         for name in _python_files("plugins")
-        if (text := _text(name))
-        and "GNU General Public License v3.0" not in "\n".join(text.splitlines()[:20])
+        if (text := _text(name)) and "GNU General Public License v3.0" not in "\n".join(text.splitlines()[:20])
     ]
     assert not wrong, f"without the words that ansible-test looks for: {wrong}"
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from .config import Config
     from .host import Host
-    from .pf import PfPort
 
 
 class Request:
@@ -46,9 +45,7 @@ class Request:
 
 
 def add(host: Host, request: Request) -> dict[str, Any]:
-    """Give the VF to the pod. Raises CniError, with everything undone, or left to the journal where that
-    failed.
-    """
+    """Give the VF to the pod. Raises CniError, with all undone, or left to the journal where that failed."""
     config = parse(request.conf, request.args)
     vf = find(host, config.device)
     host.log.fields["vf"] = vf.address
@@ -59,25 +56,19 @@ def add(host: Host, request: Request) -> dict[str, Any]:
         _clear_way(host, store, vf, request)
         if vf.kernel and pod.link(request.ifname) is not None:
             raise CniError(
-                ENVIRONMENT,
-                f"CNI_IFNAME: the namespace {request.netns} has an interface {request.ifname} already",
+                ENVIRONMENT, f"CNI_IFNAME: the namespace {request.netns} has an interface {request.ifname} already"
             )
-        port = port_of(host, vf.address, vf.pf)
-        record = Record()
-        record.container, record.ifname = request.container, request.ifname
-        record.network = request.conf["name"]
-        record.netns, record.netns_id, record.boot = request.netns, pod.netns.identity, host.boot_id()
-        remember(host, vf, config, port, record)
-        store.begin(record)
+        attachment = _Attachment(host, store, request, config, vf, pod)
+        store.begin(attachment.record)
         try:
-            result = _attach(host, store, vf, port, config, request, record, pod)
+            answer = to_version(attachment.make(), request.version)
             host.step("commit")
-            store.commit(record)
+            store.commit(attachment.record)
         except BaseException as error:
-            _undo(host, store, request, record, pod, error)
+            attachment.undo(error)
             raise
-    host.log.info(f"VF {vf.index} of PF {port.name} is {request.ifname} of the pod now")
-    return to_version(result, request.version)
+    host.log.info(f"VF {vf.index} of PF {attachment.port.name} is {request.ifname} of the pod now")
+    return answer
 
 
 def _pod_netns(request: Request) -> Netns:
@@ -134,62 +125,73 @@ def _give_back(host: Host, store: Store, record: Record, netns: Netns | None) ->
     store.remove(record)
 
 
-def _attach(
-    host: Host, store: Store, vf: Vf, port: PfPort, config: Config, request: Request, record: Record, pod: Pod
-) -> Result:
-    """All changes of ADD, after the journal has them."""
-    link: Link | None = None
-    if vf.kernel:
-        set_on_host(host, record, config)
-    set_on_pf(host, store, vf, port, config)
-    if vf.kernel:
-        link = move_to_pod(host, record, pod)
-        pod.prepare(request.ifname)
-        if config.mac:
-            set_mac(host, pod.socket, link, config.mac)
-        host.step("up")
-        pod.up(link)
-    ipam = request.ipam(host)
-    result = Result()
-    if ipam is not None:
-        host.step("ipam")
-        result = ipam.add()
-        host.step("configure")
-        if link is not None:
-            pod.configure(link, result)
-    mac = config.mac or (link.mac if link is not None else record.original.mac)
-    result.interface = {
-        "name": request.ifname,
-        "mac": "" if mac == ZERO_MAC else mac,
-        "mtu": link.mtu if link is not None else port.mtu,
-        "sandbox": request.netns,
-        "pciID": vf.address,
-    }
-    result.dns = result.dns or config.dns
-    return result
+class _Attachment:
+    """One VF on its way into a pod. Making one changes nothing; it reads what the journal needs."""
 
+    def __init__(self, host: Host, store: Store, request: Request, config: Config, vf: Vf, pod: Pod) -> None:
+        self._host, self._store, self._request, self._config = host, store, request, config
+        self._vf, self._pod = vf, pod
+        self._ipam = request.ipam(host)
+        self.port = port_of(host, vf.address, vf.pf)
+        self.record = Record()
+        self.record.container, self.record.ifname = request.container, request.ifname
+        self.record.network = request.conf["name"]
+        self.record.netns, self.record.netns_id = request.netns, pod.netns.identity
+        self.record.boot = host.boot_id()
+        self._link = remember(host, vf, config, self.port, self.record)
 
-def _undo(host: Host, store: Store, request: Request, record: Record, pod: Pod, error: BaseException) -> None:
-    """After a failed ADD; what fails here is told with the error, and left to the journal and the next DEL or
-    ADD.
-    """
-    problems = []
-    ipam = request.ipam(host)
-    if ipam is not None:
+    def make(self) -> Result:
+        """All changes of ADD, after the journal has them."""
+        host, config, pod = self._host, self._config, self._pod
+        if self._link is not None:
+            set_on_host(host, self._link, self._vf.driver, config)
+        set_on_pf(host, self._store, self._vf, self.port, config)
+        link: Link | None = None
+        if self._link is not None:
+            link = move_to_pod(host, self._link, self.record.ifname, pod)
+            pod.prepare(self.record.ifname)
+            if config.mac:
+                set_mac(host, pod.socket, link, config.mac)
+            host.step("up")
+            pod.up(link)
+        result = Result()
+        if self._ipam is not None:
+            host.step("ipam")
+            result = self._ipam.add()
+            host.step("configure")
+            if link is not None:
+                pod.configure(link, result)
+        mac = config.mac or (link.mac if link is not None else self.record.original.mac)
+        result.interface = {
+            "name": self.record.ifname,
+            "mac": "" if mac == ZERO_MAC else mac,
+            "mtu": link.mtu if link is not None else self.port.mtu,
+            "sandbox": self.record.netns,
+            "pciID": self._vf.address,
+        }
+        result.dns = result.dns or config.dns
+        return result
+
+    def undo(self, error: BaseException) -> None:
+        """After make() failed. What fails here is told with `error`, and left to the next DEL or ADD."""
+        problems = []
+        if self._ipam is not None:
+            try:
+                # also where its ADD failed: it may have reserved something (specification, section 4)
+                self._ipam.delete()
+            except CniError as problem:
+                problems.append(str(problem))
         try:
-            # also where its ADD failed: it may have reserved something (specification, section 4)
-            ipam.delete()
-        except CniError as problem:
-            problems.append(str(problem))
-    try:
-        bring_back(host, store, record, pod)
-        store.remove(record)
-    except (CniError, OSError) as problem:
-        problems.append(f"VF {record.address} is not as it was, the next DEL or ADD tries again: {problem}")
-    for problem_text in problems:
-        host.log.error(f"undoing a failed ADD: {problem_text}")
-    if problems and isinstance(error, CniError):
-        error.details = "; ".join([error.details, *problems] if error.details else problems)
+            bring_back(self._host, self._store, self.record, self._pod)
+            self._store.remove(self.record)
+        except (CniError, OSError) as problem:
+            problems.append(
+                f"VF {self._vf.address} is not as it was, the next DEL or ADD tries again: {problem}"
+            )
+        for text in problems:
+            self._host.log.error(f"undoing a failed ADD: {text}")
+        if problems and isinstance(error, CniError):
+            error.details = "; ".join([error.details, *problems] if error.details else problems)
 
 
 def delete(host: Host, request: Request) -> None:
@@ -206,6 +208,7 @@ def delete(host: Host, request: Request) -> None:
                 error  # the VF comes back all the same; the runtime calls again, and only this is left then
             )
     store = Store(host)
+    store.prepare()
     record = store.of_owner(request.container, request.ifname)
     if record is None:
         host.log.info("no journal of this container and interface: no VF to bring back")

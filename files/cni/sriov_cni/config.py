@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 KEYS = (
-    "deviceID", "vlan", "vlanQoS", "vlanProto", "mac", "spoofchk", "trust", "link_state", "min_tx_rate",
-    "max_tx_rate", "mtu", "ipam", "dns", "logLevel", "logFile", "runtimeConfig", "name", "cniVersion",
+    "cniVersion", "name", "prevResult", "runtimeConfig", "deviceID", "vlan", "vlanQoS", "vlanProto", "mac",
+    "spoofchk", "trust", "link_state", "min_tx_rate", "max_tx_rate", "mtu", "ipam", "dns", "logLevel",
+    "logFile",
 )  # fmt: skip
 _CANONICAL = {key.lower(): key for key in KEYS}
 _LINK_STATES = {"auto": 0, "enable": 1, "disable": 2}

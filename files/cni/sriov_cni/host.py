@@ -62,17 +62,22 @@ class Host:
 
 
 class Pauses:
-    """Waits of 2, 4, 8 .. 100 ms up to a deadline: `while pauses.more():`. The first round comes at once."""
+    """Waits of 2, 4, 8 .. 100 ms up to a deadline: `while pauses.more():`.
+
+    The first round comes at once, and one more comes after the deadline: what took long may have helped.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
         self._pause = 0.0
+        self._last = False
 
     def more(self) -> bool:
-        """False once the time is over; sleeps before each round but the first."""
+        """False once the last round was had; sleeps before each round but the first."""
+        if self._last:
+            return False
         if self._pause:
-            if time.monotonic() >= self._end:
-                return False
             time.sleep(self._pause)
+            self._last = time.monotonic() >= self._end
         self._pause = min(self._pause * 2, _LONGEST_PAUSE) or _FIRST_PAUSE
         return True

@@ -16,11 +16,13 @@ import time
 # the signal package imports enum
 from _signal import (  # type: ignore[import-not-found]
     SIG_BLOCK,
+    SIG_DFL,
     SIG_SETMASK,
     SIGCHLD,
     SIGKILL,
     SIGPIPE,
     pthread_sigmask,
+    signal,
     sigtimedwait,
 )
 
@@ -87,6 +89,7 @@ class Ipam:
         """The plugin's stdout. Raises CniError for any exit code but 0."""
         path = self._find()
         files = [os.memfd_create(name) for name in ("stdin", "stdout", "stderr")]
+        signal(SIGCHLD, SIG_DFL)  # a caller that ignores it would take the exit code from us
         mask = pthread_sigmask(SIG_BLOCK, [SIGCHLD])  # its end is then waited for with a time limit
         try:
             os.write(files[0], self._raw)

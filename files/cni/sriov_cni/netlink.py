@@ -125,9 +125,6 @@ class Socket:
         self._socket.bind((0, 0))
         self._sequence = 0
 
-    def close(self) -> None:
-        self._socket.close()
-
     def change(self, *batch: Message) -> None:
         """Send messages in one go, wait for all acknowledgements. Raises NetlinkError for the first that
         failed.

@@ -39,7 +39,7 @@ class PfPort:
         self._index = 0
 
     def read(self, vf: int) -> VfState:
-        """What the driver keeps for VF number `vf`. Raises CniError where the PF or the VF does not answer."""
+        """What the driver keeps for VF number `vf`. Raises CniError where PF or VF does not answer."""
         try:
             link = Link(self._socket.get(get_link(name=self.name, mask=EXT_VF | EXT_SKIP_STATS)))
         except NetlinkError as error:

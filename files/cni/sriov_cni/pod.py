@@ -13,6 +13,7 @@ from .errors import REFUSED, CniError
 from .host import Pauses
 from .netlink import NetlinkError, Socket
 from .netns import Inside
+from .pci import is_address
 from .result import kernel_routes
 from .rtnl import (
     IFA_F_DADFAILED,
@@ -51,9 +52,6 @@ class Pod:
         with Inside(netns):
             self.socket = Socket()
 
-    def close(self) -> None:
-        self.socket.close()
-
     def link(self, name: str) -> Link | None:
         """The interface of this name (or alternative name); None where there is none."""
         try:
@@ -64,16 +62,14 @@ class Pod:
             raise
 
     def find(self, address: str, names: tuple[str, ...]) -> Link | None:
-        """A VF's interface: by PCI address, or, where the kernel tells none (before 5.14), by one of its
-        names.
-        """
+        """A VF's interface: by PCI address; by name where the kernel tells none (before 5.14, virtio)."""
         links = [Link(payload) for payload in self.socket.dump(dump_links())]
         for link in links:
             if link.parent == address:
                 return link
         for name in names:
             for link in links:
-                if not link.parent and link.name == name:
+                if not is_address(link.parent) and link.name == name:
                     return link
         return None
 

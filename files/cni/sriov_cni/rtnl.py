@@ -24,7 +24,7 @@ RTM_NEWLINK, RTM_GETLINK, RTM_SETLINK = 16, 18, 19
 RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_GETROUTE = 20, 22, 24, 26
 RTM_NEWLINKPROP, RTM_DELLINKPROP = 108, 109
 
-IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_VFINFO_LIST = 1, 3, 4, 22
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_VFINFO_LIST = 1, 3, 4, 10, 22
 IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_PROP_LIST, IFLA_ALT_IFNAME, IFLA_PARENT_DEV_NAME = 28, 29, 52, 53, 56
 EXT_VF, EXT_SKIP_STATS = 1, 8
 IFF_UP, IFF_PROMISC, IFF_ALLMULTI = 0x1, 0x100, 0x200
@@ -56,6 +56,7 @@ class Link:
         self.name = ""
         self.mac = ""
         self.mtu = 0
+        self.master = 0  # index of the bridge or bond that this is a port of
         self.altnames: list[str] = []
         self.parent = ""  # the PCI address, from Linux 5.14 on
         self.vfs: dict[int, VfState] = {}
@@ -66,6 +67,8 @@ class Link:
                 self.mac = mac_text(data)
             elif kind == IFLA_MTU:
                 self.mtu = _number(data)
+            elif kind == IFLA_MASTER:
+                self.master = _number(data)
             elif kind == IFLA_PROP_LIST:
                 self.altnames = [_string(d) for k, d in attributes(data) if k == IFLA_ALT_IFNAME]
             elif kind == IFLA_PARENT_DEV_NAME:

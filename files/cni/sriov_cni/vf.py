@@ -101,11 +101,19 @@ def host_link(host: Host, address: str, seconds: float) -> Link | None:
     return None
 
 
-def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -> None:
-    """Read what may be changed into `record`. Raises CniError for a VF that cannot do what is asked."""
+def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -> Link | None:
+    """Read what may be changed into `record`. Returns the VF's interface, if it has one.
+
+    Raises CniError for a VF that cannot do what is asked.
+    """
     record.address, record.pf, record.driver, record.kernel = vf.address, vf.pf, vf.driver, vf.kernel
     record.asked = config.asked
-    record.original = port.read(vf.index)
+    try:
+        record.original = port.read(vf.index)
+    except CniError as error:
+        if config.asked:
+            raise
+        host.log.warning(f"nothing is asked of the PF, so this may be: {error}")
     for key in config.asked:
         if key != "mac" and all(getattr(record.original, field) in (-1, "") for field in FIELDS_OF[key]):
             host.log.debug(f"the driver of PF {port.name} reports no {key}; it is set, and restored to 0")
@@ -114,7 +122,7 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -
             raise CniError(
                 CONFIG, f"mtu: VF {vf.address} has driver {vf.driver}, and so no interface to set it on"
             )
-        return
+        return None
     link = host_link(host, vf.address, _PROBE_SECONDS)
     if link is None:
         raise CniError(
@@ -127,8 +135,14 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -
         raise CniError(
             DEVICE, f"VF {vf.address}: interface {link.name} is not Ethernet; InfiniBand is not supported"
         )
+    if link.master:
+        raise CniError(
+            DEVICE,
+            f"VF {vf.address}: interface {link.name} is a port of a bridge or bond: the host uses it",
+        )
     record.host_name, record.altnames = link.name, link.altnames
     record.mac, record.mtu, record.flags = link.mac, link.mtu, link.flags & _KEPT_FLAGS
+    return link
 
 
 def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) -> None:
@@ -153,14 +167,13 @@ def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) ->
     )
 
 
-def set_on_host(host: Host, record: Record, config: Config) -> None:
+def set_on_host(host: Host, link: Link, driver: str, config: Config) -> None:
     """What is best set on the VF's interface before it moves. Raises CniError (101).
 
     The MAC goes to the VF before it goes to the PF: once a PF's driver has an administrator's MAC, many take
     none from the VF any more, and some reset the VF to make it read the new one. A refusal here is no error:
     set_mac() decides.
     """
-    link = _present(host, record)
     if config.mac and link.mac != config.mac:
         host.step("set mac on vf")
         try:
@@ -173,38 +186,30 @@ def set_on_host(host: Host, record: Record, config: Config) -> None:
             host.socket.change(set_link(link.index, mtu=config.mtu))
         except NetlinkError as error:
             raise CniError(
-                REFUSED, f"mtu: interface {link.name} (driver {record.driver}) refused {config.mtu}: {error}"
+                REFUSED, f"mtu: interface {link.name} (driver {driver}) refused {config.mtu}: {error}"
             ) from None
 
 
-def _present(host: Host, record: Record) -> Link:
-    link = host_link(host, record.address, _PROBE_SECONDS)
-    if link is None:
-        raise CniError(DEVICE, f"the interface of VF {record.address} went away from the host")
-    return link
-
-
-def move_to_pod(host: Host, record: Record, pod: Pod) -> Link:
+def move_to_pod(host: Host, link: Link, ifname: str, pod: Pod) -> Link:
     """Move and rename in one message: no other name is ever seen, neither here nor in the pod. Raises
     CniError (101).
 
     A failure can leave the interface on either side; bring_back() finds it on both.
     """
-    link = _present(host, record)
     try:
-        if record.ifname in link.altnames:
+        if ifname in link.altnames:
             host.step("remove altname")
-            host.socket.change(set_altnames(link.index, [record.ifname], add=False))
+            host.socket.change(set_altnames(link.index, [ifname], add=False))
         host.step("move")
-        host.socket.change(set_link(link.index, netns_fd=pod.netns.fd, name=record.ifname))
+        host.socket.change(set_link(link.index, netns_fd=pod.netns.fd, name=ifname))
     except NetlinkError as error:
         raise CniError(
-            REFUSED, f"interface {link.name} cannot be moved to {pod.netns.path} as {record.ifname}: {error}"
+            REFUSED, f"interface {link.name} cannot be moved to {pod.netns.path} as {ifname}: {error}"
         ) from None
-    moved = pod.link(record.ifname)
+    moved = pod.link(ifname)
     if moved is None:
         raise CniError(
-            REFUSED, f"interface {link.name} was moved, but {record.ifname} is not in {pod.netns.path}"
+            REFUSED, f"interface {link.name} was moved, but {ifname} is not in {pod.netns.path}"
         )
     return moved
 
@@ -268,7 +273,7 @@ def bring_back(host: Host, store: Store, record: Record, pod: Pod | None) -> Non
     finally:  # what the PF refuses must not keep the interface from being set back
         if link is not None:
             _restore_link(host, record, link)
-    if link is None and "mac" not in record.asked and port.read(index).mac != record.original.mac:
+    if link is None and record.original.mac and "mac" not in record.asked:
         # What a userspace driver told the PF stays there: the next pod would start with this pod's MAC.
         with store.lock(port.address, "PF"):
             _restore_pf(host, record, port, index, ["mac"])
@@ -316,6 +321,8 @@ def _move_back(host: Host, record: Record, pod: Pod, inside: Link) -> None:
 
 def _restore_pf(host: Host, record: Record, port: PfPort, index: int, keys: list[str]) -> None:
     """Put back those of `keys` that differ, or that the driver does not report. Raises CniError (101)."""
+    if not keys:
+        return
     state = port.read(index)
     differing = [key for key in keys if _fields(state, key) != _fields(record.original, key)]
     unreported = [key for key in keys if key not in differing and set(_fields(state, key)) & {-1, ""}]
@@ -354,18 +361,21 @@ def _restore_link(host: Host, record: Record, link: Link) -> None:
         if link.mtu != record.mtu:
             host.step("restore mtu")
             socket.change(set_link(link.index, mtu=record.mtu))
-        if record.mac:
+        if record.mac not in ("", ZERO_MAC):
             set_mac(host, socket, link, record.mac)
         lost = [name for name in record.altnames if name not in link.altnames and name != record.host_name]
         if lost:
             host.step("restore altnames")
             socket.change(set_altnames(link.index, lost, add=True))
-        host.step("restore flags")
-        socket.change(set_link(link.index, flags=record.flags, change=_KEPT_FLAGS))
     except NetlinkError as error:
         raise CniError(
             REFUSED, f"interface {link.name} of VF {record.address} cannot be set back as it was: {error}"
         ) from None
+    try:
+        host.step("restore flags")
+        socket.change(set_link(link.index, flags=record.flags, change=_KEPT_FLAGS))
+    except NetlinkError as error:  # a VF cannot be set up while its PF is down
+        host.log.warning(f"interface {link.name} of VF {record.address} does not take its flags back: {error}")
 
 
 def _rename(host: Host, record: Record, link: Link) -> None:

@@ -81,9 +81,7 @@ def _uio(member: Member, root: str) -> Part | None:
     if device.driver not in UIO_DRIVERS:
         return None
     if not device.uio:
-        raise DeviceChangedError(
-            f"{device.id} is bound to {device.driver} but has no uio device; bind it again"
-        )
+        raise DeviceChangedError(f"{device.id} is bound to {device.driver} but has no uio device; bind it again")
     path = f"/dev/{device.uio}"
     return Part("uio", {"mount": path}, (_same(path),))
 
@@ -115,9 +113,7 @@ def grant(config: PoolConfig, members: Sequence[Member], root: str = "") -> Gran
                 nodes.setdefault(node.host_path, node)
     envs = {
         config.env_name: ",".join(member.device.id for member in members),
-        f"{config.env_name}_INFO": json.dumps(
-            told, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        ),
+        f"{config.env_name}_INFO": json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False),
     }
     return Grant(envs, list(nodes.values()))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 
 from . import pci
 from .discovery import Device
@@ -38,7 +39,8 @@ def write(directory: str, resource_name: str, device: Device) -> None:
     if pci.read_text(path) == content:
         return
     os.makedirs(directory, mode=0o755, exist_ok=True)
-    scratch = os.path.join(directory, f".{os.path.basename(path)}.{os.getpid()}")
+    # Named after the thread as well: the main thread and an Allocate may write the same file at once.
+    scratch = os.path.join(directory, f".{os.path.basename(path)}.{os.getpid()}.{threading.get_ident()}")
     fd = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
         os.fchmod(fd, 0o644)

@@ -77,9 +77,7 @@ class Scanner:
             return None
         return self._bound(device)
 
-    def _describe(
-        self, address: str, class_id: str, parents: dict[str, _Parent], in_use: Mapping[str, str]
-    ) -> Device:
+    def _describe(self, address: str, class_id: str, parents: dict[str, _Parent], in_use: Mapping[str, str]) -> Device:
         names = pci.net_names(self.root, address)
         pf_address = pci.physfn(self.root, address) or ""
         parent = None

@@ -10,7 +10,6 @@ import os
 from . import pci
 
 ROUTE_LINES = 200_000  # routing tables are untrusted in length; the default route comes first in both files
-RTF_REJECT = 0x0200  # Linux include/uapi/linux/route.h: an unreachable route, not one that carries traffic
 
 
 def interfaces(root: str) -> dict[str, str]:
@@ -48,27 +47,12 @@ def _with_lower(net: str, name: str) -> set[str]:
 
 def _default_v4(root: str) -> set[str]:
     # Iface Destination Gateway Flags RefCnt Use Metric Mask ...
-    return {
-        f[0]
-        for f in _lines(f"{root}/proc/net/route")
-        if len(f) > 7 and f[1] == f[7] == "00000000" and not _flags(f[3]) & RTF_REJECT
-    }
+    return {f[0] for f in _lines(f"{root}/proc/net/route") if len(f) > 7 and f[1] == f[7] == "00000000"}
 
 
 def _default_v6(root: str) -> set[str]:
     # destination prefix-length source prefix-length next-hop metric refcnt use flags interface
-    return {
-        f[9]
-        for f in _lines(f"{root}/proc/net/ipv6_route")
-        if len(f) > 9 and f[0] == "0" * 32 and f[1] == "00" and not _flags(f[8]) & RTF_REJECT
-    }
-
-
-def _flags(text: str) -> int:
-    try:
-        return int(text, 16)
-    except ValueError:
-        return 0
+    return {f[9] for f in _lines(f"{root}/proc/net/ipv6_route") if len(f) > 9 and f[0] == "0" * 32 and f[1] == "00"}
 
 
 def _lines(path: str) -> list[list[str]]:

@@ -19,7 +19,7 @@ import time
 import grpc
 
 from .api import deviceplugin_pb2 as api
-from .server import API_VERSION, PoolServer, PoolService, options, remove_socket
+from .server import API_VERSION, PoolServer, PoolService, options
 
 WATCHER_DIR = "plugins_registry"
 LEGACY_DIR = "device-plugins"
@@ -100,10 +100,8 @@ class Presence:
         log.info("%s: listening on %s", self.name, self._path)
 
     def close(self) -> None:
-        """Stop listening, and remove the socket."""
+        """Stop listening; the socket goes."""
         self._server.stop()
-        if self._socket is not None and identity(self._path) == self._socket:
-            remove_socket(self._path)
         self._socket = None
         self.registered_with = None
 
@@ -130,9 +128,7 @@ def register(kubelet_dir: str, presences: list[Presence]) -> None:
     path = os.path.join(kubelet_dir, LEGACY_DIR, KUBELET_SOCKET)
     kubelet = identity(path)
     now = time.monotonic()
-    waiting = [
-        p for p in presences if p.serving_legacy and p.registered_with != kubelet and now >= p.retry_at
-    ]
+    waiting = [p for p in presences if p.serving_legacy and p.registered_with != kubelet and now >= p.retry_at]
     if kubelet is None or not waiting:
         return
     with grpc.insecure_channel(f"unix:{path}") as channel:

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
-import stat
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -99,12 +97,8 @@ class PoolService:
         for members, granted in zip(wanted, grants):
             response = answer.container_responses.add(envs=granted.envs)
             for node in granted.nodes:
-                response.devices.add(
-                    host_path=node.host_path, container_path=node.container_path, permissions="rw"
-                )
-            log.info(
-                "%s: allocated %s", config.resource_name, ", ".join(m.device.id for m in members) or "nothing"
-            )
+                response.devices.add(host_path=node.host_path, container_path=node.container_path, permissions="rw")
+            log.info("%s: allocated %s", config.resource_name, ", ".join(m.device.id for m in members) or "nothing")
         return answer
 
     def _members(self, ids: list[str]) -> list[Member]:
@@ -180,8 +174,10 @@ class PoolServer:
         self._server: grpc.Server | None = None
 
     def start(self, path: str) -> None:
-        """Listen on the Unix socket `path`, in the place of a stale one. Raises OSError."""
-        remove_socket(path)
+        """Listen on the Unix socket `path`. Raises OSError.
+
+        The library takes the place of a stale socket, and leaves what is not a socket.
+        """
         self.service.endpoint = path
         self.service.registered.clear()
         self.service.refused.clear()
@@ -197,24 +193,15 @@ class PoolServer:
         self._server = server
 
     def stop(self, grace: float = 1.0) -> None:
-        """End the streams, let running calls finish within `grace` seconds, and remove the socket.
+        """End the streams and let running calls finish within `grace` seconds.
 
-        Returns after the library has removed the socket by its path, so that it can't take away a later one.
+        The library removes the socket by its path; we wait for that, lest it takes away a later one.
         """
         if self._server is None:
             return
         self.service.pool.end_streams()
         self._server.stop(grace).wait(grace + 2)
         self._server = None
-
-
-def remove_socket(path: str) -> None:
-    """Remove a socket; what is not a socket stays. Raises OSError."""
-    try:
-        if stat.S_ISSOCK(os.lstat(path).st_mode):
-            os.unlink(path)
-    except FileNotFoundError:
-        pass
 
 
 def _handlers(service: PoolService) -> tuple[grpc.GenericRpcHandler, ...]:

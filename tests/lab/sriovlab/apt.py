@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Debian 12's packages, backports and sources through an apt state of the lab's own.
 
-The machine's /etc/apt is read (for its mirror), never written: `-o Dir::...` points apt at lists in the cache.
+The machine's /etc/apt is read (for its mirror), never written: `-o Dir::...` points apt at lists of ours.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 def parse_targets(text: str) -> dict[str, str]:
-    """`REPO_URI|RELEASE` lines of apt-get indextargets -> {release: uri}; the first one of each release wins."""
+    """`REPO_URI|RELEASE` lines of apt-get indextargets -> {release: uri}; the first of each release wins."""
     found: dict[str, str] = {}
     for line in text.splitlines():
-        uri, bar, release = line.strip().partition("|")
-        if bar and release and uri.startswith(("http://", "https://")):
+        uri, separator, release = line.strip().partition("|")
+        if separator and release and uri.startswith(("http://", "https://")):
             found.setdefault(release, uri.rstrip("/"))
     return found
 

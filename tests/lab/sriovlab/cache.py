@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Artefacts shared by all checkouts of one user: named by a hash of their inputs, whole or not there at all."""
+"""Artefacts shared by all checkouts of one user: named by a hash of their inputs, whole or not there."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def locked(name: str) -> Iterator[None]:
 def artefact(name: str, build: Callable[[Path], None]) -> Path:
     """The folder `name` of the cache, built by `build(empty folder)` if it is not there.
 
-    The build happens in a temporary folder beside it and is renamed when whole; what a killed build left behind
-    is removed by the next one, which holds the same lock.
+    The build happens in a temporary folder beside it and is renamed when whole; what a killed build left
+    behind is removed by the next one, which holds the same lock.
     """
     final = root() / name
     if final.is_dir():

@@ -18,8 +18,8 @@ from .progress import LabError, say
 EPILOG = f"""\
 environment:
   BAREMETAL_SRIOV_CACHE    where slow builds are kept (now: {cache.root()})
-  BAREMETAL_SRIOV_K8S_BIN  a folder with kubelet, kube-apiserver, kube-controller-manager, kube-scheduler and,
-                           if you like, kubectl, instead of the 1.20 that is built from Debian's source package
+  BAREMETAL_SRIOV_K8S_BIN  a folder with kubelet, kube-apiserver, kube-controller-manager, kube-scheduler
+                           and, if you like, kubectl, instead of the 1.20 built from Debian's source
   BAREMETAL_SRIOV_CNI_BIN  a folder with more CNI plugins (a multus, say) for the node's /opt/cni/bin
   TMPDIR                   where a run's state is kept (now: {state.run_dir()})
 The node has no way out to any network. One node runs per machine; a second checkout waits for its turn.
@@ -29,9 +29,11 @@ The node has no way out to any network. One node runs per machine; a second chec
 def parser() -> argparse.ArgumentParser:
     """The argument parser, one sub-command per thing that the lab does."""
     top = argparse.ArgumentParser(
-        prog="lab.py", description="An emulated bare-metal node with SR-IOV cards and Kubernetes.", epilog=EPILOG,
+        prog="lab.py",
+        description="An emulated bare-metal node with SR-IOV cards and Kubernetes.",
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in (
         ("up", "start the node (building what is missing); its disk is that of its last run"),
@@ -79,7 +81,8 @@ def _status(as_json: bool) -> int:
         print("node1 is off")
     else:
         print(
-            f"node1 is on ({found.accel}, process {found.pid}), SSH port {found.ssh_port}, API port {found.api_port}"
+            f"node1 is on ({found.accel}, process {found.pid}),"
+            f" SSH port {found.ssh_port}, API port {found.api_port}"
         )
         print(f"  SSH after {found.ssh_seconds} s, Kubernetes after {found.ready_seconds} s")
         print(f"  kubeconfig: {found.kubeconfig}\n  inventory:  {found.inventory}")

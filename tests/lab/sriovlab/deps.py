@@ -29,17 +29,21 @@ class Need:
     test: Callable[[], str] | None = None
 
     def missing(self) -> str:
-        """ "" if satisfied, else what is wrong, in words."""
+        """Say what is missing, or nothing ("")."""
         if shutil.which(self.program, path=BASE_ENV["PATH"]) is None:
             return f"{self.program} (package {self.package})"
         return self.test() if self.test else ""
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
 
 
 def _qemu_age() -> str:
     version = qemu.parse_version(run([qemu.BINARY, "--version"]))
     if version >= qemu.MINIMUM:
         return ""
-    return f"{qemu.BINARY} {version[0]}.{version[1]} lacks the igb device; at least {qemu.MINIMUM[0]}.{qemu.MINIMUM[1]}"
+    return f"{qemu.BINARY} {_dotted(qemu.MINIMUM)} or newer: {_dotted(version)} lacks the igb device"
 
 
 NEEDS = (
@@ -97,7 +101,7 @@ def require() -> None:
 
 
 def install() -> None:
-    """Install the missing packages; what and from where is said first. The machine's apt sources stay as they are."""
+    """Install the missing packages; what and from where is said first. /etc/apt stays as it is."""
     missing = [need for need in NEEDS if need.missing()]
     if not apt.KEYRING.exists():
         raise LabError(f"{apt.KEYRING} is missing: install the package debian-archive-keyring")
@@ -107,8 +111,8 @@ def install() -> None:
     if _host() != ("debian", "12"):
         names = " ".join(need.package for need in missing)
         raise LabError(
-            f"`install` knows Debian 12 only, this is {' '.join(_host())}; install by your own means: {names} "
-            f"(QEMU {qemu.MINIMUM[0]}.{qemu.MINIMUM[1]} or newer)"
+            f"`install` knows Debian 12 only, this is {' '.join(_host())}; install by your own means: "
+            f"{names} (QEMU {_dotted(qemu.MINIMUM)} or newer)"
         )
     plain = [need.package for need in missing if not need.backports]
     newer = [need.package for need in missing if need.backports]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import node, state
+from . import node, qmp, state
 from .progress import LabError
 from .ssh import Completed
 from .state import State
@@ -64,7 +64,7 @@ class Lab:
         input: str | bytes | None = None,
         timeout: float = 120.0,
     ) -> Completed:
-        """Run argv on the node as root. Raises LabError if the connection fails and, with `check`, if argv does."""
+        """Run argv on the node as root. Raises LabError if the connection or, with `check`, argv fails."""
         return self.state.ssh().run(argv, check=check, input=input, timeout=timeout * self.time_scale)
 
     def put(self, content: bytes, path: str, mode: int = 0o644) -> None:
@@ -76,8 +76,10 @@ class Lab:
         return self.run(["cat", path]).stdout
 
     def snapshot_files(self, paths: Iterable[str]) -> dict[str, tuple[int, str]]:
-        """{path: (mode, sha256)} of files and of everything below folders; a link's content is where it points,
-        a folder's is empty. What does not exist is left out."""
+        """{path: (mode, sha256)} of files and of everything below folders.
+
+        In a checksum's place a link has where it points, a folder nothing. What is not there is left out.
+        """
         done = self.run(["python3", "-I", "-c", SNAPSHOT], input=json.dumps(list(paths)))
         return {path: (mode, content) for path, (mode, content) in json.loads(done.stdout).items()}
 
@@ -99,7 +101,7 @@ class Lab:
         return self.state.ssh().boot_id()
 
     def wait_rebooted(self, boot_id: str, ready: bool = True) -> float:
-        """Wait until the node has left the boot `boot_id` and answers again (and is Ready); returns the seconds."""
+        """Wait until the node answers in another boot than `boot_id` (and is Ready); returns the seconds."""
         start = time.monotonic()
         ssh = self.state.ssh()
         new = ssh.wait(node.SSH_TIMEOUT, self.state.running, not_boot=boot_id)
@@ -112,6 +114,13 @@ class Lab:
         """Reboot by systemd and wait; returns the seconds."""
         before = self.boot_id()
         self.run(["systemctl", "--no-block", "reboot"])
+        self.state.ssh().close()
+        return self.wait_rebooted(before, ready)
+
+    def cut_power(self, ready: bool = True) -> float:
+        """Reset the machine as a power cut would, without a word to its kernel; returns the seconds."""
+        before = self.boot_id()
+        qmp.command(self.state.machine().qmp, "system_reset")
         self.state.ssh().close()
         return self.wait_rebooted(before, ready)
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The node's pristine disk: base system + Kubernetes + the files of ../guest, booted once to settle.
 
-That one boot lets the guest's own update-grub write grub.cfg and imports the container images, so that every later
-boot starts from what an installed server would have on its disk.
+That one boot lets the guest's own update-grub write grub.cfg and imports the container images, so that every
+later boot starts from what an installed server would have on its disk.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import shutil
 import struct
-import tempfile
 import time
 import uuid
 from dataclasses import dataclass
@@ -52,6 +51,14 @@ MASKED = (
     "systemd-pcrphase",
     "systemd-pstore",
 )
+# Groups of 1.20 that nothing on this node uses.
+OLD_API_GROUPS = (
+    "autoscaling/v1", "autoscaling/v2beta1", "autoscaling/v2beta2", "batch/v1beta1", "extensions/v1beta1",
+    "networking.k8s.io/v1beta1",
+    *(f"{name}.k8s.io/v1beta1" for name in (
+        "admissionregistration", "apiextensions", "apiregistration", "authentication", "authorization",
+        "certificates", "coordination", "events", "node", "rbac.authorization", "scheduling", "storage")),
+)  # fmt: skip
 # What update-grub needs to have been booted by: replaced by its own output before the image is kept.
 FIRST_GRUB_CFG = "linux /vmlinuz root=/dev/vda1 ro console=ttyS0 quiet\ninitrd /initrd.img\nboot\n"
 
@@ -71,14 +78,23 @@ class Image:
         return self.folder / "vmlinuz"
 
     @property
-    def pki(self) -> Path:
-        return self.folder / "pki"
+    def identity(self) -> str:
+        """Differs between two builds of one key: an overlay fits only the very disk that it was made on."""
+        return (self.folder / "id").read_text()
 
 
 def kubelet_args(version: tuple[int, int]) -> str:
-    """Flags that differ between releases: 1.27 dropped --container-runtime, whose default had been dockershim."""
+    """Flags that differ between releases: 1.27 dropped --container-runtime (default: dockershim)."""
     endpoint = "--container-runtime-endpoint=unix:///run/containerd/containerd.sock"
     return endpoint if version >= (1, 27) else f"--container-runtime=remote {endpoint}"
+
+
+def apiserver_args(version: tuple[int, int]) -> str:
+    """Before 1.22 the API server served each beta group beside its stable one, and spent a third of its start
+    on describing them."""
+    if version >= (1, 22):
+        return ""
+    return "--runtime-config=" + ",".join(f"{group}=false" for group in OLD_API_GROUPS)
 
 
 def boot_sector(boot_img: bytes, sectors: int) -> bytes:
@@ -146,7 +162,11 @@ def _install_identity(tree: Path, certificates: Path) -> None:
 def _populate(folder: Path, tree: Path, binaries: Kubernetes) -> None:
     """Everything between the unpacked base system and the file system."""
     _install_tree(GUEST, tree)
-    (tree / "etc/default/kubelet").write_text(f"KUBELET_ARGS={kubelet_args(binaries.version)}\n")
+    for name, flags in (
+        ("kubelet", kubelet_args(binaries.version)),
+        ("kube-apiserver", apiserver_args(binaries.version)),
+    ):
+        (tree / f"etc/default/{name}").write_text(f"EXTRA_ARGS={flags}\n")
     names = (*kubernetes.REQUIRED, *(n for n in kubernetes.OPTIONAL if (binaries.folder / n).is_file()))
     _install_executables([binaries.folder / name for name in names], tree / "usr/local/bin")
     plugins = sorted(path for path in (tree / "usr/lib/cni").iterdir() if path.is_file())
@@ -170,7 +190,7 @@ def _make_disk(folder: Path, tree: Path) -> Path:
         if path.suffix in (".mod", ".lst"):
             shutil.copyfile(path, modules / path.name)
     (tree / "boot/grub/grub.cfg").write_text(FIRST_GRUB_CFG)
-    core = tree / "boot/grub/core.img"
+    core = modules / "core.img"
     run(
         [
             "chroot",
@@ -181,7 +201,7 @@ def _make_disk(folder: Path, tree: Path) -> Path:
             "-p",
             "(hd0,msdos1)/boot/grub",
             "-o",
-            "/boot/grub/core.img",
+            "/boot/grub/i386-pc/core.img",
             "biosdisk",
             "part_msdos",
             "ext2",
@@ -191,6 +211,7 @@ def _make_disk(folder: Path, tree: Path) -> Path:
             "configfile",
         ]
     )
+    run(["chroot", tree, "grub-editenv", "/boot/grub/grubenv", "create"])
     code = core.read_bytes()
     if len(code) > (FIRST_SECTOR - 1) * SECTOR:
         raise LabError(f"GRUB's core image has {len(code)} bytes: more than fits before the partition")
@@ -221,9 +242,9 @@ def _make_disk(folder: Path, tree: Path) -> Path:
     return disk
 
 
-def _settle(folder: Path, disk: Path, lab_lock: int) -> None:
+def _settle(folder: Path, disk: Path, run_dir: Path, lab_lock: int) -> None:
     """Boot the disk once; what the guest does there is part of the image."""
-    run_dir = Path(tempfile.mkdtemp(prefix="sriov-lab-image."))
+    run_dir.mkdir(mode=0o700, exist_ok=True)
     ssh_port = qemu.free_port()
     machine = qemu.Machine(
         run_dir, disk, "raw", ssh_port, qemu.free_port((ssh_port,)), qemu.accelerator(folder / "vmlinuz")
@@ -253,7 +274,7 @@ def _settle(folder: Path, disk: Path, lab_lock: int) -> None:
         shutil.rmtree(run_dir)
 
 
-def _build(folder: Path, binaries: Kubernetes, base: Path, lab_lock: int) -> None:
+def _build(folder: Path, binaries: Kubernetes, base: Path, run_dir: Path, lab_lock: int) -> None:
     if os.geteuid() != 0:
         raise LabError(
             "making the node's image needs root (file owners, chroot): run it as root once; the cache is "
@@ -266,10 +287,11 @@ def _build(folder: Path, binaries: Kubernetes, base: Path, lab_lock: int) -> Non
         _populate(folder, tree, binaries)
         shutil.copyfile(next((tree / "boot").glob("vmlinuz-*")), folder / "vmlinuz")
         disk = _make_disk(folder, tree)
+        (folder / "id").write_text(uuid.uuid4().hex)
         shutil.rmtree(tree)
     start = time.monotonic()
     with step("image: first boot (update-grub, container images, Kubernetes; a few minutes, once)"):
-        _settle(folder, disk, lab_lock)
+        _settle(folder, disk, run_dir, lab_lock)
     say(
         f"image: {disk.stat().st_blocks * 512 >> 20} MiB on disk, settled in {time.monotonic() - start:.0f} s"
     )
@@ -292,12 +314,18 @@ def prepare() -> None:
     pki.ssh_keys()
 
 
-def get(lab_lock: int) -> Image:
-    """The image for this checkout's inputs, built if needed; the caller holds the machine's lab lock."""
+def get(run_dir: Path, lab_lock: int) -> Image:
+    """The image for this checkout's inputs, built if needed (its first boot keeps its files in `run_dir`).
+
+    The caller holds the machine's lab lock.
+    """
     binaries = kubernetes.binaries()
     base = rootfs.tar()
-    folder = cache.artefact(f"image-{key(binaries)}", lambda work: _build(work, binaries, base, lab_lock))
-    # Images grow with each change of the guest's files. A run whose image is gone starts from a fresh one.
+    folder = cache.artefact(
+        f"image-{key(binaries)}", lambda work: _build(work, binaries, base, run_dir, lab_lock)
+    )
+    os.utime(folder)
+    # Each change of the guest's files makes another one. A run whose image is gone starts from a fresh disk.
     images = sorted(cache.root().glob("image-*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in images[IMAGES_KEPT:]:
         if old != folder:

@@ -47,7 +47,7 @@ class KubeApi:
         return json.loads(text)
 
     def ready(self, boot_id: str) -> str:
-        """ "" when node1 is Ready in this very boot and pods can be made, else what is missing.
+        """Say what is missing until node1 is Ready in this very boot and pods can be made; then nothing ("").
 
         The API server remembers the last boot's Ready, so the kubelet's own boot id is compared.
         """

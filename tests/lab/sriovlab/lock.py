@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One emulated node per machine at a time: two on two cores double every time that a test measures.
 
-The lock is a flock whose descriptor QEMU inherits, so it is held exactly as long as some QEMU of the lab lives,
-however that ends.
+The lock is a flock whose descriptor QEMU inherits, so it is held exactly as long as some QEMU of the lab
+lives, however that ends.
 """
 
 from __future__ import annotations

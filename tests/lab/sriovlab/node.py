@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from . import image, lock, qemu, state
@@ -20,11 +23,32 @@ WAITS = ("none", "ssh", "ready")
 SSH_TIMEOUT = 600.0
 READY_TIMEOUT = 1200.0
 POWER_OFF_TIMEOUT = 120.0
+# Where, in the run folder, an image's first boot lives.
+IMAGE_RUN = "image"
 
 
 def _running() -> State | None:
     found = state.load()
     return found if found and found.running() else None
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Keep this checkout's other commands out, and end a QEMU that a killed one left: it holds the lab."""
+    folder = state.make_run_dir()
+    with (folder / "command.lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        current = _running()
+        for run_dir in (folder, folder / IMAGE_RUN):
+            pid = qemu.read_pid(run_dir)
+            if pid and qemu.alive(pid, run_dir) and not (current and current.pid == pid):
+                say(f"ending process {pid}, which an interrupted run left")
+                qemu.stop(pid, run_dir, grace=0)
+        yield
+
+
+def _image(descriptor: int) -> image.Image:
+    return image.get(state.make_run_dir() / IMAGE_RUN, descriptor)
 
 
 def _overlay(pristine: Path, overlay: Path) -> None:
@@ -34,13 +58,18 @@ def _overlay(pristine: Path, overlay: Path) -> None:
 
 
 def _boot(found: image.Image, descriptor: int, fresh: bool) -> State:
-    """Start QEMU on this checkout's overlay (a new one if `fresh`) and save the state. Keeps nobody waiting."""
+    """Start QEMU on this checkout's overlay (a new one if `fresh`) and save the state."""
     folder = state.make_run_dir()
-    # Chosen now and used in a moment: another program may take a port in between, so a refused start is tried again.
+    # Another program may take a port between its choice and its use: a refused start is tried again.
     for attempt in range(3):
         ssh_port = qemu.free_port()
         new = State(
-            0, qemu.accelerator(found.kernel), str(found.folder), ssh_port, qemu.free_port((ssh_port,))
+            pid=0,
+            accel=qemu.accelerator(found.kernel),
+            image=str(found.folder),
+            image_id=found.identity,
+            ssh_port=ssh_port,
+            api_port=qemu.free_port((ssh_port,)),
         )
         if fresh and not attempt:
             _overlay(found.disk, new.overlay)
@@ -57,7 +86,7 @@ def _boot(found: image.Image, descriptor: int, fresh: bool) -> State:
 
 
 def wait(current: State, until: str, started: float | None) -> State:
-    """Wait for "ssh" or "ready"; with `started` (monotonic power-on time) the times are measured and saved."""
+    """Wait for "ssh" or "ready"; with `started` (monotonic time of power-on) the times are saved."""
     if until == "none":
         return current
     ssh = current.ssh()
@@ -75,60 +104,66 @@ def wait(current: State, until: str, started: float | None) -> State:
     return current
 
 
-def up(until: str, lock_timeout: float) -> State:
-    """Start this checkout's node, or find it running; the disk of the last run is used again if its image still is
-    the right one."""
-    current = _running()
-    if current:
-        say(f"node1 is on already (process {current.pid})")
-        return wait(current, until, None)
+def _start(lock_timeout: float, fresh: bool) -> tuple[State, float]:
+    """Boot; returns the state and the monotonic time of power-on. The caller is alone."""
     image.prepare()
     with lock.held(CHECKOUT, lock_timeout) as descriptor:
-        found = image.get(descriptor)
+        found = _image(descriptor)
         last = state.load()
-        keep = last is not None and last.image == str(found.folder) and last.overlay.is_file()
+        keep = not fresh and last is not None and last.image_id == found.identity and last.overlay.is_file()
         started = time.monotonic()
-        current = _boot(found, descriptor, fresh=not keep)
+        return _boot(found, descriptor, fresh=not keep), started
+
+
+def up(until: str, lock_timeout: float) -> State:
+    """Start this checkout's node, or find it running.
+
+    The last run's disk is used again, unless the image that it stands on is no longer the right one.
+    """
+    started: float | None = None
+    with _alone():
+        current = _running()
+        if current:
+            say(f"node1 is on already (process {current.pid})")
+        else:
+            current, started = _start(lock_timeout, fresh=False)
     return wait(current, until, started)
+
+
+def _off(grace: float) -> bool:
+    """End a running node; returns whether there was one. The caller is alone."""
+    current = _running()
+    if current:
+        current.ssh().close()
+        qemu.stop(current.pid, current.run_dir, grace * current.time_scale())
+    return current is not None
 
 
 def down() -> None:
     """Power the node off and wait until it is."""
-    current = _running()
-    if not current:
-        say("node1 is off")
-        return
-    current.ssh().close()
-    with step("powering node1 off"):
-        qemu.stop(current.pid, current.run_dir, POWER_OFF_TIMEOUT * current.time_scale())
+    with _alone(), step("powering node1 off"):
+        if not _off(POWER_OFF_TIMEOUT):
+            say("node1 was off")
 
 
 def reset(until: str, lock_timeout: float) -> State:
     """Back to the pristine disk, and on again. What the node's disk held is lost."""
-    current = _running()
-    if current:
-        current.ssh().close()
-        qemu.stop(current.pid, current.run_dir, grace=0)
-    image.prepare()
-    with lock.held(CHECKOUT, lock_timeout) as descriptor:
-        found = image.get(descriptor)
-        started = time.monotonic()
-        current = _boot(found, descriptor, fresh=True)
+    with _alone():
+        _off(grace=0)
+        current, started = _start(lock_timeout, fresh=True)
     return wait(current, until, started)
 
 
 def clean() -> None:
     """Power off without a word and remove this checkout's run folder (the cache stays)."""
-    current = _running()
-    if current:
-        current.ssh().close()
-        qemu.stop(current.pid, current.run_dir, grace=0)
-    if state.run_dir().is_dir():
-        shutil.rmtree(state.make_run_dir())
+    with _alone():
+        _off(grace=0)
+        shutil.rmtree(state.run_dir())
 
 
 def build(lock_timeout: float) -> image.Image:
-    """Fill the cache: binaries, base system, image. Slow builds come first, so that nobody waits for a compiler."""
-    image.prepare()
-    with lock.held(CHECKOUT, lock_timeout) as descriptor:
-        return image.get(descriptor)
+    """Fill the cache; what needs no QEMU comes first, so that nobody waits for a compiler."""
+    with _alone():
+        image.prepare()
+        with lock.held(CHECKOUT, lock_timeout) as descriptor:
+            return _image(descriptor)

@@ -119,7 +119,8 @@ def kubeconfig(folder: Path, user: str, server: str) -> str:
     config = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "lab", "cluster": {"server": server, "certificate-authority-data": data("ca.crt")}}],
+        "clusters": [{"name": "lab", "cluster": {
+            "server": server, "certificate-authority-data": data("ca.crt")}}],
         "users": [{"name": user, "user": {
             "client-certificate-data": data(f"{user}.crt"), "client-key-data": data(f"{user}.key")}}],
         "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": user}}],

@@ -57,7 +57,8 @@ def _igb(number: int) -> list[str]:
     """A PF behind a root port of its own (0000:0N:00.0 in the guest), joined to the other PF by a hub."""
     return [
         "-netdev", f"hubport,id=wire{number},hubid=0",
-        "-device", f"pcie-root-port,id=rp{number},bus=pcie.0,addr=0x{3 + number:x},slot={number},chassis={number}",
+        "-device", f"pcie-root-port,id=rp{number},bus=pcie.0,addr=0x{3 + number:x},slot={number},"
+        f"chassis={number}",
         "-device", f"igb,bus=rp{number},netdev=wire{number},mac=52:54:00:5a:00:0{number}",
     ]  # fmt: skip
 
@@ -124,6 +125,14 @@ def alive(pid: int, run_dir: Path) -> bool:
     return state != "Z" and os.fsencode(run_dir / "qemu.pid") in words
 
 
+def read_pid(run_dir: Path) -> int:
+    """The process that the last QEMU of a run folder was, or 0."""
+    try:
+        return int((run_dir / "qemu.pid").read_text())
+    except (OSError, ValueError):
+        return 0
+
+
 def start(machine: Machine, lock: int) -> int:
     """Start QEMU, which inherits the lab lock's descriptor, and return its process id."""
     machine.serial.unlink(missing_ok=True)
@@ -132,7 +141,7 @@ def start(machine: Machine, lock: int) -> int:
         raise LabError(
             f"{BINARY}: exit status {done.returncode}\n{done.stderr.decode(errors='replace').strip()}"
         )
-    return int(machine.pidfile.read_text())
+    return read_pid(machine.run_dir)
 
 
 def _gone(pid: int, run_dir: Path, timeout: float) -> bool:
@@ -145,7 +154,7 @@ def _gone(pid: int, run_dir: Path, timeout: float) -> bool:
 
 
 def stop(pid: int, run_dir: Path, grace: float) -> None:
-    """Power the node off: by its power button for `grace` seconds (0: not at all), then QEMU's end, then SIGKILL."""
+    """Power the node off: its power button, `grace` seconds (0: no button), QEMU's end, then SIGKILL."""
     for name, patience in (("system_powerdown", grace), ("quit", 10.0)):
         if not alive(pid, run_dir):
             return
@@ -165,7 +174,7 @@ def stop(pid: int, run_dir: Path, grace: float) -> None:
 
 
 def accelerator(kernel: Path) -> str:
-    """ "kvm" where a guest really runs under it, else "tcg". The answer is kept for this boot of the machine."""
+    """Say kvm where a guest really runs under it, else tcg; kept for this boot of the machine."""
     device = Path("/dev/kvm")
     if not (device.exists() and os.access(device, os.R_OK | os.W_OK)):
         return "tcg"
@@ -189,8 +198,8 @@ def accelerator(kernel: Path) -> str:
 def _kvm_works(kernel: Path, timeout: float = 25.0) -> bool:
     """Boot a kernel without a root file system under KVM: its panic and reboot are the proof that it ran."""
     command = [
-        BINARY, "-machine", "q35,kernel-irqchip=split", "-accel", "kvm", "-cpu", "host", "-m", "512", "-nodefaults",
-        "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", str(kernel),
+        BINARY, "-machine", "q35,kernel-irqchip=split", "-accel", "kvm", "-cpu", "host", "-m", "512",
+        "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", str(kernel),
         "-append", "console=ttyS0 panic=-1",
     ]  # fmt: skip
     try:

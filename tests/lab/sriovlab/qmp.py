@@ -14,7 +14,7 @@ from .progress import LabError
 
 
 def command(path: Path, name: str, arguments: dict[str, Any] | None = None, timeout: float = 10.0) -> Any:
-    """Run one QMP command and return its `return` value. Raises LabError if QEMU refuses or does not answer."""
+    """Run one QMP command and return its answer. Raises LabError if QEMU refuses or does not answer."""
     request: dict[str, Any] = {"execute": name}
     if arguments:
         request["arguments"] = arguments

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The node's base system as one cached tar: Debian 12, a kernel from its backports, nothing of the lab's own."""
+"""The node's base system as one cached tar: Debian 12, a kernel from its backports, nothing of ours."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ PACKAGES = (
 EXCLUDED = (
     "/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*",
     *(f"{usr}/lib/modules/*/kernel/{folder}/*" for usr in ("", "/usr") for folder in (
-        "sound", "drivers/gpu", "drivers/media", "drivers/staging", "drivers/net/wireless", "drivers/bluetooth",
-        "drivers/iio", "drivers/infiniband", "drivers/isdn")),
+        "sound", "drivers/gpu", "drivers/media", "drivers/staging", "drivers/net/wireless",
+        "drivers/bluetooth", "drivers/iio", "drivers/infiniband", "drivers/isdn")),
 )  # fmt: skip
 
 # Runs before the packages above are configured, so that the kernel's initramfs is made once, and small.
 ESSENTIAL_HOOK = (
     'mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d"'
     ' && printf "MODULES=list\\nCOMPRESS=zstd\\n" > "$1/etc/initramfs-tools/conf.d/lab"'
-    ' && printf "virtio_pci\\nvirtio_blk\\next4\\ncrc32c_generic\\n" > "$1/usr/share/initramfs-tools/modules.d/lab"'
+    ' && printf "virtio_pci\\nvirtio_blk\\next4\\ncrc32c_generic\\n"'
+    ' > "$1/usr/share/initramfs-tools/modules.d/lab"'
 )
 TAR = "rootfs.tar"
 

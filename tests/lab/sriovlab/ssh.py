@@ -48,7 +48,8 @@ class Ssh:
         """The ssh options that a client needs, without those of the shared connection."""
         values = (
             f"UserKnownHostsFile={self.known_hosts}", "StrictHostKeyChecking=yes", "IdentitiesOnly=yes",
-            "BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=15", "ServerAliveCountMax=8", "LogLevel=ERROR",
+            "BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=15", "ServerAliveCountMax=8",
+            "LogLevel=ERROR",
         )  # fmt: skip
         return ["-F", "/dev/null", "-i", str(self.key), *(part for value in values for part in ("-o", value))]
 

@@ -52,6 +52,7 @@ class State:
     api_port: int
     ssh_seconds: float | None = None
     ready_seconds: float | None = None
+    image_id: str = ""
 
     @property
     def run_dir(self) -> Path:
@@ -129,7 +130,7 @@ class State:
 
 
 def load() -> State | None:
-    """The last saved state, or None when this checkout has none. Raises LabError for one of another format."""
+    """The last saved state, or None when there is none. Raises LabError for one of another format."""
     path = run_dir() / "state.json"
     try:
         found = json.loads(path.read_text())

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,8 @@ from .pythons import path_without_shims, pyenv_folders
 
 SCENARIO = "default"
 SAMPLE_SEED = 1
+_VERIFY = re.compile(r"^\s*- verify (\w+)\.yml\s*$", re.MULTILINE)
+_MISSING = re.compile(r"\bmissing=[1-9]|Missing playbook")
 MOLECULE_LIMIT_SECONDS = 3600.0
 # Node code must pass with the lowest Python that mypy knows; programs of the controller with Debian 12's.
 NODE_LEVEL, CONTROLLER_LEVEL = "3.10", "3.11"
@@ -56,7 +59,13 @@ def _mypy_targets(copy: Path) -> list[tuple[str, Path, str, list[str]]]:
         ("collection", top, NODE_LEVEL, plugins),
         ("device plugin", copy / "files" / "device_plugin", NODE_LEVEL, ["."]),
         ("CNI plugin", copy / "files" / "cni", NODE_LEVEL, ["."]),
-        ("node entry", copy / "files" / "node", NODE_LEVEL, ["."]),
+        # The links through which the role ships the library make it the package that it is on a node.
+        (
+            "boot service",
+            copy / "roles" / "node" / "files" / "lib",
+            NODE_LEVEL,
+            [str(copy / "files" / "node"), "."],
+        ),
         ("lab", copy / "tests" / "lab", CONTROLLER_LEVEL, ["."]),
         ("tools", copy / "tests" / "tools", CONTROLLER_LEVEL, ["."]),
     ]
@@ -82,8 +91,8 @@ def mypy(context: Context) -> None:
         raise StageFailed(f"mypy found errors in: {', '.join(failed)}")
 
 
-def _pytest(context: Context, python: Path) -> None:
-    arguments = [str(python), "-m", "pytest", "-p", "no:cacheprovider", "tests/unit"]
+def _pytest(context: Context, python: Path, *words: str) -> None:
+    arguments = [str(python), "-m", "pytest", "-p", "no:cacheprovider", "tests/unit", *words]
     arguments += [f"--junit-xml={context.junit}", "-o", f"junit_suite_name={context.name}"]
     context.run(arguments, env=environment(PYTHONDONTWRITEBYTECODE="1"), cwd=ROOT)
 
@@ -97,12 +106,11 @@ def unit_node(context: Context) -> None:
     """The same under the lowest Python of nodes, without the parts that only run on the controller."""
     venv = node_venv()
     if venv is None:
-        text = (
-            f"Python {NODE_PYTHON} was not found on PATH or in pyenv: node code was not tried under it here"
-        )
+        text = f"Python {NODE_PYTHON} was not found on PATH or in pyenv: node code was not tried under it here"
         context.note(text)
         raise StageSkipped(text)
-    _pytest(context, venv / "bin" / "python")
+    # Those that build their own environments have done so in the stage before.
+    _pytest(context, venv / "bin" / "python", "-m", "not levels")
 
 
 def build_and_install(context: Context) -> None:
@@ -139,9 +147,7 @@ def sanity(context: Context) -> None:
 def ansible_lint(context: Context) -> None:
     """The profile that Automation Hub asks for; collections come from the copy and the cache."""
     env = environment(context.copy.parents[2])
-    context.run(
-        [tool("ansible-lint"), "--offline", "--strict", "--profile", "production", "--nocolor"], env=env
-    )
+    context.run([tool("ansible-lint"), "--offline", "--strict", "--profile", "production", "--nocolor"], env=env)
 
 
 def docs(context: Context) -> None:
@@ -151,17 +157,29 @@ def docs(context: Context) -> None:
     context.run([tool("antsibull-docs"), *argv], env=env)
 
 
+def unseen(sequence: str, log: str, junit: Path) -> list[str]:
+    """What a scenario's sequence names and its run did not do: Molecule calls a step without playbook a success."""
+    problems = [f"Molecule passed over steps: {line.strip()}" for line in log.splitlines() if _MISSING.search(line)]
+    for name in _VERIFY.findall(sequence):
+        if not (junit / f"chain-{name}.xml").exists():
+            problems.append(f"verify {name}.yml left no {junit.name}/chain-{name}.xml")
+    return problems
+
+
 def molecule(context: Context) -> None:
     """The chain, driven by Molecule: the collection comes from the tarball, the scenario from the checkout.
 
     The scenario's own tests leave their JUnit files beside this stage's; they are counted with it.
     """
-    if not (ROOT / "extensions" / "molecule" / SCENARIO / "molecule.yml").exists():
-        raise StageFailed(f"extensions/molecule/{SCENARIO}/molecule.yml is missing: the chain was not tested")
-    install(build())
-    env = environment(INSTALLED, BAREMETAL_SRIOV_JUNIT=str(context.junit.parent))
+    scenario = ROOT / "extensions" / "molecule" / SCENARIO / "molecule.yml"
+    if not scenario.exists():
+        raise StageFailed(f"{scenario.relative_to(ROOT)} is missing: the chain was not tested")
+    env = environment(install(build()))
     argv = [tool("molecule"), "test", "--scenario-name", SCENARIO]
     context.run(argv, env=env, cwd=ROOT, limit_seconds=MOLECULE_LIMIT_SECONDS)
+    problems = unseen(scenario.read_text(), context.log.read_text(errors="replace"), context.junit.parent)
+    if problems:
+        raise StageFailed("\n".join(problems))
 
 
 def soak_stages() -> list[Stage]:
@@ -175,10 +193,7 @@ def soak_stages() -> list[Stage]:
         return check
 
     what = f"{programs.SAMPLE} rounds of a long loop, tests/soak/"
-    return [
-        Stage(programs.name_of(loop), what + loop.name, sample(loop), lab=True)
-        for loop in programs.soak_loops()
-    ]
+    return [Stage(programs.name_of(loop), what + loop.name, sample(loop), lab=True) for loop in programs.soak_loops()]
 
 
 def power_off() -> None:

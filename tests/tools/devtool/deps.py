@@ -181,9 +181,7 @@ def _missing_system_packages() -> list[str]:
 
 def _install_system_packages(packages: list[str]) -> None:
     if shutil.which("apt-get") is None:
-        raise ToolError(
-            f"missing: {', '.join(packages)} (Debian's names); install them by hand, then try again"
-        )
+        raise ToolError(f"missing: {', '.join(packages)} (Debian's names); install them by hand, then try again")
     sudo = [] if os.geteuid() == 0 else ["sudo"]
     show([*sudo, "apt-get", "update", "--quiet"])
     show([*sudo, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages])

@@ -17,9 +17,7 @@ def pyenv_folders() -> list[Path]:
     """The bin folders of pyenv's real interpreters, newest release first."""
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     folders = [folder for folder in root.glob("*/bin") if folder.parent.name.replace(".", "").isdecimal()]
-    return sorted(
-        folders, key=lambda folder: [int(part) for part in folder.parent.name.split(".")], reverse=True
-    )
+    return sorted(folders, key=lambda folder: [int(part) for part in folder.parent.name.split(".")], reverse=True)
 
 
 def path_without_shims() -> list[str]:

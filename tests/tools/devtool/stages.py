@@ -141,9 +141,7 @@ def _carry_out_all(stages: Sequence[Stage], results: list[Result]) -> None:
         for number, stage in enumerate(stages, 1):
             say(f"[{number}/{len(stages)}] {stage.name}: {stage.what}")
             needs = {TOOLS.name, *([LAB_TOOLS.name] if stage.lab else [])}
-            failed = [
-                done.stage.name for done in results if done.verdict == "failed" and done.stage.name in needs
-            ]
+            failed = [done.stage.name for done in results if done.verdict == "failed" and done.stage.name in needs]
             if failed:
                 stage = _not_run(stage, failed)
             elif stage not in (TOOLS, LAB_TOOLS) and copy == ROOT:

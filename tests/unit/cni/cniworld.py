@@ -17,7 +17,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from sriov_cni import main, netlink, rtnl
+from sriov_cni.errors import CniError
 from sriov_cni.host import Host
 from sriov_cni.netns import open_netns, own_netns, set_netns
 from sriov_cni.pf import FIELDS_OF, PfPort
@@ -69,7 +72,10 @@ class FakePf(PfPort):
 
     def read(self, vf: int) -> rtnl.VfState:
         state = rtnl.VfState()
-        for name, value in json.loads(self._file.read_text())["vfs"][vf].items():
+        vfs = json.loads(self._file.read_text())["vfs"]
+        if vf >= len(vfs):
+            raise CniError(100, f"PF {self.name}: expected VF {vf} among its VFs, found {len(vfs)}")
+        for name, value in vfs[vf].items():
             setattr(state, name, value)
         return state
 
@@ -120,6 +126,17 @@ def links_by_alias(socket: netlink.Socket, alias: str) -> list[rtnl.Link]:
         if dict(netlink.attributes(payload[16:])).get(IFLA_IFALIAS, b"").rstrip(b"\0").decode() == alias:
             found.append(rtnl.Link(payload))
     return found
+
+
+def missing(what: str) -> None:
+    """End the test: skipped where a person works, failed where CI=true."""
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"needs {what}")
+
+
+def vector(*numbers: str):
+    """Mark a test as that of upstream's test vectors with these numbers; the test takes `vector`."""
+    joined = "+".join(f"cni-vector-{number}" for number in numbers)
+    return pytest.mark.parametrize("vector", [pytest.param(numbers, id=joined)])
 
 
 def run(*argv: str) -> str:
@@ -241,6 +258,17 @@ class World:
         if code:
             raise Refusal(answer)
         return answer
+
+    def start(self, command: str, conf: dict, **environment: str) -> int:
+        """Run the call in a child; its process id. The child's exit code is the call's."""
+        pid = os.fork()
+        if pid == 0:
+            code = 99
+            try:
+                code, _ = self.raw_call(command, conf, **environment)
+            finally:
+                os._exit(code)
+        return pid
 
     def call_and_die(self, command: str, conf: dict, die_at: int, **environment: str) -> bool:
         """Run the call in a child that is killed before its change number `die_at`; False where it came

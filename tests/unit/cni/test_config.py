@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from cniworld import VF, VF_VFIO, Refusal, WorldHost
+from cniworld import VF, VF_VFIO, Refusal, WorldHost, vector
+
 from sriov_cni import SUPPORTED, jsontext, main
 from sriov_cni.addresses import parse_mac
 from sriov_cni.config import canonical, parse
@@ -224,8 +225,8 @@ def test_error_answers(world, command, conf, code):
         assert "0.3.1" in answer["details"]
 
 
-@pytest.mark.parametrize("case", [v("77", "")])
-def test_unexpected_errors_have_code_999(world, monkeypatch, case):
+@vector("77")
+def test_unexpected_errors_have_code_999(world, monkeypatch, vector):
     def broken(self, address):
         raise RuntimeError("boom")
 
@@ -236,16 +237,20 @@ def test_unexpected_errors_have_code_999(world, monkeypatch, case):
     assert refused.value.answer["details"].startswith("at test_config.py:")
 
 
+IPS = [
+    {"address": "10.0.0.2/24", "gateway": "10.0.0.1", "interface": 0},
+    {"address": "fd00::2/64", "interface": 0},
+]
 RESULTS = {
     "1.1.0": {
         "interfaces": [{"name": "net1", "mtu": 1500, "sandbox": "S", "pciID": VF_VFIO}],
-        "ips": [{"address": "10.0.0.2/24", "gateway": "10.0.0.1", "interface": 0}, {"address": "fd00::2/64", "interface": 0}],
+        "ips": IPS,
         "routes": [{"dst": "0.0.0.0/0", "gw": "10.0.0.1", "mtu": 1400}],
         "dns": {"domain": "d"},
     },
     "1.0.0": {
         "interfaces": [{"name": "net1", "sandbox": "S"}],
-        "ips": [{"address": "10.0.0.2/24", "gateway": "10.0.0.1", "interface": 0}, {"address": "fd00::2/64", "interface": 0}],
+        "ips": IPS,
         "routes": [{"dst": "0.0.0.0/0", "gw": "10.0.0.1"}],
         "dns": {"domain": "d"},
     },
@@ -259,7 +264,9 @@ RESULTS = {
         "dns": {"domain": "d"},
     },
     "0.2.0": {
-        "ip4": {"ip": "10.0.0.2/24", "gateway": "10.0.0.1", "routes": [{"dst": "0.0.0.0/0", "gw": "10.0.0.1"}]},
+        "ip4": {
+            "ip": "10.0.0.2/24", "gateway": "10.0.0.1", "routes": [{"dst": "0.0.0.0/0", "gw": "10.0.0.1"}],
+        },
         "ip6": {"ip": "fd00::2/64"},
         "dns": {"domain": "d"},
     },
@@ -282,8 +289,8 @@ def test_result_in_each_version(world, version):
     world.call("DEL", conf)
 
 
-@pytest.mark.parametrize("case", [v("82", "")])
-def test_old_version_without_ipam(world, case):
+@vector("82")
+def test_old_version_without_ipam(world, vector):
     """Upstream fails after it has set everything up; ours answers without an address."""
     answer = world.call("ADD", {**BASE, "cniVersion": "0.2.0", "deviceID": VF_VFIO})
     assert answer == {"cniVersion": "0.2.0", "dns": {}}

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 
 import pytest
-from cniworld import VF_VFIO, Refusal
+from cniworld import VF_VFIO, Refusal, vector
 
 
 def conf(world, **keys) -> dict:
@@ -101,8 +102,8 @@ def test_not_found(world, path):
     assert refused.value.code == 4
 
 
-@pytest.mark.parametrize("case", [pytest.param("", id="cni-vector-86")])
-def test_routes_without_gateway_take_that_of_their_family(world, case):
+@vector("86")
+def test_routes_without_gateway_take_that_of_their_family(world, vector):
     result = {
         "ips": [
             {"address": "10.9.0.5/24", "gateway": "10.9.0.1"},
@@ -122,3 +123,12 @@ def test_a_refused_route_is_named(world):
         world.call("ADD", {**world.conf, "vlan": 3, "ipam": world.ipam(result=result)})
     assert refused.value.code == 101
     assert world.snapshot() == before
+
+
+def test_a_caller_that_ignores_sigchld(world):
+    """Ignored signals are inherited, and with SIGCHLD the kernel would throw the plugin's exit code away."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert world.call("ADD", conf(world))["ips"]
+    finally:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)

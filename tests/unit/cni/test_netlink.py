@@ -11,14 +11,14 @@ from _struct import pack
 
 import pytest
 from cniworld import VF_NAME, run
-from sriov_cni import netlink, rtnl
-from sriov_cni.addresses import mac_bytes, mac_text
-from sriov_cni.pf import FIELDS_OF, PfPort
-
-pytest.importorskip("pyroute2", reason="pyroute2 is the oracle here")
+from pyroute2 import IPRoute
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from sriov_cni import netlink, rtnl
+from sriov_cni.addresses import mac_bytes, mac_text
+from sriov_cni.pf import FIELDS_OF, PfPort
 
 MAC = "02:00:00:00:0a:e1"
 
@@ -245,8 +245,6 @@ def test_settings_go_in_one_message_and_the_culprit_is_named():
 
 def test_real_socket_against_pyroute2(world):
     """The kernel's own answers, decoded by both; its extended acknowledgement; and batches."""
-    from pyroute2 import IPRoute
-
     sock = netlink.Socket()
     links = {link.index: link for link in map(rtnl.Link, sock.dump(rtnl.dump_links()))}
     with IPRoute() as ipr:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 from device_plugin.dp_daemon import Daemon
 from device_plugin.dp_host import FakeHost
+
+# Before gRPC is imported: its fork handlers stop the fake kubelet's server where subprocess forks (Python 3.9).
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 
 @pytest.fixture

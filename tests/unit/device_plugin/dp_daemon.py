@@ -46,6 +46,7 @@ class Daemon:
             "--rescan-interval", "0.2", *arguments,
         ]  # fmt: skip
         environment = {**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify")}
+        environment.pop("GRPC_ENABLE_FORK_SUPPORT", None)  # that is for the tests' own process
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, env=environment, stderr=log)
 

@@ -92,18 +92,12 @@ class Plugin:
 
     def preferred(self, available: list[str], must: list[str], size: int) -> list[str]:
         request = api.PreferredAllocationRequest()
-        request.container_requests.add(
-            available_deviceIDs=available, must_include_deviceIDs=must, allocation_size=size
-        )
-        answer = self.call(
-            "v1beta1.DevicePlugin/GetPreferredAllocation", request, api.PreferredAllocationResponse
-        )
+        request.container_requests.add(available_deviceIDs=available, must_include_deviceIDs=must, allocation_size=size)
+        answer = self.call("v1beta1.DevicePlugin/GetPreferredAllocation", request, api.PreferredAllocationResponse)
         return list(answer.container_responses[0].deviceIDs)
 
     def info(self) -> Any:
-        return self.call(
-            "pluginregistration.Registration/GetInfo", watcher_api.InfoRequest(), watcher_api.PluginInfo
-        )
+        return self.call("pluginregistration.Registration/GetInfo", watcher_api.InfoRequest(), watcher_api.PluginInfo)
 
     def tell(self, registered: bool, error: str = "") -> None:
         self.call(
@@ -123,9 +117,9 @@ class FakeKubelet:
         self.refuse_with = ""
         self._server: grpc.Server | None = None
 
-    def start(self) -> None:
+    def start(self, wipe: bool = True) -> None:
         self.folder.mkdir(exist_ok=True, parents=True)
-        for entry in self.folder.iterdir():
+        for entry in self.folder.iterdir() if wipe else ():
             entry.unlink()
         handler = grpc.unary_unary_rpc_method_handler(
             self._register,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,7 @@ def test_kernel_driver(setup: Setup) -> None:
     assert setup.info(VF0) == {VF0: {"generic": {"deviceID": VF0}}}
 
 
-@pytest.mark.parametrize(
-    "group", [pytest.param(0, id="dp-vector-69"), pytest.param(1, id="dp-vector-50-iommu")]
-)
+@pytest.mark.parametrize("group", [pytest.param(0, id="dp-vector-69"), pytest.param(1, id="dp-vector-50-iommu")])
 def test_vfio(setup: Setup, group: int) -> None:
     setup.host.bind(VF0, "vfio-pci", group=group)
     node = f"/dev/vfio/{group}"
@@ -208,6 +207,19 @@ def test_device_info_files(tmp_path: Path) -> None:
     before = path.stat().st_mtime_ns
     device_info.write(str(folder), "intel.com/intelVFs", vf)
     assert path.stat().st_mtime_ns == before
+
+
+def test_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """The main thread, after a start, and an Allocate."""
+
+    def write(number: int) -> None:
+        pf = f"0000:05:00.{number % 2}"  # two contents, so that there is always something to write
+        device_info.write(str(tmp_path), "a.b/c", Device(id=VF0, class_id="020000", pf_address=pf))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(400)))
+    (path,) = tmp_path.iterdir()
+    assert json.loads(path.read_text())["pci"]["pci-address"] == VF0
 
 
 def test_a_read_only_or_wrong_device_info_file_is_replaced(tmp_path: Path) -> None:

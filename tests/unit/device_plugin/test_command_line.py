@@ -32,9 +32,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("dashes", ["-", "--"])
 def test_check_config(path: Path, dashes: str) -> None:
     path.write_text(json.dumps(GOOD))
-    done = run(
-        f"{dashes}check-config", f"{dashes}config-file", str(path), f"{dashes}resource-prefix=a.example"
-    )
+    done = run(f"{dashes}check-config", f"{dashes}config-file", str(path), f"{dashes}resource-prefix=a.example")
     assert done.returncode == 0
     assert done.stdout.splitlines()[0] == "a.example/vf: netDevice, 1 selector objects"
     assert "warning: resourceList[0].selectors.colour: unknown key" in done.stderr
@@ -72,8 +70,8 @@ def test_wrong_options_are_status_two(arguments: list[str]) -> None:
 def test_logging_options_of_the_go_plugin_are_taken(path: Path) -> None:
     path.write_text(json.dumps(GOOD))
     done = run(
-        "-config-file", str(path), "-check-config", "-logtostderr", "--alsologtostderr=true", "-v=10",
-        "-v", "9", "-log_dir", "/var/log/x", "-stderrthreshold=INFO", "-vmodule", "a=1", "-log_backtrace_at", ":0",
+        "-config-file", str(path), "-check-config", "-logtostderr", "--alsologtostderr=true", "-v=1",
+        "-v", "9", "-log_dir", "/var/log/x", "-stderrthreshold=INFO", "-vmodule=a=1", "-log_link", "x",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 

@@ -49,9 +49,7 @@ def test_resource_names(name: str, good: bool) -> None:
         assert f"resourceList[0].resourceName: {name!r}" in problems({**POOL, "resourceName": name})
 
 
-@pytest.mark.parametrize(
-    "content", [pytest.param(None, id="dp-vector-05"), pytest.param("junk", id="dp-vector-06")]
-)
+@pytest.mark.parametrize("content", [pytest.param(None, id="dp-vector-05"), pytest.param("junk", id="dp-vector-06")])
 def test_unreadable_files(content: str | None, tmp_path: Any) -> None:
     path = tmp_path / "config.json"
     if content is not None:
@@ -85,9 +83,7 @@ def test_full_names_are_unique(prefixes: tuple[str | None, str | None], good: bo
         names = [p.resource_name for p in parse(*entries).pools]
         assert names == ["intel.com/duplicate", "example.com/duplicate"]
     else:
-        assert "resourceList[1]: resourceList[0] already has the name intel.com/duplicate" in problems(
-            *entries
-        )
+        assert "resourceList[1]: resourceList[0] already has the name intel.com/duplicate" in problems(*entries)
 
 
 def test_rdma_and_vdpa_are_refused_until_they_are_supported() -> None:
@@ -142,11 +138,12 @@ def test_every_mistake_is_reported_at_once_with_its_path() -> None:
     assert len(found.splitlines()) == 8
 
 
-def test_keys_match_without_regard_to_case_and_the_exact_one_wins() -> None:
-    content = b"""{"RESOURCELIST": [{"resourcename": "no", "resourceName": "yes",
-        "ResourcePrefix": "a.example", "DeviceType": "netDevice",
-        "SelectorObj": null, "Selectors": {"NeedVhostNet": true}}]}"""
-    loaded = config.parse(content, "intel.com")
+@pytest.mark.parametrize("names", ['"resourcename": "no", "resourceName"', '"resourceName": "yes", "RESOURCENAME"'])
+def test_keys_match_without_regard_to_case_and_the_exact_one_wins(names: str) -> None:
+    last = "yes" if "no" in names else "no"
+    content = f"""{{"RESOURCELIST": [{{{names}: "{last}", "ResourcePrefix": "a.example",
+        "DeviceType": "netDevice", "SelectorObj": null, "Selectors": {{"NeedVhostNet": true}}}}]}}"""
+    loaded = config.parse(content.encode(), "intel.com")
     assert loaded.warnings == ()
     assert loaded.pools[0].resource_name == "a.example/yes"
     assert loaded.pools[0].selectors[0].flags == {"needVhostNet"}
@@ -200,18 +197,14 @@ def test_an_empty_list_is_valid_and_said() -> None:
     assert loaded.warnings == ("resourceList: empty, so there is nothing to offer",)
 
 
-@pytest.mark.parametrize(
-    "prefix", ["kubernetes.io", "node.kubernetes.io", "a_b", "UPPER.com", "", "a..b", "x" * 245]
-)
+@pytest.mark.parametrize("prefix", ["kubernetes.io", "node.kubernetes.io", "a_b", "UPPER.com", "", "a..b", "x" * 245])
 def test_prefixes_that_the_kubelet_refuses(prefix: str) -> None:
     assert config.prefix_problem(prefix) is not None
 
 
 def test_the_default_prefix_is_used_and_good() -> None:
     assert config.prefix_problem("baremetal.sriov") is None
-    pool = config.parse(
-        b'{"resourceList": [{"resourceName": "p", "selectors": {}}]}', "baremetal.sriov"
-    ).pools[0]
+    pool = config.parse(b'{"resourceList": [{"resourceName": "p", "selectors": {}}]}', "baremetal.sriov").pools[0]
     assert (pool.resource_name, pool.env_name) == ("baremetal.sriov/p", "PCIDEVICE_BAREMETAL_SRIOV_P")
 
 
@@ -220,9 +213,7 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                ["selectors", "resourceName", "pfNames", "vendors", "additionalInfo", "*", "needVhostNet"]
-            ),
+            st.sampled_from(["selectors", "resourceName", "pfNames", "vendors", "additionalInfo", "*", "needVhostNet"]),
             inner,
             max_size=4,
         )

@@ -125,6 +125,12 @@ def test_link_type_is_the_pfs_where_the_own_interface_is_not_seen(igb: FakeHost)
     assert (found[VF0].link_type, found[VF1].link_type) == ("infiniband", "ether")
 
 
+@pytest.mark.parametrize(("klass", "wanted"), [("0x020000", "ether"), ("0x020700", "infiniband"), ("0x028000", "")])
+def test_link_type_is_the_classs_where_no_interface_is_seen_at_all(host: FakeHost, klass: str, wanted: str) -> None:
+    host.add(PF, klass=klass, driver="vfio-pci")
+    assert scan(host)[PF].link_type == wanted
+
+
 def test_a_pf_that_moves_to_a_pod_keeps_its_vfs_named(igb: FakeHost) -> None:
     scanner = Scanner(str(igb.root))
     before = scanner.scan(["02"])
@@ -148,18 +154,12 @@ def test_pfs_with_vfs_are_withheld_and_without_are_not(igb: FakeHost) -> None:
     [
         pytest.param((), (), None, id="dp-vector-57-none"),
         pytest.param(("eth7",), (), None, id="dp-vector-57-elsewhere"),
-        pytest.param(
-            ("enp2s0",), (), "the host's IPv4 default route goes over enp2s0", id="dp-vector-57-default"
-        ),
+        pytest.param(("enp2s0",), (), "the host's IPv4 default route goes over enp2s0", id="dp-vector-57-default"),
         pytest.param((), ("enp2s0",), "the host's IPv6 default route goes over enp2s0", id="ipv6"),
-        pytest.param(
-            ("br0",), (), "the host's IPv4 default route goes over br0", id="below-a-vlan-on-a-bridge"
-        ),
+        pytest.param(("br0",), (), "the host's IPv4 default route goes over br0", id="below-a-vlan-on-a-bridge"),
     ],
 )
-def test_a_default_route_withholds(
-    host: FakeHost, v4: tuple[str, ...], v6: tuple[str, ...], wanted: str
-) -> None:
+def test_a_default_route_withholds(host: FakeHost, v4: tuple[str, ...], v6: tuple[str, ...], wanted: str) -> None:
     host.add(PF, name="enp2s0")
     host.interface("br0", lower=("bond0.5",))
     host.interface("bond0.5", lower=("bond0",))
@@ -183,9 +183,7 @@ def test_no_routes_file_is_no_reason_to_fail(host: FakeHost) -> None:
     assert withheld(scan(host)[PF]) is None
 
 
-@pytest.mark.parametrize(
-    "case", ["dp-vector-64-empty", "dp-vector-64-no-driver", "dp-vector-64-igb_uio", "odd-names"]
-)
+@pytest.mark.parametrize("case", ["dp-vector-64-empty", "dp-vector-64-no-driver", "dp-vector-64-igb_uio", "odd-names"])
 def test_odd_trees_do_not_fail(tmp_path: Path, case: str) -> None:
     host = FakeHost(tmp_path)
     if case == "dp-vector-64-empty":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -70,7 +71,8 @@ def test_serves_on_each_level(version: str, daemon: Daemon, short_path: Path) ->
     daemon.configure({"resourceName": "vf", "selectors": {"drivers": ["vfio-pci"]}})
     kubelet = FakeKubelet(daemon.kubelet_root)
     kubelet.start()
-    daemon.start(program=[str(python), "-I", str(installed / "run.py")])
+    program = [str(python), "-I", str(installed / "run.py")]
+    daemon.start(program=program)
     try:
         with kubelet.plugin(kubelet.registered(30).endpoint) as plugin:
             assert plugin.watch().next_ids() == vfs
@@ -80,9 +82,13 @@ def test_serves_on_each_level(version: str, daemon: Daemon, short_path: Path) ->
         kubelet.stop()
         kubelet.start()
         assert kubelet.registered().resource_name == "intel.com/vf"
+        daemon.signal(signal.SIGKILL)
+        daemon.start(program=program)  # over the stale socket
+        assert kubelet.registered(30).resource_name == "intel.com/vf"
     finally:
         kubelet.stop()
     loaded = Path(f"/proc/{daemon.pid}/maps").read_text()
     assert str(wheels(version)) in loaded, "the level's own wheels serve, not those of this Python"
     assert daemon.stop() == 0
-    assert "Traceback" not in daemon.logged() and "Error" not in daemon.logged()
+    assert not list(kubelet.folder.glob("intel.com*")), "the socket is left behind"
+    assert "Traceback" not in daemon.logged() and "ERROR" not in daemon.logged()

@@ -62,15 +62,11 @@ def test_root_devices(address: str, index: int, wanted: bool) -> None:
     [
         pytest.param({"linkTypes": ["ether"]}, {}, True, id="dp-vector-21-ether"),
         pytest.param({"linkTypes": ["ether"]}, {"link_type": "infiniband"}, False, id="dp-vector-21-other"),
-        pytest.param(
-            {"linkTypes": ["infiniband", "fake"]}, {"link_type": "fake"}, True, id="dp-vector-21-or"
-        ),
+        pytest.param({"linkTypes": ["infiniband", "fake"]}, {"link_type": "fake"}, True, id="dp-vector-21-or"),
         pytest.param({"acpiIndexes": ["101"]}, {}, True, id="dp-vector-22-101"),
         pytest.param({"acpiIndexes": ["101"]}, {"acpi_index": "102"}, False, id="dp-vector-22-102"),
         pytest.param({"pciAddresses": ["0000:03:02.0", "0000:03:02.1"]}, {}, True, id="dp-vector-23-first"),
-        pytest.param(
-            {"pciAddresses": ["0000:03:02.0"]}, {"id": "0000:03:02.2"}, False, id="dp-vector-23-other"
-        ),
+        pytest.param({"pciAddresses": ["0000:03:02.0"]}, {"id": "0000:03:02.2"}, False, id="dp-vector-23-other"),
         pytest.param({"vendors": ["8086"]}, {}, True, id="dp-vector-24-vendor"),
         pytest.param({"vendors": ["808"]}, {}, False, id="dp-vector-24-vendor-part"),
         pytest.param({"devices": ["154c", "154d"]}, {}, True, id="dp-vector-24-device"),
@@ -129,9 +125,7 @@ OTHERS = [replace(VF, id=f"0000:03:02.{n}", vf_index=n) for n in range(1, 5)]
     [
         pytest.param(FULL, ["0000:03:02.0"], id="dp-vector-32-object"),
         pytest.param([FULL], ["0000:03:02.0"], id="dp-vector-32-list"),
-        pytest.param(
-            [FULL, {"pciAddresses": ["0000:03:02.3"]}], ["0000:03:02.0", "0000:03:02.3"], id="dp-vector-33"
-        ),
+        pytest.param([FULL, {"pciAddresses": ["0000:03:02.3"]}], ["0000:03:02.0", "0000:03:02.3"], id="dp-vector-33"),
     ],
 )
 def test_objects_of_a_list_are_united(selectors: Any, wanted: list[str]) -> None:

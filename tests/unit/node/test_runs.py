@@ -235,8 +235,9 @@ def test_two_policies_on_one_pf(host: FakeHost) -> None:
     """Ranges with gaps; the device plugin gets them as they are."""
     kernel = {**KERNEL, "nic_selector": {"pf_names": ["enp1s0#0,3-4"]}, "num_vfs": 6}
     dpdk = {**DPDK, "nic_selector": {"pf_names": ["enp1s0#1-2"]}, "num_vfs": 6}
-    present(host, [kernel, dpdk])
+    outcome = present(host, [kernel, dpdk])
     assert drivers(host, PF1) == ["igbvf", "vfio-pci", "vfio-pci", "igbvf", "igbvf", "igbvf"]
+    assert outcome.as_dict()["resources"] == {"baremetal.sriov/dpdk": 2, "baremetal.sriov/kernel": 3}
     pools = json.loads(host.get("etc/pcidp/config.json"))["resourceList"]
     assert [p["selectors"][0]["rootDevices"] for p in pools] == [[f"{PF1}#1-2"], [f"{PF1}#0,3-4"]]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from devtool import cache, context, junit, stages
+from devtool import cache, checks, context, junit, stages
 from devtool.console import ToolError, run_logged
 from devtool.context import Context, Stage, StageFailed, StageSkipped
 from devtool.junit import Case, Tally
@@ -101,9 +101,7 @@ def _pass(stage: Context) -> None:
         (_skip, "skipped", Tally(skipped=1)),
     ],
 )
-def test_a_stage_hides_no_failure(
-    output: Path, check: Callable[[Context], None], verdict: str, tally: Tally
-) -> None:
+def test_a_stage_hides_no_failure(output: Path, check: Callable[[Context], None], verdict: str, tally: Tally) -> None:
     result = stages.carry_out(Stage("example", "an example", check), output)
     assert (result.verdict, result.tally) == (verdict, tally)
     assert junit.count((output / "junit").glob("*.xml")) == tally
@@ -211,3 +209,14 @@ def test_two_checkouts_take_turns(
     thread.join(timeout=10)
     assert order == ["first", "second"]
     assert "another run holds the lock" in capsys.readouterr().out
+
+
+def test_a_chain_that_passed_over_its_tests_is_no_success(tmp_path: Path) -> None:
+    sequence = "scenario:\n  test_sequence:\n    - create\n    - verify start.yml\n    - verify pods.yml\n"
+    (tmp_path / "chain-start.xml").touch()
+    assert checks.unseen(sequence, "default : actions=3 missing=0", tmp_path) == [
+        f"verify pods.yml left no {tmp_path.name}/chain-pods.xml"
+    ]
+    (tmp_path / "chain-pods.xml").touch()
+    assert checks.unseen(sequence, "default : actions=3 missing=0", tmp_path) == []
+    assert len(checks.unseen(sequence, "default : actions=1 missing=2", tmp_path)) == 1

@@ -1,0 +1,1 @@
+../../../../files/device_plugin/run.py

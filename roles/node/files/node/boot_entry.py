@@ -1,0 +1,1 @@
+../../../../files/node/boot_entry.py

@@ -1,0 +1,97 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a MAC gets onto a VF: drivers that take it at once, late, only from the PF at a reset, or never."""
+
+from __future__ import annotations
+
+import errno
+import time
+
+import pytest
+from cniworld import vector
+
+from sriov_cni import netlink, rtnl
+from sriov_cni.errors import CniError
+from sriov_cni.host import Host, Pauses
+from sriov_cni.vf import set_mac
+
+OLD, NEW = "02:00:00:00:00:10", "02:00:00:00:00:99"
+
+
+class Driver:
+    """A socket in front of one VF. `mode`: obeys, late, pinned (as igbvf below a MAC of the PF), deaf."""
+
+    def __init__(self, mode: str) -> None:
+        self.mode = mode
+        self.mac = OLD
+        self.up = False
+        self.tries = 0
+        self.resets = 0
+
+    def get(self, message) -> bytes:
+        if self.mode == "late" and self.tries >= 3:
+            self.mac = NEW
+        header = rtnl.get_link(7)[2]
+        return header + netlink.attribute(rtnl.IFLA_ADDRESS, bytes.fromhex(self.mac.replace(":", "")))
+
+    def change(self, *batch) -> None:
+        for _kind, _flags, payload in batch:
+            _, _, _, flags, change = rtnl._IFINFO.unpack_from(payload)
+            if change & rtnl.IFF_UP:
+                if self.up and not flags & rtnl.IFF_UP:
+                    self.resets += 1
+                    self.mac = NEW if self.mode == "pinned" else self.mac
+                self.up = bool(flags & rtnl.IFF_UP)
+            for kind, value in netlink.attributes(payload[16:]):
+                if kind == rtnl.IFLA_ADDRESS:
+                    self.tries += 1
+                    if self.mode == "pinned":
+                        raise netlink.NetlinkError(errno.EADDRNOTAVAIL)
+                    if self.mode == "obeys":
+                        self.mac = value.hex(":")
+
+
+def attempt(mode: str) -> Driver:
+    driver = Driver(mode)
+    host = Host()
+    host.mac_seconds = 0.2
+    set_mac(host, driver, rtnl.Link(driver.get(None)), NEW)
+    return driver
+
+
+@vector("34", "36")
+def test_obeys(vector):
+    assert (attempt("obeys").resets, attempt("obeys").tries) == (0, 1)
+
+
+def test_late():
+    assert attempt("late").mac == NEW
+
+
+def test_pinned_by_the_pf():
+    """igbvf refuses any MAC once the PF has one, and takes that one when it is reset."""
+    driver = attempt("pinned")
+    assert (driver.mac, driver.resets, driver.up) == (NEW, 1, False)
+
+
+@vector("35", "46")
+def test_never(vector):
+    with pytest.raises(CniError, match=f"does not take the MAC {NEW}: it was accepted, but not taken"):
+        attempt("deaf")
+
+
+@vector("32")
+def test_pauses(vector):
+    """Rounds come at once, then after 2, 4, 8 .. ms, and one comes after the deadline."""
+    pauses = Pauses(0.05)
+    start, rounds = time.monotonic(), 0
+    while pauses.more():
+        rounds += 1
+    assert rounds >= 2
+    assert 0.05 <= time.monotonic() - start < 5
+    slow = Pauses(0.01)
+    assert slow.more()
+    time.sleep(0.05)
+    assert slow.more()
+    assert not slow.more()

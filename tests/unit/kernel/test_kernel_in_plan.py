@@ -1,0 +1,30 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kernel's concerns within the plan for a whole node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kernel.grub_host import GrubHost
+
+from ansible_collections.baremetal.sriov.plugins.module_utils import iommu, kernel, modprobe
+from ansible_collections.baremetal.sriov.plugins.module_utils.model import Goal, ModuleGoal, NodeState
+from ansible_collections.baremetal.sriov.plugins.module_utils.plan import KernelSide, make_plan, module_specs
+
+
+def test_the_command_line_gets_the_iommus_the_built_in_modules_and_the_users_arguments(tmp_path: Path) -> None:
+    host = GrubHost(tmp_path)
+    host.put("/proc/cpuinfo", "vendor_id\t: GenuineIntel\n")
+    host.put("/sys/module/vfio_pci/uevent", "")  # no initstate: built in
+    goal = Goal(
+        kernel_arguments=("intel_iommu=on,sm_on", "hugepages=8"),
+        iommu=True,
+        modules=(ModuleGoal("vfio-pci", (("disable_idle_d3", "1"),), True),),
+    )
+    modules = modprobe.read(host, module_specs(goal))
+    planned = make_plan(goal, NodeState(), KernelSide(kernel.read(host), iommu.read(host), modules))
+    first, last = planned.plan.steps
+    assert first.after == ["iommu=pt", "intel_iommu=on,sm_on", "hugepages=8", "vfio-pci.disable_idle_d3=1"]
+    assert (last.kind, last.after) == ("reboot", first.after)

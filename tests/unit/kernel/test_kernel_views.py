@@ -1,0 +1,102 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules sriov_kernel_args, sriov_iommu and sriov_modprobe: check, run, again, and the record they leave."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kernel.grub_host import GrubHost
+
+from ansible_collections.baremetal.sriov.plugins.module_utils import kernel_views
+from ansible_collections.baremetal.sriov.plugins.module_utils.host import Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.record import ORIGINAL
+
+
+class FakeModule:
+    """Keeps how the module ended."""
+
+    def __init__(self, check: bool = False) -> None:
+        self.params: dict[str, Any] = {}
+        self.check_mode = check
+        self._diff = True
+        self.warnings: list[str] = []
+        self.result: dict[str, Any] = {}
+
+    def exit_json(self, **result: Any) -> None:
+        assert not self.result
+        self.result = json.loads(json.dumps(result))
+
+    def fail_json(self, msg: str, **result: Any) -> None:
+        assert not self.result
+        self.result = {"failed": True, "msg": msg, **json.loads(json.dumps(result))}
+
+    def warn(self, warning: str) -> None:
+        self.warnings.append(warning)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> GrubHost:
+    made = GrubHost(tmp_path)
+    made.put("/proc/cpuinfo", "vendor_id\t: GenuineIntel\n")
+    return made
+
+
+def ran(host: GrubHost, look: Callable[[Host], kernel_views.Look], check: bool = False) -> FakeModule:
+    module = FakeModule(check)
+    kernel_views.run(module, look, host)
+    return module
+
+
+def test_a_check_predicts_the_run_and_changes_nothing(host: GrubHost) -> None:
+    look = kernel_views.iommu_arguments(True)
+    before = host.tree()
+    check = ran(host, look, check=True).result
+    assert host.tree() == before
+    run = ran(host, look).result
+    assert (check["plan"], check["diff"]) == (run["plan"], run["diff"])
+    assert (run["changed"], run["reboot_required"], run["arguments"]) == (
+        True, True, ["intel_iommu=on", "iommu=pt"],
+    )  # fmt: skip
+    again = ran(host, look).result
+    assert (again["changed"], again["reboot_required"]) == (False, True)
+    host.boot()
+    last = ran(host, look)
+    assert (last.result["changed"], last.result["reboot_required"]) == (False, False)
+    assert ["firmware" in warning for warning in last.warnings] == [True]
+
+
+def test_the_record_keeps_what_was_there_before_the_first_change(host: GrubHost) -> None:
+    ran(host, kernel_views.kernel_arguments(("a=1",)))
+    ran(host, kernel_views.kernel_arguments(("a=2",)))
+    assert json.loads(host.read_text(ORIGINAL) or "")["objects"] == {"kernel_arguments grub": []}
+
+
+def test_the_next_boot_is_shown(host: GrubHost) -> None:
+    run = ran(host, kernel_views.kernel_arguments(("a=1",))).result
+    assert [entry["arguments"][-1] for entry in run["next_boot"]] == ["a=1", "a=1"]
+    assert run["boot_loader"] == "grub"
+
+
+def test_errors_are_failures_in_words(host: GrubHost) -> None:
+    bad = ran(host, kernel_views.kernel_arguments(("a b",))).result
+    assert bad["failed"] and bad["mistakes"][0]["path"] == "arguments[0]"
+    Path(host.path("/boot/grub/grub.cfg")).unlink()
+    refused = ran(host, kernel_views.kernel_arguments(("a",))).result
+    assert refused["failed"] and refused["refused"][0].startswith("boot loader: expected GRUB")
+
+
+def test_modules_take_options_of_all_types(host: GrubHost) -> None:
+    look = kernel_views.modules(
+        [{"name": "vfio-pci", "options": {"b": True, "n": 3, "s": "x"}, "load": True}]
+    )
+    run = ran(host, look).result
+    assert (run["changed"], run["modules"]) == (True, [{"name": "vfio-pci", "loaded": True, "builtin": False}])
+    text = host.read_text("/etc/modprobe.d/baremetal-sriov.conf") or ""
+    assert text.endswith("options vfio-pci b=1 n=3 s=x\n")
+    assert ran(host, look).result["changed"] is False

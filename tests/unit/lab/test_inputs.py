@@ -1,0 +1,164 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes into the node: packages, Kubernetes, certificates, container images; and when it is Ready."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sriovlab import apt, command, containers, image, kubernetes, pki
+from sriovlab.kubeapi import KubeApi
+from sriovlab.progress import LabError
+
+
+def test_the_first_address_of_each_release_is_the_mirror() -> None:
+    text = "http://a.example/debian/|bookworm\nhttp://b.example/debian|bookworm\nfile:/x|local\n\nhttp://c.example|\n"
+    assert apt.parse_targets(text) == {"bookworm": "http://a.example/debian"}
+
+
+def test_security_updates_are_used_where_the_machine_has_them() -> None:
+    assert len(apt.source_lines("http://a.example/debian", None)) == 3
+    assert (
+        "http://s.example/sec bookworm-security main"
+        in apt.source_lines("http://a", "http://s.example/sec")[3]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "version"), [("Kubernetes v1.20.2\n", (1, 20)), ("Kubernetes v1.36.0-rc.1", (1, 36))]
+)
+def test_kubelets_version(text: str, version: tuple[int, int]) -> None:
+    assert kubernetes.parse_version(text) == version
+
+
+def test_a_kubelet_that_says_something_else_is_refused() -> None:
+    with pytest.raises(LabError, match="found 'hello'"):
+        kubernetes.parse_version("hello\n")
+
+
+def test_the_version_is_stamped_into_both_packages_that_carry_it() -> None:
+    flags = kubernetes.ldflags("1.20.2")
+    for package in ("component-base/version", "client-go/pkg/version"):
+        assert f"-X k8s.io/kubernetes/vendor/k8s.io/{package}.gitVersion=v1.20.2" in flags
+        assert f"-X k8s.io/kubernetes/vendor/k8s.io/{package}.gitMinor=20" in flags
+
+
+def test_tagged_packages_are_found_and_the_generator_is_not_its_own_input(tmp_path: Path) -> None:
+    for path, text in {
+        "pkg/apis/one/doc.go": "// +k8s:openapi-gen=true",
+        "pkg/apis/two/doc.go": "// nothing",
+        "pkg/apis/three/doc_test.go": "// +k8s:openapi-gen=true",
+        "staging/src/k8s.io/api/core/v1/doc.go": "// +k8s:openapi-gen=true",
+        "staging/src/k8s.io/code-generator/x.go": '"+k8s:openapi-gen=true"',
+    }.items():
+        file = tmp_path / path
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+    found = kubernetes.openapi_packages(tmp_path)
+    assert found == ["k8s.io/kubernetes/pkg/apis/one", "k8s.io/kubernetes/vendor/k8s.io/api/core/v1"]
+
+
+def fake_binaries(folder: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        (folder / name).write_text("#!/bin/sh\necho Kubernetes v1.36.1\n")
+        (folder / name).chmod(0o755)
+
+
+def test_given_binaries_are_used_and_their_change_is_another_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BAREMETAL_SRIOV_K8S_BIN", str(tmp_path))
+    fake_binaries(tmp_path, kubernetes.REQUIRED)
+    first = kubernetes.binaries()
+    assert (first.folder, first.version) == (tmp_path, (1, 36))
+    (tmp_path / "kubelet").write_text("#!/bin/sh\necho Kubernetes v1.36.10\n")
+    assert kubernetes.binaries().key != first.key
+
+
+def test_a_folder_without_all_binaries_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BAREMETAL_SRIOV_K8S_BIN", str(tmp_path))
+    fake_binaries(tmp_path, kubernetes.REQUIRED[:2])
+    with pytest.raises(LabError, match="missing: kube-controller-manager, kube-scheduler"):
+        kubernetes.binaries()
+
+
+def test_flags_follow_the_release() -> None:
+    assert image.kubelet_args((1, 20)).startswith("--container-runtime=remote ")
+    assert "--container-runtime=" not in image.kubelet_args((1, 36))
+    assert "batch/v1beta1=false" in image.apiserver_args((1, 20))
+    assert "policy" not in image.apiserver_args((1, 20)), "evictions of 1.20 need policy/v1beta1"
+    assert image.apiserver_args((1, 36)) == ""
+
+
+def test_certificates_say_who_may_do_what(tmp_path: Path) -> None:
+    pki.make_certificates(tmp_path)
+    for name in (*pki.CLIENTS, "apiserver"):
+        command.run(["openssl", "verify", "-CAfile", tmp_path / "ca.crt", tmp_path / f"{name}.crt"])
+    kubelet = command.run(["openssl", "x509", "-in", tmp_path / "kubelet.crt", "-noout", "-text"])
+    assert "O = system:nodes, CN = system:node:node1" in kubelet
+    assert "TLS Web Client Authentication" in kubelet
+    server = command.run(["openssl", "x509", "-in", tmp_path / "apiserver.crt", "-noout", "-text"])
+    assert "IP Address:127.0.0.1" in server
+    assert "IP Address:10.0.2.15" in server
+
+
+def test_the_image_archive_has_both_images_on_one_layer(tmp_path: Path) -> None:
+    containers.write_archive(tmp_path / "images.tar", b"binary", ["sh", "busybox", "ip"])
+    with tarfile.open(tmp_path / "images.tar") as archive:
+        files = {member.name: archive.extractfile(member) for member in archive}
+        manifest = json.load(files["manifest.json"])  # type: ignore[arg-type]
+        assert [entry["RepoTags"] for entry in manifest] == [
+            ["localhost/pause:lab"],
+            ["localhost/busybox:lab"],
+        ]
+        assert all(entry["Layers"] == ["layer.tar"] and entry["Config"] in files for entry in manifest)
+        layer = files["layer.tar"]
+        assert layer is not None
+        with tarfile.open(fileobj=io.BytesIO(layer.read())) as content:
+            assert content.getmember("bin/sh").linkname == "busybox"
+            assert content.getmember("bin/busybox").mode == 0o755
+
+
+def node(boot: str, ready: str) -> dict[str, Any]:
+    return {
+        "status": {
+            "nodeInfo": {"bootID": boot},
+            "conditions": [{"type": "Ready", "status": ready, "message": "m"}],
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("answers", "missing"),
+    [
+        ([None], "has not registered"),
+        ([node("before", "True")], "since this boot"),
+        ([node("now", "False")], "not Ready: m"),
+        ([node("now", "True"), None], "service account"),
+        ([node("now", "True"), {}], ""),
+    ],
+)
+def test_ready_means_ready_in_this_boot(
+    monkeypatch: pytest.MonkeyPatch, answers: list[Any], missing: str
+) -> None:
+    left = list(answers)
+    monkeypatch.setattr(KubeApi, "request", lambda *_args, **_more: left.pop(0))
+    found = KubeApi(1, Path("/")).ready("now")
+    assert (missing in found) if missing else not found
+
+
+def test_a_command_that_fails_shows_its_own_words() -> None:
+    with pytest.raises(LabError, match=r"(?s)exit status 3.*the reason"):
+        command.run(["sh", "-c", "echo the reason >&2; exit 3"])
+    with pytest.raises(LabError, match="no-such-program is not installed"):
+        command.run(["no-such-program"])
+    with pytest.raises(LabError, match="no end after"):
+        command.run(["sleep", "10"], timeout=0.1)

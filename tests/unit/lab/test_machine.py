@@ -1,0 +1,179 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The emulated machine: its command line, its boot sector, its process."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from sriovlab import image, qemu, qmp
+from sriovlab.progress import LabError
+
+MACHINE = qemu.Machine(Path("/tmp/run"), Path("/tmp/run/a,b.qcow2"), "qcow2", 2201, 6401, "tcg")
+
+
+def values(argv: list[str], option: str) -> list[str]:
+    return [argv[at + 1] for at, word in enumerate(argv) if word == option]
+
+
+def test_the_iommu_comes_before_every_device_that_it_covers() -> None:
+    devices = values(qemu.argv(MACHINE), "-device")
+    assert devices[0] == "intel-iommu,intremap=on,device-iotlb=on,caching-mode=on"
+    assert [device.partition(",")[0] for device in devices[-4:]] == [
+        "pcie-root-port",
+        "igb",
+        "pcie-root-port",
+        "igb",
+    ]
+
+
+def test_the_management_network_leads_nowhere_and_listens_on_loopback_only() -> None:
+    networks = values(qemu.argv(MACHINE), "-netdev")
+    assert networks[0].startswith("user,id=management,restrict=on,")
+    assert "hostfwd=tcp:127.0.0.1:2201-:22,hostfwd=tcp:127.0.0.1:6401-:6443" in networks[0]
+    assert networks[1:] == ["hubport,id=wire1,hubid=0", "hubport,id=wire2,hubid=0"]
+
+
+def test_each_card_has_an_address_of_its_own() -> None:
+    cards = [device for device in values(qemu.argv(MACHINE), "-device") if device.startswith("igb")]
+    assert cards == [
+        "igb,bus=rp1,netdev=wire1,mac=52:54:00:5a:00:01",
+        "igb,bus=rp2,netdev=wire2,mac=52:54:00:5a:00:02",
+    ]
+
+
+def test_a_comma_in_the_disks_path_is_not_an_option() -> None:
+    (drive,) = values(qemu.argv(MACHINE), "-drive")
+    assert "file=/tmp/run/a,,b.qcow2,format=qcow2," in drive
+
+
+@pytest.mark.parametrize(("accel", "cpu"), [("tcg", "max"), ("kvm", "host")])
+def test_the_processor_follows_the_accelerator(accel: str, cpu: str) -> None:
+    argv = qemu.argv(dataclasses.replace(MACHINE, accel=accel))
+    assert values(argv, "-cpu") == [cpu]
+    assert values(argv, "-accel")[0].partition(",")[0] == accel
+
+
+def test_too_much_memory_is_refused_before_it_breaks_vf_registers() -> None:
+    with pytest.raises(LabError, match="must be below 2816"):
+        qemu.argv(dataclasses.replace(MACHINE, memory_mib=2816))
+
+
+def test_a_run_folder_too_long_for_a_socket_is_refused() -> None:
+    with pytest.raises(LabError, match="TMPDIR"):
+        qemu.argv(dataclasses.replace(MACHINE, run_dir=Path("/tmp/" + "x" * 80)))
+
+
+def test_qemus_version() -> None:
+    assert qemu.parse_version("QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds)\n") == (10, 0)
+    with pytest.raises(LabError):
+        qemu.parse_version("no number")
+
+
+def test_a_free_port_can_be_bound_and_is_not_a_taken_one() -> None:
+    port = qemu.free_port()
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", port))
+    assert qemu.free_port((port,)) != port
+
+
+def waiting_process(*arguments: str) -> subprocess.Popen[bytes]:
+    """A process with these arguments that ends with its stdin; it runs for sure when this returns."""
+    argv = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()", *arguments]
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def test_only_the_process_of_this_run_folder_is_ours(tmp_path: Path) -> None:
+    with waiting_process(str(tmp_path / "qemu.pid")) as process:
+        assert qemu.alive(process.pid, tmp_path)
+        assert not qemu.alive(process.pid, tmp_path / "other")
+        assert process.stdin is not None
+        process.stdin.close()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not qemu.alive(process.pid, tmp_path), "a zombie is not alive"
+    assert not qemu.alive(process.pid, tmp_path)
+
+
+def test_stop_leaves_a_process_that_is_not_ours_alone(tmp_path: Path) -> None:
+    with waiting_process() as process:
+        qemu.stop(process.pid, tmp_path, grace=1)
+        assert process.poll() is None
+        process.communicate()
+    assert process.returncode == 0
+
+
+def test_stop_kills_what_does_not_listen(tmp_path: Path) -> None:
+    with waiting_process(str(tmp_path / "qemu.pid")) as process:
+        # The process is reaped beside, as init reaps a QEMU that runs in the background.
+        reaper = threading.Thread(target=process.wait)
+        reaper.start()
+        qemu.stop(process.pid, tmp_path, grace=0)
+        reaper.join(10)
+        assert process.returncode == -9
+
+
+def test_a_boot_sector_has_one_active_partition_to_the_end_of_the_disk() -> None:
+    code = bytes(range(256)) * 2
+    sector = image.boot_sector(code, sectors=100_000)
+    assert len(sector) == 512
+    assert sector[:440] == code[:440]
+    assert sector[510:] == b"\x55\xaa"
+    active, kind, start, count = struct.unpack("<B3xB3xII", sector[446:462])
+    assert (active, kind, start, count) == (0x80, 0x83, 2048, 100_000 - 2048)
+    assert sector[462:510] == bytes(48)
+
+
+def test_the_boot_loader_must_not_overwrite_the_partition_table() -> None:
+    with pytest.raises(LabError):
+        image.boot_sector(b"short", sectors=100_000)
+
+
+class FakeQemu:
+    """Speaks QMP to one client: a greeting, then the given answers, one per line that it reads."""
+
+    def __init__(self, path: Path, answers: list[bytes]) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(str(path))
+        self._socket.listen(1)
+        self._answers = answers
+        self.lines: list[bytes] = []
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        connection, _address = self._socket.accept()
+        with connection, connection.makefile("rwb") as stream:
+            stream.write(b'{"QMP": {}}\n')
+            for answer in self._answers:
+                stream.flush()
+                self.lines.append(stream.readline())
+                stream.write(answer)
+        self._socket.close()
+
+
+def test_a_qmp_answer_is_found_among_events(tmp_path: Path) -> None:
+    answers = [b'{"return": {}}\n', b'{"event": "POWERDOWN"}\n{"return": {"status": "running"}}\n']
+    server = FakeQemu(tmp_path / "qmp", answers)
+    assert qmp.command(tmp_path / "qmp", "query-status") == {"status": "running"}
+    server.thread.join(10)
+    assert server.lines[1] == b'{"execute": "query-status"}\n'
+
+
+@pytest.mark.parametrize("answer", [b'{"error": {"desc": "no such command"}}\n', b"", b"nonsense\n"])
+def test_a_qmp_refusal_is_an_error(tmp_path: Path, answer: bytes) -> None:
+    server = FakeQemu(tmp_path / "qmp", [b'{"return": {}}\n', answer])
+    with pytest.raises(LabError, match="QMP"):
+        qmp.command(tmp_path / "qmp", "no-such")
+    server.thread.join(10)
