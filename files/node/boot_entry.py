@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Entry of the boot service. Run with `python -I`, so it puts the node library on the path itself."""
 
+import importlib
 import os
-import runpy
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
-runpy.run_module("baremetal_sriov.boot", run_name="__main__")
+sys.exit(importlib.import_module("baremetal_sriov.boot").main())

@@ -99,7 +99,3 @@ def _say_failed(errors: Sequence[str]) -> int:
         for line in error.splitlines():
             sys.stderr.write(f"<3>{line}\n")
     return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

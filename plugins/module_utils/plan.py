@@ -19,7 +19,7 @@ from .kernel import KernelSpec, KernelState
 from .model import FunctionGoal, Goal, NodeState, PfGoal
 from .modprobe import ModuleSpec, ModulesState
 from .plan_pf import KINDS as PF_KINDS
-from .plan_pf import NUM_VFS, driver_is_right, driver_step, pf_steps
+from .plan_pf import driver_is_right, driver_step, pf_steps
 from .record import ORIGINAL
 from .refusals import drain_problems, iommu_problems, pf_problems
 from .steps import AFTER_REBOOT, NOW, REBOOT, Plan, Step
@@ -193,8 +193,3 @@ def _one_reboot(steps: Sequence[Step]) -> list[Step]:
 def changes_vfs(plan: Plan) -> bool:
     """True where the plan does something to a PF or VF, so that their users must be looked for."""
     return any(step.kind in PF_KINDS for step in plan.steps)
-
-
-def creates_vfs(plan: Plan) -> bool:
-    """True where VFs are created."""
-    return any(step.kind == NUM_VFS and step.after["num_vfs"] for step in plan.steps)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import Mistake
-from .fields import INDEX_LIMIT, Fields, indices, raise_if, ranges, show
+from .fields import INDEX_LIMIT, Fields, indices, raise_if, show
 from .model import DEFAULT_DRIVER, VfSettings
 
 NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"
@@ -27,7 +27,7 @@ MAC_TEXT = r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$"
 DEVICE_TYPES = ("netdevice", "vfio-pci")
 LOWEST_MTU = 68  # RFC 791
 HIGHEST_MTU = 65535
-HIGHEST_RATE = 4_000_000_000 // 1000  # Mbit/s, far above any NIC
+HIGHEST_RATE = 4_000_000  # Mbit/s, far above any NIC
 LOWEST_PRIORITY = 99
 
 
@@ -330,8 +330,3 @@ def _check_names(policies: Sequence[Policy], mistakes: list[Mistake]) -> None:
                     f"{first.path} says {str(first.exclude_topology).lower()}",
                 )
             )
-
-
-def describe_indices(found: Sequence[int]) -> str:
-    """VF indices for people."""
-    return f"VF{'s' if len(found) != 1 else ''} {ranges(found)}"

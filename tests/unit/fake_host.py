@@ -42,7 +42,6 @@ class FakeHost(Host):
         self.iommu = iommu
         self.pfs: dict[str, FakePf] = {}
         self.nets: dict[str, Net] = {}
-        self.modules = {"igb", "igbvf"}
         self.available = {"vfio-pci"}
         self.default_routes: list[str] = []
         self.active_units: set[str] = set()
