@@ -11,7 +11,7 @@ from link_role_files import ROOT, differences, repair
 
 
 def test_links_are_complete() -> None:
-    assert differences(ROOT) == [], "run tests/tools/link_role_files.py"
+    assert differences(ROOT) == [], "run python3 tests/tools/link_role_files.py"
 
 
 def test_repair_makes_and_removes_links(tmp_path: Path) -> None:
