@@ -111,7 +111,7 @@ class Host:
             os._exit(_write_and_report(self.path(path), value, writer))
         os.close(writer)
         try:
-            ready, _, _ = select.select([reader], [], [], seconds)
+            ready, _rest, _rest = select.select([reader], [], [], seconds)
             code = int.from_bytes(os.read(reader, 4), "big") if ready else None
         finally:
             os.close(reader)

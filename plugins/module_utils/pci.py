@@ -19,9 +19,9 @@ READ_LIMIT = 4096  # bytes; a sysfs attribute is at most one page
 
 def is_address(text: str) -> bool:
     """True for a full PCI address `dddd:bb:dd.f` in lower-case hex; domains of 4 to 8 digits (VMD has 5)."""
-    domain, _, rest = text.partition(":")
-    bus, _, slot = rest.partition(":")
-    device, _, function = slot.partition(".")
+    domain, _rest, rest = text.partition(":")
+    bus, _rest, slot = rest.partition(":")
+    device, _rest, function = slot.partition(".")
     return (
         4 <= len(domain) <= 8
         and (len(bus), len(device), len(function)) == (2, 2, 1)

@@ -96,7 +96,7 @@ def nochange(ping: Path) -> dict[str, Any]:
             raise RuntimeError(run.output)
 
     pong()  # opens the shared connection
-    pairs = [(seconds(unchanged_site), seconds(pong)) for _ in range(PAIRS)]
+    pairs = [(seconds(unchanged_site), seconds(pong)) for _turn in range(PAIRS)]
     return measure("site.nochange_seconds", "s", [pair[0] for pair in pairs],
                    "a playbook with one ansible.builtin.ping", statistics.median(pair[1] for pair in pairs))
 

@@ -25,7 +25,7 @@ watch = selectors.DefaultSelector()
 watch.register(0, selectors.EVENT_READ)
 watch.register(link, selectors.EVENT_READ)
 while True:
-    for key, _ in watch.select():
+    for key, _rest in watch.select():
         data = os.read(0, 65536) if key.fileobj == 0 else link.recv(65536)
         if not data:
             sys.exit(0)

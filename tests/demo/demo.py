@@ -20,7 +20,7 @@ import standalone
 
 from sriovlab.guest import Lab
 
-LAB = "tests/lab/lab.py"
+LAB = "python3 tests/lab/lab.py"
 NETWORK = "kernel-net"
 
 

@@ -59,7 +59,7 @@ def settings(rng: random.Random) -> dict[str, Any]:
     """Drawn settings of the attachment."""
     drawn: dict[str, Any] = {"vlan": rng.randrange(4095), "spoofchk": rng.choice(["on", "off"]),
                              "trust": rng.choice(["on", "off"]),
-                             "mac": ":".join(["02", *(f"{rng.randrange(256):02x}" for _ in range(5))])}
+                             "mac": ":".join(["02", *(f"{rng.randrange(256):02x}" for _turn in range(5))])}
     return {key: value for key, value in drawn.items() if rng.random() < 0.7}
 
 

@@ -52,7 +52,7 @@ def parse_ip(text: str) -> tuple[int, bytes]:
 
 def parse_cidr(text: str) -> tuple[int, bytes, int]:
     """Address family, bytes and prefix length of `ADDRESS/LENGTH`. Raises ValueError."""
-    address, _, length = text.partition("/")
+    address, _rest, length = text.partition("/")
     family, raw = parse_ip(address)
     if not (length.isdecimal() and len(length) <= 3 and int(length) <= len(raw) * 8):
         raise ValueError(f"'{text}' is not an IP address with a prefix length")

@@ -274,7 +274,7 @@ def _differences(pod: Pod, request: Request, config: Config, previous: Result) -
         problems.append(f"{request.ifname}: expected MTU {config.mtu}, found {link.mtu}")
     if not link.flags & IFF_UP:
         problems.append(f"{request.ifname}: expected it up, found it down")
-    present = {parse_cidr(text) for index, text, _ in pod.addresses() if index == link.index and text}
+    present = {parse_cidr(text) for index, text, _rest in pod.addresses() if index == link.index and text}
     for ip in previous.ips:
         if ip.get("interface", 0) in ours and parse_cidr(ip["address"]) not in present:
             problems.append(f"{request.ifname}: address {ip['address']} is missing")

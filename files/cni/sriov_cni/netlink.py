@@ -163,7 +163,7 @@ class Socket:
 
     def dump(self, message: Message) -> list[bytes]:
         """The payloads of all answers; asked again where the kernel says that the list changed meanwhile."""
-        for _ in range(_DUMP_TRIES):
+        for _turn in range(_DUMP_TRIES):
             complete, found = self._dump_once(message)
             if complete:
                 break

@@ -129,7 +129,7 @@ class Pod:
     def _wait_for_v6(self, link: Link) -> None:
         pauses = Pauses(_DAD_SECONDS)
         while pauses.more():
-            flags = [flags for index, _, flags in self.addresses() if index == link.index]
+            flags = [flags for index, _rest, flags in self.addresses() if index == link.index]
             if any(f & IFA_F_DADFAILED for f in flags):
                 raise CniError(
                     REFUSED,

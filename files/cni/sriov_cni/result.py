@@ -106,7 +106,7 @@ def _ip(entry: dict[str, Any]) -> dict[str, Any]:
     address, gateway = entry.get("address"), entry.get("gateway")
     if not isinstance(address, str):
         raise ValueError("ips: an entry has no address")
-    family, _, _ = parse_cidr(address)
+    family = parse_cidr(address)[0]
     found: dict[str, Any] = {"address": address}
     if gateway:
         if not isinstance(gateway, str) or parse_ip(gateway)[0] != family:
@@ -121,7 +121,7 @@ def _route(entry: dict[str, Any]) -> dict[str, Any]:
     dst, gateway = entry.get("dst"), entry.get("gw")
     if not isinstance(dst, str):
         raise ValueError("routes: an entry has no dst")
-    family, _, _ = parse_cidr(dst)
+    family = parse_cidr(dst)[0]
     found: dict[str, Any] = {"dst": dst}
     if gateway:
         if not isinstance(gateway, str) or parse_ip(gateway)[0] != family:

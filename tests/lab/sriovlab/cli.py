@@ -92,7 +92,7 @@ def _status(as_json: bool) -> int:
 def _ssh(words: Sequence[str]) -> int:
     found = state.load()
     if found is None or not found.running():
-        raise LabError("node1 is off; start it with `tests/lab/lab.py up`")
+        raise LabError("node1 is off; start it with `python3 tests/lab/lab.py up`")
     words = words[1:] if words[:1] == ["--"] else words
     argv = found.ssh().command()
     if words:

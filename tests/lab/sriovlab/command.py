@@ -53,7 +53,7 @@ def run(
                 )
             output, tail = "", log.read_text(errors="replace")
     except FileNotFoundError as exc:
-        raise LabError(f"{args[0]} is not installed; `tests/lab/lab.py check` lists what is missing") from exc
+        raise LabError(f"{args[0]} is not installed; `python3 tests/lab/lab.py check` lists what is missing") from exc
     except subprocess.TimeoutExpired as exc:
         raise LabError(f"{' '.join(args)}: no end after {timeout:.0f} s") from exc
     if done.returncode != 0:

@@ -85,7 +85,7 @@ def problems() -> list[str]:
     if memory < MEMORY_MIB:
         found.append(f"{MEMORY_MIB} MiB of memory (there are {memory})")
     if not built and os.geteuid() != 0:
-        found.append("root, once, to make the node's disk image (run `tests/lab/lab.py build` as root)")
+        found.append("root, once, to make the node's disk image (run `python3 tests/lab/lab.py build` as root)")
     return found
 
 
@@ -95,7 +95,7 @@ def require() -> None:
     if found:
         lines = "\n".join(f"  - {text}" for text in found)
         raise LabError(
-            f"the emulated node can't run here; missing:\n{lines}\n`tests/lab/lab.py install` (as root, on "
+            f"the emulated node can't run here; missing:\n{lines}\n`python3 tests/lab/lab.py install` (as root, on "
             "Debian) installs the packages among these"
         )
 

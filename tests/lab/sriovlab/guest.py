@@ -54,7 +54,7 @@ class Lab:
         """The node of this checkout. Raises LabError if it is off."""
         current = state.load()
         if current is None or not current.running():
-            raise LabError("node1 is off; start it with `tests/lab/lab.py up`")
+            raise LabError("node1 is off; start it with `python3 tests/lab/lab.py up`")
         return cls(current)
 
     def run(

@@ -76,7 +76,7 @@ def _wait(descriptor: int, timeout: float) -> None:
             now = time.monotonic()
             message = f"the lab of this machine is in use by {holder(descriptor)}"
             if now >= deadline:
-                raise LabError(f"{message}; end it there with `tests/lab/lab.py down`") from None
+                raise LabError(f"{message}; end it there with `python3 tests/lab/lab.py down`") from None
             if told is None or now - told > 60:
                 say(f"waiting: {message}")
                 told = now

@@ -265,7 +265,7 @@ class World:
         if pid == 0:
             code = 99
             try:
-                code, _ = self.raw_call(command, conf, **environment)
+                code, _rest = self.raw_call(command, conf, **environment)
             finally:
                 os._exit(code)
         return pid

@@ -182,6 +182,6 @@ def test_del_in_parallel(world):
     before = world.snapshot()
     conf = {**world.conf, "vlan": 9, "ipam": world.ipam("10.9.0.5/24")}
     world.call("ADD", conf)
-    calls = [world.start("DEL", conf) for _ in range(4)]
+    calls = [world.start("DEL", conf) for _turn in range(4)]
     assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in calls] == [0, 0, 0, 0]
     assert world.snapshot() == before

@@ -37,7 +37,7 @@ class Driver:
 
     def change(self, *batch) -> None:
         for _kind, _flags, payload in batch:
-            _, _, _, flags, change = rtnl._IFINFO.unpack_from(payload)
+            _rest, _rest, _rest, flags, change = rtnl._IFINFO.unpack_from(payload)
             if change & rtnl.IFF_UP:
                 if self.up and not flags & rtnl.IFF_UP:
                     self.resets += 1

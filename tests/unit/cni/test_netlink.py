@@ -53,7 +53,7 @@ def _tree(data: bytes) -> list:
     found = []
     for kind, value in netlink.attributes(data):
         inner = list(netlink.attributes(value))
-        whole = sum((len(v) + 7) & ~3 for _, v in inner) == (len(value) + 3) & ~3 and inner
+        whole = sum((len(v) + 7) & ~3 for _rest, v in inner) == (len(value) + 3) & ~3 and inner
         found.append((kind, _tree(value) if whole else value))
     return found
 
@@ -103,11 +103,11 @@ def test_vf_settings(key, attr):
     if (
         key == "vlan"
     ):  # pyroute2 leaves out the two bytes that pad struct ifla_vf_vlan_info: 16 bytes in if_link.h
-        [(_, vlan_list)] = [(k, v) for k, v in _vf_info(mine) if k == rtnl.IFLA_VF_VLAN_LIST]
-        [(_, entry)] = netlink.attributes(vlan_list)
+        [(_rest, vlan_list)] = [(k, v) for k, v in _vf_info(mine) if k == rtnl.IFLA_VF_VLAN_LIST]
+        [(_rest, entry)] = netlink.attributes(vlan_list)
         assert entry == pack("=III", 3, 100, 5) + b"\x88\xa8\0\0"
-        [(_, their_list)] = [(k, v) for k, v in _vf_info(theirs) if k == rtnl.IFLA_VF_VLAN_LIST]
-        [(_, their_entry)] = netlink.attributes(their_list)
+        [(_rest, their_list)] = [(k, v) for k, v in _vf_info(theirs) if k == rtnl.IFLA_VF_VLAN_LIST]
+        [(_rest, their_entry)] = netlink.attributes(their_list)
         assert entry[:14] == their_entry[:14]
         return
     assert _vf_info(mine) == _vf_info(theirs)
@@ -222,7 +222,7 @@ class Recorder:
         return vf_message(1)
 
     def change(self, message) -> None:
-        kinds = [kind for kind, _ in _vf_info(netlink.encode(message, 1))]
+        kinds = [kind for kind, _rest in _vf_info(netlink.encode(message, 1))]
         self.sent.append(kinds)
         if self.refuse & set(kinds):
             raise netlink.NetlinkError(errno.EOPNOTSUPP, "no such thing here")
@@ -256,7 +256,7 @@ def test_real_socket_against_pyroute2(world):
             assert link.mac == theirs[index].get("address")
             assert link.flags == theirs[index]["flags"]
         run("ip", "link", "set", "lo", "up")
-        mine = {(i, text) for i, text, _ in map(rtnl.parse_address, sock.dump(rtnl.get_addresses()))}
+        mine = {(i, text) for i, text, _rest in map(rtnl.parse_address, sock.dump(rtnl.get_addresses()))}
         assert mine == {(a["index"], f"{a.get('address')}/{a['prefixlen']}") for a in ipr.get_addr()}
     index = next(link.index for link in links.values() if link.name == VF_NAME)
     with pytest.raises(netlink.NetlinkError) as caught:

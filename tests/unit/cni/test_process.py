@@ -51,7 +51,7 @@ def program(tmp_path_factory):
     )
     text = (FILES / "launcher.py").read_text()
     assert not text.startswith("#!")
-    _, _, rest = text.partition("\n")
+    _rest, _rest, rest = text.partition("\n")
     launcher = base / "sriov"
     interpreter = f"#!{os.path.realpath(sys.executable)} -IS\n"
     launcher.write_text(interpreter + rest.replace("/usr/lib/baremetal-sriov/cni", str(base / "lib")))

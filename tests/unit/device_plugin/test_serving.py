@@ -144,7 +144,7 @@ def test_the_kubelet_restarts(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start()
     sockets = both_registered(kubelet)
     seconds = []
-    for _ in range(3):
+    for _turn in range(3):
         kubelet.stop()
         time.sleep(0.3)
         kubelet.start()
@@ -251,7 +251,7 @@ def test_a_vf_that_moves_to_a_pod_stays_healthy(node: Daemon, kubelet: FakeKubel
 def test_leftover_streams_end_and_do_not_block(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start()
     with kubelet.plugin(both_registered(kubelet)["intel.com/kernel"]) as plugin:
-        streams = [plugin.watch() for _ in range(12)]
+        streams = [plugin.watch() for _turn in range(12)]
         for stream in streams:
             assert stream.next_ids() == KERNEL
         ended = [stream for stream in streams if _ended(stream)]
