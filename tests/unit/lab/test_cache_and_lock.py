@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from sriovlab import cache, lock
 from sriovlab.progress import LabError
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sriovlab import apt, command, containers, image, kubernetes, pki
 from sriovlab.kubeapi import KubeApi
 from sriovlab.progress import LabError

@@ -15,6 +15,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from sriovlab import image, qemu, qmp
 from sriovlab.progress import LabError
 

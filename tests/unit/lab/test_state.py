@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
 from sriovlab import cli, deps, pki, state
 from sriovlab.progress import LabError
 from sriovlab.state import State
