@@ -8,19 +8,16 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from . import programs
 from .cache import locked
 from .collection import INSTALLED, OUTPUT, build, environment, install, tool
 from .console import show
-from .context import Context, Stage, StageFailed, StageSkipped
+from .context import Context, StageFailed, StageSkipped
 from .deps import LAB, NODE_PYTHON, ROOT, ansible_test_home, dev_venv, ensure_lab, ensure_tools, node_venv
 from .pythons import path_without_shims, pyenv_folders
 
 SCENARIO = "default"
-SAMPLE_SEED = 1
 _VERIFY = re.compile(r"^\s*- verify (\w+)\.yml\s*$", re.MULTILINE)
 _MISSING = re.compile(r"\bmissing=[1-9]|Missing playbook")
 MOLECULE_LIMIT_SECONDS = 3600.0
@@ -180,20 +177,6 @@ def molecule(context: Context) -> None:
     problems = unseen(scenario.read_text(), context.log.read_text(errors="replace"), context.junit.parent)
     if problems:
         raise StageFailed("\n".join(problems))
-
-
-def soak_stages() -> list[Stage]:
-    """A short sample of each long loop that exists, as a stage of its own."""
-
-    def sample(loop: Path) -> Callable[[Context], None]:
-        def check(context: Context) -> None:
-            env = environment(install(build()))
-            context.run(programs.soak_command(loop, programs.SAMPLE, SAMPLE_SEED), env=env, cwd=ROOT)
-
-        return check
-
-    what = f"{programs.SAMPLE} rounds of a long loop, tests/soak/"
-    return [Stage(programs.name_of(loop), what + loop.name, sample(loop), lab=True) for loop in programs.soak_loops()]
 
 
 def power_off() -> None:

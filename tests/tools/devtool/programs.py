@@ -24,7 +24,6 @@ from .deps import ROOT
 DEMO = ROOT / "tests" / "demo" / "demo.py"
 RESULTS = ROOT / "tests" / "bench" / "results.json"
 FIELDS = ("name", "value", "unit", "compared_with", "ratio", "n", "min", "max", "samples")
-SAMPLE = 3
 
 
 def python() -> str:
@@ -35,11 +34,6 @@ def python() -> str:
 def soak_loops() -> list[Path]:
     """The long loops that exist."""
     return sorted((ROOT / "tests" / "soak").glob("soak_*.py"))
-
-
-def name_of(program: Path) -> str:
-    """`soak-numvfs` for soak_numvfs.py."""
-    return program.stem.replace("_", "-")
 
 
 def _machine() -> str:

@@ -57,7 +57,6 @@ def all_stages() -> tuple[Stage, ...]:
         Stage("ansible-lint", "ansible-lint with the production profile", checks.ansible_lint),
         Stage("docs", "antsibull-docs: the documentation of modules, plugins and roles", checks.docs),
         Stage("molecule", "the chain on the emulated node, from the tarball", checks.molecule, lab=True),
-        *checks.soak_stages(),
     )
 
 

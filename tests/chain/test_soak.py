@@ -1,0 +1,38 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A short sample of each long loop; `make soak` runs them for long."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import chain
+import pytest
+
+from sriovlab.guest import Lab
+
+SOAK = Path(__file__).resolve().parents[1] / "soak"
+sys.path.insert(0, str(SOAK))
+
+import soak_cni  # noqa: E402 - the folder above holds it
+import soak_reruns  # noqa: E402
+import soak_restarts  # noqa: E402
+
+ROUNDS = 3
+SEED = 1
+LOOPS: list[Callable[[Lab, int, random.Random], None]] = [soak_cni.cycles, soak_restarts.restarts, soak_reruns.reruns]
+
+
+def test_no_loop_is_left_out() -> None:
+    assert {path.stem for path in SOAK.glob("soak_*.py")} == {loop.__module__ for loop in LOOPS}
+
+
+@pytest.mark.parametrize("loop", LOOPS, ids=lambda loop: loop.__name__)
+def test_sample(lab: Lab, loop: Callable[[Lab, int, random.Random], None]) -> None:
+    boots = chain.boots(lab)
+    loop(lab, ROUNDS, random.Random(SEED))
+    assert chain.boots(lab) == boots
