@@ -49,6 +49,10 @@ class Machine:
         return self.run_dir / "serial.log"
 
     @property
+    def log(self) -> Path:
+        return self.run_dir / "qemu.log"
+
+    @property
     def pidfile(self) -> Path:
         return self.run_dir / "qemu.pid"
 
@@ -93,7 +97,8 @@ def argv(machine: Machine) -> list[str]:
         "-drive", f"id=disk,if=none,file={disk},format={machine.disk_format},cache=unsafe,discard=unmap",
         "-device", "virtio-blk-pci,bus=pcie.0,addr=0x3,drive=disk,bootindex=1",
         *_igb(1), *_igb(2),
-        "-daemonize", "-pidfile", str(machine.pidfile),
+        # With -D, a QEMU in the background keeps its stderr there: who ended it, or what it died of.
+        "-daemonize", "-pidfile", str(machine.pidfile), "-d", "unimp", "-D", str(machine.log),
     ]  # fmt: skip
 
 

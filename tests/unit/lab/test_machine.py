@@ -52,6 +52,10 @@ def test_each_card_has_an_address_of_its_own() -> None:
     ]
 
 
+def test_the_background_process_keeps_its_last_words() -> None:
+    assert values(qemu.argv(MACHINE), "-D") == ["/tmp/run/qemu.log"]
+
+
 def test_a_comma_in_the_disks_path_is_not_an_option() -> None:
     (drive,) = values(qemu.argv(MACHINE), "-drive")
     assert "file=/tmp/run/a,,b.qcow2,format=qcow2," in drive
