@@ -69,7 +69,7 @@ class KubeApi:
         missing = "nothing was asked"
         while time.monotonic() < deadline:
             if not alive():
-                raise LabError("the node's QEMU ended while Kubernetes was being waited for")
+                raise LabError("the node's QEMU ended while Kubernetes was being waited for; its qemu.log says why")
             try:
                 missing = self.ready(boot_id)
                 if not missing:

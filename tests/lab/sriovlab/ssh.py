@@ -128,9 +128,7 @@ class Ssh:
         error = "no try was made"
         while time.monotonic() < deadline:
             if not alive():
-                raise LabError(
-                    "the node's QEMU ended while it was being waited for; its serial log says more"
-                )
+                raise LabError(f"the node's QEMU ended; qemu.log and serial.log in {self.run_dir} say why")
             try:
                 found = self.boot_id()
                 if found != not_boot:
