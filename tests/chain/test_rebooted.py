@@ -6,10 +6,17 @@
 from __future__ import annotations
 
 import chain
+import pytest
 
 from sriovlab.guest import Lab
 
 SERVICE = "baremetal-sriov-node.service"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ready(lab: Lab) -> None:
+    """The kubelet of this boot has said that it is ready: what the API tells is no longer the last boot's."""
+    lab.wait_rebooted(chain.noted("boots")["boot_id"])
 
 
 def test_node_booted_again(lab: Lab) -> None:
