@@ -21,14 +21,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import chain
+import standalone
+
+from sriovlab.guest import Lab
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "chain"))
-
-import chain  # noqa: E402 - the folder above holds it
-import standalone  # noqa: E402
-
-from sriovlab.guest import Lab  # noqa: E402
-
 PAIRS = 5
 PING = """\
 - hosts: sriov_nodes

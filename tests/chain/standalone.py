@@ -1,7 +1,10 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The emulated node and the chain's helpers for programs outside Molecule: the demo, the benchmarks, the long loops."""
+"""The emulated node and the chain's helpers for programs outside Molecule: the demo, the benchmarks, the long loops.
+
+`make` runs them with tests/chain, tests/lab and tests/soak on the path.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import chain
+
+from sriovlab.guest import Lab
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "lab"), str(ROOT / "tests" / "chain")]
-
-import chain  # noqa: E402 - the two folders above hold it
-
-from sriovlab.guest import Lab  # noqa: E402
-
 LAB = [sys.executable, str(ROOT / "tests" / "lab" / "lab.py")]
 INVENTORY = ROOT / "extensions" / "molecule" / "default" / "inventory"
 WANTED = {"kernel": 4, "dpdk": 7}

@@ -6,22 +6,18 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import chain
 import pytest
+import soak_cni
+import soak_reruns
+import soak_restarts
 
 from sriovlab.guest import Lab
 
 SOAK = Path(__file__).resolve().parents[1] / "soak"
-sys.path.insert(0, str(SOAK))
-
-import soak_cni  # noqa: E402 - the folder above holds it
-import soak_reruns  # noqa: E402
-import soak_restarts  # noqa: E402
-
 ROUNDS = 3
 SEED = 1
 LOOPS: list[Callable[[Lab, int, random.Random], None]] = [soak_cni.cycles, soak_restarts.restarts, soak_reruns.reruns]

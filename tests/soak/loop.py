@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import argparse
 import random
-import sys
 from collections.abc import Callable
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chain"))
 
 import standalone
 

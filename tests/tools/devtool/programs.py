@@ -31,6 +31,12 @@ def python() -> str:
     return tool("python")
 
 
+def _environment() -> dict[str, str]:
+    """The collection as users get it, and the chain's and the lab's helpers for the programs to import."""
+    helpers = os.pathsep.join(str(ROOT / "tests" / name) for name in ("chain", "lab", "soak"))
+    return environment(install(build()), PYTHONPATH=helpers)
+
+
 def soak_loops() -> list[Path]:
     """The long loops that exist."""
     return sorted((ROOT / "tests" / "soak").glob("soak_*.py"))
@@ -65,7 +71,7 @@ def benchmarks() -> int:
     programs = sorted((ROOT / "tests" / "bench").glob("bench_*.py"))
     if not programs:
         raise ToolError("there is no tests/bench/bench_*.py")
-    env = environment(install(build()))
+    env = _environment()
     stamp = {"commit": _commit(), "machine": _machine()}
     results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="baremetal-sriov-bench-") as folder:
@@ -92,7 +98,7 @@ def loops(count: int, seed: int | None) -> int:
     if not programs:
         raise ToolError("there is no tests/soak/soak_*.py")
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
-    env = environment(install(build()))
+    env = _environment()
     for program in programs:
         say(f"{program.relative_to(ROOT)} --count {count} --seed {seed}")
         show(soak_command(program, count, seed), cwd=ROOT, env=env)
@@ -100,6 +106,6 @@ def loops(count: int, seed: int | None) -> int:
 
 
 def demonstration() -> int:
-    """Run the demo with the collection as users get it; returns the exit status."""
-    show([python(), str(DEMO)], cwd=ROOT, env=environment(install(build())))
+    """Run the demo; returns the exit status."""
+    show([python(), str(DEMO)], cwd=ROOT, env=_environment())
     return 0
