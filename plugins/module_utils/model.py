@@ -61,8 +61,9 @@ class PfGoal:
 
     mtu: raised to at least this (`exact`: set to this). autoprobe, up: None leaves the choice to the
     plan. allow_in_use: the user accepts first VFs and a new MTU on a PF that carries a route, a
-    connection or a bridge. given_back: this is the remembered original of a PF that nothing names any
-    more.
+    connection or a bridge. eswitch_mode: None leaves it. externally_managed: somebody else makes the VFs,
+    at least this many; only the VFs are set up, and the count is never written. given_back: this
+    is the remembered original of a PF that nothing names any more.
     """
 
     address: str
@@ -71,6 +72,8 @@ class PfGoal:
     vfs: tuple[tuple[int, VfSettings], ...] = ()
     policies: tuple[str, ...] = ()
     allow_in_use: bool = False
+    eswitch_mode: str | None = None
+    externally_managed: bool = False
     autoprobe: bool | None = None
     up: bool | None = None
     exact: bool = False
@@ -166,7 +169,8 @@ class Vf:
 
 @dataclass(frozen=True)
 class Pf:
-    """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. uses: what it carries (see
+    """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. eswitch_mode:
+    None also where nobody asked for it (see `devlink`). uses: what it carries (see
     `usage`).
     """
 
@@ -180,6 +184,7 @@ class Pf:
     total_vfs: int = -1
     num_vfs: int = 0
     autoprobe: bool | None = None
+    eswitch_mode: str | None = None
     mtu: int | None = None
     up: bool | None = None
     iommu_group: str | None = None

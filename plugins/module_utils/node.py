@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from . import iommu, kernel, modprobe, record
+from . import devlink, iommu, kernel, modprobe, record
 from .apply import carry_out, due
 from .errors import HostError, Problem, RefusedError
 from .host import Host
@@ -81,6 +81,7 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     """
     state = read_state(host, record.load(host), (NODE_PATH, CONFIG_PATH))
     goal = make_goal(state)
+    state = devlink.with_modes(host, state, _with_a_mode(goal, state))
     side = _read_kernel_side(host, goal) if kernel_side else KernelSide()
     try:
         planned = make_plan(goal, state, side)
@@ -91,6 +92,12 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
         state = read_usage(host, state, ssh_connection, PLUGIN_UNIT)
         planned = make_plan(goal, state, side)
     return Look(state, goal, planned, side)
+
+
+def _with_a_mode(goal: Goal, state: NodeState) -> set[str]:
+    """PFs whose eswitch mode is asked for, or was changed by us."""
+    wanted = [*goal.pfs, *(state.originals or {}).values()]
+    return {pf.address for pf in wanted if pf.eswitch_mode is not None}
 
 
 def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_connection: str = "") -> Outcome:

@@ -50,9 +50,10 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         problems += merged.problems
         warnings += merged.warnings
         goal = _pf_goal(address, merged.kept)
+        problems += _contradictions(address, merged.kept)
         pfs.append(goal)
         for match in merged.kept:
-            _add_to_pool(pools, address, match, goal.num_vfs)
+            _add_to_pool(pools, address, match, goal)
     wants_vfio = any(policy.device_type == "vfio-pci" for policy in spec.policies)
     modules = spec.modules
     if wants_vfio and all(module.name.replace("-", "_") != "vfio_pci" for module in modules):
@@ -223,7 +224,29 @@ def _merge(address: str, matches: list[_Match]) -> _Merge:
     return result
 
 
+def _contradictions(address: str, kept: list[_Match]) -> list[Problem]:
+    """What is one for the whole PF: who makes its VFs, and, at equal priority, its eswitch mode."""
+    found = []
+    for number, match in enumerate(kept):
+        for earlier in kept[:number]:
+            both = f"policies {earlier.policy.name} and {match.policy.name}"
+            if earlier.policy.externally_managed != match.policy.externally_managed:
+                found.append(
+                    Problem(both, f"one answer to who makes the VFs of {address}", "different externally_managed",
+                            "Say the same in both.")
+                )
+            modes = {earlier.policy.eswitch_mode, match.policy.eswitch_mode} - {None}
+            if len(modes) > 1 and earlier.policy.priority == match.policy.priority:
+                found.append(
+                    Problem(both, f"one eswitch_mode for {address}", " and ".join(sorted(map(str, modes))),
+                            "Say the same in both, or give a lower priority number to one.")
+                )
+    return found
+
+
 def _pf_goal(address: str, kept: list[_Match]) -> PfGoal:
+    external = any(m.policy.externally_managed for m in kept)
+    modes = [m.policy.eswitch_mode for m in kept if m.policy.eswitch_mode is not None]
     mtus = [m.policy.mtu for m in kept if m.policy.mtu is not None]
     vfs: dict[int, VfSettings] = {}
     for match in kept:
@@ -234,16 +257,19 @@ def _pf_goal(address: str, kept: list[_Match]) -> PfGoal:
     return PfGoal(
         address=address,
         num_vfs=max(m.policy.num_vfs for m in kept),
-        mtu=max(mtus) if mtus else None,
+        mtu=max(mtus) if mtus and not external else None,
         vfs=tuple(sorted(vfs.items())),
         policies=tuple(m.policy.name for m in kept),
         allow_in_use=any(m.policy.allow_in_use for m in kept),
+        eswitch_mode=modes[-1] if modes else None,
+        externally_managed=external,
     )
 
 
-def _add_to_pool(pools: dict[str, Pool], address: str, match: _Match, num_vfs: int) -> None:
+def _add_to_pool(pools: dict[str, Pool], address: str, match: _Match, goal: PfGoal) -> None:
     policy = match.policy
-    whole = match.indices == tuple(range(num_vfs))
+    # An address alone means all its VFs, and somebody else may have made more than ours.
+    whole = match.indices == tuple(range(goal.num_vfs)) and not goal.externally_managed
     device = address if whole else f"{address}#{ranges(match.indices)}"
     driver = "" if policy.device_type == "netdevice" else policy.device_type
     pool = pools.setdefault(policy.resource_name, Pool(policy.resource_name, policy.exclude_topology))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import drivers, netdev, pci
+from . import devlink, drivers, netdev, pci
 from .drivers import vf_address, wait_for
 from .errors import HostError
 from .host import Host
 from .model import NO_MAC
 from .netdev import Link
-from .plan_pf import ATTRIBUTES, AUTOPROBE, LINK, NUM_VFS, PF_MTU, VF_MTU, parse_target
+from .plan_pf import ATTRIBUTES, AUTOPROBE, ESWITCH, LINK, NUM_VFS, PF_MTU, VF_MTU, parse_target
 from .steps import Step
 
 APPEAR_SECONDS = 20.0  # and as much again for each 16 VFs: 125 VFs were seen to take 65 s
@@ -35,6 +35,7 @@ def apply(host: Host, step: Step) -> None:
         LINK: _link,
         AUTOPROBE: _autoprobe,
         NUM_VFS: _num_vfs,
+        ESWITCH: _eswitch,
         ATTRIBUTES: _attributes,
         PF_MTU: _pf_mtu,
         VF_MTU: _vf_mtu,
@@ -72,6 +73,10 @@ def _autoprobe(host: Host, step: Step) -> None:
     host.write_attribute(path, "1" if step.after else "0")
     if pci.read_int(host.path(path)) != int(step.after):
         raise HostError(path, str(int(step.after)), "another value")
+
+
+def _eswitch(host: Host, step: Step) -> None:
+    devlink.set_mode(host, step.target, step.after)
 
 
 def _num_vfs(host: Host, step: Step) -> None:

@@ -14,7 +14,7 @@ _WIDTHS = (12, 24, 36, 60)
 # What Ansible puts before the words of a filter or module that failed.
 _WRAPPERS = re.compile(
     r"^((Task|Action|Module) failed: |Finalization of .*? failed: |Error while resolving .*?: "
-    r"|The filter plugin '[^']*' failed: )+"
+    r"|The (filter|lookup) plugin '[^']*' failed: )+"
 )
 _WHEN = {"now": "now", "after_reboot": "after reboot"}
 

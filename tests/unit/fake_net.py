@@ -25,13 +25,14 @@ class Net:
 
 @dataclass
 class FakePf:
-    """One PF: its name, the driver that its VFs get, and each VF's settings as the PF keeps them."""
+    """One PF: its name, the driver that its VFs get, each VF's settings as the PF keeps them, its eswitch mode."""
 
     address: str
     name: str
     total: int
     vf_driver: str
     settings: dict[int, dict[str, Any]] = field(default_factory=dict)
+    eswitch: str | None = None
 
 
 def set_link(net: Net | None, pf: FakePf | None, words: list[str]) -> int:
