@@ -126,6 +126,7 @@ class Goal:
     functions: tuple[FunctionGoal, ...] = ()
     files: tuple[FileGoal, ...] = ()
     kernel_arguments: tuple[str, ...] = ()
+    boot_loader: str = "auto"
     iommu: bool = False
     modules: tuple[ModuleGoal, ...] = ()
     whole: bool = True

@@ -139,7 +139,9 @@ def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_
 def _read_kernel_side(host: Host, goal: Goal) -> KernelSide:
     wants_iommu = goal.iommu or any(settings.driver == "vfio-pci" for pf in goal.pfs for settings in pf.settings)
     return KernelSide(
-        kernel.read(host), iommu.read(host) if wants_iommu else None, modprobe.read(host, module_specs(goal))
+        kernel.read(host, goal.boot_loader),
+        iommu.read(host) if wants_iommu else None,
+        modprobe.read(host, module_specs(goal)),
     )
 
 

@@ -61,6 +61,7 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
     goal_of_node = Goal(
         pfs=tuple(pfs),
         kernel_arguments=spec.kernel_arguments,
+        boot_loader=spec.boot_loader,
         modules=modules,
         warnings=tuple(warnings),
         problems=tuple(problems),

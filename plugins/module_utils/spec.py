@@ -18,6 +18,7 @@ from .fields import Fields, raise_if, show
 from .model import FORMAT, ModuleGoal
 from .policy import Policy, collect, is_for_host, merge_host
 
+BOOT_LOADERS = ("auto", "grub", "grub-bls", "systemd-boot", "rpm-ostree")
 DEFAULT_PREFIX = "baremetal.sriov"
 PREFIX = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"  # a DNS subdomain, as extended resources need
 ARGUMENT = r"^[^\s\"]+(\"[^\"]*\")?$"  # one token of the kernel command line
@@ -32,6 +33,7 @@ class NodeSpec:
     policies: tuple[Policy, ...] = ()
     resource_prefix: str = DEFAULT_PREFIX
     kernel_arguments: tuple[str, ...] = ()
+    boot_loader: str = "auto"
     iommu: bool | None = None
     modules: tuple[ModuleGoal, ...] = ()
     device_plugin: bool = True
@@ -49,6 +51,7 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
             "resource_prefix", DEFAULT_PREFIX, pattern=PREFIX, meaning="a DNS name such as baremetal.sriov"
         ),
         kernel_arguments=fields.texts("kernel_arguments", ARGUMENT, "one kernel argument such as hugepages=64"),
+        boot_loader=fields.choice("boot_loader", BOOT_LOADERS, "auto"),
         iommu=fields.flag("iommu", None),
         modules=fields.items("modules", lambda item, where: _module(item, where, mistakes)),
         device_plugin=bool(fields.flag("device_plugin", True)),
@@ -89,6 +92,7 @@ def node_spec(
     labels: Mapping[str, Any] | None = None,
     resource_prefix: str = DEFAULT_PREFIX,
     kernel_arguments: Any = (),
+    boot_loader: str = "auto",
     iommu: bool | None = None,
     modules: Any = (),
     device_plugin: bool = True,
@@ -111,6 +115,7 @@ def node_spec(
         "policies": chosen,
         "resource_prefix": resource_prefix,
         "kernel_arguments": list(kernel_arguments),
+        "boot_loader": boot_loader,
         "iommu": iommu,
         "modules": list(modules),
         "device_plugin": device_plugin,

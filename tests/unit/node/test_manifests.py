@@ -13,9 +13,7 @@ import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec
-
-# The node's environment has no YAML: manifests are read on the controller.
-manifests = pytest.importorskip("ansible_collections.baremetal.sriov.plugins.plugin_utils.manifests")
+from ansible_collections.baremetal.sriov.plugins.plugin_utils import manifests, networks
 
 POLICY = """
 apiVersion: sriovnetwork.openshift.io/v1
@@ -107,7 +105,6 @@ def test_every_field_of_a_policy(tmp_path: Path) -> None:
 
 def test_every_field_of_a_network(tmp_path: Path) -> None:
     """The CNI configuration has all of them."""
-    networks = pytest.importorskip("ansible_collections.baremetal.sriov.plugins.plugin_utils.networks")
     found = read(tmp_path, a=NETWORK).networks
     (item,) = networks.network_attachments(found, "p")
     assert (item["metadata"]["namespace"], item["metadata"]["name"]) == ("tenants", "blue")
