@@ -8,10 +8,10 @@ The modules and the boot service come in here; nothing here knows of Ansible.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable
 
-from . import devlink, iommu, kernel, modprobe, record
+from . import devlink, hands, iommu, kernel, modprobe, record
 from .apply import carry_out, due
 from .errors import HostError, Problem, RefusedError
 from .host import Host
@@ -81,6 +81,8 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     """
     state = read_state(host, record.load(host), (NODE_PATH, CONFIG_PATH))
     goal = make_goal(state)
+    if kernel_side and goal.whole and any(not pf.externally_managed for pf in goal.pfs):
+        goal = replace(goal, warnings=(*goal.warnings, *hands.hands(host)))
     state = devlink.with_modes(host, state, _with_a_mode(goal, state))
     side = _read_kernel_side(host, goal) if kernel_side else KernelSide()
     try:
