@@ -25,6 +25,8 @@ def node_spec(
     boot_loader: str = "auto",
     iommu: Any = None,
     modules: Any = (),
+    allow_unsafe_interrupts: bool = False,
+    no_iommu: bool = False,
     device_plugin: bool = True,
     adopt: bool = False,
 ) -> dict[str, Any]:
@@ -41,6 +43,8 @@ def node_spec(
             boot_loader=boot_loader,
             iommu=iommu,
             modules=modules or (),
+            allow_unsafe_interrupts=allow_unsafe_interrupts,
+            no_iommu=no_iommu,
             device_plugin=device_plugin,
             adopt=adopt,
         )

@@ -128,6 +128,8 @@ class Goal:
     kernel_arguments: tuple[str, ...] = ()
     boot_loader: str = "auto"
     iommu: bool = False
+    no_iommu: bool = False
+    unsafe_interrupts: bool = False
     modules: tuple[ModuleGoal, ...] = ()
     whole: bool = True
     absent: bool = False

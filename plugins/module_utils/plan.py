@@ -79,7 +79,7 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
         problems += files.file_problems(goal, state)
         forget += [_forget(f"{files.FILE} {path}") for path in files.unnamed(goal, state)]
     reboot = any(REBOOT in step.needs for step in before)
-    if side.iommu is not None and not reboot:
+    if side.iommu is not None and not reboot and not goal.no_iommu:
         problems += iommu_problems(goal, state, iommu.problems(side.iommu))
     if problems:
         raise RefusedError(problems)
@@ -90,7 +90,22 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
     ordered += [*_reload(ordered, state), *forget, *_forget_all(goal, state)]
     # The reboot is the user's to do, when all else is done.
     ordered = [*[s for s in ordered if s.kind != kernel.REBOOT_KIND], *_one_reboot(ordered)]
-    return Planned(Plan(tuple(ordered), goal.warnings), tuple(drain_problems(ordered, state)))
+    warnings = (*goal.warnings, *_interrupt_warnings(goal, side))
+    return Planned(Plan(tuple(ordered), warnings), tuple(drain_problems(ordered, state)))
+
+
+def _interrupt_warnings(goal: Goal, side: KernelSide) -> tuple[str, ...]:
+    """vfio answers EPERM to those who use a VF where interrupts are not remapped."""
+    found = side.iommu
+    wanted = any(settings.driver == "vfio-pci" for pf in goal.pfs for settings in pf.settings)
+    if found is None or not wanted or goal.unsafe_interrupts or goal.no_iommu:
+        return ()
+    if not found.units or found.interrupt_remapping is not False:
+        return ()
+    return (
+        "the IOMMU does not remap interrupts, so vfio will refuse to open VFs (EPERM): switch interrupt remapping on "
+        "in the firmware (BIOS), or give up that isolation with sriov_allow_unsafe_interrupts",
+    )
 
 
 def _kernel_steps(goal: Goal, side: KernelSide, problems: list[Problem]) -> list[Step]:

@@ -56,8 +56,12 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
             _add_to_pool(pools, address, match, goal)
     wants_vfio = any(policy.device_type == "vfio-pci" for policy in spec.policies)
     modules = spec.modules
-    if wants_vfio and all(module.name.replace("-", "_") != "vfio_pci" for module in modules):
-        modules = (*modules, ModuleGoal("vfio-pci"))
+    for asked, warning, module in _unsafe(spec):
+        if asked:
+            warnings.append(warning)
+            modules = _with_module(modules, module)
+    if wants_vfio:
+        modules = _with_module(modules, ModuleGoal("vfio-pci"))
     goal_of_node = Goal(
         pfs=tuple(pfs),
         kernel_arguments=spec.kernel_arguments,
@@ -65,10 +69,40 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         modules=modules,
         warnings=tuple(warnings),
         problems=tuple(problems),
-        iommu=wants_vfio if spec.iommu is None else spec.iommu,
+        iommu=wants_vfio and not spec.no_iommu if spec.iommu is None else spec.iommu,
+        no_iommu=spec.no_iommu,
+        unsafe_interrupts=spec.allow_unsafe_interrupts,
         resources=tuple((f"{spec.resource_prefix}/{name}", pools[name].count) for name in sorted(pools)),
     )
     return replace(goal_of_node, files=_files(spec, goal_of_node, pools))
+
+
+def _unsafe(spec: NodeSpec) -> tuple[tuple[bool, str, ModuleGoal], ...]:
+    """What gives up isolation, only on request (Linux Documentation/driver-api/vfio): asked for, what is given up,
+    and the module's option.
+    """
+    return (
+        (
+            spec.allow_unsafe_interrupts,
+            "allow_unsafe_interrupts: whoever has a VF can send interrupts of any kind to this host and to other VMs",
+            ModuleGoal("vfio_iommu_type1", (("allow_unsafe_interrupts", "1"),), load=False),
+        ),
+        (
+            spec.no_iommu,
+            "no_iommu: whoever has a VF can read and write all memory of this host, and the kernel is tainted",
+            ModuleGoal("vfio", (("enable_unsafe_noiommu_mode", "1"),), load=False),
+        ),
+    )
+
+
+def _with_module(modules: tuple[ModuleGoal, ...], wanted: ModuleGoal) -> tuple[ModuleGoal, ...]:
+    """The list with one more module; one that the user names too keeps the user's options."""
+    key = wanted.name.replace("-", "_")
+    for place, module in enumerate(modules):
+        if module.name.replace("-", "_") == key:
+            options = tuple(sorted({**dict(wanted.options), **dict(module.options)}.items()))
+            return (*modules[:place], replace(module, options=options), *modules[place + 1 :])
+    return (*modules, wanted)
 
 
 def _files(spec: NodeSpec, goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal, ...]:

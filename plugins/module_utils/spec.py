@@ -36,6 +36,8 @@ class NodeSpec:
     boot_loader: str = "auto"
     iommu: bool | None = None
     modules: tuple[ModuleGoal, ...] = ()
+    allow_unsafe_interrupts: bool = False
+    no_iommu: bool = False
     device_plugin: bool = True
     adopt: bool = False
 
@@ -54,9 +56,13 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
         boot_loader=fields.choice("boot_loader", BOOT_LOADERS, "auto"),
         iommu=fields.flag("iommu", None),
         modules=fields.items("modules", lambda item, where: _module(item, where, mistakes)),
+        allow_unsafe_interrupts=bool(fields.flag("allow_unsafe_interrupts")),
+        no_iommu=bool(fields.flag("no_iommu")),
         device_plugin=bool(fields.flag("device_plugin", True)),
         adopt=bool(fields.flag("adopt", False)),
     )
+    if spec.no_iommu and spec.iommu:
+        fields.wrong("no_iommu", "contradicts iommu: true; choose one")
     fields.finish()
     raise_if(mistakes)
     return spec
@@ -95,6 +101,8 @@ def node_spec(
     boot_loader: str = "auto",
     iommu: bool | None = None,
     modules: Any = (),
+    allow_unsafe_interrupts: bool = False,
+    no_iommu: bool = False,
     device_plugin: bool = True,
     adopt: bool = False,
 ) -> dict[str, Any]:
@@ -118,6 +126,8 @@ def node_spec(
         "boot_loader": boot_loader,
         "iommu": iommu,
         "modules": list(modules),
+        "allow_unsafe_interrupts": allow_unsafe_interrupts,
+        "no_iommu": no_iommu,
         "device_plugin": device_plugin,
         "adopt": adopt,
     }

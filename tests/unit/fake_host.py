@@ -47,6 +47,7 @@ class FakeHost(Host):
         self.active_units: set[str] = set()
         self.reloads: list[str] = []
         self.log: list[str] = []
+        self.kernel_log = ""
         self.writes = 0
         self.die_at: int | None = None
         self.faults: dict[str, int] = {}
@@ -328,6 +329,8 @@ class FakeHost(Host):
         shown = " ".join(argv)
         if argv[:2] == ["ip", "-j"]:
             return Completed(tuple(argv), 0, json.dumps(self._ip_json(argv[2:])), "")
+        if argv == ["dmesg"]:
+            return Completed(tuple(argv), 0, self.kernel_log, "")
         if argv[:2] == ["devlink", "-j"]:
             return self._devlink_show(argv)
         if argv[:2] == ["systemctl", "is-active"]:
