@@ -27,6 +27,7 @@ def node_spec(
     modules: Any = (),
     allow_unsafe_interrupts: bool = False,
     no_iommu: bool = False,
+    vfs_unmanaged: bool = False,
     device_plugin: bool = True,
     adopt: bool = False,
 ) -> dict[str, Any]:
@@ -45,6 +46,7 @@ def node_spec(
             modules=modules or (),
             allow_unsafe_interrupts=allow_unsafe_interrupts,
             no_iommu=no_iommu,
+            vfs_unmanaged=vfs_unmanaged,
             device_plugin=device_plugin,
             adopt=adopt,
         )

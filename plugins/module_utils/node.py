@@ -18,7 +18,7 @@ from .host import Host
 from .model import Goal, NodeState, compact
 from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan, module_specs
 from .record import LOCK
-from .render import CONFIG_PATH, NODE_PATH
+from .render import PATHS
 from .state import read_state
 from .steps import AFTER_REBOOT, Plan
 from .usage import read_usage
@@ -79,7 +79,7 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     Raises RefusedError with every problem, HostError where the host can't be read, StateFileError for our
     own files.
     """
-    state = read_state(host, record.load(host), (NODE_PATH, CONFIG_PATH))
+    state = read_state(host, record.load(host), PATHS)
     goal = make_goal(state)
     if kernel_side and goal.whole and any(not pf.externally_managed for pf in goal.pfs):
         goal = replace(goal, warnings=(*goal.warnings, *hands.hands(host)))

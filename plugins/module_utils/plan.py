@@ -83,7 +83,8 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
         problems += iommu_problems(goal, state, iommu.problems(side.iommu))
     if problems:
         raise RefusedError(problems)
-    ordered = [*before, *runtime, *persistent]
+    early = [step for step in persistent if files.is_early(step)]
+    ordered = [*before, *early, *runtime, *(step for step in persistent if step not in early)]
     if reboot and not goal.absent:
         returned = {pf.address for pf in wanted if pf.given_back}
         ordered = [_stage(step, returned) for step in ordered]

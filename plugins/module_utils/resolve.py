@@ -13,7 +13,7 @@ from .errors import Problem
 from .fields import ranges
 from .model import FileGoal, Goal, ModuleGoal, NodeState, Pf, PfGoal, VfSettings, goal_as_dict
 from .policy import PfName, Policy
-from .render import CONFIG_PATH, NODE_PATH, Pool, device_plugin_config, json_text
+from .render import CONFIG_PATH, NODE_PATH, UDEV_PATH, Pool, device_plugin_config, json_text, udev_rules
 from .spec import NodeSpec
 
 
@@ -110,6 +110,8 @@ def _files(spec: NodeSpec, goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal
     if spec.device_plugin and pools:
         config = device_plugin_config(spec.resource_prefix, [pools[name] for name in sorted(pools)])
         files.append(FileGoal(CONFIG_PATH, json_text(config), adopt=spec.adopt))
+    if spec.vfs_unmanaged and goal.pfs:
+        files.append(FileGoal(UDEV_PATH, udev_rules([pf.address for pf in goal.pfs]), adopt=spec.adopt))
     return tuple(files)
 
 

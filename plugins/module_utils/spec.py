@@ -38,6 +38,7 @@ class NodeSpec:
     modules: tuple[ModuleGoal, ...] = ()
     allow_unsafe_interrupts: bool = False
     no_iommu: bool = False
+    vfs_unmanaged: bool = False
     device_plugin: bool = True
     adopt: bool = False
 
@@ -58,6 +59,7 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
         modules=fields.items("modules", lambda item, where: _module(item, where, mistakes)),
         allow_unsafe_interrupts=bool(fields.flag("allow_unsafe_interrupts")),
         no_iommu=bool(fields.flag("no_iommu")),
+        vfs_unmanaged=bool(fields.flag("vfs_unmanaged")),
         device_plugin=bool(fields.flag("device_plugin", True)),
         adopt=bool(fields.flag("adopt", False)),
     )
@@ -103,6 +105,7 @@ def node_spec(
     modules: Any = (),
     allow_unsafe_interrupts: bool = False,
     no_iommu: bool = False,
+    vfs_unmanaged: bool = False,
     device_plugin: bool = True,
     adopt: bool = False,
 ) -> dict[str, Any]:
@@ -128,6 +131,7 @@ def node_spec(
         "modules": list(modules),
         "allow_unsafe_interrupts": allow_unsafe_interrupts,
         "no_iommu": no_iommu,
+        "vfs_unmanaged": vfs_unmanaged,
         "device_plugin": device_plugin,
         "adopt": adopt,
     }
