@@ -139,6 +139,7 @@ def _obstacles(wanted: tuple[str, ...], loader: LoaderState) -> list[Problem]:
     if not wanted:
         return found
     found.extend(loader.dropped_by)
+    found.extend(_other_pages(wanted, loader))
     for token in loader.foreign:
         if any(cmdline.is_final_against(token.token, one) for one in wanted):
             found.append(
@@ -168,6 +169,27 @@ def _obstacles(wanted: tuple[str, ...], loader: LoaderState) -> list[Problem]:
                 )
             )
     return found
+
+
+def _other_pages(wanted: tuple[str, ...], loader: LoaderState) -> list[Problem]:
+    """Another number of huge pages of one size: the kernel takes the first, so a later one of ours is lost."""
+    for entry in loader.entries:
+        words = entry.tokens
+        if loader.ours and words[-len(loader.ours) :] == loader.ours:
+            words = words[: -len(loader.ours)]
+        theirs = cmdline.huge_pages(words)
+        for size, number in cmdline.huge_pages(wanted).items():
+            if theirs.get(size, number) != number:
+                pages = f"huge pages of {size or 'the default size'}"
+                return [
+                    Problem(
+                        f"boot entry {entry.title!r}",
+                        f"no other number of {pages}, since the kernel takes the first",
+                        theirs[size],
+                        "Remove that argument where it is set, or ask for the same number.",
+                    )
+                ]
+    return []
 
 
 def _action(wanted: tuple[str, ...], loader: LoaderState) -> str:

@@ -113,12 +113,32 @@ class ModuleGoal:
 
 
 @dataclass(frozen=True)
+class HugePages:
+    """Huge pages of one size (such as "1G"): a count for the host, or counts by NUMA node."""
+
+    size: str
+    count: int = 0
+    nodes: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """The size of one page."""
+        return int(self.size[:-1]) << {"K": 10, "M": 20, "G": 30}[self.size[-1].upper()]
+
+    @property
+    def total(self) -> int:
+        """How many pages in all."""
+        return sum(count for _node, count in self.nodes) if self.nodes else self.count
+
+
+@dataclass(frozen=True)
 class Goal:
     """What the whole node should be. problems: what does not fit this host (found where selectors were
     resolved).
 
     whole: False for a narrow view, which leaves alone what it does not name (other PFs, files, kernel
     arguments).
+    memory_floor: bytes that huge pages leave.
     resources: full resource names, and how many VFs of each the node offers when all is done.
     """
 
@@ -127,6 +147,8 @@ class Goal:
     files: tuple[FileGoal, ...] = ()
     kernel_arguments: tuple[str, ...] = ()
     boot_loader: str = "auto"
+    hugepages: tuple[HugePages, ...] = ()
+    memory_floor: int = 0
     iommu: bool = False
     no_iommu: bool = False
     unsafe_interrupts: bool = False

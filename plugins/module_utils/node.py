@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
-from . import devlink, hands, iommu, kernel, modprobe, record
+from . import devlink, hands, hugepages, iommu, kernel, modprobe, record
 from .apply import carry_out, due
 from .errors import HostError, Problem, RefusedError
 from .host import Host
@@ -144,6 +144,7 @@ def _read_kernel_side(host: Host, goal: Goal) -> KernelSide:
         kernel.read(host, goal.boot_loader),
         iommu.read(host) if wants_iommu else None,
         modprobe.read(host, module_specs(goal)),
+        hugepages.read(host) if goal.hugepages else None,
     )
 
 

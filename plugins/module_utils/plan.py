@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from . import files, iommu, kernel, modprobe
+from . import files, hugepages, iommu, kernel, modprobe
 from .errors import Problem, RefusedError
+from .hugepages import Memory
 from .iommu import IommuState
 from .kernel import KernelSpec, KernelState
 from .model import FunctionGoal, Goal, NodeState, PfGoal
@@ -39,6 +40,7 @@ class KernelSide:
     kernel: KernelState | None = None
     iommu: IommuState | None = None
     modules: ModulesState | None = None
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,11 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
     reboot = any(REBOOT in step.needs for step in before)
     if side.iommu is not None and not reboot and not goal.no_iommu:
         problems += iommu_problems(goal, state, iommu.problems(side.iommu))
+    more: tuple[str, ...] = ()
+    if side.memory is not None:
+        problems += hugepages.problems(goal.hugepages, goal.memory_floor, side.memory)
+        running = side.kernel.running if side.kernel is not None else None
+        more = hugepages.warnings(goal.hugepages, running or (), side.memory)
     if problems:
         raise RefusedError(problems)
     early = [step for step in persistent if files.is_early(step)]
@@ -91,7 +98,7 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
     ordered += [*_reload(ordered, state), *forget, *_forget_all(goal, state)]
     # The reboot is the user's to do, when all else is done.
     ordered = [*[s for s in ordered if s.kind != kernel.REBOOT_KIND], *_one_reboot(ordered)]
-    warnings = (*goal.warnings, *_interrupt_warnings(goal, side))
+    warnings = (*goal.warnings, *more, *_interrupt_warnings(goal, side))
     return Planned(Plan(tuple(ordered), warnings), tuple(drain_problems(ordered, state)))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from . import hugepages
 from .errors import Problem
 from .fields import ranges
 from .model import FileGoal, Goal, ModuleGoal, NodeState, Pf, PfGoal, VfSettings, goal_as_dict
@@ -64,7 +65,9 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         modules = _with_module(modules, ModuleGoal("vfio-pci"))
     goal_of_node = Goal(
         pfs=tuple(pfs),
-        kernel_arguments=spec.kernel_arguments,
+        kernel_arguments=(*spec.kernel_arguments, *hugepages.arguments(spec.hugepages)),
+        hugepages=spec.hugepages,
+        memory_floor=spec.hugepages_floor << 20,
         boot_loader=spec.boot_loader,
         modules=modules,
         warnings=tuple(warnings),
