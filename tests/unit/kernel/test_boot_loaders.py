@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from kernel.entry_hosts import ID, EntryHost, Killed, rhel8, rhel9, rpm_ostree, systemd_boot
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import cmdline, kernel
+from ansible_collections.baremetal.sriov.plugins.module_utils import cmdline, kernel, kernel_views
 from ansible_collections.baremetal.sriov.plugins.module_utils.bootloaders import ours, table
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import (
     HostError,
@@ -182,6 +182,15 @@ def test_a_named_boot_loader_is_used_and_taken_back_without_its_name(tmp_path: P
     bring(host, NONE)
     assert host.tree() == before
     assert kernel.read(host).loader is not None and plan(host, IOMMU)[0].target == "grub-bls"
+
+
+def test_the_module_of_kernel_arguments_names_one_too(tmp_path: Path) -> None:
+    host = systemd_boot(tmp_path)
+    host.put("/etc/default/grub", "GRUB_ENABLE_BLSCFG=true\n")
+    host.put(f"/boot/loader/entries/{ID}-old.conf", "title old\nlinux /old\noptions ro\n")
+    for name in ("grub-bls", "systemd-boot"):
+        facts = kernel_views.kernel_arguments((), name)(host).facts
+        assert facts["boot_loader"] == name
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 9}', '{"format": 1, "tokens": 3}'])
