@@ -21,6 +21,7 @@ class Net:
     lower: str = ""
     kind: str = ""
     addresses: list[str] = field(default_factory=list)
+    altnames: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -63,6 +64,8 @@ def link_json(net: Net, pf: FakePf | None) -> dict[str, Any]:
     for key, value in (("master", net.master), ("link", net.lower)):
         if value:
             item[key] = value
+    if net.altnames:
+        item["altnames"] = net.altnames
     if net.kind:
         item["linkinfo"] = {"info_kind": net.kind}
     if pf is not None and pf.settings:
