@@ -16,7 +16,7 @@ from dataclasses import replace
 from . import pci
 from .errors import SriovError, StateFileError
 from .host import Host
-from .model import Goal, PfGoal, goal_from_dict
+from .model import Goal, NodeState, PfGoal, goal_from_dict
 from .node import run
 from .render import NODE_PATH
 
@@ -46,6 +46,7 @@ def main(host: Host | None = None) -> int:
         goal = load_goal(host)
     except SriovError as error:
         return _say_failed([str(error)])
+    text = host.read_text(NODE_PATH)
     parts = [replace(goal, pfs=(pf,), functions=()) for pf in goal.pfs]
     if goal.functions:
         parts.append(replace(goal, pfs=()))
@@ -53,7 +54,7 @@ def main(host: Host | None = None) -> int:
     errors = []
     for part in parts:
         try:
-            _bring_up(host, part)
+            _bring_up(host, part, text)
         except SriovError as error:
             errors.append(str(error))
     return _say_failed(errors) if errors else 0
@@ -82,11 +83,18 @@ def _is_ready(host: Host, pf: PfGoal) -> bool:
     )
 
 
-def _bring_up(host: Host, goal: Goal) -> None:
-    """Plan and carry out, again where udev renamed an interface or a driver was not ready."""
+def _bring_up(host: Host, goal: Goal, text: str | None) -> None:
+    """Plan and carry out, again where udev renamed an interface or a driver was not ready.
+
+    Nothing is done where another run has changed or removed node.json (its `text`) meanwhile: it knows better.
+    """
+
+    def current(state: NodeState) -> Goal:
+        return goal if (state.file_texts or {}).get(NODE_PATH) == text else Goal(whole=False)
+
     for attempt in range(TRIES):
         try:
-            outcome = run(host, lambda state: goal, check=False, kernel_side=False)
+            outcome = run(host, current, check=False, kernel_side=False)
         except SriovError:
             if attempt == TRIES - 1:
                 raise
