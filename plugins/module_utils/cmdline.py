@@ -188,6 +188,6 @@ def mistakes(tokens: tuple[str, ...], path: str) -> list[Mistake]:
                     "as syntax; give each argument as an item of its own, without quotes",
                 )
             )
-        elif any(contradicts(other, (token,)) for other in tokens[:index]):
+        elif any(contradicts(token, (other,)) for other in tokens[:index]):  # the last one counts
             found.append(Mistake(where, f"{token!r} contradicts an earlier item of the list"))
     return found
