@@ -15,9 +15,9 @@ from typing import Any, Callable
 from . import drivers, files, kernel, modprobe, record, vfs
 from .errors import HostError, SriovError
 from .host import Host
-from .model import NodeState
+from .model import NodeState, Pf, PfGoal
 from .plan import FORGET, PLUGIN_UNIT, RELOAD
-from .plan_pf import AUTOPROBE, DRIVER, parse_target
+from .plan_pf import AUTOPROBE, DRIVER, ESWITCH, NUM_VFS, parse_target
 from .plan_pf import KINDS as PF_KINDS
 from .record import ORIGINAL, Record, original_of
 from .steps import NOW, Plan, Step
@@ -88,11 +88,12 @@ def _remember(host: Host, steps: Sequence[Step], state: NodeState) -> None:
     """Record what the steps will change for the first time."""
     known = record.load(host)
     pfs, texts, objects = dict(known.pfs), dict(known.files), dict(known.objects)
+    counted = {step.target for step in steps if step.kind == NUM_VFS}
     for step in steps:
         if step.kind in PF_KINDS:
             pf = state.pf(parse_target(step.target)[0])
             if pf is not None:
-                pfs.setdefault(pf.address, original_of(pf))
+                _remember_pf(pfs, pf, pf.address in counted, step)
         elif step.kind == files.FILE:
             texts.setdefault(step.target, step.before)
         elif step.kind not in (RELOAD, FORGET, kernel.REBOOT_KIND):
@@ -100,6 +101,16 @@ def _remember(host: Host, steps: Sequence[Step], state: NodeState) -> None:
     updated = Record(pfs, texts, objects, known.interrupted, True)
     if (pfs, texts, objects) != (dict(known.pfs), dict(known.files), dict(known.objects)):
         record.save(host, updated)
+
+
+def _remember_pf(pfs: dict[str, PfGoal], pf: Pf, counted: bool, step: Step) -> None:
+    """The PF as it was; what an earlier run did not touch is as it is now."""
+    known = pfs.setdefault(pf.address, original_of(pf, counted))
+    if counted and known.externally_managed:
+        known = replace(known, externally_managed=False)
+    if step.kind == ESWITCH and known.eswitch_mode is None:
+        known = replace(known, eswitch_mode=step.before)
+    pfs[pf.address] = known
 
 
 def _plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from . import pci
 from .errors import SriovError, StateFileError
 from .host import Host
-from .model import Goal, goal_from_dict
+from .model import Goal, NodeState, PfGoal, goal_from_dict
 from .node import run
 from .render import NODE_PATH
 
@@ -46,43 +46,55 @@ def main(host: Host | None = None) -> int:
         goal = load_goal(host)
     except SriovError as error:
         return _say_failed([str(error)])
+    text = host.read_text(NODE_PATH)
     parts = [replace(goal, pfs=(pf,), functions=()) for pf in goal.pfs]
     if goal.functions:
         parts.append(replace(goal, pfs=()))
-    wait_for_pfs(host, [pf.address for pf in goal.pfs])
+    wait_for_pfs(host, goal.pfs)
     errors = []
     for part in parts:
         try:
-            _bring_up(host, part)
+            _bring_up(host, part, text)
         except SriovError as error:
             errors.append(str(error))
     return _say_failed(errors) if errors else 0
 
 
-def wait_for_pfs(host: Host, addresses: Sequence[str]) -> None:
-    """Until each PF has its driver and, if it is a NIC, its interface; a bounded time, as the plan tells
-    what is missing.
+def wait_for_pfs(host: Host, pfs: Sequence[PfGoal]) -> None:
+    """Until each PF has its driver, if it is a NIC its interface, and the VFs that somebody else makes.
+
+    A bounded time, as the plan tells what is missing.
     """
     give_up = host.monotonic() + APPEAR_SECONDS
-    waiting = list(addresses)
+    waiting = list(pfs)
     while waiting and host.monotonic() < give_up:
-        waiting = [address for address in waiting if not _is_ready(host, address)]
+        waiting = [pf for pf in waiting if not _is_ready(host, pf)]
         if waiting:
             host.sleep(0.5)
 
 
-def _is_ready(host: Host, address: str) -> bool:
+def _is_ready(host: Host, pf: PfGoal) -> bool:
+    address = pf.address
+    if pf.externally_managed and pci.num_vfs(host.root, address) < pf.num_vfs:
+        return False
     network = pci.class_id(host.root, address).startswith("02")
     return pci.total_vfs(host.root, address) >= 0 and (
         pci.uplink_name(host.root, address) is not None if network else pci.driver(host.root, address) is not None
     )
 
 
-def _bring_up(host: Host, goal: Goal) -> None:
-    """Plan and carry out, again where udev renamed an interface or a driver was not ready."""
+def _bring_up(host: Host, goal: Goal, text: str | None) -> None:
+    """Plan and carry out, again where udev renamed an interface or a driver was not ready.
+
+    Nothing is done where another run has changed or removed node.json (its `text`) meanwhile: it knows better.
+    """
+
+    def current(state: NodeState) -> Goal:
+        return goal if (state.file_texts or {}).get(NODE_PATH) == text else Goal(whole=False)
+
     for attempt in range(TRIES):
         try:
-            outcome = run(host, lambda state: goal, check=False, kernel_side=False)
+            outcome = run(host, current, check=False, kernel_side=False)
         except SriovError:
             if attempt == TRIES - 1:
                 raise

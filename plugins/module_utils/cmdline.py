@@ -33,6 +33,7 @@ ADDITIVE_KEYS = frozenset(
         "dyndbg",
     }
 )
+PAGE_KEYS = ("hugepagesz", "hugepages")
 ADDITIVE_PREFIXES = ("rd.", "systemd.")
 
 # Tokens that no later token takes back (arch/x86/kernel/pci-dma.c, drivers/iommu/amd/init.c), and the key
@@ -134,7 +135,32 @@ def satisfied(tokens: tuple[str, ...], wanted: str) -> bool:
 
 def lacking(tokens: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:
     """Those of `wanted` that a kernel started with `tokens` does not have."""
-    return tuple(token for token in wanted if not satisfied(tokens, token))
+    found = huge_pages(for_kernel(tokens))
+    other = {size for size, number in huge_pages(wanted).items() if found.get(size) != number}
+    size, missing = "", []
+    for token in wanted:
+        if key(token) == "hugepagesz":
+            size = (value(token) or "").upper()
+        if key(token) in PAGE_KEYS:
+            if size in other:
+                missing.append(token)
+        elif not satisfied(tokens, token):
+            missing.append(token)
+    return tuple(missing)
+
+
+def huge_pages(tokens: tuple[str, ...]) -> dict[str, str]:
+    """Page size in upper case ("" is the default size) -> the number asked for; a `hugepages=` is for the
+    `hugepagesz=` before it, and of two for one size the kernel takes the first (mm/hugetlb.c).
+    """
+    found: dict[str, str] = {}
+    size = ""
+    for token in tokens:
+        if key(token) == "hugepagesz":
+            size = (value(token) or "").upper()
+        elif key(token) == "hugepages":
+            found.setdefault(size, value(token) or "")
+    return found
 
 
 def contradicts(token: str, wanted: tuple[str, ...]) -> bool:
@@ -162,6 +188,6 @@ def mistakes(tokens: tuple[str, ...], path: str) -> list[Mistake]:
                     "as syntax; give each argument as an item of its own, without quotes",
                 )
             )
-        elif any(contradicts(other, (token,)) for other in tokens[:index]):
+        elif any(contradicts(token, (other,)) for other in tokens[:index]):  # the last one counts
             found.append(Mistake(where, f"{token!r} contradicts an earlier item of the list"))
     return found

@@ -16,6 +16,7 @@ from .model import FileGoal, Goal, NodeState
 from .steps import Step
 
 FILE = "file"
+UDEV_FOLDER = "/etc/udev/rules.d/"
 OWN_FOLDERS = ("/etc/baremetal-sriov", "/etc/pcidp")
 
 
@@ -60,6 +61,11 @@ def _foreign(file: FileGoal) -> Problem:
     )
 
 
+def is_early(step: Step) -> bool:
+    """True for what must be there before VFs appear."""
+    return step.kind == FILE and step.target.startswith(UDEV_FOLDER) and step.after is not None
+
+
 def apply(host: Host, step: Step) -> None:
     """Write or remove the file, and read it back. Raises HostError."""
     if step.after is None:
@@ -71,3 +77,7 @@ def apply(host: Host, step: Step) -> None:
         host.write_file(step.target, step.after.encode())
     if host.read_text(step.target) != step.after:
         raise HostError(step.target, "the text that was written", "another one", "See who else writes it.")
+    if step.target.startswith(UDEV_FOLDER):
+        # udevd looks for new rules every few seconds only; VFs that are there already get what the rules say, too.
+        host.run(["udevadm", "control", "--reload"])
+        host.run(["udevadm", "trigger", "--action=change", "--subsystem-match=net"])

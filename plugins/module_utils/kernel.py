@@ -46,10 +46,13 @@ def validate(spec: KernelSpec, path: str = "arguments") -> None:
         raise InvalidSpecError(mistakes)
 
 
-def read(host: Host) -> KernelState:
-    """What the running kernel has and the next boot would get. Raises HostError."""
+def read(host: Host, boot_loader: str = table.AUTO) -> KernelState:
+    """What the running kernel has and the next boot would get. Raises HostError.
+
+    boot_loader: the name of the one to use; AUTO looks for it.
+    """
     line = host.read_text(RUNNING)
-    loader = table.find(host)
+    loader = table.find(host, boot_loader)
     return KernelState(
         None if line is None else cmdline.split(line), None if loader is None else loader.read(host)
     )
@@ -95,7 +98,7 @@ def _loader_steps(spec: KernelSpec, state: KernelState) -> list[Step]:
                 [
                     Problem(
                         "boot loader",
-                        "GRUB with /etc/default/grub.d and /boot/grub/grub.cfg",
+                        "one of " + ", ".join(known.name for known in table.BOOT_LOADERS),
                         "none that this collection can set arguments for",
                         f"Add {' '.join(needed)} to the kernel's command line yourself and reboot.",
                     )
@@ -136,6 +139,7 @@ def _obstacles(wanted: tuple[str, ...], loader: LoaderState) -> list[Problem]:
     if not wanted:
         return found
     found.extend(loader.dropped_by)
+    found.extend(_other_pages(wanted, loader))
     for token in loader.foreign:
         if any(cmdline.is_final_against(token.token, one) for one in wanted):
             found.append(
@@ -161,10 +165,31 @@ def _obstacles(wanted: tuple[str, ...], loader: LoaderState) -> list[Problem]:
                     token.where,
                     "no `--`",
                     "one: the kernel hands all that follows it to init",
-                    "Move it into the last file of grub.d, after all others, or remove it.",
+                    "Move it behind all others (with grub.d, into the last file there), or remove it.",
                 )
             )
     return found
+
+
+def _other_pages(wanted: tuple[str, ...], loader: LoaderState) -> list[Problem]:
+    """Another number of huge pages of one size: the kernel takes the first, so a later one of ours is lost."""
+    for entry in loader.entries:
+        words = entry.tokens
+        if loader.ours and words[-len(loader.ours) :] == loader.ours:
+            words = words[: -len(loader.ours)]
+        theirs = cmdline.huge_pages(words)
+        for size, number in cmdline.huge_pages(wanted).items():
+            if theirs.get(size, number) != number:
+                pages = f"huge pages of {size or 'the default size'}"
+                return [
+                    Problem(
+                        f"boot entry {entry.title!r}",
+                        f"no other number of {pages}, since the kernel takes the first",
+                        theirs[size],
+                        "Remove that argument where it is set, or ask for the same number.",
+                    )
+                ]
+    return []
 
 
 def _action(wanted: tuple[str, ...], loader: LoaderState) -> str:

@@ -60,11 +60,11 @@ def _settled(plan: Plan) -> None:
         )
 
 
-def kernel_arguments(wanted: tuple[str, ...]) -> Callable[[Host], Look]:
+def kernel_arguments(wanted: tuple[str, ...], boot_loader: str = "auto") -> Callable[[Host], Look]:
     """For sriov_kernel_args."""
 
     def look(host: Host) -> Look:
-        state = kernel.read(host)
+        state = kernel.read(host, boot_loader)
         loader = state.loader
         facts = {
             "boot_loader": loader.loader if loader else None,

@@ -61,8 +61,9 @@ class PfGoal:
 
     mtu: raised to at least this (`exact`: set to this). autoprobe, up: None leaves the choice to the
     plan. allow_in_use: the user accepts first VFs and a new MTU on a PF that carries a route, a
-    connection or a bridge. given_back: this is the remembered original of a PF that nothing names any
-    more.
+    connection or a bridge. eswitch_mode: None leaves it. externally_managed: somebody else makes the VFs,
+    at least this many; only the VFs are set up, and the count is never written. given_back: this
+    is the remembered original of a PF that nothing names any more.
     """
 
     address: str
@@ -71,6 +72,8 @@ class PfGoal:
     vfs: tuple[tuple[int, VfSettings], ...] = ()
     policies: tuple[str, ...] = ()
     allow_in_use: bool = False
+    eswitch_mode: str | None = None
+    externally_managed: bool = False
     autoprobe: bool | None = None
     up: bool | None = None
     exact: bool = False
@@ -110,12 +113,32 @@ class ModuleGoal:
 
 
 @dataclass(frozen=True)
+class HugePages:
+    """Huge pages of one size (such as "1G"): a count for the host, or counts by NUMA node."""
+
+    size: str
+    count: int = 0
+    nodes: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """The size of one page."""
+        return int(self.size[:-1]) << {"K": 10, "M": 20, "G": 30}[self.size[-1].upper()]
+
+    @property
+    def total(self) -> int:
+        """How many pages in all."""
+        return sum(count for _node, count in self.nodes) if self.nodes else self.count
+
+
+@dataclass(frozen=True)
 class Goal:
     """What the whole node should be. problems: what does not fit this host (found where selectors were
     resolved).
 
     whole: False for a narrow view, which leaves alone what it does not name (other PFs, files, kernel
     arguments).
+    memory_floor: bytes that huge pages leave.
     resources: full resource names, and how many VFs of each the node offers when all is done.
     """
 
@@ -123,7 +146,12 @@ class Goal:
     functions: tuple[FunctionGoal, ...] = ()
     files: tuple[FileGoal, ...] = ()
     kernel_arguments: tuple[str, ...] = ()
+    boot_loader: str = "auto"
+    hugepages: tuple[HugePages, ...] = ()
+    memory_floor: int = 0
     iommu: bool = False
+    no_iommu: bool = False
+    unsafe_interrupts: bool = False
     modules: tuple[ModuleGoal, ...] = ()
     whole: bool = True
     absent: bool = False
@@ -166,7 +194,8 @@ class Vf:
 
 @dataclass(frozen=True)
 class Pf:
-    """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. uses: what it carries (see
+    """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. eswitch_mode:
+    None also where nobody asked for it (see `devlink`). uses: what it carries (see
     `usage`).
     """
 
@@ -180,6 +209,7 @@ class Pf:
     total_vfs: int = -1
     num_vfs: int = 0
     autoprobe: bool | None = None
+    eswitch_mode: str | None = None
     mtu: int | None = None
     up: bool | None = None
     iommu_group: str | None = None

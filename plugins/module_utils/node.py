@@ -8,17 +8,17 @@ The modules and the boot service come in here; nothing here knows of Ansible.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable
 
-from . import iommu, kernel, modprobe, record
+from . import devlink, hands, hugepages, iommu, kernel, modprobe, record
 from .apply import carry_out, due
 from .errors import HostError, Problem, RefusedError
 from .host import Host
 from .model import Goal, NodeState, compact
 from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan, module_specs
 from .record import LOCK
-from .render import CONFIG_PATH, NODE_PATH
+from .render import PATHS
 from .state import read_state
 from .steps import AFTER_REBOOT, Plan
 from .usage import read_usage
@@ -79,8 +79,11 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     Raises RefusedError with every problem, HostError where the host can't be read, StateFileError for our
     own files.
     """
-    state = read_state(host, record.load(host), (NODE_PATH, CONFIG_PATH))
+    state = read_state(host, record.load(host), PATHS)
     goal = make_goal(state)
+    if kernel_side and goal.whole and any(not pf.externally_managed for pf in goal.pfs):
+        goal = replace(goal, warnings=(*goal.warnings, *hands.hands(host)))
+    state = devlink.with_modes(host, state, _with_a_mode(goal, state))
     side = _read_kernel_side(host, goal) if kernel_side else KernelSide()
     try:
         planned = make_plan(goal, state, side)
@@ -91,6 +94,12 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
         state = read_usage(host, state, ssh_connection, PLUGIN_UNIT)
         planned = make_plan(goal, state, side)
     return Look(state, goal, planned, side)
+
+
+def _with_a_mode(goal: Goal, state: NodeState) -> set[str]:
+    """PFs whose eswitch mode is asked for, or was changed by us."""
+    wanted = [*goal.pfs, *(state.originals or {}).values()]
+    return {pf.address for pf in wanted if pf.eswitch_mode is not None}
 
 
 def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_connection: str = "") -> Outcome:
@@ -132,7 +141,10 @@ def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_
 def _read_kernel_side(host: Host, goal: Goal) -> KernelSide:
     wants_iommu = goal.iommu or any(settings.driver == "vfio-pci" for pf in goal.pfs for settings in pf.settings)
     return KernelSide(
-        kernel.read(host), iommu.read(host) if wants_iommu else None, modprobe.read(host, module_specs(goal))
+        kernel.read(host, goal.boot_loader),
+        iommu.read(host) if wants_iommu else None,
+        modprobe.read(host, module_specs(goal)),
+        hugepages.read(host) if goal.hugepages else None,
     )
 
 

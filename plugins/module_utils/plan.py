@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from . import files, iommu, kernel, modprobe
+from . import files, hugepages, iommu, kernel, modprobe
 from .errors import Problem, RefusedError
+from .hugepages import Memory
 from .iommu import IommuState
 from .kernel import KernelSpec, KernelState
 from .model import FunctionGoal, Goal, NodeState, PfGoal
@@ -39,6 +40,7 @@ class KernelSide:
     kernel: KernelState | None = None
     iommu: IommuState | None = None
     modules: ModulesState | None = None
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True)
@@ -79,18 +81,39 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
         problems += files.file_problems(goal, state)
         forget += [_forget(f"{files.FILE} {path}") for path in files.unnamed(goal, state)]
     reboot = any(REBOOT in step.needs for step in before)
-    if side.iommu is not None and not reboot:
+    if side.iommu is not None and not reboot and not goal.no_iommu:
         problems += iommu_problems(goal, state, iommu.problems(side.iommu))
+    more: tuple[str, ...] = ()
+    if side.memory is not None:
+        problems += hugepages.problems(goal.hugepages, goal.memory_floor, side.memory)
+        running = side.kernel.running if side.kernel is not None else None
+        more = hugepages.warnings(goal.hugepages, running or (), side.memory)
     if problems:
         raise RefusedError(problems)
-    ordered = [*before, *runtime, *persistent]
+    early = [step for step in persistent if files.is_early(step)]
+    ordered = [*before, *early, *runtime, *(step for step in persistent if step not in early)]
     if reboot and not goal.absent:
         returned = {pf.address for pf in wanted if pf.given_back}
         ordered = [_stage(step, returned) for step in ordered]
     ordered += [*_reload(ordered, state), *forget, *_forget_all(goal, state)]
     # The reboot is the user's to do, when all else is done.
     ordered = [*[s for s in ordered if s.kind != kernel.REBOOT_KIND], *_one_reboot(ordered)]
-    return Planned(Plan(tuple(ordered), goal.warnings), tuple(drain_problems(ordered, state)))
+    warnings = (*goal.warnings, *more, *_interrupt_warnings(goal, side))
+    return Planned(Plan(tuple(ordered), warnings), tuple(drain_problems(ordered, state)))
+
+
+def _interrupt_warnings(goal: Goal, side: KernelSide) -> tuple[str, ...]:
+    """vfio answers EPERM to those who use a VF where interrupts are not remapped."""
+    found = side.iommu
+    wanted = any(settings.driver == "vfio-pci" for pf in goal.pfs for settings in pf.settings)
+    if found is None or not wanted or goal.unsafe_interrupts or goal.no_iommu:
+        return ()
+    if not found.units or found.interrupt_remapping is not False:
+        return ()
+    return (
+        "the IOMMU does not remap interrupts, so vfio will refuse to open VFs (EPERM): switch interrupt remapping on "
+        "in the firmware (BIOS), or give up that isolation with sriov_allow_unsafe_interrupts",
+    )
 
 
 def _kernel_steps(goal: Goal, side: KernelSide, problems: list[Problem]) -> list[Step]:

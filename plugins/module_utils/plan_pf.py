@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The steps of one PF, in the one order that works. Pure.
 
-The order: PF up (some PFs create VFs only then), autoprobe, the count (through 0), settings made through
-the PF, the PF's MTU, drivers, VF MTUs (these need the VF's interface), autoprobe back.
+The order: PF up (some PFs create VFs only then), autoprobe, the count (through 0) with the eswitch mode in
+between or behind, settings made through the PF, the PF's MTU, drivers, VF MTUs (these need the VF's
+interface), autoprobe back.
 """
 
 from __future__ import annotations
@@ -15,15 +16,20 @@ from typing import Any
 from .model import DEFAULT_DRIVER, NO_DRIVER, NO_MAC, Pf, PfGoal, Vf, VfSettings, is_userspace
 from .steps import DRAIN, Step
 
-LINK, AUTOPROBE, NUM_VFS, ATTRIBUTES, PF_MTU, VF_MTU, DRIVER = KINDS = (
+LINK, AUTOPROBE, NUM_VFS, ESWITCH, ATTRIBUTES, PF_MTU, VF_MTU, DRIVER = KINDS = (
     "pf_link",
     "autoprobe",
     "num_vfs",
+    "eswitch_mode",
     "vf_attributes",
     "pf_mtu",
     "vf_mtu",
     "driver",
 )
+
+LEGACY, SWITCHDEV = "legacy", "switchdev"
+# PF drivers that change the eswitch mode while there are no VFs; the others want to have them, without drivers.
+MODE_BEFORE_VFS = ("ice",)
 
 # What a VF that was just created has, and what a driver means that does not tell. spoofchk depends on the driver.
 FRESH: dict[str, Any] = {"vlan": 0, "qos": 0, "trust": False, "min_tx_rate": 0, "max_tx_rate": 0, "mac": NO_MAC}
@@ -52,14 +58,17 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     it is known.
     """
     reason = _reason(goal)
-    fresh = pf.num_vfs != goal.num_vfs
+    mode = wanted_mode(goal, original)
+    modes = pf.eswitch_mode is not None and mode is not None and pf.eswitch_mode != mode
+    fresh = not goal.externally_managed and (pf.num_vfs != goal.num_vfs or (modes and goal.num_vfs > 0))
     steps: list[Step] = []
-    if goal.num_vfs and pf.up is False:
+    if goal.num_vfs and pf.up is False and not goal.externally_managed:
         steps.append(Step(LINK, pf.address, "bring the PF up", f"its VFs need it ({reason})", False, True))
-    probing = _Autoprobe(goal, pf, original, fresh)
+    bare = mode == SWITCHDEV and pf.eswitch_mode is not None and pf.driver not in MODE_BEFORE_VFS
+    probing = _Autoprobe(goal, pf, original, fresh, bare)
     steps += probing.before()
-    if fresh:
-        steps += _count_steps(goal, pf, probing.now, reason)
+    counting = list(_count_steps(goal, pf, probing.now, reason)) if fresh else []
+    steps += counting if goal.externally_managed else _with_mode(goal, pf, mode, counting, reason)
     steps += _attribute_steps(goal, pf, fresh, reason)
     if goal.mtu is not None and pf.mtu is not None and (pf.mtu != goal.mtu if goal.exact else pf.mtu < goal.mtu):
         steps.append(Step(PF_MTU, pf.address, f"set the PF's MTU to {goal.mtu}", reason, pf.mtu, goal.mtu))
@@ -72,6 +81,39 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     if goal.up is False and pf.up and not goal.num_vfs and not pf.uses:
         steps.append(Step(LINK, pf.address, "bring the PF down", "it was down before our first change", True, False))
     return steps
+
+
+def wanted_mode(goal: PfGoal, original: PfGoal | None) -> str | None:
+    """The eswitch mode asked for, or the one from before our first change; None leaves it."""
+    return goal.eswitch_mode or (original.eswitch_mode if original is not None else None)
+
+
+def _with_mode(goal: PfGoal, pf: Pf, mode: str | None, counting: list[Step], reason: str) -> Iterator[Step]:
+    """The steps of the count with those of the eswitch mode where the PF's driver takes them.
+
+    Away from switchdev without VFs; to switchdev without VFs, or with VFs that have no driver yet.
+    """
+    now = pf.eswitch_mode
+    if now is None or mode is None:
+        yield from counting
+        return
+
+    def turn(after: str) -> Step:
+        return Step(ESWITCH, pf.address, f"set the eswitch mode to {after}", reason, now, after)
+
+    early = pf.driver in MODE_BEFORE_VFS or mode == LEGACY
+    removing = [step for step in counting if step.after["num_vfs"] == 0]
+    creating = [step for step in counting if step.after["num_vfs"] > 0]
+    yield from removing
+    if creating and now == SWITCHDEV and not early:
+        yield turn(LEGACY)
+        now = LEGACY
+    if now != mode and (early or not creating):
+        yield turn(mode)
+        now = mode
+    yield from creating
+    if now != mode:
+        yield turn(mode)
 
 
 def _reason(goal: PfGoal) -> str:
@@ -87,14 +129,17 @@ class _Autoprobe:
     drivers.
     """
 
-    def __init__(self, goal: PfGoal, pf: Pf, original: PfGoal | None, fresh: bool) -> None:
+    def __init__(self, goal: PfGoal, pf: Pf, original: PfGoal | None, fresh: bool, bare: bool) -> None:
         self.address = pf.address
         self.now = pf.autoprobe
         drivers = [settings.driver for settings in goal.settings]
         self.all_userspace = goal.num_vfs > 0 and len(drivers) == goal.num_vfs and all(map(is_userspace, drivers))
         self.fresh = fresh and goal.num_vfs > 0
-        if goal.autoprobe is not None:
-            self.final: bool | None = goal.autoprobe
+        self.bare = bare
+        if goal.externally_managed:
+            self.final: bool | None = pf.autoprobe
+        elif goal.autoprobe is not None:
+            self.final = goal.autoprobe
         elif DEFAULT_DRIVER in drivers:
             self.final = True
         else:
@@ -103,6 +148,8 @@ class _Autoprobe:
     def before(self) -> list[Step]:
         if self.fresh and self.all_userspace:
             return self._turn(False, "all VFs go to userspace drivers, so the kernel's own need not probe them")
+        if self.fresh and self.bare:
+            return self._turn(False, "the eswitch mode is set while the VFs have no driver")
         if self.fresh and self.final:
             return self._turn(True, "new VFs are to get the kernel's driver")
         return []

@@ -25,6 +25,13 @@ PCI_ADDRESS = r"^[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$"
 HEX_ID = r"^[0-9a-f]{4}$"
 MAC_TEXT = r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$"
 DEVICE_TYPES = ("netdevice", "vfio-pci")
+ESWITCH_MODES = ("legacy", "switchdev")
+LINK_TYPES = ("eth", "ETH", "ib", "IB")
+# The operator's fields that are read and refused: nobody has shown on hardware that we do them right.
+UNPROVED = {
+    "vdpa_type": "vDPA devices are not made by this collection yet",
+    "bridge": "Open vSwitch bridges are not made by this collection",
+}
 LOWEST_MTU = 68  # RFC 791
 HIGHEST_MTU = 65535
 HIGHEST_RATE = 4_000_000  # Mbit/s, far above any NIC
@@ -65,6 +72,8 @@ class Policy:
     need_vhost_net: bool
     is_rdma: bool
     allow_in_use: bool
+    eswitch_mode: str | None
+    externally_managed: bool
     vfs: tuple[tuple[int, VfSettings], ...]
     node_selector: Mapping[str, Any]
     source: Mapping[str, Any]
@@ -166,6 +175,8 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
         need_vhost_net=bool(fields.flag("need_vhost_net")),
         is_rdma=bool(fields.flag("is_rdma")),
         allow_in_use=bool(fields.flag("allow_in_use")),
+        eswitch_mode=fields.choice("eswitch_mode", ESWITCH_MODES, "") or None,
+        externally_managed=bool(fields.flag("externally_managed")),
         vfs=_vf_settings(fields, num_vfs, mistakes),
         node_selector=_node_selector(fields, mistakes),
         source=value if isinstance(value, Mapping) else {},
@@ -173,8 +184,18 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
     )
     if policy.is_rdma and device_type == "vfio-pci":
         fields.wrong("is_rdma", "an RDMA VF needs the kernel's driver; expected device_type netdevice, found vfio-pci")
+    _unproved(fields)
     fields.finish()
     return policy
+
+
+def _unproved(fields: Fields) -> None:
+    """What the operator knows and we don't do is refused in words, never passed over."""
+    for key, words in UNPROVED.items():
+        if fields.get(key):
+            fields.wrong(key, f"is not supported: {words}; leave it out")
+    if fields.choice("link_type", LINK_TYPES, "eth").lower() == "ib":
+        fields.wrong("link_type", "is not supported: InfiniBand ports are not configured by this collection yet")
 
 
 def _or(value: int | None, default: int) -> int:
@@ -225,6 +246,8 @@ def _selector(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> NicSelec
         ),
         mac_addresses=tuple(m.lower() for m in inner.texts("mac_addresses", MAC_TEXT, "a MAC address")),
     )
+    if inner.get("net_filter"):
+        inner.wrong("net_filter", "is not supported: networks of OpenStack and AWS are not told apart; name the PF")
     inner.finish()
     if inner.value and not any(inner.value.values()):
         fields.wrong("nic_selector", "selects nothing; expected at least one of its fields to have a value")

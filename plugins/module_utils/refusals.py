@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from .errors import Problem
 from .model import Goal, NodeState, Pf, PfGoal, is_userspace
-from .plan_pf import DRIVER, LINK, NUM_VFS, PF_MTU
+from .plan_pf import DRIVER, ESWITCH, LINK, NUM_VFS, PF_MTU, SWITCHDEV
 from .steps import DRAIN, NOW, Step
 
 FIRMWARE = "Switch SR-IOV on in the firmware (BIOS) and on the NIC (mlx: SRIOV_EN, NUM_OF_VFS)."
@@ -28,7 +28,25 @@ def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step]) -> list[Prob
                 "The NIC was moved, taken out or switched off; correct the policy if it is another one.",
             )
         ]
+    if goal.externally_managed and not goal.given_back:
+        return list(_external(goal, pf))
     return [*_capability(goal, pf), *_in_use(goal, pf, steps)]
+
+
+def _external(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
+    """Somebody else makes the VFs of this PF, and chooses its MTU and mode: they must be there already."""
+    owner = "Let whoever makes this PF's VFs do so first, or take externally_managed out of the policy."
+    if pf.num_vfs < goal.num_vfs:
+        yield Problem(
+            pf.label, f"{goal.num_vfs} VFs that somebody else made (externally_managed)", f"{pf.num_vfs}", owner
+        )
+    highest = max((s.mtu for s in goal.settings if s.mtu is not None), default=0)
+    if pf.mtu is not None and highest > pf.mtu:
+        yield Problem(pf.label, f"an MTU of {highest} or more on the PF (externally_managed)", f"{pf.mtu}", owner)
+    if goal.eswitch_mode is not None and pf.eswitch_mode not in (None, goal.eswitch_mode):
+        yield Problem(
+            pf.label, f"eswitch mode {goal.eswitch_mode} (externally_managed)", f"{pf.eswitch_mode}", owner
+        )
 
 
 def _capability(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
@@ -57,6 +75,13 @@ def _capability(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
             f"{goal.num_vfs} asked for",
             "Lower num_vfs, or raise the number of VFs in the NIC's firmware.",
         )
+    if goal.eswitch_mode == SWITCHDEV and pf.eswitch_mode is None:
+        yield Problem(
+            pf.label,
+            "an eswitch that can be in switchdev mode",
+            f"its driver {pf.driver or '(none)'} shows no eswitch mode (devlink dev eswitch show pci/{pf.address})",
+            "Take eswitch_mode out of the policy, or use a NIC that has one.",
+        )
     if pf.name is None and any(settings.attributes() for settings in goal.settings):
         yield Problem(
             pf.label,
@@ -68,8 +93,9 @@ def _capability(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
 
 def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> Iterator[Problem]:
     """A PF that the host lives on is not reset; first VFs and a new MTU need the user's word."""
-    resets = sum(s.kind == NUM_VFS for s in steps) > 1  # through 0; taking VFs away for good is like the first ones
-    touches = any(s.kind in (NUM_VFS, PF_MTU) or (s.kind == LINK and not s.after) for s in steps)
+    # Through 0; taking VFs away for good is like the first ones.
+    resets = sum(s.kind == NUM_VFS for s in steps) > 1 or any(s.kind == ESWITCH for s in steps)
+    touches = any(s.kind in (NUM_VFS, ESWITCH, PF_MTU) or (s.kind == LINK and not s.after) for s in steps)
     if not pf.uses or not touches:
         return
     carries = " and ".join(pf.uses)

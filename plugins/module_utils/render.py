@@ -12,6 +12,8 @@ from typing import Any
 
 NODE_PATH = "/etc/baremetal-sriov/node.json"
 CONFIG_PATH = "/etc/pcidp/config.json"
+UDEV_PATH = "/etc/udev/rules.d/86-baremetal-sriov.rules"
+PATHS = (NODE_PATH, CONFIG_PATH, UDEV_PATH)  # every file that a goal may name
 
 
 @dataclass
@@ -50,6 +52,25 @@ def device_plugin_config(prefix: str, pools: Sequence[Pool]) -> dict[str, Any]:
             resource["excludeTopology"] = True
         resources.append(resource)
     return {"resourceList": resources}
+
+
+def udev_rules(pfs: Sequence[str]) -> str:
+    """Rules that tell NetworkManager and systemd-networkd to leave the VFs of these PFs alone.
+
+    For each event but the removal: an interface that comes back from a pod is added or moved, not new (udev(7);
+    NM_UNMANAGED: NetworkManager(8); ID_NET_MANAGED_BY: systemd-networkd leaves to others what names another manager).
+    """
+    lines = [
+        "# Made by baremetal.sriov; changes here are lost.",
+        'ACTION=="remove", GOTO="baremetal_sriov_end"',
+        'SUBSYSTEM!="net", GOTO="baremetal_sriov_end"',
+        'TEST!="device/physfn", GOTO="baremetal_sriov_end"',
+        'PROGRAM!="/usr/bin/readlink /sys$devpath/device/physfn", GOTO="baremetal_sriov_end"',
+    ]
+    lines += [
+        f'RESULT=="*/{pf}", ENV{{NM_UNMANAGED}}="1", ENV{{ID_NET_MANAGED_BY}}="baremetal.sriov"' for pf in sorted(pfs)
+    ]
+    return "\n".join([*lines, 'LABEL="baremetal_sriov_end"']) + "\n"
 
 
 def json_text(value: Any) -> str:

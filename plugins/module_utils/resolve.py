@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from . import hugepages
 from .errors import Problem
 from .fields import ranges
 from .model import FileGoal, Goal, ModuleGoal, NodeState, Pf, PfGoal, VfSettings, goal_as_dict
 from .policy import PfName, Policy
-from .render import CONFIG_PATH, NODE_PATH, Pool, device_plugin_config, json_text
+from .render import CONFIG_PATH, NODE_PATH, UDEV_PATH, Pool, device_plugin_config, json_text, udev_rules
 from .spec import NodeSpec
 
 
@@ -50,23 +51,61 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         problems += merged.problems
         warnings += merged.warnings
         goal = _pf_goal(address, merged.kept)
+        problems += _contradictions(address, merged.kept)
         pfs.append(goal)
         for match in merged.kept:
-            _add_to_pool(pools, address, match, goal.num_vfs)
+            _add_to_pool(pools, address, match, goal)
     wants_vfio = any(policy.device_type == "vfio-pci" for policy in spec.policies)
     modules = spec.modules
-    if wants_vfio and all(module.name.replace("-", "_") != "vfio_pci" for module in modules):
-        modules = (*modules, ModuleGoal("vfio-pci"))
+    for asked, warning, module in _unsafe(spec):
+        if asked:
+            warnings.append(warning)
+            modules = _with_module(modules, module)
+    if wants_vfio:
+        modules = _with_module(modules, ModuleGoal("vfio-pci"))
     goal_of_node = Goal(
         pfs=tuple(pfs),
-        kernel_arguments=spec.kernel_arguments,
+        kernel_arguments=(*spec.kernel_arguments, *hugepages.arguments(spec.hugepages)),
+        hugepages=spec.hugepages,
+        memory_floor=spec.hugepages_floor << 20,
+        boot_loader=spec.boot_loader,
         modules=modules,
         warnings=tuple(warnings),
         problems=tuple(problems),
-        iommu=wants_vfio if spec.iommu is None else spec.iommu,
+        iommu=wants_vfio and not spec.no_iommu if spec.iommu is None else spec.iommu,
+        no_iommu=spec.no_iommu,
+        unsafe_interrupts=spec.allow_unsafe_interrupts,
         resources=tuple((f"{spec.resource_prefix}/{name}", pools[name].count) for name in sorted(pools)),
     )
     return replace(goal_of_node, files=_files(spec, goal_of_node, pools))
+
+
+def _unsafe(spec: NodeSpec) -> tuple[tuple[bool, str, ModuleGoal], ...]:
+    """What gives up isolation, only on request (Linux Documentation/driver-api/vfio): asked for, what is given up,
+    and the module's option.
+    """
+    return (
+        (
+            spec.allow_unsafe_interrupts,
+            "allow_unsafe_interrupts: whoever has a VF can send interrupts of any kind to this host and to other VMs",
+            ModuleGoal("vfio_iommu_type1", (("allow_unsafe_interrupts", "1"),), load=False),
+        ),
+        (
+            spec.no_iommu,
+            "no_iommu: whoever has a VF can read and write all memory of this host, and the kernel is tainted",
+            ModuleGoal("vfio", (("enable_unsafe_noiommu_mode", "1"),), load=False),
+        ),
+    )
+
+
+def _with_module(modules: tuple[ModuleGoal, ...], wanted: ModuleGoal) -> tuple[ModuleGoal, ...]:
+    """The list with one more module; one that the user names too keeps the user's options."""
+    key = wanted.name.replace("-", "_")
+    for place, module in enumerate(modules):
+        if module.name.replace("-", "_") == key:
+            options = tuple(sorted({**dict(wanted.options), **dict(module.options)}.items()))
+            return (*modules[:place], replace(module, options=options), *modules[place + 1 :])
+    return (*modules, wanted)
 
 
 def _files(spec: NodeSpec, goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal, ...]:
@@ -74,6 +113,8 @@ def _files(spec: NodeSpec, goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal
     if spec.device_plugin and pools:
         config = device_plugin_config(spec.resource_prefix, [pools[name] for name in sorted(pools)])
         files.append(FileGoal(CONFIG_PATH, json_text(config), adopt=spec.adopt))
+    if spec.vfs_unmanaged and goal.pfs:
+        files.append(FileGoal(UDEV_PATH, udev_rules([pf.address for pf in goal.pfs]), adopt=spec.adopt))
     return tuple(files)
 
 
@@ -223,7 +264,29 @@ def _merge(address: str, matches: list[_Match]) -> _Merge:
     return result
 
 
+def _contradictions(address: str, kept: list[_Match]) -> list[Problem]:
+    """What is one for the whole PF: who makes its VFs, and, at equal priority, its eswitch mode."""
+    found = []
+    for number, match in enumerate(kept):
+        for earlier in kept[:number]:
+            both = f"policies {earlier.policy.name} and {match.policy.name}"
+            if earlier.policy.externally_managed != match.policy.externally_managed:
+                found.append(
+                    Problem(both, f"one answer to who makes the VFs of {address}", "different externally_managed",
+                            "Say the same in both.")
+                )
+            modes = {earlier.policy.eswitch_mode, match.policy.eswitch_mode} - {None}
+            if len(modes) > 1 and earlier.policy.priority == match.policy.priority:
+                found.append(
+                    Problem(both, f"one eswitch_mode for {address}", " and ".join(sorted(map(str, modes))),
+                            "Say the same in both, or give a lower priority number to one.")
+                )
+    return found
+
+
 def _pf_goal(address: str, kept: list[_Match]) -> PfGoal:
+    external = any(m.policy.externally_managed for m in kept)
+    modes = [m.policy.eswitch_mode for m in kept if m.policy.eswitch_mode is not None]
     mtus = [m.policy.mtu for m in kept if m.policy.mtu is not None]
     vfs: dict[int, VfSettings] = {}
     for match in kept:
@@ -234,16 +297,19 @@ def _pf_goal(address: str, kept: list[_Match]) -> PfGoal:
     return PfGoal(
         address=address,
         num_vfs=max(m.policy.num_vfs for m in kept),
-        mtu=max(mtus) if mtus else None,
+        mtu=max(mtus) if mtus and not external else None,
         vfs=tuple(sorted(vfs.items())),
         policies=tuple(m.policy.name for m in kept),
         allow_in_use=any(m.policy.allow_in_use for m in kept),
+        eswitch_mode=modes[-1] if modes else None,
+        externally_managed=external,
     )
 
 
-def _add_to_pool(pools: dict[str, Pool], address: str, match: _Match, num_vfs: int) -> None:
+def _add_to_pool(pools: dict[str, Pool], address: str, match: _Match, goal: PfGoal) -> None:
     policy = match.policy
-    whole = match.indices == tuple(range(num_vfs))
+    # An address alone means all its VFs, and somebody else may have made more than ours.
+    whole = match.indices == tuple(range(goal.num_vfs)) and not goal.externally_managed
     device = address if whole else f"{address}#{ranges(match.indices)}"
     driver = "" if policy.device_type == "netdevice" else policy.device_type
     pool = pools.setdefault(policy.resource_name, Pool(policy.resource_name, policy.exclude_topology))

@@ -9,31 +9,43 @@ Its selectors are not yet resolved: names and PCI addresses are known on the nod
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import Mistake
 from .fields import Fields, raise_if, show
-from .model import FORMAT, ModuleGoal
+from .model import FORMAT, HugePages, ModuleGoal
 from .policy import Policy, collect, is_for_host, merge_host
 
+BOOT_LOADERS = ("auto", "grub", "grub-bls", "systemd-boot", "rpm-ostree")
 DEFAULT_PREFIX = "baremetal.sriov"
 PREFIX = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"  # a DNS subdomain, as extended resources need
 ARGUMENT = r"^[^\s\"]+(\"[^\"]*\")?$"  # one token of the kernel command line
 MODULE_NAME = r"^[A-Za-z0-9_-]{1,64}$"
+PAGE_SIZE = r"^[1-9][0-9]{0,4}[KMGkmg]$"
+HIGHEST_COUNT = 1 << 24  # 32 TiB in pages of 2 MiB
+DEFAULT_FLOOR = 1024  # MiB
 OPTION_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """What one node should be, selectors unresolved. iommu: None means where a policy needs it."""
+    """What one node should be, selectors unresolved. iommu: None means where a policy needs it. hugepages_floor:
+    MiB."""
 
     policies: tuple[Policy, ...] = ()
     resource_prefix: str = DEFAULT_PREFIX
     kernel_arguments: tuple[str, ...] = ()
+    boot_loader: str = "auto"
+    hugepages: tuple[HugePages, ...] = ()
+    hugepages_floor: int = DEFAULT_FLOOR
     iommu: bool | None = None
     modules: tuple[ModuleGoal, ...] = ()
+    allow_unsafe_interrupts: bool = False
+    no_iommu: bool = False
+    vfs_unmanaged: bool = False
     device_plugin: bool = True
     adopt: bool = False
 
@@ -49,14 +61,47 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
             "resource_prefix", DEFAULT_PREFIX, pattern=PREFIX, meaning="a DNS name such as baremetal.sriov"
         ),
         kernel_arguments=fields.texts("kernel_arguments", ARGUMENT, "one kernel argument such as hugepages=64"),
+        boot_loader=fields.choice("boot_loader", BOOT_LOADERS, "auto"),
+        hugepages=fields.items("hugepages", lambda item, where: _hugepages(item, where, mistakes)),
+        hugepages_floor=fields.number("hugepages_floor", 0, 1 << 30, DEFAULT_FLOOR) or 0,
         iommu=fields.flag("iommu", None),
         modules=fields.items("modules", lambda item, where: _module(item, where, mistakes)),
+        allow_unsafe_interrupts=bool(fields.flag("allow_unsafe_interrupts")),
+        no_iommu=bool(fields.flag("no_iommu")),
+        vfs_unmanaged=bool(fields.flag("vfs_unmanaged")),
         device_plugin=bool(fields.flag("device_plugin", True)),
         adopt=bool(fields.flag("adopt", False)),
     )
+    sizes = [pages.size.upper() for pages in spec.hugepages]
+    for size in sorted({size for size in sizes if sizes.count(size) > 1}):
+        fields.wrong("hugepages", f"pages of {size} are there twice")
+    if spec.hugepages and any(re.match(r"hugepagesz?=", argument) for argument in spec.kernel_arguments):
+        fields.wrong("hugepages", "kernel_arguments asks for huge pages as well; use one of both")
+    if spec.no_iommu and spec.iommu:
+        fields.wrong("no_iommu", "contradicts iommu: true; choose one")
     fields.finish()
     raise_if(mistakes)
     return spec
+
+
+def _hugepages(value: Any, path: str, mistakes: list[Mistake]) -> HugePages:
+    fields = Fields(value, path, mistakes)
+    size = fields.text("size", "2M", required=True, pattern=PAGE_SIZE, meaning="a size such as 2M or 1G")
+    count = fields.number("count", 1, HIGHEST_COUNT)
+    nodes: list[tuple[int, int]] = []
+    if fields.has("nodes"):
+        inner = Fields(fields.get("nodes"), f"{path}.nodes", mistakes)
+        for key in inner.value:
+            number = inner.number(key, 1, HIGHEST_COUNT)
+            if not re.match(r"^\d{1,4}$", str(key)):
+                inner.wrong(str(key), "expected the number of a NUMA node")
+            elif number is not None:
+                nodes.append((int(key), number))
+    fields.get("nodes")
+    if fields.value and (count is None) == (not fields.has("nodes")):
+        fields.wrong("", "expected either count or nodes (NUMA node: count)")
+    fields.finish()
+    return HugePages(size, count or 0, tuple(sorted(nodes)))
 
 
 def _module(value: Any, path: str, mistakes: list[Mistake]) -> ModuleGoal:
@@ -89,8 +134,14 @@ def node_spec(
     labels: Mapping[str, Any] | None = None,
     resource_prefix: str = DEFAULT_PREFIX,
     kernel_arguments: Any = (),
+    boot_loader: str = "auto",
+    hugepages: Any = (),
+    hugepages_floor: int = DEFAULT_FLOOR,
     iommu: bool | None = None,
     modules: Any = (),
+    allow_unsafe_interrupts: bool = False,
+    no_iommu: bool = False,
+    vfs_unmanaged: bool = False,
     device_plugin: bool = True,
     adopt: bool = False,
 ) -> dict[str, Any]:
@@ -111,8 +162,14 @@ def node_spec(
         "policies": chosen,
         "resource_prefix": resource_prefix,
         "kernel_arguments": list(kernel_arguments),
+        "boot_loader": boot_loader,
+        "hugepages": hugepages or [],
+        "hugepages_floor": hugepages_floor,
         "iommu": iommu,
         "modules": list(modules),
+        "allow_unsafe_interrupts": allow_unsafe_interrupts,
+        "no_iommu": no_iommu,
+        "vfs_unmanaged": vfs_unmanaged,
         "device_plugin": device_plugin,
         "adopt": adopt,
     }

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from . import netdev, pci
+from . import kubelet, netdev, pci
 from .errors import CommandError
 from .host import Host
 from .model import NodeState, Pf, Vf, is_userspace
@@ -36,6 +36,7 @@ def read_usage(host: Host, state: NodeState, ssh_connection: str, plugin_unit: s
     processes = _processes(host)
     sessions = _ssh_devices(host, processes, ssh_connection)
     groups = _open_vfio(host, processes)
+    pods = kubelet.allocations(host)
 
     def uses(name: str | None) -> tuple[str, ...]:
         if name is None or name not in links:
@@ -54,6 +55,9 @@ def read_usage(host: Host, state: NodeState, ssh_connection: str, plugin_unit: s
         return tuple(found)
 
     def vf_holders(vf: Vf) -> tuple[str, ...]:
+        return (*pods.get(vf.address, ()), *others(vf))
+
+    def others(vf: Vf) -> tuple[str, ...]:
         if vf.is_away:
             return ("another network namespace (a pod, or a container)",)
         if vf.iommu_group is not None and is_userspace(vf.driver):

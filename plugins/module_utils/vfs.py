@@ -5,24 +5,24 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 
-from . import drivers, netdev, pci
+from . import cmdline, devlink, drivers, netdev, pci
 from .drivers import vf_address, wait_for
 from .errors import HostError
 from .host import Host
 from .model import NO_MAC
 from .netdev import Link
-from .plan_pf import ATTRIBUTES, AUTOPROBE, LINK, NUM_VFS, PF_MTU, VF_MTU, parse_target
+from .plan_pf import ATTRIBUTES, AUTOPROBE, ESWITCH, LINK, NUM_VFS, PF_MTU, VF_MTU, parse_target
 from .steps import Step
 
 APPEAR_SECONDS = 20.0  # and as much again for each 16 VFs: 125 VFs were seen to take 65 s
 NETDEV_SECONDS = 10.0
 MTU_TRIES = 10
 RATE_TRIES = 10
+LOG_LINES = 2000
 REASONS = {
-    12: "There is no address space for them: add the kernel argument pci=realloc, and switch on "
-    "decoding above 4G in the firmware (BIOS).",
     16: "The VFs are in use, or the PF has VFs already; see who holds them.",
     34: "The PF can't have as many; lower num_vfs.",
     2: "The PF's driver can't create VFs; bind one that can.",
@@ -35,6 +35,7 @@ def apply(host: Host, step: Step) -> None:
         LINK: _link,
         AUTOPROBE: _autoprobe,
         NUM_VFS: _num_vfs,
+        ESWITCH: _eswitch,
         ATTRIBUTES: _attributes,
         PF_MTU: _pf_mtu,
         VF_MTU: _vf_mtu,
@@ -74,6 +75,10 @@ def _autoprobe(host: Host, step: Step) -> None:
         raise HostError(path, str(int(step.after)), "another value")
 
 
+def _eswitch(host: Host, step: Step) -> None:
+    devlink.set_mode(host, step.target, step.after)
+
+
 def _num_vfs(host: Host, step: Step) -> None:
     path = f"{pci.DEVICES}/{step.target}/sriov_numvfs"
     count = int(step.after["num_vfs"])
@@ -91,9 +96,10 @@ def _num_vfs(host: Host, step: Step) -> None:
     except HostError as error:
         text = error.problem.found
         code = int(text[text.rfind("(errno ") + 7 : -1]) if text.endswith(")") and "(errno " in text else 0
-        raise HostError(
-            step.target, f"to {step.action}", text, REASONS.get(code, "See the kernel's log (dmesg).")
-        ) from error
+        reason = REASONS.get(code, "See the kernel's log (dmesg).")
+        if code == errno.ENOMEM:
+            reason = _no_room(host, step.target)
+        raise HostError(step.target, f"to {step.action}", text, reason) from error
 
     def done() -> bool:
         return pci.num_vfs(host.root, step.target) == count == len(pci.virtfns(host.root, step.target))
@@ -107,6 +113,19 @@ def _num_vfs(host: Host, step: Step) -> None:
         )
     vfs = pci.virtfns(host.root, step.target)
     _wait_for_drivers(host, [vfs[index] for index in step.after["probed"] if index in vfs], seconds)
+
+
+def _no_room(host: Host, address: str) -> str:
+    """ENOMEM has two causes, and the kernel's log tells which (drivers/pci/iov.c): bus numbers, or address space."""
+    log = host.run(["dmesg"], check=False).stdout.splitlines()[-LOG_LINES:]
+    buses = any(address in line and "out of range of" in line for line in log)
+    argument = "pci=assign-busses" if buses else "pci=realloc"
+    what = "no bus numbers left for them" if buses else "no address space for them"
+    running = cmdline.split(host.read_text("/proc/cmdline") or "")
+    other = "put the NIC into another slot" if buses else "switch on decoding above 4G in the firmware (BIOS)"
+    if cmdline.satisfied(running, argument):
+        return f"There is {what}, although the kernel was started with {argument}: {other}, or lower num_vfs."
+    return f"There is {what}: add {argument} to sriov_kernel_arguments, which needs a reboot, or {other}."
 
 
 def _wait_for_drivers(host: Host, addresses: list[str], seconds: float) -> None:

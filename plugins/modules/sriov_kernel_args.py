@@ -26,6 +26,13 @@ options:
     type: list
     elements: str
     default: []
+  boot_loader:
+    description:
+      - What starts the kernel. V(auto) looks for it, and takes the one that holds our arguments already.
+      - V(grub) is GRUB with F(/etc/default/grub.d), V(grub-bls) GRUB with entries in F(/boot/loader/entries).
+    type: str
+    choices: [auto, grub, grub-bls, systemd-boot, rpm-ostree]
+    default: auto
   state:
     description: V(absent) takes away all that we once set.
     type: str
@@ -126,6 +133,7 @@ mistakes:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import kernel_views
+from ..module_utils.spec import BOOT_LOADERS
 
 
 def main() -> None:
@@ -133,12 +141,14 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "arguments": {"type": "list", "elements": "str", "default": []},
+            "boot_loader": {"type": "str", "choices": list(BOOT_LOADERS), "default": "auto"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,
     )
     wanted = module.params["arguments"] if module.params["state"] == "present" else []
-    kernel_views.run(module, kernel_views.kernel_arguments(tuple(wanted)))
+    look = kernel_views.kernel_arguments(tuple(wanted), module.params["boot_loader"])
+    kernel_views.run(module, look)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from typing import Any
@@ -14,7 +15,7 @@ _WIDTHS = (12, 24, 36, 60)
 # What Ansible puts before the words of a filter or module that failed.
 _WRAPPERS = re.compile(
     r"^((Task|Action|Module) failed: |Finalization of .*? failed: |Error while resolving .*?: "
-    r"|The filter plugin '[^']*' failed: )+"
+    r"|The (filter|lookup) plugin '[^']*' failed: )+"
 )
 _WHEN = {"now": "now", "after_reboot": "after reboot"}
 
@@ -26,8 +27,7 @@ def plan_table(result: dict[str, Any], node: str) -> str:
     """
     plan = result.get("plan")
     if plan is None or result.get("failed"):
-        reason = _WRAPPERS.sub("", str(result.get("msg", "no reason given")))
-        return f"{node}: refused, nothing was changed\n{textwrap.indent(reason, '  ')}"
+        return f"{node}: refused, nothing was changed\n{textwrap.indent(_refusal(result), '  ')}"
     steps = plan.get("steps", [])
     lines = [f"{node}: {_summary(plan)}"]
     if steps:
@@ -36,6 +36,43 @@ def plan_table(result: dict[str, Any], node: str) -> str:
             lines += _wrapped((_when(step), step["target"], step["action"], step["reason"]))
     lines += [f"  warning: {warning}" for warning in plan.get("warnings", [])]
     return "\n".join(lines)
+
+
+def plan_markdown(result: dict[str, Any], node: str) -> str:
+    """The same as a section of Markdown, with before and after, for a merge request."""
+    plan = result.get("plan")
+    if plan is None or result.get("failed"):
+        return f"### {_cell(node)}: refused, nothing was changed\n\n```text\n{_refusal(result)}\n```\n"
+    lines = [f"### {_cell(node)}: {_summary(plan)}", ""]
+    steps = plan.get("steps", [])
+    if steps:
+        lines += ["| when | object | what | before | after | why |", "|---|---|---|---|---|---|"]
+        for step in steps:
+            cells = (_when(step), step["target"], step["action"], _value(step, "before"), _value(step, "after"))
+            lines.append(f"| {' | '.join(_cell(cell) for cell in (*cells, step['reason']))} |")
+        lines.append("")
+    for heading, texts in (("Warning", plan.get("warnings", [])), ("Needs a drain", result.get("refused", []))):
+        lines += [f"- {heading}: {_cell(text)}" for text in texts]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _refusal(result: dict[str, Any]) -> str:
+    return _WRAPPERS.sub("", str(result.get("msg", "no reason given")))
+
+
+def _value(step: dict[str, Any], side: str) -> str:
+    """Short: a file's text is not for a table."""
+    value = step.get(side)
+    if value is None:
+        return "none"
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return f"{len(text.splitlines())} lines" if "\n" in text else text
+
+
+def _cell(value: Any) -> str:
+    """Text that a Markdown table shows as it is, in one line."""
+    text = " ".join(str(value).split())
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", text)
 
 
 def _summary(plan: dict[str, Any]) -> str:

@@ -32,7 +32,7 @@ class Shipment:
 SHIPMENTS = (
     # wheels.py runs on the controller alone.
     Shipment("plugins/module_utils", "roles/node/files/lib/baremetal_sriov", (".py",), ("wheels.py",)),
-    Shipment("files/node", "roles/node/files/node", (".py", ".service")),
+    Shipment("files/node", "roles/node/files/node", (".py", ".service", ".timer")),
     Shipment(
         "files/device_plugin",
         "roles/device_plugin/files/device_plugin",

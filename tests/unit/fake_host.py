@@ -47,6 +47,7 @@ class FakeHost(Host):
         self.active_units: set[str] = set()
         self.reloads: list[str] = []
         self.log: list[str] = []
+        self.kernel_log = ""
         self.writes = 0
         self.die_at: int | None = None
         self.faults: dict[str, int] = {}
@@ -77,9 +78,12 @@ class FakeHost(Host):
     def get(self, path: str) -> str:
         return (self.base / path.lstrip("/")).read_text()
 
-    def add_pf(self, address: str, name: str, total: int = 7, *, up: bool = False, mac: str = "") -> FakePf:
-        """An Intel 82576 PF."""
-        pf = FakePf(address, name, total, "igbvf")
+    def add_pf(
+        self, address: str, name: str, total: int = 7, *, up: bool = False, mac: str = "", driver: str = "igb"
+    ) -> FakePf:
+        """An Intel 82576 PF; with another driver it has an eswitch."""
+        pf = FakePf(address, name, total, "igbvf", eswitch=None if driver == "igb" else "legacy")
+        self._driver_dir(driver)
         self._function(address, "0x8086", "0x10c9")
         base = f"{DEVICES}/{address}"
         for attribute, value in (
@@ -88,7 +92,7 @@ class FakeHost(Host):
             ("sriov_drivers_autoprobe", 1),
         ):
             self.put(f"{base}/{attribute}", f"{value}\n")
-        self._bind(address, "igb")
+        self._bind(address, driver)
         number = len(self.pfs) + 1
         self.add_net(Net(name, mac or f"52:54:00:00:00:{number:02x}", up=up), address)
         self.pfs[address] = pf
@@ -147,6 +151,8 @@ class FakeHost(Host):
             return errno.EBUSY
         if count > pf.total:
             return errno.ERANGE
+        if count and pf.eswitch == "switchdev" and self.driver(address) != "ice":
+            return errno.EOPNOTSUPP
         if count and not self.nets[pf.name].up:
             return errno.EIO  # "PF still in reset state. Is the PF interface up?"
         for index in range(now):
@@ -241,6 +247,7 @@ class FakeHost(Host):
                 self._remove_vf(pf, index)
             self.put(f"{DEVICES}/{pf.address}/sriov_numvfs", "0\n")
             self.put(f"{DEVICES}/{pf.address}/sriov_drivers_autoprobe", "1\n")
+            pf.eswitch = pf.eswitch and "legacy"
             net = self.nets[pf.name]
             net.up, net.mtu = False, 1500
 
@@ -322,6 +329,10 @@ class FakeHost(Host):
         shown = " ".join(argv)
         if argv[:2] == ["ip", "-j"]:
             return Completed(tuple(argv), 0, json.dumps(self._ip_json(argv[2:])), "")
+        if argv == ["dmesg"]:
+            return Completed(tuple(argv), 0, self.kernel_log, "")
+        if argv[:2] == ["devlink", "-j"]:
+            return self._devlink_show(argv)
         if argv[:2] == ["systemctl", "is-active"]:
             return Completed(tuple(argv), 0 if argv[-1] in self.active_units else 3, "", "")
         self._tick(shown)
@@ -338,15 +349,37 @@ class FakeHost(Host):
                 self.put(f"sys/module/{name.replace('-', '_')}/initstate", "live\n")
                 return 0
             return 0 if "--quiet" in argv else 1
+        if argv[0] == "udevadm":
+            return 0
         if argv[0] == "systemctl":
             self.reloads.append(argv[-1])
             return 0
         if argv[:4] == ["ip", "link", "set", "dev"]:
             return set_link(self.nets.get(argv[4]), self._pf_named(argv[4]), argv[5:])
+        if argv[:4] == ["devlink", "dev", "eswitch", "set"]:
+            return self._set_eswitch(self.pfs[argv[4].partition("/")[2]], argv[6])
         if argv[0].endswith("update-grub"):
             self.update_grub()
             return 0
         return 127
+
+    def _devlink_show(self, argv: list[str]) -> Completed:
+        pf = self.pfs[argv[-1].partition("/")[2]]
+        if pf.eswitch is None:
+            return Completed(tuple(argv), 1, "", "kernel answers: Operation not supported")
+        return Completed(tuple(argv), 0, json.dumps({"dev": {argv[-1]: {"mode": pf.eswitch}}}), "")
+
+    def _set_eswitch(self, pf: FakePf, mode: str) -> int:
+        """ice refuses while there are VFs; mlx5_core wants VFs for switchdev, and none of them bound."""
+        vfs = [self.vf_address(pf.address, index) for index in range(self.numvfs(pf.address))]
+        if self.driver(pf.address) == "ice" and vfs:
+            return 1
+        if self.driver(pf.address) == "mlx5_core" and mode == "switchdev" and not vfs:
+            return 1
+        if any(self.driver(vf) for vf in vfs):
+            return 1
+        pf.eswitch = mode
+        return 0
 
     def _ip_json(self, words: list[str]) -> list[dict[str, Any]]:
         if "route" in words:

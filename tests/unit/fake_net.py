@@ -21,17 +21,19 @@ class Net:
     lower: str = ""
     kind: str = ""
     addresses: list[str] = field(default_factory=list)
+    altnames: list[str] = field(default_factory=list)
 
 
 @dataclass
 class FakePf:
-    """One PF: its name, the driver that its VFs get, and each VF's settings as the PF keeps them."""
+    """One PF: its name, the driver that its VFs get, each VF's settings as the PF keeps them, its eswitch mode."""
 
     address: str
     name: str
     total: int
     vf_driver: str
     settings: dict[int, dict[str, Any]] = field(default_factory=dict)
+    eswitch: str | None = None
 
 
 def set_link(net: Net | None, pf: FakePf | None, words: list[str]) -> int:
@@ -62,6 +64,8 @@ def link_json(net: Net, pf: FakePf | None) -> dict[str, Any]:
     for key, value in (("master", net.master), ("link", net.lower)):
         if value:
             item[key] = value
+    if net.altnames:
+        item["altnames"] = net.altnames
     if net.kind:
         item["linkinfo"] = {"info_kind": net.kind}
     if pf is not None and pf.settings:

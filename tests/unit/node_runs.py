@@ -33,11 +33,11 @@ DPDK = {
 }
 
 
-def make_host(root: Path, **options: Any) -> FakeHost:
-    """Two PFs, GRUB, and the IOMMU's arguments on the running command line."""
+def make_host(root: Path, driver: str = "igb", **options: Any) -> FakeHost:
+    """Two PFs of this driver, GRUB, and the IOMMU's arguments on the running command line."""
     host = FakeHost(root, **options)
-    host.add_pf(PF1, "enp1s0")
-    host.add_pf(PF2, "enp2s0")
+    host.add_pf(PF1, "enp1s0", driver=driver)
+    host.add_pf(PF2, "enp2s0", driver=driver)
     host.add_grub('GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on iommu=pt"\n')
     return host
 
@@ -78,6 +78,6 @@ def snapshot(host: FakeHost) -> dict[str, str]:
                 found[str(path.relative_to(host.base))] = path.read_text()
     for address, pf in host.pfs.items():
         autoprobe = host.get(f"sys/bus/pci/devices/{address}/sriov_drivers_autoprobe").strip()
-        found[address] = f"{host.numvfs(address)} {autoprobe} {drivers(host, address)} {pf.settings}"
+        found[address] = f"{host.numvfs(address)} {autoprobe} {drivers(host, address)} {pf.settings} {pf.eswitch}"
         found[pf.name] = f"{host.nets[pf.name].up} {host.nets[pf.name].mtu}"
     return found

@@ -59,7 +59,7 @@ class BootLoader:
         raise NotImplementedError
 
     def read(self, host: Host) -> LoaderState:
-        """The state; reads files only. Raises HostError where one can't be read."""
+        """The state; changes nothing. Raises HostError where it can't be read."""
         raise NotImplementedError
 
     def write(self, host: Host, tokens: tuple[str, ...]) -> None:

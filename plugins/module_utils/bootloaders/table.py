@@ -5,15 +5,36 @@
 
 from __future__ import annotations
 
+from ..errors import HostError
 from ..host import Host
+from . import ours
 from .base import BootLoader
+from .grub_bls import GrubBls
 from .grub_d import GrubD
+from .rpm_ostree import RpmOstree
+from .systemd_boot import SystemdBoot
 
-BOOT_LOADERS: tuple[BootLoader, ...] = (GrubD(),)
+AUTO = "auto"
+BOOT_LOADERS: tuple[BootLoader, ...] = (RpmOstree(), GrubD(), GrubBls(), SystemdBoot())
 
 
-def find(host: Host) -> BootLoader | None:
-    """The host's boot loader; None where it is none of ours."""
+def find(host: Host, name: str = AUTO) -> BootLoader | None:
+    """The host's boot loader, the named one or the one that is detected; None where it is none of ours.
+
+    Raises HostError where our arguments are in another one than the named one.
+    """
+    earlier = ours.load(host).loader  # detection may say something else by now, and teardown does not name it
+    if name != AUTO:
+        if earlier not in ("", name):
+            raise HostError(
+                f"boot loader {name}",
+                "the one that our kernel arguments are in",
+                earlier,
+                "Take them back first (state absent), then name the other one.",
+            )
+        return by_name(name)
+    if earlier:
+        return by_name(earlier)
     for loader in BOOT_LOADERS:
         if loader.detect(host):
             return loader

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.baremetal.sriov.plugins.module_utils import cmdline
@@ -80,6 +80,8 @@ def test_tokens_survive_being_joined_and_split(tokens: tuple[str, ...]) -> None:
 
 
 @given(LINES, LINES)
+@example((), ("intel_iommu=on,sm_on", "intel_iommu=on"))
+@example((), ("intel_iommu=on", "intel_iommu=on,sm_on"))
 def test_what_is_appended_takes_effect_whatever_stands_before(
     foreign: tuple[str, ...], ours: tuple[str, ...]
 ) -> None:
@@ -112,3 +114,11 @@ def test_a_lacking_token_is_one_that_is_contradicted_or_missing(line: tuple[str,
 )
 def test_every_mistake_is_named(tokens: tuple[str, ...], paths: list[str]) -> None:
     assert [mistake.path for mistake in cmdline.mistakes(tokens, "arguments")] == paths
+
+
+def test_of_two_for_one_key_the_later_must_hold_what_the_earlier_asks() -> None:
+    found = [
+        [mistake.path for mistake in cmdline.mistakes(tokens, "a")]
+        for tokens in (("intel_iommu=on,sm_on", "intel_iommu=on"), ("intel_iommu=on", "intel_iommu=on,sm_on"))
+    ]
+    assert found == [["a[1]"], []]

@@ -21,8 +21,8 @@ MACS = st.integers(0, 255).map(lambda n: f"02:00:00:00:aa:{n:02x}")
 
 
 @st.composite
-def policies(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Zero to three policies: one on each PF, or two that share the first."""
+def policies(draw: st.DrawFn, modes: bool = False) -> list[dict[str, Any]]:
+    """Zero to four policies: one on each PF, or two that share one; an eswitch mode for some."""
     found = []
     for name in draw(st.sets(st.sampled_from(["enp1s0", "enp2s0"]))):
         count = draw(st.integers(1, 7))
@@ -35,6 +35,8 @@ def policies(draw: st.DrawFn) -> list[dict[str, Any]]:
             "device_type": kind,
             "nic_selector": {"pf_names": [name if not split else f"{name}#0-{split - 1}"]},
         }
+        if modes:
+            policy["eswitch_mode"] = draw(st.sampled_from([None, "legacy", "switchdev"]))
         if kind == "netdevice" and draw(st.booleans()):
             policy["mtu"] = draw(st.sampled_from([1500, 2000, 9000]))
         policy["vfs"] = [
@@ -67,10 +69,13 @@ def policies(draw: st.DrawFn) -> list[dict[str, Any]]:
 class TemporaryHost:
     """A host for one example."""
 
+    def __init__(self, driver: str = "igb") -> None:
+        self.driver = driver
+
     def __enter__(self) -> FakeHost:
         memory = "/dev/shm"  # where fsync costs nothing
         self.root = tempfile.mkdtemp(dir=memory if os.path.isdir(memory) else None)
-        host = make_host(Path(self.root))
+        host = make_host(Path(self.root), self.driver)
         host.active_units.add(PLUGIN)
         return host
 
@@ -78,14 +83,21 @@ class TemporaryHost:
         shutil.rmtree(self.root)
 
 
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+DRIVERS_AND_ROUNDS = st.one_of(
+    st.tuples(st.just("igb"), st.lists(policies(), min_size=1, max_size=3)),
+    st.tuples(st.sampled_from(["ice", "mlx5_core"]), st.lists(policies(modes=True), min_size=1, max_size=3)),
+)
 
 
 @FEW
-@given(st.lists(policies(), min_size=1, max_size=3))
-def test_any_policies_after_any_others(rounds: list[list[dict[str, Any]]]) -> None:
+@given(DRIVERS_AND_ROUNDS)
+def test_any_policies_after_any_others(case: tuple[str, list[list[dict[str, Any]]]]) -> None:
     """Reached, empty afterwards, the check's plan is the run's, no count over a count, and all given back."""
-    with TemporaryHost() as host:
+    driver, rounds = case
+    with TemporaryHost(driver) as host:
         before = snapshot(host)
         for wanted in rounds:
             checked = present(host, wanted, check=True)
@@ -95,6 +107,9 @@ def test_any_policies_after_any_others(rounds: list[list[dict[str, Any]]]) -> No
             for step in done.plan.steps:
                 if step.kind == "num_vfs":
                     assert 0 in (step.before["num_vfs"], step.after["num_vfs"])
+            for policy in wanted:
+                pf = PF1 if "enp1s0" in policy["name"] else PF2
+                assert policy.get("eswitch_mode") in (None, host.pfs[pf].eswitch)
             assert host.numvfs(PF1) == max([p["num_vfs"] for p in wanted if "enp1s0" in p["name"]], default=0)
         absent(host)
         after = snapshot(host)

@@ -1,0 +1,84 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lookup manifests: the SR-IOV network operator's resources from files on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: manifests
+short_description: Read policies and networks from the SR-IOV network operator's manifests
+version_added: 0.1.0
+author: the baremetal.sriov authors (@baremetal-sriov)
+description:
+  - Reads C(SriovNetworkNodePolicy) and C(SriovNetwork) of C(sriovnetwork.openshift.io) from YAML or JSON files on the
+    controller, and gives them as policies and networks of this collection. Lists as C(kubectl get -o yaml) prints
+    them are read as well.
+  - Other kinds are named in a warning and do no harm. Every mistake in all files is reported at once.
+  - A policy's C(nodeSelector) becomes C(node_selector.labels).
+options:
+  _terms:
+    description:
+      - Files, or folders whose files end in C(.yml), C(.yaml) or C(.json). Relative paths are searched as those of
+        other lookups are, next to the playbook.
+    type: list
+    elements: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Use what the operator was told
+  ansible.builtin.set_fact:
+    sriov_policies: "{{ found.policies }}"
+    sriov_networks: "{{ found.networks }}"
+  vars:
+    found: "{{ lookup('baremetal.sriov.manifests', 'operator/') }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: One mapping with what was found.
+  type: list
+  elements: dict
+  contains:
+    policies:
+      description: Policies, with the fields of P(baremetal.sriov.node_spec#filter).
+      type: list
+      elements: dict
+    networks:
+      description: Networks, with the fields of P(baremetal.sriov.network_attachments#filter).
+      type: list
+      elements: dict
+    notes:
+      description: What is in the files and is not used.
+      type: list
+      elements: str
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+from ansible.utils.display import Display
+
+from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError
+from ansible_collections.baremetal.sriov.plugins.plugin_utils import manifests
+
+
+class LookupModule(LookupBase):
+    """What Ansible loads."""
+
+    def run(self, terms: Any, variables: Any = None, **kwargs: Any) -> list[dict[str, Any]]:
+        """Document above."""
+        self.set_options(var_options=variables, direct=kwargs)
+        paths = []
+        for term in terms:
+            path = self.find_file_in_search_path(variables, "files", str(term), ignore_missing=True)
+            paths.append(path or str(term))
+        try:
+            found = manifests.read(paths)
+        except InvalidSpecError as error:
+            raise AnsibleLookupError(str(error)) from error
+        for note in found.notes:
+            Display().warning(note)
+        return [found.as_dict()]

@@ -1,0 +1,102 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Somebody else's hand on the VFs of this host: settings of other programs that set their number, too.
+
+Read from files alone, and told as warnings: who is right is for a person to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from . import cmdline
+from .errors import HostError
+from .host import Host
+
+SIZE_LIMIT = 1 << 20  # bytes; a settings file that is longer is not one
+FILES_LIMIT = 2000  # in one folder
+OUR_PREFIX = "baremetal-sriov"
+POD_LOGS = "/var/log/pods"  # folders named NAMESPACE_NAME_UID
+OPERATOR = "/etc/sriov-operator"
+PODS = {
+    "sriov-network-config-daemon": "the SR-IOV network operator's daemon",
+    "sriov-device-plugin": "another SR-IOV device plugin",
+    "kube-sriov-device-plugin": "another SR-IOV device plugin",
+}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a program keeps settings, and what in them says that it makes VFs. what: the program, in words."""
+
+    what: str
+    folders: tuple[str, ...]
+    suffix: str
+    sign: re.Pattern[str]
+
+
+def _sign(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"^(?!\s*[#;]).*?({pattern})", re.M)
+
+
+_PLACES = (
+    _Place("a udev rule", ("/etc/udev/rules.d", "/run/udev/rules.d"), ".rules", _sign("sriov_numvfs")),
+    _Place("a systemd unit", ("/etc/systemd/system", "/run/systemd/system"), ".service", _sign("sriov_numvfs")),
+    _Place("netplan", ("/etc/netplan",), ".yaml", _sign("virtual-function-count|embedded-switch-mode")),
+    _Place(
+        "NetworkManager",
+        ("/etc/NetworkManager/system-connections", "/run/NetworkManager/system-connections"),
+        ".nmconnection",
+        _sign(r"^\[sriov\]|^total-vfs="),
+    ),
+    _Place(
+        "systemd-udevd",
+        ("/etc/systemd/network", "/run/systemd/network"),
+        ".link",
+        _sign(r"SR-IOVVirtualFunctions|^\[SR-IOV\]"),
+    ),
+    _Place("the NIC's driver", ("/etc/modprobe.d", "/run/modprobe.d"), ".conf", _sign(r"\bmax_vfs=")),
+    _Place("a script at boot", ("/etc",), "rc.local", _sign("sriov_numvfs")),
+)
+
+
+def hands(host: Host) -> tuple[str, ...]:
+    """What else makes VFs here, each in one sentence with what to do."""
+    return tuple(_warnings(host))
+
+
+def _warnings(host: Host) -> Iterator[str]:
+    for place in _PLACES:
+        for folder in place.folders:
+            for name in host.list_dir(folder)[:FILES_LIMIT]:
+                if not name.endswith(place.suffix) or name.startswith(OUR_PREFIX):
+                    continue
+                found = place.sign.search(_text(host, f"{folder}/{name}"))
+                if found:
+                    yield _words(f"{folder}/{name} ({place.what}) has {found.group(1)}")
+    for token in cmdline.split(_text(host, "/proc/cmdline")):
+        if cmdline.key(token).endswith(".max_vfs"):
+            yield _words(f"the kernel's command line has {token}")
+    if host.list_dir(f"{OPERATOR}/pci"):
+        yield _words(f"{OPERATOR}/pci holds settings of the SR-IOV network operator")
+    for name in host.list_dir(POD_LOGS)[:FILES_LIMIT]:
+        pod = name.split("_")[1] if name.count("_") == 2 else ""
+        for start, what in PODS.items():
+            if pod.startswith(f"{start}-"):
+                where = f"the pod {name.split('_')[0]}/{pod}"
+                yield f"{where} is on this node, {what}: two that manage the same VFs undo each other's work"
+
+
+def _text(host: Host, path: str) -> str:
+    """A file's text; "" where it can't be read: a warning less, and no run that fails for a file of others."""
+    try:
+        return host.read_text(path, SIZE_LIMIT) or ""
+    except HostError:
+        return ""
+
+
+def _words(found: str) -> str:
+    return f"{found}: it may undo what is configured here; remove it, or say externally_managed in the policy"

@@ -1,0 +1,1 @@
+../../../../../../plugins/module_utils/bootloaders/rpm_ostree.py

@@ -1,0 +1,231 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kernel arguments through the other boot loaders: on recorded hosts, and with the real kernel-install."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kernel.entry_hosts import ID, EntryHost, Killed, rhel8, rhel9, rpm_ostree, systemd_boot
+
+from ansible_collections.baremetal.sriov.plugins.module_utils import cmdline, kernel, kernel_views
+from ansible_collections.baremetal.sriov.plugins.module_utils.bootloaders import ours, table
+from ansible_collections.baremetal.sriov.plugins.module_utils.errors import (
+    HostError,
+    RefusedError,
+    SriovError,
+    StateFileError,
+)
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import KernelSpec
+from ansible_collections.baremetal.sriov.plugins.module_utils.spec import BOOT_LOADERS
+from ansible_collections.baremetal.sriov.plugins.module_utils.steps import Step
+
+IOMMU = KernelSpec(("intel_iommu=on", "iommu=pt"))
+NONE = KernelSpec()
+LOADER_ENTRY = Path("/usr/lib/kernel/install.d/90-loaderentry.install")
+
+Maker = Callable[[Path], EntryHost]
+every_host = pytest.mark.parametrize(
+    ("make", "name"),
+    [(rhel8, "grub-bls"), (rhel9, "grub-bls"), (systemd_boot, "systemd-boot"), (rpm_ostree, "rpm-ostree")],
+    ids=["rhel8", "rhel9", "systemd-boot", "rpm-ostree"],
+)
+
+
+def plan(host: EntryHost, spec: KernelSpec) -> list[Step]:
+    return kernel.plan(spec, kernel.read(host))
+
+
+def bring(host: EntryHost, spec: KernelSpec) -> list[str]:
+    steps = plan(host, spec)
+    for step in steps:
+        kernel.apply(host, step)
+    return [step.kind for step in steps]
+
+
+def running(host: EntryHost) -> tuple[str, ...]:
+    return cmdline.split(host.read_text("/proc/cmdline") or "")
+
+
+def test_every_back_end_can_be_named() -> None:
+    assert {"auto", *(loader.name for loader in table.BOOT_LOADERS)} == set(BOOT_LOADERS)
+
+
+@every_host
+def test_there_with_one_reboot_and_back_to_every_byte(tmp_path: Path, make: Maker, name: str) -> None:
+    host = make(tmp_path)
+    before = host.tree()
+    foreign = running(host)
+    assert plan(host, IOMMU)[0].target == name
+    assert host.tree() == before
+    assert bring(host, IOMMU) == ["kernel_arguments", "reboot"]
+    assert bring(host, IOMMU) == ["reboot"]
+    host.boot()
+    assert running(host) == (*foreign, "intel_iommu=on", "iommu=pt")
+    assert plan(host, IOMMU) == []
+    longer = KernelSpec((*IOMMU.arguments, "hugepages=8"))
+    assert bring(host, longer) == ["kernel_arguments", "reboot"]
+    host.boot()
+    assert plan(host, longer) == []
+    assert bring(host, NONE) == ["kernel_arguments", "reboot"]
+    assert host.tree() == before
+    host.boot()
+    assert plan(host, NONE) == []
+
+
+@every_host
+def test_being_killed_at_any_change_loses_nothing_of_others(tmp_path: Path, make: Maker, name: str) -> None:
+    pristine = make(tmp_path / "pristine").tree()
+    shorter = KernelSpec(("intel_iommu=on",))
+    for changes in range(40):
+        for goal in (IOMMU, shorter, NONE):
+            host = make(tmp_path / f"{changes}-{len(goal.arguments)}")
+            host.changes_left = changes
+            try:
+                for spec in (IOMMU, shorter, NONE):
+                    bring(host, spec)
+                assert changes > 6
+                return
+            except Killed:
+                host.changes_left = -1
+            bring(host, goal)
+            host.boot()
+            assert plan(host, goal) == []
+            assert cmdline.lacking(running(host), goal.arguments) == ()
+            bring(host, NONE)
+            assert host.tree() == pristine
+    raise AssertionError("the runs never ended")
+
+
+@every_host
+def test_a_change_that_fails_is_undone(tmp_path: Path, make: Maker, name: str) -> None:
+    host = make(tmp_path)
+    before = host.tree()
+    host.broken = "/etc/kernel/cmdline" if host.exists("/etc/kernel/cmdline") else "entries"
+    with pytest.raises(HostError, match="No space left"):
+        bring(host, IOMMU)
+    assert host.tree() == before
+
+
+def test_what_others_give_already_needs_nothing_of_ours(tmp_path: Path) -> None:
+    host = rpm_ostree(tmp_path)
+    assert plan(host, KernelSpec(("iommu=pt",))) == []
+    assert not host.exists(ours.MEMORY)
+
+
+def test_a_token_that_was_there_before_stays(tmp_path: Path) -> None:
+    host = rpm_ostree(tmp_path)
+    bring(host, IOMMU)
+    assert host.kargs.split().count("iommu=pt") == 2
+    bring(host, NONE)
+    assert host.kargs.split().count("iommu=pt") == 1
+
+
+def test_the_reason_names_what_is_overridden(tmp_path: Path) -> None:
+    step = plan(rhel9(tmp_path), IOMMU)[0]
+    assert f"intel_iommu=off from /boot/loader/entries/{ID}-5.14.0-284.el9.x86_64.conf is overridden" in step.reason
+
+
+def test_words_that_somebody_adds_between_and_behind_ours(tmp_path: Path) -> None:
+    host = rhel9(tmp_path)
+    bring(host, IOMMU)
+    path = f"/boot/loader/entries/{ID}-5.14.0-362.el9.x86_64.conf"
+    text = host.read_text(path) or ""
+    host.put(path, text.replace("intel_iommu=on iommu=pt", "intel_iommu=on quiet iommu=pt intel_iommu=off"))
+    host.boot()
+    assert bring(host, IOMMU) == ["kernel_arguments", "reboot"]
+    host.boot()
+    assert running(host)[-4:] == ("quiet", "intel_iommu=off", "intel_iommu=on", "iommu=pt")
+    bring(host, NONE)
+    left = (host.read_text(path) or "").partition("\noptions ")[2].splitlines()[0]
+    assert left.split()[-2:] == ["quiet", "intel_iommu=off"]
+    assert left.split().count("intel_iommu=off") == 2
+
+
+def test_the_rescue_entry_is_left_alone(tmp_path: Path) -> None:
+    host = rhel9(tmp_path)
+    bring(host, IOMMU)
+    rescue = next(name for name in host.list_dir("/boot/loader/entries") if "rescue" in name)
+    assert "intel_iommu=on" not in (host.read_text(f"/boot/loader/entries/{rescue}") or "")
+
+
+def test_an_argument_that_nothing_takes_back_is_refused(tmp_path: Path) -> None:
+    host = systemd_boot(tmp_path)
+    host.put("/etc/kernel/cmdline", "root=UUID=1-2 iommu=off")
+    with pytest.raises(RefusedError, match="/etc/kernel/cmdline: expected no argument that a later one"):
+        plan(host, IOMMU)
+
+
+def test_a_unified_kernel_image_is_refused_in_words(tmp_path: Path) -> None:
+    host = systemd_boot(tmp_path)
+    host.put("/efi/EFI/Linux/debian.efi", "MZ")
+    with pytest.raises(RefusedError, match="unified kernel image"):
+        plan(host, IOMMU)
+
+
+def test_a_named_boot_loader_is_used_and_taken_back_without_its_name(tmp_path: Path) -> None:
+    host = systemd_boot(tmp_path)
+    host.put("/etc/default/grub", "GRUB_ENABLE_BLSCFG=true\n")
+    host.put(f"/boot/loader/entries/{ID}-old.conf", "title old\nlinux /old\noptions ro\n")
+    before = host.tree()
+    steps = kernel.plan(IOMMU, kernel.read(host, "systemd-boot"))
+    assert steps[0].target == "systemd-boot"
+    kernel.apply(host, steps[0])
+    with pytest.raises(HostError, match="expected the one that our kernel arguments are in; found systemd-boot"):
+        kernel.read(host, "grub-bls")
+    bring(host, NONE)
+    assert host.tree() == before
+    assert kernel.read(host).loader is not None and plan(host, IOMMU)[0].target == "grub-bls"
+
+
+def test_the_module_of_kernel_arguments_names_one_too(tmp_path: Path) -> None:
+    host = systemd_boot(tmp_path)
+    host.put("/etc/default/grub", "GRUB_ENABLE_BLSCFG=true\n")
+    host.put(f"/boot/loader/entries/{ID}-old.conf", "title old\nlinux /old\noptions ro\n")
+    for name in ("grub-bls", "systemd-boot"):
+        facts = kernel_views.kernel_arguments((), name)(host).facts
+        assert facts["boot_loader"] == name
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 9}', '{"format": 1, "tokens": 3}'])
+def test_a_damaged_memory_is_refused(tmp_path: Path, text: str) -> None:
+    host = rhel9(tmp_path)
+    host.put(ours.MEMORY, text)
+    with pytest.raises(StateFileError, match="Nothing was changed"):
+        kernel.read(host)
+    assert issubclass(StateFileError, SriovError)
+
+
+@pytest.mark.skipif(not LOADER_ENTRY.exists(), reason="no kernel-install of systemd here")
+def test_a_kernel_that_kernel_install_adds_has_ours_and_loses_them(tmp_path: Path) -> None:
+    """The real kernel-install, with the machine's own plugin for entries."""
+    host = systemd_boot(tmp_path)
+    before = host.tree()
+    bring(host, IOMMU)
+    image = tmp_path / "vmlinuz"
+    image.write_text("a kernel")
+    program = shutil.which("kernel-install") or "/usr/bin/kernel-install"
+    (tmp_path / "efi" / ID).mkdir()
+    environment = {
+        **os.environ,
+        "BOOT_ROOT": str(tmp_path / "efi"),
+        "MACHINE_ID": ID,
+        "KERNEL_INSTALL_CONF_ROOT": str(tmp_path / "etc/kernel"),
+        "KERNEL_INSTALL_PLUGINS": str(LOADER_ENTRY),
+    }
+    subprocess.run([program, "add", "6.1.0-9-amd64", str(image)], check=True, env=environment, capture_output=True)
+    image.unlink()
+    path = f"/efi/loader/entries/{ID}-6.1.0-9-amd64.conf"
+    assert "ro quiet intel_iommu=on iommu=pt" in (host.read_text(path) or "")
+    assert not [step for step in plan(host, IOMMU) if step.kind != "reboot"]
+    bring(host, NONE)
+    assert "iommu" not in (host.read_text(path) or "")
+    Path(host.path(path)).unlink()
+    (tmp_path / "efi" / ID / "6.1.0-9-amd64" / "linux").unlink()
+    assert host.tree() == before

@@ -1,0 +1,10 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Manifests and plans for people belong to the controller, which has YAML and newer Python than nodes."""
+
+from __future__ import annotations
+
+import sys
+
+collect_ignore = [] if sys.version_info >= (3, 11) else ["test_manifests.py", "test_plan_markdown.py"]

@@ -1,0 +1,55 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan as Markdown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from node_runs import DPDK, KERNEL, make_host, present
+
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import plan_markdown
+
+
+def test_a_real_plan_is_a_table_with_six_cells_in_each_row(tmp_path: Path) -> None:
+    """Before and after stand in it; a file's text does not."""
+    text = plan_markdown(present(make_host(tmp_path), [KERNEL, DPDK], check=True).as_dict(), "node1")
+    head, empty, *rows = text.splitlines()
+    assert head.startswith("### node1: ") and head.endswith("no reboot, no drain") and not empty
+    assert {row.replace("\\|", "").count("|") for row in rows} == {7}
+    assert rows[0] == "| when | object | what | before | after | why |"
+    created = next(row for row in rows if "create 4 VFs" in row)
+    assert r'\{"num\_vfs": 0\}' in created and r'"num\_vfs": 4' in created
+    written = next(row for row in rows if "/etc/pcidp/config.json" in row)
+    assert "| none |" in written and " lines |" in written
+
+
+def test_nothing_to_do(tmp_path: Path) -> None:
+    """One line."""
+    host = make_host(tmp_path)
+    present(host, [KERNEL])
+    assert plan_markdown(present(host, [KERNEL], check=True).as_dict(), "n") == "### n: nothing to do\n"
+
+
+def test_what_is_held_is_named(tmp_path: Path) -> None:
+    """With who holds it."""
+    host = make_host(tmp_path)
+    present(host, [KERNEL])
+    host.move_away(host.vf_address("0000:01:00.0", 1))
+    text = plan_markdown(present(host, [{**KERNEL, "num_vfs": 2}], check=True).as_dict(), "n")
+    assert "needs a drain" in text.splitlines()[0]
+    assert "- Needs a drain: 0000:01:00.0: " in text and "another network namespace" in text
+
+
+def test_a_refusal_is_shown_as_it_is() -> None:
+    """Its lines are kept."""
+    text = plan_markdown({"failed": True, "msg": "refused:\n  - a | b"}, "a_b")
+    assert text == "### a\\_b: refused, nothing was changed\n\n```text\nrefused:\n  - a | b\n```\n"
+
+
+def test_words_of_others_make_no_markup() -> None:
+    """A target with a pipe or markup stays one cell."""
+    step = {"target": "a|b", "action": "<b>", "reason": "x\ny", "before": None, "after": 1, "stage": "now", "needs": []}
+    text = plan_markdown({"plan": {"steps": [step]}}, "n")
+    assert r"| now | a\|b | \<b\> | none | 1 | x y |" in text
