@@ -76,14 +76,17 @@ PROGRAMS = {
         _rooms(
             "main",
             "commands",
-            "vf ipam journal pod",
+            "attach check detach upkeep",
+            "restore",
+            "vf",
+            "ipam journal pod request",
             "host pf",
             "config result",
             "rtnl",
             "netlink",
             "",
         ),
-        others=7,
+        others=10,
     ),
 }
 

@@ -25,6 +25,7 @@ KEYS = (
     "logFile",
 )  # fmt: skip
 _CANONICAL = {key.lower(): key for key in KEYS}
+_VALID_KEYS = ("cni.dev/valid-attachments", "cni.dev/attachments")  # libcni sends both, the second is older
 _LINK_STATES = {"auto": 0, "enable": 1, "disable": 2}
 _PROTOS = {"802.1q": PROTO_8021Q, "802.1ad": PROTO_8021AD}
 _TRUE = ("1", "t", "T", "true", "True", "TRUE")
@@ -61,7 +62,9 @@ def canonical(raw: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in raw.items():
         name = _CANONICAL.get(key.lower(), key)
-        if value is None:
+        if value is None and name in _VALID_KEYS:
+            found[name] = []  # Go's form of an empty list: that nothing is valid is not that nothing was said
+        elif value is None:
             found.pop(name, None)
         else:
             found[name] = value
@@ -73,6 +76,24 @@ def ipam_type(conf: dict[str, Any]) -> str:
     ipam = conf.get("ipam")
     kind = ipam.get("type") if isinstance(ipam, dict) else ""
     return kind if isinstance(kind, str) and "/" not in kind else ""
+
+
+def valid_attachments(conf: dict[str, Any]) -> set[tuple[str, str]]:
+    """Container and interface of the attachments that GC has to keep. Raises CniError (7) where the list is missing
+    or not understood: it must not be taken for an empty one.
+    """
+    for key in _VALID_KEYS:
+        if key not in conf:
+            continue
+        entries = conf[key]
+        found: set[tuple[str, str]] = set()
+        for entry in entries if isinstance(entries, list) else [None]:
+            pair = [entry.get(name) if isinstance(entry, dict) else None for name in ("containerID", "ifname")]
+            if not all(isinstance(text, str) and text for text in pair):
+                raise CniError(CONFIG, f"{key}: expected a list of objects with containerID and ifname")
+            found.add((str(pair[0]), str(pair[1])))
+        return found
+    raise CniError(CONFIG, f"{_VALID_KEYS[0]}: GC needs the list of attachments that are in use, found none")
 
 
 def parse(conf: dict[str, Any], args: str = "") -> Config:

@@ -24,7 +24,11 @@ _REQUIRED = {
     "ADD": ("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"),
     "DEL": ("CNI_CONTAINERID", "CNI_IFNAME"),
     "CHECK": ("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"),
+    "GC": (),
+    "STATUS": (),
 }
+# The version of CNI that a command came with.
+_SINCE = {"CHECK": "0.4.0", "GC": "1.1.0", "STATUS": "1.1.0"}
 _IDENTIFIER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 _CONTAINER_LIMIT = 200  # characters: container, interface and PCI address name one journal file
 
@@ -72,7 +76,7 @@ def check_environment(environment: dict[str, str]) -> str:
     command = environment.get("CNI_COMMAND", "")
     if command not in _REQUIRED:
         found = f"'{command}'" if command else "none: this program is called by a container runtime"
-        raise CniError(ENVIRONMENT, f"CNI_COMMAND: expected ADD, DEL, CHECK or VERSION, found {found}")
+        raise CniError(ENVIRONMENT, f"CNI_COMMAND: expected ADD, DEL, CHECK, GC, STATUS or VERSION, found {found}")
     container, ifname = environment.get("CNI_CONTAINERID", ""), environment.get("CNI_IFNAME", "")
     if container and not is_identifier(container):
         raise CniError(
@@ -146,8 +150,9 @@ def _check_configuration(conf: dict[str, Any], command: str) -> str:
             f"cniVersion: the configuration has {shown(version)}, which this plugin does not support",
             "supported are " + ", ".join(SUPPORTED),
         )
-    if command == "CHECK" and version_tuple(version) < (0, 4):
-        raise CniError(VERSION, f"CHECK came with CNI 0.4.0, the configuration has {version}")
+    since = _SINCE.get(command, version)
+    if version_tuple(version) < version_tuple(since):
+        raise CniError(VERSION, f"{command} came with CNI {since}, the configuration has {version}")
     name = conf.get("name", "")
     if not isinstance(name, str) or not is_identifier(name):
         raise CniError(
@@ -160,24 +165,18 @@ def _check_configuration(conf: dict[str, Any], command: str) -> str:
 def _dispatch(
     host: Host, command: str, environment: dict[str, str], raw: bytes, conf: dict[str, Any]
 ) -> dict[str, Any] | None:
-    from .commands import Request, add, check, delete
+    from .commands import run
+    from .request import Request
 
     level, file = conf.get("logLevel", ""), conf.get("logFile", "")
     host.log.configure(level if isinstance(level, str) else "", file if isinstance(file, str) else "")
     host.log.fields = {
         "command": command,
-        "containerID": environment["CNI_CONTAINERID"],
+        "containerID": environment.get("CNI_CONTAINERID", ""),
         "netns": environment.get("CNI_NETNS", ""),
-        "ifname": environment["CNI_IFNAME"],
+        "ifname": environment.get("CNI_IFNAME", ""),
     }
-    request = Request(environment, raw, conf)
-    if command == "ADD":
-        return add(host, request)
-    if command == "DEL":
-        delete(host, request)
-    else:
-        check(host, request)
-    return None
+    return run(host, command, Request(environment, raw, conf))
 
 
 def _place(error: BaseException) -> str:
