@@ -78,7 +78,7 @@ PROGRAMS = {
             "commands",
             "attach check detach upkeep",
             "restore",
-            "vf",
+            "vf announce",
             "ipam journal pod request",
             "host pf",
             "config result",

@@ -51,7 +51,7 @@ def add(host: Host, request: Request) -> dict[str, Any]:
         except BaseException as error:
             attachment.undo(error)
             raise
-    host.log.info(f"VF {vf.index} of PF {attachment.port.name} is {request.ifname} of the pod now")
+    host.log.info(f"{vf} is {request.ifname} of the pod now")
     return answer
 
 
@@ -89,7 +89,7 @@ class _Attachment:
         self._host, self._store, self._request, self._config = host, store, request, config
         self._vf, self._pod = vf, pod
         self._ipam = request.ipam(host)
-        self.port = port_of(host, vf.address, vf.pf)
+        self.port = port_of(host, vf.address, vf.pf) if vf.pf else None
         self.record = Record()
         self.record.container, self.record.ifname = request.container, request.ifname
         self.record.network = request.conf["name"]
@@ -105,7 +105,8 @@ class _Attachment:
             self._ipam.begin("ADD")
         if self._link is not None:
             set_on_host(host, self._link, self._vf.driver, config)
-        set_on_pf(host, self._store, self._vf, self.port, config)
+        if self.port is not None:
+            set_on_pf(host, self._store, self._vf, self.port, config)
         link: Link | None = None
         if self._link is not None:
             link = move_to_pod(host, self._link, self.record.ifname, pod)
@@ -113,19 +114,23 @@ class _Attachment:
             if config.mac:
                 set_mac(host, pod.socket, link, config.mac)
             host.step("up")
-            pod.up(link)
+            pod.up(link, config.flags)
         result = Result()
         if self._ipam is not None:
             host.step("ipam")
+            from .announce import announce
+
             result = self._ipam.add()
             host.step("configure")
             if link is not None:
-                pod.configure(link, result)
+                pod.configure(link, result, config.dad)
+                link.mac = config.mac or link.mac
+                announce(host, pod, link, result, config.dad)
         mac = config.mac or (link.mac if link is not None else self.record.original.mac)
         result.interface = {
             "name": self.record.ifname,
             "mac": "" if mac == ZERO_MAC else mac,
-            "mtu": link.mtu if link is not None else self.port.mtu,
+            "mtu": link.mtu if link is not None else self.port.mtu if self.port is not None else 0,
             "sandbox": self.record.netns,
             "pciID": self._vf.address,
         }

@@ -13,7 +13,7 @@ from .pf import FIELDS_OF
 from .pod import Pod
 from .request import pod_netns
 from .result import Result, kernel_routes, parse_result
-from .rtnl import IFF_UP
+from .rtnl import IFF_ALLMULTI, IFF_PROMISC, IFF_UP
 from .vf import find, port_of
 
 TYPE_CHECKING = False
@@ -41,8 +41,8 @@ def check(host: Host, request: Request) -> None:
     problems = []
     if record.address != vf.address:
         problems.append(f"deviceID: expected {vf.address}, the journal has {record.address}")
-    state = port_of(host, vf.address, vf.pf).read(vf.index)
-    for key in config.asked:
+    state = port_of(host, vf.address, vf.pf).read(vf.index) if vf.pf else None
+    for key in config.asked if state is not None else []:
         for field in FIELDS_OF[key]:
             expected, found = getattr(config.target, field), getattr(state, field)
             if found not in (expected, -1, ""):  # what a driver does not report cannot differ
@@ -72,6 +72,9 @@ def _differences(pod: Pod, request: Request, config: Config, previous: Result) -
         problems.append(f"prevResult has no interface {request.ifname}")
     if config.mtu and link.mtu != config.mtu:
         problems.append(f"{request.ifname}: expected MTU {config.mtu}, found {link.mtu}")
+    for flag, name in ((IFF_PROMISC, "promisc"), (IFF_ALLMULTI, "allmulticast")):
+        if config.flags & flag and not link.flags & flag:
+            problems.append(f"{request.ifname}: expected {name} on, found it off")
     if not link.flags & IFF_UP:
         problems.append(f"{request.ifname}: expected it up, found it down")
     present = {parse_cidr(text) for index, text, _rest in pod.addresses() if index == link.index and text}

@@ -36,15 +36,21 @@ _CONTAINER_LIMIT = 200  # characters: container, interface and PCI address name 
 def main() -> int:
     """Answer the call that the environment describes. Returns the exit code."""
     environment = dict(os.environ)
+    host: Host | None = None
     if environment.get("CNI_COMMAND") == "VERSION":
         versions = '","'.join(SUPPORTED)
         code, answer = 0, f'{{"cniVersion":"{SUPPORTED[-1]}","supportedVersions":["{versions}"]}}'
     else:
-        from .host import Host
+        from .host import Host as RunningHost
 
-        code, answer = answer_call(Host(), environment)
+        host = RunningHost()
+        code, answer = answer_call(host, environment)
     if answer:
         os.write(1, answer.encode() + b"\n")
+    if host is not None and host.later is not None:
+        from .announce import run_later
+
+        run_later(host)
     return code
 
 

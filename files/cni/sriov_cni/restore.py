@@ -51,7 +51,7 @@ def bring_back(host: Host, store: Store, record: Record, pod: Pod | None) -> Non
     """
     vf_driver = pci.driver(host.sys_root, record.address)
     index = pci.vf_index(host.sys_root, record.address)
-    if index < 0:
+    if index < 0 if record.pf else not pci.exists(host.sys_root, record.address):
         host.log.warning(f"VF {record.address} is not there any more: nothing to bring back")
         return
     kernel = record.kernel
@@ -62,6 +62,10 @@ def bring_back(host: Host, store: Store, record: Record, pod: Pod | None) -> Non
         kernel = False
     # First out of the pod, which closes it: the pod must not see the network without its VLAN.
     link = _fetch(host, record, pod) if kernel else None
+    if not record.pf:
+        if link is not None:
+            _restore_link(host, record, link)
+        return
     port = port_of(host, record.address, pci.physfn(host.sys_root, record.address) or record.pf)
     try:
         with store.lock(port.address, "PF"):

@@ -12,7 +12,18 @@ from .errors import CONFIG, DEVICE, REFUSED, CniError
 from .host import Pauses
 from .netlink import NetlinkError
 from .pf import FIELDS_OF
-from .rtnl import ARPHRD_ETHER, IFF_ALLMULTI, IFF_PROMISC, IFF_UP, Link, get_link, set_altnames, set_link
+from .rtnl import (
+    ARPHRD_ETHER,
+    IFF_ALLMULTI,
+    IFF_PROMISC,
+    IFF_UP,
+    Link,
+    get_addresses,
+    get_link,
+    parse_address,
+    set_altnames,
+    set_link,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +40,11 @@ _PROBE_SECONDS = 2.0  # a VF's interface appears a moment after its driver was b
 
 
 class Vf:
-    """A VF as sysfs shows it now. `kernel` is true where its driver makes a network interface."""
+    """A VF as sysfs shows it now. `kernel` is true where its driver makes a network interface.
+
+    `pf` is "" and `index` -1 for a function without a PF: a VF that a hypervisor gave to this (virtual) node, or a PF
+    that goes to the pod as a whole.
+    """
 
     def __init__(self, address: str, pf: str, index: int, driver: str) -> None:
         self.address = address
@@ -37,6 +52,10 @@ class Vf:
         self.index = index
         self.driver = driver
         self.kernel = driver not in USERSPACE_DRIVERS
+
+    def __str__(self) -> str:
+        """For messages."""
+        return f"VF {self.index} of PF {self.pf} ({self.address})" if self.pf else f"PCI function {self.address}"
 
 
 def find(host: Host, address: str) -> Vf:
@@ -50,12 +69,13 @@ def find(host: Host, address: str) -> Vf:
             "or its driver is unloaded: look at sriov_numvfs of the PF",
         )
     pf = pci.physfn(root, address)
-    if pf is None:
-        raise CniError(
-            DEVICE, f"deviceID {address}: expected a VF, found a PCI device without a PF (no physfn link)"
-        )
     index = pci.vf_index(root, address)
-    if index < 0:
+    if pf is None and pci.num_vfs(root, address):
+        raise CniError(
+            DEVICE, f"deviceID {address}: expected a VF, found a PF with {pci.num_vfs(root, address)} VFs, which would "
+            "lose their network; a PF goes to a pod only while its sriov_numvfs is 0",
+        )
+    if pf is not None and index < 0:
         raise CniError(
             DEVICE, f"deviceID {address}: its PF {pf} does not list it among its VFs (virtfn links)"
         )
@@ -63,10 +83,10 @@ def find(host: Host, address: str) -> Vf:
     if driver is None:
         raise CniError(
             DEVICE,
-            f"deviceID {address}: VF {index} of PF {pf} has no driver; expected a network driver or one of "
+            f"deviceID {address}: the device has no driver; expected a network driver or one of "
             + ", ".join(USERSPACE_DRIVERS),
         )
-    return Vf(address, pf, index, driver)
+    return Vf(address, pf or "", index, driver)
 
 
 def port_of(host: Host, address: str, pf: str) -> PfPort:
@@ -97,23 +117,28 @@ def host_link(host: Host, address: str, seconds: float) -> Link | None:
     return None
 
 
-def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -> Link | None:
+def remember(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Record) -> Link | None:
     """Read what may be changed into `record`. Returns the VF's interface, if it has one.
 
     Raises CniError for a VF that cannot do what is asked.
     """
     record.address, record.pf, record.driver, record.kernel = vf.address, vf.pf, vf.driver, vf.kernel
-    record.asked = config.asked
-    try:
-        record.original = port.read(vf.index)
-    except CniError as error:
-        if config.asked:
-            raise
-        host.log.warning(f"nothing is asked of the PF, so this may be: {error}")
-    for key in config.asked:
-        if key != "mac" and all(getattr(record.original, field) in (-1, "") for field in FIELDS_OF[key]):
-            host.log.debug(f"the driver of PF {port.name} reports no {key}; it is set, and restored to 0")
+    if port is not None:
+        _remember_pf(host, vf, config, port, record)
+    else:
+        keys = [key for key in config.asked if key != "mac" or not vf.kernel]
+        if keys:
+            raise CniError(CONFIG, f"{', '.join(keys)}: {vf} has no PF on this node to set it on")
+    if config.flags and record.original.trust == 0 and "trust" not in config.asked:
+        raise CniError(
+            CONFIG, f"promisc, allmulticast: VF {vf.address} is not trusted, and its PF would ignore them; add "
+            "trust: on"
+        )
     if not vf.kernel:
+        if config.flags:
+            raise CniError(
+                CONFIG, f"promisc, allmulticast: VF {vf.address} has driver {vf.driver}, and so no interface"
+            )
         if config.mtu:
             raise CniError(
                 CONFIG, f"mtu: VF {vf.address} has driver {vf.driver}, and so no interface to set it on"
@@ -136,9 +161,34 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -
             DEVICE,
             f"VF {vf.address}: interface {link.name} is a port of a bridge or bond: the host uses it",
         )
+    if port is None:
+        _refuse_in_use(host, vf, link)
     record.host_name, record.altnames = link.name, link.altnames
     record.mac, record.mtu, record.flags = link.mac, link.mtu, link.flags & KEPT_FLAGS
     return link
+
+
+def _remember_pf(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -> None:
+    record.asked = config.asked
+    try:
+        record.original = port.read(vf.index)
+    except CniError as error:
+        if config.asked:
+            raise
+        host.log.warning(f"nothing is asked of the PF, so this may be: {error}")
+    for key in config.asked:
+        if key != "mac" and all(getattr(record.original, field) in (-1, "") for field in FIELDS_OF[key]):
+            host.log.debug(f"the driver of PF {port.name} reports no {key}; it is set, and restored to 0")
+
+
+def _refuse_in_use(host: Host, vf: Vf, link: Link) -> None:
+    """Raises CniError for a function without a PF that the host itself uses: it may be the node's own network."""
+    found = [parse_address(payload) for payload in host.socket.dump(get_addresses())]
+    used = [text for index, text, _flags in found if index == link.index and not text.startswith("fe80:")]
+    if used:
+        raise CniError(
+            DEVICE, f"{vf}: its interface {link.name} has addresses on the host ({', '.join(used)}): the host uses it"
+        )
 
 
 def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) -> None:

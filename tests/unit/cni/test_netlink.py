@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import struct
 from _struct import pack
 
 import pytest
@@ -16,7 +17,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from sriov_cni import netlink, rtnl
+from sriov_cni import announce, netlink, rtnl
 from sriov_cni.addresses import mac_bytes, mac_text
 from sriov_cni.pf import FIELDS_OF, PfPort
 
@@ -272,3 +273,18 @@ def test_real_socket_against_pyroute2(world):
 
 def test_mac_text():
     assert mac_bytes(mac_text(bytes(range(6)))) == bytes(range(6))
+
+
+def test_announcements_on_the_wire():
+    """Byte for byte, from the formats of RFC 826 and RFC 4861; the checksum is verified by summing to all ones."""
+    mac = bytes.fromhex("02000000000a")
+    arp = announce.gratuitous_arp(mac, bytes([10, 9, 0, 5]))
+    assert arp.hex() == "0001" "0800" "06" "04" "0001" "02000000000a" "0a090005" "ffffffffffff" "0a090005"
+    address = socket.inet_pton(socket.AF_INET6, "fd09::5")
+    packet = announce.unsolicited_na(mac, address)
+    assert (len(packet), packet[4:8].hex(), packet[8:24], packet[24:40].hex()) == (
+        72, "00203aff", address, "ff020000000000000000000000000001",
+    )  # fmt: skip
+    assert packet[40:42].hex() + packet[44:].hex() == "8800" + "20000000" + address.hex() + "0201" + mac.hex()
+    summed = sum(struct.unpack("!36H", packet[8:40] + struct.pack("!II", 32, 58) + packet[40:]))
+    assert (summed >> 16) + (summed & 0xFFFF) == 0xFFFF

@@ -153,7 +153,7 @@ def test_layers():
     """An import points down only."""
     order = [
         ["errors"], ["addresses", "jsontext", "netlink", "netns", "log", "pci"], ["rtnl"], ["result", "pf"],
-        ["config", "host"], ["journal", "ipam"], ["pod", "request"], ["vf"], ["restore"],
+        ["config", "host"], ["journal", "ipam"], ["pod", "request"], ["announce", "vf"], ["restore"],
         ["attach", "check", "detach", "upkeep"], ["commands"], ["main"],
     ]  # fmt: skip
     level = {name: i for i, names in enumerate(order) for name in names}
