@@ -1,12 +1,11 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell the neighbours where an address is now: gratuitous ARP (RFC 5227, 3), unsolicited NA (RFC 4861, 7.2.6).
+"""Unsolicited neighbour advertisements (RFC 4861, 7.2.6) for IPv6 addresses without duplicate address detection.
 
-The kernel sends the NA itself once duplicate address detection is over (ndisc_notify, set by Pod.prepare). It announces
-no IPv4 address that comes after the interface was set up, and no IPv6 address without detection: those are sent here.
-Nothing leaves an interface without carrier, and a VF has none for some time: then a child of this process waits for it,
-so that the pod does not.
+With detection the kernel sends them itself at its end (ndisc_notify, set by Pod.prepare), and Pod.configure has it
+announce IPv4 addresses. Nothing leaves an interface without carrier, and a VF has none for some time; and to close a
+packet socket takes an RCU grace period, some 10 ms. So a child of this process does it, and the pod does not wait.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from _socket import socket as _Socket
 from _struct import pack, unpack
 
 from .addresses import mac_bytes, parse_cidr
-from .config import DAD_OFF
 from .host import Pauses
 from .netlink import NetlinkError
 from .netns import Inside
@@ -30,15 +28,10 @@ if TYPE_CHECKING:
     from .result import Result
     from .rtnl import Link
 
-_ETH_ARP, _ETH_IPV6 = 0x0806, 0x86DD
-_BROADCAST, _ALL_NODES_MAC = b"\xff" * 6, bytes.fromhex("333300000001")
+_ETH_IPV6 = 0x86DD
+_ALL_NODES_MAC = bytes.fromhex("333300000001")
 _ALL_NODES = bytes.fromhex("ff02" + "0" * 27 + "1")
 _CARRIER_SECONDS = 3.0
-
-
-def gratuitous_arp(mac: bytes, address: bytes) -> bytes:
-    """An ARP request for one's own IPv4 address."""
-    return pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + address + _BROADCAST + address
 
 
 def unsolicited_na(mac: bytes, address: bytes) -> bytes:
@@ -53,33 +46,15 @@ def unsolicited_na(mac: bytes, address: bytes) -> bytes:
     return header + pack("!BBH", 136, 0, checksum) + body
 
 
-def packets(result: Result, mac: str, dad: str) -> list[tuple[int, bytes, bytes]]:
-    """Protocol, destination and content of each packet that the kernel does not send."""
-    found = []
-    raw_mac = mac_bytes(mac)
-    for ip in result.ips:
-        _family, raw, _prefix = parse_cidr(ip["address"])
-        if len(raw) == 4:
-            found.append((_ETH_ARP, _BROADCAST, gratuitous_arp(raw_mac, raw)))
-        elif dad == DAD_OFF:
-            found.append((_ETH_IPV6, _ALL_NODES_MAC, unsolicited_na(raw_mac, raw)))
-    return found
-
-
-def announce(host: Host, pod: Pod, link: Link, result: Result, dad: str) -> None:
-    """Send now if there is carrier, else have main send later. A failure is logged: the addresses work without."""
-    wanted = packets(result, link.mac, dad)
-    if not wanted:
-        return
-    with Inside(pod.netns):
-        socket = _Socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+def announce(host: Host, pod: Pod, link: Link, result: Result) -> None:
+    """Have main announce the IPv6 addresses once the runtime has its answer."""
+    addresses = [raw for _family, raw, _prefix in [parse_cidr(ip["address"]) for ip in result.ips] if len(raw) == 16]
 
     def send() -> None:
-        for protocol, destination, content in wanted:
-            try:
-                socket.sendto(content, (link.name, protocol, 0, 0, destination))
-            except OSError as error:
-                host.log.warning(f"{link.name}: an address could not be announced: {error.strerror}")
+        with Inside(pod.netns):
+            socket = _Socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+        for raw in addresses:
+            socket.sendto(unsolicited_na(mac_bytes(link.mac), raw), (link.name, _ETH_IPV6, 0, 0, _ALL_NODES_MAC))
 
     def send_with_carrier() -> None:
         pauses = Pauses(_CARRIER_SECONDS)
@@ -90,10 +65,7 @@ def announce(host: Host, pod: Pod, link: Link, result: Result, dad: str) -> None
             if now.flags & IFF_RUNNING:
                 return send()
 
-    now = pod.link(link.name)
-    if now is not None and now.flags & IFF_RUNNING:
-        send()
-    else:
+    if addresses:
         host.later = send_with_carrier
 
 

@@ -10,7 +10,7 @@ plugin. One runs beside the other where the IPAM plugin allows it.
 from __future__ import annotations
 
 from .addresses import ZERO_MAC
-from .config import parse
+from .config import DAD_OFF, parse
 from .errors import ENVIRONMENT, TRY_AGAIN, CniError
 from .journal import Record, Store
 from .pod import Pod
@@ -118,14 +118,15 @@ class _Attachment:
         result = Result()
         if self._ipam is not None:
             host.step("ipam")
-            from .announce import announce
-
             result = self._ipam.add()
             host.step("configure")
             if link is not None:
                 pod.configure(link, result, config.dad)
                 link.mac = config.mac or link.mac
-                announce(host, pod, link, result, config.dad)
+                if config.dad == DAD_OFF:
+                    from .announce import announce
+
+                    announce(host, pod, link, result)
         mac = config.mac or (link.mac if link is not None else self.record.original.mac)
         result.interface = {
             "name": self.record.ifname,

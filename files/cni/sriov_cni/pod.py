@@ -33,6 +33,7 @@ from .rtnl import (
     parse_address,
     parse_route,
     set_link,
+    use_neighbour,
 )
 
 TYPE_CHECKING = False
@@ -133,8 +134,23 @@ class Pod:
             raise CniError(
                 REFUSED, f"interface {link.name} of the pod: {subjects[error.index]} was refused: {error}"
             ) from None
+        self._announce_v4(link, result)
         if v6 and dad == DAD_WAIT:
             self._wait_for_v6(link)
+
+    def _announce_v4(self, link: Link, result: Result) -> None:
+        """Gratuitous ARP (RFC 5227, 3), by having the kernel look for the address as if it were a neighbour's.
+
+        It asks three times, a second apart, so that a VF whose carrier comes late is heard, and no process has to
+        wait for that. Of several addresses of one subnet the first is announced.
+        """
+        found = [parse_cidr(ip["address"]) for ip in result.ips]
+        batch = [use_neighbour(link.index, family, raw) for family, raw, _prefix in found if len(raw) == 4]
+        try:
+            if batch:
+                self.socket.change(*batch)
+        except NetlinkError as error:  # the addresses work without
+            self._host.log.warning(f"{link.name}: its addresses could not be announced: {error}")
 
     def _wait_for_v6(self, link: Link) -> None:
         pauses = Pauses(_DAD_SECONDS)

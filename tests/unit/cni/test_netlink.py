@@ -15,6 +15,7 @@ from cniworld import VF_NAME, run
 from pyroute2 import IPRoute
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from sriov_cni import announce, netlink, rtnl
@@ -275,11 +276,9 @@ def test_mac_text():
     assert mac_bytes(mac_text(bytes(range(6)))) == bytes(range(6))
 
 
-def test_announcements_on_the_wire():
-    """Byte for byte, from the formats of RFC 826 and RFC 4861; the checksum is verified by summing to all ones."""
+def test_advertisement_on_the_wire():
+    """Byte for byte, from the format of RFC 4861; with its checksum the packet sums up to all ones."""
     mac = bytes.fromhex("02000000000a")
-    arp = announce.gratuitous_arp(mac, bytes([10, 9, 0, 5]))
-    assert arp.hex() == "0001" "0800" "06" "04" "0001" "02000000000a" "0a090005" "ffffffffffff" "0a090005"
     address = socket.inet_pton(socket.AF_INET6, "fd09::5")
     packet = announce.unsolicited_na(mac, address)
     assert (len(packet), packet[4:8].hex(), packet[8:24], packet[24:40].hex()) == (
@@ -288,3 +287,11 @@ def test_announcements_on_the_wire():
     assert packet[40:42].hex() + packet[44:].hex() == "8800" + "20000000" + address.hex() + "0201" + mac.hex()
     summed = sum(struct.unpack("!36H", packet[8:40] + struct.pack("!II", 32, 58) + packet[40:]))
     assert (summed >> 16) + (summed & 0xFFFF) == 0xFFFF
+
+
+def test_use_neighbour():
+    expected = oracle(
+        ndmsg, rtnl.RTM_NEWNEIGH, netlink.NLM_F_CREATE,
+        {"family": socket.AF_INET, "ifindex": 5, "state": 0, "flags": 1}, [("NDA_DST", "10.9.0.5")],
+    )  # fmt: skip
+    assert ours(rtnl.use_neighbour(5, socket.AF_INET, bytes([10, 9, 0, 5]))) == expected

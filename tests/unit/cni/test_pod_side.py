@@ -19,7 +19,9 @@ from sriov_cni import announce
 
 V4, V6 = "10.9.0.5", "fd09::5"
 _MAC = bytes.fromhex(VF_MAC.replace(":", ""))
-GARP = b"\xff" * 6 + _MAC + b"\x08\x06" + announce.gratuitous_arp(_MAC, socket.inet_aton(V4))
+_ARP_REQUEST = bytes.fromhex("0001080006040001")
+# Sender and target are the same address; nobody reads the target's MAC in a request.
+GARP = b"\xff" * 6 + _MAC + b"\x08\x06" + _ARP_REQUEST + _MAC + socket.inet_aton(V4)
 NA = bytes.fromhex("333300000001") + _MAC + b"\x86\xdd" + announce.unsolicited_na(_MAC, socket.inet_pton(10, V6))
 
 
@@ -41,6 +43,17 @@ def wire():
         yield seen
 
 
+def in_child(later) -> int:
+    """Run what main runs in a child once it has answered; the child's process id."""
+    child = os.fork()
+    if child == 0:
+        try:
+            later()
+        finally:
+            os._exit(0)
+    return child
+
+
 def test_ipv4_is_announced(world):
     with wire() as seen:
         world.call("ADD", {**world.conf, "ipam": world.ipam(f"{V4}/24")})
@@ -50,8 +63,12 @@ def test_ipv4_is_announced(world):
 @pytest.mark.parametrize("dad", ["wait", "off"])
 def test_ipv6_is_announced(world, dad):
     """By the kernel after detection, by us without: the same packet, to all nodes of this link."""
+    host = WorldHost(world)
     with wire() as seen:
-        world.call("ADD", {**world.conf, "ipv6_dad": dad, "ipam": world.ipam(f"{V6}/64")})
+        world.call("ADD", {**world.conf, "ipv6_dad": dad, "ipam": world.ipam(f"{V6}/64")}, host)
+        assert (host.later is not None) == (dad == "off")
+        if host.later is not None:
+            os.waitpid(in_child(host.later), 0)
         assert seen(NA)
     (address,) = [a for a in world.pod("addr", "show", "dev", "net1")[0]["addr_info"] if a["local"] == V6]
     assert "tentative" not in address
@@ -69,25 +86,24 @@ def test_announced_once_there_is_carrier(world, vector):
     """A VF has none for a moment: ADD does not wait for it, what it left to do does."""
     run("ip", "link", "set", "wire", "down")
     host = WorldHost(world)
-    world.call("ADD", {**world.conf, "ipam": world.ipam(f"{V4}/24")}, host)
-    assert host.later is not None
+    conf = {**world.conf, "ipv6_dad": "off", "ipam": world.ipam(f"{V4}/24", f"{V6}/64")}
+    world.call("ADD", conf, host)
+    child = in_child(host.later)
+    for frame in (GARP, NA):
+        with wire() as seen:
+            assert not seen(frame, 0.2)
+    run("ip", "link", "set", "wire", "up")
     with wire() as seen:
-        child = os.fork()
-        if child == 0:
-            try:
-                host.later()
-            finally:
-                os._exit(0)
-        assert not seen(GARP, 0.3)
-        run("ip", "link", "set", "wire", "up")
-        assert seen(GARP)
+        assert seen(NA)
     os.waitpid(child, 0)
+    with wire() as seen:
+        assert seen(GARP)
 
 
 def test_what_waits_for_carrier_ends_with_the_interface(world):
     run("ip", "link", "set", "wire", "down")
     host = WorldHost(world)
-    conf = {**world.conf, "ipam": world.ipam(f"{V4}/24")}
+    conf = {**world.conf, "ipv6_dad": "off", "ipam": world.ipam(f"{V6}/64")}
     world.call("ADD", conf, host)
     world.call("DEL", conf)
     started = time.monotonic()
@@ -95,10 +111,9 @@ def test_what_waits_for_carrier_ends_with_the_interface(world):
     assert time.monotonic() - started < 1
 
 
-def test_nothing_is_left_to_do_without_addresses(world):
-    run("ip", "link", "set", "wire", "down")
+def test_no_child_without_need(world):
     host = WorldHost(world)
-    world.call("ADD", host=host)
+    world.call("ADD", {**world.conf, "ipv6_dad": "off", "ipam": world.ipam(f"{V4}/24")}, host)
     assert host.later is None
 
 
