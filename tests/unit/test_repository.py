@@ -75,7 +75,7 @@ PROGRAMS = {
         "files/cni/sriov_cni",
         _rooms(
             "main",
-            "commands",
+            "commands people",
             "attach check detach upkeep",
             "restore",
             "vf announce",

@@ -9,6 +9,7 @@ VERSION is answered before anything else is imported.
 from __future__ import annotations
 
 import os
+import sys
 
 from . import SUPPORTED
 from .errors import DECODE, ENVIRONMENT, INTERNAL, IO, VERSION, CniError
@@ -36,6 +37,12 @@ _CONTAINER_LIMIT = 200  # characters: container, interface and PCI address name 
 def main() -> int:
     """Answer the call that the environment describes. Returns the exit code."""
     environment = dict(os.environ)
+    if len(sys.argv) > 1:
+        from .people import run
+
+        code, answer = run(sys.argv[1:])
+        os.write(1 if code == 0 else 2, answer.encode("utf-8", "surrogateescape"))
+        return code
     host: Host | None = None
     if environment.get("CNI_COMMAND") == "VERSION":
         versions = '","'.join(SUPPORTED)

@@ -35,7 +35,7 @@ ALLOWED = {
     "sys",
     "time",
 }
-LAZY = {"json.encoder", "json.scanner"}  # where _json is missing
+LAZY = {"json.decoder", "json.encoder", "json.scanner"}  # for errors, or where _json is missing
 ENVIRONMENT = {"CNI_CONTAINERID": "c", "CNI_NETNS": "/nowhere", "CNI_IFNAME": "net1", "CNI_PATH": "/nowhere"}
 
 
@@ -82,6 +82,13 @@ def test_error_on_stdout_log_on_stderr(program):
     assert b"containerID=c" in done.stderr
     assert b"cniName=sriov-cni" in done.stderr
     assert list(program.parent.rglob("*.pyc"))
+
+
+@pytest.mark.parametrize("text", [b"{", b'{"a"', b'{"a": "', b"[1,", b'{"a": 01}', b"\xff", b"", b"nul", b"[" * 100000])
+def test_broken_json(program, text):
+    """In a process that never loaded the json package, where the C scanner cannot raise its own exception."""
+    done = start(program, text, CNI_COMMAND="ADD", **ENVIRONMENT)
+    assert (done.returncode, json.loads(done.stdout)["code"]) == (1, 6)
 
 
 @vector("63")
@@ -154,7 +161,7 @@ def test_layers():
     order = [
         ["errors"], ["addresses", "jsontext", "netlink", "netns", "log", "pci"], ["rtnl"], ["result", "pf"],
         ["config", "host"], ["journal", "ipam"], ["pod", "request"], ["announce", "vf"], ["restore"],
-        ["attach", "check", "detach", "upkeep"], ["commands"], ["main"],
+        ["attach", "check", "detach", "upkeep"], ["commands", "people"], ["main"],
     ]  # fmt: skip
     level = {name: i for i, names in enumerate(order) for name in names}
     for file in sorted((FILES / "sriov_cni").glob("*.py")):
