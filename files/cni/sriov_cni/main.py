@@ -116,7 +116,10 @@ def is_identifier(text: str) -> bool:
 
 def is_ifname(text: str) -> bool:
     """True for what the kernel takes as an interface name (dev_valid_name), space meaning any white space."""
-    size = len(text.encode("utf-8", "surrogateescape"))
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # bytes of the environment that are no UTF-8
+        return False
     return 0 < size <= 15 and text not in (".", "..") and not any(c in "/:\0" or c.isspace() for c in text)
 
 
