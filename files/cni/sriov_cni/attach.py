@@ -89,6 +89,7 @@ class _Attachment:
         self._host, self._store, self._request, self._config = host, store, request, config
         self._vf, self._pod = vf, pod
         self._ipam = request.ipam(host)
+        self._previous = request.previous()
         self.port = port_of(host, vf.address, vf.pf) if vf.pf else None
         self.record = Record()
         self.record.container, self.record.ifname = request.container, request.ifname
@@ -119,6 +120,8 @@ class _Attachment:
         if self._ipam is not None:
             host.step("ipam")
             result = self._ipam.add()
+            for ip in result.ips:
+                ip["interface"] = 0  # of the one interface that we make
             host.step("configure")
             if link is not None:
                 pod.configure(link, result, config.dad)
@@ -136,6 +139,7 @@ class _Attachment:
             "pciID": self._vf.address,
         }
         result.dns = result.dns or config.dns
+        result.after(self._previous)
         return result
 
     def undo(self, error: BaseException) -> None:

@@ -12,7 +12,7 @@ from .journal import Store
 from .pf import FIELDS_OF
 from .pod import Pod
 from .request import pod_netns
-from .result import Result, kernel_routes, parse_result
+from .result import Result, kernel_routes
 from .rtnl import IFF_ALLMULTI, IFF_PROMISC, IFF_UP
 from .vf import find, port_of
 
@@ -21,15 +21,13 @@ if TYPE_CHECKING:
     from .config import Config
     from .host import Host
     from .request import Request
+    from .rtnl import Link
 
 
 def check(host: Host, request: Request) -> None:
     """Compare what is there with what ADD left. Raises CniError (102) that lists every difference."""
     config = parse(request.conf, request.args)
-    try:
-        previous = parse_result(request.conf.get("prevResult"), request.version)
-    except ValueError as error:
-        raise CniError(CONFIG, f"prevResult: {error}") from None
+    previous = request.previous()
     if not previous.interfaces:
         raise CniError(CONFIG, "prevResult: CHECK needs the result of ADD with its interface, found none")
     record = Store(host).of_owner(request.container, request.ifname)
@@ -81,8 +79,19 @@ def _differences(pod: Pod, request: Request, config: Config, previous: Result) -
     for ip in previous.ips:
         if ip.get("interface", 0) in ours and parse_cidr(ip["address"]) not in present:
             problems.append(f"{request.ifname}: address {ip['address']} is missing")
-    routes = {(r.family, r.dst, r.prefix, r.gateway) for r in pod.routes() if r.oif == link.index}
+    return problems + _missing_routes(pod, link, previous, alone=len(ours) == len(previous.interfaces))
+
+
+def _missing_routes(pod: Pod, link: Link, previous: Result, alone: bool) -> list[str]:
+    """Routes of the result that the kernel does not have. A result does not say which interface a route belongs to: in
+    a chain with others it may be any, and then only the destination counts.
+    """
+    found = [r for r in pod.routes() if r.oif == link.index or not alone]
+    full = {(r.family, r.dst, r.prefix, r.gateway) for r in found}
+    destinations = {key[:3] for key in full}
+    problems = []
     for route, entry in zip(kernel_routes(previous), previous.routes):
-        if (route.family, route.dst, route.prefix, route.gateway) not in routes:
-            problems.append(f"{request.ifname}: the route to {entry['dst']} is missing")
+        key = (route.family, route.dst, route.prefix, route.gateway)
+        if key not in full if alone else key[:3] not in destinations:
+            problems.append(f"{link.name}: the route to {entry['dst']} is missing")
     return problems

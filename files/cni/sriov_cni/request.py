@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from .config import ipam_type
-from .errors import ENVIRONMENT, NETNS, CniError
+from .errors import CONFIG, ENVIRONMENT, NETNS, CniError
 from .netns import Netns, open_netns, own_netns
+from .result import Result, parse_result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +39,13 @@ class Request:
         from .ipam import Ipam
 
         return Ipam(host, kind, self.environment, self.raw, self.version)
+
+    def previous(self) -> Result:
+        """The result of the plugins before us, empty where we are the first. Raises CniError (7)."""
+        try:
+            return parse_result(self.conf.get("prevResult"), self.version)
+        except ValueError as error:
+            raise CniError(CONFIG, f"prevResult: {error}") from None
 
 
 def pod_netns(request: Request) -> Netns:

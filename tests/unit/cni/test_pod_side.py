@@ -197,3 +197,32 @@ def test_pf_with_vfs_is_not_given_away(world):
     with pytest.raises(Refusal, match="found a PF with 2 VFs, which would lose their network") as refused:
         world.call("ADD", {**world.conf, "deviceID": PF})
     assert refused.value.code == 100
+
+
+def test_result_of_earlier_plugins_is_passed_on(world):
+    """In a chain (CNI specification, section 2): theirs first, ours behind it, each address with its own interface."""
+    theirs = {
+        "cniVersion": "1.0.0", "interfaces": [{"name": "eth0", "mac": "02:00:00:00:00:01", "sandbox": "/x"}],
+        "ips": [{"address": "192.0.2.9/24", "interface": 0}], "routes": [{"dst": "192.0.2.0/24"}],
+        "dns": {"domain": "example.org"},
+    }  # fmt: skip
+    ipam = world.ipam(f"{V4}/24", result={"routes": [{"dst": "10.8.0.0/16"}]})
+    conf = {**world.conf, "prevResult": theirs, "ipam": ipam}
+    run("ip", "-n", world.pod_ns, "link", "set", "lo", "up")
+    run("ip", "-n", world.pod_ns, "route", "add", "192.0.2.0/24", "dev", "lo")
+    answer = world.call("ADD", conf)
+    assert [entry["name"] for entry in answer["interfaces"]] == ["eth0", "net1"]
+    assert [(ip["address"], ip["interface"]) for ip in answer["ips"]] == [("192.0.2.9/24", 0), (f"{V4}/24", 1)]
+    assert [route["dst"] for route in answer["routes"]] == ["192.0.2.0/24", "10.8.0.0/16"]
+    assert answer["dns"] == {"domain": "example.org"}
+    assert [r["dst"] for r in world.pod("route", "show", "dev", "net1")] == ["10.8.0.0/16", "10.9.0.0/24"]
+    world.call("CHECK", {**conf, "prevResult": answer})
+    run("ip", "-n", world.pod_ns, "route", "del", "10.8.0.0/16")
+    with pytest.raises(Refusal, match=r"net1: the route to 10\.8\.0\.0/16 is missing"):
+        world.call("CHECK", {**conf, "prevResult": answer})
+
+
+def test_earlier_result_that_is_none(world):
+    with pytest.raises(Refusal, match="prevResult: ips") as refused:
+        world.call("ADD", {**world.conf, "prevResult": {"ips": [{}]}})
+    assert refused.value.code == 7
