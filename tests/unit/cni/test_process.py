@@ -84,7 +84,10 @@ def test_error_on_stdout_log_on_stderr(program):
     assert list(program.parent.rglob("*.pyc"))
 
 
-@pytest.mark.parametrize("text", [b"{", b'{"a"', b'{"a": "', b"[1,", b'{"a": 01}', b"\xff", b"", b"nul", b"[" * 100000])
+@pytest.mark.parametrize(
+    "text",
+    [b"{", b'{"a"', b'{"a": "', b"[1,", b'{"a": 01}', b"\xff", b"", b"nul", pytest.param(b"[" * 100000, id="deep")],
+)
 def test_broken_json(program, text):
     """In a process that never loaded the json package, where the C scanner cannot raise its own exception."""
     done = start(program, text, CNI_COMMAND="ADD", **ENVIRONMENT)
