@@ -63,11 +63,17 @@ def native() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="bench-cni-") as folder:
         program = cni_native.install(Path(folder))
         version = cni_pairs.commands(NATIVE_ROUNDS, version_argvs(str(program)), {"CNI_COMMAND": "VERSION"})
+    show_phases("natively", found["phases"])
     size = found["rss"] / 2**20
     pairs = [ratio(f"cni.native_{command.lower()}_ratio", found["ours"][command], found["host-device"][command],
                    f"host-device {command}") for command in ("ADD", "DEL")]
     return [ratio("cni.native_version_ratio", version["ours"], version["bare"], BARE), *pairs,
             figure("cni.rss_mib", size, "MiB", [size], BARE, found["rss"] / found["bare"])]
+
+
+def show_phases(where: str, phases: dict[str, float]) -> None:
+    """Where each millisecond of an ADD goes: what lies before the named change, up to it."""
+    print(f"ADD {where}:", ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in phases.items()))
 
 
 def version_argvs(program: str) -> dict[str, list[str]]:
@@ -108,6 +114,14 @@ class Node:
         argv = ["python3", "-I", f"{NODE}/cni_pairs.py"]
         return json.loads(self.lab.run(argv, input=json.dumps(plan), timeout=timeout).stdout)
 
+    def phases(self) -> dict[str, float]:
+        """Of an ADD with the first VF."""
+        launcher, file = f"{NODE}/sriov-marks", f"{NODE}/marks"
+        self.lab.put(cni_native.with_marks(self.lab.read(f"{NODE}/sriov"), file).encode(), launcher, 0o755)
+        (call,) = self.sides(self.vfs[:1])["ours"]
+        self.measure({"rounds": 20, "sides": {"ours": [{**call, "program": launcher}]}}, 300)
+        return cni_native.phases(self.lab.read(file))
+
     def sides(self, vfs: list[str]) -> dict[str, list[dict[str, Any]]]:
         """Both plugins on the same VFs."""
         calls: dict[str, list[dict[str, Any]]] = {"ours": [], "host-device": []}
@@ -129,6 +143,7 @@ def emulated() -> list[dict[str, Any]]:
     version = node.measure(plan, 300)
     one = node.measure({"rounds": NODE_ROUNDS, "sides": node.sides(node.vfs[:1])}, 900)
     all_vfs = node.measure({"rounds": PARALLEL_ROUNDS, "sides": node.sides(node.vfs)}, 900)
+    show_phases("on the node", node.phases())
     node.stop()
     ours, peer = one["ours"], one["host-device"]
     parallel, beside = all_vfs["ours"]["ADD"], statistics.median(all_vfs["host-device"]["ADD"])

@@ -4,7 +4,8 @@
 """The CNI plugin as the installer lays it out, in a folder of its own, with a veth in the VF's place.
 
 Usage: cni_native.py ROUNDS, as root. Prints what cni_pairs.measure found in a namespace of its own, as JSON, with
-"rss" the largest resident size of an ADD in bytes and "bare" that of the interpreter alone.
+"rss" the largest resident size of an ADD in bytes, "bare" that of the interpreter alone, "phases" the milliseconds of
+an ADD.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -50,6 +52,26 @@ host.Host.net_names = net_names
 """
 
 
+# Put around the launcher's lines: when the interpreter was there, each change began, and all was done.
+_MARKS_BEFORE = """
+import time
+
+marks = [("interpreter", time.monotonic())]
+"""
+_MARKS_AFTER = """
+from sriov_cni import host, jsontext
+from sriov_cni.attach import add
+
+marks.append(("load", time.monotonic()))
+host.Host.step = lambda self, what: marks.append(("until " + what, time.monotonic()))
+code = main()
+marks.append(("rest", time.monotonic()))
+marks.insert(0, ("spawned", float(os.environ["BENCH_SPAWNED"])))
+if os.environ["CNI_COMMAND"] == "ADD":
+    with open({file!r}, "a") as out:
+        out.write(jsontext.dumps([(name, int(seconds * 1e6)) for name, seconds in marks]) + "\\n")
+os._exit(code)
+"""
 # Linux keeps the parent's ru_maxrss for a child, so a program asks for its own.
 _OWN_SIZE = "next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM'))"
 
@@ -78,6 +100,22 @@ def install_that_tells_its_size(base: Path, veth: Path) -> Path:
     path.write_text(veth.read_text().replace("os._exit(main())", end))
     path.chmod(0o755)
     return path
+
+
+def with_marks(launcher: str, file: str) -> str:
+    """A launcher's text that also appends a line of [phase, microseconds of the monotonic clock] to `file`."""
+    first, _rest, rest = launcher.partition("\n")
+    return f"{first}\n{_MARKS_BEFORE}{rest.replace('os._exit(main())', _MARKS_AFTER.format(file=file))}"
+
+
+def phases(lines: str) -> dict[str, float]:
+    """Median milliseconds of each phase, from the lines of with_marks."""
+    found: dict[str, list[float]] = {}
+    for line in lines.splitlines():
+        marks = json.loads(line)
+        for (_name, before), (name, after) in zip(marks, marks[1:]):
+            found.setdefault(name, []).append((after - before) / 1000)
+    return {name: statistics.median(values) for name, values in found.items()}
 
 
 def _launcher(path: Path, base: Path, seam: str) -> Path:
@@ -149,6 +187,12 @@ def run(rounds: int) -> dict[str, Any]:
         cni_pairs.once("size", [call], 0)
         bare = [os.path.realpath(INTERPRETER), "-IS", "-c", f"print({_OWN_SIZE})"]
         size = subprocess.run(bare, check=True, capture_output=True, text=True).stdout
+        traced = base / "sriov-marks"
+        traced.write_text(with_marks(program.read_text(), str(base / "marks")))
+        traced.chmod(0o755)
+        plan = {"ours": sides(traced, base / "leases")["ours"]}
+        cni_pairs.measure(max(1, rounds // 4), plan)
+        found["phases"] = phases((base / "marks").read_text())
         return {**found, "rss": 1024 * int((base / "size").read_text()), "bare": 1024 * int(size)}
 
 

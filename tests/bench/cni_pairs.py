@@ -32,7 +32,8 @@ class Failure(Exception):
 def start(call: Call, command: str, container: str, stdin: int, stdout: int) -> int:
     """Start one plugin as a runtime does; its process id."""
     environment = {"CNI_COMMAND": command, "CNI_CONTAINERID": container, "CNI_IFNAME": "net1", "CNI_PATH": _CNI_PATH,
-                   "CNI_NETNS": f"/run/netns/{container}", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+                   "CNI_NETNS": f"/run/netns/{container}", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                   "BENCH_SPAWNED": repr(time.monotonic())}
     actions = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stdout, 2)]
     return os.posix_spawn(call["program"], [call["program"]], environment, file_actions=actions)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .config import Config
     from .host import Host
+    from .ipam import Ipam
     from .request import Request
     from .rtnl import Link
 
@@ -42,8 +43,15 @@ def add(host: Host, request: Request) -> dict[str, Any]:
             raise CniError(
                 ENVIRONMENT, f"CNI_IFNAME: the namespace {request.netns} has an interface {request.ifname} already"
             )
-        attachment = _Attachment(host, store, request, config, vf, pod)
-        store.begin(attachment.record)
+        ipam = _start_ipam(host, request)
+        try:
+            attachment = _Attachment(host, store, request, config, vf, pod, ipam)
+            host.step("journal")
+            store.begin(attachment.record)
+        except BaseException:
+            if ipam is not None and ipam.begun:
+                _give_address_back(host, ipam)
+            raise
         try:
             answer = to_version(attachment.make(), request.version)
             host.step("commit")
@@ -53,6 +61,24 @@ def add(host: Host, request: Request) -> dict[str, Any]:
             raise
     host.log.info(f"{vf} is {request.ifname} of the pod now")
     return answer
+
+
+def _start_ipam(host: Host, request: Request) -> Ipam | None:
+    """Start an IPAM plugin that does not need the interface; it takes longer than what is done beside it. The address
+    that it keeps is no change of the VF: where this process dies, DEL and GC give it back without a journal.
+    """
+    ipam = request.ipam(host)
+    if ipam is not None and ipam.aside:
+        host.step("ipam aside")
+        ipam.begin("ADD")
+    return ipam
+
+
+def _give_address_back(host: Host, ipam: Ipam) -> None:
+    try:
+        ipam.call("DEL")
+    except CniError as error:
+        host.log.error(f"undoing a failed ADD: {error}")
 
 
 def _clear_way(host: Host, store: Store, vf: Vf, request: Request) -> None:
@@ -85,10 +111,12 @@ def _clear_way(host: Host, store: Store, vf: Vf, request: Request) -> None:
 class _Attachment:
     """One VF on its way into a pod. Making one changes nothing; it reads what the journal needs."""
 
-    def __init__(self, host: Host, store: Store, request: Request, config: Config, vf: Vf, pod: Pod) -> None:
+    def __init__(
+        self, host: Host, store: Store, request: Request, config: Config, vf: Vf, pod: Pod, ipam: Ipam | None
+    ) -> None:
         self._host, self._store, self._request, self._config = host, store, request, config
         self._vf, self._pod = vf, pod
-        self._ipam = request.ipam(host)
+        self._ipam = ipam
         self._previous = request.previous()
         self.port = port_of(host, vf.address, vf.pf) if vf.pf else None
         self.record = Record()
@@ -101,9 +129,6 @@ class _Attachment:
     def make(self) -> Result:
         """All changes of ADD, after the journal has them."""
         host, config, pod = self._host, self._config, self._pod
-        if self._ipam is not None and self._ipam.aside:
-            host.step("ipam aside")
-            self._ipam.begin("ADD")
         if self._link is not None:
             set_on_host(host, self._link, self._vf.driver, config)
         if self.port is not None:

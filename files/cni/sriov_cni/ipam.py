@@ -10,6 +10,7 @@ module.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 
@@ -26,7 +27,8 @@ from _signal import (  # type: ignore[import-not-found]
     sigtimedwait,
 )
 
-from .errors import ENVIRONMENT, INTERNAL, TRY_AGAIN, CniError
+from .errors import ENVIRONMENT, INTERNAL, IO, TRY_AGAIN, CniError
+from .host import Pauses
 from .jsontext import loads
 from .result import Result, parse_result
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 # These never look at the interface, so they run while the kernel moves it. Others (dhcp) may need it in the pod.
 _ASIDE = ("host-local", "static", "whereabouts")
 _ANSWER_LIMIT = 1 << 20  # bytes
+_GATES = 64
+_GATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _BUSY_TRIES, _BUSY_PAUSE = 6, 0.2  # an executable that is being replaced (ETXTBSY)
 _ETXTBSY = 26
 
@@ -68,6 +72,11 @@ class Ipam:
                 self._collect()
         except CniError as error:
             self._failure = error
+
+    @property
+    def begun(self) -> bool:
+        """True once begin() was called."""
+        return bool(self._command)
 
     @property
     def aside(self) -> bool:
@@ -129,7 +138,8 @@ class Ipam:
     def _start(self, command: str) -> None:
         path = self._find()
         self._command = command
-        self._files = [os.memfd_create(name) for name in ("stdin", "stdout", "stderr")]
+        gate = self._gate(command)
+        self._files = [*(os.memfd_create(name) for name in ("stdin", "stdout", "stderr")), *gate]
         signal(SIGCHLD, SIG_DFL)  # a caller that ignores it would take the exit code from us
         self._mask = pthread_sigmask(SIG_BLOCK, [SIGCHLD])  # its end is then waited for with a time limit
         try:
@@ -140,6 +150,36 @@ class Ipam:
             if not self._pid:
                 self._clean()
         self._end = time.monotonic() + self._host.ipam_seconds
+
+    def _gate(self, command: str) -> list[int]:
+        """See that no DEL overtakes an ADD whose caller was killed: the address would stay for good.
+
+        ADD gets a shared lock, which the plugin inherits and so holds to its end; DEL waits until there is none. A
+        handful of files serves all containers.
+        """
+        if command not in ("ADD", "DEL"):
+            return []
+        bucket = sum(self._environment.get("CNI_CONTAINERID", "").encode()) % _GATES
+        try:
+            fd = os.open(f"{self._host.state}/locks/ipam-{bucket}.lock", _GATE_FLAGS, 0o600)
+        except FileNotFoundError:  # no ADD was ever here
+            return []
+        except OSError as error:
+            raise CniError(IO, f"IPAM plugin {self._kind}: cannot open its lock: {error.strerror}") from None
+        pauses = Pauses(self._host.lock_seconds)
+        while pauses.more():
+            try:
+                fcntl.flock(fd, (fcntl.LOCK_SH if command == "ADD" else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            if command == "ADD":
+                return [fd]
+            os.close(fd)
+            return []
+        os.close(fd)
+        raise CniError(
+            TRY_AGAIN, f"IPAM plugin {self._kind}: an earlier ADD still runs after {self._host.lock_seconds:.0f} s"
+        )
 
     def _collect(self) -> bytes:
         """The plugin's stdout. Raises CniError for any exit code but 0."""

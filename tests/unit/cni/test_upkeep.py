@@ -122,9 +122,9 @@ def test_status_passes_on_that_ipam_is_not_ready(world):
 @pytest.mark.parametrize("kind", ["host-local", "test-ipam"])
 def test_ipam_beside_the_move_or_after_it(world, kind):
     """host-local and its like run while the interface moves; others find it in the pod."""
-    before = world.snapshot()
     os.link(world.root / "bin" / "test-ipam", world.root / "bin" / "host-local")
     conf = {**world.conf, "ipam": {**world.ipam("10.9.0.5/24", sleep=0.1), "type": kind}}
+    before = world.snapshot()
     host = WorldHost(world)
     world.call("ADD", conf, host)
     order = ["ipam aside", "move"] if kind == "host-local" else ["move", "ipam"]
@@ -137,3 +137,14 @@ def test_ipam_beside_the_move_or_after_it(world, kind):
         world.call("ADD", bad)
     assert refused.value.code == 11
     assert world.snapshot() == before
+
+
+def test_ipam_that_began_before_the_vf_was_found_wanting(world):
+    """Its address is given back, though there is no journal yet."""
+    os.link(world.root / "bin" / "test-ipam", world.root / "bin" / "static")
+    world.set_pf(vfs=[])
+    before = world.snapshot()
+    with pytest.raises(Refusal, match="expected VF 0 among its VFs"):
+        world.call("ADD", {**world.conf, "vlan": 5, "ipam": {**world.ipam("10.9.0.5/24", sleep=0.1), "type": "static"}})
+    assert world.snapshot() == before
+    assert world.ipam_calls == ["ADD", "DEL"]
