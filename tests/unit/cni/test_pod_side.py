@@ -226,3 +226,25 @@ def test_earlier_result_that_is_none(world):
     with pytest.raises(Refusal, match="prevResult: ips") as refused:
         world.call("ADD", {**world.conf, "prevResult": {"ips": [{}]}})
     assert refused.value.code == 7
+
+
+def test_the_child_holds_nothing_of_the_runtime(world):
+    """A runtime reads to the end of the pipe: it must not wait for the child that announces."""
+    reading, writing = os.pipe()
+    host = WorldHost(world)
+    host.later = lambda: time.sleep(1.5)
+    caller = os.fork()
+    if caller == 0:
+        try:
+            os.close(reading)
+            os.dup2(writing, 1)
+            os.close(writing)
+            announce.run_later(host)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    started = time.monotonic()
+    assert os.read(reading, 1) == b""
+    os.waitpid(caller, 0)
+    os.close(reading)
+    assert time.monotonic() - started < 1
