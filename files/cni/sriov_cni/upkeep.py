@@ -94,7 +94,9 @@ def _kernel(host: Host) -> str:
 
 
 def _devices(host: Host, request: Request) -> str:
-    """The VF that the configuration names, or that there is any: as a default network has no deviceID."""
+    """The VF that the configuration names; without a deviceID, as for a default network, that there is any. A virtual
+    node's VFs cannot be told from other devices: where there is no PF nothing is said.
+    """
     device = request.conf.get("deviceID")
     if isinstance(device, str) and device:
         try:
@@ -102,6 +104,10 @@ def _devices(host: Host, request: Request) -> str:
         except CniError as error:
             return str(error)
         return ""
-    if any(pci.physfn(host.sys_root, address) for address in pci.addresses(host.sys_root)):
+    root = host.sys_root
+    functions = pci.addresses(root)
+    if any(pci.physfn(root, address) for address in functions):
+        return ""
+    if not any(pci.total_vfs(root, address) > 0 for address in functions):
         return ""
     return "this node has no VF: sriov_numvfs of every PF is 0; expected the node's configuration to have made some"

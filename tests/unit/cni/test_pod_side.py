@@ -248,3 +248,17 @@ def test_the_child_holds_nothing_of_the_runtime(world):
     os.waitpid(caller, 0)
     os.close(reading)
     assert time.monotonic() - started < 1
+
+
+def test_userspace_device_without_a_pf(world):
+    (world.device(VF_VFIO) / "physfn").unlink()
+    (world.device(PF) / "virtfn1").unlink()
+    before = world.snapshot()
+    conf = {**world.conf, "deviceID": VF_VFIO, "ipam": world.ipam(f"{V4}/24")}
+    answer = world.call("ADD", conf)
+    assert [ip["address"] for ip in answer["ips"]] == [f"{V4}/24"]
+    world.call("CHECK", {**conf, "prevResult": answer})
+    world.call("DEL", conf)
+    assert (world.snapshot(), world.pf["sent"]) == (before, [])
+    with pytest.raises(Refusal, match=r"mac: PCI function .* has no PF on this node"):
+        world.call("ADD", {**conf, "mac": "02:00:00:00:00:01"})

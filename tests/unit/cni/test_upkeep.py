@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from cniworld import VF, VF_VFIO, Refusal, WorldHost, run, vector
+from cniworld import PF, VF, VF_VFIO, Refusal, WorldHost, run, vector
 
 KEY = "cni.dev/valid-attachments"
 
@@ -91,6 +91,8 @@ def test_status_names_all_that_is_missing(world):
     for index in (0, 1):
         (world.device(world.conf["deviceID"] if index == 0 else VF_VFIO) / "physfn").unlink()
     conf = {key: value for key, value in world.conf.items() if key != "deviceID"}
+    assert world.raw_call("STATUS", conf) == (0, "")  # as on a virtual node
+    (world.device(PF) / "sriov_totalvfs").write_text("7\n")
     conf["ipam"] = {**world.ipam("10.9.0.5/24"), "type": "absent-ipam"}
     with pytest.raises(Refusal) as refused:
         world.call("STATUS", conf)
