@@ -75,15 +75,18 @@ PROGRAMS = {
         "files/cni/sriov_cni",
         _rooms(
             "main",
-            "commands",
-            "vf ipam journal pod",
+            "commands people",
+            "attach check detach upkeep",
+            "restore",
+            "vf announce",
+            "ipam journal pod request",
             "host pf",
             "config result",
             "rtnl",
             "netlink",
             "",
         ),
-        others=7,
+        others=10,
     ),
 }
 

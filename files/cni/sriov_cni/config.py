@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The network configuration: everything that can be judged without looking at the machine.
 
-The keys are sriov-cni's, plus `mtu`. All mistakes are reported at once, each with its path, what was expected
-and what was found. Unknown keys are left alone: runtimes and Multus add their own.
+The keys are sriov-cni's, plus `mtu`, `allmulticast`, `promisc` and `ipv6_dad`. All mistakes are reported at once, each
+with its path, what was expected and what was found. Unknown keys are left alone: runtimes and Multus add their own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .addresses import parse_mac
 from .errors import CONFIG, ENVIRONMENT, CniError
 from .pci import is_address
 from .result import parse_dns
-from .rtnl import PROTO_8021AD, PROTO_8021Q, VfState
+from .rtnl import IFF_ALLMULTI, IFF_PROMISC, PROTO_8021AD, PROTO_8021Q, VfState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 KEYS = (
     "cniVersion", "name", "prevResult", "runtimeConfig", "deviceID", "vlan", "vlanQoS", "vlanProto", "mac",
-    "spoofchk", "trust", "link_state", "min_tx_rate", "max_tx_rate", "mtu", "ipam", "dns", "logLevel",
-    "logFile",
+    "spoofchk", "trust", "link_state", "min_tx_rate", "max_tx_rate", "mtu", "allmulticast", "promisc", "ipv6_dad",
+    "ipam", "dns", "logLevel", "logFile",
 )  # fmt: skip
 _CANONICAL = {key.lower(): key for key in KEYS}
+_VALID_KEYS = ("cni.dev/valid-attachments", "cni.dev/attachments")  # libcni sends both, the second is older
 _LINK_STATES = {"auto": 0, "enable": 1, "disable": 2}
 _PROTOS = {"802.1q": PROTO_8021Q, "802.1ad": PROTO_8021AD}
+DAD_WAIT, DAD_OPTIMISTIC, DAD_OFF = "wait", "optimistic", "off"  # duplicate address detection, RFC 4862
+_FLAGS = {"promisc": IFF_PROMISC, "allmulticast": IFF_ALLMULTI}
 _TRUE = ("1", "t", "T", "true", "True", "TRUE")
 _RATE_MAX = 0xFFFFFFFF  # Mb/s; the kernel's field has 32 bits
 _MTU_MIN, _MTU_MAX = 68, 65535  # bytes; RFC 791's smallest link, the largest IP packet
@@ -50,6 +53,8 @@ class Config:
         self.target = VfState()
         self.mac = ""
         self.mtu = 0
+        self.flags = 0  # IFF_PROMISC, IFF_ALLMULTI
+        self.dad = DAD_WAIT
         self.ipam_type = ""
         self.dns: dict[str, Any] = {}
 
@@ -61,7 +66,9 @@ def canonical(raw: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in raw.items():
         name = _CANONICAL.get(key.lower(), key)
-        if value is None:
+        if value is None and name in _VALID_KEYS:
+            found[name] = []  # Go's form of an empty list: that nothing is valid is not that nothing was said
+        elif value is None:
             found.pop(name, None)
         else:
             found[name] = value
@@ -73,6 +80,24 @@ def ipam_type(conf: dict[str, Any]) -> str:
     ipam = conf.get("ipam")
     kind = ipam.get("type") if isinstance(ipam, dict) else ""
     return kind if isinstance(kind, str) and "/" not in kind else ""
+
+
+def valid_attachments(conf: dict[str, Any]) -> set[tuple[str, str]]:
+    """Container and interface of the attachments that GC has to keep. Raises CniError (7) where the list is missing
+    or not understood: it must not be taken for an empty one.
+    """
+    for key in _VALID_KEYS:
+        if key not in conf:
+            continue
+        entries = conf[key]
+        found: set[tuple[str, str]] = set()
+        for entry in entries if isinstance(entries, list) else [None]:
+            pair = [entry.get(name) if isinstance(entry, dict) else None for name in ("containerID", "ifname")]
+            if not all(isinstance(text, str) and text for text in pair):
+                raise CniError(CONFIG, f"{key}: expected a list of objects with containerID and ifname")
+            found.add((str(pair[0]), str(pair[1])))
+        return found
+    raise CniError(CONFIG, f"{_VALID_KEYS[0]}: GC needs the list of attachments that are in use, found none")
 
 
 def parse(conf: dict[str, Any], args: str = "") -> Config:
@@ -96,6 +121,7 @@ def parse(conf: dict[str, Any], args: str = "") -> Config:
             config.asked.append(key)
     _link_state(conf, config, problems)
     config.mtu = _number(conf, "mtu", _MTU_MIN, _MTU_MAX, problems) or 0
+    _flags_and_dad(conf, config, problems)
     _ipam_and_dns(conf, config, problems)
     for key in ("logLevel", "logFile"):
         _text(conf, key, problems)
@@ -228,6 +254,22 @@ def _link_state(conf: dict[str, Any], config: Config, problems: list[str]) -> No
         config.asked.append("link_state")
     elif state:
         problems.append(f"link_state: expected auto, enable or disable, found {shown(state)}")
+
+
+def _flags_and_dad(conf: dict[str, Any], config: Config, problems: list[str]) -> None:
+    for key, flag in _FLAGS.items():
+        value = _text(conf, key, problems)
+        if value == "on":
+            config.flags |= flag
+        elif value not in ("", "off"):
+            problems.append(f"{key}: expected on or off, found {shown(value)}")
+    if config.flags and "trust" in config.asked and not config.target.trust:
+        problems.append("trust: promisc and allmulticast need a trusted VF, found trust off")
+    dad = _text(conf, "ipv6_dad", problems)
+    if dad in (DAD_WAIT, DAD_OPTIMISTIC, DAD_OFF):
+        config.dad = dad
+    elif dad:
+        problems.append(f"ipv6_dad: expected wait, optimistic or off, found {shown(dad)}")
 
 
 def _ipam_and_dns(conf: dict[str, Any], config: Config, problems: list[str]) -> None:

@@ -15,6 +15,7 @@ DECODE = 6
 CONFIG = 7
 NETNS = 8
 TRY_AGAIN = 11
+NOT_AVAILABLE = 50  # STATUS: ADD cannot be served
 DEVICE = 100  # the VF or its PF is not there, or is not what the request needs
 REFUSED = 101  # the kernel or a driver refused a change
 DIFFERS = 102  # CHECK found another state than ADD left

@@ -12,6 +12,10 @@ from .log import Log
 from .netlink import Socket
 from .pf import PfPort
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 STATE = "/var/lib/cni/sriov"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1  # seconds
 
@@ -30,6 +34,7 @@ class Host:
     def __init__(self) -> None:
         self.log = Log()
         self._socket: Socket | None = None
+        self.later: Callable[[], None] | None = None  # to be done once the runtime has its answer
 
     @property
     def socket(self) -> Socket:

@@ -10,6 +10,7 @@ module.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 
@@ -26,7 +27,8 @@ from _signal import (  # type: ignore[import-not-found]
     sigtimedwait,
 )
 
-from .errors import ENVIRONMENT, INTERNAL, TRY_AGAIN, CniError
+from .errors import ENVIRONMENT, INTERNAL, IO, TRY_AGAIN, CniError
+from .host import Pauses
 from .jsontext import loads
 from .result import Result, parse_result
 
@@ -34,7 +36,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .host import Host
 
+# These never look at the interface, so they run while the kernel moves it. Others (dhcp) may need it in the pod.
+_ASIDE = ("host-local", "static", "whereabouts")
 _ANSWER_LIMIT = 1 << 20  # bytes
+_GATES = 64
+_GATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _BUSY_TRIES, _BUSY_PAUSE = 6, 0.2  # an executable that is being replaced (ETXTBSY)
 _ETXTBSY = 26
 
@@ -48,10 +54,54 @@ class Ipam:
         self._environment = environment
         self._raw = raw
         self._version = version
+        self._pid = 0  # of the plugin while it runs
+        self._command = ""
+        self._files: list[int] = []
+        self._mask: set[int] = set()
+        self._end = 0.0
+        self._failure: CniError | None = None
+
+    def begin(self, command: str) -> None:
+        """Start the plugin; one that may need the interface as it is now has ended when this returns. An error is
+        kept for finish().
+        """
+        self._failure = None
+        try:
+            self._start(command)
+            if self._kind not in _ASIDE and command == "DEL":
+                self._collect()
+        except CniError as error:
+            self._failure = error
+
+    @property
+    def begun(self) -> bool:
+        """True once begin() was called."""
+        return bool(self._command)
+
+    @property
+    def aside(self) -> bool:
+        """True where ADD may be started before the interface is in the pod."""
+        return self._kind in _ASIDE
+
+    def finish(self) -> bytes:
+        """Wait for what begin() started; the plugin's stdout. Raises CniError with the plugin's own code."""
+        if self._failure is not None:
+            raise self._failure
+        return self._collect() if self._pid else b""
+
+    def failure(self) -> CniError | None:
+        """As finish(), for who has an error of his own to tell."""
+        try:
+            self.finish()
+        except CniError as error:
+            return error
+        return None
 
     def add(self) -> Result:
         """Raises CniError with the plugin's own code, or where its answer is no result with an address."""
-        answer = self._run("ADD")
+        if not self._command:
+            self.begin("ADD")
+        answer = self.finish()
         try:
             result = parse_result(loads(answer) if answer.strip() else None, self._version)
         except ValueError as error:
@@ -64,13 +114,13 @@ class Ipam:
             )
         return result
 
-    def delete(self) -> None:
-        """Raises CniError with the plugin's own code."""
-        self._run("DEL")
-
-    def check(self) -> None:
-        """Raises CniError with the plugin's own code."""
-        self._run("CHECK")
+    def call(self, command: str) -> None:
+        """Run DEL, CHECK, GC or STATUS to its end, after what is still under way. Raises CniError with the plugin's
+        own code.
+        """
+        self.failure()
+        self.begin(command)
+        self.finish()
 
     def _find(self) -> str:
         path = self._environment.get("CNI_PATH", "")
@@ -85,28 +135,73 @@ class Ipam:
             "ipam.type",
         )
 
-    def _run(self, command: str) -> bytes:
-        """The plugin's stdout. Raises CniError for any exit code but 0."""
+    def _start(self, command: str) -> None:
         path = self._find()
-        files = [os.memfd_create(name) for name in ("stdin", "stdout", "stderr")]
+        self._command = command
+        gate = self._gate(command)
+        self._files = [*(os.memfd_create(name) for name in ("stdin", "stdout", "stderr")), *gate]
         signal(SIGCHLD, SIG_DFL)  # a caller that ignores it would take the exit code from us
-        mask = pthread_sigmask(SIG_BLOCK, [SIGCHLD])  # its end is then waited for with a time limit
+        self._mask = pthread_sigmask(SIG_BLOCK, [SIGCHLD])  # its end is then waited for with a time limit
         try:
-            os.write(files[0], self._raw)
-            os.lseek(files[0], 0, os.SEEK_SET)
-            status = self._wait(self._spawn(path, command, files), command)
-            answer, complaint = _content(files[1]), _content(files[2])
+            os.write(self._files[0], self._raw)
+            os.lseek(self._files[0], 0, os.SEEK_SET)
+            self._pid = self._spawn(path, command, self._files)
         finally:
-            pthread_sigmask(SIG_SETMASK, mask)
-            for fd in files:
-                os.close(fd)
+            if not self._pid:
+                self._clean()
+        self._end = time.monotonic() + self._host.ipam_seconds
+
+    def _gate(self, command: str) -> list[int]:
+        """See that no DEL overtakes an ADD whose caller was killed: the address would stay for good.
+
+        ADD gets a shared lock, which the plugin inherits and so holds to its end; DEL waits until there is none. A
+        handful of files serves all containers.
+        """
+        if command not in ("ADD", "DEL"):
+            return []
+        bucket = sum(self._environment.get("CNI_CONTAINERID", "").encode()) % _GATES
+        try:
+            fd = os.open(f"{self._host.state}/locks/ipam-{bucket}.lock", _GATE_FLAGS, 0o600)
+        except FileNotFoundError:  # no ADD was ever here
+            return []
+        except OSError as error:
+            raise CniError(IO, f"IPAM plugin {self._kind}: cannot open its lock: {error.strerror}") from None
+        pauses = Pauses(self._host.lock_seconds)
+        while pauses.more():
+            try:
+                fcntl.flock(fd, (fcntl.LOCK_SH if command == "ADD" else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            if command == "ADD":
+                return [fd]
+            os.close(fd)
+            return []
+        os.close(fd)
+        raise CniError(
+            TRY_AGAIN, f"IPAM plugin {self._kind}: an earlier ADD still runs after {self._host.lock_seconds:.0f} s"
+        )
+
+    def _collect(self) -> bytes:
+        """The plugin's stdout. Raises CniError for any exit code but 0."""
+        try:
+            status = self._wait(self._pid, self._command)
+            answer, complaint = _content(self._files[1]), _content(self._files[2])
+        finally:
+            self._clean()
         if complaint.strip():
             self._host.log.info(
-                f"IPAM plugin {self._kind} {command}: {complaint.decode('utf-8', 'replace').strip()}"
+                f"IPAM plugin {self._kind} {self._command}: {complaint.decode('utf-8', 'replace').strip()}"
             )
         if status != 0:
-            raise self._failure(command, status, answer, complaint)
+            raise self._complaint(self._command, status, answer, complaint)
         return answer
+
+    def _clean(self) -> None:
+        self._pid = 0
+        pthread_sigmask(SIG_SETMASK, self._mask)
+        for fd in self._files:
+            os.close(fd)
+        self._files = []
 
     def _spawn(self, path: str, command: str, files: list[int]) -> int:
         actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(files)]
@@ -134,12 +229,11 @@ class Ipam:
         """The exit code, negative for a signal. A plugin that takes too long is killed, with what it
         started.
         """
-        end = time.monotonic() + self._host.ipam_seconds
         while True:
             done, status = os.waitpid(pid, os.WNOHANG)
             if done:
                 return os.waitstatus_to_exitcode(status)
-            left = end - time.monotonic()
+            left = self._end - time.monotonic()
             if left <= 0:
                 break
             sigtimedwait([SIGCHLD], left)
@@ -151,7 +245,7 @@ class Ipam:
             "it was stopped",
         )
 
-    def _failure(self, command: str, status: int, answer: bytes, complaint: bytes) -> CniError:
+    def _complaint(self, command: str, status: int, answer: bytes, complaint: bytes) -> CniError:
         """Its own code and words, where it gave them in the specification's form."""
         prefix = f"IPAM plugin {self._kind}: "
         try:

@@ -152,6 +152,15 @@ class Store:
         """The record of the VF's owner. Raises CniError (103) for a file that cannot be used."""
         return self._find(lambda parts: parts[0] == address)
 
+    def owners(self) -> list[tuple[str, str]]:
+        """Container and interface of every record, from the names of the files."""
+        found = []
+        for name in self._names():
+            parts = name[len(_ADDING) if name.startswith(_ADDING) else 0 :].split("@", 2)
+            if len(parts) == 3:
+                found.append((parts[1], parts[2]))
+        return sorted(found)
+
     def _find(self, wanted: Any) -> Record | None:
         for name in self._names():
             complete = not name.startswith(_ADDING)

@@ -51,7 +51,12 @@ def loads(raw: bytes) -> Any:
     while start < end and text[start] in _SPACE:
         start += 1
     try:
-        value, stop = _scan(text, start)
+        try:
+            value, stop = _scan(text, start)
+        except SystemError:  # it takes its exception's class from the json package, and fails where that is not loaded
+            import json.decoder  # noqa: F401 - for the message, where time does not count any more
+
+            value, stop = _scan(text, start)
     except StopIteration as stop_at:
         raise ValueError(f"no JSON value at character {stop_at.value}") from None
     except RecursionError:

@@ -58,7 +58,7 @@ class Log:
                     return
                 finally:
                     os.close(fd)
-            except OSError:
+            except (OSError, ValueError):
                 pass  # a log file that cannot be written must not fail a pod: stderr is still there
         try:
             os.write(2, line)

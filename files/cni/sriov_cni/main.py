@@ -9,6 +9,7 @@ VERSION is answered before anything else is imported.
 from __future__ import annotations
 
 import os
+import sys
 
 from . import SUPPORTED
 from .errors import DECODE, ENVIRONMENT, INTERNAL, IO, VERSION, CniError
@@ -24,7 +25,11 @@ _REQUIRED = {
     "ADD": ("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"),
     "DEL": ("CNI_CONTAINERID", "CNI_IFNAME"),
     "CHECK": ("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"),
+    "GC": (),
+    "STATUS": (),
 }
+# The version of CNI that a command came with.
+_SINCE = {"CHECK": "0.4.0", "GC": "1.1.0", "STATUS": "1.1.0"}
 _IDENTIFIER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 _CONTAINER_LIMIT = 200  # characters: container, interface and PCI address name one journal file
 
@@ -32,15 +37,27 @@ _CONTAINER_LIMIT = 200  # characters: container, interface and PCI address name 
 def main() -> int:
     """Answer the call that the environment describes. Returns the exit code."""
     environment = dict(os.environ)
+    if len(sys.argv) > 1:
+        from .people import run
+
+        code, answer = run(sys.argv[1:])
+        os.write(1 if code == 0 else 2, answer.encode("utf-8", "surrogateescape"))
+        return code
+    host: Host | None = None
     if environment.get("CNI_COMMAND") == "VERSION":
         versions = '","'.join(SUPPORTED)
         code, answer = 0, f'{{"cniVersion":"{SUPPORTED[-1]}","supportedVersions":["{versions}"]}}'
     else:
-        from .host import Host
+        from .host import Host as RunningHost
 
-        code, answer = answer_call(Host(), environment)
+        host = RunningHost()
+        code, answer = answer_call(host, environment)
     if answer:
         os.write(1, answer.encode() + b"\n")
+    if host is not None and host.later is not None:
+        from .announce import run_later
+
+        run_later(host)
     return code
 
 
@@ -72,7 +89,7 @@ def check_environment(environment: dict[str, str]) -> str:
     command = environment.get("CNI_COMMAND", "")
     if command not in _REQUIRED:
         found = f"'{command}'" if command else "none: this program is called by a container runtime"
-        raise CniError(ENVIRONMENT, f"CNI_COMMAND: expected ADD, DEL, CHECK or VERSION, found {found}")
+        raise CniError(ENVIRONMENT, f"CNI_COMMAND: expected ADD, DEL, CHECK, GC, STATUS or VERSION, found {found}")
     container, ifname = environment.get("CNI_CONTAINERID", ""), environment.get("CNI_IFNAME", "")
     if container and not is_identifier(container):
         raise CniError(
@@ -99,7 +116,10 @@ def is_identifier(text: str) -> bool:
 
 def is_ifname(text: str) -> bool:
     """True for what the kernel takes as an interface name (dev_valid_name), space meaning any white space."""
-    size = len(text.encode("utf-8", "surrogateescape"))
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # bytes of the environment that are no UTF-8
+        return False
     return 0 < size <= 15 and text not in (".", "..") and not any(c in "/:\0" or c.isspace() for c in text)
 
 
@@ -146,8 +166,9 @@ def _check_configuration(conf: dict[str, Any], command: str) -> str:
             f"cniVersion: the configuration has {shown(version)}, which this plugin does not support",
             "supported are " + ", ".join(SUPPORTED),
         )
-    if command == "CHECK" and version_tuple(version) < (0, 4):
-        raise CniError(VERSION, f"CHECK came with CNI 0.4.0, the configuration has {version}")
+    since = _SINCE.get(command, version)
+    if version_tuple(version) < version_tuple(since):
+        raise CniError(VERSION, f"{command} came with CNI {since}, the configuration has {version}")
     name = conf.get("name", "")
     if not isinstance(name, str) or not is_identifier(name):
         raise CniError(
@@ -160,24 +181,18 @@ def _check_configuration(conf: dict[str, Any], command: str) -> str:
 def _dispatch(
     host: Host, command: str, environment: dict[str, str], raw: bytes, conf: dict[str, Any]
 ) -> dict[str, Any] | None:
-    from .commands import Request, add, check, delete
+    from .commands import run
+    from .request import Request
 
     level, file = conf.get("logLevel", ""), conf.get("logFile", "")
     host.log.configure(level if isinstance(level, str) else "", file if isinstance(file, str) else "")
     host.log.fields = {
         "command": command,
-        "containerID": environment["CNI_CONTAINERID"],
+        "containerID": environment.get("CNI_CONTAINERID", ""),
         "netns": environment.get("CNI_NETNS", ""),
-        "ifname": environment["CNI_IFNAME"],
+        "ifname": environment.get("CNI_IFNAME", ""),
     }
-    request = Request(environment, raw, conf)
-    if command == "ADD":
-        return add(host, request)
-    if command == "DEL":
-        delete(host, request)
-    else:
-        check(host, request)
-    return None
+    return run(host, command, Request(environment, raw, conf))
 
 
 def _place(error: BaseException) -> str:

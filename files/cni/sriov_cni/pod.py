@@ -9,6 +9,7 @@ import errno
 import os
 
 from .addresses import parse_cidr
+from .config import DAD_OFF, DAD_OPTIMISTIC, DAD_WAIT
 from .errors import REFUSED, CniError
 from .host import Pauses
 from .netlink import NetlinkError, Socket
@@ -17,7 +18,10 @@ from .pci import is_address
 from .result import kernel_routes
 from .rtnl import (
     IFA_F_DADFAILED,
+    IFA_F_NODAD,
+    IFA_F_OPTIMISTIC,
     IFA_F_TENTATIVE,
+    IFF_RUNNING,
     IFF_UP,
     Link,
     dump_links,
@@ -29,6 +33,7 @@ from .rtnl import (
     parse_address,
     parse_route,
     set_link,
+    use_neighbour,
 )
 
 TYPE_CHECKING = False
@@ -39,8 +44,8 @@ if TYPE_CHECKING:
     from .result import Result
     from .rtnl import Route
 
+_DAD_FLAGS = {DAD_WAIT: 0, DAD_OPTIMISTIC: IFA_F_OPTIMISTIC, DAD_OFF: IFA_F_NODAD}
 _DAD_SECONDS = 5.0  # duplicate address detection takes one to two
-_IFF_RUNNING = 0x40
 
 
 class Pod:
@@ -91,16 +96,17 @@ class Pod:
         except OSError as error:
             self._host.log.debug(f"{path}: {error.strerror}")
 
-    def up(self, link: Link) -> None:
-        """Raises CniError (101)."""
+    def up(self, link: Link, flags: int = 0) -> None:
+        """Set the interface up, with IFF_PROMISC or IFF_ALLMULTI where asked. Raises CniError (101)."""
+        flags |= IFF_UP
         try:
-            self.socket.change(set_link(link.index, flags=IFF_UP, change=IFF_UP))
+            self.socket.change(set_link(link.index, flags=flags, change=flags))
         except NetlinkError as error:
             raise CniError(REFUSED, f"interface {link.name} of the pod cannot be set up: {error}") from None
 
-    def configure(self, link: Link, result: Result) -> None:
-        """Set addresses and routes in one batch, then wait until IPv6 addresses can be used. Raises CniError
-        (101).
+    def configure(self, link: Link, result: Result, dad: str) -> None:
+        """Set addresses and routes in one batch, then wait until IPv6 addresses can be used, if `dad` says so. Raises
+        CniError (101).
         """
         batch: list[Message] = []
         subjects: list[str] = []
@@ -108,7 +114,8 @@ class Pod:
         for ip in result.ips:
             family, raw, prefix = parse_cidr(ip["address"])
             v6 = v6 or len(raw) == 16
-            batch.append(new_address(link.index, family, raw, prefix))
+            flags = _DAD_FLAGS[dad] if len(raw) == 16 else 0
+            batch.append(new_address(link.index, family, raw, prefix, flags))
             subjects.append(f"address {ip['address']}")
         for route, entry in zip(kernel_routes(result), result.routes):
             route.oif = link.index
@@ -116,15 +123,34 @@ class Pod:
             subjects.append(f"route to {entry['dst']} via {entry.get('gw', 'the gateway of its family')}")
         if v6:
             with Inside(self.netns):
+                self._sysctl("ipv6/conf/lo/disable_ipv6", "0")
                 self._sysctl(f"ipv6/conf/{link.name}/disable_ipv6", "0")
+                if dad == DAD_OPTIMISTIC:  # usable at once, with detection behind it (RFC 4429)
+                    self._sysctl(f"ipv6/conf/{link.name}/optimistic_dad", "1")
+                    self._sysctl(f"ipv6/conf/{link.name}/use_optimistic", "1")
         try:
             self.socket.change(*batch)
         except NetlinkError as error:
             raise CniError(
                 REFUSED, f"interface {link.name} of the pod: {subjects[error.index]} was refused: {error}"
             ) from None
-        if v6:
+        self._announce_v4(link, result)
+        if v6 and dad == DAD_WAIT:
             self._wait_for_v6(link)
+
+    def _announce_v4(self, link: Link, result: Result) -> None:
+        """Gratuitous ARP (RFC 5227, 3), by having the kernel look for the address as if it were a neighbour's.
+
+        It asks three times, a second apart, so that a VF whose carrier comes late is heard, and no process has to
+        wait for that. Of several addresses of one subnet the first is announced.
+        """
+        found = [parse_cidr(ip["address"]) for ip in result.ips]
+        batch = [use_neighbour(link.index, family, raw) for family, raw, _prefix in found if len(raw) == 4]
+        try:
+            if batch:
+                self.socket.change(*batch)
+        except NetlinkError as error:  # the addresses work without
+            self._host.log.warning(f"{link.name}: its addresses could not be announced: {error}")
 
     def _wait_for_v6(self, link: Link) -> None:
         pauses = Pauses(_DAD_SECONDS)
@@ -138,7 +164,7 @@ class Pod:
             if not any(f & IFA_F_TENTATIVE for f in flags):
                 return
             now = self.link(link.name)
-            if now is None or not now.flags & _IFF_RUNNING:
+            if now is None or not now.flags & IFF_RUNNING:
                 return  # no carrier: detection starts when there is one
         self._host.log.warning(
             f"IPv6 addresses of {link.name} are still tentative after {_DAD_SECONDS:.0f} s"

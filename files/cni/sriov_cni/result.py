@@ -35,9 +35,18 @@ class Result:
     def __init__(self) -> None:
         self.interface: dict[str, Any] = {}  # ours, for the answer
         self.interfaces: list[dict[str, Any]] = []  # those of a result that was read
+        self.before: list[dict[str, Any]] = []  # interfaces of the plugins before us, for the answer
         self.ips: list[dict[str, Any]] = []
         self.routes: list[dict[str, Any]] = []
         self.dns: dict[str, Any] = {}
+
+    def after(self, previous: Result) -> None:
+        """Put this result behind that of the plugins before us in the chain, which has to be passed on."""
+        offset = len(previous.interfaces)
+        self.before = previous.interfaces
+        self.ips = previous.ips + [{**ip, "interface": offset} for ip in self.ips]
+        self.routes = previous.routes + self.routes
+        self.dns = self.dns or previous.dns
 
 
 def parse_result(raw: Any, version: str) -> Result:
@@ -170,11 +179,14 @@ def to_version(result: Result, version: str) -> dict[str, Any]:
         return _legacy(result, version)
     answer: dict[str, Any] = {"cniVersion": version}
     keys = ("name", "mac", "sandbox") if number < (1, 1) else ("name", "mac", "mtu", "sandbox", "pciID")
-    answer["interfaces"] = [{key: result.interface[key] for key in keys if result.interface.get(key)}]
+    answer["interfaces"] = [
+        *result.before,
+        {key: result.interface[key] for key in keys if result.interface.get(key)},
+    ]
     if result.ips:
         answer["ips"] = []
         for ip in result.ips:
-            entry = {**ip, "interface": 0}
+            entry = dict(ip)
             if number < (1, 0):
                 entry = {"version": "6" if ":" in ip["address"] else "4", **entry}
             answer["ips"].append(entry)

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rtnetlink messages that this plugin needs: links, VFs of a PF, alternative names, addresses, routes.
 
-Numbers and layouts: linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h. Requests are (type, flags, payload)
+Numbers and layouts: linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h,
+linux/neighbour.h. Requests are (type, flags, payload)
 for netlink.Socket; parse_* takes the payload of an answer.
 """
 
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 
 RTM_NEWLINK, RTM_GETLINK, RTM_SETLINK = 16, 18, 19
 RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_GETROUTE = 20, 22, 24, 26
-RTM_NEWLINKPROP, RTM_DELLINKPROP = 108, 109
+RTM_NEWNEIGH, RTM_NEWLINKPROP, RTM_DELLINKPROP = 28, 108, 109
 
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_VFINFO_LIST = 1, 3, 4, 10, 22
 IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_PROP_LIST, IFLA_ALT_IFNAME, IFLA_PARENT_DEV_NAME = 28, 29, 52, 53, 56
 EXT_VF, EXT_SKIP_STATS = 1, 8
-IFF_UP, IFF_PROMISC, IFF_ALLMULTI = 0x1, 0x100, 0x200
+IFF_UP, IFF_RUNNING, IFF_PROMISC, IFF_ALLMULTI = 0x1, 0x40, 0x100, 0x200
 ARPHRD_ETHER, ARPHRD_INFINIBAND = 1, 32
 
 IFLA_VF_INFO = 1
@@ -37,7 +38,8 @@ PROTO_8021Q, PROTO_8021AD = 0x8100, 0x88A8
 _UNREPORTED = 0xFFFFFFFF  # the kernel's answer for a flag that the driver does not keep
 
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS = 1, 2, 8
-IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
+IFA_F_NODAD, IFA_F_OPTIMISTIC, IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x02, 0x04, 0x08, 0x40
+_NDA_DST, _NTF_USE = 1, 0x01
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_METRICS, RTA_TABLE = 1, 4, 5, 6, 8, 15
 RTAX_MTU, RTAX_ADVMSS = 2, 8
 RT_TABLE_MAIN, RTPROT_BOOT, RTN_UNICAST = 254, 3, 1
@@ -45,6 +47,7 @@ RT_SCOPE_UNIVERSE, RT_SCOPE_LINK = 0, 253
 
 _IFINFO = Struct("=BxHiII")
 _IFADDR = Struct("=BBBBI")
+_NDMSG = Struct("=BxxxiHBB")
 _RTMSG = Struct("=BBBBBBBBI")
 
 
@@ -227,9 +230,9 @@ def set_altnames(index: int, names: Sequence[str], *, add: bool) -> Message:
     return RTM_DELLINKPROP, 0, payload
 
 
-def new_address(index: int, family: int, address: bytes, prefix: int) -> Message:
+def new_address(index: int, family: int, address: bytes, prefix: int, flags: int = 0) -> Message:
     """Give a link an address; IPv4 ones are sent as local and peer alike."""
-    payload = _IFADDR.pack(family, prefix, 0, 0, index)
+    payload = _IFADDR.pack(family, prefix, flags, 0, index)
     if len(address) == 4:
         payload += attribute(IFA_LOCAL, address)
     return RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, payload + attribute(IFA_ADDRESS, address)
@@ -283,6 +286,12 @@ def new_route(route: Route) -> Message:
     if metrics:
         payload += nested(RTA_METRICS, *metrics)
     return RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, payload
+
+
+def use_neighbour(index: int, family: int, address: bytes) -> Message:
+    """Have the kernel look a neighbour up, now and twice more a second apart."""
+    payload = _NDMSG.pack(family, index, 0, _NTF_USE, 0) + attribute(_NDA_DST, address)
+    return RTM_NEWNEIGH, NLM_F_CREATE, payload
 
 
 def get_routes() -> Message:

@@ -1,39 +1,50 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The VF itself: find it, remember how it is, hand it to a pod, bring it back as it was."""
+"""The VF itself: find it, remember how it is, hand it to a pod. The way back is in restore."""
 
 from __future__ import annotations
 
 import errno
 
 from . import pci
-from .addresses import ZERO_MAC
 from .errors import CONFIG, DEVICE, REFUSED, CniError
 from .host import Pauses
-from .journal import Record
 from .netlink import NetlinkError
-from .netns import own_netns
 from .pf import FIELDS_OF
-from .rtnl import ARPHRD_ETHER, IFF_ALLMULTI, IFF_PROMISC, IFF_UP, Link, get_link, set_altnames, set_link
+from .rtnl import (
+    ARPHRD_ETHER,
+    IFF_ALLMULTI,
+    IFF_PROMISC,
+    IFF_UP,
+    Link,
+    get_addresses,
+    get_link,
+    parse_address,
+    set_altnames,
+    set_link,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .config import Config
     from .host import Host
-    from .journal import Store
+    from .journal import Record, Store
     from .netlink import Socket
     from .pf import PfPort
     from .pod import Pod
-    from .rtnl import VfState
 
 USERSPACE_DRIVERS = ("vfio-pci", "uio_pci_generic", "igb_uio")
-_KEPT_FLAGS = IFF_UP | IFF_PROMISC | IFF_ALLMULTI
+KEPT_FLAGS = IFF_UP | IFF_PROMISC | IFF_ALLMULTI
 _PROBE_SECONDS = 2.0  # a VF's interface appears a moment after its driver was bound
 
 
 class Vf:
-    """A VF as sysfs shows it now. `kernel` is true where its driver makes a network interface."""
+    """A VF as sysfs shows it now. `kernel` is true where its driver makes a network interface.
+
+    `pf` is "" and `index` -1 for a function without a PF: a VF that a hypervisor gave to this (virtual) node, or a PF
+    that goes to the pod as a whole.
+    """
 
     def __init__(self, address: str, pf: str, index: int, driver: str) -> None:
         self.address = address
@@ -41,6 +52,10 @@ class Vf:
         self.index = index
         self.driver = driver
         self.kernel = driver not in USERSPACE_DRIVERS
+
+    def __str__(self) -> str:
+        """For messages."""
+        return f"VF {self.index} of PF {self.pf} ({self.address})" if self.pf else f"PCI function {self.address}"
 
 
 def find(host: Host, address: str) -> Vf:
@@ -54,12 +69,13 @@ def find(host: Host, address: str) -> Vf:
             "or its driver is unloaded: look at sriov_numvfs of the PF",
         )
     pf = pci.physfn(root, address)
-    if pf is None:
-        raise CniError(
-            DEVICE, f"deviceID {address}: expected a VF, found a PCI device without a PF (no physfn link)"
-        )
     index = pci.vf_index(root, address)
-    if index < 0:
+    if pf is None and pci.num_vfs(root, address):
+        raise CniError(
+            DEVICE, f"deviceID {address}: expected a VF, found a PF with {pci.num_vfs(root, address)} VFs, which would "
+            "lose their network; a PF goes to a pod only while its sriov_numvfs is 0",
+        )
+    if pf is not None and index < 0:
         raise CniError(
             DEVICE, f"deviceID {address}: its PF {pf} does not list it among its VFs (virtfn links)"
         )
@@ -67,10 +83,10 @@ def find(host: Host, address: str) -> Vf:
     if driver is None:
         raise CniError(
             DEVICE,
-            f"deviceID {address}: VF {index} of PF {pf} has no driver; expected a network driver or one of "
+            f"deviceID {address}: the device has no driver; expected a network driver or one of "
             + ", ".join(USERSPACE_DRIVERS),
         )
-    return Vf(address, pf, index, driver)
+    return Vf(address, pf or "", index, driver)
 
 
 def port_of(host: Host, address: str, pf: str) -> PfPort:
@@ -101,23 +117,28 @@ def host_link(host: Host, address: str, seconds: float) -> Link | None:
     return None
 
 
-def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -> Link | None:
+def remember(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Record) -> Link | None:
     """Read what may be changed into `record`. Returns the VF's interface, if it has one.
 
     Raises CniError for a VF that cannot do what is asked.
     """
     record.address, record.pf, record.driver, record.kernel = vf.address, vf.pf, vf.driver, vf.kernel
-    record.asked = config.asked
-    try:
-        record.original = port.read(vf.index)
-    except CniError as error:
-        if config.asked:
-            raise
-        host.log.warning(f"nothing is asked of the PF, so this may be: {error}")
-    for key in config.asked:
-        if key != "mac" and all(getattr(record.original, field) in (-1, "") for field in FIELDS_OF[key]):
-            host.log.debug(f"the driver of PF {port.name} reports no {key}; it is set, and restored to 0")
+    if port is not None:
+        _remember_pf(host, vf, config, port, record)
+    else:
+        keys = [key for key in config.asked if key != "mac" or not vf.kernel]
+        if keys:
+            raise CniError(CONFIG, f"{', '.join(keys)}: {vf} has no PF on this node to set it on")
+    if config.flags and record.original.trust == 0 and "trust" not in config.asked:
+        raise CniError(
+            CONFIG, f"promisc, allmulticast: VF {vf.address} is not trusted, and its PF would ignore them; add "
+            "trust: on"
+        )
     if not vf.kernel:
+        if config.flags:
+            raise CniError(
+                CONFIG, f"promisc, allmulticast: VF {vf.address} has driver {vf.driver}, and so no interface"
+            )
         if config.mtu:
             raise CniError(
                 CONFIG, f"mtu: VF {vf.address} has driver {vf.driver}, and so no interface to set it on"
@@ -140,9 +161,34 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -
             DEVICE,
             f"VF {vf.address}: interface {link.name} is a port of a bridge or bond: the host uses it",
         )
+    if port is None:
+        _refuse_in_use(host, vf, link)
     record.host_name, record.altnames = link.name, link.altnames
-    record.mac, record.mtu, record.flags = link.mac, link.mtu, link.flags & _KEPT_FLAGS
+    record.mac, record.mtu, record.flags = link.mac, link.mtu, link.flags & KEPT_FLAGS
     return link
+
+
+def _remember_pf(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -> None:
+    record.asked = config.asked
+    try:
+        record.original = port.read(vf.index)
+    except CniError as error:
+        if config.asked:
+            raise
+        host.log.warning(f"nothing is asked of the PF, so this may be: {error}")
+    for key in config.asked:
+        if key != "mac" and all(getattr(record.original, field) in (-1, "") for field in FIELDS_OF[key]):
+            host.log.debug(f"the driver of PF {port.name} reports no {key}; it is set, and restored to 0")
+
+
+def _refuse_in_use(host: Host, vf: Vf, link: Link) -> None:
+    """Raises CniError for a function without a PF that the host itself uses: it may be the node's own network."""
+    found = [parse_address(payload) for payload in host.socket.dump(get_addresses())]
+    used = [text for index, text, _flags in found if index == link.index and not text.startswith("fe80:")]
+    if used:
+        raise CniError(
+            DEVICE, f"{vf}: its interface {link.name} has addresses on the host ({', '.join(used)}): the host uses it"
+        )
 
 
 def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) -> None:
@@ -194,7 +240,7 @@ def move_to_pod(host: Host, link: Link, ifname: str, pod: Pod) -> Link:
     """Move and rename in one message: no other name is ever seen, neither here nor in the pod. Raises
     CniError (101).
 
-    A failure can leave the interface on either side; bring_back() finds it on both.
+    A failure can leave the interface on either side; restore.bring_back() finds it on both.
     """
     try:
         if ifname in link.altnames:
@@ -244,147 +290,3 @@ def set_mac(host: Host, socket: Socket, link: Link, mac: str) -> None:
             except NetlinkError as error:
                 host.log.debug(f"{link.name} cannot be reset: {error}")
     raise CniError(REFUSED, f"interface {link.name} does not take the MAC {mac}: {problem}")
-
-
-def bring_back(host: Host, store: Store, record: Record, pod: Pod | None) -> None:
-    """Undo everything that `record` says may have been done. `pod` is the namespace it names, None where that
-    is gone.
-
-    May be called again after it failed or was killed. Raises CniError (100, 101) when the VF is not as it
-    was.
-    """
-    vf_driver = pci.driver(host.sys_root, record.address)
-    index = pci.vf_index(host.sys_root, record.address)
-    if index < 0:
-        host.log.warning(f"VF {record.address} is not there any more: nothing to bring back")
-        return
-    kernel = record.kernel
-    if kernel and (vf_driver is None or vf_driver in USERSPACE_DRIVERS):
-        host.log.warning(
-            f"VF {record.address} had driver {record.driver}, found {vf_driver or 'none'}: no interface"
-        )
-        kernel = False
-    # First out of the pod, which closes it: the pod must not see the network without its VLAN.
-    link = _fetch(host, record, pod) if kernel else None
-    port = port_of(host, record.address, pci.physfn(host.sys_root, record.address) or record.pf)
-    try:
-        with store.lock(port.address, "PF"):
-            _restore_pf(host, record, port, index, record.asked)
-    finally:  # what the PF refuses must not keep the interface from being set back
-        if link is not None:
-            _restore_link(host, record, link)
-    if link is None and record.original.mac and "mac" not in record.asked:
-        # What a userspace driver told the PF stays there: the next pod would start with this pod's MAC.
-        with store.lock(port.address, "PF"):
-            _restore_pf(host, record, port, index, ["mac"])
-
-
-def _fetch(host: Host, record: Record, pod: Pod | None) -> Link:
-    """The VF's interface, down, in the host's namespace again, under any name."""
-    inside = pod.find(record.address, (record.ifname, record.host_name)) if pod is not None else None
-    if pod is not None and inside is not None and not host.net_names(record.address):
-        host.step("move back")
-        _move_back(host, record, pod, inside)
-    link = host_link(host, record.address, host.settle_seconds)
-    if link is None:
-        raise CniError(
-            DEVICE,
-            f"the interface of VF {record.address} is neither on the host nor in "
-            f"{record.netns or 'the pod'}, waited "
-            f"{host.settle_seconds:.0f} s; expected the kernel to bring it back. "
-            "Is a process still in that namespace?",
-        )
-    if link.flags & IFF_UP:
-        host.socket.change(set_link(link.index, flags=0, change=IFF_UP))
-    return link
-
-
-def _move_back(host: Host, record: Record, pod: Pod, inside: Link) -> None:
-    home = own_netns()
-    try:
-        # The kernel uses the name only where the present one is taken, then renames: on EEXIST it is here
-        # already.
-        pod.socket.change(set_link(inside.index, netns_fd=home.fd, name=record.host_name))
-    except NetlinkError as error:
-        if host.net_names(record.address):
-            return
-        try:
-            pod.socket.change(set_link(inside.index, netns_fd=home.fd, name="vf%d"))
-        except NetlinkError:
-            raise CniError(
-                REFUSED,
-                f"interface {inside.name} of VF {record.address} cannot be moved back to the host: {error}",
-            ) from None
-    finally:
-        home.close()
-
-
-def _restore_pf(host: Host, record: Record, port: PfPort, index: int, keys: list[str]) -> None:
-    """Put back those of `keys` that differ, or that the driver does not report. Raises CniError (101)."""
-    if not keys:
-        return
-    state = port.read(index)
-    differing = [key for key in keys if _fields(state, key) != _fields(record.original, key)]
-    unreported = [key for key in keys if key not in differing and set(_fields(state, key)) & {-1, ""}]
-    # A MAC of zeros means "none": some drivers refuse to be told so.
-    if "mac" in differing and record.original.mac in ("", ZERO_MAC):
-        differing.remove("mac")
-        unreported += ["mac"] if record.original.mac else []
-    if differing or unreported:
-        host.step("restore pf")
-    for key in unreported:
-        try:
-            port.send(index, record.original, [key])
-        except NetlinkError as error:
-            host.log.info(
-                f"PF {port.name} keeps its {key} for VF {index}: it does not take it back ({error})"
-            )
-    if differing:
-        port.apply(index, record.original, differing)
-
-
-def _fields(state: VfState, key: str) -> list[object]:
-    return [getattr(state, field) for field in FIELDS_OF[key]]
-
-
-def _restore_link(host: Host, record: Record, link: Link) -> None:
-    """Name, MTU, MAC, alternative names, flags. Raises CniError (101); a name in use is reported and left."""
-    socket = host.socket
-    added = [name for name in link.altnames if name not in record.altnames]
-    try:
-        if added:
-            host.step("remove altnames")
-            socket.change(set_altnames(link.index, added, add=False))
-        if link.name != record.host_name:
-            host.step("rename back")
-            _rename(host, record, link)
-        if link.mtu != record.mtu:
-            host.step("restore mtu")
-            socket.change(set_link(link.index, mtu=record.mtu))
-        if record.mac not in ("", ZERO_MAC):
-            set_mac(host, socket, link, record.mac)
-        lost = [name for name in record.altnames if name not in link.altnames and name != record.host_name]
-        if lost:
-            host.step("restore altnames")
-            socket.change(set_altnames(link.index, lost, add=True))
-    except NetlinkError as error:
-        raise CniError(
-            REFUSED, f"interface {link.name} of VF {record.address} cannot be set back as it was: {error}"
-        ) from None
-    try:
-        host.step("restore flags")
-        socket.change(set_link(link.index, flags=record.flags, change=_KEPT_FLAGS))
-    except NetlinkError as error:  # a VF cannot be set up while its PF is down
-        host.log.warning(f"interface {link.name} of VF {record.address} does not take its flags back: {error}")
-
-
-def _rename(host: Host, record: Record, link: Link) -> None:
-    try:
-        host.socket.change(set_link(link.index, name=record.host_name))
-    except NetlinkError as error:
-        if error.errno != errno.EEXIST:
-            raise
-        host.log.error(
-            f"VF {record.address} was {record.host_name} before; that name is in use now, so it stays "
-            f"{link.name}"
-        )

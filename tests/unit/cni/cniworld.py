@@ -38,7 +38,7 @@ ipam, command = conf["ipam"], os.environ["CNI_COMMAND"]
 folder = pathlib.Path(ipam["folder"])
 with open(folder / "calls", "a") as log:
     log.write(command + "\n")
-lease = folder / ("lease-" + os.environ["CNI_CONTAINERID"] + "-" + os.environ["CNI_IFNAME"])
+lease = folder / ("lease-" + os.environ.get("CNI_CONTAINERID", "") + "-" + os.environ.get("CNI_IFNAME", ""))
 if command == "ADD":
     lease.touch()
 if command == "DEL" and lease.exists():

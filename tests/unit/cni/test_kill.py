@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import pytest
 from cniworld import VF_NAME, VF_VFIO, run
 
 # fewer changes than these would mean that a step() got lost, and a gap in what these tests see
-CHANGES = {"kernel": 9, "vfio": 3}
+CHANGES = {"kernel": 10, "aside": 10, "vfio": 4}
 
 
 def conf_of(world, kind: str) -> dict:
@@ -22,11 +26,14 @@ def conf_of(world, kind: str) -> dict:
     }
     if kind == "vfio":
         return {**conf, "deviceID": VF_VFIO}
+    if kind == "aside":
+        os.link(world.root / "bin" / "test-ipam", world.root / "bin" / "static")
+        conf["ipam"]["type"] = "static"
     run("ip", "link", "property", "add", "dev", VF_NAME, "altname", "net1")
     return {**conf, "mtu": 1400}
 
 
-@pytest.mark.parametrize("kind", ["kernel", "vfio"])
+@pytest.mark.parametrize("kind", ["kernel", "aside", "vfio"])
 def test_add_is_killed_then_del(world, kind):
     conf = conf_of(world, kind)
     before = world.snapshot()
@@ -74,3 +81,21 @@ def test_del_is_killed_then_called_again(world, kind):
             break
         at += 1
     assert at >= (5 if kind == "kernel" else 1)
+
+
+@pytest.mark.parametrize("kind", ["test-ipam", "static"])
+def test_an_ipam_plugin_outlives_the_add_that_started_it(world, kind):
+    """DEL waits for it: an address given out after DEL would never come back."""
+    os.link(world.root / "bin" / "test-ipam", world.root / "bin" / "static")
+    conf = {**world.conf, "ipam": {**world.ipam("10.9.0.5/24", sleep=0.5), "type": kind}}
+    before = world.snapshot()
+    pid = world.start("ADD", conf)
+    while not world.ipam_calls:
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    started = time.monotonic()
+    world.call("DEL", conf)
+    assert time.monotonic() - started > 0.2
+    assert world.snapshot() == before
+    assert world.ipam_calls == ["ADD", "DEL"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import struct
 from _struct import pack
 
 import pytest
@@ -14,9 +15,10 @@ from cniworld import VF_NAME, run
 from pyroute2 import IPRoute
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from sriov_cni import netlink, rtnl
+from sriov_cni import announce, netlink, rtnl
 from sriov_cni.addresses import mac_bytes, mac_text
 from sriov_cni.pf import FIELDS_OF, PfPort
 
@@ -272,3 +274,24 @@ def test_real_socket_against_pyroute2(world):
 
 def test_mac_text():
     assert mac_bytes(mac_text(bytes(range(6)))) == bytes(range(6))
+
+
+def test_advertisement_on_the_wire():
+    """Byte for byte, from the format of RFC 4861; with its checksum the packet sums up to all ones."""
+    mac = bytes.fromhex("02000000000a")
+    address = socket.inet_pton(socket.AF_INET6, "fd09::5")
+    packet = announce.unsolicited_na(mac, address)
+    assert (len(packet), packet[4:8].hex(), packet[8:24], packet[24:40].hex()) == (
+        72, "00203aff", address, "ff020000000000000000000000000001",
+    )  # fmt: skip
+    assert packet[40:42].hex() + packet[44:].hex() == "8800" + "20000000" + address.hex() + "0201" + mac.hex()
+    summed = sum(struct.unpack("!36H", packet[8:40] + struct.pack("!II", 32, 58) + packet[40:]))
+    assert (summed >> 16) + (summed & 0xFFFF) == 0xFFFF
+
+
+def test_use_neighbour():
+    expected = oracle(
+        ndmsg, rtnl.RTM_NEWNEIGH, netlink.NLM_F_CREATE,
+        {"family": socket.AF_INET, "ifindex": 5, "state": 0, "flags": 1}, [("NDA_DST", "10.9.0.5")],
+    )  # fmt: skip
+    assert ours(rtnl.use_neighbour(5, socket.AF_INET, bytes([10, 9, 0, 5]))) == expected

@@ -35,7 +35,7 @@ ALLOWED = {
     "sys",
     "time",
 }
-LAZY = {"json.encoder", "json.scanner"}  # where _json is missing
+LAZY = {"json.decoder", "json.encoder", "json.scanner"}  # for errors, or where _json is missing
 ENVIRONMENT = {"CNI_CONTAINERID": "c", "CNI_NETNS": "/nowhere", "CNI_IFNAME": "net1", "CNI_PATH": "/nowhere"}
 
 
@@ -84,6 +84,16 @@ def test_error_on_stdout_log_on_stderr(program):
     assert list(program.parent.rglob("*.pyc"))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [b"{", b'{"a"', b'{"a": "', b"[1,", b'{"a": 01}', b"\xff", b"", b"nul", pytest.param(b"[" * 100000, id="deep")],
+)
+def test_broken_json(program, text):
+    """In a process that never loaded the json package, where the C scanner cannot raise its own exception."""
+    done = start(program, text, CNI_COMMAND="ADD", **ENVIRONMENT)
+    assert (done.returncode, json.loads(done.stdout)["code"]) == (1, 6)
+
+
 @vector("63")
 def test_log_file(program, tmp_path, vector):
     """With logFile nothing goes to stderr; an unknown level is info; what cannot be opened falls back to
@@ -127,7 +137,7 @@ def _without_type_checking(tree: ast.Module) -> ast.Module:
 def test_what_an_add_loads(program):
     """All modules of one ADD, measured: no package of the standard library beside what start-up brings."""
     code = (
-        "import sys; before = set(sys.modules); sys.path.insert(0, sys.argv[1]); import sriov_cni.commands, "
+        "import sys; before = set(sys.modules); sys.path.insert(0, sys.argv[1]); import sriov_cni.attach, "
         "sriov_cni.main, sriov_cni.config, sriov_cni.netns as n; n._load_setns(); "
         "print(' '.join(sorted(set(sys.modules) - before)))"
     )
@@ -153,7 +163,8 @@ def test_layers():
     """An import points down only."""
     order = [
         ["errors"], ["addresses", "jsontext", "netlink", "netns", "log", "pci"], ["rtnl"], ["result", "pf"],
-        ["config", "host"], ["journal", "ipam"], ["pod"], ["vf"], ["commands"], ["main"],
+        ["config", "host"], ["journal", "ipam"], ["pod", "request"], ["announce", "vf"], ["restore"],
+        ["attach", "check", "detach", "upkeep"], ["commands", "people"], ["main"],
     ]  # fmt: skip
     level = {name: i for i, names in enumerate(order) for name in names}
     for file in sorted((FILES / "sriov_cni").glob("*.py")):

@@ -1,0 +1,190 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back: a VF as its journal remembers it, wherever it is by now."""
+
+from __future__ import annotations
+
+import errno
+
+from . import pci
+from .addresses import ZERO_MAC
+from .errors import DEVICE, REFUSED, CniError
+from .netlink import NetlinkError
+from .netns import Netns, open_netns, own_netns
+from .pf import FIELDS_OF
+from .pod import Pod
+from .rtnl import IFF_UP, Link, set_altnames, set_link
+from .vf import KEPT_FLAGS, USERSPACE_DRIVERS, host_link, port_of, set_mac
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .host import Host
+    from .journal import Record, Store
+    from .pf import PfPort
+    from .rtnl import VfState
+
+
+def alive(host: Host, record: Record) -> Netns | None:
+    """The namespace that the record's VF went to; None where it has ended (its path may name another by
+    now).
+    """
+    if record.boot != host.boot_id():
+        return None
+    netns = open_netns(record.netns)
+    return netns if netns is not None and netns.identity == record.netns_id else None
+
+
+def give_back(host: Host, store: Store, record: Record, netns: Netns | None) -> None:
+    """Bring the VF back and forget the record; one of an earlier boot describes a VF that is no more."""
+    if record.boot == host.boot_id():
+        bring_back(host, store, record, Pod(host, netns) if netns is not None else None)
+    store.remove(record)
+
+
+def bring_back(host: Host, store: Store, record: Record, pod: Pod | None) -> None:
+    """Undo everything that `record` says may have been done. `pod` is the namespace it names, None where that
+    is gone.
+
+    May be called again after it failed or was killed. Raises CniError (100, 101) when the VF is not as it
+    was.
+    """
+    vf_driver = pci.driver(host.sys_root, record.address)
+    index = pci.vf_index(host.sys_root, record.address)
+    if index < 0 if record.pf else not pci.exists(host.sys_root, record.address):
+        host.log.warning(f"VF {record.address} is not there any more: nothing to bring back")
+        return
+    kernel = record.kernel
+    if kernel and (vf_driver is None or vf_driver in USERSPACE_DRIVERS):
+        host.log.warning(
+            f"VF {record.address} had driver {record.driver}, found {vf_driver or 'none'}: no interface"
+        )
+        kernel = False
+    # First out of the pod, which closes it: the pod must not see the network without its VLAN.
+    link = _fetch(host, record, pod) if kernel else None
+    if not record.pf:
+        if link is not None:
+            _restore_link(host, record, link)
+        return
+    port = port_of(host, record.address, pci.physfn(host.sys_root, record.address) or record.pf)
+    try:
+        with store.lock(port.address, "PF"):
+            _restore_pf(host, record, port, index, record.asked)
+    finally:  # what the PF refuses must not keep the interface from being set back
+        if link is not None:
+            _restore_link(host, record, link)
+    if link is None and record.original.mac and "mac" not in record.asked:
+        # What a userspace driver told the PF stays there: the next pod would start with this pod's MAC.
+        with store.lock(port.address, "PF"):
+            _restore_pf(host, record, port, index, ["mac"])
+
+
+def _fetch(host: Host, record: Record, pod: Pod | None) -> Link:
+    """The VF's interface, down, in the host's namespace again, under any name."""
+    inside = pod.find(record.address, (record.ifname, record.host_name)) if pod is not None else None
+    if pod is not None and inside is not None and not host.net_names(record.address):
+        host.step("move back")
+        _move_back(host, record, pod, inside)
+    link = host_link(host, record.address, host.settle_seconds)
+    if link is None:
+        raise CniError(
+            DEVICE,
+            f"the interface of VF {record.address} is neither on the host nor in "
+            f"{record.netns or 'the pod'}, waited "
+            f"{host.settle_seconds:.0f} s; expected the kernel to bring it back. "
+            "Is a process still in that namespace?",
+        )
+    if link.flags & IFF_UP:
+        host.socket.change(set_link(link.index, flags=0, change=IFF_UP))
+    return link
+
+
+def _move_back(host: Host, record: Record, pod: Pod, inside: Link) -> None:
+    home = own_netns()
+    try:
+        # The kernel uses the name only where the present one is taken, then renames: on EEXIST it is here
+        # already.
+        pod.socket.change(set_link(inside.index, netns_fd=home.fd, name=record.host_name))
+    except NetlinkError as error:
+        if host.net_names(record.address):
+            return
+        try:
+            pod.socket.change(set_link(inside.index, netns_fd=home.fd, name="vf%d"))
+        except NetlinkError:
+            raise CniError(
+                REFUSED,
+                f"interface {inside.name} of VF {record.address} cannot be moved back to the host: {error}",
+            ) from None
+    finally:
+        home.close()
+
+
+def _restore_pf(host: Host, record: Record, port: PfPort, index: int, keys: list[str]) -> None:
+    """Put back those of `keys` that differ, or that the driver does not report. Raises CniError (101)."""
+    if not keys:
+        return
+    state = port.read(index)
+    differing = [key for key in keys if _fields(state, key) != _fields(record.original, key)]
+    unreported = [key for key in keys if key not in differing and set(_fields(state, key)) & {-1, ""}]
+    # A MAC of zeros means "none": some drivers refuse to be told so.
+    if "mac" in differing and record.original.mac in ("", ZERO_MAC):
+        differing.remove("mac")
+        unreported += ["mac"] if record.original.mac else []
+    if differing or unreported:
+        host.step("restore pf")
+    for key in unreported:
+        try:
+            port.send(index, record.original, [key])
+        except NetlinkError as error:
+            host.log.info(
+                f"PF {port.name} keeps its {key} for VF {index}: it does not take it back ({error})"
+            )
+    if differing:
+        port.apply(index, record.original, differing)
+
+
+def _fields(state: VfState, key: str) -> list[object]:
+    return [getattr(state, field) for field in FIELDS_OF[key]]
+
+
+def _restore_link(host: Host, record: Record, link: Link) -> None:
+    """Name, MTU, MAC, alternative names, flags. Raises CniError (101); a name in use is reported and left."""
+    socket = host.socket
+    added = [name for name in link.altnames if name not in record.altnames]
+    try:
+        if added:
+            host.step("remove altnames")
+            socket.change(set_altnames(link.index, added, add=False))
+        if link.name != record.host_name:
+            host.step("rename back")
+            _rename(host, record, link)
+        if link.mtu != record.mtu:
+            host.step("restore mtu")
+            socket.change(set_link(link.index, mtu=record.mtu))
+        if record.mac not in ("", ZERO_MAC):
+            set_mac(host, socket, link, record.mac)
+        lost = [name for name in record.altnames if name not in link.altnames and name != record.host_name]
+        if lost:
+            host.step("restore altnames")
+            socket.change(set_altnames(link.index, lost, add=True))
+    except NetlinkError as error:
+        raise CniError(
+            REFUSED, f"interface {link.name} of VF {record.address} cannot be set back as it was: {error}"
+        ) from None
+    try:
+        host.step("restore flags")
+        socket.change(set_link(link.index, flags=record.flags, change=KEPT_FLAGS))
+    except NetlinkError as error:  # a VF cannot be set up while its PF is down
+        host.log.warning(f"interface {link.name} of VF {record.address} does not take its flags back: {error}")
+
+
+def _rename(host: Host, record: Record, link: Link) -> None:
+    try:
+        host.socket.change(set_link(link.index, name=record.host_name))
+    except NetlinkError as error:
+        if error.errno != errno.EEXIST:
+            raise
+        host.log.error(
+            f"VF {record.address} was {record.host_name} before; that name is in use now, so it stays "
+            f"{link.name}"
+        )

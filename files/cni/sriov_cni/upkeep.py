@@ -1,0 +1,113 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""GC and STATUS: what a runtime asks of a network, not of one attachment (CNI specification 1.1.0, section 2)."""
+
+from __future__ import annotations
+
+import os
+
+from . import pci
+from .config import valid_attachments
+from .errors import NOT_AVAILABLE, CniError
+from .journal import Store
+from .netlink import NetlinkError
+from .restore import alive, give_back
+from .rtnl import get_link
+from .vf import find
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .host import Host
+    from .journal import Record
+    from .request import Request
+
+
+def collect(host: Host, request: Request) -> None:
+    """GC: bring back the VFs of this network's attachments that the runtime does not know any more.
+
+    Goes on after a failure. Raises CniError with all that failed, the code being that of the first.
+    """
+    valid = valid_attachments(request.conf)
+    store = Store(host)
+    failures = []
+    for container, ifname in store.owners():
+        if (container, ifname) in valid:
+            continue
+        try:
+            record = store.of_owner(container, ifname)
+            if record is not None and record.network == request.conf["name"]:
+                _collect_one(host, store, record)
+        except CniError as error:
+            failures.append(error)
+    ipam = request.ipam(host)
+    if ipam is not None:
+        try:
+            ipam.call("GC")
+        except CniError as error:
+            failures.append(error)
+    if failures:
+        raise CniError(failures[0].code, "; ".join([str(error) for error in failures]))
+
+
+def _collect_one(host: Host, store: Store, record: Record) -> None:
+    host.log.fields["vf"] = record.address
+    with store.lock(record.address, "VF"):
+        left = store.of_owner(record.container, record.ifname)  # its DEL may have been faster
+        if left is not None:
+            host.log.warning(f"{left.owner} is gone: its VF is brought back")
+            give_back(host, store, left, alive(host, left))
+
+
+def status(host: Host, request: Request) -> None:
+    """STATUS: could an ADD be served now. Raises CniError (50) with all that stands in the way."""
+    problems = []
+    for problem in (_state_folder(host), _kernel(host), _devices(host, request)):
+        if problem:
+            problems.append(problem)
+    ipam = request.ipam(host)
+    if ipam is not None:
+        try:
+            ipam.call("STATUS")
+        except CniError as error:
+            problems.append(str(error))
+    if problems:
+        raise CniError(NOT_AVAILABLE, "; ".join(problems))
+
+
+def _state_folder(host: Host) -> str:
+    try:
+        Store(host).prepare()
+    except CniError as error:
+        return str(error)
+    return "" if os.access(host.state, os.W_OK) else f"the state folder {host.state} is read-only"
+
+
+def _kernel(host: Host) -> str:
+    try:
+        host.socket.get(get_link(name="lo"))
+    except NetlinkError as error:
+        return f"the kernel does not answer about interfaces: {error}"
+    except OSError as error:
+        return f"no netlink socket can be made: {error.strerror}"
+    return ""
+
+
+def _devices(host: Host, request: Request) -> str:
+    """The VF that the configuration names; without a deviceID, as for a default network, that there is any. A virtual
+    node's VFs cannot be told from other devices: where there is no PF nothing is said.
+    """
+    device = request.conf.get("deviceID")
+    if isinstance(device, str) and device:
+        try:
+            find(host, device.lower())
+        except CniError as error:
+            return str(error)
+        return ""
+    root = host.sys_root
+    functions = pci.addresses(root)
+    if any(pci.physfn(root, address) for address in functions):
+        return ""
+    if not any(pci.total_vfs(root, address) > 0 for address in functions):
+        return ""
+    return "this node has no VF: sriov_numvfs of every PF is 0; expected the node's configuration to have made some"

@@ -1,0 +1,174 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The CNI plugin beside Debian's host-device, which is written in Go and moves an interface, nothing more.
+
+On the emulated node, on the same VF, each in turn, ours with VLAN and MAC on top:
+cni.version_ratio: VERSION, compared with the bare interpreter.
+cni.add_ratio, cni.del_ratio, cni.add_p99_ratio: ADD and DEL with host-local.
+cni.parallel_seconds: ADD of 14 VFs of two PFs at once, as after a reboot.
+Here, in a namespace with a veth in the VF's place: cni.native_version_ratio, cni.native_add_ratio,
+cni.native_del_ratio and cni.rss_mib, the resident size of an ADD, compared with the bare interpreter.
+`--native` leaves the emulated node out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "chain")]
+
+import cni_native  # noqa: E402 - the folders above hold them
+import cni_pairs  # noqa: E402
+
+NATIVE_ROUNDS, NODE_ROUNDS, PARALLEL_ROUNDS = 60, 100, 5
+NODE = "/run/bench-cni"
+PFS, VFS = ("enp1s0", "enp2s0"), 7
+BARE = "python3 -I -S -c pass"
+
+
+def figure(
+    name: str, value: float, unit: str, samples: list[float], compared_with: str, ratio: float
+) -> dict[str, Any]:
+    """One entry of the results."""
+    return {"name": name, "value": value, "unit": unit, "compared_with": compared_with, "ratio": ratio,
+            "n": len(samples), "min": min(samples), "max": max(samples), "samples": samples}
+
+
+def ratio(name: str, ours: list[float], base: list[float], compared_with: str, percent: int = 50) -> dict[str, Any]:
+    """Ours over the other's; samples are the ratios of the pairs."""
+    pairs = [own / other for own, other in zip(ours, base)]
+    value = _percentile(ours, percent) / _percentile(base, percent)
+    return figure(name, value, "ratio", pairs, compared_with, value)
+
+
+def _percentile(samples: list[float], percent: int) -> float:
+    return statistics.quantiles(samples, n=100, method="inclusive")[percent - 1]
+
+
+def native() -> list[dict[str, Any]]:
+    """What can be measured without the emulated node."""
+    argv = [sys.executable, str(HERE / "cni_native.py"), str(NATIVE_ROUNDS)]
+    found = json.loads(subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    with tempfile.TemporaryDirectory(prefix="bench-cni-") as folder:
+        program = cni_native.install(Path(folder))
+        version = cni_pairs.commands(NATIVE_ROUNDS, version_argvs(str(program)), {"CNI_COMMAND": "VERSION"})
+    show_phases("natively", found["phases"])
+    size = found["rss"] / 2**20
+    pairs = [ratio(f"cni.native_{command.lower()}_ratio", found["ours"][command], found["host-device"][command],
+                   f"host-device {command}") for command in ("ADD", "DEL")]
+    return [ratio("cni.native_version_ratio", version["ours"], version["bare"], BARE), *pairs,
+            figure("cni.rss_mib", size, "MiB", [size], BARE, found["rss"] / found["bare"])]
+
+
+def show_phases(where: str, phases: dict[str, float]) -> None:
+    """Where each millisecond of an ADD goes: what lies before the named change, up to it."""
+    print(f"ADD {where}:", ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in phases.items()))
+
+
+def version_argvs(program: str) -> dict[str, list[str]]:
+    """The plan of cni_pairs.commands for VERSION."""
+    return {"ours": [program], "bare": ["/usr/bin/python3", "-I", "-S", "-c", "pass"]}
+
+
+class Node:
+    """The emulated node, as its image is, with all VFs, the plugin under /run and nothing else of ours."""
+
+    def __init__(self) -> None:
+        import standalone
+
+        self.lab = standalone.start(pristine=True)
+        self.stop = standalone.stop
+        self._install()
+        self.lab.run(["modprobe", "igbvf"])
+        for pf in PFS:
+            self.lab.put(f"{VFS}\n".encode(), f"/sys/class/net/{pf}/device/sriov_numvfs")
+            self.lab.run(["ip", "link", "set", pf, "up"])
+        self.vfs = [self.lab.run(["readlink", "-f", f"/sys/class/net/{pf}/device/virtfn{number}"]).stdout.strip()[-12:]
+                    for pf in PFS for number in range(VFS)]
+
+    def _install(self) -> None:
+        content = io.BytesIO()
+        with tarfile.open(fileobj=content, mode="w", dereference=True) as tar:
+            for path in sorted((cni_native.CNI / "sriov_cni").glob("*.py")):
+                tar.add(path, f"lib/sriov_cni/{path.name}")
+            tar.add(HERE / "cni_pairs.py", "cni_pairs.py")
+        self.lab.run(["mkdir", "-p", NODE])
+        self.lab.run(["tar", "-x", "--no-same-owner", "-C", NODE], input=content.getvalue())
+        launcher = (cni_native.CNI / "launcher.py").read_text().replace(cni_native.NODE_FOLDER, f"{NODE}/lib")
+        self.lab.put(f"#!/usr/bin/python3 -IS\n{launcher}".encode(), f"{NODE}/sriov", 0o755)
+        self.lab.run(["python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", f"{NODE}/lib"])
+
+    def measure(self, plan: dict[str, Any], timeout: float) -> Any:
+        """Run cni_pairs on the node."""
+        argv = ["python3", "-I", f"{NODE}/cni_pairs.py"]
+        return json.loads(self.lab.run(argv, input=json.dumps(plan), timeout=timeout).stdout)
+
+    def phases(self) -> dict[str, float]:
+        """Of an ADD with the first VF."""
+        launcher, file = f"{NODE}/sriov-marks", f"{NODE}/marks"
+        self.lab.put(cni_native.with_marks(self.lab.read(f"{NODE}/sriov"), file).encode(), launcher, 0o755)
+        (call,) = self.sides(self.vfs[:1])["ours"]
+        self.measure({"rounds": 20, "sides": {"ours": [{**call, "program": launcher}]}}, 300)
+        return cni_native.phases(self.lab.read(file))
+
+    def sides(self, vfs: list[str]) -> dict[str, list[dict[str, Any]]]:
+        """Both plugins on the same VFs."""
+        calls: dict[str, list[dict[str, Any]]] = {"ours": [], "host-device": []}
+        for number, vf in enumerate(vfs):
+            ours = {"deviceID": vf, "vlan": 100 + number, "mac": f"02:00:00:00:be:{number:02x}"}
+            for kind, program, keys in (("ours", f"{NODE}/sriov", ours),
+                                        ("host-device", "/opt/cni/bin/host-device", {"pciBusID": vf})):
+                ipam = {"type": "host-local", "dataDir": f"{NODE}/leases", "subnet": "198.51.100.0/24"}
+                config = {"cniVersion": "1.0.0", "name": f"bench-{kind}", "type": kind, "ipam": ipam, **keys}
+                calls[kind].append({"program": program, "config": config})
+        return calls
+
+
+def emulated() -> list[dict[str, Any]]:
+    """What is measured on the node."""
+    node = Node()
+    plan: dict[str, Any] = {"rounds": NATIVE_ROUNDS, "commands": version_argvs(f"{NODE}/sriov"),
+                            "environment": {"CNI_COMMAND": "VERSION"}}
+    version = node.measure(plan, 300)
+    one = node.measure({"rounds": NODE_ROUNDS, "sides": node.sides(node.vfs[:1])}, 900)
+    all_vfs = node.measure({"rounds": PARALLEL_ROUNDS, "sides": node.sides(node.vfs)}, 900)
+    show_phases("on the node", node.phases())
+    node.stop()
+    ours, peer = one["ours"], one["host-device"]
+    parallel, beside = all_vfs["ours"]["ADD"], statistics.median(all_vfs["host-device"]["ADD"])
+    seconds = statistics.median(parallel)
+    return [
+        ratio("cni.version_ratio", version["ours"], version["bare"], BARE),
+        ratio("cni.add_ratio", ours["ADD"], peer["ADD"], "host-device ADD"),
+        ratio("cni.add_p99_ratio", ours["ADD"], peer["ADD"], "host-device ADD, 99th percentile", 99),
+        ratio("cni.del_ratio", ours["DEL"], peer["DEL"], "host-device DEL"),
+        figure("cni.parallel_seconds", seconds, "s", parallel, f"host-device, {len(node.vfs)} VFs", seconds / beside),
+    ]
+
+
+def main() -> int:
+    """Run all, write the list of figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--native", action="store_true", help="without the emulated node")
+    options = parser.parse_args()
+    figures = native()
+    if not options.native:
+        figures += emulated()
+    options.output.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,200 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The CNI plugin as the installer lays it out, in a folder of its own, with a veth in the VF's place.
+
+Usage: cni_native.py ROUNDS, as root. Prints what cni_pairs.measure found in a namespace of its own, as JSON, with
+"rss" the largest resident size of an ADD in bytes, "bare" that of the interpreter alone, "phases" the milliseconds of
+an ADD.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cni_pairs
+
+CNI = Path(__file__).resolve().parents[2] / "files" / "cni"
+NODE_FOLDER = "/usr/lib/baremetal-sriov/cni"
+INTERPRETER = "/usr/bin/python3"
+PF, VF = "0000:01:00.0", "0000:01:10.0"
+PF_NAME, VF_NAME, OTHER_NAME = "benchpf", "benchvf", "benchother"
+
+# Where to look: a tree in sysfs's place. That a veth left the namespace shows in no file, so its name is asked for.
+_SEAM = """
+import _socket
+
+from sriov_cni import host, pci
+
+
+def net_names(self, address):
+    names = pci.net_names(self.sys_root, address)
+    try:
+        _socket.if_nametoindex(names[0])
+    except OSError:
+        return []
+    return names
+
+
+host.Host.sys_root = {root!r}
+host.Host.state = {state!r}
+host.Host.net_names = net_names
+"""
+
+
+# Put around the launcher's lines: when the interpreter was there, each change began, and all was done.
+_MARKS_BEFORE = """
+import time
+
+marks = [("interpreter", time.monotonic())]
+"""
+_MARKS_AFTER = """
+from sriov_cni import host, jsontext
+from sriov_cni.attach import add
+
+marks.append(("load", time.monotonic()))
+host.Host.step = lambda self, what: marks.append(("until " + what, time.monotonic()))
+code = main()
+marks.append(("rest", time.monotonic()))
+marks.insert(0, ("spawned", float(os.environ["BENCH_SPAWNED"])))
+if os.environ["CNI_COMMAND"] == "ADD":
+    with open({file!r}, "a") as out:
+        out.write(jsontext.dumps([(name, int(seconds * 1e6)) for name, seconds in marks]) + "\\n")
+os._exit(code)
+"""
+# Linux keeps the parent's ru_maxrss for a child, so a program asks for its own.
+_OWN_SIZE = "next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM'))"
+
+
+def install(base: Path) -> Path:
+    """The launcher, its package compiled as on a node."""
+    package = base / "lib" / "sriov_cni"
+    shutil.copytree(CNI / "sriov_cni", package, ignore=shutil.ignore_patterns("__pycache__"))
+    interpreter = os.path.realpath(INTERPRETER)
+    mode = "unchecked-hash"
+    subprocess.run([interpreter, "-m", "compileall", "-q", "--invalidation-mode", mode, str(package)], check=True)
+    return _launcher(base / "sriov", base, "")
+
+
+def install_for_veth(base: Path) -> Path:
+    """The same launcher, before it the few lines that make a veth a VF."""
+    _sysfs(base / "root")
+    seam = _SEAM.format(root=str(base / "root"), state=str(base / "state"))
+    return _launcher(base / "sriov-veth", base, seam)
+
+
+def install_that_tells_its_size(base: Path, veth: Path) -> Path:
+    """The launcher of install_for_veth, which writes its resident size in KiB into base/size."""
+    path = base / "sriov-size"
+    end = f"code = main()\nopen({str(base / 'size')!r}, 'w').write({_OWN_SIZE})\nos._exit(code)"
+    path.write_text(veth.read_text().replace("os._exit(main())", end))
+    path.chmod(0o755)
+    return path
+
+
+def with_marks(launcher: str, file: str) -> str:
+    """A launcher's text that also appends a line of [phase, microseconds of the monotonic clock] to `file`."""
+    first, _rest, rest = launcher.partition("\n")
+    return f"{first}\n{_MARKS_BEFORE}{rest.replace('os._exit(main())', _MARKS_AFTER.format(file=file))}"
+
+
+def phases(lines: str) -> dict[str, float]:
+    """Median milliseconds of each phase, from the lines of with_marks."""
+    found: dict[str, list[float]] = {}
+    for line in lines.splitlines():
+        marks = json.loads(line)
+        for (_name, before), (name, after) in zip(marks, marks[1:]):
+            found.setdefault(name, []).append((after - before) / 1000)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def _launcher(path: Path, base: Path, seam: str) -> Path:
+    text = (CNI / "launcher.py").read_text().replace(NODE_FOLDER, str(base / "lib"))
+    text = text.replace("from sriov_cni.main import main", f"{seam}\nfrom sriov_cni.main import main")
+    path.write_text(f"#!{os.path.realpath(INTERPRETER)} -IS\n{text}")
+    path.chmod(0o755)
+    return path
+
+
+def _sysfs(root: Path) -> None:
+    devices = root / "sys/bus/pci/devices"
+    for address, driver, name in ((PF, "igb", PF_NAME), (VF, "igbvf", VF_NAME)):
+        (devices / address / "net" / name).mkdir(parents=True)
+        (devices / address / "driver").symlink_to(root / "sys/bus/pci/drivers" / driver)
+    (devices / VF / "physfn").symlink_to(devices / PF)
+    (devices / PF / "virtfn0").symlink_to(devices / VF)
+
+
+def links() -> None:
+    """In the namespace that the process is in: a PF, the VF, and the interface that host-device gets."""
+    for name in (PF_NAME, VF_NAME, OTHER_NAME):
+        peer = f"{name}p"
+        subprocess.run(["ip", "link", "add", name, "type", "veth", "peer", "name", peer], check=True)
+        subprocess.run(["ip", "link", "set", peer, "up"], check=True)
+
+
+def sides(program: Path, leases: Path) -> dict[str, list[dict[str, Any]]]:
+    """The plan of cni_pairs: the plugin and Debian's host-device, each on its own interface, with host-local."""
+
+    def config(kind: str, subnet: str, **keys: object) -> dict[str, Any]:
+        ipam = {"type": "host-local", "dataDir": str(leases), "subnet": subnet}
+        return {"cniVersion": "1.0.0", "name": f"bench-{kind}", "type": kind, "logLevel": "error", "ipam": ipam, **keys}
+
+    return {
+        "ours": [{"program": str(program), "config": config("sriov", "198.51.100.0/25", deviceID=VF)}],
+        "host-device": [{"program": "/usr/lib/cni/host-device",
+                         "config": config("host-device", "198.51.100.128/25", device=OTHER_NAME)}],
+    }
+
+
+@contextmanager
+def namespace() -> Iterator[None]:
+    """Put this process into a network namespace of its own."""
+    name = f"bench-host-{os.getpid()}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        sys.path.insert(0, str(CNI))
+        from sriov_cni.netns import open_netns, set_netns
+
+        made = open_netns(f"/run/netns/{name}")
+        if made is None:
+            raise RuntimeError(f"/run/netns/{name} is no network namespace")
+        set_netns(made.fd)
+        yield
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=False)
+
+
+def run(rounds: int) -> dict[str, Any]:
+    """All of it."""
+    with tempfile.TemporaryDirectory(prefix="bench-cni-") as folder, namespace():
+        base = Path(folder)
+        install(base)
+        program = install_for_veth(base)
+        links()
+        found: dict[str, Any] = cni_pairs.measure(rounds, sides(program, base / "leases"))
+        (call,) = sides(install_that_tells_its_size(base, program), base / "leases")["ours"]
+        cni_pairs.once("size", [call], 0)
+        bare = [os.path.realpath(INTERPRETER), "-IS", "-c", f"print({_OWN_SIZE})"]
+        size = subprocess.run(bare, check=True, capture_output=True, text=True).stdout
+        traced = base / "sriov-marks"
+        traced.write_text(with_marks(program.read_text(), str(base / "marks")))
+        traced.chmod(0o755)
+        plan = {"ours": sides(traced, base / "leases")["ours"]}
+        cni_pairs.measure(max(1, rounds // 4), plan)
+        found["phases"] = phases((base / "marks").read_text())
+        return {**found, "rss": 1024 * int((base / "size").read_text()), "bare": 1024 * int(size)}
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(int(sys.argv[1]))))

@@ -1,0 +1,167 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Upstream's test vectors that no other file here has a place for; a docstring says where our answer is another."""
+
+from __future__ import annotations
+
+import errno
+import json
+from types import SimpleNamespace
+
+import pytest
+from cniworld import PF, PF_NAME, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run, vector
+
+from sriov_cni import netlink, pci, rtnl
+from sriov_cni.errors import CniError
+from sriov_cni.journal import Record, Store
+from sriov_cni.pod import Pod
+from sriov_cni.vf import find, move_to_pod
+
+UNKNOWN = "0000:af:07.0"
+
+
+@vector("25")
+def test_no_journal_no_owner(world, vector):
+    store = Store(WorldHost(world))
+    store.prepare()
+    assert (store.of_vf(VF), store.of_owner("c1", "net1"), store.owners()) == (None, None, [])
+
+
+@vector("27")
+def test_number_of_vfs(world, vector):
+    """Ours asks by PCI address, which no rename changes; an unknown PF has none."""
+    (world.device(PF) / "sriov_numvfs").write_text("2\n")
+    assert (pci.num_vfs(str(world.root), PF), pci.num_vfs(str(world.root), UNKNOWN)) == (2, 0)
+
+
+@vector("28", "29")
+def test_index_and_pf_of_a_vf(world, vector):
+    root = str(world.root)
+    assert (pci.vf_index(root, VF), pci.vf_index(root, UNKNOWN)) == (0, -1)
+    assert (pci.physfn(root, VF), pci.physfn(root, UNKNOWN)) == (PF, None)
+    with pytest.raises(CniError, match="no such PCI device"):
+        find(WorldHost(world), UNKNOWN)
+
+
+@vector("30")
+def test_vf_of_a_pf(world, vector):
+    assert pci.virtfns(str(world.root), PF) == {0: VF, 1: VF_VFIO}
+    assert pci.virtfns(str(world.root), UNKNOWN) == {}
+
+
+@vector("31")
+def test_interface_names(world, vector):
+    assert pci.net_names(str(world.root), PF) == [PF_NAME]
+    assert pci.net_names(str(world.root), UNKNOWN) == []
+
+
+@vector("37", "39")
+def test_journal_file(world, vector):
+    """Ours has the VF in the name as well, and keeps what has to be undone, not the configuration."""
+    world.call("ADD", {**world.conf, "vlan": 5})
+    (name,) = world.snapshot()["journal"]
+    assert name == f"{VF}@c1@net1"
+    raw = json.loads((world.root / "state" / "journal" / name).read_text())
+    assert "dns" not in raw
+    record = Record.from_dict(raw)
+    assert (record.address, record.container, record.ifname, record.to_dict()) == (VF, "c1", "net1", raw)
+
+
+@vector("38")
+def test_dns_is_in_the_result(world, vector):
+    """Upstream keeps it in its cache and tells nobody."""
+    dns = {"domain": "example.org", "nameservers": ["192.0.2.53"]}
+    assert world.call("ADD", {**world.conf, "dns": dns})["dns"] == dns
+
+
+@vector("48")
+def test_mtu_in_the_result(world, vector):
+    """The VF's own; a VF without interface has its PF's."""
+    run("ip", "link", "set", VF_NAME, "mtu", "1480")
+    assert world.call("ADD")["interfaces"][0]["mtu"] == 1480
+    answer = world.call("ADD", {**world.conf, "deviceID": VF_VFIO}, CNI_CONTAINERID="c2")
+    assert answer["interfaces"][0]["mtu"] == 1500
+
+
+class Refusing:
+    """A socket whose kernel refuses every change."""
+
+    def change(self, *batch) -> None:
+        raise netlink.NetlinkError(errno.EBUSY, "driver says no")
+
+
+@vector("49")
+def test_interface_does_not_come_up(world, vector):
+    host = WorldHost(world)
+    pod = Pod.__new__(Pod)
+    pod.socket = Refusing()
+    link = SimpleNamespace(index=7, name="net1")
+    with pytest.raises(CniError, match=r"net1 of the pod cannot be set up: .*\(driver says no\)") as refused:
+        pod.up(link)
+    assert (refused.value.code, host.steps) == (101, [])
+
+
+@vector("50")
+def test_move_fails(world, vector):
+    """Nothing else is attempted."""
+    host = WorldHost(world)
+    host._socket = Refusing()
+    pod = SimpleNamespace(netns=SimpleNamespace(fd=0, path="/run/netns/x"))
+    link = SimpleNamespace(index=7, name="enp1s0v0", altnames=[])
+    with pytest.raises(CniError, match=r"enp1s0v0 cannot be moved to /run/netns/x as net1: .*driver says no"):
+        move_to_pod(host, link, "net1", pod)
+    assert host.steps == ["move"]
+
+
+@vector("51")
+def test_vf_without_interface(world, vector, monkeypatch):
+    monkeypatch.setattr("sriov_cni.vf._PROBE_SECONDS", 0.1)
+    before = world.pf
+    run("ip", "link", "del", VF_NAME)
+    with pytest.raises(Refusal, match="has no network interface on the host") as refused:
+        world.call("ADD", {**world.conf, "vlan": 5})
+    assert (refused.value.code, world.pf) == (100, before)
+
+
+@vector("56")
+def test_nothing_to_restore_nothing_sent(world, vector):
+    """Where MAC and MTU are as before, DEL sets neither. Ours always has both in the journal."""
+    host = WorldHost(world)
+    world.call("ADD")
+    world.call("DEL", host=host)
+    assert {"set mac", "restore mtu"} & set(host.steps) == set()
+
+
+@vector("60")
+def test_mac_of_the_pf_comes_back_though_none_was_asked(world, vector):
+    """A guest with the whole VF told its PF a MAC. A VF with a kernel driver gets its MAC back on its own side."""
+    conf = {**world.conf, "deviceID": VF_VFIO}
+    vfs = world.pf["vfs"]
+    vfs[1]["mac"] = "02:00:00:00:00:99"
+    world.set_pf(vfs=vfs)
+    world.call("ADD", conf)
+    vfs[1]["mac"] = "02:00:00:00:00:ab"
+    world.set_pf(vfs=vfs)
+    world.call("DEL", conf)
+    assert world.pf["vfs"][1]["mac"] == "02:00:00:00:00:99"
+    assert world.pf["sent"] == [["mac", "02:00:00:00:00:99"]]
+
+
+@vector("61")
+def test_everything_asked_everything_back(world, vector):
+    """Also where the driver does not report the VLAN's protocol: then it is 802.1Q."""
+    vfs = world.pf["vfs"]
+    vfs[0].update(vlan=1, qos=1, proto=-1, spoofchk=0, trust=0, min_rate=0, max_rate=0, link_state=2)
+    world.set_pf(vfs=vfs)
+    asked = {"vlan": 6, "vlanQoS": 2, "spoofchk": "on", "trust": "on", "min_tx_rate": 5, "max_tx_rate": 9}
+    conf = {**world.conf, **asked, "link_state": "enable", "mac": "02:00:00:00:00:61"}
+    world.call("ADD", conf)
+    world.set_pf(sent=[])
+    world.call("DEL", conf)
+    assert sorted(world.pf["sent"]) == [
+        ["link_state", 2], ["mac", VF_MAC], ["rate", 0, 0], ["spoofchk", 0], ["trust", 0], ["vlan", 1, 1, -1],
+    ]  # fmt: skip
+    state = rtnl.VfState()
+    state.vlan, state.qos = 1, 1
+    assert rtnl.vf_attribute(0, "vlan", state)[-4:-2] == bytes.fromhex("8100")
