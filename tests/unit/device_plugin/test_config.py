@@ -9,10 +9,12 @@ import json
 from typing import Any
 
 import pytest
+from device_plugin.dp_vectors import vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sriov_device_plugin import config
+from sriov_device_plugin.device_types import TYPES
 from sriov_device_plugin.errors import ConfigError
 
 POOL = {"resourceName": "vf", "selectors": {}}
@@ -234,3 +236,35 @@ def test_any_resource_is_read_or_refused_in_words(resource: Any) -> None:
 def test_any_bytes_are_read_or_refused_in_words(content: bytes) -> None:
     with pytest.raises(ConfigError):
         config.parse(b"!" + content, "intel.com")
+
+
+@vectors(17)
+@pytest.mark.parametrize("key", [f.key for f in TYPES["netDevice"].fields])
+def test_every_known_selector_is_read(key: str) -> None:
+    loaded = parse({**POOL, "selectors": {key: []}})
+    assert loaded.warnings == ()
+
+
+@vectors(17, differs=True)
+def test_an_unknown_selector_is_a_warning() -> None:
+    """The Go plugin's factory has an error for it that no configuration reaches: there it is ignored in silence."""
+    assert parse({**POOL, "selectors": {"fruit": ["apple"]}}).warnings == (
+        "resourceList[0].selectors.fruit: unknown key, ignored",
+    )
+
+
+@vectors(18)
+@pytest.mark.parametrize("name", ["", "netdevice", "pciNetDevice"])
+def test_only_the_types_of_the_table_are_known(name: str) -> None:
+    if not name:
+        assert parse({**POOL, "deviceType": name}).pools[0].device_type is TYPES["netDevice"]
+    else:
+        assert f"resourceList[0].deviceType: {name!r} is not known; known: netDevice" in problems(
+            {**POOL, "deviceType": name}
+        )
+
+
+@vectors(30)
+@pytest.mark.parametrize("selectors", [None, []])
+def test_a_pool_without_a_selector_object_is_no_pool(selectors: Any) -> None:
+    assert "resourceList[0].selectors: expected an object" in problems({**POOL, "selectors": selectors})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from device_plugin.dp_host import FakeHost
+from device_plugin.dp_vectors import vectors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -101,24 +102,26 @@ def test_without_a_driver_a_device_is_known_and_not_offered(igb: FakeHost, case:
     assert withheld(scan(igb)[VF0]) == "no driver is bound to it"
 
 
+@vectors(55)
 def test_names_of_pfs(host: FakeHost) -> None:
-    """dp-vector-55: of two interfaces below a PF in switchdev mode, the uplink is its name, not the first."""
+    """Of two interfaces below a PF in switchdev mode, the uplink is its name, not the first."""
     host.add(PF, name="eth0", totalvfs=7, phys_port_name="pf0vf1")
     host.netdev(PF, "eth1", phys_port_name="p0")
     host.add_vfs(PF, 1)
     assert scan(host)[VF0].pf_name == "eth1"
 
 
+@vectors(65)
 def test_a_pf_without_an_interface_still_has_vfs(host: FakeHost) -> None:
-    """dp-vector-65."""
     host.add(PF, totalvfs=7, driver="vfio-pci")
     host.add_vfs(PF, 1)
     device = scan(host)[VF0]
     assert (device.pf_name, device.pf_address, withheld(device)) == ("", PF, None)
 
 
+@vectors(66)
 def test_link_type_is_the_pfs_where_the_own_interface_is_not_seen(igb: FakeHost) -> None:
-    """dp-vector-66, and a VF in a pod."""
+    """Also for a VF in a pod."""
     (igb.root / "sys/class/net/enp1s0/type").write_text("32\n")
     igb.netdev_to_pod(VF0)
     found = scan(igb)
@@ -139,8 +142,8 @@ def test_a_pf_that_moves_to_a_pod_keeps_its_vfs_named(igb: FakeHost) -> None:
     assert [d for d in after if d.pf_address] == [d for d in before if d.pf_address]
 
 
+@vectors(62)
 def test_pfs_with_vfs_are_withheld_and_without_are_not(igb: FakeHost) -> None:
-    """dp-vector-62 in its substance."""
     igb.add("0000:02:00.0", name="enp2s0", totalvfs=7)
     igb.add("0000:00:02.0", klass="0x030000")
     found = scan(igb)

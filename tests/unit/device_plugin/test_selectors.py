@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from device_plugin.dp_vectors import vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -133,8 +134,9 @@ def test_objects_of_a_list_are_united(selectors: Any, wanted: list[str]) -> None
     assert list(pools.assign(configs, [VF, *OTHERS])["intel.com/r"].members) == wanted
 
 
+@vectors(34)
 def test_the_first_pool_owns_a_device() -> None:
-    """dp-vector-34 in its substance: the second pool gets nothing."""
+    """The second pool gets nothing."""
     configs = load({"resourceName": "a", "selectors": {}}, {"resourceName": "b", "selectors": {}}).pools
     shares = pools.assign(configs, [VF, *OTHERS])
     assert len(shares["intel.com/a"].members) == 5
@@ -153,3 +155,20 @@ def test_an_empty_pool_knows_why() -> None:
     pf = Device(id="0000:03:00.0", class_id="020000", driver="ice", num_vfs=5)
     rejected = pools.assign(configs, [VF, *OTHERS, pf])["intel.com/r"].rejected
     assert rejected == {"selector drivers": 5, "it is a PF with 5 VFs": 1}
+
+
+@vectors(31)
+def test_each_object_filters_by_its_own_values() -> None:
+    devices = [VF, *OTHERS]
+    for vendor, wanted in (("None", 0), ("8086", 5)):
+        (pool,) = load({"resourceName": "r", "selectors": [{"vendors": [vendor]}]}).pools
+        assert len(pools.assign([pool], devices)["intel.com/r"].members) == wanted
+
+
+@vectors(47)
+@pytest.mark.parametrize(("node", "hidden", "wanted"), [(0, False, 0), (1, False, 1), (-1, False, -1), (0, True, -1)])
+def test_topology(node: int, hidden: bool, wanted: int) -> None:
+    (config_,) = load({"resourceName": "r", "selectors": {}, "excludeTopology": hidden}).pools
+    pool = pools.Pool(config_)
+    pool.update(config_, pools.assign([config_], [replace(VF, numa_node=node)])["intel.com/r"].members)
+    assert [listed[1] for listed in pool.listing()] == [wanted]
