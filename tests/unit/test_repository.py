@@ -64,7 +64,7 @@ PROGRAMS = {
         _rooms(
             "__main__",
             "daemon",
-            "server registration health metrics",
+            "server registration health metrics events",
             "pools allocation device_info cdi",
             "config selectors discovery device_types",
             "",

@@ -33,6 +33,9 @@ def _parser() -> argparse.ArgumentParser:
     option("kubelet-root-dir", default="/var/lib/kubelet", help="the kubelet's --root-dir (%(default)s)")
     option("devinfo-dir", default=device_info.DIRECTORY, help="folder of device-info files (%(default)s)")
     option("rescan-interval", default=10.0, type=_seconds, help="seconds between two scans (%(default)g)")
+    option("link-down-after", default=0.2, type=_hold, help="seconds without link until unhealthy (%(default)g)")
+    option("link-up-after", default=0.5, type=_hold, help="seconds with link until healthy again (%(default)g)")
+    option("no-link-health", action="store_true", help="do not look at links")
     option("root", default="", help="read sys, proc and dev below this folder, for tests")
     option("log-level", default="info", choices=("debug", "info", "warning", "error"), help="(%(default)s)")
     option("check-config", action="store_true", help="report on the configuration and leave")
@@ -49,6 +52,13 @@ def _seconds(text: str) -> float:
     value = float(text)
     if not 0.1 <= value <= 86400:
         raise argparse.ArgumentTypeError(f"{text}: expected 0.1 to 86400 seconds")
+    return value
+
+
+def _hold(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text}: expected 0 to 3600 seconds")
     return value
 
 
@@ -88,6 +98,8 @@ def main(arguments: list[str] | None = None) -> int:
         devinfo_dir=given.devinfo_dir,
         rescan_interval=given.rescan_interval,
         root=given.root.rstrip("/"),
+        link_down_after=-1.0 if given.no_link_health else given.link_down_after,
+        link_up_after=given.link_up_after,
     )
     try:
         daemon = Daemon(options)

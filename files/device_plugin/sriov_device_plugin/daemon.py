@@ -8,18 +8,23 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from . import config, device_info, pools, registration
-from .discovery import Scanner
+from . import config, device_info, health, pools, registration
+from .discovery import Device, Scanner
 from .errors import ConfigError
+from .events import DEVICE, LINK, Events
 from .notify import notify
-from .pools import Pool, Share
+from .pools import Member, Pool, Share
 from .registration import Presence
 from .server import PoolService
 
 TICK = 0.5  # seconds; registered again within a second of the kubelet's return
+SETTLE = 0.1  # seconds; devices come in groups, and one look is enough for a group
 RELOAD = signal.SIGHUP
+WAKE = signal.SIGIO
 STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 log = logging.getLogger(__name__)
@@ -35,6 +40,8 @@ class Options:
     devinfo_dir: str
     rescan_interval: float  # seconds
     root: str
+    link_down_after: float  # seconds; negative: links are not looked at
+    link_up_after: float  # seconds
 
 
 class Daemon:
@@ -45,32 +52,58 @@ class Daemon:
         self.scanner = Scanner(options.root)
         self.presences: dict[str, Presence] = {}  # resource name -> its presence
         self._said: dict[str, str] = {}  # resource name -> the last line about its devices
+        self._said_health: dict[str, str] = {}
         self._status = ""
+        self._links = (
+            health.Links(options.root, options.link_down_after, options.link_up_after)
+            if options.link_down_after >= 0
+            else None
+        )
+        self._scanned_at = 0.0
         self._configs = self._load().pools
 
     def run(self) -> int:
         """Serve until a signal says stop. Returns the exit status."""
         # Blocked before any thread starts, the signals wait for sigtimedwait() and interrupt nothing.
-        signal.pthread_sigmask(signal.SIG_BLOCK, (RELOAD, *STOP))
+        signal.pthread_sigmask(signal.SIG_BLOCK, (RELOAD, WAKE, *STOP))
+        events = Events(WAKE)  # before the first look, so that nothing is missed
         self.rescan()
         self.tend()
         notify("READY=1", self._status_line())
         self._save_device_info()
-        next_scan = time.monotonic() + self.options.rescan_interval
+        next_scan = self._scanned_at + self.options.rescan_interval
         while True:
-            caught = signal.sigtimedwait((RELOAD, *STOP), TICK)
+            caught = signal.sigtimedwait((RELOAD, WAKE, *STOP), self._pause(next_scan))
             if caught is not None and caught.si_signo in STOP:
                 log.info("%s: leaving", signal.Signals(caught.si_signo).name)
                 self.close()
+                events.close()
                 return 0
-            if caught is not None:
+            heard = events.drain()
+            now = time.monotonic()
+            if caught is not None and caught.si_signo == RELOAD:
                 self.reload()
-            if caught is not None or time.monotonic() >= next_scan:
+                next_scan = now
+            if DEVICE in heard:
+                next_scan = min(next_scan, now + SETTLE)
+            if now >= next_scan:
                 self.rescan()
                 self._save_device_info()
-                next_scan = time.monotonic() + self.options.rescan_interval
+                next_scan = self._scanned_at + self.options.rescan_interval
+            elif LINK in heard or not events.hears(LINK) or self._link_due(now):
+                self.judge()
             self.tend()
             self._tell_status()
+
+    def _pause(self, next_scan: float) -> float:
+        """Seconds to the next thing that is known to be due."""
+        due = self._links.due() if self._links is not None else None
+        times = (next_scan,) if due is None else (next_scan, due)
+        return max(0.0, min(TICK, min(times) - time.monotonic()))
+
+    def _link_due(self, now: float) -> bool:
+        due = self._links.due() if self._links is not None else None
+        return due is not None and now >= due
 
     def _load(self) -> config.Config:
         loaded = config.load(self.options.config_file, self.options.resource_prefix)
@@ -90,12 +123,15 @@ class Daemon:
 
     def rescan(self) -> None:
         """Look at the host, and bring the pools up to date with it and with the configuration."""
+        self._scanned_at = time.monotonic()
         classes = {c.device_type.pci_class for c in self._configs}
         shares = pools.assign(self._configs, self.scanner.scan(classes) if classes else [])
         for name in [name for name in self.presences if name not in shares]:
             log.info("%s: no longer configured", name)
             self.presences.pop(name).close()
             self._said.pop(name, None)
+            self._said_health.pop(name, None)
+        self._observe(member.device for share in shares.values() for member in share.members.values())
         for pool_config in self._configs:
             name = pool_config.resource_name
             share = shares[name]
@@ -105,7 +141,29 @@ class Daemon:
                     continue  # nothing to offer yet: the kubelet need not know the resource
                 service = PoolService(Pool(pool_config), self.scanner, self.options.devinfo_dir)
                 self.presences[name] = Presence(service, self.options.kubelet_dir)
-            self.presences[name].service.pool.update(pool_config, share.members)
+            self._update(self.presences[name].service.pool, pool_config, share.members)
+
+    def judge(self) -> None:
+        """Look at the links alone, and tell the pools what changed."""
+        served = [presence.service.pool for presence in self.presences.values()]
+        self._observe(member.device for pool in served for member in pool.members.values())
+        for pool in served:
+            self._update(pool, pool.config, pool.members)
+
+    def _observe(self, devices: Iterable[Device]) -> None:
+        if self._links is not None:
+            self._links.observe(devices, time.monotonic())
+
+    def _update(self, pool: Pool, pool_config: config.PoolConfig, members: Mapping[str, Member]) -> None:
+        problems = health.problems({i: member.device for i, member in members.items()}, self._links)
+        pool.update(pool_config, members, problems)
+        count = Counter(problems.values())
+        line = "; ".join(f"{number} unhealthy: {text}" for text, number in sorted(count.items()))
+        if self._said_health.get(pool_config.resource_name, "") != line:
+            self._said_health[pool_config.resource_name] = line
+            log.log(
+                logging.WARNING if line else logging.INFO, "%s: %s", pool_config.resource_name, line or "all healthy"
+            )
 
     def tend(self) -> None:
         """Keep the sockets and the registrations."""
@@ -146,7 +204,9 @@ class Daemon:
         registered = sum(p.registered for p in services.values())
         if not services:
             return "STATUS=nothing to offer: no device matches the configuration"
-        return f"STATUS={devices} devices in {len(services)} pools, {registered} of them registered"
+        sick = sum(len(p.service.pool.problems) for p in services.values())
+        unhealthy = f", {sick} devices unhealthy" if sick else ""
+        return f"STATUS={devices} devices in {len(services)} pools, {registered} of them registered{unhealthy}"
 
     def _tell_status(self) -> None:
         line = self._status_line()

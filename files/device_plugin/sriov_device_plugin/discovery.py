@@ -34,6 +34,7 @@ class Device:
     numa_node: int = -1
     pf_address: str = ""
     pf_name: str = ""
+    net_name: str = ""  # its own interface, while it is visible here
     vf_index: int = -1
     num_vfs: int = 0
     link_type: str = ""
@@ -96,6 +97,7 @@ class Scanner:
             pf_name=parent.name if parent else "",
             vf_index=parent.indexes.get(address, -1) if parent else -1,
             num_vfs=0 if parent else pci.num_vfs(self.root, address),
+            net_name=names[0] if names else "",
             link_type=link_type or CLASS_LINK_TYPES.get(class_id[:4], ""),
             host_use=next((in_use[name] for name in names if name in in_use), ""),
         )

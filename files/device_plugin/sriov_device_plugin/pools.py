@@ -73,22 +73,28 @@ class Pool:
     def __init__(self, config: PoolConfig) -> None:
         self.config = config
         self.members: Mapping[str, Member] = {}
+        self.problems: Mapping[str, str] = {}  # device id -> why it is unhealthy
         self._lock = threading.Lock()
         self._streams: list[queue.SimpleQueue[bool]] = []
 
-    def update(self, config: PoolConfig, members: Mapping[str, Member]) -> bool:
+    def update(
+        self, config: PoolConfig, members: Mapping[str, Member], problems: Mapping[str, str] | None = None
+    ) -> bool:
         """Take over a new state; tell the streams, and return True, where the kubelet must hear of it."""
         before = self.listing()
-        self.config, self.members = config, members
+        self.config, self.members, self.problems = config, members, problems or {}
         changed = self.listing() != before
         if changed:
             self._tell(True)
         return changed
 
-    def listing(self) -> list[tuple[str, int]]:
-        """Device ids with their NUMA node, -1 where none is to be reported."""
-        hidden = self.config.exclude_topology
-        return [(m.device.id, -1 if hidden else m.device.numa_node) for m in self.members.values()]
+    def listing(self) -> list[tuple[str, int, bool]]:
+        """Device ids with their NUMA node, -1 where none is to be reported, and whether they are healthy."""
+        hidden, problems = self.config.exclude_topology, self.problems
+        return [
+            (device_id, -1 if hidden else member.device.numa_node, device_id not in problems)
+            for device_id, member in self.members.items()
+        ]
 
     def subscribe(self, limit: int) -> queue.SimpleQueue[bool]:
         """A queue that gets True for a changed list and False for the end.

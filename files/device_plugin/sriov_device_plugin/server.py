@@ -22,7 +22,7 @@ from .errors import DeviceChangedError, DevicePluginError, UnknownDeviceError
 from .pools import Member, Pool, match
 
 API_VERSION = "v1beta1"
-HEALTHY = "Healthy"
+HEALTHY, UNHEALTHY = "Healthy", "Unhealthy"
 MAX_STREAMS = 3  # a kubelet holds one; while it restarts, the old one may not have ended yet
 WORKERS = MAX_STREAMS + 5
 NAMED_IDS = 5  # of many unknown ids, how many an error names
@@ -61,8 +61,8 @@ class PoolService:
 
     def _listing(self) -> api.ListAndWatchResponse:
         answer = api.ListAndWatchResponse()
-        for device_id, node in self.pool.listing():
-            device = answer.devices.add(ID=device_id, health=HEALTHY)
+        for device_id, node, healthy in self.pool.listing():
+            device = answer.devices.add(ID=device_id, health=HEALTHY if healthy else UNHEALTHY)
             if node >= 0:
                 device.topology.nodes.add(ID=node)
         return answer

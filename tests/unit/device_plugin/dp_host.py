@@ -61,6 +61,11 @@ class FakeHost:
         if master:
             (folder / "master").symlink_to(f"../{master}")
 
+    def link(self, name: str, state: str = "up", admin_up: bool = True) -> None:
+        """The operational state of an interface, and whether it is switched on."""
+        (self.root / "sys/class/net" / name / "operstate").write_text(f"{state}\n")
+        (self.root / "sys/class/net" / name / "flags").write_text("0x1003\n" if admin_up else "0x1002\n")
+
     def netdev_to_pod(self, address: str) -> None:
         """The interface goes to another network namespace: the folders here no longer show it."""
         for entry in (self.pci(address) / "net").iterdir():

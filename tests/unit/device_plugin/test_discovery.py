@@ -40,7 +40,8 @@ def test_a_vf_with_all_that_is_known(igb: FakeHost) -> None:
     (igb.pci(VF1) / "acpi_index").write_text("101\n")
     assert scan(igb)[VF1] == Device(
         id=VF1, class_id="020000", vendor="8086", device="10ca", driver="vfio-pci", acpi_index="101",
-        numa_node=1, pf_address=PF, pf_name="enp1s0", vf_index=1, link_type="ether", iommu_group="12",
+        numa_node=1, pf_address=PF, pf_name="enp1s0", net_name="enp1s0v1", vf_index=1,
+        link_type="ether", iommu_group="12",
     )  # fmt: skip
 
 
