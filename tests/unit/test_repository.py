@@ -66,7 +66,7 @@ PROGRAMS = {
             "daemon",
             "server registration health metrics events",
             "pools allocation device_info cdi",
-            "config selectors discovery device_types",
+            "config selectors discovery device_types preference",
             "",
         ),
         others=5,

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from . import config, device_info, health, pools, registration
+from . import config, health, pools, registration
 from .discovery import Device, Scanner
 from .errors import ConfigError
 from .events import DEVICE, LINK, Events
@@ -124,8 +124,7 @@ class Daemon:
     def rescan(self) -> None:
         """Look at the host, and bring the pools up to date with it and with the configuration."""
         self._scanned_at = time.monotonic()
-        classes = {c.device_type.pci_class for c in self._configs}
-        shares = pools.assign(self._configs, self.scanner.scan(classes) if classes else [])
+        shares = pools.assign(self._configs, pools.scan(self._configs, self.scanner))
         for name in [name for name in self.presences if name not in shares]:
             log.info("%s: no longer configured", name)
             self.presences.pop(name).close()
@@ -182,8 +181,7 @@ class Daemon:
         """The folder is lost at a reboot, and for pods that return the kubelet does not call Allocate."""
         for name, presence in self.presences.items():
             try:
-                for member in presence.service.pool.members.values():
-                    device_info.write(self.options.devinfo_dir, name, member.device)
+                presence.service.save_device_info(presence.service.pool.members.values())
             except OSError as error:
                 log.error("%s: device-info files in %s: %s", name, self.options.devinfo_dir, error)
                 return

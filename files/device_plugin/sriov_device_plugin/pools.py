@@ -8,11 +8,11 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .config import PoolConfig
-from .discovery import Device
+from .discovery import AUXILIARY, Device, Scanner
 from .selectors import Selector
 
 
@@ -32,6 +32,14 @@ class Share:
     rejected: Counter[str]
 
 
+def scan(configs: Sequence[PoolConfig], scanner: Scanner) -> list[Device]:
+    """The devices that these pools can be about."""
+    classes = {config.device_type.pci_class for config in configs}
+    fields = {key for config in configs for selector in config.selectors for key, _test in selector.tests}
+    auxiliary = any(config.device_type.bus == AUXILIARY for config in configs)
+    return scanner.scan(classes, auxiliary, "ddpProfiles" in fields) if classes else []
+
+
 def assign(configs: Iterable[PoolConfig], devices: Iterable[Device]) -> dict[str, Share]:
     """Give each device to the first pool, in the order of the file, that takes it; keyed by resource name."""
     left = sorted(devices, key=lambda d: (d.pf_address or d.id, d.vf_index, d.id))
@@ -40,7 +48,7 @@ def assign(configs: Iterable[PoolConfig], devices: Iterable[Device]) -> dict[str
         share = shares[config.resource_name] = Share({}, Counter())
         remaining = []
         for device in left:
-            if not device.class_id.startswith(config.device_type.pci_class):
+            if not config.device_type.covers(device):
                 remaining.append(device)
                 continue
             taken_by, reason = match(config, device)

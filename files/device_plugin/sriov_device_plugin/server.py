@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
 import grpc
 
-from . import allocation, device_info
+from . import allocation, device_info, preference
 from .api import deviceplugin_pb2 as api
 from .api import pluginregistration_pb2 as watcher_api
 from .discovery import Scanner
@@ -69,11 +69,15 @@ class PoolService:
 
     def preferred(self, request: Any, context: Any) -> api.PreferredAllocationResponse:
         """GetPreferredAllocation."""
-        order = list(self.pool.members)
+        devices = {device_id: member.device for device_id, member in self.pool.members.items()}
         answer = api.PreferredAllocationResponse()
         for wish in request.container_requests:
-            ids = allocation.preferred(
-                order, wish.available_deviceIDs, wish.must_include_deviceIDs, wish.allocation_size
+            ids = preference.choose(
+                self.pool.config.preference,
+                devices,
+                wish.available_deviceIDs,
+                wish.must_include_deviceIDs,
+                wish.allocation_size,
             )
             answer.container_responses.add(deviceIDs=ids)
         return answer
@@ -85,8 +89,7 @@ class PoolService:
             wanted = [self._members(list(c.devices_ids)) for c in request.container_requests]
             grants = [allocation.grant(config, members, self.scanner.root) for members in wanted]
             for members in wanted:
-                for member in members:
-                    device_info.write(self.devinfo_dir, config.resource_name, member.device)
+                self.save_device_info(members)
         except UnknownDeviceError as error:
             _abort(context, grpc.StatusCode.INVALID_ARGUMENT, error)
         except DevicePluginError as error:
@@ -100,6 +103,12 @@ class PoolService:
                 response.devices.add(host_path=node.host_path, container_path=node.container_path, permissions="rw")
             log.info("%s: allocated %s", config.resource_name, ", ".join(m.device.id for m in members) or "nothing")
         return answer
+
+    def save_device_info(self, members: Iterable[Member]) -> None:
+        """Write the device-info files of these members, where the type has them. Raises OSError."""
+        config = self.pool.config
+        for member in members if config.device_type.device_info else ():
+            device_info.write(self.devinfo_dir, config.resource_name, member.device, member.selector.flags)
 
     def _members(self, ids: list[str]) -> list[Member]:
         """The devices as they are now: a driver or an IOMMU group may have changed since the last pass."""

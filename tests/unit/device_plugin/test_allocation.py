@@ -179,21 +179,6 @@ def test_the_info_variable_is_compact_and_sorted(setup: Setup) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("available", "must", "size", "wanted"),
-    [
-        (["d", "c", "b", "a"], [], 2, ["a", "b"]),
-        (["d", "c"], ["d"], 2, ["d", "c"]),
-        (["a"], [], 3, ["a"]),
-        (["a", "x"], [], 2, ["a"]),
-        (["a"], [], 0, []),
-        (["a"], [], -1, []),
-    ],
-)
-def test_preferred(available: list[str], must: list[str], size: int, wanted: list[str]) -> None:
-    assert allocation.preferred("abcd", available, must, size) == wanted
-
-
 @vectors(84)
 def test_device_info_files(tmp_path: Path) -> None:
     """Of format 1.1.0."""
