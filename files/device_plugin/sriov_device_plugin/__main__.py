@@ -10,9 +10,12 @@ import logging
 import os
 import sys
 
-from . import __version__, device_info
-from .config import load, prefix_problem
+from . import __version__, device_info, logs
+from .config import load, prefix_problem, read
+from .convert import convert
+from .discovery import Scanner
 from .errors import ConfigError
+from .explain import explain
 
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h: starting again does not help, the unit does not try
 # Logging options of the Go plugin: taken so that its command lines still work, and without effect.
@@ -38,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     option("no-link-health", action="store_true", help="do not look at links")
     option("root", default="", help="read sys, proc and dev below this folder, for tests")
     option("log-level", default="info", choices=("debug", "info", "warning", "error"), help="(%(default)s)")
+    option("log-format", default="text", choices=logs.FORMATS, help="(%(default)s)")
+    option("explain", action="store_true", help="for each function, tell its pool or why it has none, and leave")
+    option("convert-config", action="store_true", help="print the oldest form of config.json in today's, and leave")
     option("check-config", action="store_true", help="report on the configuration and leave")
     parser.add_argument("--version", "-version", action="version", version=__version__)
     for name in GLOG_SWITCHES:
@@ -77,6 +83,31 @@ def _check(path: str, prefix: str) -> int:
     return 0
 
 
+def _convert(path: str) -> int:
+    """--convert-config: the file in today's form on standard output, which nothing else goes to."""
+    try:
+        text, notes = convert(read(path), path)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for note in notes:
+        print(note, file=sys.stderr)
+    print(text)
+    return 0
+
+
+def _explain(path: str, prefix: str, root: str) -> int:
+    """--explain."""
+    try:
+        loaded = load(path, prefix)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for line in explain(loaded.pools, Scanner(root)):
+        print(line)
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run; returns the exit status: 0 after a stop signal, 78 for a wrong configuration."""
     parser = _parser()
@@ -86,8 +117,11 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--resource-prefix: {problem}")
     if given.check_config:
         return _check(given.config_file, given.resource_prefix)
-    # The journal has its own time stamps; what is a number here is a syslog level there.
-    logging.basicConfig(level=given.log_level.upper(), format="%(levelname)s %(message)s", stream=sys.stderr)
+    if given.convert_config:
+        return _convert(given.config_file)
+    if given.explain:
+        return _explain(given.config_file, given.resource_prefix, given.root.rstrip("/"))
+    logs.configure(given.log_level, given.log_format)
     os.umask(0o022)
     from .daemon import Daemon, Options  # here, since it costs the import of gRPC
 

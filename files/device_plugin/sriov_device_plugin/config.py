@@ -74,6 +74,11 @@ class Config:
 
 def load(path: str, default_prefix: str) -> Config:
     """Read the file. Raises ConfigError with every mistake in it."""
+    return parse(read(path), default_prefix, path)
+
+
+def read(path: str) -> bytes:
+    """The file's content. Raises ConfigError where it can't be read or is too large."""
     try:
         with open(path, "rb") as stream:
             content = stream.read(MAX_BYTES + 1)
@@ -81,7 +86,7 @@ def load(path: str, default_prefix: str) -> Config:
         raise ConfigError(path, [f"can't be read: {os.strerror(error.errno or 0)}"]) from None
     if len(content) > MAX_BYTES:
         raise ConfigError(path, [f"larger than {MAX_BYTES} bytes"])
-    return parse(content, default_prefix, path)
+    return content
 
 
 def parse(content: bytes, default_prefix: str, path: str = "config.json") -> Config:

@@ -35,6 +35,7 @@ class Field:
     key: str
     compile: Compile
     doubt: Doubt = lambda value: None
+    read: Callable[[Device], str] = lambda device: ""  # what is compared, for an explanation
 
 
 @dataclass(frozen=True)

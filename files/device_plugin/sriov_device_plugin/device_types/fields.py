@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Callable
 
 from .. import pci
 from ..discovery import Device
-from ..selectors import Field, Test, indexed, one_of
+from ..selectors import Doubt, Field, Test, indexed, one_of
 
 
 def no_driver(device: Device) -> str | None:
@@ -52,17 +53,25 @@ def _aux_types(values: Sequence[str]) -> Test:
     return one_of(lambda d: d.aux_type)(values)
 
 
-VENDORS = Field("vendors", one_of(lambda d: d.vendor), _doubt_id)
-DEVICES = Field("devices", one_of(lambda d: d.device), _doubt_id)
-DRIVERS = Field("drivers", one_of(lambda d: d.driver))
-PCI_ADDRESSES = Field("pciAddresses", one_of(lambda d: d.id), _doubt_address)
-ACPI_INDEXES = Field("acpiIndexes", one_of(lambda d: d.acpi_index))
-AUX_TYPES = Field("auxTypes", _aux_types)
-PF_NAMES = Field("pfNames", indexed(lambda d: d.pf_name))
-ROOT_DEVICES = Field("rootDevices", indexed(lambda d: d.pf_address), _doubt_root)
-LINK_TYPES = Field("linkTypes", one_of(lambda d: d.link_type), _doubt_link_type)
-DDP_PROFILES = Field("ddpProfiles", one_of(lambda d: d.ddp_profile))
-PARTITION_KEYS = Field("pKeys", _partition_keys)
+def _text(key: str, read: Callable[[Device], str], doubt: Doubt = lambda value: None) -> Field:
+    return Field(key, one_of(read), doubt, read)
+
+
+def _indexed(key: str, read: Callable[[Device], str], doubt: Doubt = lambda value: None) -> Field:
+    return Field(key, indexed(read), doubt, read)
+
+
+VENDORS = _text("vendors", lambda d: d.vendor, _doubt_id)
+DEVICES = _text("devices", lambda d: d.device, _doubt_id)
+DRIVERS = _text("drivers", lambda d: d.driver)
+PCI_ADDRESSES = _text("pciAddresses", lambda d: d.id, _doubt_address)
+ACPI_INDEXES = _text("acpiIndexes", lambda d: d.acpi_index)
+AUX_TYPES = Field("auxTypes", _aux_types, read=lambda d: d.aux_type)
+PF_NAMES = _indexed("pfNames", lambda d: d.pf_name)
+ROOT_DEVICES = _indexed("rootDevices", lambda d: d.pf_address, _doubt_root)
+LINK_TYPES = _text("linkTypes", lambda d: d.link_type, _doubt_link_type)
+DDP_PROFILES = _text("ddpProfiles", lambda d: d.ddp_profile)
+PARTITION_KEYS = Field("pKeys", _partition_keys, read=lambda d: d.pkey)
 
 
 def is_rdma(device: Device) -> bool:
