@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 
-from . import __version__, device_info, logs
+from . import __version__, cdi, device_info, logs
 from .config import load, prefix_problem, read
 from .convert import convert
 from .discovery import Scanner
@@ -35,6 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     option("resource-prefix", default="intel.com", help="prefix of resources without their own (%(default)s)")
     option("kubelet-root-dir", default="/var/lib/kubelet", help="the kubelet's --root-dir (%(default)s)")
     option("devinfo-dir", default=device_info.DIRECTORY, help="folder of device-info files (%(default)s)")
+    option("use-cdi", nargs="?", const="true", default="false", type=_boolean, help="name device nodes through CDI")
+    option("cdi-dir", default=cdi.DIRECTORY, help="folder of CDI spec files (%(default)s)")
     option("rescan-interval", default=10.0, type=_seconds, help="seconds between two scans (%(default)g)")
     option("link-down-after", default=0.2, type=_hold, help="seconds without link until unhealthy (%(default)g)")
     option("link-up-after", default=0.5, type=_hold, help="seconds with link until healthy again (%(default)g)")
@@ -59,6 +61,14 @@ def _seconds(text: str) -> float:
     if not 0.1 <= value <= 86400:
         raise argparse.ArgumentTypeError(f"{text}: expected 0.1 to 86400 seconds")
     return value
+
+
+def _boolean(text: str) -> bool:
+    """As Go's flag package reads one."""
+    known = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False}
+    if text.lower() not in known:
+        raise argparse.ArgumentTypeError(f"{text}: expected true or false")
+    return known[text.lower()]
 
 
 def _hold(text: str) -> float:
@@ -134,6 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
         root=given.root.rstrip("/"),
         link_down_after=-1.0 if given.no_link_health else given.link_down_after,
         link_up_after=given.link_up_after,
+        cdi_dir=given.cdi_dir if given.use_cdi else "",
     )
     try:
         daemon = Daemon(options)

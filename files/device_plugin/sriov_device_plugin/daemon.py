@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from . import config, health, pools, registration
+from . import cdi, config, health, pools, registration
 from .discovery import Device, Scanner
 from .errors import ConfigError
 from .events import DEVICE, LINK, Events
@@ -42,6 +42,7 @@ class Options:
     root: str
     link_down_after: float  # seconds; negative: links are not looked at
     link_up_after: float  # seconds
+    cdi_dir: str  # "": without CDI
 
 
 class Daemon:
@@ -70,7 +71,7 @@ class Daemon:
         self.rescan()
         self.tend()
         notify("READY=1", self._status_line())
-        self._save_device_info()
+        self._save_files()
         next_scan = self._scanned_at + self.options.rescan_interval
         while True:
             caught = signal.sigtimedwait((RELOAD, WAKE, *STOP), self._pause(next_scan))
@@ -88,7 +89,7 @@ class Daemon:
                 next_scan = min(next_scan, now + SETTLE)
             if now >= next_scan:
                 self.rescan()
-                self._save_device_info()
+                self._save_files()
                 next_scan = self._scanned_at + self.options.rescan_interval
             elif LINK in heard or not events.hears(LINK) or self._link_due(now):
                 self.judge()
@@ -138,7 +139,7 @@ class Daemon:
             if name not in self.presences:
                 if not share.members:
                     continue  # nothing to offer yet: the kubelet need not know the resource
-                service = PoolService(Pool(pool_config), self.scanner, self.options.devinfo_dir)
+                service = PoolService(Pool(pool_config), self.scanner, self.options.devinfo_dir, self.options.cdi_dir)
                 self.presences[name] = Presence(service, self.options.kubelet_dir)
             self._update(self.presences[name].service.pool, pool_config, share.members)
 
@@ -177,14 +178,16 @@ class Daemon:
         for presence in self.presences.values():
             presence.close()
 
-    def _save_device_info(self) -> None:
-        """The folder is lost at a reboot, and for pods that return the kubelet does not call Allocate."""
-        for name, presence in self.presences.items():
-            try:
+    def _save_files(self) -> None:
+        """Their folders are lost at a reboot, and for pods that return the kubelet does not call Allocate."""
+        try:
+            for presence in self.presences.values():
                 presence.service.save_device_info(presence.service.pool.members.values())
-            except OSError as error:
-                log.error("%s: device-info files in %s: %s", name, self.options.devinfo_dir, error)
-                return
+                presence.service.save_cdi({})
+            if self.options.cdi_dir:
+                cdi.clean(self.options.cdi_dir, self._configs)
+        except OSError as error:
+            log.error("device-info or CDI files can't be written: %s", error)
 
     def _say(self, name: str, share: Share) -> None:
         """Log what a pool holds where that is news; for an empty one, why."""

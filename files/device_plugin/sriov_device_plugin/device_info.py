@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Set
 
-from . import pci
+from . import files, pci
 from .discovery import Device
 
 DIRECTORY = "/var/run/k8s.cni.cncf.io/devinfo/dp"
@@ -47,13 +46,4 @@ def write(directory: str, resource_name: str, device: Device, flags: Set[str] = 
     content = render(device, flags)
     if pci.read_text(path) == content:
         return
-    os.makedirs(directory, mode=0o755, exist_ok=True)
-    # Named after the thread as well: the main thread and an Allocate may write the same file at once.
-    scratch = os.path.join(directory, f".{os.path.basename(path)}.{os.getpid()}.{threading.get_ident()}")
-    fd = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-    try:
-        os.fchmod(fd, 0o644)
-        os.write(fd, content.encode())
-    finally:
-        os.close(fd)
-    os.rename(scratch, path)
+    files.replace(path, content)
