@@ -38,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     option("use-cdi", nargs="?", const="true", default="false", type=_boolean, help="name device nodes through CDI")
     option("cdi-dir", default=cdi.DIRECTORY, help="folder of CDI spec files (%(default)s)")
     option("rescan-interval", default=10.0, type=_seconds, help="seconds between two scans (%(default)g)")
+    option("metrics-port", default=0, type=_port, help="serve metrics, /healthz and /readyz on it (%(default)s: no)")
+    option("metrics-address", default="127.0.0.1", help="address for that (%(default)s)")
     option("link-down-after", default=0.2, type=_hold, help="seconds without link until unhealthy (%(default)g)")
     option("link-up-after", default=0.5, type=_hold, help="seconds with link until healthy again (%(default)g)")
     option("no-link-health", action="store_true", help="do not look at links")
@@ -69,6 +71,13 @@ def _boolean(text: str) -> bool:
     if text.lower() not in known:
         raise argparse.ArgumentTypeError(f"{text}: expected true or false")
     return known[text.lower()]
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{text}: expected 0 to 65535")
+    return value
 
 
 def _hold(text: str) -> float:
@@ -144,6 +153,8 @@ def main(arguments: list[str] | None = None) -> int:
         root=given.root.rstrip("/"),
         link_down_after=-1.0 if given.no_link_health else given.link_down_after,
         link_up_after=given.link_up_after,
+        metrics_address=given.metrics_address,
+        metrics_port=given.metrics_port,
         cdi_dir=given.cdi_dir if given.use_cdi else "",
     )
     try:

@@ -11,18 +11,23 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from . import cdi, config, health, pools, registration
 from .discovery import Device, Scanner
 from .errors import ConfigError
 from .events import DEVICE, LINK, Events
-from .notify import notify
+from .notify import Watchdog, notify
 from .pools import Member, Pool, Share
 from .registration import Presence
 from .server import PoolService
 
+if TYPE_CHECKING:
+    from .metrics import MetricsServer
+
 TICK = 0.5  # seconds; registered again within a second of the kubelet's return
 SETTLE = 0.1  # seconds; devices come in groups, and one look is enough for a group
+STUCK_AFTER = 30.0  # seconds; the longest turn waits some seconds for a kubelet that does not answer
 RELOAD = signal.SIGHUP
 WAKE = signal.SIGIO
 STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -43,6 +48,8 @@ class Options:
     link_down_after: float  # seconds; negative: links are not looked at
     link_up_after: float  # seconds
     cdi_dir: str  # "": without CDI
+    metrics_address: str
+    metrics_port: int  # 0: none
 
 
 class Daemon:
@@ -61,12 +68,15 @@ class Daemon:
             else None
         )
         self._scanned_at = 0.0
+        self._beat_at = time.monotonic()
+        self._watchdog = Watchdog()
         self._configs = self._load().pools
 
     def run(self) -> int:
         """Serve until a signal says stop. Returns the exit status."""
         # Blocked before any thread starts, the signals wait for sigtimedwait() and interrupt nothing.
         signal.pthread_sigmask(signal.SIG_BLOCK, (RELOAD, WAKE, *STOP))
+        served = self._serve_metrics()
         events = Events(WAKE)  # before the first look, so that nothing is missed
         self.rescan()
         self.tend()
@@ -79,9 +89,12 @@ class Daemon:
                 log.info("%s: leaving", signal.Signals(caught.si_signo).name)
                 self.close()
                 events.close()
+                if served is not None:
+                    served.close()
                 return 0
             heard = events.drain()
-            now = time.monotonic()
+            now = self._beat_at = time.monotonic()
+            self._watchdog.beat(now)
             if caught is not None and caught.si_signo == RELOAD:
                 self.reload()
                 next_scan = now
@@ -95,6 +108,31 @@ class Daemon:
                 self.judge()
             self.tend()
             self._tell_status()
+
+    def _serve_metrics(self) -> MetricsServer | None:
+        """Serve what --metrics-port asks for; a port that is taken does not keep devices from pods."""
+        if not self.options.metrics_port:
+            return None
+        from .metrics import MetricsServer, render  # here, since it costs the import of an HTTP server
+
+        def metrics() -> str:
+            return render(list(self.presences.values()), self.options.kubelet_dir)
+
+        address, port = self.options.metrics_address, self.options.metrics_port
+        try:
+            return MetricsServer(address, port, metrics, self._stuck, self._unready)
+        except OSError as error:
+            log.error("no metrics on %s port %s: %s", address, port, error)
+            return None
+
+    def _stuck(self) -> str:
+        """What keeps us from being alive, "" for nothing; asked by another thread, as _unready."""
+        idle = time.monotonic() - self._beat_at
+        return f"the main loop has not turned for {idle:.0f} s" if idle > STUCK_AFTER else ""
+
+    def _unready(self) -> str:
+        waiting = [presence.name for presence in list(self.presences.values()) if not presence.registered]
+        return f"not registered with the kubelet: {', '.join(sorted(waiting))}" if waiting else ""
 
     def _pause(self, next_scan: float) -> float:
         """Seconds to the next thing that is known to be due."""

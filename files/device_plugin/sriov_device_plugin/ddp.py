@@ -15,7 +15,7 @@ import subprocess
 import time
 from typing import Any
 
-TIMEOUT = 5.0  # seconds for one program
+TIMEOUT = 2.0  # seconds for one program
 KEEP = 60.0  # seconds that an answer is used again: the package changes with the PF's driver alone
 MAX_OUTPUT = 1 << 20
 
