@@ -66,7 +66,7 @@ def both_registered(kubelet: FakeKubelet) -> dict[str, str]:
     return {r.resource_name: r.endpoint for r in requests}
 
 
-@vectors(86, 88, differs=True)
+@vectors(88, differs=True)
 def test_registers_and_lists_and_allocates(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start()
     request = kubelet.registered()
@@ -274,6 +274,7 @@ def _ended(stream: object) -> bool:
         return False
 
 
+@vectors(86)
 def test_hup_reads_the_configuration_again(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start("--rescan-interval", "3600")
     endpoint = both_registered(kubelet)["intel.com/kernel"]
