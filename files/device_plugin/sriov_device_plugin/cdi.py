@@ -12,7 +12,6 @@ again by their names.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -43,6 +42,8 @@ def annotation(of_kind: str, ids: Sequence[str]) -> tuple[str, str]:
     """Key and value of the annotation that runtimes read where the kubelet knows no cdi_devices."""
     name = of_kind.replace("/", "_")
     if len(name) > MAX_KEY:
+        import hashlib  # seldom needed, and it loads OpenSSL: 2 MiB
+
         name = "sriov_" + hashlib.sha256(of_kind.encode()).hexdigest()[:32]
     return f"cdi.k8s.io/{name}", ",".join(names(of_kind, ids))
 

@@ -80,7 +80,7 @@ class Daemon:
         events = Events(WAKE)  # before the first look, so that nothing is missed
         self.rescan()
         self.tend()
-        notify("READY=1", self._status_line())
+        notify("READY=1", self._status_line(), wait=True)
         self._save_files()
         next_scan = self._scanned_at + self.options.rescan_interval
         while True:
@@ -152,13 +152,13 @@ class Daemon:
 
     def reload(self) -> None:
         """Read the configuration again; a wrong one is reported, and the old one stays."""
-        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", wait=True)
         try:
             self._configs = self._load().pools
             log.info("%s: read again", self.options.config_file)
         except ConfigError as error:
             log.error("%s\nThe configuration from before stays in use.", error)
-        notify("READY=1")
+        notify("READY=1", wait=True)
 
     def rescan(self) -> None:
         """Look at the host, and bring the pools up to date with it and with the configuration."""
@@ -212,7 +212,7 @@ class Daemon:
 
     def close(self) -> None:
         """Leave: sockets go, device-info files stay, since pods keep running."""
-        notify("STOPPING=1")
+        notify("STOPPING=1", wait=True)
         for presence in self.presences.values():
             presence.close()
 
@@ -249,6 +249,5 @@ class Daemon:
 
     def _tell_status(self) -> None:
         line = self._status_line()
-        if line != self._status:
+        if line != self._status and notify(line):
             self._status = line
-            notify(line)

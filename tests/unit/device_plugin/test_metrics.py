@@ -23,7 +23,7 @@ from device_plugin.dp_kubelet import FakeKubelet, wait_for
 
 from sriov_device_plugin import __version__, metrics
 from sriov_device_plugin.api import podresources_pb2 as api
-from sriov_device_plugin.notify import Watchdog
+from sriov_device_plugin.notify import Watchdog, notify
 
 PF = "0000:01:00.0"
 VFS = [f"0000:01:10.{n}" for n in (0, 2, 4)]
@@ -181,8 +181,18 @@ def test_the_watchdog_is_fed_while_the_loop_turns(node: Daemon, monkeypatch: pyt
 @pytest.mark.parametrize(("microseconds", "pid"), [("", ""), ("junk", ""), ("400000", "1")])
 def test_without_a_watchdog_nothing_is_said(microseconds: str, pid: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    monkeypatch.setattr("sriov_device_plugin.notify.notify", lambda *states: told.extend(states))
+    monkeypatch.setattr("sriov_device_plugin.notify.notify", lambda *states: not told.extend(states))
     monkeypatch.setenv("WATCHDOG_USEC", microseconds)
     monkeypatch.setenv("WATCHDOG_PID", pid)
     Watchdog().beat(1e9)
     assert told == []
+
+
+def test_a_busy_service_manager_does_not_hold_us_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "n"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "n"))
+        began = time.monotonic()
+        answers = [notify(f"STATUS={number}") for number in range(2000)]
+        assert answers[0] and not answers[-1]
+        assert time.monotonic() - began < 1.0
