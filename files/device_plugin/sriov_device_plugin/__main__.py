@@ -20,7 +20,8 @@ from .explain import explain
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h: starting again does not help, the unit does not try
 # Logging options of the Go plugin: taken so that its command lines still work, and without effect.
 GLOG_SWITCHES = ("logtostderr", "alsologtostderr")
-GLOG_VALUES = ("stderrthreshold", "log_dir", "log_link", "logbuflevel", "vmodule", "log_backtrace_at")
+LEVELS = ("debug", "info", "warning", "error")
+GLOG_VALUES = ("log-dir", "stderrthreshold", "log_dir", "log_link", "logbuflevel", "vmodule", "log_backtrace_at")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     option("link-up-after", default=0.5, type=_hold, help="seconds with link until healthy again (%(default)g)")
     option("no-link-health", action="store_true", help="do not look at links")
     option("root", default="", help="read sys, proc and dev below this folder, for tests")
-    option("log-level", default="info", choices=("debug", "info", "warning", "error"), help="(%(default)s)")
+    option("log-level", default="info", type=_level, help="debug, info, warning or error (%(default)s)")
     option("log-format", default="text", choices=logs.FORMATS, help="(%(default)s)")
     option("explain", action="store_true", help="for each function, tell its pool or why it has none, and leave")
     option("convert-config", action="store_true", help="print the oldest form of config.json in today's, and leave")
@@ -71,6 +72,15 @@ def _boolean(text: str) -> bool:
     if text.lower() not in known:
         raise argparse.ArgumentTypeError(f"{text}: expected true or false")
     return known[text.lower()]
+
+
+def _level(text: str) -> str:
+    """A number is what the Go plugin's container takes, as verbosity: its default 10 is not meant for reading."""
+    if text.isdecimal():
+        return "info"
+    if text not in LEVELS:
+        raise argparse.ArgumentTypeError(f"{text}: expected {', '.join(LEVELS)}")
+    return text
 
 
 def _port(text: str) -> int:

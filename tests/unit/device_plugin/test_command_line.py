@@ -62,6 +62,10 @@ def test_a_wrong_configuration_is_never_status_zero(path: Path, content: str | N
         ["--resource-prefix", "Not_A_Domain"],
         ["--rescan-interval", "0"],
         ["--no-such-option"],
+        ["--log-level", "loud"],
+        ["--use-cdi=perhaps"],
+        ["--metrics-port", "65536"],
+        ["--link-down-after", "-1"],
         ["--conf", "x"],
     ],
 )
@@ -73,7 +77,8 @@ def test_logging_options_of_the_go_plugin_are_taken(path: Path) -> None:
     path.write_text(json.dumps(GOOD))
     done = run(
         "-config-file", str(path), "-check-config", "-logtostderr", "--alsologtostderr=true", "-v=1",
-        "-v", "9", "-log_dir", "/var/log/x", "-stderrthreshold=INFO", "-vmodule=a=1", "-log_link", "x",
+        "--log-dir=sriovdp", "--log-level=10", "--use-cdi", "-v", "9",
+        "-log_dir", "/var/log/x", "-stderrthreshold=INFO", "-vmodule=a=1", "-log_link", "x",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 

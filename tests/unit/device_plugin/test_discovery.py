@@ -173,6 +173,52 @@ def test_a_default_route_withholds(host: FakeHost, v4: tuple[str, ...], v6: tupl
     assert reason == (f"the host needs it: {wanted}" if wanted else None)
 
 
+KUBECONFIG = """apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: {data}
+    server: {server}
+  name: default
+"""
+
+
+@pytest.mark.parametrize(
+    ("server", "wanted"),
+    [
+        ("https://192.0.2.10:6443", "192.0.2.10"),
+        ("'https://192.0.2.10/'", "192.0.2.10"),
+        ("https://api.example:6443", "192.0.2.11"),
+        ("https://[2001:db8::7]:6443", "2001:db8::7"),
+        ("https://198.51.100.1:6443", ""),  # only the default route leads there, and that has its own rule
+        ("https://unknown.example", ""),
+        ("https://127.0.0.1:6444", ""),
+        ("junk", ""),
+        ("https://[", ""),
+        ("", ""),
+    ],
+)
+@pytest.mark.parametrize("path", ["etc/kubernetes/kubelet.conf", "var/lib/rancher/k3s/agent/kubelet.kubeconfig"])
+def test_the_route_to_the_api_server_withholds(host: FakeHost, path: str, server: str, wanted: str) -> None:
+    """The longest prefix decides: enp3s0 has the wider one."""
+    host.add(PF, name="enp2s0")
+    host.add("0000:03:00.0", name="enp3s0")
+    host.interface("vlan7", lower=("enp2s0",))
+    with open(host.root / "proc/net/route", "a") as routes:
+        for name, target, mask in (("vlan7", "000200C0", "00FFFFFF"), ("enp3s0", "000000C0", "000000FF")):
+            routes.write(f"{name}\t{target}\t00000000\t0001\t0\t0\t0\t{mask}\t0\t0\t0\n")
+        routes.write("enp3s0\tjunk\n")
+    with open(host.root / "proc/net/ipv6_route", "a") as routes:
+        zero, target = "0" * 32, "20010db8" + "0" * 24
+        routes.write(f"{target} 40 {zero} 00 {zero} 00000100 1 0 00000001    vlan7\n")
+    (host.root / path).parent.mkdir(parents=True)
+    (host.root / path).write_text(KUBECONFIG.format(data="A" * 3000, server=server))
+    (host.root / "etc").mkdir(exist_ok=True)
+    (host.root / "etc/hosts").write_text("# names\n192.0.2.11 other API.example # and more\nfe80::1%eth0 api.example\n")
+    reason = f"the host needs it: the host's route to the API server {wanted} goes over vlan7" if wanted else None
+    found = scan(host)
+    assert (withheld(found[PF]), withheld(found["0000:03:00.0"])) == (reason, None)
+
+
 def test_a_port_of_a_bridge_is_withheld(host: FakeHost) -> None:
     host.add(PF)
     (host.pci(PF) / "net/enp2s0").mkdir(parents=True)
