@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from .metrics import MetricsServer
 
 TICK = 0.5  # seconds; registered again within a second of the kubelet's return
-SETTLE = 0.1  # seconds; devices come in groups, and one look is enough for a group
+SETTLE = 0.1  # seconds at least between a message and the look at the host: devices come in groups
+SCAN_SHARE = 2  # and this many times as long as the last look took, so that a flood does not keep us busy
 STUCK_AFTER = 30.0  # seconds; the longest turn waits some seconds for a kubelet that does not answer
 RELOAD = signal.SIGHUP
 WAKE = signal.SIGIO
@@ -68,6 +69,7 @@ class Daemon:
             else None
         )
         self._scanned_at = 0.0
+        self._scan_took = 0.0
         self._beat_at = time.monotonic()
         self._watchdog = Watchdog()
         self._configs = self._load().pools
@@ -99,7 +101,7 @@ class Daemon:
                 self.reload()
                 next_scan = now
             if DEVICE in heard:
-                next_scan = min(next_scan, now + SETTLE)
+                next_scan = min(next_scan, now + max(SETTLE, SCAN_SHARE * self._scan_took))
             if now >= next_scan:
                 self.rescan()
                 self._save_files()
@@ -164,6 +166,7 @@ class Daemon:
         """Look at the host, and bring the pools up to date with it and with the configuration."""
         self._scanned_at = time.monotonic()
         shares = pools.assign(self._configs, pools.scan(self._configs, self.scanner))
+        self._scan_took = time.monotonic() - self._scanned_at
         for name in [name for name in self.presences if name not in shares]:
             log.info("%s: no longer configured", name)
             self.presences.pop(name).close()
