@@ -63,10 +63,10 @@ PROGRAMS = {
         "files/device_plugin/sriov_device_plugin",
         _rooms(
             "__main__",
-            "daemon",
-            "server registration health metrics",
+            "daemon explain",
+            "server registration health metrics events",
             "pools allocation device_info cdi",
-            "config selectors discovery device_types",
+            "config convert selectors discovery device_types preference",
             "",
         ),
         others=5,

@@ -10,14 +10,18 @@ import logging
 import os
 import sys
 
-from . import __version__, device_info
-from .config import load, prefix_problem
+from . import __version__, cdi, device_info, logs
+from .config import load, prefix_problem, read
+from .convert import convert
+from .discovery import Scanner
 from .errors import ConfigError
+from .explain import explain
 
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h: starting again does not help, the unit does not try
 # Logging options of the Go plugin: taken so that its command lines still work, and without effect.
 GLOG_SWITCHES = ("logtostderr", "alsologtostderr")
-GLOG_VALUES = ("stderrthreshold", "log_dir", "log_link", "logbuflevel", "vmodule", "log_backtrace_at")
+LEVELS = ("debug", "info", "warning", "error")
+GLOG_VALUES = ("log-dir", "stderrthreshold", "log_dir", "log_link", "logbuflevel", "vmodule", "log_backtrace_at")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -32,9 +36,19 @@ def _parser() -> argparse.ArgumentParser:
     option("resource-prefix", default="intel.com", help="prefix of resources without their own (%(default)s)")
     option("kubelet-root-dir", default="/var/lib/kubelet", help="the kubelet's --root-dir (%(default)s)")
     option("devinfo-dir", default=device_info.DIRECTORY, help="folder of device-info files (%(default)s)")
+    option("use-cdi", nargs="?", const="true", default="false", type=_boolean, help="name device nodes through CDI")
+    option("cdi-dir", default=cdi.DIRECTORY, help="folder of CDI spec files (%(default)s)")
     option("rescan-interval", default=10.0, type=_seconds, help="seconds between two scans (%(default)g)")
+    option("metrics-port", default=0, type=_port, help="serve metrics, /healthz and /readyz on it (%(default)s: no)")
+    option("metrics-address", default="127.0.0.1", help="address for that (%(default)s)")
+    option("link-down-after", default=0.2, type=_hold, help="seconds without link until unhealthy (%(default)g)")
+    option("link-up-after", default=0.5, type=_hold, help="seconds with link until healthy again (%(default)g)")
+    option("no-link-health", action="store_true", help="do not look at links")
     option("root", default="", help="read sys, proc and dev below this folder, for tests")
-    option("log-level", default="info", choices=("debug", "info", "warning", "error"), help="(%(default)s)")
+    option("log-level", default="info", type=_level, help="debug, info, warning or error (%(default)s)")
+    option("log-format", default="text", choices=logs.FORMATS, help="(%(default)s)")
+    option("explain", action="store_true", help="for each function, tell its pool or why it has none, and leave")
+    option("convert-config", action="store_true", help="print the oldest form of config.json in today's, and leave")
     option("check-config", action="store_true", help="report on the configuration and leave")
     parser.add_argument("--version", "-version", action="version", version=__version__)
     for name in GLOG_SWITCHES:
@@ -49,6 +63,37 @@ def _seconds(text: str) -> float:
     value = float(text)
     if not 0.1 <= value <= 86400:
         raise argparse.ArgumentTypeError(f"{text}: expected 0.1 to 86400 seconds")
+    return value
+
+
+def _boolean(text: str) -> bool:
+    """As Go's flag package reads one."""
+    known = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False}
+    if text.lower() not in known:
+        raise argparse.ArgumentTypeError(f"{text}: expected true or false")
+    return known[text.lower()]
+
+
+def _level(text: str) -> str:
+    """A number is what the Go plugin's container takes, as verbosity: its default 10 is not meant for reading."""
+    if text.isdecimal():
+        return "info"
+    if text not in LEVELS:
+        raise argparse.ArgumentTypeError(f"{text}: expected {', '.join(LEVELS)}")
+    return text
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{text}: expected 0 to 65535")
+    return value
+
+
+def _hold(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text}: expected 0 to 3600 seconds")
     return value
 
 
@@ -67,6 +112,31 @@ def _check(path: str, prefix: str) -> int:
     return 0
 
 
+def _convert(path: str) -> int:
+    """--convert-config: the file in today's form on standard output, which nothing else goes to."""
+    try:
+        text, notes = convert(read(path), path)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for note in notes:
+        print(note, file=sys.stderr)
+    print(text)
+    return 0
+
+
+def _explain(path: str, prefix: str, root: str) -> int:
+    """--explain."""
+    try:
+        loaded = load(path, prefix)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for line in explain(loaded.pools, Scanner(root)):
+        print(line)
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run; returns the exit status: 0 after a stop signal, 78 for a wrong configuration."""
     parser = _parser()
@@ -76,8 +146,11 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--resource-prefix: {problem}")
     if given.check_config:
         return _check(given.config_file, given.resource_prefix)
-    # The journal has its own time stamps; what is a number here is a syslog level there.
-    logging.basicConfig(level=given.log_level.upper(), format="%(levelname)s %(message)s", stream=sys.stderr)
+    if given.convert_config:
+        return _convert(given.config_file)
+    if given.explain:
+        return _explain(given.config_file, given.resource_prefix, given.root.rstrip("/"))
+    logs.configure(given.log_level, given.log_format)
     os.umask(0o022)
     from .daemon import Daemon, Options  # here, since it costs the import of gRPC
 
@@ -88,6 +161,11 @@ def main(arguments: list[str] | None = None) -> int:
         devinfo_dir=given.devinfo_dir,
         rescan_interval=given.rescan_interval,
         root=given.root.rstrip("/"),
+        link_down_after=-1.0 if given.no_link_health else given.link_down_after,
+        link_up_after=given.link_up_after,
+        metrics_address=given.metrics_address,
+        metrics_port=given.metrics_port,
+        cdi_dir=given.cdi_dir if given.use_cdi else "",
     )
     try:
         daemon = Daemon(options)

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
+from . import functions
 from .config import PoolConfig
 from .discovery import UIO_DRIVERS, VFIO_DRIVER
 from .errors import DeviceChangedError
 from .pools import Member
 
 VFIO_CONTROL = "/dev/vfio/vfio"
+IOMMUFD = "/dev/iommu"
 VHOST_NET = "/dev/vhost-net"
 TUN = "/dev/net/tun"
 
@@ -61,7 +63,10 @@ def _generic(member: Member, root: str) -> Part | None:
 
 
 def _vfio(member: Member, root: str) -> Part | None:
-    """Linux Documentation/driver-api/vfio.rst; a no-IOMMU group N has the node noiommu-N."""
+    """Linux Documentation/driver-api/vfio.rst; a no-IOMMU group N has the node noiommu-N.
+
+    Where the kernel has iommufd, its nodes are added: the container uses either way.
+    """
     device = member.device
     if device.driver != VFIO_DRIVER:
         return None
@@ -72,8 +77,12 @@ def _vfio(member: Member, root: str) -> Part | None:
         )
     inside = f"/dev/vfio/{device.iommu_group}"
     outside = f"/dev/vfio/noiommu-{device.iommu_group}" if device.noiommu else inside
-    nodes = (_same(VFIO_CONTROL), DeviceNode(outside, inside))
-    return Part("vfio", {"mount": VFIO_CONTROL, "dev-mount": inside}, nodes)
+    info = {"mount": VFIO_CONTROL, "dev-mount": inside}
+    nodes = [_same(VFIO_CONTROL), DeviceNode(outside, inside)]
+    if device.vfio_node and os.path.exists(root + IOMMUFD):
+        info["cdev-mount"] = f"/dev/vfio/devices/{device.vfio_node}"
+        nodes += [_same(IOMMUFD), _same(info["cdev-mount"])]
+    return Part("vfio", info, tuple(nodes))
 
 
 def _uio(member: Member, root: str) -> Part | None:
@@ -93,7 +102,33 @@ def _vhost(member: Member, root: str) -> Part | None:
     return Part("vhost", {"net-mount": VHOST_NET, "tun-mount": TUN}, (_same(VHOST_NET), _same(TUN)))
 
 
-PARTS: tuple[PartMaker, ...] = (_generic, _vfio, _uio, _vhost)
+def _rdma(member: Member, root: str) -> Part | None:
+    """Without nodes where a pod of before holds the RDMA device: its CNI plugin gives it back."""
+    if "isRdma" not in member.selector.flags:
+        return None
+    info: dict[str, str] = {}
+    nodes: list[DeviceNode] = []
+    for name in member.device.rdma:
+        info.setdefault("rdma_dev", name)
+        for kind, path in functions.rdma_nodes(root, name):
+            nodes.append(_same(path))
+            if kind != "ucm":  # old kernels alone have it, and the Go plugin does not tell it either
+                info[kind] = path
+    return Part("rdma", info, tuple(dict.fromkeys(nodes)))
+
+
+def _vdpa(member: Member, root: str) -> Part | None:
+    vdpa = member.device.vdpa
+    if "vdpaType" not in member.selector.flags or vdpa.type != "vhost":
+        return None
+    if not vdpa.path:
+        raise DeviceChangedError(
+            f"{member.device.id}: its vDPA device {vdpa.name} has no /dev/vhost-vdpa node; is vhost_vdpa loaded?"
+        )
+    return Part("vdpa", {"mount": vdpa.path}, (_same(vdpa.path),))
+
+
+PARTS: tuple[PartMaker, ...] = (_generic, _vfio, _uio, _rdma, _vdpa, _vhost)
 
 
 def grant(config: PoolConfig, members: Sequence[Member], root: str = "") -> Grant:
@@ -107,7 +142,7 @@ def grant(config: PoolConfig, members: Sequence[Member], root: str = "") -> Gran
         parts = [part for make in PARTS if (part := make(member, root)) is not None]
         told[member.device.id] = {part.key: part.info for part in parts}
         if config.additional_info is not None:
-            told[member.device.id]["extra"] = _extra(config, member.device.id)
+            told[member.device.id]["extra"] = _extra(config, member.device.parent or member.device.id)
         for part in parts:
             for node in part.nodes:
                 nodes.setdefault(node.host_path, node)
@@ -121,12 +156,3 @@ def grant(config: PoolConfig, members: Sequence[Member], root: str = "") -> Gran
 def _extra(config: PoolConfig, device_id: str) -> dict[str, str]:
     info = config.additional_info or {}
     return {**info.get("*", {}), **info.get(device_id, {})}
-
-
-def preferred(order: Iterable[str], available: Iterable[str], must: Sequence[str], size: int) -> list[str]:
-    """`size` ids: those that must be in it, then the available ones in the pool's own order, so that the
-    answer is the same each time; fewer where there are not as many."""
-    chosen = list(dict.fromkeys(must))
-    free = set(available).difference(chosen)
-    chosen.extend(device_id for device_id in order if device_id in free)
-    return chosen[: max(size, 0)]

@@ -20,6 +20,7 @@ from typing import Any
 from . import pci
 from .device_types import DEFAULT, TYPES, DeviceType
 from .errors import ConfigError
+from .preference import POLICIES
 from .selectors import Selector, Test
 
 MAX_BYTES = 1 << 20  # a ConfigMap holds no more
@@ -35,6 +36,7 @@ _RESOURCE_KEYS = (
     "excludeTopology",
     "selectors",
     "additionalInfo",
+    "preferredAllocation",
 )
 _SILENT_KEYS = ("selectorobj", "selectorobjs")  # the SR-IOV operator writes these as null
 
@@ -49,6 +51,7 @@ class PoolConfig:
     selectors: tuple[Selector, ...]
     exclude_topology: bool = False
     additional_info: Mapping[str, Mapping[str, str]] | None = None
+    preference: str = ""  # our own key preferredAllocation: packed, spread, or "" for the pool's order
 
     @property
     def resource_name(self) -> str:
@@ -71,6 +74,11 @@ class Config:
 
 def load(path: str, default_prefix: str) -> Config:
     """Read the file. Raises ConfigError with every mistake in it."""
+    return parse(read(path), default_prefix, path)
+
+
+def read(path: str) -> bytes:
+    """The file's content. Raises ConfigError where it can't be read or is too large."""
     try:
         with open(path, "rb") as stream:
             content = stream.read(MAX_BYTES + 1)
@@ -78,7 +86,7 @@ def load(path: str, default_prefix: str) -> Config:
         raise ConfigError(path, [f"can't be read: {os.strerror(error.errno or 0)}"]) from None
     if len(content) > MAX_BYTES:
         raise ConfigError(path, [f"larger than {MAX_BYTES} bytes"])
-    return parse(content, default_prefix, path)
+    return content
 
 
 def parse(content: bytes, default_prefix: str, path: str = "config.json") -> Config:
@@ -169,6 +177,7 @@ class _Reader:
             selectors=self.selectors(entry.get("selectors"), f"{path}.selectors", device_type),
             exclude_topology=self.flag(entry, "excludeTopology", path),
             additional_info=self.additional_info(entry.get("additionalInfo"), f"{path}.additionalInfo"),
+            preference=self.choice(entry, "preferredAllocation", path, POLICIES),
         )
 
     def selectors(self, value: Any, path: str, device_type: DeviceType | None) -> tuple[Selector, ...]:
@@ -190,11 +199,7 @@ class _Reader:
         if device_type is None:  # already a problem, and nothing can be said about the fields
             return Selector()
         fields = device_type.fields
-        known = (*(f.key for f in fields), *device_type.flags, *device_type.unsupported)
-        entry = self.keys(value, path, known)
-        for key in device_type.unsupported:
-            if entry.get(key):
-                self.problems.append(f"{path}.{key}: not supported by this device plugin; remove it")
+        entry = self.keys(value, path, (*(f.key for f in fields), *device_type.flags, *device_type.choices))
         tests: list[tuple[str, Test]] = []
         for field in fields:
             values = self.strings(entry, field.key, path)
@@ -208,8 +213,24 @@ class _Reader:
                 tests.append((field.key, field.compile(values)))
             except ValueError as error:
                 self.problems.append(f"{path}.{field.key}{error}")
-        flags = (key for key in device_type.flags if self.flag(entry, key, path))
-        return Selector(tuple(tests), frozenset(flags))
+        for key in device_type.required:
+            if not entry.get(key):
+                self.problems.append(f"{path}.{key}: missing or empty; {device_type.name} needs it")
+        chosen = set()
+        for key, flag_test in device_type.flags.items():
+            if self.flag(entry, key, path):
+                chosen.add(key)
+                if flag_test is not None:
+                    tests.append((key, flag_test))
+        for key, values_of_key in device_type.choices.items():
+            choice = self.choice(entry, key, path, tuple(values_of_key))
+            if choice:
+                chosen.add(key)
+                tests.append((key, values_of_key[choice]))
+        for one, other in device_type.exclusive:
+            if one in chosen and other in chosen:
+                self.problems.append(f"{path}: {one} and {other} exclude each other in one selector object")
+        return Selector(tuple(tests), frozenset(chosen))
 
     def additional_info(self, value: Any, path: str) -> Mapping[str, Mapping[str, str]] | None:
         if value is None:
@@ -247,6 +268,13 @@ class _Reader:
         if value is None or isinstance(value, str):
             return value or ""
         self.problems.append(f"{path}.{key}: expected a string, found {_kind(value)}")
+        return ""
+
+    def choice(self, entry: Mapping[str, Any], key: str, path: str, known: tuple[str, ...]) -> str:
+        value = self.text(entry, key, path)
+        if not value or value in known:
+            return value
+        self.problems.append(f"{path}.{key}: {value!r} is not known; known: {', '.join(known)}")
         return ""
 
     def flag(self, entry: Mapping[str, Any], key: str, path: str) -> bool:

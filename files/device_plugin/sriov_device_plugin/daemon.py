@@ -8,18 +8,29 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from . import config, device_info, pools, registration
-from .discovery import Scanner
+from . import cdi, config, health, pools, registration
+from .discovery import Device, Scanner
 from .errors import ConfigError
-from .notify import notify
-from .pools import Pool, Share
+from .events import DEVICE, LINK, Events
+from .notify import Watchdog, notify
+from .pools import Member, Pool, Share
 from .registration import Presence
 from .server import PoolService
 
+if TYPE_CHECKING:
+    from .metrics import MetricsServer
+
 TICK = 0.5  # seconds; registered again within a second of the kubelet's return
+SETTLE = 0.1  # seconds at least between a message and the look at the host: devices come in groups
+SCAN_SHARE = 2  # and this many times as long as the last look took, so that a flood does not keep us busy
+STUCK_AFTER = 30.0  # seconds; the longest turn waits some seconds for a kubelet that does not answer
 RELOAD = signal.SIGHUP
+WAKE = signal.SIGIO
 STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 log = logging.getLogger(__name__)
@@ -35,6 +46,11 @@ class Options:
     devinfo_dir: str
     rescan_interval: float  # seconds
     root: str
+    link_down_after: float  # seconds; negative: links are not looked at
+    link_up_after: float  # seconds
+    cdi_dir: str  # "": without CDI
+    metrics_address: str
+    metrics_port: int  # 0: none
 
 
 class Daemon:
@@ -45,32 +61,90 @@ class Daemon:
         self.scanner = Scanner(options.root)
         self.presences: dict[str, Presence] = {}  # resource name -> its presence
         self._said: dict[str, str] = {}  # resource name -> the last line about its devices
+        self._said_health: dict[str, str] = {}
         self._status = ""
+        self._links = (
+            health.Links(options.root, options.link_down_after, options.link_up_after)
+            if options.link_down_after >= 0
+            else None
+        )
+        self._scanned_at = 0.0
+        self._scan_took = 0.0
+        self._beat_at = time.monotonic()
+        self._watchdog = Watchdog()
         self._configs = self._load().pools
 
     def run(self) -> int:
         """Serve until a signal says stop. Returns the exit status."""
         # Blocked before any thread starts, the signals wait for sigtimedwait() and interrupt nothing.
-        signal.pthread_sigmask(signal.SIG_BLOCK, (RELOAD, *STOP))
+        signal.pthread_sigmask(signal.SIG_BLOCK, (RELOAD, WAKE, *STOP))
+        served = self._serve_metrics()
+        events = Events(WAKE)  # before the first look, so that nothing is missed
         self.rescan()
         self.tend()
-        notify("READY=1", self._status_line())
-        self._save_device_info()
-        next_scan = time.monotonic() + self.options.rescan_interval
+        notify("READY=1", self._status_line(), wait=True)
+        self._save_files()
+        next_scan = self._scanned_at + self.options.rescan_interval
         while True:
-            caught = signal.sigtimedwait((RELOAD, *STOP), TICK)
+            caught = signal.sigtimedwait((RELOAD, WAKE, *STOP), self._pause(next_scan))
             if caught is not None and caught.si_signo in STOP:
                 log.info("%s: leaving", signal.Signals(caught.si_signo).name)
                 self.close()
+                events.close()
+                if served is not None:
+                    served.close()
                 return 0
-            if caught is not None:
+            heard = events.drain()
+            now = self._beat_at = time.monotonic()
+            self._watchdog.beat(now)
+            if caught is not None and caught.si_signo == RELOAD:
                 self.reload()
-            if caught is not None or time.monotonic() >= next_scan:
+                next_scan = now
+            if DEVICE in heard:
+                next_scan = min(next_scan, now + max(SETTLE, SCAN_SHARE * self._scan_took))
+            if now >= next_scan:
                 self.rescan()
-                self._save_device_info()
-                next_scan = time.monotonic() + self.options.rescan_interval
+                self._save_files()
+                next_scan = self._scanned_at + self.options.rescan_interval
+            elif LINK in heard or not events.hears(LINK) or self._link_due(now):
+                self.judge()
             self.tend()
             self._tell_status()
+
+    def _serve_metrics(self) -> MetricsServer | None:
+        """Serve what --metrics-port asks for; a port that is taken does not keep devices from pods."""
+        if not self.options.metrics_port:
+            return None
+        from .metrics import MetricsServer, render  # here, since it costs the import of an HTTP server
+
+        def metrics() -> str:
+            return render(list(self.presences.values()), self.options.kubelet_dir)
+
+        address, port = self.options.metrics_address, self.options.metrics_port
+        try:
+            return MetricsServer(address, port, metrics, self._stuck, self._unready)
+        except OSError as error:
+            log.error("no metrics on %s port %s: %s", address, port, error)
+            return None
+
+    def _stuck(self) -> str:
+        """What keeps us from being alive, "" for nothing; asked by another thread, as _unready."""
+        idle = time.monotonic() - self._beat_at
+        return f"the main loop has not turned for {idle:.0f} s" if idle > STUCK_AFTER else ""
+
+    def _unready(self) -> str:
+        waiting = [presence.name for presence in list(self.presences.values()) if not presence.registered]
+        return f"not registered with the kubelet: {', '.join(sorted(waiting))}" if waiting else ""
+
+    def _pause(self, next_scan: float) -> float:
+        """Seconds to the next thing that is known to be due."""
+        due = self._links.due() if self._links is not None else None
+        times = (next_scan,) if due is None else (next_scan, due)
+        return max(0.0, min(TICK, min(times) - time.monotonic()))
+
+    def _link_due(self, now: float) -> bool:
+        due = self._links.due() if self._links is not None else None
+        return due is not None and now >= due
 
     def _load(self) -> config.Config:
         loaded = config.load(self.options.config_file, self.options.resource_prefix)
@@ -80,22 +154,25 @@ class Daemon:
 
     def reload(self) -> None:
         """Read the configuration again; a wrong one is reported, and the old one stays."""
-        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", wait=True)
         try:
             self._configs = self._load().pools
             log.info("%s: read again", self.options.config_file)
         except ConfigError as error:
             log.error("%s\nThe configuration from before stays in use.", error)
-        notify("READY=1")
+        notify("READY=1", wait=True)
 
     def rescan(self) -> None:
         """Look at the host, and bring the pools up to date with it and with the configuration."""
-        classes = {c.device_type.pci_class for c in self._configs}
-        shares = pools.assign(self._configs, self.scanner.scan(classes) if classes else [])
+        self._scanned_at = time.monotonic()
+        shares = pools.assign(self._configs, pools.scan(self._configs, self.scanner))
+        self._scan_took = time.monotonic() - self._scanned_at
         for name in [name for name in self.presences if name not in shares]:
             log.info("%s: no longer configured", name)
             self.presences.pop(name).close()
             self._said.pop(name, None)
+            self._said_health.pop(name, None)
+        self._observe(member.device for share in shares.values() for member in share.members.values())
         for pool_config in self._configs:
             name = pool_config.resource_name
             share = shares[name]
@@ -103,9 +180,31 @@ class Daemon:
             if name not in self.presences:
                 if not share.members:
                     continue  # nothing to offer yet: the kubelet need not know the resource
-                service = PoolService(Pool(pool_config), self.scanner, self.options.devinfo_dir)
+                service = PoolService(Pool(pool_config), self.scanner, self.options.devinfo_dir, self.options.cdi_dir)
                 self.presences[name] = Presence(service, self.options.kubelet_dir)
-            self.presences[name].service.pool.update(pool_config, share.members)
+            self._update(self.presences[name].service.pool, pool_config, share.members)
+
+    def judge(self) -> None:
+        """Look at the links alone, and tell the pools what changed."""
+        served = [presence.service.pool for presence in self.presences.values()]
+        self._observe(member.device for pool in served for member in pool.members.values())
+        for pool in served:
+            self._update(pool, pool.config, pool.members)
+
+    def _observe(self, devices: Iterable[Device]) -> None:
+        if self._links is not None:
+            self._links.observe(devices, time.monotonic())
+
+    def _update(self, pool: Pool, pool_config: config.PoolConfig, members: Mapping[str, Member]) -> None:
+        problems = health.problems({i: member.device for i, member in members.items()}, self._links)
+        pool.update(pool_config, members, problems)
+        count = Counter(problems.values())
+        line = "; ".join(f"{number} unhealthy: {text}" for text, number in sorted(count.items()))
+        if self._said_health.get(pool_config.resource_name, "") != line:
+            self._said_health[pool_config.resource_name] = line
+            log.log(
+                logging.WARNING if line else logging.INFO, "%s: %s", pool_config.resource_name, line or "all healthy"
+            )
 
     def tend(self) -> None:
         """Keep the sockets and the registrations."""
@@ -116,19 +215,20 @@ class Daemon:
 
     def close(self) -> None:
         """Leave: sockets go, device-info files stay, since pods keep running."""
-        notify("STOPPING=1")
+        notify("STOPPING=1", wait=True)
         for presence in self.presences.values():
             presence.close()
 
-    def _save_device_info(self) -> None:
-        """The folder is lost at a reboot, and for pods that return the kubelet does not call Allocate."""
-        for name, presence in self.presences.items():
-            try:
-                for member in presence.service.pool.members.values():
-                    device_info.write(self.options.devinfo_dir, name, member.device)
-            except OSError as error:
-                log.error("%s: device-info files in %s: %s", name, self.options.devinfo_dir, error)
-                return
+    def _save_files(self) -> None:
+        """Their folders are lost at a reboot, and for pods that return the kubelet does not call Allocate."""
+        try:
+            for presence in self.presences.values():
+                presence.service.save_device_info(presence.service.pool.members.values())
+                presence.service.save_cdi({})
+            if self.options.cdi_dir:
+                cdi.clean(self.options.cdi_dir, self._configs)
+        except OSError as error:
+            log.error("device-info or CDI files can't be written: %s", error)
 
     def _say(self, name: str, share: Share) -> None:
         """Log what a pool holds where that is news; for an empty one, why."""
@@ -146,10 +246,11 @@ class Daemon:
         registered = sum(p.registered for p in services.values())
         if not services:
             return "STATUS=nothing to offer: no device matches the configuration"
-        return f"STATUS={devices} devices in {len(services)} pools, {registered} of them registered"
+        sick = sum(len(p.service.pool.problems) for p in services.values())
+        unhealthy = f", {sick} devices unhealthy" if sick else ""
+        return f"STATUS={devices} devices in {len(services)} pools, {registered} of them registered{unhealthy}"
 
     def _tell_status(self) -> None:
         line = self._status_line()
-        if line != self._status:
+        if line != self._status and notify(line):
             self._status = line
-            notify(line)

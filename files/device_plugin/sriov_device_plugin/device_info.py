@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import json
 import os
-import threading
+from collections.abc import Set
 
-from . import pci
+from . import files, pci
 from .discovery import Device
 
 DIRECTORY = "/var/run/k8s.cni.cncf.io/devinfo/dp"
@@ -24,27 +24,26 @@ def file_name(resource_name: str, device_id: str) -> str:
     return f"{resource_name}-{device_id}-device.json".replace("/", "-")
 
 
-def render(device: Device) -> str:
-    """The content for a PCI device."""
+def render(device: Device, flags: Set[str] = frozenset()) -> str:
+    """The content for a PCI device, or for its vDPA device where `flags` of its selector ask for that."""
     details = {"pci-address": device.id}
+    kind = "pci"
     if device.pf_address:
         details["pf-pci-address"] = device.pf_address
-    return json.dumps({"type": "pci", "version": "1.1.0", "pci": details}, separators=(",", ":"))
+    if "isRdma" in flags and device.rdma:
+        details["rdma-device"] = ",".join(device.rdma)
+    if "vdpaType" in flags and device.vdpa.name:
+        kind = "vdpa"
+        details.update({"parent-device": device.vdpa.name, "driver": device.vdpa.type})
+        if device.vdpa.path:
+            details["path"] = device.vdpa.path
+    return json.dumps({"type": kind, "version": "1.1.0", kind: details}, separators=(",", ":"))
 
 
-def write(directory: str, resource_name: str, device: Device) -> None:
+def write(directory: str, resource_name: str, device: Device, flags: Set[str] = frozenset()) -> None:
     """Bring the device's file up to date, atomically. Raises OSError."""
     path = os.path.join(directory, file_name(resource_name, device.id))
-    content = render(device)
+    content = render(device, flags)
     if pci.read_text(path) == content:
         return
-    os.makedirs(directory, mode=0o755, exist_ok=True)
-    # Named after the thread as well: the main thread and an Allocate may write the same file at once.
-    scratch = os.path.join(directory, f".{os.path.basename(path)}.{os.getpid()}.{threading.get_ident()}")
-    fd = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-    try:
-        os.fchmod(fd, 0o644)
-        os.write(fd, content.encode())
-    finally:
-        os.close(fd)
-    os.rename(scratch, path)
+    files.replace(path, content)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .config import PoolConfig
-from .discovery import Device
+from .discovery import AUXILIARY, Device, Scanner
 from .selectors import Selector
 
 
@@ -32,6 +32,14 @@ class Share:
     rejected: Counter[str]
 
 
+def scan(configs: Sequence[PoolConfig], scanner: Scanner) -> list[Device]:
+    """The devices that these pools can be about."""
+    classes = {config.device_type.pci_class for config in configs}
+    fields = {key for config in configs for selector in config.selectors for key, _test in selector.tests}
+    auxiliary = any(config.device_type.bus == AUXILIARY for config in configs)
+    return scanner.scan(classes, auxiliary, "ddpProfiles" in fields) if classes else []
+
+
 def assign(configs: Iterable[PoolConfig], devices: Iterable[Device]) -> dict[str, Share]:
     """Give each device to the first pool, in the order of the file, that takes it; keyed by resource name."""
     left = sorted(devices, key=lambda d: (d.pf_address or d.id, d.vf_index, d.id))
@@ -40,7 +48,7 @@ def assign(configs: Iterable[PoolConfig], devices: Iterable[Device]) -> dict[str
         share = shares[config.resource_name] = Share({}, Counter())
         remaining = []
         for device in left:
-            if not device.class_id.startswith(config.device_type.pci_class):
+            if not config.device_type.covers(device):
                 remaining.append(device)
                 continue
             taken_by, reason = match(config, device)
@@ -73,22 +81,28 @@ class Pool:
     def __init__(self, config: PoolConfig) -> None:
         self.config = config
         self.members: Mapping[str, Member] = {}
+        self.problems: Mapping[str, str] = {}  # device id -> why it is unhealthy
         self._lock = threading.Lock()
         self._streams: list[queue.SimpleQueue[bool]] = []
 
-    def update(self, config: PoolConfig, members: Mapping[str, Member]) -> bool:
+    def update(
+        self, config: PoolConfig, members: Mapping[str, Member], problems: Mapping[str, str] | None = None
+    ) -> bool:
         """Take over a new state; tell the streams, and return True, where the kubelet must hear of it."""
         before = self.listing()
-        self.config, self.members = config, members
+        self.config, self.members, self.problems = config, members, problems or {}
         changed = self.listing() != before
         if changed:
             self._tell(True)
         return changed
 
-    def listing(self) -> list[tuple[str, int]]:
-        """Device ids with their NUMA node, -1 where none is to be reported."""
-        hidden = self.config.exclude_topology
-        return [(m.device.id, -1 if hidden else m.device.numa_node) for m in self.members.values()]
+    def listing(self) -> list[tuple[str, int, bool]]:
+        """Device ids with their NUMA node, -1 where none is to be reported, and whether they are healthy."""
+        hidden, problems = self.config.exclude_topology, self.problems
+        return [
+            (device_id, -1 if hidden else member.device.numa_node, device_id not in problems)
+            for device_id, member in self.members.items()
+        ]
 
     def subscribe(self, limit: int) -> queue.SimpleQueue[bool]:
         """A queue that gets True for a changed list and False for the end.

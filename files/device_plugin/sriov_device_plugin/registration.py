@@ -11,7 +11,6 @@ missed.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import time
@@ -120,6 +119,8 @@ def socket_path(folder: str, prefix: str, name: str) -> str:
     path = os.path.join(folder, f"{prefix}_{name}.sock")
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
         return path
+    import hashlib  # seldom needed, and it loads OpenSSL: 2 MiB
+
     return os.path.join(folder, hashlib.sha256(f"{prefix}/{name}".encode()).hexdigest()[:16] + ".sock")
 
 

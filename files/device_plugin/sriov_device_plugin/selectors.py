@@ -35,6 +35,7 @@ class Field:
     key: str
     compile: Compile
     doubt: Doubt = lambda value: None
+    read: Callable[[Device], str] = lambda device: ""  # what is compared, for an explanation
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Selector:
     """One selector object of the configuration, compiled."""
 
     tests: tuple[tuple[str, Test], ...] = ()
-    flags: frozenset[str] = frozenset()  # keys of the true booleans
+    flags: frozenset[str] = frozenset()  # keys of the true booleans and of the choices that were made
 
     def rejection(self, device: Device) -> str | None:
         """The key of the first field that rejects the device; None where all agree."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
 import grpc
 
-from . import allocation, device_info
+from . import allocation, cdi, device_info, preference
 from .api import deviceplugin_pb2 as api
 from .api import pluginregistration_pb2 as watcher_api
 from .discovery import Scanner
@@ -22,7 +22,7 @@ from .errors import DeviceChangedError, DevicePluginError, UnknownDeviceError
 from .pools import Member, Pool, match
 
 API_VERSION = "v1beta1"
-HEALTHY = "Healthy"
+HEALTHY, UNHEALTHY = "Healthy", "Unhealthy"
 MAX_STREAMS = 3  # a kubelet holds one; while it restarts, the old one may not have ended yet
 WORKERS = MAX_STREAMS + 5
 NAMED_IDS = 5  # of many unknown ids, how many an error names
@@ -33,10 +33,11 @@ log = logging.getLogger(__name__)
 class PoolService:
     """Answers the kubelet for one pool; called on gRPC's threads."""
 
-    def __init__(self, pool: Pool, scanner: Scanner, devinfo_dir: str) -> None:
+    def __init__(self, pool: Pool, scanner: Scanner, devinfo_dir: str, cdi_dir: str = "") -> None:
         self.pool = pool
         self.scanner = scanner
         self.devinfo_dir = devinfo_dir
+        self.cdi_dir = cdi_dir  # "": device nodes are named in the answer to Allocate
         self.endpoint = ""  # absolute path of the socket
         self.registered = threading.Event()  # the plugin watcher took us
         self.refused = threading.Event()  # the plugin watcher refused us
@@ -61,19 +62,23 @@ class PoolService:
 
     def _listing(self) -> api.ListAndWatchResponse:
         answer = api.ListAndWatchResponse()
-        for device_id, node in self.pool.listing():
-            device = answer.devices.add(ID=device_id, health=HEALTHY)
+        for device_id, node, healthy in self.pool.listing():
+            device = answer.devices.add(ID=device_id, health=HEALTHY if healthy else UNHEALTHY)
             if node >= 0:
                 device.topology.nodes.add(ID=node)
         return answer
 
     def preferred(self, request: Any, context: Any) -> api.PreferredAllocationResponse:
         """GetPreferredAllocation."""
-        order = list(self.pool.members)
+        devices = {device_id: member.device for device_id, member in self.pool.members.items()}
         answer = api.PreferredAllocationResponse()
         for wish in request.container_requests:
-            ids = allocation.preferred(
-                order, wish.available_deviceIDs, wish.must_include_deviceIDs, wish.allocation_size
+            ids = preference.choose(
+                self.pool.config.preference,
+                devices,
+                wish.available_deviceIDs,
+                wish.must_include_deviceIDs,
+                wish.allocation_size,
             )
             answer.container_responses.add(deviceIDs=ids)
         return answer
@@ -85,21 +90,47 @@ class PoolService:
             wanted = [self._members(list(c.devices_ids)) for c in request.container_requests]
             grants = [allocation.grant(config, members, self.scanner.root) for members in wanted]
             for members in wanted:
-                for member in members:
-                    device_info.write(self.devinfo_dir, config.resource_name, member.device)
+                self.save_device_info(members)
+            self.save_cdi({member.device.id: member for members in wanted for member in members})
         except UnknownDeviceError as error:
             _abort(context, grpc.StatusCode.INVALID_ARGUMENT, error)
         except DevicePluginError as error:
             _abort(context, grpc.StatusCode.FAILED_PRECONDITION, error)
         except OSError as error:
-            _abort(context, grpc.StatusCode.INTERNAL, f"device-info files in {self.devinfo_dir}: {error}")
+            _abort(context, grpc.StatusCode.INTERNAL, f"device-info or CDI files can't be written: {error}")
         answer = api.AllocateResponse()
         for members, granted in zip(wanted, grants):
             response = answer.container_responses.add(envs=granted.envs)
-            for node in granted.nodes:
-                response.devices.add(host_path=node.host_path, container_path=node.container_path, permissions="rw")
+            if self.cdi_dir:
+                self._name_devices(response, members)
+            else:
+                for node in granted.nodes:
+                    response.devices.add(host_path=node.host_path, container_path=node.container_path, permissions="rw")
             log.info("%s: allocated %s", config.resource_name, ", ".join(m.device.id for m in members) or "nothing")
         return answer
+
+    def save_device_info(self, members: Iterable[Member]) -> None:
+        """Write the device-info files of these members, where the type has them. Raises OSError."""
+        config = self.pool.config
+        for member in members if config.device_type.device_info else ():
+            device_info.write(self.devinfo_dir, config.resource_name, member.device, member.selector.flags)
+
+    def save_cdi(self, fresh: Mapping[str, Member]) -> None:
+        """Write the CDI spec file, where CDI is on; `fresh` members are newer than the pool's. Raises OSError."""
+        if self.cdi_dir:
+            members = {**self.pool.members, **fresh}
+            cdi.write(self.cdi_dir, self.pool.config, members.values(), self.scanner.root)
+
+    def _name_devices(self, response: api.ContainerAllocateResponse, members: Iterable[Member]) -> None:
+        """By both ways: a runtime that gets a name twice uses it once."""
+        config = self.pool.config
+        ids = [m.device.id for m in members if allocation.grant(config, [m], self.scanner.root).nodes]
+        if not ids:
+            return
+        key, value = cdi.annotation(cdi.kind(config), ids)
+        response.annotations[key] = value
+        for name in cdi.names(cdi.kind(config), ids):
+            response.cdi_devices.add(name=name)
 
     def _members(self, ids: list[str]) -> list[Member]:
         """The devices as they are now: a driver or an IOMMU group may have changed since the last pass."""

@@ -61,6 +61,11 @@ class FakeHost:
         if master:
             (folder / "master").symlink_to(f"../{master}")
 
+    def link(self, name: str, state: str = "up", admin_up: bool = True) -> None:
+        """The operational state of an interface, and whether it is switched on."""
+        (self.root / "sys/class/net" / name / "operstate").write_text(f"{state}\n")
+        (self.root / "sys/class/net" / name / "flags").write_text("0x1003\n" if admin_up else "0x1002\n")
+
     def netdev_to_pod(self, address: str) -> None:
         """The interface goes to another network namespace: the folders here no longer show it."""
         for entry in (self.pci(address) / "net").iterdir():
@@ -105,6 +110,45 @@ class FakeHost:
             made.append(address)
         (self.pci(pf) / "sriov_numvfs").write_text(f"{count}\n")
         return made
+
+    def rdma(self, address: str, name: str, number: int | None = None, aux: str = "") -> None:
+        """An RDMA device with the device nodes of that number, below a function or its auxiliary device."""
+        folder = self.pci(address) / aux / "infiniband" / name
+        (folder / "ports/1/pkeys").mkdir(parents=True)
+        (folder / "ports/1/pkeys/0").write_text("0xffff\n")
+        if number is None:
+            return
+        for group, kinds in (("mad", ("issm", "umad")), ("verbs", ("uverbs",))):
+            for kind in kinds:
+                node = self.root / f"sys/class/infiniband_{group}" / f"{kind}{number}"
+                node.mkdir(parents=True)
+                (node / "ibdev").write_text(f"{name}\n")
+        (self.root / "dev/infiniband").mkdir(exist_ok=True)
+        (self.root / "dev/infiniband/rdma_cm").touch()
+
+    def subfunction(self, address: str, number: int, sfnum: int | None, name: str = "") -> str:
+        """An auxiliary device mlx5_core.sf.NUMBER of a function."""
+        device = f"mlx5_core.sf.{number}"
+        folder = self.pci(address) / device
+        folder.mkdir()
+        if sfnum is not None:
+            (folder / "sfnum").write_text(f"{sfnum}\n")
+        if name:
+            (folder / "net" / name).mkdir(parents=True)
+            self.interface(name)
+        return device
+
+    def vdpa(self, address: str, name: str, driver: str, node: str = "") -> None:
+        """A vDPA device on a function."""
+        folder = self.pci(address) / name
+        folder.mkdir()
+        (folder / "driver").symlink_to(f"../../../../bus/vdpa/drivers/{driver}")
+        if node:
+            (folder / node).mkdir()
+            (self.root / "dev" / node).touch()
+        bus = self.root / "sys/bus/vdpa/devices"
+        bus.mkdir(parents=True, exist_ok=True)
+        (bus / name).symlink_to(os.path.relpath(folder, bus))
 
     def remove(self, address: str) -> None:
         """The function leaves the bus."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from device_plugin.dp_host import FakeHost
+from device_plugin.dp_vectors import vectors
 
 from sriov_device_plugin import allocation, config, device_info, pools
 from sriov_device_plugin.discovery import Device, Scanner
@@ -56,8 +57,9 @@ def paths(grant: allocation.Grant) -> list[tuple[str, str]]:
 VFIO = ("/dev/vfio/vfio", "/dev/vfio/vfio")
 
 
+@vectors(74, 78, 83)
 def test_kernel_driver(setup: Setup) -> None:
-    """dp-vector-74, dp-vector-78, dp-vector-83: no nodes, and the generic entry alone."""
+    """No nodes, and the generic entry alone."""
     assert setup.grant(VF0).nodes == []
     assert setup.info(VF0) == {VF0: {"generic": {"deviceID": VF0}}}
 
@@ -72,15 +74,16 @@ def test_vfio(setup: Setup, group: int) -> None:
     }
 
 
+@vectors(50)
 def test_vfio_without_an_iommu(setup: Setup) -> None:
-    """The S part of dp-vector-50."""
+    """The control node keeps its name."""
     setup.host.bind(VF0, "vfio-pci", group=1, noiommu=True)
     assert paths(setup.grant(VF0)) == [VFIO, ("/dev/vfio/noiommu-1", "/dev/vfio/1")]
     assert setup.info(VF0)[VF0]["vfio"]["dev-mount"] == "/dev/vfio/1"
 
 
+@vectors(70)
 def test_two_vfio_devices_share_the_control_node(setup: Setup) -> None:
-    """dp-vector-70."""
     setup.host.bind(VF0, "vfio-pci", group=0)
     setup.host.bind(VF1, "vfio-pci", group=1)
     assert paths(setup.grant(VF0, VF1)) == [VFIO, ("/dev/vfio/0",) * 2, ("/dev/vfio/1",) * 2]
@@ -100,8 +103,8 @@ def test_a_node_that_cannot_be_told(setup: Setup, driver: str, words: str) -> No
         setup.grant(VF0)
 
 
+@vectors(72)
 def test_the_group_is_read_at_each_call(setup: Setup) -> None:
-    """dp-vector-72."""
     setup.host.bind(VF0, "vfio-pci", group=5)
     scanner = Scanner(str(setup.host.root))
     device = next(d for d in scanner.scan(["02"]) if d.id == VF0)
@@ -176,23 +179,9 @@ def test_the_info_variable_is_compact_and_sorted(setup: Setup) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("available", "must", "size", "wanted"),
-    [
-        (["d", "c", "b", "a"], [], 2, ["a", "b"]),
-        (["d", "c"], ["d"], 2, ["d", "c"]),
-        (["a"], [], 3, ["a"]),
-        (["a", "x"], [], 2, ["a"]),
-        (["a"], [], 0, []),
-        (["a"], [], -1, []),
-    ],
-)
-def test_preferred(available: list[str], must: list[str], size: int, wanted: list[str]) -> None:
-    assert allocation.preferred("abcd", available, must, size) == wanted
-
-
+@vectors(84)
 def test_device_info_files(tmp_path: Path) -> None:
-    """dp-vector-84 without RDMA and vDPA, of format 1.1.0."""
+    """Of format 1.1.0."""
     folder = tmp_path / "devinfo" / "dp"
     vf = Device(id="0000:05:00.2", class_id="020000", pf_address="0000:05:00.0")
     device_info.write(str(folder), "intel.com/intelVFs", vf)

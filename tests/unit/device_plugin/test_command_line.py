@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from device_plugin.dp_daemon import PLUGIN, Daemon
+from device_plugin.dp_host import FakeHost
+from device_plugin.dp_vectors import vectors
 
 from sriov_device_plugin import __version__
 
@@ -60,6 +62,10 @@ def test_a_wrong_configuration_is_never_status_zero(path: Path, content: str | N
         ["--resource-prefix", "Not_A_Domain"],
         ["--rescan-interval", "0"],
         ["--no-such-option"],
+        ["--log-level", "loud"],
+        ["--use-cdi=perhaps"],
+        ["--metrics-port", "65536"],
+        ["--link-down-after", "-1"],
         ["--conf", "x"],
     ],
 )
@@ -71,7 +77,8 @@ def test_logging_options_of_the_go_plugin_are_taken(path: Path) -> None:
     path.write_text(json.dumps(GOOD))
     done = run(
         "-config-file", str(path), "-check-config", "-logtostderr", "--alsologtostderr=true", "-v=1",
-        "-v", "9", "-log_dir", "/var/log/x", "-stderrthreshold=INFO", "-vmodule=a=1", "-log_link", "x",
+        "--log-dir=sriovdp", "--log-level=10", "--use-cdi", "-v", "9",
+        "-log_dir", "/var/log/x", "-stderrthreshold=INFO", "-vmodule=a=1", "-log_link", "x",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
@@ -97,3 +104,88 @@ def test_systemd_hears_of_reload_and_stop(daemon: Daemon) -> None:
     daemon.signal(signal.SIGINT)
     daemon.told("STOPPING=1")
     assert daemon.process is not None and daemon.process.wait(10) == 0
+
+
+@vectors(61, differs=True)
+def test_explain(path: Path, host: FakeHost) -> None:
+    """The Go plugin logs product names cut to some length; ids can be searched for, and say the same."""
+    host.add("0000:01:00.0", name="enp1s0", totalvfs=7)
+    host.add_vfs("0000:01:00.0", 3)
+    host.bind("0000:01:10.2", "vfio-pci")
+    host.add("0000:05:00.0", klass="0x120000", driver="")
+    host.add("0000:06:00.0", klass="0x030000")
+    resources = [
+        {"resourceName": "a", "selectors": [{"drivers": ["vfio-pci"]}, {"pfNames": ["enp1s0#0"]}]},
+        {"resourceName": "b", "selectors": {"pfNames": ["enp1s0#0-1"], "needVhostNet": True}},
+    ]
+    path.write_text(json.dumps({"resourceList": resources}))
+    done = run("--explain", "--config-file", str(path), "--root", str(host.root))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "0000:01:00.0 8086:10c9 igb enp1s0: in no pool",
+        "    intel.com/a: it is a PF with 3 VFs",
+        "    intel.com/b: it is a PF with 3 VFs",
+        "0000:01:10.0 8086:10ca igbvf VF 0 of enp1s0: intel.com/a, selector object 2 of 2",
+        "0000:01:10.2 8086:10ca vfio-pci VF 1 of enp1s0: intel.com/a, selector object 1 of 2",
+        "0000:01:10.4 8086:10ca igbvf VF 2 of enp1s0: in no pool",
+        "    intel.com/a: selector drivers (it has igbvf)",
+        "    intel.com/b: selector pfNames (it has enp1s0, index 2)",
+        "0000:05:00.0 8086:10c9 no driver: in no pool",
+        "    no pool has a deviceType for it",
+    ]
+    path.write_text("{}")
+    assert run("--explain", "--config-file", str(path)).returncode == 1
+
+
+OLDEST = {
+    "resourceList": [
+        {"resourceName": "a", "rootDevices": ["02:00.0", "02:00.2"], "sriovMode": True, "deviceType": "netdevice"},
+        {"resourceName": "b", "rootDevices": ["02:00.1"], "sriovMode": True, "deviceType": "vfio"},
+        {"resourceName": "c", "rootDevices": ["0000:3B:00.1"], "sriovMode": False, "deviceType": "uio"},
+        {"resourceName": "d", "selectors": {}},
+    ]
+}
+
+
+def test_the_oldest_form_is_converted(path: Path) -> None:
+    path.write_text(json.dumps(OLDEST))
+    done = run("--convert-config", "--config-file", str(path))
+    assert done.returncode == 0
+    net = {"deviceType": "netDevice"}
+    assert json.loads(done.stdout)["resourceList"] == [
+        {"resourceName": "a", **net, "selectors": {"rootDevices": ["0000:02:00.0", "0000:02:00.2"]}},
+        {"resourceName": "b", **net, "selectors": {"rootDevices": ["0000:02:00.1"], "drivers": ["vfio-pci"]}},
+        {"resourceName": "c", **net, "selectors": {
+            "pciAddresses": ["0000:3b:00.1"], "drivers": ["uio", "igb_uio", "uio_pci_generic"]}},
+        {"resourceName": "d", "selectors": {}},
+    ]  # fmt: skip
+    assert done.stderr.splitlines()[0] == "resourceList[0]: the VFs of 0000:02:00.0, 0000:02:00.2"
+    path.write_text(done.stdout)
+    assert run("--check-config", "--config-file", str(path)).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[]", "expected a JSON object"),
+        ("junk", "expected a JSON object"),
+        ('{"resourceList": [{"rootDevices": "x"}]}', "resourceList[0].rootDevices: expected a list"),
+        ('{"resourceList": [{"rootDevices": ["x"], "deviceType": "gpu"}]}', "resourceList[0].deviceType: 'gpu'"),
+    ],
+)
+def test_what_is_no_old_form_is_refused(path: Path, content: str, words: str) -> None:
+    path.write_text(content)
+    done = run("--convert-config", "--config-file", str(path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_json_logs(daemon: Daemon) -> None:
+    daemon.configure({"resourceName": "vf", "selectors": {}})
+    daemon.start("--log-format", "json")
+    daemon.ready()
+    assert daemon.stop() == 0
+    entries = [json.loads(line) for line in daemon.logged().splitlines()]
+    assert [entry["level"] for entry in entries] == ["warning", "info"]
+    assert entries[0]["message"].startswith("intel.com/vf: 0 devices; not taken:")
+    assert entries[0]["time"].endswith("Z")

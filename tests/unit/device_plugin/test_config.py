@@ -9,10 +9,12 @@ import json
 from typing import Any
 
 import pytest
+from device_plugin.dp_vectors import vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sriov_device_plugin import config
+from sriov_device_plugin.device_types import TYPES
 from sriov_device_plugin.errors import ConfigError
 
 POOL = {"resourceName": "vf", "selectors": {}}
@@ -86,12 +88,62 @@ def test_full_names_are_unique(prefixes: tuple[str | None, str | None], good: bo
         assert "resourceList[1]: resourceList[0] already has the name intel.com/duplicate" in problems(*entries)
 
 
-def test_rdma_and_vdpa_are_refused_until_they_are_supported() -> None:
-    """Vectors 11 to 13 are about their combination; to ignore either would hand out unusable devices."""
-    found = problems({**POOL, "selectors": {"isRdma": True, "vdpaType": "virtio"}})
-    assert "resourceList[0].selectors.isRdma: not supported" in found
-    assert "resourceList[0].selectors.vdpaType: not supported" in found
-    assert parse({**POOL, "selectors": {"IsRdma": False, "vdpaType": "", "pKeys": None}}).warnings == ()
+BOTH = {"isRdma": True, "vdpaType": "virtio"}
+
+
+@pytest.mark.parametrize(
+    ("selectors", "where"),
+    [
+        pytest.param(BOTH, "resourceList[0].selectors: isRdma and vdpaType", id="dp-vector-11"),
+        pytest.param([{"isRdma": True}, {"vdpaType": "virtio"}], "", id="dp-vector-12"),
+        pytest.param([{}, BOTH], "resourceList[0].selectors[1]: isRdma and vdpaType", id="dp-vector-13"),
+        pytest.param({"IsRdma": False, "vdpaType": "", "pKeys": None}, "", id="both-off"),
+        # The Go plugin takes any word and then matches nothing.
+        pytest.param({"vdpaType": "Virtio"}, "selectors.vdpaType: 'Virtio' is not known; known: vhost, virtio", id="v"),
+        pytest.param({"vdpaType": True}, "selectors.vdpaType: expected a string", id="no-text"),
+    ],
+)
+def test_rdma_and_vdpa(selectors: Any, where: str) -> None:
+    if where:
+        assert where in problems({**POOL, "selectors": selectors})
+    else:
+        assert parse({**POOL, "selectors": selectors}).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("selectors", "where"),
+    [
+        pytest.param("sf", "selectors: expected an object", id="dp-vector-14-type"),
+        pytest.param({"auxTypes": []}, "selectors.auxTypes: missing or empty", id="dp-vector-14-empty"),
+        pytest.param({}, "selectors.auxTypes: missing or empty", id="dp-vector-14-missing"),
+        pytest.param([{"auxTypes": ["sf"]}, {"auxTypes": []}], "selectors[1].auxTypes: m", id="dp-vector-14-second"),
+        pytest.param(
+            {"auxTypes": ["sf", "eth", "rdma"]}, "auxTypes[1]: 'eth' is not supported", id="dp-vector-14-unknown"
+        ),
+        pytest.param({"auxTypes": ["sf", "sf"]}, "", id="dp-vector-14-twice"),
+        # The Go plugin's parser takes it and its validation refuses it; ours does both at once.
+        pytest.param({"auxTypes": ["foo"]}, "auxTypes[0]: 'foo' is not supported", id="dp-vector-15-aux-differs"),
+    ],
+)
+def test_auxiliary_types(selectors: Any, where: str) -> None:
+    entry = {**POOL, "deviceType": "auxNetDevice", "selectors": selectors}
+    if where:
+        assert where in problems(entry)
+    else:
+        assert parse(entry).warnings == ()
+
+
+@pytest.mark.parametrize("name", ["netDevice", "accelerator", "auxNetDevice"], ids=lambda n: f"dp-vector-18-{n}")
+def test_the_three_types_of_the_go_plugin_are_known(name: str) -> None:
+    selectors = {"vendors": ["8086"], **({"auxTypes": ["sf"]} if name == "auxNetDevice" else {})}
+    assert parse({**POOL, "deviceType": name, "selectors": selectors}).pools[0].device_type.name == name
+
+
+def test_an_unknown_preference_is_refused() -> None:
+    assert parse({**POOL, "preferredAllocation": "packed"}).pools[0].preference == "packed"
+    assert "preferredAllocation: 'tight' is not known; known: packed, spread" in problems(
+        {**POOL, "preferredAllocation": "tight"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,6 +152,9 @@ def test_rdma_and_vdpa_are_refused_until_they_are_supported() -> None:
         pytest.param("netDevice", {"PfNames": ["eth0"]}, True, id="dp-vector-15-key-case"),
         pytest.param("netDevice", "invalid selectors!", False, id="dp-vector-15-text"),
         pytest.param("unknown", {}, False, id="dp-vector-15-type"),
+        pytest.param("accelerator", {"Vendors": ["8086"]}, True, id="dp-vector-15-accelerator"),
+        pytest.param("auxNetDevice", "invalid selectors!", False, id="dp-vector-15-aux-text"),
+        pytest.param("accelerator", "invalid selectors!", False, id="dp-vector-15-accelerator-text"),
         pytest.param("netdevice", {}, False, id="type-case"),
         pytest.param("netDevice", [], False, id="dp-vector-16-empty-list"),
         pytest.param("netDevice", {}, True, id="dp-vector-16-all"),
@@ -234,3 +289,35 @@ def test_any_resource_is_read_or_refused_in_words(resource: Any) -> None:
 def test_any_bytes_are_read_or_refused_in_words(content: bytes) -> None:
     with pytest.raises(ConfigError):
         config.parse(b"!" + content, "intel.com")
+
+
+@vectors(17)
+@pytest.mark.parametrize("key", [f.key for f in TYPES["netDevice"].fields])
+def test_every_known_selector_is_read(key: str) -> None:
+    loaded = parse({**POOL, "selectors": {key: []}})
+    assert loaded.warnings == ()
+
+
+@vectors(17, differs=True)
+def test_an_unknown_selector_is_a_warning() -> None:
+    """The Go plugin's factory has an error for it that no configuration reaches: there it is ignored in silence."""
+    assert parse({**POOL, "selectors": {"fruit": ["apple"]}}).warnings == (
+        "resourceList[0].selectors.fruit: unknown key, ignored",
+    )
+
+
+@vectors(18)
+@pytest.mark.parametrize("name", ["", "netdevice", "pciNetDevice"])
+def test_only_the_types_of_the_table_are_known(name: str) -> None:
+    if not name:
+        assert parse({**POOL, "deviceType": name}).pools[0].device_type is TYPES["netDevice"]
+    else:
+        assert f"resourceList[0].deviceType: {name!r} is not known; known: netDevice" in problems(
+            {**POOL, "deviceType": name}
+        )
+
+
+@vectors(30)
+@pytest.mark.parametrize("selectors", [None, []])
+def test_a_pool_without_a_selector_object_is_no_pool(selectors: Any) -> None:
+    assert "resourceList[0].selectors: expected an object" in problems({**POOL, "selectors": selectors})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from device_plugin.dp_host import FakeHost
+from device_plugin.dp_vectors import vectors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -39,7 +40,8 @@ def test_a_vf_with_all_that_is_known(igb: FakeHost) -> None:
     (igb.pci(VF1) / "acpi_index").write_text("101\n")
     assert scan(igb)[VF1] == Device(
         id=VF1, class_id="020000", vendor="8086", device="10ca", driver="vfio-pci", acpi_index="101",
-        numa_node=1, pf_address=PF, pf_name="enp1s0", vf_index=1, link_type="ether", iommu_group="12",
+        numa_node=1, pf_address=PF, pf_name="enp1s0", net_name="enp1s0v1", vf_index=1,
+        link_type="ether", iommu_group="12",
     )  # fmt: skip
 
 
@@ -101,24 +103,26 @@ def test_without_a_driver_a_device_is_known_and_not_offered(igb: FakeHost, case:
     assert withheld(scan(igb)[VF0]) == "no driver is bound to it"
 
 
+@vectors(55)
 def test_names_of_pfs(host: FakeHost) -> None:
-    """dp-vector-55: of two interfaces below a PF in switchdev mode, the uplink is its name, not the first."""
+    """Of two interfaces below a PF in switchdev mode, the uplink is its name, not the first."""
     host.add(PF, name="eth0", totalvfs=7, phys_port_name="pf0vf1")
     host.netdev(PF, "eth1", phys_port_name="p0")
     host.add_vfs(PF, 1)
     assert scan(host)[VF0].pf_name == "eth1"
 
 
+@vectors(65)
 def test_a_pf_without_an_interface_still_has_vfs(host: FakeHost) -> None:
-    """dp-vector-65."""
     host.add(PF, totalvfs=7, driver="vfio-pci")
     host.add_vfs(PF, 1)
     device = scan(host)[VF0]
     assert (device.pf_name, device.pf_address, withheld(device)) == ("", PF, None)
 
 
+@vectors(66)
 def test_link_type_is_the_pfs_where_the_own_interface_is_not_seen(igb: FakeHost) -> None:
-    """dp-vector-66, and a VF in a pod."""
+    """Also for a VF in a pod."""
     (igb.root / "sys/class/net/enp1s0/type").write_text("32\n")
     igb.netdev_to_pod(VF0)
     found = scan(igb)
@@ -139,8 +143,8 @@ def test_a_pf_that_moves_to_a_pod_keeps_its_vfs_named(igb: FakeHost) -> None:
     assert [d for d in after if d.pf_address] == [d for d in before if d.pf_address]
 
 
+@vectors(62)
 def test_pfs_with_vfs_are_withheld_and_without_are_not(igb: FakeHost) -> None:
-    """dp-vector-62 in its substance."""
     igb.add("0000:02:00.0", name="enp2s0", totalvfs=7)
     igb.add("0000:00:02.0", klass="0x030000")
     found = scan(igb)
@@ -167,6 +171,52 @@ def test_a_default_route_withholds(host: FakeHost, v4: tuple[str, ...], v6: tupl
     host.routes(v4, v6)
     reason = withheld(scan(host)[PF])
     assert reason == (f"the host needs it: {wanted}" if wanted else None)
+
+
+KUBECONFIG = """apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: {data}
+    server: {server}
+  name: default
+"""
+
+
+@pytest.mark.parametrize(
+    ("server", "wanted"),
+    [
+        ("https://192.0.2.10:6443", "192.0.2.10"),
+        ("'https://192.0.2.10/'", "192.0.2.10"),
+        ("https://api.example:6443", "192.0.2.11"),
+        ("https://[2001:db8::7]:6443", "2001:db8::7"),
+        ("https://198.51.100.1:6443", ""),  # only the default route leads there, and that has its own rule
+        ("https://unknown.example", ""),
+        ("https://127.0.0.1:6444", ""),
+        ("junk", ""),
+        ("https://[", ""),
+        ("", ""),
+    ],
+)
+@pytest.mark.parametrize("path", ["etc/kubernetes/kubelet.conf", "var/lib/rancher/k3s/agent/kubelet.kubeconfig"])
+def test_the_route_to_the_api_server_withholds(host: FakeHost, path: str, server: str, wanted: str) -> None:
+    """The longest prefix decides: enp3s0 has the wider one."""
+    host.add(PF, name="enp2s0")
+    host.add("0000:03:00.0", name="enp3s0")
+    host.interface("vlan7", lower=("enp2s0",))
+    with open(host.root / "proc/net/route", "a") as routes:
+        for name, target, mask in (("vlan7", "000200C0", "00FFFFFF"), ("enp3s0", "000000C0", "000000FF")):
+            routes.write(f"{name}\t{target}\t00000000\t0001\t0\t0\t0\t{mask}\t0\t0\t0\n")
+        routes.write("enp3s0\tjunk\n")
+    with open(host.root / "proc/net/ipv6_route", "a") as routes:
+        zero, target = "0" * 32, "20010db8" + "0" * 24
+        routes.write(f"{target} 40 {zero} 00 {zero} 00000100 1 0 00000001    vlan7\n")
+    (host.root / path).parent.mkdir(parents=True)
+    (host.root / path).write_text(KUBECONFIG.format(data="A" * 3000, server=server))
+    (host.root / "etc").mkdir(exist_ok=True)
+    (host.root / "etc/hosts").write_text("# names\n192.0.2.11 other API.example # and more\nfe80::1%eth0 api.example\n")
+    reason = f"the host needs it: the host's route to the API server {wanted} goes over vlan7" if wanted else None
+    found = scan(host)
+    assert (withheld(found[PF]), withheld(found["0000:03:00.0"])) == (reason, None)
 
 
 def test_a_port_of_a_bridge_is_withheld(host: FakeHost) -> None:

@@ -10,12 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from device_plugin.dp_vectors import vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sriov_device_plugin import config, pools
 from sriov_device_plugin.discovery import Device
 from sriov_device_plugin.errors import ConfigError
+from sriov_device_plugin.functions import Vdpa
 from sriov_device_plugin.selectors import MAX_INDEX, parse_item
 
 VF = Device(
@@ -32,6 +34,8 @@ def matches(selectors: Any, device: Device) -> bool:
     (pool,) = load({"resourceName": "r", "selectors": selectors}).pools
     return pools.match(pool, device)[0] is not None
 
+
+VHOST, VIRTIO = Vdpa("vdpa0", "vhost", "/dev/vhost-vdpa-0"), Vdpa("vdpa1", "virtio")
 
 PF_NAMES = ["ens0", "ens2f0#1", "ens2f1#0,3-5,7"]
 ROOTS = ["0000:86:00.0", "0000:86:00.1#1", "0000:86:00.2#0-2,5,7"]
@@ -72,6 +76,23 @@ def test_root_devices(address: str, index: int, wanted: bool) -> None:
         pytest.param({"devices": ["154c", "154d"]}, {}, True, id="dp-vector-24-device"),
         pytest.param({"drivers": ["vfio-pci"]}, {}, False, id="dp-vector-24-driver"),
         pytest.param({"drivers": ["IAVF"]}, {}, False, id="dp-vector-24-driver-case"),
+        pytest.param({"pKeys": ["0x1", "0x2"]}, {"pkey": "0x1"}, True, id="dp-vector-26-first"),
+        pytest.param({"pKeys": ["0x1", "0x2"]}, {"pkey": "0x2"}, True, id="dp-vector-26-second"),
+        pytest.param({"pKeys": ["0x1", "0x2"]}, {"pkey": "0x3"}, False, id="dp-vector-26-other"),
+        pytest.param({"pKeys": ["0x1"]}, {"pkey": ""}, False, id="dp-vector-26-none"),
+        # The kernel prints four digits in lower case, and the Go plugin compares text alone.
+        pytest.param({"pKeys": ["0x1"]}, {"pkey": "0x0001"}, True, id="dp-vector-26-number-differs"),
+        pytest.param({"pKeys": ["0xABCD"]}, {"pkey": "0xabcd"}, True, id="dp-vector-26-case-differs"),
+        pytest.param({"ddpProfiles": ["GTP"]}, {"ddp_profile": "GTP"}, True, id="dp-vector-27-gtp"),
+        pytest.param({"ddpProfiles": ["GTP"]}, {"ddp_profile": "PPPoE"}, False, id="dp-vector-27-other"),
+        pytest.param({"ddpProfiles": ["GTP"]}, {}, False, id="dp-vector-27-none"),
+        pytest.param({"isRdma": True}, {"rdma_capable": True}, True, id="dp-vector-28-rdma"),
+        pytest.param({"isRdma": True}, {}, False, id="dp-vector-28-none"),
+        pytest.param({"isRdma": False}, {"rdma_capable": True}, True, id="dp-vector-28-not-asked"),
+        pytest.param({"vdpaType": "vhost"}, {"vdpa": VHOST}, True, id="dp-vector-29-vhost"),
+        pytest.param({"vdpaType": "vhost"}, {"vdpa": VIRTIO}, False, id="dp-vector-29-vhost-other"),
+        pytest.param({"vdpaType": "virtio"}, {"vdpa": VIRTIO}, True, id="dp-vector-29-virtio"),
+        pytest.param({"vdpaType": "virtio"}, {}, False, id="dp-vector-29-none"),
         pytest.param({"vendors": []}, {"vendor": ""}, True, id="an-empty-list-filters-nothing"),
         pytest.param({"vendors": [""]}, {"vendor": ""}, False, id="what-is-unknown-never-matches"),
         pytest.param({"vendors": ["8086"], "drivers": ["vfio-pci"]}, {}, False, id="fields-are-anded"),
@@ -133,8 +154,9 @@ def test_objects_of_a_list_are_united(selectors: Any, wanted: list[str]) -> None
     assert list(pools.assign(configs, [VF, *OTHERS])["intel.com/r"].members) == wanted
 
 
+@vectors(34)
 def test_the_first_pool_owns_a_device() -> None:
-    """dp-vector-34 in its substance: the second pool gets nothing."""
+    """The second pool gets nothing."""
     configs = load({"resourceName": "a", "selectors": {}}, {"resourceName": "b", "selectors": {}}).pools
     shares = pools.assign(configs, [VF, *OTHERS])
     assert len(shares["intel.com/a"].members) == 5
@@ -153,3 +175,20 @@ def test_an_empty_pool_knows_why() -> None:
     pf = Device(id="0000:03:00.0", class_id="020000", driver="ice", num_vfs=5)
     rejected = pools.assign(configs, [VF, *OTHERS, pf])["intel.com/r"].rejected
     assert rejected == {"selector drivers": 5, "it is a PF with 5 VFs": 1}
+
+
+@vectors(31)
+def test_each_object_filters_by_its_own_values() -> None:
+    devices = [VF, *OTHERS]
+    for vendor, wanted in (("None", 0), ("8086", 5)):
+        (pool,) = load({"resourceName": "r", "selectors": [{"vendors": [vendor]}]}).pools
+        assert len(pools.assign([pool], devices)["intel.com/r"].members) == wanted
+
+
+@vectors(47)
+@pytest.mark.parametrize(("node", "hidden", "wanted"), [(0, False, 0), (1, False, 1), (-1, False, -1), (0, True, -1)])
+def test_topology(node: int, hidden: bool, wanted: int) -> None:
+    (config_,) = load({"resourceName": "r", "selectors": {}, "excludeTopology": hidden}).pools
+    pool = pools.Pool(config_)
+    pool.update(config_, pools.assign([config_], [replace(VF, numa_node=node)])["intel.com/r"].members)
+    assert [listed[1] for listed in pool.listing()] == [wanted]

@@ -18,6 +18,7 @@ import pytest
 from device_plugin.dp_daemon import Daemon
 from device_plugin.dp_host import FakeHost
 from device_plugin.dp_kubelet import FakeKubelet, Plugin, wait_for
+from device_plugin.dp_vectors import vectors
 
 PF1, PF2 = "0000:01:00.0", "0000:02:00.0"
 KERNEL = [f"0000:01:10.{n}" for n in (0, 2, 4, 6)]
@@ -65,6 +66,7 @@ def both_registered(kubelet: FakeKubelet) -> dict[str, str]:
     return {r.resource_name: r.endpoint for r in requests}
 
 
+@vectors(88, differs=True)
 def test_registers_and_lists_and_allocates(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start()
     request = kubelet.registered()
@@ -95,8 +97,9 @@ def test_registers_and_lists_and_allocates(node: Daemon, kubelet: FakeKubelet) -
 
 
 @pytest.mark.parametrize("ids", [["nope"], ["0000:01:10.0", ""], ["\u2603" * 9], [f"x{n}" for n in range(10_000)]])
+@vectors(90)
 def test_unknown_ids_are_refused_and_named(node: Daemon, kubelet: FakeKubelet, ids: list[str]) -> None:
-    """The pending unknown id of dp-vector-90."""
+    """The Go plugin has this as a pending test."""
     node.start()
     with kubelet.plugin(both_registered(kubelet)["intel.com/kernel"]) as plugin:
         with pytest.raises(grpc.RpcError) as caught:
@@ -105,8 +108,8 @@ def test_unknown_ids_are_refused_and_named(node: Daemon, kubelet: FakeKubelet, i
         unknown = next(i for i in ids if i not in KERNEL)
         assert f"pool intel.com/kernel has no device {unknown!r}" in caught.value.details()
         assert len(caught.value.details()) < 600
-        assert len(plugin.allocate([KERNEL[0]])) == 1  # dp-vector-90: one id, one response
-        assert len(plugin.allocate()) == 0  # dp-vector-90: an empty request is no error
+        assert len(plugin.allocate([KERNEL[0]])) == 1  # one id, one response
+        assert len(plugin.allocate()) == 0  # an empty request is no error
 
 
 def test_a_device_that_changed_since_the_scan_is_refused(node: Daemon, kubelet: FakeKubelet) -> None:
@@ -129,8 +132,9 @@ def test_a_device_that_changed_since_the_scan_is_refused(node: Daemon, kubelet: 
         assert granted.devices[1].host_path == "/dev/vfio/99"
 
 
+@vectors(87, differs=True)
 def test_the_kubelet_comes_later(node: Daemon) -> None:
-    """dp-vector-87 differs: no kubelet is no error, it is waited for. READY does not wait for it."""
+    """No kubelet is no error, it is waited for. READY does not wait for it."""
     node.start()
     node.ready()
     kubelet = FakeKubelet(node.kubelet_root)
@@ -164,8 +168,9 @@ def test_a_new_kubelet_socket_is_enough_to_register_again(node: Daemon, kubelet:
     assert both_registered(kubelet) == sockets
 
 
+@vectors(87, differs=True)
 def test_a_refusal_is_said_and_tried_again(node: Daemon, kubelet: FakeKubelet) -> None:
-    """dp-vector-87 differs: the Go plugin ends here."""
+    """The Go plugin ends here."""
     kubelet.refuse_with = "unsupported version"
     node.start()
     both_registered(kubelet)
@@ -248,6 +253,7 @@ def test_a_vf_that_moves_to_a_pod_stays_healthy(node: Daemon, kubelet: FakeKubel
         assert plugin.watch().next_ids() == KERNEL[:3]
 
 
+@vectors(89, differs=True)
 def test_leftover_streams_end_and_do_not_block(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start()
     with kubelet.plugin(both_registered(kubelet)["intel.com/kernel"]) as plugin:
@@ -268,6 +274,7 @@ def _ended(stream: object) -> bool:
         return False
 
 
+@vectors(86)
 def test_hup_reads_the_configuration_again(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start("--rescan-interval", "3600")
     endpoint = both_registered(kubelet)["intel.com/kernel"]
@@ -291,8 +298,9 @@ def test_hup_reads_the_configuration_again(node: Daemon, kubelet: FakeKubelet) -
     wait_for(lambda: {e.name for e in kubelet.folder.iterdir()} == names, "the removed pool's socket is gone")
 
 
+@vectors(92, differs=True)
 def test_nothing_matches_yet(node: Daemon, kubelet: FakeKubelet) -> None:
-    """dp-vector-92: no device, no server, no error; ours goes on looking, and says why there is none."""
+    """No device, no server, no error; ours goes on looking, and says why there is none."""
     node.configure({"resourceName": "late", "selectors": {"pfNames": ["enp3s0"]}})
     node.start()
     node.ready()
@@ -335,8 +343,8 @@ def test_a_long_path_gets_a_short_socket(node: Daemon, kubelet: FakeKubelet) -> 
         assert len(plugin.watch().next_ids()) == 8
 
 
+@vectors(85)
 def test_socket_names() -> None:
-    """dp-vector-85."""
     from sriov_device_plugin.registration import socket_path
 
     assert socket_path("/a/plugins_registry", "fakename.fakesuffix", "x") == (
@@ -344,6 +352,7 @@ def test_socket_names() -> None:
     )
 
 
+@vectors(93, differs=True)
 def test_what_is_no_socket_is_not_removed(node: Daemon, kubelet: FakeKubelet) -> None:
     stranger = kubelet.folder / "intel.com_kernel.sock"
     stranger.write_text("not ours")

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from .accelerator import ACCELERATOR
+from .aux_net_device import AUX_NET_DEVICE
 from .device_type import DeviceType
 from .net_device import NET_DEVICE
 
-TYPES: dict[str, DeviceType] = {t.name: t for t in (NET_DEVICE,)}
+TYPES: dict[str, DeviceType] = {t.name: t for t in (NET_DEVICE, ACCELERATOR, AUX_NET_DEVICE)}
 DEFAULT = NET_DEVICE.name
 
 __all__ = ["DEFAULT", "TYPES", "DeviceType"]

@@ -5,20 +5,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Callable
 
-from ..discovery import Device
-from ..selectors import Field
+from ..discovery import PCI, Device
+from ..selectors import Field, Test
 
 
 @dataclass(frozen=True)
 class DeviceType:
-    """One value of `deviceType`: which PCI functions it covers, and what its selector objects may say."""
+    """One value of `deviceType`: which devices it covers, and what its selector objects may say."""
 
     name: str
     pci_class: str  # leading hex digits of the class
-    fields: tuple[Field, ...]  # in the order of evaluation
-    flags: tuple[str, ...]  # booleans that change what a container gets, not which devices match
-    unsupported: tuple[str, ...]  # known fields that this version refuses when they are set
+    fields: tuple[Field, ...]  # lists of texts, in the order of evaluation
     withheld: Callable[[Device], str | None]  # why a device is never offered, or None
+    # Booleans that change what a container gets; with a test they also filter.
+    flags: Mapping[str, Test | None] = field(default_factory=dict)
+    # Texts of which one may be chosen: key -> value -> test.
+    choices: Mapping[str, Mapping[str, Test]] = field(default_factory=dict)
+    required: tuple[str, ...] = ()  # lists that every selector object must have
+    exclusive: tuple[tuple[str, str], ...] = ()  # flags or choices that exclude each other in one object
+    bus: str = PCI
+    device_info: bool = False  # write device-info files, which are about network functions
+
+    def covers(self, device: Device) -> bool:
+        """True for devices that this type is about."""
+        return device.bus == self.bus and device.class_id.startswith(self.pci_class)

@@ -1,0 +1,194 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Metrics in the text format of Prometheus (version 0.0.4), liveness and readiness, over HTTP."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from socketserver import ThreadingMixIn
+from typing import Any, Callable
+
+from . import __version__, pod_resources
+from .discovery import Device
+from .pod_resources import Holder
+from .registration import Presence
+
+CLIENTS = 8  # at once; more wait
+CLIENT_TIMEOUT = 5.0  # seconds to ask and to take the answer
+IP_TIMEOUT = 5.0  # seconds for `ip`
+# Key of `ip -s -j link` below "stats" -> the name in our counters.
+DIRECTIONS = {"rx": "receive", "tx": "transmit"}
+COUNTERS = ("bytes", "packets", "dropped")
+
+log = logging.getLogger(__name__)
+Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One family and its samples."""
+
+    name: str
+    kind: str
+    help: str
+    samples: Sequence[tuple[Labels, float]]
+
+    def lines(self) -> Iterator[str]:
+        """The family in the text format."""
+        yield f"# HELP {self.name} {self.help}"
+        yield f"# TYPE {self.name} {self.kind}"
+        for labels, value in self.samples:
+            inner = ",".join(f'{key}="{_escape(text)}"' for key, text in labels.items())
+            yield f"{self.name}{{{inner}}} {value:.17g}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+
+def render(presences: Sequence[Presence], kubelet_dir: str) -> str:
+    """Everything, read now."""
+    held = pod_resources.holders(kubelet_dir)
+    metrics = [
+        Metric("sriov_device_plugin_info", "gauge", "The version that runs.", [({"version": __version__}, 1)]),
+        Metric("sriov_pod_resources_up", "gauge", "1 where the kubelet tells who holds devices.",
+               [({}, float(held is not None))]),
+        *_pools(presences, held),
+        *_vf_counters(presences, held or {}),
+    ]  # fmt: skip
+    return "".join(f"{line}\n" for metric in metrics if metric.samples for line in metric.lines())
+
+
+def _pools(presences: Sequence[Presence], held: Mapping[tuple[str, str], Holder] | None) -> Iterator[Metric]:
+    def gauge(name: str, text: str, value: Callable[[Presence], float]) -> Metric:
+        samples = [({"resource": presence.name}, value(presence)) for presence in presences]
+        return Metric(f"sriov_pool_{name}", "gauge", text, samples)
+
+    def healthy(presence: Presence) -> float:
+        return float(sum(listed[2] for listed in presence.service.pool.listing()))
+
+    yield gauge("devices", "Devices of the pool.", lambda p: float(len(p.service.pool.members)))
+    yield gauge("healthy_devices", "Devices that the kubelet may hand out.", healthy)
+    yield gauge("registered", "1 where the kubelet has taken the pool.", lambda p: float(p.registered))
+    if held is not None:
+        taken = [name for name, _device in held]
+        yield gauge("allocated_devices", "Devices that containers hold.", lambda p: float(taken.count(p.name)))
+
+
+def _vf_counters(presences: Sequence[Presence], held: Mapping[tuple[str, str], Holder]) -> Iterator[Metric]:
+    """What the PF counts for its VFs, where its driver does; also for VFs that are in a pod or a VM."""
+    vfs = [(presence.name, member.device) for presence in presences for member in presence.service.pool.members.values()
+           if member.device.pf_name and member.device.vf_index >= 0 and not member.device.parent]  # fmt: skip
+    stats = _stats({device.pf_name for _name, device in vfs})
+    for direction, word in DIRECTIONS.items():
+        for counter in COUNTERS:
+            samples = []
+            for name, device in vfs:
+                value = stats.get((device.pf_name, device.vf_index), {}).get(direction, {}).get(counter)
+                if isinstance(value, int):
+                    samples.append((_vf_labels(name, device, held.get((name, device.id), Holder())), float(value)))
+            yield Metric(f"sriov_vf_{word}_{counter}_total", "counter", f"What the VF's PF counts: {word}, {counter}.",
+                         samples)  # fmt: skip
+
+
+def _vf_labels(name: str, device: Device, holder: Holder) -> Labels:
+    return {"resource": name, "device": device.id, "pf": device.pf_name, "vf": str(device.vf_index),
+            "namespace": holder.namespace, "pod": holder.pod, "container": holder.container}  # fmt: skip
+
+
+def _stats(pfs: Iterable[str]) -> dict[tuple[str, int], dict[str, Any]]:
+    """(PF, VF index) -> what `ip -s -j link show` says below "stats"; a PF that does not answer is left out."""
+    found = {}
+    for pf in sorted(pfs):
+        try:
+            done = subprocess.run(["ip", "-j", "-s", "link", "show", "dev", pf], capture_output=True,
+                                  timeout=IP_TIMEOUT, check=False, stdin=subprocess.DEVNULL)  # fmt: skip
+            links = json.loads(done.stdout) if done.returncode == 0 else []
+        except (OSError, ValueError, RecursionError, subprocess.TimeoutExpired) as error:
+            log.debug("counters of %s: %s", pf, error)
+            continue
+        vfs = links[0].get("vfinfo_list") if isinstance(links, list) and links and isinstance(links[0], dict) else None
+        for vf in vfs if isinstance(vfs, list) else ():
+            if isinstance(vf, dict) and isinstance(vf.get("vf"), int) and isinstance(vf.get("stats"), dict):
+                sides = {key: side for key, side in vf["stats"].items() if isinstance(side, dict)}
+                found[pf, vf["vf"]] = sides
+    return found
+
+
+class _Server(ThreadingMixIn, HTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: str, port: int, pages: Mapping[str, Callable[[], tuple[int, str]]]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.pages = pages
+        self.slots = threading.BoundedSemaphore(CLIENTS)
+        super().__init__((address, port), _Handler)
+
+    def server_bind(self) -> None:
+        """Without the base class's look-up of our own name in the DNS."""
+        super(HTTPServer, self).server_bind()
+        self.server_name, self.server_port = "", self.server_address[1]
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        with self.slots:
+            super().process_request_thread(request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        log.debug("a client of the metrics went away", exc_info=True)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = CLIENT_TIMEOUT
+    server_version = "sriov-device-plugin"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        page = self.server.pages.get(self.path.partition("?")[0])
+        if page is None:
+            self.send_error(404, "expected " + ", ".join(self.server.pages))
+            return
+        status, text = page()
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        log.debug(format, *arguments)
+
+
+class MetricsServer:
+    """Serves /metrics, /healthz and /readyz on threads of its own."""
+
+    def __init__(
+        self, address: str, port: int, metrics: Callable[[], str], alive: Callable[[], str], ready: Callable[[], str]
+    ) -> None:
+        """Listen. alive, ready: what is wrong, or "". Raises OSError."""
+
+        def answer(problem: Callable[[], str]) -> Callable[[], tuple[int, str]]:
+            def page() -> tuple[int, str]:
+                text = problem()
+                return (503, f"{text}\n") if text else (200, "ok\n")
+
+            return page
+
+        pages = {"/metrics": lambda: (200, metrics()), "/healthz": answer(alive), "/readyz": answer(ready)}
+        self._server = _Server(address, port, pages)
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()

@@ -1,0 +1,238 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Figures of the device plugin, as a process of this machine over a made-up host.
+
+dp.start_seconds, dp.start_512_seconds: exec to the kubelet's Register request, with 8 and 512 VFs.
+dp.scan_4096_seconds, dp.scan_growth: one pass over 4,096 VFs; time for each of them, compared with 256.
+dp.rss_mib: resident memory with 512 VFs, after a ListAndWatch and an Allocate.
+dp.allocate_p50_ms, dp.allocate_p99_ms: 10,000 Allocate calls.
+dp.event_ms: a link's end, told by the kernel's netlink, to the ListAndWatch message; the hold of 200 ms is in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "files" / "device_plugin"), str(ROOT / "tests" / "unit")]
+
+from device_plugin.dp_daemon import PROGRAM, Daemon  # noqa: E402 - the folders above hold them
+from device_plugin.dp_host import FakeHost  # noqa: E402
+from device_plugin.dp_kubelet import FakeKubelet, Plugin  # noqa: E402
+
+from sriov_device_plugin.discovery import Scanner  # noqa: E402
+
+STARTS = 7
+SCANS = 7
+CALLS = 10_000
+EVENTS = 10
+UNSHARE = ("unshare", "--net")
+SERVER = """
+import grpc, sys, time
+from concurrent.futures import ThreadPoolExecutor
+server = grpc.server(ThreadPoolExecutor(8))
+server.add_insecure_port("unix:" + sys.argv[1])
+server.start()
+print("up", flush=True)
+time.sleep(600)
+"""
+
+
+def measure(
+    name: str, unit: str, samples: list[float], compared_with: str = "", base: float | None = None,
+    value: float | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """One figure; its value is the samples' median where no other is given."""
+    value = statistics.median(samples) if value is None else value
+    return {"name": name, "value": value, "unit": unit, "compared_with": compared_with,
+            "ratio": value / base if base else None, "n": len(samples), "min": min(samples), "max": max(samples),
+            "samples": samples}  # fmt: skip
+
+
+def fill(host: FakeHost, vfs: int) -> list[str]:
+    """PFs with up to 128 VFs each; returns the VFs' addresses."""
+    made = []
+    for bus in range(1, (vfs + 127) // 128 + 1):
+        pf = f"0000:{bus:02x}:00.0"
+        host.add(pf, name=f"eth{bus}", totalvfs=128, numa=bus % 2)
+        host.link(f"eth{bus}")
+        for index in range(min(128, vfs - len(made))):
+            address = f"0000:{bus:02x}:{1 + index // 8:02x}.{index % 8}"
+            host.add(address, name=f"eth{bus}v{index}", driver="iavf", numa=bus % 2)
+            (host.pci(address) / "physfn").symlink_to(f"../{pf}")
+            (host.pci(pf) / f"virtfn{index}").symlink_to(f"../{address}")
+            made.append(address)
+        (host.pci(pf) / "sriov_numvfs").write_text("128\n")
+    return made
+
+
+@contextlib.contextmanager
+def node(vfs: int) -> Iterator[tuple[Daemon, FakeKubelet]]:
+    """A configured device plugin that is not started, and a kubelet that is."""
+    with tempfile.TemporaryDirectory(prefix="dp") as folder:
+        host = FakeHost(Path(folder) / "host")
+        fill(host, vfs)
+        daemon = Daemon(Path(folder), host)
+        daemon.kubelet_root.mkdir()
+        daemon.configure({"resourceName": "vf", "selectors": {"drivers": ["iavf"]}})
+        kubelet = FakeKubelet(daemon.kubelet_root)
+        kubelet.start()
+        try:
+            yield daemon, kubelet
+        finally:
+            daemon.close()
+            kubelet.stop()
+
+
+def bare_start() -> float:
+    """Seconds that an interpreter needs to listen with gRPC on a socket, and no more."""
+    return bare_server()[0]
+
+
+def bare_server() -> tuple[float, float]:
+    """Seconds to listen, and MiB of memory."""
+    with tempfile.TemporaryDirectory(prefix="dp") as folder:
+        began = time.monotonic()
+        command = [sys.executable, "-I", "-c", SERVER, f"{folder}/s"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            taken = time.monotonic() - began
+            memory = rss(process.pid)
+            process.kill()
+    return taken, memory
+
+
+def rss(pid: int) -> float:
+    """Resident memory in MiB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:"))
+
+
+def start(name: str, vfs: int) -> dict[str, Any]:
+    """Exec to registered, and the same for a server without a task; in turns."""
+    samples, base = [], []
+    for _turn in range(STARTS):
+        with node(vfs) as (daemon, kubelet):
+            began = time.monotonic()
+            daemon.start("--rescan-interval", "10")
+            kubelet.registered()
+            samples.append(time.monotonic() - began)
+        base.append(bare_start())
+    return measure(name, "s", samples, "a bare grpcio server", statistics.median(base))
+
+
+def scans() -> list[dict[str, Any]]:
+    """Passes over 4,096 and 256 VFs, in turns."""
+    with tempfile.TemporaryDirectory(prefix="dp") as folder:
+        hosts = {vfs: FakeHost(Path(folder) / str(vfs)) for vfs in (256, 4096)}
+        for vfs, host in hosts.items():
+            fill(host, vfs)
+        seconds: dict[int, list[float]] = {vfs: [] for vfs in hosts}
+        for _turn in range(SCANS):
+            for vfs, host in hosts.items():
+                scanner = Scanner(str(host.root))
+                began = time.monotonic()
+                found = scanner.scan(["02"])
+                seconds[vfs].append(time.monotonic() - began)
+                if sum(1 for device in found if device.pf_address) != vfs:
+                    raise RuntimeError(f"{len(found)} functions found, of {vfs} VFs")
+    growth = [large / small / 16 for large, small in zip(seconds[4096], seconds[256])]
+    return [
+        measure("dp.scan_4096_seconds", "s", seconds[4096]),
+        measure("dp.scan_growth", "x", growth, "256 VFs, each"),
+    ]
+
+
+def memory() -> dict[str, Any]:
+    """With 512 VFs."""
+    with node(512) as (daemon, kubelet):
+        daemon.start("--rescan-interval", "1")
+        with kubelet.plugin(kubelet.registered().endpoint) as plugin:
+            ids = plugin.watch().next_ids()
+            plugin.allocate(ids[:1])
+            time.sleep(3)  # some passes
+            found = rss(daemon.pid)
+    return measure("dp.rss_mib", "MiB", [found], "a bare grpcio server", bare_server()[1])
+
+
+def percentile(samples: list[float], share: float) -> float:
+    """The sample below which `share` of all lie."""
+    return sorted(samples)[int(len(samples) * share)]
+
+
+def _timed(plugin: Plugin, ids: list[str], calls: int) -> list[float]:
+    samples = []
+    for number in range(calls):
+        began = time.perf_counter()
+        plugin.allocate([ids[number % len(ids)]])
+        samples.append((time.perf_counter() - began) * 1000)
+    return samples
+
+
+def allocate() -> list[dict[str, Any]]:
+    """One device of 8 in each call."""
+    with node(8) as (daemon, kubelet):
+        daemon.start("--rescan-interval", "10")
+        with kubelet.plugin(kubelet.registered().endpoint) as plugin:
+            ids = plugin.watch().next_ids()
+            _timed(plugin, ids, 100)
+            samples = _timed(plugin, ids, CALLS)
+    figures = []
+    for name, share in (("dp.allocate_p50_ms", 0.50), ("dp.allocate_p99_ms", 0.99)):
+        figure = measure(name, "ms", samples, value=percentile(samples, share))
+        figures.append({**figure, "samples": []})  # ten thousand numbers would be most of the file
+    return figures
+
+
+def events() -> dict[str, Any]:
+    """In a network namespace of its own, whose loopback interface makes the kernel speak."""
+    samples = []
+    with node(8) as (daemon, kubelet):
+        daemon.start("--rescan-interval", "3600", program=(*UNSHARE, *PROGRAM))
+        with kubelet.plugin(kubelet.registered().endpoint) as plugin:
+            stream = plugin.watch()
+            stream.next()
+            for turn in range(2 * EVENTS):
+                state = "down" if turn % 2 == 0 else "up"
+                began = time.monotonic()
+                daemon.host.link("eth1", state)
+                other = "up" if turn % 2 == 0 else "down"  # it begins down, and only a change is told
+                say = ["nsenter", "--target", str(daemon.pid), "--net", "ip", "link", "set", "lo", other]
+                subprocess.run(say, check=True)
+                devices = stream.next()
+                if state == "down":
+                    samples.append((time.monotonic() - began) * 1000)
+                wanted = "Healthy" if state == "up" else "Unhealthy"
+                if devices is None or {device.health for device in devices} != {wanted}:
+                    raise RuntimeError(f"the link is {state}, and the message says otherwise")
+                time.sleep(0.1)
+    return measure("dp.event_ms", "ms", samples)
+
+
+def main() -> int:
+    """Run all, write the list of figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    output = parser.parse_args().output
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+    figures = [start("dp.start_seconds", 8), start("dp.start_512_seconds", 512)]
+    figures += [*scans(), memory(), *allocate(), events()]
+    output.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

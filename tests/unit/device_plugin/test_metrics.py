@@ -1,0 +1,198 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Metrics, liveness and readiness over HTTP, and systemd's watchdog."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from device_plugin.dp_daemon import Daemon
+from device_plugin.dp_kubelet import FakeKubelet, wait_for
+
+from sriov_device_plugin import __version__, metrics
+from sriov_device_plugin.api import podresources_pb2 as api
+from sriov_device_plugin.notify import Watchdog, notify
+
+PF = "0000:01:00.0"
+VFS = [f"0000:01:10.{n}" for n in (0, 2, 4)]
+SIDES = {side: {"bytes": 10, "packets": 2, "dropped": 0} for side in ("rx", "tx")}
+LINK = [{"ifname": "enp1s0", "vfinfo_list": [{"vf": 0, "stats": SIDES}, {"vf": 1}, "junk", {"vf": 2, "stats": SIDES}]}]
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def node(daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Daemon:
+    """Three VFs, and an `ip` that tells what LINK holds."""
+    daemon.host.add(PF, name="enp1s0", totalvfs=7)
+    daemon.host.add_vfs(PF, 3)
+    daemon.configure({"resourceName": "vf", "selectors": {}})
+    program = tmp_path / "bin" / "ip"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n[ \"$*\" = '-j -s link show dev enp1s0' ] && echo '{json.dumps(LINK)}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    return daemon
+
+
+@pytest.fixture
+def kubelet(node: Daemon) -> Iterator[FakeKubelet]:
+    running = FakeKubelet(node.kubelet_root)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def pod_resources(node: Daemon) -> Iterator[api.ListPodResourcesResponse]:
+    """The kubelet's List answers with this message."""
+    answer = api.ListPodResourcesResponse()
+    folder = node.kubelet_root / "pod-resources"
+    folder.mkdir()
+    handler = grpc.unary_unary_rpc_method_handler(
+        lambda request, context: answer,
+        request_deserializer=api.ListPodResourcesRequest.FromString,
+        response_serializer=api.ListPodResourcesResponse.SerializeToString,
+    )
+    server = grpc.server(ThreadPoolExecutor(1))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("v1.PodResourcesLister", {"List": handler}),))
+    server.add_insecure_port(f"unix:{folder}/kubelet.sock")
+    server.start()
+    yield answer
+    server.stop(0).wait()
+
+
+def get(port: int, page: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{page}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_metrics(node: Daemon, kubelet: FakeKubelet, pod_resources: Any, port: int) -> None:
+    container = pod_resources.pod_resources.add(name="p", namespace="n").containers.add(name="c")
+    container.devices.add(resource_name="intel.com/vf", device_ids=[VFS[2]])
+    container.devices.add(resource_name="example.com/gpu", device_ids=["0"])
+    node.start("--metrics-port", str(port))
+    kubelet.registered()
+    wait_for(lambda: "registered with the kubelet" in node.logged(), "registered")
+    status, text = get(port, "/metrics")
+    assert status == 200
+    lines = text.splitlines()
+    resource = 'resource="intel.com/vf"'
+    for line in (
+        f'sriov_device_plugin_info{{version="{__version__}"}} 1',
+        "sriov_pod_resources_up{} 1",
+        f"sriov_pool_devices{{{resource}}} 3",
+        f"sriov_pool_healthy_devices{{{resource}}} 3",
+        f"sriov_pool_allocated_devices{{{resource}}} 1",
+        f"sriov_pool_registered{{{resource}}} 1",
+        f'sriov_vf_receive_bytes_total{{{resource},device="{VFS[0]}",pf="enp1s0",vf="0",'
+        'namespace="",pod="",container=""} 10',
+        f'sriov_vf_transmit_packets_total{{{resource},device="{VFS[2]}",pf="enp1s0",vf="2",'
+        'namespace="n",pod="p",container="c"} 2',
+    ):
+        assert line in lines
+    assert not any(f'device="{VFS[1]}"' in line for line in lines), "its PF counts nothing for it"
+    families = [line.split()[2] for line in lines if line.startswith("# TYPE")]
+    assert len(families) == len(set(families)) == 12
+    assert node.stop() == 0
+
+
+def test_without_the_kubelets_answer_the_rest_is_told(node: Daemon, kubelet: FakeKubelet, port: int) -> None:
+    node.host.link("enp1s0", "down")
+    node.start("--metrics-port", str(port))
+    kubelet.registered()
+    _status, text = get(port, "/metrics")
+    assert "sriov_pod_resources_up{} 0" in text and "sriov_pool_allocated" not in text
+    assert 'sriov_pool_healthy_devices{resource="intel.com/vf"} 0' in text
+
+
+def test_liveness_and_readiness(node: Daemon, port: int) -> None:
+    node.start("--metrics-port", str(port))
+    node.ready()
+    assert get(port, "/healthz") == (200, "ok\n")
+    assert get(port, "/readyz") == (503, "not registered with the kubelet: intel.com/vf\n")
+    assert get(port, "/else")[0] == 404
+    kubelet = FakeKubelet(node.kubelet_root)
+    kubelet.start()
+    wait_for(lambda: get(port, "/readyz") == (200, "ok\n"), "ready once the kubelet has taken the pool")
+    kubelet.stop()
+
+
+def test_silent_clients_do_not_keep_others_out(node: Daemon, port: int) -> None:
+    node.start("--metrics-port", str(port))
+    node.ready()
+    silent = [socket.create_connection(("127.0.0.1", port)) for _turn in range(metrics.CLIENTS)]
+    began = time.monotonic()
+    assert get(port, "/healthz")[0] == 200
+    assert time.monotonic() - began < 2 * metrics.CLIENT_TIMEOUT
+    for client in silent:
+        client.close()
+    assert node.stop() == 0
+
+
+def test_a_port_that_is_taken_keeps_no_device_from_pods(node: Daemon, kubelet: FakeKubelet) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        node.start("--metrics-port", str(other.getsockname()[1]))
+        assert kubelet.registered().resource_name == "intel.com/vf"
+    assert "no metrics on 127.0.0.1 port" in node.logged()
+
+
+@pytest.mark.parametrize("answer", ["", "[]", "{}", "[1]", '[{"vfinfo_list": 3}]', '[{"vfinfo_list": [{"vf": "0"}]}]'])
+def test_odd_answers_of_ip_are_no_counters(node: Daemon, tmp_path: Path, answer: str) -> None:
+    (tmp_path / "bin/ip").write_text(f"#!/bin/sh\necho '{answer}'\n")
+    assert metrics._stats({"enp1s0"}) == {}
+
+
+def test_label_values_are_escaped() -> None:
+    metric = metrics.Metric("m", "gauge", "h", [({"a": 'x"\\\n'}, 0.5)])
+    assert list(metric.lines())[-1] == 'm{a="x\\"\\\\\\n"} 0.5'
+
+
+def test_the_watchdog_is_fed_while_the_loop_turns(node: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "400000")
+    node.start()
+    for _turn in range(3):
+        node.told("WATCHDOG=1")
+    assert node.stop() == 0
+
+
+@pytest.mark.parametrize(("microseconds", "pid"), [("", ""), ("junk", ""), ("400000", "1")])
+def test_without_a_watchdog_nothing_is_said(microseconds: str, pid: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("sriov_device_plugin.notify.notify", lambda *states: not told.extend(states))
+    monkeypatch.setenv("WATCHDOG_USEC", microseconds)
+    monkeypatch.setenv("WATCHDOG_PID", pid)
+    Watchdog().beat(1e9)
+    assert told == []
+
+
+def test_a_busy_service_manager_does_not_hold_us_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "n"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "n"))
+        began = time.monotonic()
+        answers = [notify(f"STATUS={number}") for number in range(2000)]
+        assert answers[0] and not answers[-1]
+        assert time.monotonic() - began < 1.0
