@@ -50,7 +50,7 @@ def _mypy_targets(copy: Path) -> list[tuple[str, Path, str, list[str]]]:
     top = copy.parents[2]
     plugins = [
         f"ansible_collections/baremetal/sriov/plugins/{kind}"
-        for kind in ("module_utils", "modules", "plugin_utils", "filter", "action")
+        for kind in ("module_utils", "modules", "plugin_utils", "filter", "action", "lookup")
     ]
     targets = [
         ("collection", top, NODE_LEVEL, plugins),
