@@ -20,7 +20,8 @@ def planned(lab: Lab) -> dict[str, Any]:
     chain.note("boots", {"count": chain.boots(lab), "boot_id": lab.boot_id()})
     stamp = chain.stamp(lab)
     output = chain.folder() / "plan.json"
-    run = chain.playbook("plan", {"sriov_plan_output": str(output)})
+    markdown = chain.folder() / "plan.md"
+    run = chain.playbook("plan", {"sriov_plan_output": str(output), "sriov_plan_markdown": str(markdown)})
     assert run.status == 0, run.output
     return {
         "run": run,
@@ -80,3 +81,15 @@ def test_plan_changes_not_a_file(planned: dict[str, Any]) -> None:
 def test_plan_changes_no_vf_and_does_not_reboot(lab: Lab, planned: dict[str, Any]) -> None:
     assert chain.num_vfs(lab) == {"enp1s0": 0, "enp2s0": 0}
     assert lab.boot_id() == chain.noted("boots")["boot_id"]
+
+
+def test_plan_as_markdown_names_every_object(planned: dict[str, Any]) -> None:
+    text = (chain.folder() / "plan.md").read_text()
+    for step in planned["plan"]["steps"]:
+        assert step["target"] in text
+
+
+def test_plan_tells_a_pipeline_that_the_node_would_change(lab: Lab) -> None:
+    run = chain.playbook("plan", {"sriov_plan_fail_on_changes": True})
+    assert run.status != 0
+    assert "node1 would change" in run.output

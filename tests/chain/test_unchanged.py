@@ -59,3 +59,8 @@ def test_no_file_written(lab: Lab, again: dict[str, Any]) -> None:
 
 def test_no_vf_made_or_bound_anew(lab: Lab, again: dict[str, Any]) -> None:
     assert _vf_links(lab) == again["links"]
+
+
+def test_plan_tells_a_pipeline_that_there_is_nothing_to_do(lab: Lab) -> None:
+    run = chain.playbook("plan", {"sriov_plan_fail_on_changes": True})
+    assert run.status == 0, run.output
