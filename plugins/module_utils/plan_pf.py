@@ -76,7 +76,7 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     if any(step.after == DEFAULT_DRIVER for step in drivers):
         steps += probing.on()
     steps += drivers
-    steps += _mtu_steps(goal, pf, fresh, reason)
+    steps += _mtu_steps(goal, pf, fresh, _bound_again(steps), reason)
     steps += probing.after()
     if goal.up is False and pf.up and not goal.num_vfs and not pf.uses:
         steps.append(Step(LINK, pf.address, "bring the PF down", "it was down before our first change", True, False))
@@ -260,15 +260,22 @@ def driver_step(target: str, found: str | None, wanted: str, reason: str, held: 
     return Step(DRIVER, target, action, reason, found, wanted, needs=(DRAIN,) if held else ())
 
 
-def _mtu_steps(goal: PfGoal, pf: Pf, fresh: bool, reason: str) -> Iterator[Step]:
+def _bound_again(steps: list[Step]) -> set[str]:
+    """The VFs that a driver is bound to by these steps: a new MAC address is read at binding too."""
+    return {step.target for step in steps if step.kind == DRIVER or (step.kind == ATTRIBUTES and "mac" in step.after)}
+
+
+def _mtu_steps(goal: PfGoal, pf: Pf, fresh: bool, bound: set[str], reason: str) -> Iterator[Step]:
+    """A driver that is bound starts with its own MTU, so a right one is set again after that."""
     for index, settings, vf in _settings(goal, pf, fresh):
         if settings.mtu is None or is_userspace(settings.driver) or settings.driver == NO_DRIVER:
             continue
-        if vf is not None and (vf.holders or vf.is_away or vf.mtu == settings.mtu):
+        target = vf_target(pf.address, index)
+        if vf is not None and (vf.holders or vf.is_away or (vf.mtu == settings.mtu and target not in bound)):
             continue
         yield Step(
             VF_MTU,
-            vf_target(pf.address, index),
+            target,
             f"set its MTU to {settings.mtu}",
             reason,
             vf.mtu if vf else None,

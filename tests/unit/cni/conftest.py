@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import compileall
 import os
+import py_compile
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[2] / "files" / "cni")]
+FILES = HERE.parents[2] / "files" / "cni"
+sys.path[:0] = [str(HERE), str(FILES)]
 
 from cniworld import World, missing  # noqa: E402
 
@@ -29,3 +33,23 @@ def world(tmp_path):
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """The plugin as the installer lays it out, in a folder of its own."""
+    base = tmp_path_factory.mktemp("cni")
+    shutil.copytree(
+        FILES / "sriov_cni", base / "lib" / "sriov_cni", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    compileall.compile_dir(
+        base / "lib", quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+    )
+    text = (FILES / "launcher.py").read_text()
+    assert not text.startswith("#!")
+    _rest, _rest, rest = text.partition("\n")
+    launcher = base / "sriov"
+    interpreter = f"#!{os.path.realpath(sys.executable)} -IS\n"
+    launcher.write_text(interpreter + rest.replace("/usr/lib/baremetal-sriov/cni", str(base / "lib")))
+    launcher.chmod(0o755)
+    return launcher

@@ -9,39 +9,38 @@ import json
 import subprocess
 
 import pytest
-from test_process import program  # noqa: F401 - a fixture
 
 GOOD = {"cniVersion": "1.1.0", "name": "net", "type": "sriov", "vlan": 5, "ipam": {"type": "host-local"}}
 BAD = {**GOOD, "vlan": 5000, "spoofchk": 1, "cniVersion": "9", "name": ""}
 
 
-def call(program, *arguments: str, stdin: str = "") -> tuple[int, str, str]:  # noqa: F811
+def call(program, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
     done = subprocess.run([program, *arguments], input=stdin, capture_output=True, text=True, timeout=30, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
-def test_version(program):  # noqa: F811
+def test_version(program):
     status, out, err = call(program, "--version")
     assert (status, err) == (0, "")
     assert "CNI 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0" in out
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["check-config"], ["check-config", "a", "b"]])
-def test_wrong_use(program, arguments):  # noqa: F811
+def test_wrong_use(program, arguments):
     status, out, err = call(program, *arguments)
     assert (status, out) == (2, "")
     assert err.startswith("usage: sriov --version")
 
 
 @pytest.mark.parametrize("conf", [GOOD, {"cniVersion": "1.0.0", "name": "n", "plugins": [{"type": "tuning"}, GOOD]}])
-def test_good(program, tmp_path, conf):  # noqa: F811
+def test_good(program, tmp_path, conf):
     file = tmp_path / "conf"
     file.write_text(json.dumps(conf))
     assert call(program, "check-config", str(file)) == (0, f"{file}: good\n", "")
     assert call(program, "check-config", "-", stdin=json.dumps(conf)) == (0, "-: good\n", "")
 
 
-def test_every_mistake_is_listed(program):  # noqa: F811
+def test_every_mistake_is_listed(program):
     status, out, err = call(program, "check-config", "-", stdin=json.dumps(BAD))
     assert (status, out) == (1, "")
     assert [line.split(":")[1].strip() for line in err.splitlines()] == ["cniVersion", "name", "vlan", "spoofchk"]
@@ -58,11 +57,11 @@ def test_every_mistake_is_listed(program):  # noqa: F811
         pytest.param(" " * (1 << 20) + "{}", "found more", id="too much"),
     ],
 )
-def test_what_is_no_configuration(program, text, words):  # noqa: F811
+def test_what_is_no_configuration(program, text, words):
     status, out, err = call(program, "check-config", "-", stdin=text)
     assert (status, out) == (1, "")
     assert words in err
 
 
-def test_no_file(program):  # noqa: F811
+def test_no_file(program):
     assert call(program, "check-config", "/nowhere")[::2] == (1, "/nowhere: No such file or directory\n")

@@ -6,11 +6,7 @@
 from __future__ import annotations
 
 import ast
-import compileall
 import json
-import os
-import py_compile
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,26 +33,6 @@ ALLOWED = {
 }
 LAZY = {"json.decoder", "json.encoder", "json.scanner"}  # for errors, or where _json is missing
 ENVIRONMENT = {"CNI_CONTAINERID": "c", "CNI_NETNS": "/nowhere", "CNI_IFNAME": "net1", "CNI_PATH": "/nowhere"}
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    """The plugin as the installer lays it out, in a folder of its own."""
-    base = tmp_path_factory.mktemp("cni")
-    shutil.copytree(
-        FILES / "sriov_cni", base / "lib" / "sriov_cni", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    compileall.compile_dir(
-        base / "lib", quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
-    )
-    text = (FILES / "launcher.py").read_text()
-    assert not text.startswith("#!")
-    _rest, _rest, rest = text.partition("\n")
-    launcher = base / "sriov"
-    interpreter = f"#!{os.path.realpath(sys.executable)} -IS\n"
-    launcher.write_text(interpreter + rest.replace("/usr/lib/baremetal-sriov/cni", str(base / "lib")))
-    launcher.chmod(0o755)
-    return launcher
 
 
 def start(program: Path, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess:

@@ -204,6 +204,15 @@ def test_jumbo_frames_for_userspace_need_the_pfs_mtu(host: FakeHost) -> None:
     assert host.nets["enp2s0"].mtu == 9000
 
 
+def test_a_new_mac_address_keeps_the_mtu(host: FakeHost) -> None:
+    """The VF's driver is bound again for the address, and starts with an MTU of its own."""
+    first, second = "02:00:00:00:aa:00", "02:00:00:00:aa:01"
+    present(host, [{**KERNEL, "mtu": 2000, "allow_in_use": True, "vfs": [{"indices": 0, "mac": first}]}])
+    outcome = present(host, [{**KERNEL, "mtu": 2000, "allow_in_use": True, "vfs": [{"indices": 0, "mac": second}]}])
+    assert f"{PF1} vf 0: set its MTU to 2000" in actions(outcome)
+    assert [host.nets[name].mtu for name in host.nets if name.startswith("enp1s0v")] == [2000] * 4
+
+
 def test_a_vlan_taken_away_takes_its_priority_along(host: FakeHost) -> None:
     """The kernel knows no priority without a VLAN."""
     present(host, [{**KERNEL, "vfs": [{"indices": 0, "vlan": 5, "qos": 3}]}])
