@@ -111,17 +111,8 @@ options:
   archive:
     description: Made by the action plugin where contents are missing on the node.
     type: path
-attributes:
-  check_mode:
-    description: Can run in check mode and tell what would change.
-    support: full
-  diff_mode:
-    description: Shows what changed or would change.
-    support: full
-  platform:
-    description: Target operating systems.
-    platforms: linux
-    support: full
+extends_documentation_fragment:
+  - baremetal.sriov.attributes
 """
 
 EXAMPLES = r"""

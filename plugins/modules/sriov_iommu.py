@@ -21,17 +21,8 @@ options:
     type: str
     choices: [present, absent]
     default: present
-attributes:
-  check_mode:
-    description: Can run in check mode and tell what would change.
-    support: full
-  diff_mode:
-    description: Shows what changed or would change.
-    support: full
-  platform:
-    description: Target operating systems.
-    platforms: linux
-    support: full
+extends_documentation_fragment:
+  - baremetal.sriov.attributes
 notes:
   - It never reboots; RV(reboot_required) tells whether the running kernel lacks what is configured.
   - Our arguments are one list on a host, so this module takes away those that

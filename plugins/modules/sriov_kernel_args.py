@@ -38,17 +38,8 @@ options:
     type: str
     choices: [present, absent]
     default: present
-attributes:
-  check_mode:
-    description: Can run in check mode and tell what would change.
-    support: full
-  diff_mode:
-    description: Shows what changed or would change.
-    support: full
-  platform:
-    description: Target operating systems.
-    platforms: linux
-    support: full
+extends_documentation_fragment:
+  - baremetal.sriov.attributes
 notes:
   - It never reboots; RV(reboot_required) tells whether the running kernel lacks what is configured.
   - M(baremetal.sriov.sriov_node) sets the arguments of a whole host; use one of the two on a host.

@@ -34,17 +34,8 @@ options:
         description: Whether it is loaded, now and at each boot.
         type: bool
         default: true
-attributes:
-  check_mode:
-    description: Can run in check mode and tell what would change.
-    support: full
-  diff_mode:
-    description: Shows what changed or would change.
-    support: full
-  platform:
-    description: Target operating systems.
-    platforms: linux
-    support: full
+extends_documentation_fragment:
+  - baremetal.sriov.attributes
 notes:
   - A module that is built into the kernel takes its options from the kernel's command line alone;
     RV(kernel_arguments) holds them for M(baremetal.sriov.sriov_kernel_args).

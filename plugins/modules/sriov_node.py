@@ -38,17 +38,8 @@ seealso:
   - module: baremetal.sriov.sriov_driver
   - plugin: baremetal.sriov.node_spec
     plugin_type: filter
-attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return the plan of a run without changing anything.
-    support: full
-  diff_mode:
-    description: Returns before and after of each step of the plan.
-    support: full
-  platform:
-    description: Target platform.
-    platforms: linux
-    support: full
+extends_documentation_fragment:
+  - baremetal.sriov.attributes
 """
 
 EXAMPLES = r"""

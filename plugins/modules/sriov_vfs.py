@@ -75,17 +75,8 @@ requirements:
 seealso:
   - module: baremetal.sriov.sriov_node
   - module: baremetal.sriov.sriov_driver
-attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return the plan of a run without changing anything.
-    support: full
-  diff_mode:
-    description: Returns before and after of each step of the plan.
-    support: full
-  platform:
-    description: Target platform.
-    platforms: linux
-    support: full
+extends_documentation_fragment:
+  - baremetal.sriov.attributes
 """
 
 EXAMPLES = r"""
