@@ -17,7 +17,7 @@ from .errors import HostError, SriovError
 from .host import Host
 from .model import NodeState, Pf, PfGoal
 from .plan import FORGET, PLUGIN_UNIT, RELOAD
-from .plan_pf import AUTOPROBE, DRIVER, ESWITCH, NUM_VFS, parse_target
+from .plan_pf import AUTOPROBE, DRIVER, ESWITCH, LINK, NUM_VFS, PF_MTU, parse_target
 from .plan_pf import KINDS as PF_KINDS
 from .record import ORIGINAL, Record, original_of
 from .steps import NOW, Plan, Step
@@ -104,11 +104,19 @@ def _remember(host: Host, steps: Sequence[Step], state: NodeState) -> None:
 
 
 def _remember_pf(pfs: dict[str, PfGoal], pf: Pf, counted: bool, step: Step) -> None:
-    """The PF as it was; what an earlier run did not touch is as it is now."""
-    known = pfs.setdefault(pf.address, original_of(pf, counted))
+    """The PF's VFs as they were, and of the PF itself just what we change: the rest is the administrator's, who
+    may change it meanwhile.
+    """
+    known = pfs.get(pf.address) or original_of(pf, counted)
     if counted and known.externally_managed:
         known = replace(known, externally_managed=False)
-    if step.kind == ESWITCH and known.eswitch_mode is None:
+    if step.kind == PF_MTU and known.mtu is None:
+        known = replace(known, mtu=step.before)
+    elif step.kind == LINK and known.up is None:
+        known = replace(known, up=step.before)
+    elif step.kind == AUTOPROBE and known.autoprobe is None:
+        known = replace(known, autoprobe=step.before)
+    elif step.kind == ESWITCH and known.eswitch_mode is None:
         known = replace(known, eswitch_mode=step.before)
     pfs[pf.address] = known
 

@@ -143,7 +143,8 @@ class _Autoprobe:
         elif DEFAULT_DRIVER in drivers:
             self.final = True
         else:
-            self.final = original.autoprobe if original is not None else pf.autoprobe
+            known = original.autoprobe if original is not None else None
+            self.final = pf.autoprobe if known is None else known
 
     def before(self) -> list[Step]:
         if self.fresh and self.all_userspace:

@@ -96,15 +96,11 @@ def remove(host: Host) -> None:
 
 
 def original_of(pf: Pf, count_is_ours: bool = True) -> PfGoal:
-    """A PF as it is now, as the goal that brings it back to this. Its count, if we change that."""
+    """The VFs of a PF as they are now, as the goal that brings them back to this. Their count, if we change that."""
     return PfGoal(
         address=pf.address,
         num_vfs=pf.num_vfs,
-        mtu=pf.mtu,
-        autoprobe=pf.autoprobe,
-        eswitch_mode=pf.eswitch_mode,
         externally_managed=not count_is_ours,
-        up=pf.up,
         exact=True,
         given_back=True,
         vfs=tuple((vf.index, _settings_of(vf)) for vf in pf.vfs),

@@ -213,6 +213,22 @@ def test_a_new_mac_address_keeps_the_mtu(host: FakeHost) -> None:
     assert [host.nets[name].mtu for name in host.nets if name.startswith("enp1s0v")] == [2000] * 4
 
 
+def test_teardown_leaves_what_only_the_administrator_changed(host: FakeHost) -> None:
+    """We brought the PF up, and somebody gave it an MTU later: only the former is taken back."""
+    present(host, [KERNEL])
+    host.nets["enp1s0"].mtu = 9000
+    told = actions(absent(host))
+    assert f"{PF1}: bring the PF down" in told
+    assert host.nets["enp1s0"].mtu == 9000
+
+
+def test_teardown_leaves_a_pf_up_that_we_did_not_bring_up(host: FakeHost) -> None:
+    host.nets["enp1s0"].up = True
+    present(host, [KERNEL])
+    absent(host)
+    assert host.nets["enp1s0"].up
+
+
 def test_a_vlan_taken_away_takes_its_priority_along(host: FakeHost) -> None:
     """The kernel knows no priority without a VLAN."""
     present(host, [{**KERNEL, "vfs": [{"indices": 0, "vlan": 5, "qos": 3}]}])
