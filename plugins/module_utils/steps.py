@@ -64,8 +64,8 @@ class Plan:
 
     @property
     def drain_required(self) -> bool:
-        """True where a step takes VFs away from pods or VMs."""
-        return any(DRAIN in step.needs for step in self.steps)
+        """True where a step takes VFs away from pods or VMs now; after a reboot nobody holds them."""
+        return any(DRAIN in step.needs and step.stage == NOW for step in self.steps)
 
     def as_dict(self) -> dict[str, Any]:
         """For results and JSON."""

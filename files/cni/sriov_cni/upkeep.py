@@ -9,7 +9,7 @@ import os
 
 from . import pci
 from .config import valid_attachments
-from .errors import NOT_AVAILABLE, CniError
+from .errors import NOT_AVAILABLE, REFUSED, CniError
 from .journal import Store
 from .netlink import NetlinkError
 from .restore import alive, give_back
@@ -40,6 +40,8 @@ def collect(host: Host, request: Request) -> None:
                 _collect_one(host, store, record)
         except CniError as error:
             failures.append(error)
+        except OSError as error:  # the kernel's own words, from netlink or a file
+            failures.append(CniError(REFUSED, f"{container} {ifname}: {error}"))
     ipam = request.ipam(host)
     if ipam is not None:
         try:

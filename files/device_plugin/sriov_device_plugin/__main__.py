@@ -43,6 +43,12 @@ def _parser() -> argparse.ArgumentParser:
     option("metrics-address", default="127.0.0.1", help="address for that (%(default)s)")
     option("link-down-after", default=0.2, type=_hold, help="seconds without link until unhealthy (%(default)g)")
     option("link-up-after", default=0.5, type=_hold, help="seconds with link until healthy again (%(default)g)")
+    option(
+        "link-first-after",
+        default=20.0,
+        type=_hold,
+        help="the same for a link that is not there at first sight, as after a boot (%(default)g)",
+    )
     option("no-link-health", action="store_true", help="do not look at links")
     option("root", default="", help="read sys, proc and dev below this folder, for tests")
     option("log-level", default="info", type=_level, help="debug, info, warning or error (%(default)s)")
@@ -163,6 +169,7 @@ def main(arguments: list[str] | None = None) -> int:
         root=given.root.rstrip("/"),
         link_down_after=-1.0 if given.no_link_health else given.link_down_after,
         link_up_after=given.link_up_after,
+        link_first_after=given.link_first_after,
         metrics_address=given.metrics_address,
         metrics_port=given.metrics_port,
         cdi_dir=given.cdi_dir if given.use_cdi else "",

@@ -48,6 +48,7 @@ class Options:
     root: str
     link_down_after: float  # seconds; negative: links are not looked at
     link_up_after: float  # seconds
+    link_first_after: float
     cdi_dir: str  # "": without CDI
     metrics_address: str
     metrics_port: int  # 0: none
@@ -64,7 +65,7 @@ class Daemon:
         self._said_health: dict[str, str] = {}
         self._status = ""
         self._links = (
-            health.Links(options.root, options.link_down_after, options.link_up_after)
+            health.Links(options.root, options.link_down_after, options.link_up_after, options.link_first_after)
             if options.link_down_after >= 0
             else None
         )

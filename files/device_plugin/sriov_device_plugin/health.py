@@ -22,18 +22,27 @@ IFF_UP = 1
 
 @dataclass
 class _Link:
-    """up: as we tell it. since: when it was first seen to be otherwise, None while it is as told."""
+    """up: as we tell it. since: when it was first seen to be otherwise, None while it is as told. hold: how long
+    that must last, in seconds.
+    """
 
     up: bool
     since: float | None = None
+    hold: float = 0.0
 
 
 class Links:
-    """Link states with a hold: one that lasts for `down_after` or `up_after` seconds counts, a shorter one not."""
+    """Link states with a hold: one that lasts for `down_after` or `up_after` seconds counts, a shorter one not.
 
-    def __init__(self, root: str, down_after: float, up_after: float) -> None:
+    An interface that has no link when it is first seen counts as up for `first_after` seconds: after a boot its link
+    still negotiates, and a kubelet turns pods away for good that come back to a device which is not healthy then
+    (kubernetes#116376).
+    """
+
+    def __init__(self, root: str, down_after: float, up_after: float, first_after: float) -> None:
         self.root = root
         self.hold = {False: down_after, True: up_after}
+        self.first_after = first_after
         self._links: dict[str, _Link] = {}
 
     def observe(self, devices: Iterable[Device], now: float) -> None:
@@ -46,12 +55,15 @@ class Links:
         before, self._links = self._links, {}
         for name, is_own in wanted.items():
             up = self._is_up(name, is_own)
-            link = self._links[name] = before.get(name) or _Link(up)
+            link = before.get(name)
+            if link is None:
+                link = _Link(True) if up else _Link(True, now, self.first_after)
+            self._links[name] = link
             if up == link.up:
                 link.since = None
             elif link.since is None:
-                link.since = now
-            if link.since is not None and now >= link.since + self.hold[up]:
+                link.since, link.hold = now, self.hold[up]
+            if link.since is not None and now >= link.since + link.hold:
                 link.up, link.since = up, None
 
     def is_down(self, name: str) -> bool:
@@ -60,7 +72,7 @@ class Links:
 
     def due(self) -> float | None:
         """When a state that was seen begins to count; None where nothing is pending."""
-        times = (link.since + self.hold[not link.up] for link in self._links.values() if link.since is not None)
+        times = (link.since + link.hold for link in self._links.values() if link.since is not None)
         return min(times, default=None)
 
     def _is_up(self, name: str, is_own: bool) -> bool:

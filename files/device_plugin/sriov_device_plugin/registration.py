@@ -84,6 +84,9 @@ class Presence:
                 return
             log.info("%s: %s; listening again", self.name, "refused" if refused else "the socket is gone")
             self.close()
+            if refused:
+                self.retry_at = now + RETRY_AFTER
+                return
         folder = registration_dir(self.kubelet_dir)
         if folder is None:
             return

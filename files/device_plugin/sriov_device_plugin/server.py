@@ -209,6 +209,7 @@ class PoolServer:
 
         The library takes the place of a stale socket, and leaves what is not a socket.
         """
+        self.stop(0)  # one whose socket was wiped before it could be seen
         self.service.endpoint = path
         self.service.registered.clear()
         self.service.refused.clear()

@@ -79,7 +79,7 @@ def test_any_sysfs(tmp_path: Path, entries: dict[str, tuple[str, bytes]], klass:
     put(victim / "driver", "dangling", b"")
     scanner = Scanner(str(host.root))
     shares = pools.assign(CONFIGS, pools.scan(CONFIGS, scanner))
-    links = health.Links(str(host.root), 0, 0)
+    links = health.Links(str(host.root), 0, 0, 0)
     members = [(name, member) for name, share in shares.items() for member in share.members.values()]
     assert "0000:02:00.0" in [member.device.id for _name, member in members], "another device is never hidden"
     links.observe([member.device for _name, member in members], 0)

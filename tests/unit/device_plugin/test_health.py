@@ -34,7 +34,7 @@ def links(host: FakeHost) -> Links:
     for name in ("enp1s0", "enp1s0v0", "enp2s0"):
         host.interface(name)
         host.link(name)
-    seen = Links(str(host.root), 0.2, 0.5)
+    seen = Links(str(host.root), 0.2, 0.5, 3)
     seen.observe(BOTH, 0)
     return seen
 
@@ -76,11 +76,28 @@ def test_a_short_change_does_not_count(host: FakeHost, links: Links) -> None:
     assert not links.is_down("enp1s0")
 
 
-def test_what_is_down_at_first_sight_is_down_at_once(host: FakeHost) -> None:
+def test_what_is_down_at_first_sight_may_still_come_up(host: FakeHost) -> None:
+    """After a boot; later the shorter hold counts."""
     host.interface("enp1s0")
     host.link("enp1s0", "down")
-    links = Links(str(host.root), 5, 5)
+    links = Links(str(host.root), 1, 1, 20)
     links.observe([VF], 0)
+    assert (links.is_down("enp1s0"), links.due()) == (False, 20)
+    links.observe([VF], 19)
+    assert not links.is_down("enp1s0")
+    host.link("enp1s0")
+    links.observe([VF], 19.5)
+    host.link("enp1s0", "down")
+    links.observe([VF], 30)
+    assert links.due() == 31
+
+
+def test_what_stays_down_after_first_sight_is_down(host: FakeHost) -> None:
+    host.interface("enp1s0")
+    host.link("enp1s0", "down")
+    links = Links(str(host.root), 1, 1, 20)
+    links.observe([VF], 0)
+    links.observe([VF], 20)
     assert links.is_down("enp1s0")
 
 

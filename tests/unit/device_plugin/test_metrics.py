@@ -119,7 +119,7 @@ def test_metrics(node: Daemon, kubelet: FakeKubelet, pod_resources: Any, port: i
 
 def test_without_the_kubelets_answer_the_rest_is_told(node: Daemon, kubelet: FakeKubelet, port: int) -> None:
     node.host.link("enp1s0", "down")
-    node.start("--metrics-port", str(port))
+    node.start("--metrics-port", str(port), "--link-first-after", "0")
     kubelet.registered()
     _status, text = get(port, "/metrics")
     assert "sriov_pod_resources_up{} 0" in text and "sriov_pool_allocated" not in text
