@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,19 @@ def offered(lab: Lab) -> dict[str, int]:
     return {name.partition("/")[2]: count for name, count in found.items() if count}
 
 
+def registered(lab: Lab, pools: Iterable[str]) -> bool:
+    """Whether the kubelet has taken these pools since it, or the device plugin, was started last.
+
+    The API goes on telling what a kubelet said before its restart, so allocatable alone proves nothing.
+    """
+    names = ("kubelet.service", "baremetal-sriov-device-plugin.service")
+    started = [unit(lab, name, "ExecMainStartTimestamp", "ExecMainStartTimestampMonotonic") for name in names]
+    last = max(started, key=lambda shown: int(shown["ExecMainStartTimestampMonotonic"]))
+    told = lab.run(["journalctl", "--unit", names[1], "--since", last["ExecMainStartTimestamp"], "--output=cat"]).stdout
+    return all(f"{PREFIX}/{pool}: registered with the kubelet" in told for pool in pools)
+
+
 def wait_offered(lab: Lab, wanted: dict[str, int], timeout: float = 180.0) -> None:
-    """Wait until the node offers just this."""
+    """Wait until the node offers just this, and the kubelet that runs now knows it."""
+    lab.wait_for(f"registration of {sorted(wanted)}", lambda: registered(lab, wanted), timeout, every=2.0)
     lab.wait_for(f"allocatable {wanted}", lambda: offered(lab) == wanted, timeout, every=2.0)
