@@ -78,7 +78,10 @@ def _names(host: Host) -> dict[str, str]:
 
 
 def _running(host: Host) -> set[str]:
-    """The UIDs (see `_flat`) of pods with a control group: pod<uid>, or kubepods-...-pod<uid>.slice with systemd."""
+    """The UIDs (see `_flat`) of pods with a control group: pod<uid>, or kubepods-...-pod<uid>.slice with systemd.
+
+    The kubelet takes an ended pod's group away some time later; one that says that nothing runs in it does not count.
+    """
     found = set()
     level = [GROUPS]
     for _depth in range(GROUPS_DEPTH):
@@ -88,7 +91,9 @@ def _running(host: Host) -> set[str]:
                 stem = name[:-6] if name.endswith(".slice") else name
                 uid = stem.rpartition("pod")[2]
                 if stem.startswith(("pod", "kube")) and len(_flat(uid)) >= 32:
-                    found.add(_flat(uid))
+                    # Linux Documentation/admin-guide/cgroup-v2.rst; version 1 has no such file.
+                    if "populated 0" not in (host.read_text(f"{folder}/{name}/cgroup.events", 4096) or ""):
+                        found.add(_flat(uid))
                 elif "kube" in name or name in ("systemd", "pids", "unified", "system.slice") or _is_qos(name):
                     below.append(f"{folder}/{name}")
         level = below

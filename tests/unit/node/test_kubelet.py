@@ -74,6 +74,16 @@ def test_a_pod_that_has_ended_holds_nothing(tmp_path: Path) -> None:
     assert host.numvfs(PF1) == 2
 
 
+@pytest.mark.parametrize(("populated", "held"), [("1", True), ("0", False)])
+def test_an_empty_control_group_is_left_of_a_pod_that_has_ended(tmp_path: Path, populated: str, held: bool) -> None:
+    """The kubelet takes it away some time after the API has forgotten the pod."""
+    host = make_host(tmp_path)
+    present(host, [KERNEL])
+    allocate(host, host.vf_address(PF1, 1))
+    host.put(f"/sys/fs/cgroup/{GROUPS[0]}/cgroup.events", f"populated {populated}\nfrozen 0\n")
+    assert bool(present(host, [{**KERNEL, "num_vfs": 2}], check=True).held) == held
+
+
 def test_the_form_before_kubernetes_1_20(tmp_path: Path) -> None:
     """One list."""
     host = make_host(tmp_path)
