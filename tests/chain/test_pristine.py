@@ -14,6 +14,10 @@ def test_no_vfs(lab: Lab) -> None:
     assert chain.num_vfs(lab) == {"enp1s0": 0, "enp2s0": 0}
 
 
+def test_mtu_of_the_pfs_is_as_it_was(lab: Lab) -> None:
+    assert [lab.read(f"/sys/class/net/{pf}/mtu").strip() for pf in chain.PFS] == ["1500", "1500"]
+
+
 def test_every_file_is_as_it_was(lab: Lab) -> None:
     assert chain.difference(chain.noted("pristine"), chain.snapshot(lab)) == []
 
@@ -56,11 +60,14 @@ def test_network_attachments_and_labels_are_gone(lab: Lab) -> None:
     assert [key for key in metadata.get("annotations", {}) if key.startswith("baremetal.sriov/")] == []
 
 
-def test_node_offers_nothing_and_takes_pods(lab: Lab) -> None:
+def test_node_offers_nothing(lab: Lab) -> None:
     chain.wait_offered(lab, {})
-    assert not lab.api("GET", "/api/v1/nodes/node1")["spec"].get("unschedulable")
+
+
+def test_a_cordon_of_somebody_else_outlives_our_reboot(lab: Lab) -> None:
+    assert lab.api("GET", "/api/v1/nodes/node1")["spec"].get("unschedulable") is True
 
 
 def test_boots_were_asked_for(lab: Lab) -> None:
-    """One for the kernel arguments, one plain, one to get rid of the arguments."""
-    assert chain.boots(lab) == chain.noted("boots")["count"] + 3
+    """One for the kernel arguments, two by the tests, one to get rid of the arguments."""
+    assert chain.boots(lab) == chain.noted("boots")["count"] + 4

@@ -78,6 +78,16 @@ def test_second_policy_made_kernel_vfs_on_both_pfs(lab: Lab, before: dict[str, A
     assert [vf["driver"] for vf in chain.vfs(lab, "enp1s0")] == ["igbvf"] * 4
 
 
+def test_second_policy_set_one_vf_and_the_mtu(lab: Lab, before: dict[str, Any]) -> None:
+    links = {link["ifname"]: link for link in json.loads(lab.run(["ip", "-j", "-d", "link", "show"]).stdout)}
+    pf, vf = links["enp1s0"], links[chain.vfs(lab, "enp1s0")[3]["net"]]
+    found = next(item for item in pf["vfinfo_list"] if item["vf"] == 3)
+    assert found["address"] == vf["address"] == "02:00:00:00:bb:03"
+    assert [(item["vlan"], item.get("qos")) for item in found["vlan_list"]] == [(300, 2)]
+    assert (found["spoofchk"], found["trust"], found["rate"]["max_tx"]) == (False, True, 100)
+    assert [link["mtu"] for link in (pf, vf)] == [2000, 2000]
+
+
 def test_same_vlan_answers_different_vlans_do_not(lab: Lab, pods: dict[str, Pod]) -> None:
     for pool, pod in pods.items():
         pod.attach(Attachment(pool, "net1", config(pool, 100)))

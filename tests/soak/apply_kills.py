@@ -1,0 +1,108 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs on the node: changes of all its VFs, each killed at a drawn moment and then run again.
+
+Usage: apply_kills.py COUNT SEED. A round draws a number of VFs and a driver for each PF, starts the change, kills it
+with SIGKILL, and runs it to its end. Then nothing may be left to do, no journal be left, and the record of the
+original state be the same. Ends with status 1 and the difference where that is not so. At the end the node is as its
+specification says.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import random
+import signal
+import sys
+import time
+from dataclasses import replace
+from typing import Any
+
+sys.path.insert(0, "/usr/lib/baremetal-sriov/lib")
+boot, host, model, node, record = (
+    importlib.import_module(f"baremetal_sriov.{name}") for name in ("boot", "host", "model", "node", "record")
+)
+DRIVERS = (model.DEFAULT_DRIVER, "vfio-pci")
+FIRST_GUESS = 3.0  # seconds that a change takes, until one was measured
+
+
+def drawn(rng: random.Random, whole: Any) -> Any:
+    """The specification with another number of VFs, and another driver, for each PF."""
+    pfs = []
+    for pf in whole.pfs:
+        count, driver = rng.randint(1, 7), rng.choice(DRIVERS)
+        settings = replace(pf.settings[0], driver=driver)
+        pfs.append(replace(pf, num_vfs=count, vfs=tuple((index, settings) for index in range(count))))
+    return replace(whole, pfs=tuple(pfs))
+
+
+def start(goal: Any) -> int:
+    """A process that brings the node to the goal; its id."""
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        node.run(host.Host(), lambda _state: goal, check=False, kernel_side=False)
+        status = 0
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
+
+
+def finish(pid: int) -> None:
+    """Wait for a process. Raises RuntimeError where it failed; its error is on the standard error stream."""
+    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
+        raise RuntimeError("the run after the kill failed")
+
+
+def wrong(goal: Any, original: bytes) -> list[str]:
+    """What is not as it should be."""
+    here = host.Host()
+    plan = node.run(here, lambda _state: goal, check=True, kernel_side=False).plan
+    found = [f"{step.target}: {step.action} is left to do" for step in plan.steps]
+    if os.path.exists(record.JOURNAL):
+        found.append(f"{record.JOURNAL} is left")
+    for pf in goal.pfs:
+        with open(f"/sys/bus/pci/devices/{pf.address}/sriov_numvfs") as stream:
+            count = int(stream.read())
+        if count != pf.num_vfs:
+            found.append(f"{pf.address} has {count} VFs, expected {pf.num_vfs}")
+    with open(record.ORIGINAL, "rb") as stream:
+        if json.loads(stream.read()) != json.loads(original):
+            found.append(f"{record.ORIGINAL} has changed")
+    return found
+
+
+def main(count: int, seed: int) -> int:
+    """All rounds, and back to the specification."""
+    rng = random.Random(seed)
+    whole = boot.load_goal(host.Host())
+    with open(record.ORIGINAL, "rb") as stream:
+        original = stream.read()
+    usual = FIRST_GUESS
+    for number in range(1, count + 1):
+        goal = drawn(rng, whole)
+        pid, moment = start(goal), rng.random() * usual
+        time.sleep(moment)
+        os.kill(pid, signal.SIGKILL)
+        killed = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+        began = time.monotonic()
+        finish(start(goal))
+        seconds = time.monotonic() - began
+        usual = max(usual, seconds)
+        found = wrong(goal, original)
+        if found:
+            sys.stderr.write(f"round {number} of seed {seed}, killed after {moment:.2f} s: {'; '.join(found)}\n")
+            return 1
+        what = f"killed after {moment:.2f} s" if killed else f"done before {moment:.2f} s"
+        print(f"{number}/{count}: {what}, brought to its end in {seconds:.1f} s", flush=True)
+    finish(start(whole))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))
