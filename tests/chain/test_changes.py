@@ -220,6 +220,44 @@ def test_adopted_vfs_are_given_back_and_not_removed(lab: Lab) -> None:
     chain.wait_offered(lab, {"kernel": 4, "dpdk": 7})
 
 
+@pytest.fixture
+def network_manager(lab: Lab) -> Iterator[None]:
+    """NetworkManager, which looks after every interface but the one that the tests come in through."""
+    settings = "/run/NetworkManager/conf.d/chain.conf"
+    lab.run(["mkdir", "-p", "/run/NetworkManager/conf.d"])
+    lab.put(b"[main]\ndns=none\n[keyfile]\nunmanaged-devices=driver:virtio_net\n", settings)
+    lab.run(["systemctl", "start", "NetworkManager.service"])
+    try:
+        yield
+    finally:
+        lab.run(["systemctl", "stop", "NetworkManager.service"])
+        lab.run(["rm", settings])
+
+
+def managed(lab: Lab) -> set[str]:
+    """The interfaces of VFs that NetworkManager looks after."""
+    lines = lab.run(["nmcli", "--terse", "--fields=DEVICE,STATE", "device"]).stdout.split()
+    devices = {line.partition(":")[0] for line in lines if not line.endswith(":unmanaged")}
+    return devices & {vf["net"] for pf in chain.PFS for vf in chain.vfs(lab, pf)}
+
+
+def test_network_manager_leaves_the_vfs_alone_where_asked(lab: Lab, network_manager: None) -> None:
+    names = {vf["net"] for vf in chain.vfs(lab, "enp1s0")}
+    lab.wait_for("NetworkManager to look after the VFs", lambda: managed(lab) == names)
+    site({"sriov_vfs_unmanaged": True})
+    lab.wait_for("NetworkManager to leave the VFs alone", lambda: managed(lab) == set())
+    # A VF that comes back from a pod is left alone, too.
+    name = min(names)
+    lab.run(["ip", "netns", "add", "chain-away"])
+    lab.run(["ip", "link", "set", name, "netns", "chain-away"])
+    lab.run(["ip", "-n", "chain-away", "link", "set", name, "netns", "1"])
+    lab.run(["ip", "netns", "del", "chain-away"])
+    lab.run(["udevadm", "settle"])
+    assert managed(lab) == set()
+    site()
+    lab.wait_for("NetworkManager to look after the VFs again", lambda: managed(lab) == names)
+
+
 def test_the_kubelet_starts_though_our_unit_fails(lab: Lab) -> None:
     spec = "/etc/baremetal-sriov/node.json"
     kept = lab.read(spec)

@@ -51,6 +51,8 @@ MASKED = (
     "systemd-pcrphase",
     "systemd-pstore",
 )
+# There for the tests that start it: the node's own network is systemd-networkd's.
+DISABLED = ("NetworkManager", "NetworkManager-dispatcher", "NetworkManager-wait-online")
 # Groups of 1.20 that nothing on this node uses.
 OLD_API_GROUPS = (
     "autoscaling/v1", "autoscaling/v2beta1", "autoscaling/v2beta2", "batch/v1beta1", "extensions/v1beta1",
@@ -175,6 +177,7 @@ def _populate(folder: Path, tree: Path, binaries: Kubernetes) -> None:
     pki.make_certificates(folder / "pki")
     _install_identity(tree, folder / "pki")
     run(["chroot", tree, "systemctl", "enable", *ENABLED])
+    run(["chroot", tree, "systemctl", "disable", *DISABLED])
     run(["chroot", tree, "systemctl", "mask", *MASKED])
     applets = run(["chroot", tree, "/bin/busybox", "--list"]).split()
     containers.write_archive(tree / "root/images.tar", (tree / "bin/busybox").read_bytes(), applets)
