@@ -67,6 +67,16 @@ def _igb(number: int) -> list[str]:
     ]  # fmt: skip
 
 
+def _nvme() -> list[str]:
+    """An SR-IOV function that is no NIC (0000:03:00.0 in the guest): a controller without a disk, four VFs at most."""
+    return [
+        "-device", "pcie-root-port,id=rp3,bus=pcie.0,addr=0x6,slot=3,chassis=3",
+        "-device", "nvme-subsys,id=subsystem",
+        "-device", "nvme,serial=lab,bus=rp3,subsys=subsystem,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=4,"
+        "max_ioqpairs=10,msix_qsize=9",
+    ]  # fmt: skip
+
+
 def argv(machine: Machine) -> list[str]:
     """The command line. Raises LabError for a memory size or a path that cannot work."""
     if machine.memory_mib >= MEMORY_LIMIT_MIB:
@@ -96,7 +106,7 @@ def argv(machine: Machine) -> list[str]:
         "-device", "virtio-rng-pci,bus=pcie.0,addr=0x7",
         "-drive", f"id=disk,if=none,file={disk},format={machine.disk_format},cache=unsafe,discard=unmap",
         "-device", "virtio-blk-pci,bus=pcie.0,addr=0x3,drive=disk,bootindex=1",
-        *_igb(1), *_igb(2),
+        *_igb(1), *_igb(2), *_nvme(),
         # With -D, a QEMU in the background keeps its stderr there: who ended it, or what it died of.
         "-daemonize", "-pidfile", str(machine.pidfile), "-d", "unimp", "-D", str(machine.log),
     ]  # fmt: skip
