@@ -162,8 +162,8 @@ class Goal:
 
 @dataclass(frozen=True)
 class Vf:
-    """One VF as it is. None: unknown, or not there. holders: who would lose it, in words (filled by
-    `usage`).
+    """One VF as it is. None: unknown, or not there. Filled by `usage`, in words: holders, the pods and programs that
+    have it and set it up; host_uses, what the host's own network does with its interface.
     """
 
     index: int
@@ -183,6 +183,12 @@ class Vf:
     min_tx_rate: int | None = None
     max_tx_rate: int | None = None
     holders: tuple[str, ...] = ()
+    host_uses: tuple[str, ...] = ()
+
+    @property
+    def in_use(self) -> tuple[str, ...]:
+        """Everybody who would lose it."""
+        return (*self.holders, *self.host_uses)
 
     @property
     def is_away(self) -> bool:

@@ -160,7 +160,7 @@ def _function_steps(function: FunctionGoal, state: NodeState, problems: list[Pro
                         vf.driver,
                         function.driver,
                         "asked for",
-                        bool(vf.holders),
+                        bool(vf.in_use),
                     )
                 ]
     problems.append(

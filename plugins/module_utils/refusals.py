@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from .errors import Problem
 from .model import Goal, NodeState, Pf, PfGoal, is_userspace
-from .plan_pf import DRIVER, ESWITCH, LINK, NUM_VFS, PF_MTU, SWITCHDEV
+from .plan_pf import ESWITCH, LINK, NUM_VFS, PF_MTU, SWITCHDEV, parse_target
 from .steps import DRAIN, NOW, Step
 
 FIRMWARE = "Switch SR-IOV on in the firmware (BIOS) and on the NIC (mlx: SRIOV_EN, NUM_OF_VFS)."
@@ -121,18 +121,16 @@ def drain_problems(steps: Sequence[Step], state: NodeState) -> list[Problem]:
     for step in steps:
         if DRAIN not in step.needs or step.stage != NOW:
             continue
-        address = step.target.partition(" vf ")[0]
+        address, index = parse_target(step.target)
         pf = state.pf(address)
-        vfs = [vf for vf in pf.vfs if vf.holders] if pf else []
-        if step.kind == DRIVER:
-            vfs = [vf for vf in vfs if step.target in (f"{address} vf {vf.index}", vf.address)]
-        held = "; ".join(f"VF {vf.index} ({vf.address}) by {', '.join(vf.holders)}" for vf in vfs)
+        vfs = [vf for vf in pf.vfs if vf.in_use and index in (None, vf.index)] if pf else []
+        held = "; ".join(f"VF {vf.index} ({vf.address}) by {', '.join(vf.in_use)}" for vf in vfs)
         found.append(
             Problem(
                 step.target,
-                f"VFs that nobody holds, in order to {step.action}",
+                f"VFs that nobody uses, in order to {step.action}",
                 f"needs drain: {held}",
-                "Drain the node, or stop what holds them, and run this again.",
+                "Drain the node, or stop what uses them, and run this again.",
             )
         )
     return found

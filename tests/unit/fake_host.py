@@ -14,11 +14,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from fake_net import FakePf, Net, link_json, set_link
+from fake_net import FakePf, Net, address_json, link_json, set_link
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import CommandError, HostError
 from ansible_collections.baremetal.sriov.plugins.module_utils.host import Completed, Host
@@ -192,7 +193,7 @@ class FakeHost(Host):
         for name in ("physfn", "iommu_group"):
             if (base / vf / name).is_symlink():
                 (base / vf / name).unlink()
-        subprocess.run(["rm", "-r", "--", str(base / vf)], check=True)
+        shutil.rmtree(base / vf)
         pf.settings.pop(index)
 
     def _probe(self, address: str) -> None:
@@ -227,7 +228,7 @@ class FakeHost(Host):
         folder = self.base / f"{DEVICES}/{address}/net"
         for name in os.listdir(folder) if folder.is_dir() else ():
             self.nets.pop(name, None)
-            (self.base / f"sys/class/net/{name}").rmdir()
+            shutil.rmtree(self.base / f"sys/class/net/{name}")
             (folder / name).rmdir()
 
     def move_away(self, vf: str) -> None:
@@ -386,7 +387,7 @@ class FakeHost(Host):
             return [{"dst": "default", "dev": dev} for dev in self.default_routes if words[0] == "-4"]
         nets = [net for net in self.nets.values() if "dev" not in words or net.name == words[-1]]
         if "addr" in words:
-            return [{"ifname": n.name, "addr_info": [{"local": a} for a in n.addresses]} for n in nets]
+            return [{"ifname": n.name, "addr_info": [address_json(a) for a in n.addresses]} for n in nets]
         return [link_json(net, self._pf_named(net.name)) for net in nets]
 
     def _pf_named(self, name: str) -> FakePf | None:

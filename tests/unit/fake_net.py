@@ -53,6 +53,12 @@ def set_link(net: Net | None, pf: FakePf | None, words: list[str]) -> int:
     return 0
 
 
+def address_json(text: str) -> dict[str, Any]:
+    """One address of `ip -j addr show`; "ADDRESS%SCOPE" has another scope than the global one."""
+    local, _rest, scope = text.partition("%")
+    return {"local": local, "prefixlen": 64 if ":" in local else 24, "scope": scope or "global"}
+
+
 def link_json(net: Net, pf: FakePf | None) -> dict[str, Any]:
     """One object of `ip -j -d link show`."""
     item: dict[str, Any] = {
