@@ -21,6 +21,9 @@ DEFAULT_DRIVER = "default"  # the kernel's own choice
 NO_DRIVER = "none"
 USERSPACE_DRIVERS = ("vfio-pci", "uio_pci_generic", "igb_uio")
 
+NODE_OWNER = "sriov_node"  # the module that owns what no other module named itself for
+VFS_OWNER, DRIVER_OWNER = "sriov_vfs", "sriov_driver"
+
 NO_MAC = "00:00:00:00:00:00"  # as an admin MAC address: the VF chooses its own
 
 ATTRIBUTES = ("mac", "vlan", "qos", "spoofchk", "trust", "min_tx_rate", "max_tx_rate")
@@ -138,6 +141,7 @@ class Goal:
 
     whole: False for a narrow view, which leaves alone what it does not name (other PFs, files, kernel
     arguments).
+    owner: the module that asks; what it changes is its own to give back.
     memory_floor: bytes that huge pages leave.
     resources: full resource names, and how many VFs of each the node offers when all is done.
     """
@@ -154,6 +158,7 @@ class Goal:
     unsafe_interrupts: bool = False
     modules: tuple[ModuleGoal, ...] = ()
     whole: bool = True
+    owner: str = NODE_OWNER
     absent: bool = False
     warnings: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -212,6 +217,7 @@ class Pf:
     name: str | None = None
     altnames: tuple[str, ...] = ()
     mac: str | None = None
+    permanent_mac: str | None = None
     total_vfs: int = -1
     num_vfs: int = 0
     autoprobe: bool | None = None
@@ -232,13 +238,18 @@ class Pf:
 class NodeState:
     """The host as it is, as far as PFs, VFs and our own record matter.
 
-    originals: PF address -> what the PF was before our first change. recorded_files: path -> text before
+    originals: PF address -> what the PF was before our first change. owners: PF address -> the module that
+    changed it. identities: PF address -> vendor, device and MAC address at that time. recorded_objects: the record
+    holds more than PFs and files. recorded_files: path -> text before
     our first change (None: there was none). file_texts: path -> text now. interrupted: keys of the steps
     that an earlier run did not finish. with_usage: holders and uses were looked for.
     """
 
     pfs: tuple[Pf, ...] = ()
     originals: Mapping[str, PfGoal] | None = None
+    owners: Mapping[str, str] | None = None
+    identities: Mapping[str, Mapping[str, str]] | None = None
+    recorded_objects: bool = False
     recorded_files: Mapping[str, str | None] | None = None
     file_texts: Mapping[str, str | None] | None = None
     interrupted: tuple[str, ...] = ()

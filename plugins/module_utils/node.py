@@ -119,7 +119,7 @@ def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_
         first = again()  # another run may have been at work until now
         if first.planned.held:
             raise RefusedError(list(first.planned.held))
-        carry_out(host, first.planned.plan, first.state)
+        carry_out(host, first.planned.plan, first.state, first.goal.owner)
         last = again()
         for pause in [1.0] * SETTLE_TRIES:  # udev may be renaming interfaces while we look
             if not due(last.planned.plan):

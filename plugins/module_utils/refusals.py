@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .errors import Problem
+from .identity import moved_words
 from .model import Goal, NodeState, Pf, PfGoal, is_userspace
 from .plan_pf import ESWITCH, LINK, NUM_VFS, PF_MTU, SWITCHDEV, parse_target
 from .steps import DRAIN, NOW, Step
@@ -15,7 +16,7 @@ from .steps import DRAIN, NOW, Step
 FIRMWARE = "Switch SR-IOV on in the firmware (BIOS) and on the NIC (mlx: SRIOV_EN, NUM_OF_VFS)."
 
 
-def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step]) -> list[Problem]:
+def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step], state: NodeState) -> list[Problem]:
     """Why this PF can't become what is asked."""
     if pf is None:
         if goal.given_back:
@@ -24,7 +25,7 @@ def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step]) -> list[Prob
             Problem(
                 goal.address,
                 "a PCI function at this address",
-                "none",
+                "none" + moved_words(goal.address, state),
                 "The NIC was moved, taken out or switched off; correct the policy if it is another one.",
             )
         ]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from . import hugepages
 from .errors import Problem
 from .fields import ranges
+from .identity import moved_words
 from .model import FileGoal, Goal, ModuleGoal, NodeState, Pf, PfGoal, VfSettings, goal_as_dict
 from .policy import PfName, Policy
 from .render import CONFIG_PATH, NODE_PATH, UDEV_PATH, Pool, device_plugin_config, json_text, udev_rules
@@ -219,7 +220,7 @@ def _unknown(policy: Policy, kind: str, name: str, state: NodeState) -> Problem:
     return Problem(
         f"policy {policy.name}",
         f"a PF {name} (nic_selector.{kind})",
-        f"none; this host has {_inventory(state)}",
+        f"none; this host has {_inventory(state)}{moved_words(name, state)}",
         "Correct the name, or keep the policy off this host with node_selector.",
     )
 

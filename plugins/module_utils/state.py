@@ -33,6 +33,9 @@ def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeS
     return NodeState(
         pfs=tuple(pfs),
         originals=record.pfs,
+        owners=record.owners,
+        identities=record.identities,
+        recorded_objects=bool(record.objects),
         recorded_files=record.files,
         recorded=record.exists,
         file_texts={path: host.read_text(path) for path in sorted(paths)},
@@ -55,6 +58,7 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
         name=name,
         altnames=link.altnames if link else (),
         mac=link.mac if link else None,
+        permanent_mac=(link.permanent_mac or link.mac) if link else None,
         total_vfs=pci.total_vfs(root, address),
         num_vfs=pci.num_vfs(root, address),
         autoprobe=None if autoprobe is None else bool(autoprobe),

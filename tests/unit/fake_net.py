@@ -22,6 +22,7 @@ class Net:
     kind: str = ""
     addresses: list[str] = field(default_factory=list)
     altnames: list[str] = field(default_factory=list)
+    permanent: str = ""
 
 
 @dataclass
@@ -67,7 +68,7 @@ def link_json(net: Net, pf: FakePf | None) -> dict[str, Any]:
         "mtu": net.mtu,
         "flags": ["BROADCAST", *(["UP"] if net.up else [])],
     }
-    for key, value in (("master", net.master), ("link", net.lower)):
+    for key, value in (("master", net.master), ("link", net.lower), ("permaddr", net.permanent)):
         if value:
             item[key] = value
     if net.altnames:
