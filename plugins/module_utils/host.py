@@ -9,17 +9,19 @@ Nothing else in the node library opens /sys, /proc, /etc or runs a command. Test
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
 import fcntl
 import os
 import select
 import signal
+import stat
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO, Union
 
 from .errors import CommandError, HostError
 
@@ -28,6 +30,11 @@ ATTRIBUTE_SECONDS = 60.0  # one sysfs write; creating many VFs takes long on som
 COMMAND_SECONDS = 60.0
 STOP_SECONDS = 2.0  # for what was killed to end
 OUTPUT_LIMIT = 64 << 20  # bytes that a command prints
+
+
+# A file as JSON: None where there is none, the text of a plain one of root's, else {"link": its target} or {"mode":
+# octal, "uid", "gid", and "text" or, for what is no UTF-8, "base64"}.
+FileState = Union[None, str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,23 @@ class Host:
         except OSError:
             return None
 
+    def read_exact(self, path: str) -> FileState:
+        """A file so that `restore` can bring it back. Raises HostError for what is neither a file nor a link."""
+        try:
+            info = os.lstat(self.path(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if stat.S_ISLNK(info.st_mode):
+            return {"link": os.readlink(self.path(path))}
+        data = self.read_bytes(path) or b""
+        found: dict[str, Any] = {"mode": f"{stat.S_IMODE(info.st_mode):04o}", "uid": info.st_uid, "gid": info.st_gid}
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            return {**found, "base64": base64.b64encode(data).decode("ascii")}
+        plain = {"mode": "0644", "uid": os.geteuid(), "gid": os.getegid()}
+        return text if found == plain else {**found, "text": text}
+
     def file_mode(self, path: str) -> int | None:
         """The permission bits of a file; None where it is missing."""
         try:
@@ -140,6 +164,20 @@ class Host:
     def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Replace a file in one step (temporary file, fsync, rename), with its folders. Raises HostError."""
         self._replace(path, lambda new: _write_new(new, data, mode))
+
+    def restore(self, path: str, what: Mapping[str, Any]) -> None:
+        """Bring back what `read_exact` told as a mapping: a link, or a file with its owner. Raises HostError."""
+        if "link" in what:
+            self._replace(path, lambda new: os.symlink(what["link"], new))
+            return
+        data = base64.b64decode(what["base64"]) if "base64" in what else what["text"].encode("utf-8")
+
+        def make(new: str) -> None:
+            _write_new(new, data, 0o600)
+            os.chown(new, what["uid"], what["gid"])
+            os.chmod(new, int(what["mode"], 8))
+
+        self._replace(path, make)
 
     def _replace(self, path: str, make: Callable[[str], None]) -> None:
         """Make a file beside it and rename that. Its name is always the same: what a kill leaves, the next run takes.

@@ -240,8 +240,9 @@ class NodeState:
 
     originals: PF address -> what the PF was before our first change. owners: PF address -> the module that
     changed it. identities: PF address -> vendor, device and MAC address at that time. recorded_objects: the record
-    holds more than PFs and files. recorded_files: path -> text before
-    our first change (None: there was none). file_texts: path -> text now. interrupted: keys of the steps
+    holds more than PFs and files. recorded_files: path -> file before
+    our first change (None: there was none). file_states: path -> the file now, to be brought back exactly (see
+    `host.FileState`). file_texts: path -> its text now, through a link. interrupted: keys of the steps
     that an earlier run did not finish. with_usage: holders and uses were looked for.
     """
 
@@ -250,7 +251,8 @@ class NodeState:
     owners: Mapping[str, str] | None = None
     identities: Mapping[str, Mapping[str, str]] | None = None
     recorded_objects: bool = False
-    recorded_files: Mapping[str, str | None] | None = None
+    recorded_files: Mapping[str, Any] | None = None
+    file_states: Mapping[str, Any] | None = None
     file_texts: Mapping[str, str | None] | None = None
     interrupted: tuple[str, ...] = ()
     recorded: bool = False

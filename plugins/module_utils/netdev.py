@@ -19,8 +19,8 @@ from .host import Host
 @dataclass(frozen=True)
 class Link:
     """One interface. mac: lower case. permanent_mac: the NIC's own, where `mac` is another one. kind:
-    "bridge", "bond", "vlan", ... or "". lower: the interface below a VLAN or macvlan. vfs: VF index -> its settings as the PF's driver tells them, in the names
-    of `model.ATTRIBUTES`.
+    "bridge", "bond", "vlan", ... or "". lower: the interface below a VLAN or macvlan. vfs: VF index -> its
+    settings as the PF's driver tells them, in the names of `model.ATTRIBUTES`.
     """
 
     name: str

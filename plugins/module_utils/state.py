@@ -29,7 +29,7 @@ def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeS
         total = pci.total_vfs(host.root, address)
         if total >= 0 or pci.class_id(host.root, address).startswith(NETWORK_CLASS):
             pfs.append(read_pf(host, address, links))
-    paths = {*files, *record.files}
+    states = {path: host.read_exact(path) for path in sorted({*files, *record.files})}
     return NodeState(
         pfs=tuple(pfs),
         originals=record.pfs,
@@ -38,7 +38,8 @@ def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeS
         recorded_objects=bool(record.objects),
         recorded_files=record.files,
         recorded=record.exists,
-        file_texts={path: host.read_text(path) for path in sorted(paths)},
+        file_states=states,
+        file_texts={path: state if isinstance(state, str) else host.read_text(path) for path, state in states.items()},
         interrupted=record.interrupted,
     )
 

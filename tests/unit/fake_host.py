@@ -312,6 +312,10 @@ class FakeHost(Host):
         self._tick(f"write {path}")
         super().write_file(path, data, mode)
 
+    def restore(self, path: str, what: Any) -> None:
+        self._tick(f"restore {path}")
+        super().restore(path, what)
+
     def remove_file(self, path: str) -> None:
         if self.exists(path):
             self._tick(f"remove {path}")
