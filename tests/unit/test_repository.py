@@ -49,7 +49,7 @@ PROGRAMS = {
             "apply",
             # The writers: they carry out the steps that the plan names.
             "vfs drivers",
-            "plan plan_pf plan_record refusals resolve bundle bundle_units",
+            "plan plan_pf plan_record refusals resolve resolve_pfs bundle bundle_units",
             "spec policy manifests render",
             # The readers of the host, with the one write that each knows.
             "pci netdev devlink hands kubelet kernel cmdline iommu modprobe usage processes bootloaders files state "
