@@ -142,6 +142,7 @@ class Goal:
     whole: False for a narrow view, which leaves alone what it does not name (other PFs, files, kernel
     arguments).
     owner: the module that asks; what it changes is its own to give back.
+    skipped: policies that are not for this host, and why.
     memory_floor: bytes that huge pages leave.
     resources: full resource names, and how many VFs of each the node offers when all is done.
     """
@@ -162,6 +163,7 @@ class Goal:
     absent: bool = False
     warnings: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
     resources: tuple[tuple[str, int], ...] = ()
 
 

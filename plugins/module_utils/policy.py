@@ -132,16 +132,22 @@ def merge_host(policies: Any, overrides: Any) -> list[Any]:
     return merged
 
 
-def is_for_host(policy: Policy, groups: Sequence[str], variables: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
-    """True where the policy's node_selector holds: one of `groups`, and every one of `variables` and
-    `labels`.
+def why_not(policy: Policy, groups: Sequence[str], variables: Mapping[str, Any], labels: Mapping[str, Any]) -> str:
+    """Empty where the policy's node_selector holds: one of `groups`, and every one of `variables` and `labels`; else
+    what does not.
     """
     wanted = policy.node_selector
+    reasons = []
     if "groups" in wanted and not set(wanted["groups"]) & set(groups):
-        return False
-    return all(
-        key in variables and _equal(variables[key], value) for key, value in wanted.get("variables", {}).items()
-    ) and all(key in labels and _equal(labels[key], value) for key, value in wanted.get("labels", {}).items())
+        here = ", ".join(groups) or "none"
+        reasons.append(f"node_selector.groups wants one of {', '.join(wanted['groups'])}; the host's groups: {here}")
+    for kind, found in (("variables", variables), ("labels", labels)):
+        for key, value in wanted.get(kind, {}).items():
+            if key not in found:
+                reasons.append(f"node_selector.{kind} wants {key}: {show(value)}; the host has no {key}")
+            elif not _equal(found[key], value):
+                reasons.append(f"node_selector.{kind} wants {key}: {show(value)}; the host has another value")
+    return "; ".join(reasons)
 
 
 def _equal(found: Any, wanted: Any) -> bool:

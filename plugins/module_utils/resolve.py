@@ -63,6 +63,7 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         modules=modules,
         warnings=tuple(warnings),
         problems=tuple(problems),
+        skipped=spec.skipped,
         iommu=wants_vfio and not spec.no_iommu if spec.iommu is None else spec.iommu,
         no_iommu=spec.no_iommu,
         unsafe_interrupts=spec.allow_unsafe_interrupts,

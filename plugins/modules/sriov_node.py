@@ -126,6 +126,11 @@ expected_after_reboot:
   returned: success
   type: list
   elements: dict
+skipped_policies:
+  description: The policies whose node_selector is not for this node, and the part of it that does not hold.
+  returned: success
+  type: dict
+  sample: {dpdk: "node_selector.labels wants zone: 'a'; the host has no zone"}
 resources:
   description: The full resource names, and how many VFs of each the node offers when all steps are done.
   returned: success
