@@ -31,7 +31,17 @@ ATTRIBUTES = ("mac", "vlan", "qos", "spoofchk", "trust", "min_tx_rate", "max_tx_
 
 def is_userspace(driver: str | None) -> bool:
     """True for drivers that hand a function to user space (DPDK, VMs); vendor variants of vfio included."""
-    return driver is not None and (driver in USERSPACE_DRIVERS or "vfio" in driver)
+    return driver is not None and (driver in USERSPACE_DRIVERS or is_vfio(driver))
+
+
+def is_vfio(driver: str | None) -> bool:
+    """True for vfio-pci and its vendor variants (mlx5_vfio_pci, ...), which need an IOMMU."""
+    return driver is not None and "vfio" in driver
+
+
+def is_uio(driver: str | None) -> bool:
+    """True for drivers that give user space a function's registers without an IOMMU's protection."""
+    return driver is not None and "uio" in driver and not is_vfio(driver)
 
 
 @dataclass(frozen=True)
@@ -170,7 +180,8 @@ class Goal:
 @dataclass(frozen=True)
 class Vf:
     """One VF as it is. None: unknown, or not there. Filled by `usage`, in words: holders, the pods and programs that
-    have it and set it up; host_uses, what the host's own network does with its interface.
+    have it and set it up; host_uses, what the host's own network does with its interface; group_strangers, functions
+    in its IOMMU group that are no VFs of its PF and are the host's.
     """
 
     index: int
@@ -190,6 +201,7 @@ class Vf:
     min_tx_rate: int | None = None
     max_tx_rate: int | None = None
     holders: tuple[str, ...] = ()
+    group_strangers: tuple[str, ...] = ()
     host_uses: tuple[str, ...] = ()
 
     @property
@@ -245,7 +257,8 @@ class NodeState:
     holds more than PFs and files. recorded_files: path -> file before
     our first change (None: there was none). file_states: path -> the file now, to be brought back exactly (see
     `host.FileState`). file_texts: path -> its text now, through a link. interrupted: keys of the steps
-    that an earlier run did not finish. with_usage: holders and uses were looked for.
+    that an earlier run did not finish. lockdown: the kernel's, "" where there is none. with_usage: holders
+    and uses were looked for.
     """
 
     pfs: tuple[Pf, ...] = ()
@@ -259,6 +272,7 @@ class NodeState:
     interrupted: tuple[str, ...] = ()
     recorded: bool = False
     plugin_active: bool = False
+    lockdown: str = ""
     with_usage: bool = False
 
     def pf(self, address: str) -> Pf | None:

@@ -15,7 +15,7 @@ from . import devlink, hands, hugepages, iommu, kernel, modprobe, record
 from .apply import carry_out, due
 from .errors import HostError, Problem, RefusedError
 from .host import Host
-from .model import Goal, NodeState, compact
+from .model import Goal, NodeState, compact, is_vfio
 from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan, module_specs
 from .record import LOCK
 from .render import PATHS
@@ -140,7 +140,7 @@ def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_
 
 
 def _read_kernel_side(host: Host, goal: Goal) -> KernelSide:
-    wants_iommu = goal.iommu or any(settings.driver == "vfio-pci" for pf in goal.pfs for settings in pf.settings)
+    wants_iommu = goal.iommu or any(is_vfio(settings.driver) for pf in goal.pfs for settings in pf.settings)
     return KernelSide(
         kernel.read(host, goal.boot_loader),
         iommu.read(host) if wants_iommu else None,

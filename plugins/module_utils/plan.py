@@ -17,7 +17,7 @@ from .errors import Problem, RefusedError
 from .hugepages import Memory
 from .iommu import IommuState
 from .kernel import KernelSpec, KernelState
-from .model import FunctionGoal, Goal, NodeState
+from .model import FunctionGoal, Goal, NodeState, is_vfio
 from .modprobe import ModuleSpec, ModulesState
 from .plan_pf import KINDS as PF_KINDS
 from .plan_pf import driver_is_right, driver_step, pf_steps
@@ -105,7 +105,7 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
 def _interrupt_warnings(goal: Goal, side: KernelSide) -> tuple[str, ...]:
     """vfio answers EPERM to those who use a VF where interrupts are not remapped."""
     found = side.iommu
-    wanted = any(settings.driver == "vfio-pci" for pf in goal.pfs for settings in pf.settings)
+    wanted = any(is_vfio(settings.driver) for pf in goal.pfs for settings in pf.settings)
     if found is None or not wanted or goal.unsafe_interrupts or goal.no_iommu:
         return ()
     if not found.units or found.interrupt_remapping is not False:

@@ -49,7 +49,7 @@ def parse_target(target: str) -> tuple[str, int | None]:
 def driver_is_right(wanted: str, driver: str | None, override: str | None) -> bool:
     """True where a function's driver is the wanted one, also after the function is probed again."""
     if wanted == DEFAULT_DRIVER:
-        return driver is not None and not is_userspace(driver) and not is_userspace(override)
+        return driver is not None and not is_userspace(driver) and not override
     return driver == (None if wanted == NO_DRIVER else wanted)
 
 

@@ -12,7 +12,19 @@ from dataclasses import dataclass, field, replace
 from . import hugepages
 from .errors import Problem
 from .fields import ranges
-from .model import FileGoal, Goal, ModuleGoal, NodeState, PfGoal, VfSettings, goal_as_dict
+from .model import (
+    DEFAULT_DRIVER,
+    USERSPACE_DRIVERS,
+    FileGoal,
+    Goal,
+    ModuleGoal,
+    NodeState,
+    PfGoal,
+    VfSettings,
+    goal_as_dict,
+    is_userspace,
+    is_vfio,
+)
 from .render import CONFIG_PATH, NODE_PATH, UDEV_PATH, Pool, device_plugin_config, json_text, udev_rules
 from .resolve_pfs import Match, matches
 from .spec import NodeSpec
@@ -46,14 +58,15 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         pfs.append(goal)
         for match in merged.kept:
             _add_to_pool(pools, address, match, goal)
-    wants_vfio = any(policy.device_type == "vfio-pci" for policy in spec.policies)
+    wants_vfio = any(is_vfio(policy.driver) for policy in spec.policies)
     modules = spec.modules
     for asked, warning, module in _unsafe(spec):
         if asked:
             warnings.append(warning)
             modules = _with_module(modules, module)
-    if wants_vfio:
-        modules = _with_module(modules, ModuleGoal("vfio-pci"))
+    for driver in USERSPACE_DRIVERS:
+        if any(policy.driver == driver for policy in spec.policies):
+            modules = _with_module(modules, ModuleGoal(driver))
     goal_of_node = Goal(
         pfs=tuple(pfs),
         kernel_arguments=(*spec.kernel_arguments, *hugepages.arguments(spec.hugepages)),
@@ -170,7 +183,7 @@ def _pf_goal(address: str, kept: list[Match]) -> PfGoal:
     for match in kept:
         own = dict(match.policy.vfs)
         for index in match.indices:
-            mtu = match.policy.mtu if match.policy.device_type == "netdevice" else None
+            mtu = None if is_userspace(match.policy.driver) else match.policy.mtu
             vfs[index] = replace(own.get(index, VfSettings()), driver=match.policy.driver, mtu=mtu)
     return PfGoal(
         address=address,
@@ -189,7 +202,7 @@ def _add_to_pool(pools: dict[str, Pool], address: str, match: Match, goal: PfGoa
     # An address alone means all its VFs, and somebody else may have made more than ours.
     whole = match.indices == tuple(range(goal.num_vfs)) and not goal.externally_managed
     device = address if whole else f"{address}#{ranges(match.indices)}"
-    driver = "" if policy.device_type == "netdevice" else policy.device_type
+    driver = "" if policy.driver == DEFAULT_DRIVER else policy.driver
     pool = pools.setdefault(policy.resource_name, Pool(policy.resource_name, policy.exclude_topology))
     pool.count += len(match.indices)
     pool.devices.setdefault((driver, policy.is_rdma, policy.need_vhost_net), []).append(device)

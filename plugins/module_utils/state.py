@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import netdev, pci
+from . import netdev, pci, security
 from .host import Host
 from .model import NodeState, Pf, Vf
 from .netdev import Link
@@ -41,6 +41,7 @@ def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeS
         file_states=states,
         file_texts={path: state if isinstance(state, str) else host.read_text(path) for path, state in states.items()},
         interrupted=record.interrupted,
+        lockdown=security.lockdown(host),
     )
 
 

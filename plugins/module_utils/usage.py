@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import kubelet, netdev, pci, processes
+from . import kubelet, netdev, pci, pci_groups, processes
 from .errors import CommandError
 from .host import Host
 from .model import NodeState, Pf, Vf, is_userspace
@@ -50,7 +50,15 @@ def read_usage(host: Host, state: NodeState, ssh_connection: str, plugin_unit: s
         return tuple(found)
 
     def with_usage(pf: Pf) -> Pf:
-        vfs = (replace(vf, holders=vf_holders(vf), host_uses=net.vf_uses(vf.netdev)) for vf in pf.vfs)
+        vfs = (
+            replace(
+                vf,
+                holders=vf_holders(vf),
+                host_uses=net.vf_uses(vf.netdev),
+                group_strangers=pci_groups.strangers(host, vf.address),
+            )
+            for vf in pf.vfs
+        )
         return replace(pf, uses=net.uses(pf.name), vfs=tuple(vfs))
 
     active = _is_active(host, plugin_unit)

@@ -13,9 +13,7 @@ from typing import Any
 from .errors import Mistake, Problem
 from .fields import INDEX_LIMIT, Fields, raise_if
 from .model import DRIVER_OWNER, VFS_OWNER, FunctionGoal, Goal, NodeState, Pf, PfGoal, VfSettings
-from .policy import HIGHEST_MTU, LOWEST_MTU, PCI_ADDRESS, vf_attributes, vf_indices
-
-DRIVER_NAME = r"^[A-Za-z0-9_-]{1,64}$"
+from .policy import DRIVER_NAME, HIGHEST_MTU, LOWEST_MTU, PCI_ADDRESS, vf_attributes, vf_indices
 
 
 def vfs_goal(value: Any, state: NodeState) -> Goal:

@@ -49,9 +49,11 @@ class FakeHost(Host):
         self.reloads: list[str] = []
         self.log: list[str] = []
         self.kernel_log = ""
+        self.complaint = "error"  # of commands that fail
         self.writes = 0
         self.die_at: int | None = None
         self.faults: dict[str, int] = {}
+        self.refusals: dict[str, int] = {}  # as faults, each time
         self.probing: dict[str, int] = {}
         self.probing_time = 0
         self.clock = 0.0
@@ -214,7 +216,7 @@ class FakeHost(Host):
         os.symlink(f"../../drivers/{driver}", self.base / f"{DEVICES}/{address}/driver")
         os.symlink(f"../../devices/{address}", self.base / f"{DRIVERS}/{driver}/{address}")
         found = self._pf_of(address)
-        if found is not None and driver == found[0].vf_driver:
+        if found is not None and (driver == found[0].vf_driver or driver.endswith("-net")):
             pf, index = found
             self.add_net(Net(f"{pf.name}v{index}", pf.settings[index]["mac"]), address)
             self.probing[address] = self.probing_time
@@ -264,7 +266,7 @@ class FakeHost(Host):
         for text in list(self.faults):
             if text in what:
                 return self.faults.pop(text)
-        return 0
+        return next((code for text, code in self.refusals.items() if text in what), 0)
 
     def write_attribute(self, path: str, value: str, seconds: float = 60.0) -> None:
         self._tick(f"{path}={value.strip()}")
@@ -344,7 +346,7 @@ class FakeHost(Host):
         status = 1 if self._fault(shown) else self._command(argv)
         if status and check:
             raise CommandError(shown, "exit status 0", f"{status}; it said: RTNETLINK answers: error")
-        return Completed(tuple(argv), status, "", "error" if status else "")
+        return Completed(tuple(argv), status, "", self.complaint if status else "")
 
     def _command(self, argv: list[str]) -> int:
         if argv[0] == "modprobe":
