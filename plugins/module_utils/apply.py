@@ -15,10 +15,12 @@ from typing import Any, Callable
 from . import drivers, files, kernel, modprobe, record, vfs
 from .errors import HostError, SriovError
 from .host import Host
-from .model import NodeState, Pf, PfGoal
-from .plan import FORGET, PLUGIN_UNIT, RELOAD
+from .identity import identity_of, is_another
+from .model import NODE_OWNER, NodeState, Pf, PfGoal
+from .plan import PLUGIN_UNIT, RELOAD
 from .plan_pf import AUTOPROBE, DRIVER, ESWITCH, LINK, NUM_VFS, PF_MTU, parse_target
 from .plan_pf import KINDS as PF_KINDS
+from .plan_record import FORGET
 from .record import ORIGINAL, Record, original_of
 from .steps import NOW, Plan, Step
 
@@ -28,20 +30,20 @@ def _reload(host: Host, step: Step) -> None:
 
 
 def _forget(host: Host, step: Step) -> None:
-    """Drop one object, or everything, from the record of originals."""
-    if step.target == ORIGINAL:
-        record.remove(host)
-        return
+    """Drop one object, or everything, from the record of originals; or give a PF of it another owner."""
     kept = record.load(host)
-    path = step.target[len(files.FILE) + 1 :] if step.target.startswith(files.FILE + " ") else ""
-    record.save(
-        host,
-        replace(
-            kept,
-            pfs={a: pf for a, pf in kept.pfs.items() if a != step.target},
-            files={p: text for p, text in kept.files.items() if p != path},
-        ),
-    )
+    if step.target == ORIGINAL and step.after is None:
+        record.remove(host)
+    elif step.target == ORIGINAL:
+        record.save(host, record.only(kept, step.after))
+    elif step.after is not None:
+        record.save(host, replace(kept, owners={**kept.owners, step.target: step.after}))
+    elif step.target.startswith(files.FILE + " "):
+        path = step.target[len(files.FILE) + 1 :]
+        record.save(host, replace(kept, files={p: text for p, text in kept.files.items() if p != path}))
+    else:
+        others = [address for address in kept.pfs if address != step.target]
+        record.save(host, replace(record.only(kept, others), files=kept.files, objects=kept.objects))
 
 
 APPLIERS: dict[str, Callable[[Host, Step], None]] = {
@@ -60,14 +62,14 @@ def due(plan: Plan) -> list[Step]:
     return [step for step in plan.steps if step.stage == NOW and step.kind != kernel.REBOOT_KIND]
 
 
-def carry_out(host: Host, plan: Plan, state: NodeState) -> None:
-    """Do the plan's steps that are due. `state` is what the plan was made from.
+def carry_out(host: Host, plan: Plan, state: NodeState, owner: str = NODE_OWNER) -> None:
+    """Do the plan's steps that are due. `state` is what the plan was made from, `owner` the module that asks.
 
     Raises the error of the step that failed, with what was not done; a rerun goes on from what the host
     is then.
     """
     steps = due(plan)
-    _remember(host, plan.steps, state)
+    _remember(host, plan.steps, state, owner)
     for number, step in enumerate(steps):
         record.write_journal(host, [s.key for s in steps[number:]])
         try:
@@ -84,22 +86,31 @@ def carry_out(host: Host, plan: Plan, state: NodeState) -> None:
     record.write_journal(host, [])
 
 
-def _remember(host: Host, steps: Sequence[Step], state: NodeState) -> None:
-    """Record what the steps will change for the first time."""
+def _remember(host: Host, steps: Sequence[Step], state: NodeState, owner: str) -> None:
+    """Record what the steps will change for the first time. Of a NIC that took another's place nothing is known."""
     known = record.load(host)
+    before = known
+    touched = {parse_target(step.target)[0] for step in steps if step.kind in PF_KINDS}
+    swapped = {pf.address for pf in state.pfs if pf.address in touched and is_another(pf, state)}
+    if swapped:
+        kept = record.only(known, [address for address in known.pfs if address not in swapped])
+        known = replace(kept, files=known.files, objects=known.objects)
     pfs, texts, objects = dict(known.pfs), dict(known.files), dict(known.objects)
+    owners, identities = dict(known.owners), dict(known.identities)
     counted = {step.target for step in steps if step.kind == NUM_VFS}
     for step in steps:
         if step.kind in PF_KINDS:
             pf = state.pf(parse_target(step.target)[0])
             if pf is not None:
+                owners.setdefault(pf.address, NODE_OWNER if pf.address in pfs else owner)
+                identities.setdefault(pf.address, identity_of(pf))
                 _remember_pf(pfs, pf, pf.address in counted, step)
         elif step.kind == files.FILE:
             texts.setdefault(step.target, step.before)
         elif step.kind not in (RELOAD, FORGET, kernel.REBOOT_KIND):
             objects.setdefault(step.key, _plain(step.before))
-    updated = Record(pfs, texts, objects, known.interrupted, True)
-    if (pfs, texts, objects) != (dict(known.pfs), dict(known.files), dict(known.objects)):
+    updated = Record(pfs, texts, objects, owners, identities, known.interrupted, True)
+    if updated != replace(before, exists=True):
         record.save(host, updated)
 
 

@@ -7,18 +7,21 @@ sysfs-bus-pci).
 
 from __future__ import annotations
 
+import errno
 from typing import Callable
 
-from . import pci
+from . import pci, pci_groups, security
 from .errors import HostError
 from .host import Host
-from .model import DEFAULT_DRIVER, NO_DRIVER, is_userspace
+from .model import DEFAULT_DRIVER, NO_DRIVER, is_userspace, is_vfio
 from .plan_pf import driver_is_right, parse_target
+from .refusals import OWN_GROUP
 from .steps import Step
 
 BIND_SECONDS = 15.0
 BUSY_SECONDS = 10.0  # a VF answers EACCES or EBUSY while it is being probed, for a moment after it appears
 POLL_SECONDS = 0.1
+PROBING = (errno.EACCES, errno.EBUSY, errno.EAGAIN)
 PROBE = "/sys/bus/pci/drivers_probe"
 
 
@@ -46,9 +49,18 @@ def apply(host: Host, step: Step) -> None:
         return
     try:
         change(host, address, step.after)
+        _need_own_group(host, address, step.after)
     except HostError:
         put_back(host, address, earlier, override)
         raise
+
+
+def _need_own_group(host: Host, address: str, driver: str) -> None:
+    """vfio would refuse to open the VF for whoever gets it; better said now. Raises HostError."""
+    strangers = pci_groups.strangers(host, address) if is_vfio(driver) else ()
+    if strangers:
+        found = f"it shares one with {', '.join(strangers)}"
+        raise HostError(address, "an IOMMU group of the VF's own", found, OWN_GROUP)
 
 
 def change(host: Host, address: str, wanted: str) -> None:
@@ -57,9 +69,10 @@ def change(host: Host, address: str, wanted: str) -> None:
     name = "" if wanted in (DEFAULT_DRIVER, NO_DRIVER) else wanted
     if name:
         need_driver(host, name)
-    if not (wanted == DEFAULT_DRIVER and not is_userspace(pci.driver(host.root, address))):
+    override = pci.driver_override(host.root, address) or ""
+    if wanted != DEFAULT_DRIVER or override or is_userspace(pci.driver(host.root, address)):
         unbind(host, address)
-    if (pci.driver_override(host.root, address) or "") != name:
+    if override != name:
         host.write_attribute(f"{base}/driver_override", name + "\n")
     if wanted == NO_DRIVER:
         return
@@ -101,7 +114,7 @@ def need_driver(host: Host, name: str) -> None:
                 f"driver {name}",
                 "the PCI driver to exist",
                 done.stderr.strip()[-500:] or "no such driver",
-                "Install the kernel's module package that holds it.",
+                security.module_remedy(host, done.stderr),
             )
 
 
@@ -134,17 +147,23 @@ def put_back(host: Host, address: str, driver: str | None, override: str | None)
         return
 
 
-def patiently(host: Host, write: Callable[[], None]) -> None:
+def patiently(host: Host, write: Callable[[], None], codes: tuple[int, ...] = PROBING) -> None:
     """Write, again for a while where the function is still being probed."""
     give_up = host.monotonic() + BUSY_SECONDS
     while True:
         try:
             return write()
         except HostError as error:
-            found = error.problem.found
-            if not found.endswith(("(errno 13)", "(errno 16)", "(errno 11)")) or host.monotonic() >= give_up:
+            if errno_of(error) not in codes or host.monotonic() >= give_up:
                 raise
         host.sleep(POLL_SECONDS)
+
+
+def errno_of(error: HostError) -> int:
+    """The errno of a write that failed, 0 for another failure."""
+    text = error.problem.found
+    code = text[text.rfind("(errno ") + 7 : -1] if text.endswith(")") and "(errno " in text else ""
+    return int(code) if code.isdecimal() else 0
 
 
 def wait_for(host: Host, done: Callable[[], bool], seconds: float) -> bool:

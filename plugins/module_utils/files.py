@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 
 from .errors import HostError, Problem
-from .host import Host
+from .host import FileState, Host
 from .model import FileGoal, Goal, NodeState
 from .steps import Step
 
@@ -22,19 +22,26 @@ OWN_FOLDERS = ("/etc/baremetal-sriov", "/etc/pcidp")
 
 def file_steps(goal: Goal, state: NodeState) -> list[Step]:
     """Write what the goal names; give back what an earlier goal named and this one does not."""
-    now: Mapping[str, str | None] = state.file_texts or {}
-    recorded: Mapping[str, str | None] = state.recorded_files or {}
+    now: Mapping[str, FileState] = state.file_states or {}
+    recorded: Mapping[str, FileState] = state.recorded_files or {}
     steps = []
     for file in goal.files:
-        if now.get(file.path) != file.text:
+        if not _has_text(file.path, file.text, state):
             action = "write it" if now.get(file.path) is None else "rewrite it"
             steps.append(Step(FILE, file.path, action, "derived from the policies", now.get(file.path), file.text))
     for path in unnamed(goal, state):
-        text = recorded[path]
-        if now.get(path) != text:
-            action = "remove it" if text is None else "put back what was there"
-            steps.append(Step(FILE, path, action, "no policy needs it any more", now.get(path), text))
+        before = recorded[path]
+        if now.get(path) != before and not (isinstance(before, str) and _has_text(path, before, state)):
+            action = "remove it" if before is None else "put back what was there"
+            steps.append(Step(FILE, path, action, "no policy needs it any more", now.get(path), before))
     return steps
+
+
+def _has_text(path: str, text: str, state: NodeState) -> bool:
+    """A file of its own with this text; who owns it, and its mode, are the administrator's to change."""
+    now = (state.file_states or {}).get(path)
+    is_link = isinstance(now, Mapping) and "link" in now
+    return not is_link and (state.file_texts or {}).get(path) == text
 
 
 def unnamed(goal: Goal, state: NodeState) -> list[str]:
@@ -46,8 +53,9 @@ def file_problems(goal: Goal, state: NodeState) -> list[Problem]:
     """Files at our paths that somebody else wrote."""
     found = []
     for file in goal.files:
-        text = (state.file_texts or {}).get(file.path)
-        if text not in (None, file.text) and file.path not in (state.recorded_files or {}) and not file.adopt:
+        there = (state.file_states or {}).get(file.path) is not None
+        ours = file.path in (state.recorded_files or {}) or _has_text(file.path, file.text, state)
+        if there and not ours and not file.adopt:
             found.append(_foreign(file))
     return found
 
@@ -73,10 +81,13 @@ def apply(host: Host, step: Step) -> None:
         folder = os.path.dirname(step.target)
         if folder in OWN_FOLDERS:
             host.remove_empty_folder(folder)
+    elif isinstance(step.after, Mapping):
+        host.restore(step.target, step.after)
     else:
         host.write_file(step.target, step.after.encode())
-    if host.read_text(step.target) != step.after:
-        raise HostError(step.target, "the text that was written", "another one", "See who else writes it.")
+    found = host.read_exact(step.target) if isinstance(step.after, Mapping) else host.read_text(step.target)
+    if found != step.after:
+        raise HostError(step.target, "what was written", "something else", "See who else writes it.")
     if step.target.startswith(UDEV_FOLDER):
         # udevd looks for new rules every few seconds only; VFs that are there already get what the rules say, too.
         host.run(["udevadm", "control", "--reload"])

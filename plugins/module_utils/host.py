@@ -9,22 +9,32 @@ Nothing else in the node library opens /sys, /proc, /etc or runs a command. Test
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import errno
 import fcntl
 import os
 import select
 import signal
+import stat
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, BinaryIO, Union
 
 from .errors import CommandError, HostError
 
 READ_LIMIT = 1 << 20  # bytes
 ATTRIBUTE_SECONDS = 60.0  # one sysfs write; creating many VFs takes long on some NICs
 COMMAND_SECONDS = 60.0
+STOP_SECONDS = 2.0  # for what was killed to end
+OUTPUT_LIMIT = 64 << 20  # bytes that a command prints
+
+
+# A file as JSON: None where there is none, the text of a plain one of root's, else {"link": its target} or {"mode":
+# octal, "uid", "gid", and "text" or, for what is no UTF-8, "base64"}.
+FileState = Union[None, str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,23 @@ class Host:
         except OSError:
             return None
 
+    def read_exact(self, path: str) -> FileState:
+        """A file so that `restore` can bring it back. Raises HostError for what is neither a file nor a link."""
+        try:
+            info = os.lstat(self.path(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if stat.S_ISLNK(info.st_mode):
+            return {"link": os.readlink(self.path(path))}
+        data = self.read_bytes(path) or b""
+        found: dict[str, Any] = {"mode": f"{stat.S_IMODE(info.st_mode):04o}", "uid": info.st_uid, "gid": info.st_gid}
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            return {**found, "base64": base64.b64encode(data).decode("ascii")}
+        plain = {"mode": "0644", "uid": os.geteuid(), "gid": os.getegid()}
+        return text if found == plain else {**found, "text": text}
+
     def file_mode(self, path: str) -> int | None:
         """The permission bits of a file; None where it is missing."""
         try:
@@ -108,36 +135,65 @@ class Host:
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
-            os._exit(_write_and_report(self.path(path), value, writer))
+            try:
+                _write_and_report(self.path(path), value, writer)
+            finally:
+                os._exit(0)
         os.close(writer)
         try:
             ready, _rest, _rest = select.select([reader], [], [], seconds)
-            code = int.from_bytes(os.read(reader, 4), "big") if ready else None
+            answer = os.read(reader, 4) if ready else None
+        except BaseException:
+            os.kill(child, signal.SIGKILL)
+            raise
         finally:
             os.close(reader)
-        if code is None:
+        if answer is None:
             os.kill(child, signal.SIGKILL)  # takes effect when the driver returns
+            _reap(child)
             raise HostError(path, f"{value!r} written within {seconds:g} s", "the write hangs in the kernel",
                             "See the kernel's log (dmesg) for the driver's reason.")
         os.waitpid(child, 0)
+        if len(answer) != 4:
+            raise HostError(path, f"{value!r} written", "the process that was to write it ended without an answer",
+                            "See the kernel's log (dmesg): was it killed for want of memory?")
+        code = int.from_bytes(answer, "big")
         if code:
             raise HostError(path, f"{value!r} written", f"{os.strerror(code)} (errno {code})")
 
     def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Replace a file in one step (temporary file, fsync, rename), with its folders. Raises HostError."""
+        self._replace(path, lambda new: _write_new(new, data, mode))
+
+    def restore(self, path: str, what: Mapping[str, Any]) -> None:
+        """Bring back what `read_exact` told as a mapping: a link, or a file with its owner. Raises HostError."""
+        if "link" in what:
+            self._replace(path, lambda new: os.symlink(what["link"], new))
+            return
+        data = base64.b64decode(what["base64"]) if "base64" in what else what["text"].encode("utf-8")
+
+        def make(new: str) -> None:
+            _write_new(new, data, 0o600)
+            os.chown(new, what["uid"], what["gid"])
+            os.chmod(new, int(what["mode"], 8))
+
+        self._replace(path, make)
+
+    def _replace(self, path: str, make: Callable[[str], None]) -> None:
+        """Make a file beside it and rename that. Its name is always the same: what a kill leaves, the next run takes.
+        """
         real = self.path(path)
+        new = _new_name(real)
         try:
             os.makedirs(os.path.dirname(real), mode=0o755, exist_ok=True)
-            fd, temporary = tempfile.mkstemp(prefix=".baremetal-sriov-", dir=os.path.dirname(real))
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(new)
             try:
-                with os.fdopen(fd, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fchmod(file.fileno(), mode)
-                    os.fsync(file.fileno())
-                os.replace(temporary, real)
+                make(new)
+                os.replace(new, real)
             except BaseException:
-                os.unlink(temporary)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(new)
                 raise
             sync_folder(os.path.dirname(real))
         except OSError as error:
@@ -146,6 +202,8 @@ class Host:
     def remove_file(self, path: str) -> None:
         """Remove a file; nothing to do where it is gone. Raises HostError."""
         try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(_new_name(self.path(path)))
             os.unlink(self.path(path))
             sync_folder(os.path.dirname(self.path(path)))
         except (FileNotFoundError, NotADirectoryError):
@@ -189,19 +247,30 @@ class Host:
             check: bool = True) -> Completed:
         """Run a command without a shell, in the C locale, within a time limit.
 
+        What it prints goes to memory files, not pipes: a process that it leaves behind keeps nobody waiting. When the
+        time is over, it is stopped with all of its process group.
+
         Raises CommandError where it is missing, runs out of time, or (with `check`) ends with another status than 0.
         """
         shown = " ".join(argv)
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "LANG": "C"}
-        try:
-            done = subprocess.run(list(argv), input=stdin if stdin is not None else "", text=True, errors="replace",
-                                  capture_output=True, timeout=seconds, env=environment, check=False)
-        except FileNotFoundError as error:
-            raise CommandError(shown, "the command to exist", f"no {argv[0]} on the host",
-                               "Install the package that holds it.") from error
-        except subprocess.TimeoutExpired as error:
-            raise CommandError(shown, f"an end within {seconds:g} s", "it still ran, and was stopped") from error
-        result = Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
+        with _memory_file("in") as given, _memory_file("out") as out, _memory_file("err") as err:
+            given.write((stdin or "").encode())
+            given.seek(0)
+            try:
+                process = subprocess.Popen(list(argv), stdin=given, stdout=out, stderr=err, env=environment,
+                                           start_new_session=True)
+            except FileNotFoundError as error:
+                raise CommandError(shown, "the command to exist", f"no {argv[0]} on the host",
+                                   "Install the package that holds it.") from error
+            try:
+                status = process.wait(seconds)
+            except BaseException as error:
+                _stop(process)
+                if not isinstance(error, subprocess.TimeoutExpired):
+                    raise
+                raise CommandError(shown, f"an end within {seconds:g} s", "it still ran, and was stopped") from error
+            result = Completed(tuple(argv), status, _printed(shown, out), _printed(shown, err))
         if check and result.status != 0:
             said = (result.stderr.strip() or result.stdout.strip() or "nothing")[-2000:]
             raise CommandError(shown, "exit status 0", f"{result.status}; it said: {said}")
@@ -225,18 +294,76 @@ def sync_folder(path: str) -> None:
         os.close(fd)
 
 
-def _write_and_report(path: str, value: str, writer: int) -> int:
+def _new_name(real: str) -> str:
+    folder, name = os.path.split(real)
+    return f"{folder}/.{name}.baremetal-sriov-new"
+
+
+def _write_new(path: str, data: bytes, mode: int) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fchmod(file.fileno(), mode)
+        os.fsync(file.fileno())
+
+
+def _memory_file(name: str) -> BinaryIO:
+    return os.fdopen(os.memfd_create(f"baremetal-sriov-{name}", os.MFD_CLOEXEC), "w+b")
+
+
+def _printed(shown: str, file: BinaryIO) -> str:
+    file.seek(0)
+    data = file.read(OUTPUT_LIMIT + 1)
+    if len(data) > OUTPUT_LIMIT:
+        raise CommandError(shown, f"at most {OUTPUT_LIMIT} bytes of output", "more")
+    return data.decode("utf-8", "replace")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process group, and wait a moment: one that hangs in the kernel ends when that returns."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+
+
+def _reap(child: int) -> None:
+    """Collect a killed child if it ends at once; one that hangs in the kernel is left to init."""
+    give_up = time.monotonic() + STOP_SECONDS
+    while os.waitpid(child, os.WNOHANG) == (0, 0) and time.monotonic() < give_up:
+        time.sleep(0.01)
+
+
+def _keep_only(keep: int) -> int:
+    """In the child: no stream, lock or pipe of the parent stays open with it. Returns the new number of `keep`.
+
+    A hanging write would keep them: whoever reads the parent's output would wait for its end.
+    """
+    kept = fcntl.fcntl(keep, fcntl.F_DUPFD, 3)
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in (0, 1, 2, kept):
+            with contextlib.suppress(OSError):
+                os.close(int(name))
+    return kept
+
+
+def _write_and_report(path: str, value: str, writer: int) -> None:
     """In the child: write the attribute, send the errno (0 for success) through the pipe."""
     code = 0
     try:
+        writer = _keep_only(writer)
+        data = value.encode("ascii")
         fd = os.open(path, os.O_WRONLY)  # no O_CREAT: sysfs answers a missing attribute with EACCES then
         try:
-            os.write(fd, value.encode("ascii"))
+            code = 0 if os.write(fd, data) == len(data) else errno.EIO
         finally:
             os.close(fd)
     except OSError as error:
-        code = error.errno or 5
+        code = error.errno or errno.EIO
     except BaseException:
-        code = 22
+        code = errno.EINVAL
     os.write(writer, code.to_bytes(4, "big"))
-    return 0

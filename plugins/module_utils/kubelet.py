@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which pods the kubelet gave which devices to, from its own note on disk. Writes nothing.
 
-The kubelet writes its device manager's checkpoint before a container starts (pkg/kubelet/cm/devicemanager/checkpoint);
-its pod-resources socket says the same, and speaks gRPC, which the node library does without. A pod that has ended stays
-in the checkpoint until the next allocation, but has no control group any more.
+The kubelet writes its device manager's checkpoint before a container starts (pkg/kubelet/cm/devicemanager/checkpoint).
+Its pod-resources socket says the same from the same source, but not where it is needed most: the kubelet may be stopped
+for the change, and gRPC is there only where our device plugin was installed, not on a fresh host or with a device
+plugin of others. A pod that has ended stays in the checkpoint until the next allocation, but has no control group any
+more, so a node that was drained by anybody passes.
 """
 
 from __future__ import annotations

@@ -21,6 +21,9 @@ DEFAULT_DRIVER = "default"  # the kernel's own choice
 NO_DRIVER = "none"
 USERSPACE_DRIVERS = ("vfio-pci", "uio_pci_generic", "igb_uio")
 
+NODE_OWNER = "sriov_node"  # the module that owns what no other module named itself for
+VFS_OWNER, DRIVER_OWNER = "sriov_vfs", "sriov_driver"
+
 NO_MAC = "00:00:00:00:00:00"  # as an admin MAC address: the VF chooses its own
 
 ATTRIBUTES = ("mac", "vlan", "qos", "spoofchk", "trust", "min_tx_rate", "max_tx_rate")
@@ -28,7 +31,17 @@ ATTRIBUTES = ("mac", "vlan", "qos", "spoofchk", "trust", "min_tx_rate", "max_tx_
 
 def is_userspace(driver: str | None) -> bool:
     """True for drivers that hand a function to user space (DPDK, VMs); vendor variants of vfio included."""
-    return driver is not None and (driver in USERSPACE_DRIVERS or "vfio" in driver)
+    return driver is not None and (driver in USERSPACE_DRIVERS or is_vfio(driver))
+
+
+def is_vfio(driver: str | None) -> bool:
+    """True for vfio-pci and its vendor variants (mlx5_vfio_pci, ...), which need an IOMMU."""
+    return driver is not None and "vfio" in driver
+
+
+def is_uio(driver: str | None) -> bool:
+    """True for drivers that give user space a function's registers without an IOMMU's protection."""
+    return driver is not None and "uio" in driver and not is_vfio(driver)
 
 
 @dataclass(frozen=True)
@@ -138,6 +151,8 @@ class Goal:
 
     whole: False for a narrow view, which leaves alone what it does not name (other PFs, files, kernel
     arguments).
+    owner: the module that asks; what it changes is its own to give back.
+    skipped: policies that are not for this host, and why.
     memory_floor: bytes that huge pages leave.
     resources: full resource names, and how many VFs of each the node offers when all is done.
     """
@@ -154,16 +169,19 @@ class Goal:
     unsafe_interrupts: bool = False
     modules: tuple[ModuleGoal, ...] = ()
     whole: bool = True
+    owner: str = NODE_OWNER
     absent: bool = False
     warnings: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
     resources: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
 class Vf:
-    """One VF as it is. None: unknown, or not there. holders: who would lose it, in words (filled by
-    `usage`).
+    """One VF as it is. None: unknown, or not there. Filled by `usage`, in words: holders, the pods and programs that
+    have it and set it up; host_uses, what the host's own network does with its interface; group_strangers, functions
+    in its IOMMU group that are no VFs of its PF and are the host's.
     """
 
     index: int
@@ -183,6 +201,13 @@ class Vf:
     min_tx_rate: int | None = None
     max_tx_rate: int | None = None
     holders: tuple[str, ...] = ()
+    group_strangers: tuple[str, ...] = ()
+    host_uses: tuple[str, ...] = ()
+
+    @property
+    def in_use(self) -> tuple[str, ...]:
+        """Everybody who would lose it."""
+        return (*self.holders, *self.host_uses)
 
     @property
     def is_away(self) -> bool:
@@ -206,6 +231,7 @@ class Pf:
     name: str | None = None
     altnames: tuple[str, ...] = ()
     mac: str | None = None
+    permanent_mac: str | None = None
     total_vfs: int = -1
     num_vfs: int = 0
     autoprobe: bool | None = None
@@ -226,18 +252,27 @@ class Pf:
 class NodeState:
     """The host as it is, as far as PFs, VFs and our own record matter.
 
-    originals: PF address -> what the PF was before our first change. recorded_files: path -> text before
-    our first change (None: there was none). file_texts: path -> text now. interrupted: keys of the steps
-    that an earlier run did not finish. with_usage: holders and uses were looked for.
+    originals: PF address -> what the PF was before our first change. owners: PF address -> the module that
+    changed it. identities: PF address -> vendor, device and MAC address at that time. recorded_objects: the record
+    holds more than PFs and files. recorded_files: path -> file before
+    our first change (None: there was none). file_states: path -> the file now, to be brought back exactly (see
+    `host.FileState`). file_texts: path -> its text now, through a link. interrupted: keys of the steps
+    that an earlier run did not finish. lockdown: the kernel's, "" where there is none. with_usage: holders
+    and uses were looked for.
     """
 
     pfs: tuple[Pf, ...] = ()
     originals: Mapping[str, PfGoal] | None = None
-    recorded_files: Mapping[str, str | None] | None = None
+    owners: Mapping[str, str] | None = None
+    identities: Mapping[str, Mapping[str, str]] | None = None
+    recorded_objects: bool = False
+    recorded_files: Mapping[str, Any] | None = None
+    file_states: Mapping[str, Any] | None = None
     file_texts: Mapping[str, str | None] | None = None
     interrupted: tuple[str, ...] = ()
     recorded: bool = False
     plugin_active: bool = False
+    lockdown: str = ""
     with_usage: bool = False
 
     def pf(self, address: str) -> Pf | None:

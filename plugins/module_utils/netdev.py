@@ -18,14 +18,15 @@ from .host import Host
 
 @dataclass(frozen=True)
 class Link:
-    """One interface. mac: lower case. kind: "bridge", "bond", "vlan", ... or "". lower: the interface
-    below a VLAN or macvlan. vfs: VF index -> its settings as the PF's driver tells them, in the names
-    of `model.ATTRIBUTES`.
+    """One interface. mac: lower case. permanent_mac: the NIC's own, where `mac` is another one. kind:
+    "bridge", "bond", "vlan", ... or "". lower: the interface below a VLAN or macvlan. vfs: VF index -> its
+    settings as the PF's driver tells them, in the names of `model.ATTRIBUTES`.
     """
 
     name: str
     altnames: tuple[str, ...] = ()
     mac: str | None = None
+    permanent_mac: str | None = None
     mtu: int | None = None
     up: bool = False
     master: str | None = None
@@ -64,6 +65,7 @@ def _link(name: str, item: Mapping[str, Any]) -> Link:
         name=name,
         altnames=tuple(a for a in altnames if isinstance(a, str)) if isinstance(altnames, list) else (),
         mac=_mac(item.get("address")),
+        permanent_mac=_mac(item.get("permaddr")),
         mtu=_int(item.get("mtu")),
         up=isinstance(flags, list) and "UP" in flags,
         master=_text(item.get("master")),

@@ -15,7 +15,7 @@ from . import devlink, hands, hugepages, iommu, kernel, modprobe, record
 from .apply import carry_out, due
 from .errors import HostError, Problem, RefusedError
 from .host import Host
-from .model import Goal, NodeState, compact
+from .model import Goal, NodeState, compact, is_vfio
 from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan, module_specs
 from .record import LOCK
 from .render import PATHS
@@ -67,6 +67,7 @@ class Outcome:
             "refused": [str(problem) for problem in self.held],
             "expected_after_reboot": [s.as_dict() for s in self.plan.steps if s.stage == AFTER_REBOOT],
             "resources": dict(self.look.goal.resources),
+            "skipped_policies": dict(self.look.goal.skipped),
             "pfs": [_pf_summary(pf) for pf in self.state.pfs if pf.total_vfs >= 0],
             "iommu": side.iommu.as_dict() if side.iommu is not None else {},
         }
@@ -119,7 +120,7 @@ def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_
         first = again()  # another run may have been at work until now
         if first.planned.held:
             raise RefusedError(list(first.planned.held))
-        carry_out(host, first.planned.plan, first.state)
+        carry_out(host, first.planned.plan, first.state, first.goal.owner)
         last = again()
         for pause in [1.0] * SETTLE_TRIES:  # udev may be renaming interfaces while we look
             if not due(last.planned.plan):
@@ -139,7 +140,7 @@ def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_
 
 
 def _read_kernel_side(host: Host, goal: Goal) -> KernelSide:
-    wants_iommu = goal.iommu or any(settings.driver == "vfio-pci" for pf in goal.pfs for settings in pf.settings)
+    wants_iommu = goal.iommu or any(is_vfio(settings.driver) for pf in goal.pfs for settings in pf.settings)
     return KernelSide(
         kernel.read(host, goal.boot_loader),
         iommu.read(host) if wants_iommu else None,

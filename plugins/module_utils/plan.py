@@ -17,16 +17,15 @@ from .errors import Problem, RefusedError
 from .hugepages import Memory
 from .iommu import IommuState
 from .kernel import KernelSpec, KernelState
-from .model import FunctionGoal, Goal, NodeState, PfGoal
+from .model import FunctionGoal, Goal, NodeState, is_vfio
 from .modprobe import ModuleSpec, ModulesState
 from .plan_pf import KINDS as PF_KINDS
 from .plan_pf import driver_is_right, driver_step, pf_steps
-from .record import ORIGINAL
+from .plan_record import file_forgets, forget_all, given_back, original_for, pf_record_steps, swap_warnings
 from .refusals import drain_problems, iommu_problems, pf_problems
 from .steps import AFTER_REBOOT, NOW, REBOOT, Plan, Step
 
 RELOAD = "reload"
-FORGET = "record"
 PLUGIN_UNIT = "baremetal-sriov-device-plugin.service"
 
 # What the next boot would undo, or can't be done before it.
@@ -62,24 +61,24 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
     """
     problems = list(goal.problems)
     before = _kernel_steps(goal, side, problems)
-    wanted = [*goal.pfs, *_given_back(goal, state)]
+    wanted = [*goal.pfs, *given_back(goal, state)]
     runtime: list[Step] = []
     forget: list[Step] = []
     for pf_goal in wanted:
         pf = state.pf(pf_goal.address)
-        original = (state.originals or {}).get(pf_goal.address)
-        steps = pf_steps(pf_goal, pf, original) if pf is not None else []
-        problems += pf_problems(pf_goal, pf, steps)
+        original = original_for(pf_goal.address, state)
+        nothing = pf is None or (pf_goal.given_back and original is None)
+        steps = pf_steps(pf_goal, pf, original) if pf is not None and not nothing else []
+        problems += pf_problems(pf_goal, pf, steps, state)
         runtime += steps
-        if pf_goal.given_back:
-            forget.append(_forget(pf_goal.address))
+        forget += pf_record_steps(pf_goal, goal, state, bool(steps))
     for function in goal.functions:
         runtime += _function_steps(function, state, problems)
     persistent: list[Step] = []
     if goal.whole:
         persistent = files.file_steps(goal, state)
         problems += files.file_problems(goal, state)
-        forget += [_forget(f"{files.FILE} {path}") for path in files.unnamed(goal, state)]
+        forget += file_forgets(goal, state)
     reboot = any(REBOOT in step.needs for step in before)
     if side.iommu is not None and not reboot and not goal.no_iommu:
         problems += iommu_problems(goal, state, iommu.problems(side.iommu))
@@ -95,17 +94,18 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
     if reboot and not goal.absent:
         returned = {pf.address for pf in wanted if pf.given_back}
         ordered = [_stage(step, returned) for step in ordered]
-    ordered += [*_reload(ordered, state), *forget, *_forget_all(goal, state)]
+    at_the_end, kept = forget_all(goal, state)
+    ordered += [*_reload(ordered, state), *forget, *at_the_end]
     # The reboot is the user's to do, when all else is done.
     ordered = [*[s for s in ordered if s.kind != kernel.REBOOT_KIND], *_one_reboot(ordered)]
-    warnings = (*goal.warnings, *more, *_interrupt_warnings(goal, side))
+    warnings = (*goal.warnings, *more, *swap_warnings(goal, state, wanted), *kept, *_interrupt_warnings(goal, side))
     return Planned(Plan(tuple(ordered), warnings), tuple(drain_problems(ordered, state)))
 
 
 def _interrupt_warnings(goal: Goal, side: KernelSide) -> tuple[str, ...]:
     """vfio answers EPERM to those who use a VF where interrupts are not remapped."""
     found = side.iommu
-    wanted = any(settings.driver == "vfio-pci" for pf in goal.pfs for settings in pf.settings)
+    wanted = any(is_vfio(settings.driver) for pf in goal.pfs for settings in pf.settings)
     if found is None or not wanted or goal.unsafe_interrupts or goal.no_iommu:
         return ()
     if not found.units or found.interrupt_remapping is not False:
@@ -139,14 +139,6 @@ def _kernel_steps(goal: Goal, side: KernelSide, problems: list[Problem]) -> list
     return steps
 
 
-def _given_back(goal: Goal, state: NodeState) -> list[PfGoal]:
-    """PFs that we changed once and that nothing names any more, as their remembered originals."""
-    if not goal.whole:
-        return []
-    named = {pf.address for pf in goal.pfs} | {function.address for function in goal.functions}
-    return [original for address, original in sorted((state.originals or {}).items()) if address not in named]
-
-
 def _function_steps(function: FunctionGoal, state: NodeState, problems: list[Problem]) -> list[Step]:
     """The driver of one function by its PCI address: a VF of a PF here."""
     for pf in state.pfs:
@@ -160,7 +152,7 @@ def _function_steps(function: FunctionGoal, state: NodeState, problems: list[Pro
                         vf.driver,
                         function.driver,
                         "asked for",
-                        bool(vf.holders),
+                        bool(vf.in_use),
                     )
                 ]
     problems.append(
@@ -184,16 +176,6 @@ def _reload(steps: Sequence[Step], state: NodeState) -> list[Step]:
     if not caused and f"{RELOAD} {PLUGIN_UNIT}" not in state.interrupted:
         return []
     return [Step(RELOAD, PLUGIN_UNIT, "reload it", "its VFs or its configuration changed", None, True)]
-
-
-def _forget(target: str) -> Step:
-    return Step(FORGET, target, "forget its original state", "it is given back", True, None)
-
-
-def _forget_all(goal: Goal, state: NodeState) -> list[Step]:
-    if not (goal.absent and state.recorded):
-        return []
-    return [Step(FORGET, ORIGINAL, "remove the record", "everything is given back", True, None)]
 
 
 def _stage(step: Step, given_back: set[str]) -> Step:

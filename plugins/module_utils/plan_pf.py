@@ -49,7 +49,7 @@ def parse_target(target: str) -> tuple[str, int | None]:
 def driver_is_right(wanted: str, driver: str | None, override: str | None) -> bool:
     """True where a function's driver is the wanted one, also after the function is probed again."""
     if wanted == DEFAULT_DRIVER:
-        return driver is not None and not is_userspace(driver) and not is_userspace(override)
+        return driver is not None and not is_userspace(driver) and not override
     return driver == (None if wanted == NO_DRIVER else wanted)
 
 
@@ -179,7 +179,7 @@ class _Autoprobe:
 def _count_steps(goal: PfGoal, pf: Pf, autoprobe: bool | None, reason: str) -> Iterator[Step]:
     """A PF refuses another count while it has VFs, so the way from N to M is through 0."""
     if pf.num_vfs:
-        needs = (DRAIN,) if any(vf.holders for vf in pf.vfs) else ()
+        needs = (DRAIN,) if any(vf.in_use for vf in pf.vfs) else ()
         action = f"remove {_count(pf.num_vfs)}"
         yield Step(
             NUM_VFS,
@@ -222,7 +222,8 @@ def _attribute_steps(goal: PfGoal, pf: Pf, fresh: bool, reason: str) -> Iterator
         after: dict[str, Any] = {}
         for name, wanted in settings.attributes().items():
             found = FRESH.get(name) if vf is None or getattr(vf, name) is None else getattr(vf, name)
-            own = vf.netdev_mac if name == "mac" and vf is not None and wanted != NO_MAC else None
+            # The host may give an interface that it uses another address, as a bond does with its ports.
+            own = vf.netdev_mac if name == "mac" and vf and not vf.host_uses and wanted != NO_MAC else None
             if found != wanted or own not in (None, wanted):
                 before[name], after[name] = found, wanted
         if "qos" in after or "vlan" in after:  # one setting for the kernel
@@ -230,7 +231,9 @@ def _attribute_steps(goal: PfGoal, pf: Pf, fresh: bool, reason: str) -> Iterator
             after.setdefault("qos", (vf.qos if vf and after["vlan"] else None) or 0)
         if after:
             text = ", ".join(f"{name} {_word(value)}" for name, value in after.items())
-            yield Step(ATTRIBUTES, vf_target(pf.address, index), f"set {text}", reason, before, after)
+            # A new MAC address needs the driver bound again, and a new VLAN cuts off whoever is in the old one.
+            needs = (DRAIN,) if vf is not None and vf.host_uses and {"mac", "vlan"} & set(after) else ()
+            yield Step(ATTRIBUTES, vf_target(pf.address, index), f"set {text}", reason, before, after, needs=needs)
 
 
 def _word(value: Any) -> str:
@@ -245,7 +248,7 @@ def _driver_steps(goal: PfGoal, pf: Pf, fresh: bool, autoprobe: bool | None, rea
         target = vf_target(pf.address, index)
         if vf is not None:
             if not driver_is_right(wanted, vf.driver, vf.override):
-                yield driver_step(target, vf.driver, wanted, reason, bool(vf.holders))
+                yield driver_step(target, vf.driver, wanted, reason, bool(vf.in_use))
         elif wanted == DEFAULT_DRIVER:
             if autoprobe is False:
                 yield driver_step(target, None, wanted, reason, False)
@@ -272,7 +275,7 @@ def _mtu_steps(goal: PfGoal, pf: Pf, fresh: bool, bound: set[str], reason: str) 
         if settings.mtu is None or is_userspace(settings.driver) or settings.driver == NO_DRIVER:
             continue
         target = vf_target(pf.address, index)
-        if vf is not None and (vf.holders or vf.is_away or (vf.mtu == settings.mtu and target not in bound)):
+        if vf is not None and (vf.in_use or vf.is_away or (vf.mtu == settings.mtu and target not in bound)):
             continue
         yield Step(
             VF_MTU,

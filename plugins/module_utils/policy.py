@@ -17,14 +17,15 @@ from typing import Any
 
 from .errors import Mistake
 from .fields import INDEX_LIMIT, Fields, indices, raise_if, show
-from .model import DEFAULT_DRIVER, VfSettings
+from .model import DEFAULT_DRIVER, USERSPACE_DRIVERS, VfSettings, is_userspace
 
 NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"
 RESOURCE_NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"  # a Kubernetes qualified name's last part
+DRIVER_NAME = r"^[A-Za-z0-9_-]{1,64}$"
 PCI_ADDRESS = r"^[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$"
 HEX_ID = r"^[0-9a-f]{4}$"
 MAC_TEXT = r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$"
-DEVICE_TYPES = ("netdevice", "vfio-pci")
+DEVICE_TYPES = ("netdevice", *USERSPACE_DRIVERS)
 ESWITCH_MODES = ("legacy", "switchdev")
 LINK_TYPES = ("eth", "ETH", "ib", "IB")
 # The operator's fields that are read and refused: nobody has shown on hardware that we do them right.
@@ -59,7 +60,9 @@ class NicSelector:
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy, validated. `source` is the user's mapping, for the JSON form."""
+    """One policy, validated. named_driver: "" unless the user names one beyond device_type's. `source` is the
+    user's mapping, for the JSON form.
+    """
 
     name: str
     resource_name: str
@@ -67,6 +70,7 @@ class Policy:
     num_vfs: int
     mtu: int | None
     device_type: str
+    named_driver: str
     priority: int
     exclude_topology: bool
     need_vhost_net: bool
@@ -82,7 +86,7 @@ class Policy:
     @property
     def driver(self) -> str:
         """The driver of this policy's VFs."""
-        return DEFAULT_DRIVER if self.device_type == "netdevice" else self.device_type
+        return self.named_driver or (DEFAULT_DRIVER if self.device_type == "netdevice" else self.device_type)
 
 
 def parse(value: Any, path: str = "sriov_policies") -> tuple[Policy, ...]:
@@ -132,16 +136,22 @@ def merge_host(policies: Any, overrides: Any) -> list[Any]:
     return merged
 
 
-def is_for_host(policy: Policy, groups: Sequence[str], variables: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
-    """True where the policy's node_selector holds: one of `groups`, and every one of `variables` and
-    `labels`.
+def why_not(policy: Policy, groups: Sequence[str], variables: Mapping[str, Any], labels: Mapping[str, Any]) -> str:
+    """Empty where the policy's node_selector holds: one of `groups`, and every one of `variables` and `labels`; else
+    what does not.
     """
     wanted = policy.node_selector
+    reasons = []
     if "groups" in wanted and not set(wanted["groups"]) & set(groups):
-        return False
-    return all(
-        key in variables and _equal(variables[key], value) for key, value in wanted.get("variables", {}).items()
-    ) and all(key in labels and _equal(labels[key], value) for key, value in wanted.get("labels", {}).items())
+        here = ", ".join(groups) or "none"
+        reasons.append(f"node_selector.groups wants one of {', '.join(wanted['groups'])}; the host's groups: {here}")
+    for kind, found in (("variables", variables), ("labels", labels)):
+        for key, value in wanted.get(kind, {}).items():
+            if key not in found:
+                reasons.append(f"node_selector.{kind} wants {key}: {show(value)}; the host has no {key}")
+            elif not _equal(found[key], value):
+                reasons.append(f"node_selector.{kind} wants {key}: {show(value)}; the host has another value")
+    return "; ".join(reasons)
 
 
 def _equal(found: Any, wanted: Any) -> bool:
@@ -170,6 +180,7 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
         num_vfs=num_vfs,
         mtu=mtu,
         device_type=device_type,
+        named_driver=fields.text("driver", pattern=DRIVER_NAME, meaning="the name of a kernel driver"),
         priority=_or(fields.number("priority", 0, LOWEST_PRIORITY), LOWEST_PRIORITY),
         exclude_topology=bool(fields.flag("exclude_topology")),
         need_vhost_net=bool(fields.flag("need_vhost_net")),
@@ -182,8 +193,14 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
         source=value if isinstance(value, Mapping) else {},
         path=path,
     )
-    if policy.is_rdma and device_type == "vfio-pci":
-        fields.wrong("is_rdma", "an RDMA VF needs the kernel's driver; expected device_type netdevice, found vfio-pci")
+    if policy.is_rdma and is_userspace(policy.driver):
+        fields.wrong(
+            "is_rdma", f"an RDMA VF needs the kernel's driver; expected device_type netdevice, found {policy.driver}"
+        )
+    if policy.named_driver and device_type != "netdevice":
+        fields.wrong("driver", f"contradicts device_type {device_type}; use one of both")
+    if policy.named_driver in ("default", "none"):
+        fields.wrong("driver", "expected a driver's name; leave it out for the kernel's own")
     _unproved(fields)
     fields.finish()
     return policy

@@ -12,12 +12,12 @@ interrupted.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, TypeVar
 
 from .errors import StateFileError
-from .host import Host
+from .host import FileState, Host
 from .model import (
     DEFAULT_DRIVER,
     NO_DRIVER,
@@ -42,12 +42,16 @@ LOCK = "/run/baremetal-sriov/lock"
 @dataclass(frozen=True)
 class Record:
     """original.json and the journal. pfs: PF address -> the PF as a goal that gives it back; files: path
-    -> text (None: there was no file); objects: key of a step -> what was before, for all other kinds.
+    -> the file (None: there was none); objects: key of a step -> what was before, for all other kinds.
+    owners: PF address -> the module that changed it; identities: PF address -> which NIC that was. Older
+    versions wrote neither of the two.
     """
 
     pfs: Mapping[str, PfGoal] = field(default_factory=dict)
-    files: Mapping[str, str | None] = field(default_factory=dict)
+    files: Mapping[str, FileState] = field(default_factory=dict)
     objects: Mapping[str, Any] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
+    identities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     interrupted: tuple[str, ...] = ()
     exists: bool = False
 
@@ -59,8 +63,10 @@ def load(host: Host) -> Record:
         ORIGINAL,
         lambda v: Record(
             pfs={str(address): pf_goal_from_dict(pf) for address, pf in v["pfs"].items()},
-            files={str(path): _text_or_none(text) for path, text in v["files"].items()},
+            files={str(path): _file_state(file) for path, file in v["files"].items()},
             objects=dict(v["objects"]),
+            owners={str(address): str(owner) for address, owner in v.get("owners", {}).items()},
+            identities={str(address): _texts(values) for address, values in v.get("identities", {}).items()},
             exists=True,
         ),
     )
@@ -75,8 +81,25 @@ def save(host: Host, record: Record) -> None:
         "pfs": {address: pf_goal_as_dict(pf) for address, pf in sorted(record.pfs.items())},
         "files": dict(sorted(record.files.items())),
         "objects": dict(sorted(record.objects.items())),
+        "owners": dict(sorted(record.owners.items())),
+        "identities": dict(sorted(record.identities.items())),
     }
     host.write_file(ORIGINAL, (json.dumps(value, indent=2) + "\n").encode(), 0o600)
+
+
+def only(record: Record, addresses: Collection[str]) -> Record:
+    """What the record has of these PFs, and nothing else."""
+
+    def some(values: Mapping[str, T]) -> dict[str, T]:
+        return {address: value for address, value in values.items() if address in addresses}
+
+    return Record(
+        some(record.pfs),
+        owners=some(record.owners),
+        identities=some(record.identities),
+        interrupted=record.interrupted,
+        exists=True,
+    )
 
 
 def write_journal(host: Host, keys: Sequence[str]) -> None:
@@ -122,10 +145,19 @@ def _settings_of(vf: Vf) -> VfSettings:
     )
 
 
-def _text_or_none(value: Any) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise TypeError("a file's text is expected to be a text or null")
-    return value
+def _texts(value: Any) -> dict[str, str]:
+    return {str(name): str(text) for name, text in value.items()}
+
+
+def _file_state(value: Any) -> FileState:
+    """See `host.FileState`; a text or null is all that older versions wrote."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value.get("link"), str):
+        return {"link": value["link"]}
+    content = "base64" if "base64" in value else "text"
+    int(value["mode"], 8)
+    return {"mode": value["mode"], "uid": int(value["uid"]), "gid": int(value["gid"]), content: str(value[content])}
 
 
 def _read(host: Host, path: str, convert: Callable[[Any], T]) -> T | None:

@@ -8,14 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .errors import Problem
-from .model import Goal, NodeState, Pf, PfGoal, is_userspace
-from .plan_pf import DRIVER, ESWITCH, LINK, NUM_VFS, PF_MTU, SWITCHDEV
+from .identity import moved_words
+from .model import Goal, NodeState, Pf, PfGoal, is_uio, is_userspace, is_vfio
+from .plan_pf import ESWITCH, LINK, NUM_VFS, PF_MTU, SWITCHDEV, parse_target
 from .steps import DRAIN, NOW, Step
 
+LOCKDOWN = "/sys/kernel/security/lockdown"
+OWN_GROUP = (
+    "vfio gives a group to one owner as a whole: switch PCIe ACS on in the firmware (BIOS), put the NIC into a "
+    "slot with a root port of its own, or give the other functions to vfio-pci too."
+)
 FIRMWARE = "Switch SR-IOV on in the firmware (BIOS) and on the NIC (mlx: SRIOV_EN, NUM_OF_VFS)."
 
 
-def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step]) -> list[Problem]:
+def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step], state: NodeState) -> list[Problem]:
     """Why this PF can't become what is asked."""
     if pf is None:
         if goal.given_back:
@@ -24,13 +30,13 @@ def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step]) -> list[Prob
             Problem(
                 goal.address,
                 "a PCI function at this address",
-                "none",
+                "none" + moved_words(goal.address, state),
                 "The NIC was moved, taken out or switched off; correct the policy if it is another one.",
             )
         ]
     if goal.externally_managed and not goal.given_back:
         return list(_external(goal, pf))
-    return [*_capability(goal, pf), *_in_use(goal, pf, steps)]
+    return [*_capability(goal, pf), *_driver_problems(goal, pf, state), *_in_use(goal, pf, steps)]
 
 
 def _external(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
@@ -91,6 +97,23 @@ def _capability(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
         )
 
 
+def _driver_problems(goal: PfGoal, pf: Pf, state: NodeState) -> Iterator[Problem]:
+    """Drivers that a VF could be bound to, and that nobody could then use."""
+    uio = sorted({settings.driver or "" for settings in goal.settings if is_uio(settings.driver)})
+    if uio and state.lockdown and not goal.given_back:
+        yield Problem(
+            pf.label,
+            f"a kernel that gives user space the registers of VFs, which {', '.join(uio)} is for",
+            f"it is locked down ({state.lockdown}, {LOCKDOWN})",
+            "Use device_type vfio-pci, or switch Secure Boot off in the firmware (BIOS).",
+        )
+    wanted = {index for index, settings in goal.vfs if is_vfio(settings.driver)}
+    for vf in pf.vfs:
+        if vf.index in wanted and vf.group_strangers and pf.num_vfs == goal.num_vfs and not is_vfio(vf.driver):
+            found = f"it shares one with {', '.join(vf.group_strangers)}"
+            yield Problem(f"{pf.label} vf {vf.index}", "an IOMMU group of the VF's own", found, OWN_GROUP)
+
+
 def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> Iterator[Problem]:
     """A PF that the host lives on is not reset; first VFs and a new MTU need the user's word."""
     # Through 0; taking VFs away for good is like the first ones.
@@ -121,18 +144,16 @@ def drain_problems(steps: Sequence[Step], state: NodeState) -> list[Problem]:
     for step in steps:
         if DRAIN not in step.needs or step.stage != NOW:
             continue
-        address = step.target.partition(" vf ")[0]
+        address, index = parse_target(step.target)
         pf = state.pf(address)
-        vfs = [vf for vf in pf.vfs if vf.holders] if pf else []
-        if step.kind == DRIVER:
-            vfs = [vf for vf in vfs if step.target in (f"{address} vf {vf.index}", vf.address)]
-        held = "; ".join(f"VF {vf.index} ({vf.address}) by {', '.join(vf.holders)}" for vf in vfs)
+        vfs = [vf for vf in pf.vfs if vf.in_use and index in (None, vf.index)] if pf else []
+        held = "; ".join(f"VF {vf.index} ({vf.address}) by {', '.join(vf.in_use)}" for vf in vfs)
         found.append(
             Problem(
                 step.target,
-                f"VFs that nobody holds, in order to {step.action}",
+                f"VFs that nobody uses, in order to {step.action}",
                 f"needs drain: {held}",
-                "Drain the node, or stop what holds them, and run this again.",
+                "Drain the node, or stop what uses them, and run this again.",
             )
         )
     return found
@@ -145,7 +166,7 @@ def iommu_problems(goal: Goal, state: NodeState, found: Sequence[Problem]) -> li
     problems = []
     for wanted in goal.pfs:
         pf = state.pf(wanted.address)
-        if pf is None or not any(s.driver == "vfio-pci" for s in wanted.settings) or wanted.given_back:
+        if pf is None or not any(is_vfio(s.driver) for s in wanted.settings) or wanted.given_back:
             continue
         without = [vf.address for vf in pf.vfs if vf.iommu_group is None and not is_userspace(vf.driver)]
         if found or (pf.vfs and without and pf.num_vfs == wanted.num_vfs):

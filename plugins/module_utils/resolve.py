@@ -12,26 +12,29 @@ from dataclasses import dataclass, field, replace
 from . import hugepages
 from .errors import Problem
 from .fields import ranges
-from .model import FileGoal, Goal, ModuleGoal, NodeState, Pf, PfGoal, VfSettings, goal_as_dict
-from .policy import PfName, Policy
+from .model import (
+    DEFAULT_DRIVER,
+    USERSPACE_DRIVERS,
+    FileGoal,
+    Goal,
+    ModuleGoal,
+    NodeState,
+    PfGoal,
+    VfSettings,
+    goal_as_dict,
+    is_userspace,
+    is_vfio,
+)
 from .render import CONFIG_PATH, NODE_PATH, UDEV_PATH, Pool, device_plugin_config, json_text, udev_rules
+from .resolve_pfs import Match, matches
 from .spec import NodeSpec
-
-
-@dataclass
-class _Match:
-    """One policy on one PF: the VF indices that it means, and whether the user wrote them out."""
-
-    policy: Policy
-    indices: tuple[int, ...]
-    explicit: bool
 
 
 @dataclass
 class _Merge:
     """What is left of the policies on one PF, in the order in which they are applied (the last one wins)."""
 
-    kept: list[_Match] = field(default_factory=list)
+    kept: list[Match] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -40,9 +43,9 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
     """The goal for this host; its `problems` hold every selector that does not fit the host."""
     problems: list[Problem] = []
     warnings: list[str] = []
-    by_pf: dict[str, list[_Match]] = {}
+    by_pf: dict[str, list[Match]] = {}
     for policy in spec.policies:
-        for address, match in _matches(policy, state, problems):
+        for address, match in matches(policy, state, problems):
             by_pf.setdefault(address, []).append(match)
     pfs: list[PfGoal] = []
     pools: dict[str, Pool] = {}
@@ -55,14 +58,15 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         pfs.append(goal)
         for match in merged.kept:
             _add_to_pool(pools, address, match, goal)
-    wants_vfio = any(policy.device_type == "vfio-pci" for policy in spec.policies)
+    wants_vfio = any(is_vfio(policy.driver) for policy in spec.policies)
     modules = spec.modules
     for asked, warning, module in _unsafe(spec):
         if asked:
             warnings.append(warning)
             modules = _with_module(modules, module)
-    if wants_vfio:
-        modules = _with_module(modules, ModuleGoal("vfio-pci"))
+    for driver in USERSPACE_DRIVERS:
+        if any(policy.driver == driver for policy in spec.policies):
+            modules = _with_module(modules, ModuleGoal(driver))
     goal_of_node = Goal(
         pfs=tuple(pfs),
         kernel_arguments=(*spec.kernel_arguments, *hugepages.arguments(spec.hugepages)),
@@ -72,6 +76,7 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         modules=modules,
         warnings=tuple(warnings),
         problems=tuple(problems),
+        skipped=spec.skipped,
         iommu=wants_vfio and not spec.no_iommu if spec.iommu is None else spec.iommu,
         no_iommu=spec.no_iommu,
         unsafe_interrupts=spec.allow_unsafe_interrupts,
@@ -118,121 +123,7 @@ def _files(spec: NodeSpec, goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal
     return tuple(files)
 
 
-def _matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[tuple[str, _Match]]:
-    """The PFs that a policy is for. Whatever it names must be there."""
-    selector = policy.selector
-    candidates: list[Pf] = list(state.pfs)
-    chosen: dict[str, set[int] | None] = {}
-    for kind, names in (("pf_names", selector.pf_names), ("root_devices", selector.root_devices)):
-        if not names:
-            continue
-        found: dict[str, set[int] | None] = {}
-        for wanted in names:
-            pf = _find(wanted, kind, state)
-            if pf is None:
-                problems.append(_unknown(policy, kind, wanted.name, state))
-                continue
-            chosen_here = found.get(pf.address, set())
-            if wanted.indices is None or chosen_here is None:
-                found[pf.address] = None
-            else:
-                found[pf.address] = chosen_here | set(wanted.indices)
-        candidates = [pf for pf in candidates if pf.address in found]
-        for address, some in found.items():
-            before = chosen.get(address)
-            chosen[address] = some if before is None else before if some is None else before & some
-    if selector.mac_addresses:
-        candidates = _with_mac(policy, candidates, state, problems)
-    named = bool(selector.pf_names or selector.root_devices or selector.mac_addresses)
-    fitting = [
-        pf
-        for pf in candidates
-        if selector.vendor in ("", pf.vendor) and selector.device_id in ("", pf.device) and (named or pf.total_vfs > 0)
-    ]
-    for pf in candidates if named else ():
-        if pf not in fitting:
-            problems.append(
-                Problem(
-                    f"policy {policy.name}",
-                    f"a PF {selector.vendor or '*'}:{selector.device_id or '*'}",
-                    f"{pf.label} is {pf.vendor}:{pf.device}",
-                    "Correct vendor or device_id, or name another PF.",
-                )
-            )
-    if not fitting and not named:
-        problems.append(
-            Problem(
-                f"policy {policy.name}",
-                f"a PF {selector.vendor or '*'}:{selector.device_id or '*'} with SR-IOV",
-                f"this host has {_inventory(state)}",
-                "Correct nic_selector, or keep the policy off this host with node_selector.",
-            )
-        )
-    if len(fitting) > 1 and any(pair[1].mac for pair in policy.vfs):
-        problems.append(
-            Problem(
-                f"policy {policy.name}",
-                "one PF, since its vfs have MAC addresses of their own",
-                "several: " + ", ".join(pf.label for pf in fitting),
-                "Write one policy for each PF.",
-            )
-        )
-    matches = []
-    for pf in fitting:
-        some = chosen.get(pf.address)
-        indices = tuple(range(policy.num_vfs)) if some is None else tuple(sorted(some))
-        matches.append((pf.address, _Match(policy, indices, some is not None)))
-    return matches
-
-
-def _find(wanted: PfName, kind: str, state: NodeState) -> Pf | None:
-    """Interface names are unique on a host, alternative names included; so are PCI addresses."""
-    for pf in state.pfs:
-        if kind == "root_devices" and pf.address == wanted.name:
-            return pf
-        if kind == "pf_names" and (pf.name == wanted.name or wanted.name in pf.altnames):
-            return pf
-    return None
-
-
-def _with_mac(policy: Policy, candidates: list[Pf], state: NodeState, problems: list[Problem]) -> list[Pf]:
-    found = []
-    for mac in policy.selector.mac_addresses:
-        having = [pf for pf in state.pfs if pf.mac == mac]
-        if not having:
-            problems.append(_unknown(policy, "mac_addresses", mac, state))
-        elif len(having) > 1:
-            problems.append(
-                Problem(
-                    f"policy {policy.name}",
-                    f"one PF with the MAC address {mac}",
-                    "several: " + ", ".join(pf.label for pf in having),
-                    "Select by root_devices or pf_names instead.",
-                )
-            )
-        else:
-            found += [pf for pf in having if pf in candidates]
-    return found
-
-
-def _unknown(policy: Policy, kind: str, name: str, state: NodeState) -> Problem:
-    return Problem(
-        f"policy {policy.name}",
-        f"a PF {name} (nic_selector.{kind})",
-        f"none; this host has {_inventory(state)}",
-        "Correct the name, or keep the policy off this host with node_selector.",
-    )
-
-
-def _inventory(state: NodeState) -> str:
-    """The PFs that a user can choose from, for a message."""
-    pfs = [pf for pf in state.pfs if pf.total_vfs > 0]
-    return (
-        ", ".join(f"{pf.label} {pf.vendor}:{pf.device} up to {pf.total_vfs} VFs" for pf in pfs) or "no PF with SR-IOV"
-    )
-
-
-def _merge(address: str, matches: list[_Match]) -> _Merge:
+def _merge(address: str, matches: list[Match]) -> _Merge:
     """Apply policies in turn, high priority numbers first, then by name; a later one takes overlapping
     groups away.
 
@@ -264,7 +155,7 @@ def _merge(address: str, matches: list[_Match]) -> _Merge:
     return result
 
 
-def _contradictions(address: str, kept: list[_Match]) -> list[Problem]:
+def _contradictions(address: str, kept: list[Match]) -> list[Problem]:
     """What is one for the whole PF: who makes its VFs, and, at equal priority, its eswitch mode."""
     found = []
     for number, match in enumerate(kept):
@@ -284,7 +175,7 @@ def _contradictions(address: str, kept: list[_Match]) -> list[Problem]:
     return found
 
 
-def _pf_goal(address: str, kept: list[_Match]) -> PfGoal:
+def _pf_goal(address: str, kept: list[Match]) -> PfGoal:
     external = any(m.policy.externally_managed for m in kept)
     modes = [m.policy.eswitch_mode for m in kept if m.policy.eswitch_mode is not None]
     mtus = [m.policy.mtu for m in kept if m.policy.mtu is not None]
@@ -292,7 +183,7 @@ def _pf_goal(address: str, kept: list[_Match]) -> PfGoal:
     for match in kept:
         own = dict(match.policy.vfs)
         for index in match.indices:
-            mtu = match.policy.mtu if match.policy.device_type == "netdevice" else None
+            mtu = None if is_userspace(match.policy.driver) else match.policy.mtu
             vfs[index] = replace(own.get(index, VfSettings()), driver=match.policy.driver, mtu=mtu)
     return PfGoal(
         address=address,
@@ -306,12 +197,12 @@ def _pf_goal(address: str, kept: list[_Match]) -> PfGoal:
     )
 
 
-def _add_to_pool(pools: dict[str, Pool], address: str, match: _Match, goal: PfGoal) -> None:
+def _add_to_pool(pools: dict[str, Pool], address: str, match: Match, goal: PfGoal) -> None:
     policy = match.policy
     # An address alone means all its VFs, and somebody else may have made more than ours.
     whole = match.indices == tuple(range(goal.num_vfs)) and not goal.externally_managed
     device = address if whole else f"{address}#{ranges(match.indices)}"
-    driver = "" if policy.device_type == "netdevice" else policy.device_type
+    driver = "" if policy.driver == DEFAULT_DRIVER else policy.driver
     pool = pools.setdefault(policy.resource_name, Pool(policy.resource_name, policy.exclude_topology))
     pool.count += len(match.indices)
     pool.devices.setdefault((driver, policy.is_rdma, policy.need_vhost_net), []).append(device)

@@ -17,7 +17,7 @@ from typing import Any
 from .errors import Mistake
 from .fields import Fields, raise_if, show
 from .model import FORMAT, HugePages, ModuleGoal
-from .policy import Policy, collect, is_for_host, merge_host
+from .policy import Policy, collect, merge_host, why_not
 
 BOOT_LOADERS = ("auto", "grub", "grub-bls", "systemd-boot", "rpm-ostree")
 DEFAULT_PREFIX = "baremetal.sriov"
@@ -32,10 +32,12 @@ OPTION_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """What one node should be, selectors unresolved. iommu: None means where a policy needs it. hugepages_floor:
-    MiB."""
+    """What one node should be, selectors unresolved. skipped: policies that are not for it, and why. iommu: None
+    means where a policy needs it. hugepages_floor: MiB.
+    """
 
     policies: tuple[Policy, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
     resource_prefix: str = DEFAULT_PREFIX
     kernel_arguments: tuple[str, ...] = ()
     boot_loader: str = "auto"
@@ -57,6 +59,7 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
     fields.number("format", FORMAT, FORMAT, required=True)
     spec = NodeSpec(
         policies=collect(fields.get("policies") or [], "sriov_policies", mistakes),
+        skipped=_skipped(fields),
         resource_prefix=fields.text(
             "resource_prefix", DEFAULT_PREFIX, pattern=PREFIX, meaning="a DNS name such as baremetal.sriov"
         ),
@@ -82,6 +85,14 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
     fields.finish()
     raise_if(mistakes)
     return spec
+
+
+def _skipped(fields: Fields) -> tuple[tuple[str, str], ...]:
+    value = fields.get("skipped") or {}
+    if not isinstance(value, Mapping):
+        fields.wrong("skipped", f"expected a mapping of policies to reasons, found {show(value)}")
+        return ()
+    return tuple((str(name), str(reason)) for name, reason in value.items())
 
 
 def _hugepages(value: Any, path: str, mistakes: list[Mistake]) -> HugePages:
@@ -154,12 +165,14 @@ def node_spec(
     mistakes: list[Mistake] = []
     parsed = collect(merged, "sriov_policies", mistakes)
     raise_if(mistakes)
-    chosen = [dict(p.source) for p in parsed if is_for_host(p, groups, variables or {}, labels or {})]
+    reasons = {policy.name: why_not(policy, groups, variables or {}, labels or {}) for policy in parsed}
+    chosen = [dict(policy.source) for policy in parsed if not reasons[policy.name]]
     for policy in chosen:
         policy.pop("node_selector", None)
     value = {
         "format": FORMAT,
         "policies": chosen,
+        "skipped": {name: reason for name, reason in reasons.items() if reason},
         "resource_prefix": resource_prefix,
         "kernel_arguments": list(kernel_arguments),
         "boot_loader": boot_loader,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import netdev, pci
+from . import netdev, pci, security
 from .host import Host
 from .model import NodeState, Pf, Vf
 from .netdev import Link
@@ -29,14 +29,19 @@ def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeS
         total = pci.total_vfs(host.root, address)
         if total >= 0 or pci.class_id(host.root, address).startswith(NETWORK_CLASS):
             pfs.append(read_pf(host, address, links))
-    paths = {*files, *record.files}
+    states = {path: host.read_exact(path) for path in sorted({*files, *record.files})}
     return NodeState(
         pfs=tuple(pfs),
         originals=record.pfs,
+        owners=record.owners,
+        identities=record.identities,
+        recorded_objects=bool(record.objects),
         recorded_files=record.files,
         recorded=record.exists,
-        file_texts={path: host.read_text(path) for path in sorted(paths)},
+        file_states=states,
+        file_texts={path: state if isinstance(state, str) else host.read_text(path) for path, state in states.items()},
         interrupted=record.interrupted,
+        lockdown=security.lockdown(host),
     )
 
 
@@ -55,6 +60,7 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
         name=name,
         altnames=link.altnames if link else (),
         mac=link.mac if link else None,
+        permanent_mac=(link.permanent_mac or link.mac) if link else None,
         total_vfs=pci.total_vfs(root, address),
         num_vfs=pci.num_vfs(root, address),
         autoprobe=None if autoprobe is None else bool(autoprobe),

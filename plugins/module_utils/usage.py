@@ -1,75 +1,145 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What would be lost: default routes, SSH connections, bridges and bonds on a PF, and who holds a VF.
+"""What would be lost: default routes, SSH connections, bridges and bonds on a PF, and who uses a VF.
 
 Looked for only where a plan would change something: it walks the processes' open files.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
-from . import kubelet, netdev, pci
+from . import kubelet, netdev, pci, pci_groups, processes
 from .errors import CommandError
 from .host import Host
 from .model import NodeState, Pf, Vf, is_userspace
 from .netdev import Link
 
-SOCKET_TABLE_LIMIT = 64 << 20  # bytes; about 400,000 connections
-SSH_SERVERS = ("sshd", "sshd-session", "dropbear")
-ESTABLISHED = "01"  # Linux include/net/tcp_states.h
+NO_USE = ("link", "host")  # scopes of addresses that an interface has of itself
+UPPER = "upper_"  # Linux Documentation/ABI/testing/sysfs-class-net: the links to what stands on an interface
 
 
 def read_usage(host: Host, state: NodeState, ssh_connection: str, plugin_unit: str) -> NodeState:
-    """The state with each PF's `uses`, each VF's `holders`, and whether the device plugin's unit runs.
+    """The state with each PF's `uses`, each VF's `holders` and `host_uses`, and whether the device plugin's unit runs.
 
     `ssh_connection`: sshd's SSH_CONNECTION, a hint ("" where there is none).
 
     Raises HostError where the host can't be read: nothing may be changed then.
     """
-    links = netdev.read_links(host)
-    routes = _default_routes(host)
-    processes = _processes(host)
-    sessions = _ssh_devices(host, processes, ssh_connection)
-    groups = _open_vfio(host, processes)
+    running = processes.names(host)
+    addresses = netdev.ip_json(host, "addr", "show")
+    net = _Net(
+        host,
+        netdev.read_links(host),
+        _default_routes(host),
+        processes.ssh_devices(host, running, addresses, ssh_connection),
+        addresses,
+    )
+    opened = processes.open_devices(host, running)
     pods = kubelet.allocations(host)
 
-    def uses(name: str | None) -> tuple[str, ...]:
-        if name is None or name not in links:
-            return ()
-        found = []
-        for device in _with_uppers(name, links):
-            where = "" if device == name else f" through {device}"
-            if device in routes:
-                found.append(f"the default route{where}")
-            if device in sessions:
-                found.append(f"an SSH connection to {sessions[device]}{where}")
-        master = links[name].master
-        if master is not None:
-            kind = links[master].kind if master in links else ""
-            found.append(f"a port of the {kind or 'interface'} {master}")
+    def vf_holders(vf: Vf) -> tuple[str, ...]:
+        found = list(pods.get(vf.address, ()))
+        if vf.is_away:
+            found.append("another network namespace (a pod, or a container)")
+        for path in device_files(host, vf):
+            found += opened.get(path, ())
         return tuple(found)
 
-    def vf_holders(vf: Vf) -> tuple[str, ...]:
-        return (*pods.get(vf.address, ()), *others(vf))
-
-    def others(vf: Vf) -> tuple[str, ...]:
-        if vf.is_away:
-            return ("another network namespace (a pod, or a container)",)
-        if vf.iommu_group is not None and is_userspace(vf.driver):
-            devices = [f"devices/{name}" for name in host.list_dir(f"{pci.DEVICES}/{vf.address}/vfio-dev")]
-            return tuple(holder for key in (vf.iommu_group, *devices) for holder in groups.get(key, ()))
-        return uses(vf.netdev)
-
     def with_usage(pf: Pf) -> Pf:
-        return replace(pf, uses=uses(pf.name), vfs=tuple(replace(vf, holders=vf_holders(vf)) for vf in pf.vfs))
+        vfs = (
+            replace(
+                vf,
+                holders=vf_holders(vf),
+                host_uses=net.vf_uses(vf.netdev),
+                group_strangers=pci_groups.strangers(host, vf.address),
+            )
+            for vf in pf.vfs
+        )
+        return replace(pf, uses=net.uses(pf.name), vfs=tuple(vfs))
 
     active = _is_active(host, plugin_unit)
     return replace(state, pfs=tuple(with_usage(pf) for pf in state.pfs), plugin_active=active, with_usage=True)
+
+
+def device_files(host: Host, vf: Vf) -> list[str]:
+    """The device files through which programs use a VF: VFIO's group and cdev, UIO, RDMA verbs."""
+    base = f"{pci.DEVICES}/{vf.address}"
+    found = [f"/dev/{name}" for name in host.list_dir(f"{base}/uio")]
+    found += [f"/dev/infiniband/{name}" for name in host.list_dir(f"{base}/infiniband_verbs")]
+    if is_userspace(vf.driver):
+        found += [f"/dev/vfio/devices/{name}" for name in host.list_dir(f"{base}/vfio-dev")]
+        if vf.iommu_group is not None:
+            found += [f"/dev/vfio/{vf.iommu_group}", f"/dev/vfio/noiommu-{vf.iommu_group}"]
+    return found
+
+
+@dataclass(frozen=True)
+class _Net:
+    """What the host's own network does with its interfaces."""
+
+    host: Host
+    links: Mapping[str, Link]
+    routes: set[str]
+    sessions: Mapping[str, str]
+    addresses: Iterable[Mapping[str, Any]]
+
+    def uses(self, name: str | None) -> tuple[str, ...]:
+        """Default routes and SSH connections over an interface, and the bridge or bond that it is a port of."""
+        if name is None or name not in self.links:
+            return ()
+        found = []
+        for device in self._with_uppers(name):
+            where = "" if device == name else f" through {device}"
+            if device in self.routes:
+                found.append(f"the default route{where}")
+            if device in self.sessions:
+                found.append(f"an SSH connection to {self.sessions[device]}{where}")
+        master = self.links[name].master
+        if master is not None:
+            found.append(f"a port of the {self._kind(master)} {master}")
+        return tuple(found)
+
+    def vf_uses(self, name: str | None) -> tuple[str, ...]:
+        """As `uses`, and the addresses of the interface and whatever stands on it (macvtap, macvlan, VLAN, ...)."""
+        if name is None or name not in self.links:
+            return ()
+        found = list(self.uses(name))
+        uppers = [u for u in self._uppers(name) if u != self.links[name].master]
+        found += [f"the {self._kind(upper)} {upper} on it" for upper in uppers]
+        return (*found, *(f"the address {address}" for address in self._addresses(name)))
+
+    def _kind(self, name: str) -> str:
+        return (self.links[name].kind if name in self.links else "") or "interface"
+
+    def _uppers(self, name: str) -> list[str]:
+        """What stands directly on an interface, from the links' own words and from sysfs."""
+        master = self.links[name].master if name in self.links else None
+        found = [master] if master else []
+        found += [link.name for link in self.links.values() if link.lower == name]
+        entries = self.host.list_dir(f"/sys/class/net/{name}")
+        found += [entry[len(UPPER):] for entry in entries if entry.startswith(UPPER)]
+        return list(dict.fromkeys(found))
+
+    def _with_uppers(self, name: str) -> list[str]:
+        """An interface and all that stand on it: its bridge or bond, VLANs, and theirs."""
+        found = [name]
+        for device in found:
+            found += [upper for upper in self._uppers(device) if upper not in found]
+        return found
+
+    def _addresses(self, name: str) -> list[str]:
+        found = []
+        for item in self.addresses:
+            infos = item.get("addr_info") if item.get("ifname") == name else None
+            for info in infos if isinstance(infos, list) else ():
+                if isinstance(info, dict) and info.get("scope") not in NO_USE and isinstance(info.get("local"), str):
+                    length = info.get("prefixlen")
+                    found.append(info["local"] + (f"/{length}" if isinstance(length, int) else ""))
+        return found
 
 
 def _is_active(host: Host, unit: str) -> bool:
@@ -78,17 +148,6 @@ def _is_active(host: Host, unit: str) -> bool:
         return host.run(["systemctl", "is-active", "--quiet", unit], seconds=10.0, check=False).status == 0
     except CommandError:
         return False
-
-
-def _with_uppers(name: str, links: Mapping[str, Link]) -> list[str]:
-    """An interface and all that stand on it: its bridge or bond, VLANs, and theirs."""
-    found = [name]
-    for device in found:
-        master = links[device].master if device in links else None
-        above = [master] if master else []
-        above += [link.name for link in links.values() if link.lower == device]
-        found += [upper for upper in above if upper not in found]
-    return found
 
 
 def _default_routes(host: Host) -> set[str]:
@@ -103,86 +162,4 @@ def _default_routes(host: Host) -> set[str]:
                 device = hop.get("dev") if isinstance(hop, dict) else None
                 if isinstance(device, str):
                     found.add(device)
-    return found
-
-
-def _processes(host: Host) -> dict[int, str]:
-    """Process ids and names."""
-    found = {}
-    for entry in host.list_dir("/proc"):
-        if entry.isdecimal():
-            found[int(entry)] = pci.read_text(host.path(f"/proc/{entry}/comm")) or "?"
-    return found
-
-
-def _open_files(host: Host, pid: int) -> Iterable[str]:
-    for fd in host.list_dir(f"/proc/{pid}/fd"):
-        target = host.read_link(f"/proc/{pid}/fd/{fd}")
-        if target is not None:
-            yield target
-
-
-def _ssh_devices(host: Host, processes: Mapping[int, str], ssh_connection: str) -> dict[str, str]:
-    """Interface -> local address of an established SSH connection."""
-    inodes = set()
-    for pid, name in processes.items():
-        if name in SSH_SERVERS:
-            inodes |= {t[8:-1] for t in _open_files(host, pid) if t.startswith("socket:[")}
-    locals_ = {_plain(address) for address in _established(host, inodes)}
-    parts = ssh_connection.split()
-    if len(parts) == 4:
-        locals_.add(_plain(parts[2].partition("%")[0]))
-    locals_.discard("")
-    found: dict[str, str] = {}
-    if locals_:
-        for item in netdev.ip_json(host, "addr", "show"):
-            addresses = item.get("addr_info")
-            for address in addresses if isinstance(addresses, list) else ():
-                text = _plain(str(address.get("local", ""))) if isinstance(address, dict) else ""
-                if text in locals_ and isinstance(item.get("ifname"), str):
-                    found[item["ifname"]] = text
-    return found
-
-
-def _plain(text: str) -> str:
-    """An address in its usual form, IPv4 inside IPv6 as IPv4; "" for what is none."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return ""
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)
-
-
-def _established(host: Host, inodes: set[str]) -> Iterable[str]:
-    """Local addresses of the established TCP sockets with these inodes (Linux
-    Documentation/networking/proc_net_tcp).
-    """
-    if not inodes:
-        return
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in (host.read_text(table, SOCKET_TABLE_LIMIT) or "").splitlines()[1:]:
-            words = line.split()
-            if len(words) > 9 and words[3] == ESTABLISHED and words[9] in inodes:
-                yield _kernel_address(words[1].partition(":")[0])
-
-
-def _kernel_address(text: str) -> str:
-    """The kernel prints an address as 32-bit words in the machine's byte order."""
-    try:
-        words = [bytes.fromhex(text[i : i + 8]) for i in range(0, len(text), 8)]
-        raw = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
-        return str(ipaddress.ip_address(raw))
-    except ValueError:
-        return ""
-
-
-def _open_vfio(host: Host, processes: Mapping[int, str]) -> dict[str, list[str]]:
-    """IOMMU group, or "devices/vfioN" (iommufd), -> who has its VFIO device open."""
-    found: dict[str, list[str]] = {}
-    for pid, name in processes.items():
-        for target in set(_open_files(host, pid)):
-            if target.startswith("/dev/vfio/"):
-                group = target[10:].replace("noiommu-", "")
-                found.setdefault(group, []).append(f"process {pid} ({name}), which has {target} open")
     return found

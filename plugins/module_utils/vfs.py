@@ -23,9 +23,16 @@ MTU_TRIES = 10
 RATE_TRIES = 10
 LOG_LINES = 2000
 REASONS = {
-    16: "The VFs are in use, or the PF has VFs already; see who holds them.",
-    34: "The PF can't have as many; lower num_vfs.",
-    2: "The PF's driver can't create VFs; bind one that can.",
+    errno.EBUSY: "The VFs are in use, or the PF is busy with a reset or another change; see who holds them, and dmesg.",
+    errno.EAGAIN: "The PF is still being set up by its driver or firmware; see dmesg, and run this again.",
+    errno.ERANGE: "The PF can't have as many; lower num_vfs.",
+    errno.ENOENT: "The PF's driver can't create VFs (it has no sriov_configure), or none is bound; bind one that can.",
+    errno.EIO: "The PF did not answer its driver: is its link up, and its firmware well? See dmesg.",
+    errno.EPERM: "The NIC's firmware or driver does not allow it: SR-IOV may be off there (mlx: SRIOV_EN). See dmesg.",
+    errno.EACCES: "The NIC's firmware or driver does not allow it: SR-IOV may be off there (mlx: SRIOV_EN). See dmesg.",
+    errno.EOPNOTSUPP: "The PF's driver creates no VFs in its present mode (eswitch, XDP, DCB, ...); see dmesg.",
+    errno.EINVAL: "The PF's driver does not take that number: some want a lower one, or one that fits their queues.",
+    errno.ETIMEDOUT: "The NIC's firmware did not answer in time; see dmesg, and update it.",
 }
 
 
@@ -92,10 +99,12 @@ def _num_vfs(host: Host, step: Step) -> None:
         )
     seconds = APPEAR_SECONDS * (1 + max(count, found) / 16)
     try:
-        host.write_attribute(path, str(count), seconds)
+        # A PF that is still being probed or reset answers so for a moment.
+        drivers.patiently(
+            host, lambda: host.write_attribute(path, str(count), seconds), (errno.EAGAIN, errno.EBUSY) if count else ()
+        )
     except HostError as error:
-        text = error.problem.found
-        code = int(text[text.rfind("(errno ") + 7 : -1]) if text.endswith(")") and "(errno " in text else 0
+        text, code = error.problem.found, drivers.errno_of(error)
         reason = REASONS.get(code, "See the kernel's log (dmesg).")
         if code == errno.ENOMEM:
             reason = _no_room(host, step.target)

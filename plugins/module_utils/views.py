@@ -12,10 +12,8 @@ from typing import Any
 
 from .errors import Mistake, Problem
 from .fields import INDEX_LIMIT, Fields, raise_if
-from .model import FunctionGoal, Goal, NodeState, Pf, PfGoal, VfSettings
-from .policy import HIGHEST_MTU, LOWEST_MTU, PCI_ADDRESS, vf_attributes, vf_indices
-
-DRIVER_NAME = r"^[A-Za-z0-9_-]{1,64}$"
+from .model import DRIVER_OWNER, VFS_OWNER, FunctionGoal, Goal, NodeState, Pf, PfGoal, VfSettings
+from .policy import DRIVER_NAME, HIGHEST_MTU, LOWEST_MTU, PCI_ADDRESS, vf_attributes, vf_indices
 
 
 def vfs_goal(value: Any, state: NodeState) -> Goal:
@@ -30,7 +28,7 @@ def vfs_goal(value: Any, state: NodeState) -> Goal:
     for address in sorted({a for a in addresses if addresses.count(a) > 1}):
         mistakes.append(Mistake("pfs", f"{address} is there twice"))
     raise_if(mistakes)
-    return Goal(pfs=pfs, whole=False, problems=tuple(problems))
+    return Goal(pfs=pfs, whole=False, owner=VFS_OWNER, problems=tuple(problems))
 
 
 def _pf(value: Any, path: str, state: NodeState, mistakes: list[Mistake], problems: list[Problem]) -> PfGoal:
@@ -85,4 +83,4 @@ def driver_goal(value: Any) -> Goal:
     for address in sorted({a for a in addresses if addresses.count(a) > 1}):
         mistakes.append(Mistake("functions", f"{address} is there twice"))
     raise_if(mistakes)
-    return Goal(functions=functions, whole=False)
+    return Goal(functions=functions, whole=False, owner=DRIVER_OWNER)

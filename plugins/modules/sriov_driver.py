@@ -11,6 +11,8 @@ version_added: 0.1.0
 description:
   - Gives the named VFs their drivers with C(driver_override). Other functions are left alone.
   - A narrow view of M(baremetal.sriov.sriov_node), with the same plan, order and refusals.
+  - A PF whose VFs this module changed first belongs to it, and M(baremetal.sriov.sriov_node) does not give it back,
+    unless a policy names the PF meanwhile. The driver V(default) gives a VF back to the kernel.
 author: the baremetal.sriov authors (@baremetal-sriov)
 options:
   functions:

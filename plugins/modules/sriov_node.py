@@ -14,7 +14,11 @@ description:
   - Everything is checked before anything is changed. What the host needs (a default route, an SSH connection, a
     bridge or bond) or what pods and VMs hold is never taken away.
   - What was before the first change of each object is recorded on the node, and O(state=absent) gives it back.
-  - What a policy no longer names is given back as well, also a PF that M(baremetal.sriov.sriov_vfs) changed.
+  - What a policy no longer names is given back as well. A PF belongs to the module that changed it first, so one that a
+    play set with M(baremetal.sriov.sriov_vfs) or M(baremetal.sriov.sriov_driver) is left alone, until a policy names
+    it. With O(state=absent) the record of such a PF stays on the node until it is as it was, and a warning names it.
+  - PFs are remembered by PCI address, with their identifiers and MAC address. Another NIC in the same place is named in
+    a warning, and gets nothing back that was recorded of the first.
 author: the baremetal.sriov authors (@baremetal-sriov)
 options:
   spec:
@@ -122,6 +126,11 @@ expected_after_reboot:
   returned: success
   type: list
   elements: dict
+skipped_policies:
+  description: The policies whose node_selector is not for this node, and the part of it that does not hold.
+  returned: success
+  type: dict
+  sample: {dpdk: "node_selector.labels wants zone: 'a'; the host has no zone"}
 resources:
   description: The full resource names, and how many VFs of each the node offers when all steps are done.
   returned: success

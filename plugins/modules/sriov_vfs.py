@@ -11,6 +11,8 @@ version_added: 0.1.0
 description:
   - Brings the named PFs to a number of VFs, with the settings of each VF. Other PFs are left alone.
   - A narrow view of M(baremetal.sriov.sriov_node), with the same plan, order and refusals.
+  - A PF that this module changed first belongs to it, and M(baremetal.sriov.sriov_node) does not give it back, unless a
+    policy names the PF meanwhile. O(pfs[].num_vfs=0) removes its VFs.
   - VFs do not outlive a reboot, and no boot service re-creates those of this module.
 author: the baremetal.sriov authors (@baremetal-sriov)
 options:

@@ -35,6 +35,7 @@ def plan_table(result: dict[str, Any], node: str) -> str:
         for step in steps:
             lines += _wrapped((_when(step), step["target"], step["action"], step["reason"]))
     lines += [f"  warning: {warning}" for warning in plan.get("warnings", [])]
+    lines += [f"  not for this node: {name}: {why}" for name, why in result.get("skipped_policies", {}).items()]
     return "\n".join(lines)
 
 
@@ -53,6 +54,8 @@ def plan_markdown(result: dict[str, Any], node: str) -> str:
         lines.append("")
     for heading, texts in (("Warning", plan.get("warnings", [])), ("Needs a drain", result.get("refused", []))):
         lines += [f"- {heading}: {_cell(text)}" for text in texts]
+    skipped = result.get("skipped_policies", {})
+    lines += [f"- Policy {_cell(name)} is not for this node: {_cell(why)}" for name, why in skipped.items()]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from fake_net import FakePf, Net, link_json, set_link
+from fake_net import FakePf, Net, address_json, link_json, set_link
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import CommandError, HostError
 from ansible_collections.baremetal.sriov.plugins.module_utils.host import Completed, Host
@@ -48,9 +49,11 @@ class FakeHost(Host):
         self.reloads: list[str] = []
         self.log: list[str] = []
         self.kernel_log = ""
+        self.complaint = "error"  # of commands that fail
         self.writes = 0
         self.die_at: int | None = None
         self.faults: dict[str, int] = {}
+        self.refusals: dict[str, int] = {}  # as faults, each time
         self.probing: dict[str, int] = {}
         self.probing_time = 0
         self.clock = 0.0
@@ -192,7 +195,7 @@ class FakeHost(Host):
         for name in ("physfn", "iommu_group"):
             if (base / vf / name).is_symlink():
                 (base / vf / name).unlink()
-        subprocess.run(["rm", "-r", "--", str(base / vf)], check=True)
+        shutil.rmtree(base / vf)
         pf.settings.pop(index)
 
     def _probe(self, address: str) -> None:
@@ -213,7 +216,7 @@ class FakeHost(Host):
         os.symlink(f"../../drivers/{driver}", self.base / f"{DEVICES}/{address}/driver")
         os.symlink(f"../../devices/{address}", self.base / f"{DRIVERS}/{driver}/{address}")
         found = self._pf_of(address)
-        if found is not None and driver == found[0].vf_driver:
+        if found is not None and (driver == found[0].vf_driver or driver.endswith("-net")):
             pf, index = found
             self.add_net(Net(f"{pf.name}v{index}", pf.settings[index]["mac"]), address)
             self.probing[address] = self.probing_time
@@ -227,7 +230,7 @@ class FakeHost(Host):
         folder = self.base / f"{DEVICES}/{address}/net"
         for name in os.listdir(folder) if folder.is_dir() else ():
             self.nets.pop(name, None)
-            (self.base / f"sys/class/net/{name}").rmdir()
+            shutil.rmtree(self.base / f"sys/class/net/{name}")
             (folder / name).rmdir()
 
     def move_away(self, vf: str) -> None:
@@ -263,7 +266,7 @@ class FakeHost(Host):
         for text in list(self.faults):
             if text in what:
                 return self.faults.pop(text)
-        return 0
+        return next((code for text, code in self.refusals.items() if text in what), 0)
 
     def write_attribute(self, path: str, value: str, seconds: float = 60.0) -> None:
         self._tick(f"{path}={value.strip()}")
@@ -311,6 +314,10 @@ class FakeHost(Host):
         self._tick(f"write {path}")
         super().write_file(path, data, mode)
 
+    def restore(self, path: str, what: Any) -> None:
+        self._tick(f"restore {path}")
+        super().restore(path, what)
+
     def remove_file(self, path: str) -> None:
         if self.exists(path):
             self._tick(f"remove {path}")
@@ -339,7 +346,7 @@ class FakeHost(Host):
         status = 1 if self._fault(shown) else self._command(argv)
         if status and check:
             raise CommandError(shown, "exit status 0", f"{status}; it said: RTNETLINK answers: error")
-        return Completed(tuple(argv), status, "", "error" if status else "")
+        return Completed(tuple(argv), status, "", self.complaint if status else "")
 
     def _command(self, argv: list[str]) -> int:
         if argv[0] == "modprobe":
@@ -386,7 +393,7 @@ class FakeHost(Host):
             return [{"dst": "default", "dev": dev} for dev in self.default_routes if words[0] == "-4"]
         nets = [net for net in self.nets.values() if "dev" not in words or net.name == words[-1]]
         if "addr" in words:
-            return [{"ifname": n.name, "addr_info": [{"local": a} for a in n.addresses]} for n in nets]
+            return [{"ifname": n.name, "addr_info": [address_json(a) for a in n.addresses]} for n in nets]
         return [link_json(net, self._pf_named(net.name)) for net in nets]
 
     def _pf_named(self, name: str) -> FakePf | None:

@@ -22,6 +22,7 @@ class Net:
     kind: str = ""
     addresses: list[str] = field(default_factory=list)
     altnames: list[str] = field(default_factory=list)
+    permanent: str = ""
 
 
 @dataclass
@@ -53,6 +54,12 @@ def set_link(net: Net | None, pf: FakePf | None, words: list[str]) -> int:
     return 0
 
 
+def address_json(text: str) -> dict[str, Any]:
+    """One address of `ip -j addr show`; "ADDRESS%SCOPE" has another scope than the global one."""
+    local, _rest, scope = text.partition("%")
+    return {"local": local, "prefixlen": 64 if ":" in local else 24, "scope": scope or "global"}
+
+
 def link_json(net: Net, pf: FakePf | None) -> dict[str, Any]:
     """One object of `ip -j -d link show`."""
     item: dict[str, Any] = {
@@ -61,7 +68,7 @@ def link_json(net: Net, pf: FakePf | None) -> dict[str, Any]:
         "mtu": net.mtu,
         "flags": ["BROADCAST", *(["UP"] if net.up else [])],
     }
-    for key, value in (("master", net.master), ("link", net.lower)):
+    for key, value in (("master", net.master), ("link", net.lower), ("permaddr", net.permanent)):
         if value:
             item[key] = value
     if net.altnames:

@@ -49,13 +49,13 @@ PROGRAMS = {
             "apply",
             # The writers: they carry out the steps that the plan names.
             "vfs drivers",
-            "plan plan_pf refusals resolve bundle bundle_units",
+            "plan plan_pf plan_record refusals resolve resolve_pfs bundle bundle_units",
             "spec policy manifests render",
             # The readers of the host, with the one write that each knows.
-            "pci netdev devlink hands kubelet kernel cmdline iommu modprobe usage bootloaders files state record "
-            "bundle_store bundle_python",
+            "pci pci_groups security netdev devlink hands kubelet kernel cmdline iommu modprobe usage processes "
+            "bootloaders files state record bundle_store bundle_python",
             "host",
-            "steps model fields errors",
+            "steps model fields identity errors",
         ),
         others=5,
     ),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from node_runs import DPDK, KERNEL, make_host, present
 
-from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import plan_markdown
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import plan_markdown, plan_table
 
 
 def test_a_real_plan_is_a_table_with_six_cells_in_each_row(tmp_path: Path) -> None:
@@ -53,3 +53,23 @@ def test_words_of_others_make_no_markup() -> None:
     step = {"target": "a|b", "action": "<b>", "reason": "x\ny", "before": None, "after": 1, "stage": "now", "needs": []}
     text = plan_markdown({"plan": {"steps": [step]}}, "n")
     assert r"| now | a\|b | \<b\> | none | 1 | x y |" in text
+
+
+def test_policies_that_are_not_for_a_node_say_why(tmp_path: Path) -> None:
+    """Which part of the node_selector it failed at, on every node; so one that is for none at all is seen."""
+    selector = {
+        "groups": ["dpdk_nodes"],
+        "labels": {"zone": "a", "sriov": True},
+        "variables": {"rack": 7},
+    }
+    policies = [KERNEL, {**DPDK, "node_selector": selector}]
+    found = {"groups": ["workers"], "labels": {"sriov": "false"}, "variables": {"rack": "7"}}
+    result = present(make_host(tmp_path), policies, check=True, **found).as_dict()
+    why = (
+        "node_selector.groups wants one of dpdk_nodes; the host's groups: workers; "
+        "node_selector.labels wants zone: 'a'; the host has no zone; "
+        "node_selector.labels wants sriov: True; the host has another value"
+    )
+    assert result["skipped_policies"] == {"dpdk": why}
+    assert plan_table(result, "n").splitlines()[-1] == f"  not for this node: dpdk: {why}"
+    assert "- Policy dpdk is not for this node: " in plan_markdown(result, "n").splitlines()[-1]

@@ -159,6 +159,15 @@ def test_everything_is_refused_at_once(host: FakeHost) -> None:
         ({"mac_addresses": ["52:54:00:00:00:77"]}, "a PF 52:54:00:00:00:77"),
         ({"vendor": "15b3"}, r"a PF 15b3:\* with SR-IOV"),
         ({"pf_names": ["enp1s0"], "vendor": "15b3"}, r"enp1s0\) is 8086:10c9"),
+        (
+            {"pf_names": ["enp1s0"], "root_devices": [PF2]},
+            "of nic_selector selects; found pf_names selects 0000:01:00.0; root_devices selects 0000:02:00.0",
+        ),
+        (
+            {"pf_names": ["enp1s0"], "mac_addresses": ["52:54:00:00:00:02"]},
+            "pf_names selects 0000:01:00.0; mac_addresses selects 0000:02:00.0",
+        ),
+        ({"pf_names": ["enp1s0#0-1"], "root_devices": [f"{PF1}#2"]}, "both select; found different ranges"),
     ],
 )
 def test_a_selector_that_fits_nothing(host: FakeHost, selector: dict[str, Any], text: str) -> None:

@@ -1,0 +1,108 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whose a PF is, and what of the record a plan gives back, takes over or forgets. Pure.
+
+The module that changed a PF first owns its record, and only its owner gives it back: sriov_node leaves alone what a
+play set with sriov_vfs or sriov_driver. A PF that a policy names belongs to sriov_node from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from . import files
+from .identity import is_another, swap_words
+from .model import NODE_OWNER, Goal, NodeState, PfGoal
+from .plan_pf import LINK, pf_steps
+from .record import ORIGINAL
+from .steps import Step
+
+FORGET = "record"
+
+
+def owner_of(address: str, state: NodeState) -> str:
+    """The module that owns a recorded PF; records of older versions don't name one."""
+    return (state.owners or {}).get(address, NODE_OWNER)
+
+
+def given_back(goal: Goal, state: NodeState) -> list[PfGoal]:
+    """PFs of this owner that nothing names any more, as their remembered originals."""
+    if not goal.whole:
+        return []
+    named = {pf.address for pf in goal.pfs} | {function.address for function in goal.functions}
+    return [
+        original
+        for address, original in sorted((state.originals or {}).items())
+        if address not in named and owner_of(address, state) == goal.owner
+    ]
+
+
+def original_for(address: str, state: NodeState) -> PfGoal | None:
+    """What the PF was before our first change; None where that is not known, or was another NIC."""
+    pf = state.pf(address)
+    return None if pf is not None and is_another(pf, state) else (state.originals or {}).get(address)
+
+
+def swap_warnings(goal: Goal, state: NodeState, wanted: list[PfGoal]) -> tuple[str, ...]:
+    """A sentence for each PF of the plan whose place another NIC has taken."""
+    found = []
+    for pf_goal in wanted:
+        pf = state.pf(pf_goal.address)
+        if pf is not None and is_another(pf, state):
+            then = "nothing is given back to it" if pf_goal.given_back else "its policy is for it now; is that meant?"
+            found.append(f"{swap_words(pf, state)}; {then}")
+    return tuple(found)
+
+
+def forget(target: str, reason: str = "it is given back") -> Step:
+    """Drop one object from the record."""
+    return Step(FORGET, target, "forget its original state", reason, True, None)
+
+
+def pf_record_steps(pf_goal: PfGoal, goal: Goal, state: NodeState, changed: bool) -> Iterator[Step]:
+    """What happens to the record of one PF of the plan, besides what its first change adds."""
+    address = pf_goal.address
+    if pf_goal.given_back:
+        yield forget(address)
+        return
+    pf = state.pf(address)
+    if address not in (state.originals or {}):
+        return
+    if pf is not None and is_another(pf, state):
+        if not changed:
+            yield forget(address, "another NIC is there now")
+    elif goal.whole and owner_of(address, state) != goal.owner:
+        owner = owner_of(address, state)
+        reason = f"a policy names it now; {owner} set it before"
+        yield Step(FORGET, address, f"take it over from {owner}", reason, owner, goal.owner)
+
+
+def forget_all(goal: Goal, state: NodeState) -> tuple[list[Step], tuple[str, ...]]:
+    """At the end of a teardown: the steps that forget the record, but for PFs of other owners that are not yet as they
+    were; and a sentence for each of those.
+    """
+    if not (goal.absent and state.recorded):
+        return [], ()
+    steps, kept = [], []
+    for address, original in sorted((state.originals or {}).items()):
+        if owner_of(address, state) == goal.owner:
+            continue
+        pf = state.pf(address)
+        if pf is None or is_another(pf, state):
+            continue
+        if any(step.kind != LINK for step in pf_steps(original, pf, original)):  # a PF that is up harms nobody
+            kept.append(address)
+    if not kept:
+        return [Step(FORGET, ORIGINAL, "remove the record", "everything is given back", True, None)], ()
+    others = set(state.originals or {}) - set(kept)
+    if others or state.recorded_files or state.recorded_objects:
+        reason = "all else is given back"
+        steps.append(Step(FORGET, ORIGINAL, f"forget all but {', '.join(kept)}", reason, True, kept))
+    words = "was set by {} and stays as it is; give it back there (num_vfs: 0, driver: default), and run this again"
+    return steps, tuple(f"{address} {words.format(owner_of(address, state))}" for address in kept)
+
+
+def file_forgets(goal: Goal, state: NodeState) -> list[Step]:
+    """Files that are given back are forgotten."""
+    return [forget(f"{files.FILE} {path}") for path in files.unnamed(goal, state)]

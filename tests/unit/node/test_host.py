@@ -1,0 +1,172 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The gate to the host, with real files and processes: writes that hang, and commands that leave others behind."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.baremetal.sriov.plugins.module_utils import host as host_module
+from ansible_collections.baremetal.sriov.plugins.module_utils.errors import CommandError, HostError
+from ansible_collections.baremetal.sriov.plugins.module_utils.host import Host
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    """A root folder."""
+    return Host(str(tmp_path))
+
+
+def full_pipe(tmp_path: Path) -> int:
+    """A FIFO that takes nothing more: a write to it hangs, as one to sysfs does. Returns its reading end."""
+    os.mkfifo(tmp_path / "attribute")
+    fd = os.open(tmp_path / "attribute", os.O_RDWR | os.O_NONBLOCK)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(fd, b"x" * 4096)
+    return fd
+
+
+def test_a_write_that_hangs_ends_in_time(host: Host, tmp_path: Path) -> None:
+    """And no process of ours is left where the kernel lets go of it."""
+    fd = full_pipe(tmp_path)
+    started = time.monotonic()
+    with pytest.raises(HostError, match="the write hangs in the kernel"):
+        host.write_attribute("/attribute", "7", seconds=0.3)
+    assert time.monotonic() - started < 3
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    os.close(fd)
+
+
+HANG = """
+import sys, os
+sys.path.insert(0, {helpers!r})
+import conftest
+from ansible_collections.baremetal.sriov.plugins.module_utils import host as host_module
+os.kill = lambda pid, number: None  # the kernel does not let go of it
+host_module.STOP_SECONDS = 0.1
+host = host_module.Host({root!r})
+with host.lock("/lock"):
+    try:
+        host.write_attribute("/attribute", "7", seconds=0.3)
+    except Exception as error:
+        print(os.getpid(), error)
+"""
+
+
+def test_a_hanging_write_holds_neither_the_streams_nor_the_lock(host: Host, tmp_path: Path) -> None:
+    """Whoever reads what the module prints sees its end, and the next run gets the lock."""
+    fd = full_pipe(tmp_path)
+    program = HANG.format(helpers=str(ROOT / "tests/unit"), root=str(tmp_path))
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               start_new_session=True)
+    try:
+        out, _rest = process.communicate(timeout=20)
+        assert b"the write hangs in the kernel" in out
+        os.killpg(process.pid, 0)  # the child that hangs is still there
+        with host.lock("/lock", seconds=0.0):
+            pass
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        os.close(fd)
+
+
+def test_a_writer_that_is_killed_did_not_write(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No answer is no success."""
+    (tmp_path / "attribute").write_text("0")
+    monkeypatch.setattr(host_module, "_write_and_report", lambda *_words: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(HostError, match="ended without an answer"):
+        host.write_attribute("/attribute", "7")
+
+
+def test_a_writer_that_fails_oddly_never_returns_into_the_program(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The child ends, whatever happens in it."""
+
+    def fails(*_words: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(host_module, "_write_and_report", fails)
+    here = os.getpid()
+    with pytest.raises(HostError, match="ended without an answer"):
+        host.write_attribute("/attribute", "7")
+    assert os.getpid() == here
+
+
+def test_what_the_kernel_answers(host: Host, tmp_path: Path) -> None:
+    """Success, a missing attribute, and one that refuses; nothing is created."""
+    (tmp_path / "attribute").write_text("0")
+    host.write_attribute("/attribute", "7")
+    assert (tmp_path / "attribute").read_text() == "7"
+    with pytest.raises(HostError, match=rf"errno {errno.ENOENT}"):
+        host.write_attribute("/missing", "7")
+    with pytest.raises(HostError, match=rf"errno {errno.ENOSPC}"):
+        Host().write_attribute("/dev/full", "7")
+    assert not (tmp_path / "missing").exists()
+
+
+@pytest.mark.parametrize("detached", ["", "setsid "])
+def test_a_grandchild_that_keeps_stdout_keeps_nobody_waiting(detached: str) -> None:
+    """The command has ended, so its result is there."""
+    started = time.monotonic()
+    done = Host().run(["sh", "-c", f"{detached}sleep 30 & echo $!; echo said >&2; exit 3"], seconds=10, check=False)
+    assert time.monotonic() - started < 5
+    assert (done.status, done.stderr) == (3, "said\n")
+    os.kill(int(done.stdout), signal.SIGKILL)
+
+
+def test_a_command_that_hangs_is_stopped_with_its_children() -> None:
+    """Also where a grandchild has left the process group and holds its output."""
+    started = time.monotonic()
+    with pytest.raises(CommandError, match="it still ran, and was stopped"):
+        Host().run(["sh", "-c", "setsid sleep 8 & sleep 31"], seconds=0.3)
+    assert time.monotonic() - started < 5
+    for _attempt in range(50):
+        left = subprocess.run(["pgrep", "-fx", "sleep 31"], capture_output=True, text=True, check=False).stdout
+        if not left:
+            return
+        time.sleep(0.1)
+    raise AssertionError(left)
+
+
+def test_a_command_reads_what_it_is_given_and_its_output_is_text() -> None:
+    """Bytes that are no UTF-8 don't stop anything."""
+    done = Host().run(["sh", "-c", r"cat; printf '\377'; exit 0"], stdin="given\n")
+    assert done.stdout == "given\n\ufffd"
+    with pytest.raises(CommandError, match="no such-command-here on the host"):
+        Host().run(["such-command-here"])
+
+
+def test_output_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound, as for every read."""
+    monkeypatch.setattr(host_module, "OUTPUT_LIMIT", 1000)
+    with pytest.raises(CommandError, match="at most 1000 bytes"):
+        Host().run(["sh", "-c", "head -c 2000 /dev/zero"])
+
+
+def test_what_a_kill_left_of_a_write_goes_with_the_next(host: Host, tmp_path: Path) -> None:
+    """The file beside it always has the same name."""
+    left = tmp_path / "etc/.a.baremetal-sriov-new"
+    left.parent.mkdir()
+    left.write_text("half")
+    left.chmod(0o644)
+    host.write_file("/etc/a", b"whole", 0o640)
+    assert (tmp_path / "etc/a").read_text() == "whole" and not left.exists()
+    assert stat.S_IMODE((tmp_path / "etc/a").stat().st_mode) == 0o640
+    left.write_text("half")
+    host.remove_file("/etc/a")
+    assert not list((tmp_path / "etc").iterdir())

@@ -1,0 +1,172 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whose a PF is: sriov_node gives back its own alone. Which NIC it was: what is recorded of one is not another's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_host import FakeHost
+from node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, drivers, make_host, present, snapshot
+
+from ansible_collections.baremetal.sriov.plugins.module_utils import boot, record
+from ansible_collections.baremetal.sriov.plugins.module_utils.errors import RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.node import Outcome, run
+from ansible_collections.baremetal.sriov.plugins.module_utils.views import driver_goal, vfs_goal
+
+ORIGINAL = "var/lib/baremetal-sriov/original.json"
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> FakeHost:
+    """Two PFs without VFs, the IOMMU on."""
+    return make_host(tmp_path)
+
+
+def sriov_vfs(host: FakeHost, count: int) -> Outcome:
+    """The module, for PF1."""
+    return run(host, lambda s: vfs_goal([{"pf": "enp1s0", "num_vfs": count}], s), check=False, kernel_side=False)
+
+
+def sriov_driver(host: FakeHost, driver: str) -> Outcome:
+    """The module, for the first VF of PF1."""
+    goal = driver_goal([{"address": "0000:01:10.0", "driver": driver}])
+    return run(host, lambda state: goal, check=False, kernel_side=False)
+
+
+def test_what_a_play_set_is_left_alone(host: FakeHost) -> None:
+    """By runs with other policies, without any, and by a teardown, which says what stays; twice."""
+    before = snapshot(host)
+    sriov_vfs(host, 3)
+    sriov_driver(host, "vfio-pci")
+    for policies in ([DPDK], []):
+        present(host, policies)
+        assert drivers(host, PF1) == ["vfio-pci", "igbvf", "igbvf"]
+        assert not present(host, policies).plan.steps
+    present(host, [DPDK])
+    outcome = absent(host)
+    assert f"{PF1} was set by sriov_vfs and stays as it is" in outcome.plan.warnings[0]
+    assert host.numvfs(PF2) == 0 and host.numvfs(PF1) == 3
+    assert list(json.loads(host.get(ORIGINAL))["pfs"]) == [PF1]
+    assert not absent(host).plan.steps
+    sriov_driver(host, "default")
+    sriov_vfs(host, 0)
+    absent(host)
+    assert not host.exists("/" + ORIGINAL)
+    host.nets["enp1s0"].up = False  # the module brought it up for its VFs, and leaves it so
+    assert snapshot(host) == before
+
+
+def test_a_module_that_changed_drivers_alone(host: FakeHost) -> None:
+    """VFs of somebody else's: the record says who changed their driver."""
+    host.nets["enp1s0"].up = True
+    host._set_numvfs(PF1, "2")
+    sriov_driver(host, "vfio-pci")
+    assert json.loads(host.get(ORIGINAL))["owners"] == {PF1: "sriov_driver"}
+    present(host, [])
+    assert drivers(host, PF1) == ["vfio-pci", "igbvf"]
+
+
+def test_a_policy_takes_over(host: FakeHost) -> None:
+    """Also where the PF is right already; from then on it is given back."""
+    sriov_vfs(host, 4)
+    assert f"{PF1}: take it over from sriov_vfs" in actions(present(host, [KERNEL]))
+    assert not present(host, [KERNEL]).plan.steps
+    present(host, [])
+    assert host.numvfs(PF1) == 0
+
+
+def test_a_view_does_not_take_over(host: FakeHost) -> None:
+    """What a policy set stays the policy's."""
+    present(host, [KERNEL])
+    sriov_vfs(host, 2)
+    assert json.loads(host.get(ORIGINAL))["owners"] == {PF1: "sriov_node"}
+    present(host, [])
+    assert host.numvfs(PF1) == 0
+
+
+def test_a_record_of_an_older_version(host: FakeHost) -> None:
+    """It names neither owners nor NICs: sriov_node's, and no word of a swap."""
+    before = snapshot(host)
+    sriov_vfs(host, 3)
+    old = json.loads(host.get(ORIGINAL))
+    del old["owners"], old["identities"]
+    host.put(ORIGINAL, json.dumps(old))
+    assert not present(host, [{**KERNEL, "num_vfs": 3}], check=True).plan.warnings
+    absent(host)
+    assert snapshot(host) == before
+
+
+def swap(host: FakeHost, mac: str = "52:54:00:00:00:99", device: str = "0x1521") -> None:
+    """Another NIC in PF1's slot, after a power cycle."""
+    host.reboot()
+    host.nets["enp1s0"].mac = mac
+    host.put(f"sys/bus/pci/devices/{PF1}/device", device + "\n")
+
+
+def test_a_swapped_nic_is_said_and_gets_nothing_back(host: FakeHost) -> None:
+    """Its policy is applied to it; at teardown it gets its own original."""
+    host.nets["enp1s0"].up = True
+    host._set_numvfs(PF1, "2")
+    present(host, [KERNEL])
+    swap(host)
+    checked = present(host, [KERNEL], check=True)
+    (warning,) = checked.plan.warnings
+    assert f"{PF1} (enp1s0): this is another NIC than at our first change: it was 8086:10c9 with" in warning
+    assert "52:54:00:00:00:99" in warning
+    present(host, [KERNEL])
+    assert not present(host, [KERNEL]).plan.warnings and host.numvfs(PF1) == 4
+    absent(host)
+    assert host.numvfs(PF1) == 0, "the two VFs were the first NIC's"
+
+
+def test_a_swapped_nic_that_no_policy_names(host: FakeHost) -> None:
+    """Nothing is done to it, and it is said."""
+    host.nets["enp1s0"].up = True
+    host._set_numvfs(PF1, "2")
+    present(host, [KERNEL])
+    swap(host)
+    outcome = present(host, [])
+    assert "nothing is given back to it" in outcome.plan.warnings[0]
+    assert host.numvfs(PF1) == 0 and not present(host, []).plan.steps
+
+
+def test_a_swapped_nic_that_the_boot_service_meets(host: FakeHost) -> None:
+    """It sets it up, as its place says, and records it anew."""
+    present(host, [KERNEL])
+    swap(host)
+    assert boot.main(host) == 0
+    assert json.loads(host.get(ORIGINAL))["identities"][PF1]["mac"] == "52:54:00:00:00:99"
+
+
+def test_a_bond_changes_the_mac_address_of_its_ports(host: FakeHost) -> None:
+    """The NIC's own stays, so it is no swap; nor where its driver tells none."""
+    present(host, [KERNEL])
+    host.nets["enp1s0"].permanent = host.nets["enp1s0"].mac
+    host.nets["enp1s0"].mac = "52:54:00:00:00:aa"
+    assert not present(host, [KERNEL]).plan.warnings
+
+
+def test_a_nic_that_was_moved_is_found_by_its_mac_address(host: FakeHost) -> None:
+    """The refusal says where it is now; nobody follows it on a guess."""
+    policy: dict[str, Any] = {**KERNEL, "nic_selector": {"root_devices": [PF1]}}
+    present(host, [policy])
+    mac = host.nets["enp1s0"].mac
+    host.reboot()
+    host.base.joinpath(f"sys/bus/pci/devices/{PF1}").rename(host.base / "gone")
+    del host.pfs[PF1], host.nets["enp1s0"]
+    host.add_pf("0000:03:00.0", "enp3s0", mac=mac)
+    with pytest.raises(RefusedError) as caught:
+        present(host, [policy])
+    assert f"the NIC that was there (MAC address {mac}) is now at 0000:03:00.0 (enp3s0)" in str(caught.value)
+    assert boot.main(host) == 1 and host.numvfs("0000:03:00.0") == 0
+
+
+def test_what_is_recorded_of_one_pf_alone() -> None:
+    """The part of a record that stays."""
+    known = record.Record({}, {"/a": None}, {"b": 1}, {PF1: "sriov_vfs", PF2: "sriov_node"}, {PF2: {"mac": "x"}})
+    assert record.only(known, [PF1]) == record.Record(owners={PF1: "sriov_vfs"}, exists=True)
