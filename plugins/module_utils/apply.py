@@ -16,10 +16,10 @@ from . import drivers, files, kernel, modprobe, record, vfs
 from .errors import HostError, SriovError
 from .host import Host
 from .model import NodeState, Pf, PfGoal
-from .plan import FORGET, PLUGIN_UNIT, RELOAD
+from .plan import PLUGIN_UNIT, RELOAD
 from .plan_pf import AUTOPROBE, DRIVER, ESWITCH, LINK, NUM_VFS, PF_MTU, parse_target
 from .plan_pf import KINDS as PF_KINDS
-from .record import ORIGINAL, Record, original_of
+from .record import FORGET, ORIGINAL, Record, original_of
 from .steps import NOW, Plan, Step
 
 
@@ -40,6 +40,7 @@ def _forget(host: Host, step: Step) -> None:
             kept,
             pfs={a: pf for a, pf in kept.pfs.items() if a != step.target},
             files={p: text for p, text in kept.files.items() if p != path},
+            objects={key: value for key, value in kept.objects.items() if key != step.target},
         ),
     )
 

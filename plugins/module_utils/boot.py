@@ -8,12 +8,13 @@ Kernel arguments and files are never touched here. A PF that fails does not keep
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from . import pci
+from . import cmdline, kernel, kernel_reboot, pci
 from .errors import SriovError, StateFileError
 from .host import Host
 from .model import Goal, NodeState, PfGoal, goal_from_dict
@@ -52,12 +53,19 @@ def main(host: Host | None = None) -> int:
         parts.append(replace(goal, pfs=()))
     wait_for_pfs(host, goal.pfs)
     errors = []
+    with contextlib.suppress(SriovError):  # a memory that stays costs nothing now
+        _settle_reboot(host)
     for part in parts:
         try:
             _bring_up(host, part, text)
         except SriovError as error:
             errors.append(str(error))
     return _say_failed(errors) if errors else 0
+
+
+def _settle_reboot(host: Host) -> None:
+    running = cmdline.split(host.read_text(kernel.RUNNING) or "")
+    kernel_reboot.settle(host, cmdline.lacking(running, kernel_reboot.read(host).asked))
 
 
 def wait_for_pfs(host: Host, pfs: Sequence[PfGoal]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
-from . import devlink, hands, hugepages, iommu, kernel, modprobe, record
+from . import devlink, hands, hugepages, iommu, kernel, kernel_reboot, modprobe, record
 from .apply import carry_out, due
 from .errors import HostError, Problem, RefusedError
 from .host import Host
@@ -113,7 +113,10 @@ def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_
         return look(host, make_goal, kernel_side=kernel_side, ssh_connection=ssh_connection)
 
     first = again()
-    if check or not (due(first.planned.plan) or first.state.interrupted):
+    if check:
+        return Outcome(first, first.state)
+    if not (due(first.planned.plan) or first.state.interrupted):
+        _note(host, first)
         return Outcome(first, first.state)
     with host.lock(LOCK):
         first = again()  # another run may have been at work until now
@@ -135,7 +138,14 @@ def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_
             f"steps that are due again: {text}",
             "Somebody else changes the same objects, or a driver does not keep what is set; see dmesg.",
         )
+    _note(host, last)
     return Outcome(first, last.state)
+
+
+def _note(host: Host, found: Look) -> None:
+    """What a reboot is needed for now, so that one that does not help is not asked for again."""
+    if found.side.kernel is not None and host.is_running:
+        kernel_reboot.note(host, found.planned.plan.steps)
 
 
 def _read_kernel_side(host: Host, goal: Goal) -> KernelSide:

@@ -21,12 +21,11 @@ from .model import FunctionGoal, Goal, NodeState, PfGoal
 from .modprobe import ModuleSpec, ModulesState
 from .plan_pf import KINDS as PF_KINDS
 from .plan_pf import driver_is_right, driver_step, pf_steps
-from .record import ORIGINAL
+from .record import FORGET, ORIGINAL
 from .refusals import drain_problems, iommu_problems, pf_problems
 from .steps import AFTER_REBOOT, NOW, REBOOT, Plan, Step
 
 RELOAD = "reload"
-FORGET = "record"
 PLUGIN_UNIT = "baremetal-sriov-device-plugin.service"
 
 # What the next boot would undo, or can't be done before it.
@@ -81,8 +80,11 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
         problems += files.file_problems(goal, state)
         forget += [_forget(f"{files.FILE} {path}") for path in files.unnamed(goal, state)]
     reboot = any(REBOOT in step.needs for step in before)
-    if side.iommu is not None and not reboot and not goal.no_iommu:
-        problems += iommu_problems(goal, state, iommu.problems(side.iommu))
+    if side.iommu is not None and not goal.no_iommu:
+        # What the firmware keeps back no reboot brings.
+        found = iommu.firmware_problems(side.iommu)
+        if found or not reboot:
+            problems += iommu_problems(goal, state, found or iommu.problems(side.iommu))
     more: tuple[str, ...] = ()
     if side.memory is not None:
         problems += hugepages.problems(goal.hugepages, goal.memory_floor, side.memory)
@@ -210,7 +212,14 @@ def _one_reboot(steps: Sequence[Step]) -> list[Step]:
     asked = [step for step in steps if step.kind == kernel.REBOOT_KIND]
     if len(asked) < 2:
         return asked
-    return [replace(asked[0], reason="; ".join(dict.fromkeys(step.reason for step in asked)))]
+    return [
+        replace(
+            asked[0],
+            reason="; ".join(dict.fromkeys(step.reason for step in asked)),
+            before=[item for step in asked for item in step.before],
+            after=[item for step in asked for item in step.after],
+        )
+    ]
 
 
 def changes_vfs(plan: Plan) -> bool:
