@@ -8,6 +8,7 @@ The modules and the boot service come in here; nothing here knows of Ansible.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
@@ -102,15 +103,24 @@ def _with_a_mode(goal: Goal, state: NodeState) -> set[str]:
     return {pf.address for pf in wanted if pf.eswitch_mode is not None}
 
 
-def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_connection: str = "") -> Outcome:
-    """Bring the host to the goal, or (check) say what that would be.
+def run(
+    host: Host,
+    make_goal: MakeGoal,
+    *,
+    check: bool,
+    kernel_side: bool,
+    ssh_connection: str = "",
+    kinds: Collection[str] = (),
+) -> Outcome:
+    """Bring the host to the goal, or (check) say what that would be. kinds: steps of other kinds are left for later.
 
     Raises RefusedError before any change, HostError where a step failed or the host is not as planned at
     the end.
     """
 
     def again() -> Look:
-        return look(host, make_goal, kernel_side=kernel_side, ssh_connection=ssh_connection)
+        found = look(host, make_goal, kernel_side=kernel_side, ssh_connection=ssh_connection)
+        return replace(found, planned=_some(found.planned, kinds)) if kinds else found
 
     first = again()
     if check:
@@ -140,6 +150,11 @@ def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_
         )
     _note(host, last)
     return Outcome(first, last.state)
+
+
+def _some(planned: Planned, kinds: Collection[str]) -> Planned:
+    steps = tuple(step for step in planned.plan.steps if step.kind in kinds)
+    return replace(planned, plan=replace(planned.plan, steps=steps))
 
 
 def _note(host: Host, found: Look) -> None:
