@@ -20,8 +20,7 @@ from .model import NODE_OWNER, NodeState, Pf, PfGoal
 from .plan import PLUGIN_UNIT, RELOAD
 from .plan_pf import AUTOPROBE, DRIVER, ESWITCH, LINK, NUM_VFS, PF_MTU, parse_target
 from .plan_pf import KINDS as PF_KINDS
-from .plan_record import FORGET
-from .record import ORIGINAL, Record, original_of
+from .record import FORGET, ORIGINAL, Record, original_of
 from .steps import NOW, Plan, Step
 
 
@@ -41,6 +40,9 @@ def _forget(host: Host, step: Step) -> None:
     elif step.target.startswith(files.FILE + " "):
         path = step.target[len(files.FILE) + 1 :]
         record.save(host, replace(kept, files={p: text for p, text in kept.files.items() if p != path}))
+    elif step.target in kept.objects:
+        objects = {key: value for key, value in kept.objects.items() if key != step.target}
+        record.save(host, replace(kept, objects=objects))
     else:
         others = [address for address in kept.pfs if address != step.target]
         record.save(host, replace(record.only(kept, others), files=kept.files, objects=kept.objects))

@@ -1,28 +1,36 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The boot service: brings PFs, VFs and drivers to what the last run of sriov_node left in node.json.
+"""The boot services: bring PFs, VFs and drivers to what the last run of sriov_node left in node.json.
 
-Kernel arguments and files are never touched here. A PF that fails does not keep the others from being set up.
+VFs are made before the network comes up; then, before the kubelet starts, all is brought to its goal. Kernel
+arguments and files are never touched here. A PF that fails does not keep the others from being set up.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from . import pci
+from . import cmdline, kernel, kernel_reboot, pci
 from .errors import SriovError, StateFileError
 from .host import Host
 from .model import Goal, NodeState, PfGoal, goal_from_dict
 from .node import run
+from .plan_pf import AUTOPROBE, ESWITCH, LINK, NUM_VFS
 from .render import NODE_PATH
 
 APPEAR_SECONDS = 60.0  # a PF's driver is loaded by udev, which may be busy at boot
 TRIES = 3
 PAUSE_SECONDS = 2.0
+ALL, EARLY, ONE_PF = "all", "early", "pf"
+STATUS_LIMIT = 2000  # characters
+EARLY_KINDS = (LINK, AUTOPROBE, NUM_VFS, ESWITCH)
 
 
 def load_goal(host: Host) -> Goal:
@@ -39,25 +47,50 @@ def load_goal(host: Host) -> Goal:
         ) from error
 
 
-def main(host: Host | None = None) -> int:
-    """Exit status 0 where everything is as it should be; the lines that it prints go to the journal."""
+def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
+    """Exit status 0 where everything is as it should be; the lines that it prints go to the journal.
+
+    arguments: none for everything, EARLY for what comes before the network (VFs, without drivers and settings), or
+    ONE_PF and the address of a PF that has appeared.
+    """
     host = host or Host()
+    what, rest = (arguments[0], arguments[1:]) if arguments else (ALL, ())
+    if (what, len(rest)) not in ((ALL, 0), (EARLY, 0), (ONE_PF, 1)):
+        return _say_failed([f"{' '.join(arguments)}: expected {ALL}, {EARLY}, or {ONE_PF} ADDRESS"], 0)
     try:
-        goal = load_goal(host)
+        goal = _chosen(load_goal(host), what, rest)
     except SriovError as error:
-        return _say_failed([str(error)])
+        return _say_failed([str(error)], 0)
     text = host.read_text(NODE_PATH)
     parts = [replace(goal, pfs=(pf,), functions=()) for pf in goal.pfs]
     if goal.functions:
         parts.append(replace(goal, pfs=()))
     wait_for_pfs(host, goal.pfs)
     errors = []
+    with contextlib.suppress(SriovError):  # a memory that stays costs nothing now
+        _settle_reboot(host)
     for part in parts:
         try:
-            _bring_up(host, part, text)
+            _bring_up(host, part, text, EARLY_KINDS if what == EARLY else ())
         except SriovError as error:
             errors.append(str(error))
-    return _say_failed(errors) if errors else 0
+    if errors:
+        return _say_failed(errors, len(parts))
+    _tell_status(f"{len(parts)} of {len(parts)} as they should be")
+    return 0
+
+
+def _chosen(goal: Goal, what: str, rest: Sequence[str]) -> Goal:
+    if what == EARLY:  # VFs that somebody else makes may come with the network
+        return replace(goal, pfs=tuple(pf for pf in goal.pfs if not pf.externally_managed), functions=())
+    if what == ONE_PF:
+        return replace(goal, pfs=tuple(pf for pf in goal.pfs if pf.address in rest), functions=())
+    return goal
+
+
+def _settle_reboot(host: Host) -> None:
+    running = cmdline.split(host.read_text(kernel.RUNNING) or "")
+    kernel_reboot.settle(host, cmdline.lacking(running, kernel_reboot.read(host).asked))
 
 
 def wait_for_pfs(host: Host, pfs: Sequence[PfGoal]) -> None:
@@ -83,9 +116,10 @@ def _is_ready(host: Host, pf: PfGoal) -> bool:
     )
 
 
-def _bring_up(host: Host, goal: Goal, text: str | None) -> None:
-    """Plan and carry out, again where udev renamed an interface or a driver was not ready.
+def _bring_up(host: Host, goal: Goal, text: str | None, kinds: Collection[str]) -> None:
+    """Plan and carry out the steps of these kinds (none: of all).
 
+    Again where udev renamed an interface or a driver was not ready.
     Nothing is done where another run has changed or removed node.json (its `text`) meanwhile: it knows better.
     """
 
@@ -94,7 +128,7 @@ def _bring_up(host: Host, goal: Goal, text: str | None) -> None:
 
     for attempt in range(TRIES):
         try:
-            outcome = run(host, current, check=False, kernel_side=False)
+            outcome = run(host, current, check=False, kernel_side=False, kinds=kinds)
         except SriovError:
             if attempt == TRIES - 1:
                 raise
@@ -105,9 +139,19 @@ def _bring_up(host: Host, goal: Goal, text: str | None) -> None:
         return
 
 
-def _say_failed(errors: Sequence[str]) -> int:
+def _say_failed(errors: Sequence[str], parts: int) -> int:
     """Exit status 1. journald takes the priority from the line: 3 is an error."""
     for error in errors:
         for line in error.splitlines():
             sys.stderr.write(f"<3>{line}\n")
+    first = " ".join(errors[0].split())
+    _tell_status(f"{len(errors)} of {max(parts, 1)} NOT as they should be, the node offers too little: {first}")
     return 1
+
+
+def _tell_status(text: str) -> None:
+    """The line `Status:` of systemctl status, also of a unit that failed (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address.startswith(("/", "@")):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(f"STATUS={text}"[:STATUS_LIMIT].encode(), address.replace("@", "\0", 1))

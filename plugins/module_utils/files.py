@@ -89,6 +89,7 @@ def apply(host: Host, step: Step) -> None:
     if found != step.after:
         raise HostError(step.target, "what was written", "something else", "See who else writes it.")
     if step.target.startswith(UDEV_FOLDER):
-        # udevd looks for new rules every few seconds only; VFs that are there already get what the rules say, too.
-        host.run(["udevadm", "control", "--reload"])
-        host.run(["udevadm", "trigger", "--action=change", "--subsystem-match=net"])
+        host.run(["udevadm", "control", "--reload"])  # udevd looks for new rules every few seconds only
+        if any("NM_UNMANAGED" in str(text) for text in (step.before, step.after)):
+            # Interfaces that are there already get what the rules say, too.
+            host.run(["udevadm", "trigger", "--action=change", "--subsystem-match=net"])

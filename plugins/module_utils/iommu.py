@@ -28,6 +28,7 @@ _VENDORS = {
 ARGUMENTS = {INTEL: ("intel_iommu=on", "iommu=pt"), AMD: ("iommu=pt",), ARM: (), UNKNOWN: ()}
 _TABLES = {INTEL: "DMAR", AMD: "IVRS", ARM: "IORT"}
 _SWITCH = {INTEL: "Intel VT-d", AMD: "AMD-Vi (IOMMU)", ARM: "the SMMU"}
+_ACPI = "/sys/firmware/acpi/tables"
 _INTERRUPT_REMAPPING = 1 << 3
 _IRQ_LIMIT = 4096
 
@@ -37,7 +38,7 @@ class IommuState:
     """vendor: of INTEL, AMD, ARM, UNKNOWN; groups: how many; units: IOMMUs by name (dmar0, ivhd0, ...).
 
     interrupt_remapping: None where sysfs does not tell; table: the ACPI table that announces the IOMMU,
-    None where the firmware has none; running: the running kernel's tokens.
+    None where the firmware has none; running: the running kernel's tokens; acpi: the tables can be seen.
     """
 
     vendor: str
@@ -46,6 +47,7 @@ class IommuState:
     interrupt_remapping: bool | None
     table: str | None
     running: tuple[str, ...]
+    acpi: bool = False
 
     def as_dict(self) -> dict[str, object]:
         """For results and JSON."""
@@ -63,7 +65,7 @@ def vendor(host: Host) -> str:
     gives its guest the other vendor's; without one the CPU does: /proc/cpuinfo's vendor_id, or "CPU implementer".
     """
     for name in (INTEL, AMD):
-        if host.exists(f"/sys/firmware/acpi/tables/{_TABLES[name]}"):
+        if host.exists(f"{_ACPI}/{_TABLES[name]}"):
             return name
     for line in (host.read_text("/proc/cpuinfo", 16 << 20) or "").splitlines():
         name, text = line.partition(":")[::2]
@@ -95,8 +97,25 @@ def read(host: Host) -> IommuState:
         sum(name.isdecimal() for name in host.list_dir("/sys/kernel/iommu_groups")),
         units,
         _interrupt_remapping(host, units, running),
-        table if table and host.exists(f"/sys/firmware/acpi/tables/{table}") else None,
+        table if table and host.exists(f"{_ACPI}/{table}") else None,
         running,
+        host.exists(_ACPI),
+    )
+
+
+def firmware_problems(state: IommuState) -> list[Problem]:
+    """The IOMMU is off in the firmware, so that neither an argument nor a reboot brings groups."""
+    if state.groups or state.table is not None or not state.acpi or state.vendor not in (INTEL, AMD):
+        return []
+    return [_no_table(state)]
+
+
+def _no_table(state: IommuState) -> Problem:
+    return Problem(
+        "IOMMU groups",
+        "at least one in /sys/kernel/iommu_groups",
+        f"none, and no {_TABLES[state.vendor]} table from the firmware",
+        f"Switch {_SWITCH[state.vendor]} on in the firmware's setup (BIOS).",
     )
 
 
@@ -109,8 +128,7 @@ def problems(state: IommuState) -> list[Problem]:
     if off:
         found, remedy = f"none: {' '.join(off)} on its command line", "Remove that argument and reboot."
     elif state.table is None and state.vendor in (INTEL, AMD):
-        found = f"none, and no {_TABLES[state.vendor]} table from the firmware"
-        remedy = f"Switch {switch} on in the firmware's setup (BIOS)."
+        return [_no_table(state)]
     else:
         found = "none, though the firmware announces the IOMMU" if state.table else "none"
         remedy = f"See what the kernel's log says of {switch} (dmesg | grep -i -e DMAR -e AMD-Vi -e iommu)."

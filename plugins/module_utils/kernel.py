@@ -10,13 +10,14 @@ never from "changed".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from . import cmdline
+from . import cmdline, kernel_reboot
 from .bootloaders import table
 from .bootloaders.base import LoaderState
 from .errors import HostError, InvalidSpecError, Problem, RefusedError
 from .host import Host
+from .kernel_reboot import Reboots
 from .steps import REBOOT, Step
 
 KIND = "kernel_arguments"
@@ -37,6 +38,7 @@ class KernelState:
 
     running: tuple[str, ...] | None
     loader: LoaderState | None
+    reboots: Reboots = field(default_factory=Reboots)
 
 
 def validate(spec: KernelSpec, path: str = "arguments") -> None:
@@ -54,13 +56,15 @@ def read(host: Host, boot_loader: str = table.AUTO) -> KernelState:
     line = host.read_text(RUNNING)
     loader = table.find(host, boot_loader)
     return KernelState(
-        None if line is None else cmdline.split(line), None if loader is None else loader.read(host)
+        None if line is None else cmdline.split(line),
+        None if loader is None else loader.read(host),
+        kernel_reboot.read(host),
     )
 
 
 def plan(spec: KernelSpec, state: KernelState) -> list[Step]:
     """The steps: for the boot loader where it does not give what is asked, and a reboot where the kernel
-    lacks it.
+    lacks it. One that was asked for in an earlier boot, and did not bring it, is not asked for again.
 
     The reboot step is for the caller to see and carry out: apply() does nothing for it. Raises
     InvalidSpecError, and RefusedError where a change is needed that can't be made.
@@ -70,9 +74,12 @@ def plan(spec: KernelSpec, state: KernelState) -> list[Step]:
     if state.running is None:
         return steps
     missing = cmdline.lacking(state.running, spec.arguments)
+    useless = () if steps else state.reboots.useless(missing)
+    if useless:
+        raise RefusedError([_no_effect(useless, state.running, state.loader)])
     if missing:
         steps.append(_reboot(f"the running kernel was started without {' '.join(missing)}", (), missing))
-    elif steps:
+    else:
         kept = _left_running(spec, state)
         if kept:
             steps.append(_reboot(f"the running kernel was started with {' '.join(kept)}", kept, ()))
@@ -86,6 +93,12 @@ def apply(host: Host, step: Step) -> None:
     loader = table.by_name(step.target)
     if loader is None:
         raise HostError(step.target, "a boot loader that we know", "another name")
+    running = cmdline.split(host.read_text(RUNNING) or "")
+    earlier = (*step.before, *kernel_reboot.read(host).owed)
+    kernel_reboot.owe(
+        host,
+        [t for t in dict.fromkeys(earlier) if t in running and not cmdline.satisfied(tuple(step.after), t)],
+    )
     loader.write(host, tuple(step.after))
 
 
@@ -221,14 +234,29 @@ def _reason(wanted: tuple[str, ...], loader: LoaderState) -> str:
 
 
 def _left_running(spec: KernelSpec, state: KernelState) -> tuple[str, ...]:
-    """Tokens of ours that go, and that the running kernel was started with."""
+    """Tokens of ours that go or went, and that the running kernel was started with."""
     if state.loader is None or state.running is None:
         return ()
-    running = state.running
+    running, entries = state.running, state.loader.entries
+    gone = [t for t in state.reboots.owed if any(cmdline.lacking(entry.tokens, (t,)) for entry in entries)]
     return tuple(
         token
-        for token in state.loader.ours
+        for token in dict.fromkeys((*state.loader.ours, *gone))
         if token in running and not cmdline.satisfied(spec.arguments, token)
+    )
+
+
+def _no_effect(useless: tuple[str, ...], running: tuple[str, ...], loader: LoaderState | None) -> Problem:
+    entries = "; ".join(f"{entry.title!r}" for entry in loader.entries[:5]) if loader else ""
+    where = table.where(loader.loader) if loader else "the boot loader's settings"
+    return Problem(
+        f"boot loader {loader.loader if loader else 'unknown'}, {where}",
+        f"{' '.join(useless)} on the kernel's command line after the reboot that was asked for",
+        f"a boot since then without it ({RUNNING}: {' '.join(running)}), though the entries there "
+        f"({entries or 'none is known'}) give it",
+        "So the node was started from something else: an entry or kernel picked by hand, the boot menu of another disk "
+        "or EFI partition, kexec, PXE, or a hypervisor that brings the kernel itself. Mend that and reboot the node "
+        "yourself; it is not rebooted for this again.",
     )
 
 

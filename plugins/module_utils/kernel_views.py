@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import iommu, kernel, modprobe, runner
+from . import iommu, kernel, kernel_reboot, modprobe, runner
 from .apply import carry_out, due
 from .errors import HostError, SriovError
 from .host import Host
@@ -26,10 +26,11 @@ from .steps import Plan
 
 @dataclass(frozen=True)
 class Look:
-    """A concern as it is: the plan for it, and what the module tells besides."""
+    """A concern as it is: the plan for it, what the module tells besides, and whether its reboot is remembered."""
 
     plan: Plan
     facts: dict[str, Any] = field(default_factory=dict)
+    asks: bool = False
 
 
 def run(module: runner.Module, look: Callable[[Host], Look], host: Host | None = None) -> None:
@@ -43,6 +44,8 @@ def run(module: runner.Module, look: Callable[[Host], Look], host: Host | None =
                 carry_out(where, first.plan, NodeState())
                 last = look(where)
             _settled(last.plan)
+        if last.asks and not module.check_mode:
+            kernel_reboot.note(where, last.plan.steps)
     except SriovError as error:
         runner.fail(module, error)
         return
@@ -74,7 +77,7 @@ def kernel_arguments(wanted: tuple[str, ...], boot_loader: str = "auto") -> Call
                 for entry in (loader.entries if loader else ())
             ],
         }
-        return Look(Plan(tuple(kernel.plan(KernelSpec(wanted), state))), facts)
+        return Look(Plan(tuple(kernel.plan(KernelSpec(wanted), state))), facts, asks=True)
 
     return look
 
@@ -86,9 +89,11 @@ def iommu_arguments(present: bool) -> Callable[[Host], Look]:
         found = iommu.read(host)
         wanted = iommu.arguments(found.vendor) if present else ()
         plan = Plan(tuple(kernel.plan(KernelSpec(wanted), kernel.read(host))))
-        problems = iommu.problems(found) if present and not plan.steps else []
+        problems = iommu.firmware_problems(found) if present else []
+        if present and not plan.steps:
+            problems = iommu.problems(found)
         warnings = tuple(str(problem) for problem in problems)
-        return Look(Plan(plan.steps, warnings), {**found.as_dict(), "arguments": list(wanted)})
+        return Look(Plan(plan.steps, warnings), {**found.as_dict(), "arguments": list(wanted)}, asks=True)
 
     return look
 

@@ -11,11 +11,13 @@ Sources: modprobe.d(5), modules-load.d(5), Linux Documentation/ABI/stable/sysfs-
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from . import kernel_reboot, record
 from .errors import HostError, InvalidSpecError, Mistake, Problem, RefusedError
 from .host import Host
 from .kernel import REBOOT_KIND
+from .kernel_reboot import Reboots
 from .steps import REBOOT, Step
 
 OPTIONS_KIND = "module_options"
@@ -60,11 +62,16 @@ class Live:
 
 @dataclass(frozen=True)
 class ModulesState:
-    """The texts of our two files (None: missing) and the modules that were asked for."""
+    """The texts of our two files (None: missing), the modules that were asked for, and those whose parameters we set.
+
+    parameters: (`module.parameter`, its value before we set it).
+    """
 
     options: str | None
     boot: str | None
     live: tuple[tuple[str, Live], ...]
+    parameters: tuple[tuple[str, str], ...] = ()
+    reboots: Reboots = field(default_factory=Reboots)
 
     def of(self, module: ModuleSpec) -> Live:
         """The module's state; what was not read counts as not loaded."""
@@ -93,8 +100,20 @@ def validate(specs: Sequence[ModuleSpec], path: str = "modules") -> None:
 
 def read(host: Host, specs: Sequence[ModuleSpec]) -> ModulesState:
     """Our files, and the state of the modules of `specs`. Raises HostError."""
-    live = tuple((spec.key, _read_live(host, spec.key)) for spec in specs)
-    return ModulesState(host.read_text(OPTIONS_FILE), host.read_text(BOOT_FILE), live)
+    start = f"{PARAMETER_KIND} "
+    before = tuple(
+        (key[len(start) :], str(value))
+        for key, value in sorted(record.load(host).objects.items())
+        if key.startswith(start) and "." in key
+    )
+    names = dict.fromkeys([*(spec.key for spec in specs), *(target.partition(".")[0] for target, _value in before)])
+    return ModulesState(
+        host.read_text(OPTIONS_FILE),
+        host.read_text(BOOT_FILE),
+        tuple((name, _read_live(host, name)) for name in names),
+        before,
+        kernel_reboot.read(host),
+    )
 
 
 def plan(specs: Sequence[ModuleSpec], state: ModulesState) -> list[Step]:
@@ -113,7 +132,8 @@ def plan(specs: Sequence[ModuleSpec], state: ModulesState) -> list[Step]:
         live = state.of(spec)
         if spec.load and not live.loaded and not live.builtin:
             steps.append(Step(LOAD_KIND, spec.name, "load it", "it is not loaded", False, True))
-        steps.extend(_parameter_steps(spec, live))
+        steps.extend(_parameter_steps(spec, live, state.reboots))
+    steps.extend(_steps_back(specs, state))
     return steps
 
 
@@ -200,7 +220,26 @@ def _file_step(kind: str, path: str, before: str | None, after: str | None) -> l
     return [Step(kind, path, action, reason, before, after)]
 
 
-def _parameter_steps(spec: ModuleSpec, live: Live) -> list[Step]:
+def _steps_back(specs: Sequence[ModuleSpec], state: ModulesState) -> list[Step]:
+    """Parameters that we set in the running kernel and that nobody asks for any more get their value of before."""
+    wanted = {f"{spec.key}.{option.replace('-', '_')}" for spec in specs for option, _value in spec.options}
+    steps: list[Step] = []
+    for target, before in state.parameters:
+        if target in wanted:
+            continue
+        key, name = target.split(".", 1)
+        live = dict(state.live).get(key, Live(False, False, None))
+        values = {parameter: value for parameter, value, writable in live.parameters if writable}
+        found = values.get(name, before)
+        if not same_value(found, before):
+            reason = f"the running kernel has {found!r}, and nothing asks for it any more"
+            steps.append(Step(PARAMETER_KIND, target, f"put back to {before!r}", reason, found, before))
+        action, reason = "forget its original value", "it is given back"
+        steps.append(Step(record.FORGET, f"{PARAMETER_KIND} {target}", action, reason, True, None))
+    return steps
+
+
+def _parameter_steps(spec: ModuleSpec, live: Live, reboots: Reboots) -> list[Step]:
     """Options that the loaded module has otherwise: set now where the kernel lets us, else by a reboot."""
     steps: list[Step] = []
     if not live.loaded or live.builtin:
@@ -214,19 +253,32 @@ def _parameter_steps(spec: ModuleSpec, live: Live) -> list[Step]:
         reason = f"the loaded module has {found!r}"
         if writable:
             steps.append(Step(PARAMETER_KIND, target, f"set to {wanted!r}", reason, found, wanted))
-        else:
-            steps.append(
-                Step(
-                    REBOOT_KIND,
-                    f"module {spec.name}",
-                    "reboot",
-                    f"{reason} for {option}, which only its loading sets (to {wanted!r})",
-                    {option: found},
-                    {option: wanted},
-                    needs=(REBOOT,),
-                )
+            continue
+        item = f"{kernel_reboot.MODULE}{target}={wanted}"
+        if reboots.useless([item]):
+            raise RefusedError([_no_effect(target, found, wanted)])
+        steps.append(
+            Step(
+                REBOOT_KIND,
+                f"module {spec.name}",
+                "reboot",
+                f"{reason} for {option}, which only its loading sets (to {wanted!r})",
+                [f"{kernel_reboot.MODULE}{target}={found}"],
+                [item],
+                needs=(REBOOT,),
             )
+        )
     return steps
+
+
+def _no_effect(target: str, found: str, wanted: str) -> Problem:
+    return Problem(
+        f"module parameter {target}",
+        f"{wanted!r} after the reboot that was asked for ({OPTIONS_FILE})",
+        f"{found!r} in a boot since then",
+        "Something else sets it: look for other `options` lines in /etc/modprobe.d and /run/modprobe.d, for "
+        f"{target} in /proc/cmdline, and for an initramfs that loads the module. It is not rebooted for this again.",
+    )
 
 
 def same_value(found: str, wanted: str) -> bool:

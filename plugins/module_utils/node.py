@@ -8,10 +8,11 @@ The modules and the boot service come in here; nothing here knows of Ansible.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
-from . import devlink, hands, hugepages, iommu, kernel, modprobe, record
+from . import devlink, hands, hugepages, iommu, kernel, kernel_reboot, modprobe, record
 from .apply import carry_out, due
 from .errors import HostError, Problem, RefusedError
 from .host import Host
@@ -103,18 +104,30 @@ def _with_a_mode(goal: Goal, state: NodeState) -> set[str]:
     return {pf.address for pf in wanted if pf.eswitch_mode is not None}
 
 
-def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_connection: str = "") -> Outcome:
-    """Bring the host to the goal, or (check) say what that would be.
+def run(
+    host: Host,
+    make_goal: MakeGoal,
+    *,
+    check: bool,
+    kernel_side: bool,
+    ssh_connection: str = "",
+    kinds: Collection[str] = (),
+) -> Outcome:
+    """Bring the host to the goal, or (check) say what that would be. kinds: steps of other kinds are left for later.
 
     Raises RefusedError before any change, HostError where a step failed or the host is not as planned at
     the end.
     """
 
     def again() -> Look:
-        return look(host, make_goal, kernel_side=kernel_side, ssh_connection=ssh_connection)
+        found = look(host, make_goal, kernel_side=kernel_side, ssh_connection=ssh_connection)
+        return replace(found, planned=_some(found.planned, kinds)) if kinds else found
 
     first = again()
-    if check or not (due(first.planned.plan) or first.state.interrupted):
+    if check:
+        return Outcome(first, first.state)
+    if not (due(first.planned.plan) or first.state.interrupted):
+        _note(host, first)
         return Outcome(first, first.state)
     with host.lock(LOCK):
         first = again()  # another run may have been at work until now
@@ -136,7 +149,19 @@ def run(host: Host, make_goal: MakeGoal, *, check: bool, kernel_side: bool, ssh_
             f"steps that are due again: {text}",
             "Somebody else changes the same objects, or a driver does not keep what is set; see dmesg.",
         )
+    _note(host, last)
     return Outcome(first, last.state)
+
+
+def _some(planned: Planned, kinds: Collection[str]) -> Planned:
+    steps = tuple(step for step in planned.plan.steps if step.kind in kinds)
+    return replace(planned, plan=replace(planned.plan, steps=steps))
+
+
+def _note(host: Host, found: Look) -> None:
+    """What a reboot is needed for now, so that one that does not help is not asked for again."""
+    if found.side.kernel is not None and host.is_running:
+        kernel_reboot.note(host, found.planned.plan.steps)
 
 
 def _read_kernel_side(host: Host, goal: Goal) -> KernelSide:

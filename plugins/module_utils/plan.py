@@ -80,8 +80,11 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
         problems += files.file_problems(goal, state)
         forget += file_forgets(goal, state)
     reboot = any(REBOOT in step.needs for step in before)
-    if side.iommu is not None and not reboot and not goal.no_iommu:
-        problems += iommu_problems(goal, state, iommu.problems(side.iommu))
+    if side.iommu is not None and not goal.no_iommu:
+        # What the firmware keeps back no reboot brings.
+        found = iommu.firmware_problems(side.iommu)
+        if found or not reboot:
+            problems += iommu_problems(goal, state, found or iommu.problems(side.iommu))
     more: tuple[str, ...] = ()
     if side.memory is not None:
         problems += hugepages.problems(goal.hugepages, goal.memory_floor, side.memory)
@@ -192,7 +195,14 @@ def _one_reboot(steps: Sequence[Step]) -> list[Step]:
     asked = [step for step in steps if step.kind == kernel.REBOOT_KIND]
     if len(asked) < 2:
         return asked
-    return [replace(asked[0], reason="; ".join(dict.fromkeys(step.reason for step in asked)))]
+    return [
+        replace(
+            asked[0],
+            reason="; ".join(dict.fromkeys(step.reason for step in asked)),
+            before=[item for step in asked for item in step.before],
+            after=[item for step in asked for item in step.after],
+        )
+    ]
 
 
 def changes_vfs(plan: Plan) -> bool:

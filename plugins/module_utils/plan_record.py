@@ -15,10 +15,8 @@ from . import files
 from .identity import is_another, swap_words
 from .model import NODE_OWNER, Goal, NodeState, PfGoal
 from .plan_pf import LINK, pf_steps
-from .record import ORIGINAL
+from .record import FORGET, ORIGINAL
 from .steps import Step
-
-FORGET = "record"
 
 
 def owner_of(address: str, state: NodeState) -> str:

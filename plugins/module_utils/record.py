@@ -36,7 +36,9 @@ FORMAT = 1
 FOLDER = "/var/lib/baremetal-sriov"
 ORIGINAL = f"{FOLDER}/original.json"
 JOURNAL = f"{FOLDER}/journal/apply.json"
+ASKED = f"{FOLDER}/reboot.json"  # see kernel_reboot
 LOCK = "/run/baremetal-sriov/lock"
+FORGET = "record"  # the kind of steps that drop an object, or everything, from the record
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,8 @@ def write_journal(host: Host, keys: Sequence[str]) -> None:
 
 def remove(host: Host) -> None:
     """Forget everything: the last step of a teardown."""
-    host.remove_file(JOURNAL)
-    host.remove_file(ORIGINAL)
+    for path in (JOURNAL, ASKED, ORIGINAL):
+        host.remove_file(path)
     for folder in (f"{FOLDER}/journal", FOLDER):
         host.remove_empty_folder(folder)
 

@@ -13,7 +13,9 @@ from typing import Any
 NODE_PATH = "/etc/baremetal-sriov/node.json"
 CONFIG_PATH = "/etc/pcidp/config.json"
 UDEV_PATH = "/etc/udev/rules.d/86-baremetal-sriov.rules"
-PATHS = (NODE_PATH, CONFIG_PATH, UDEV_PATH)  # every file that a goal may name
+HOTPLUG_PATH = "/etc/udev/rules.d/86-baremetal-sriov-hotplug.rules"
+HOTPLUG_UNIT = "baremetal-sriov-hotplug@{pf}.service"
+PATHS = (NODE_PATH, CONFIG_PATH, UDEV_PATH, HOTPLUG_PATH)  # every file that a goal may name
 
 
 @dataclass
@@ -71,6 +73,20 @@ def udev_rules(pfs: Sequence[str]) -> str:
         f'RESULT=="*/{pf}", ENV{{NM_UNMANAGED}}="1", ENV{{ID_NET_MANAGED_BY}}="baremetal.sriov"' for pf in sorted(pfs)
     ]
     return "\n".join([*lines, 'LABEL="baremetal_sriov_end"']) + "\n"
+
+
+def hotplug_rules(pfs: Sequence[str]) -> str:
+    """A rule for each PF that starts a unit when the PF appears or gets its driver: its VFs are gone by then.
+
+    Sources: systemd.device(5) (SYSTEMD_WANTS), Linux drivers/base/driver.c (the event "bind").
+    """
+    lines = ["# Made by baremetal.sriov; changes here are lost."]
+    lines += [
+        f'ACTION=="add|bind", SUBSYSTEM=="pci", KERNEL=="{pf}", TAG+="systemd", '
+        f'ENV{{SYSTEMD_WANTS}}+="{HOTPLUG_UNIT.format(pf=pf)}"'
+        for pf in sorted(pfs)
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def json_text(value: Any) -> str:

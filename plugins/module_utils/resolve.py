@@ -25,7 +25,17 @@ from .model import (
     is_userspace,
     is_vfio,
 )
-from .render import CONFIG_PATH, NODE_PATH, UDEV_PATH, Pool, device_plugin_config, json_text, udev_rules
+from .render import (
+    CONFIG_PATH,
+    HOTPLUG_PATH,
+    NODE_PATH,
+    UDEV_PATH,
+    Pool,
+    device_plugin_config,
+    hotplug_rules,
+    json_text,
+    udev_rules,
+)
 from .resolve_pfs import Match, matches
 from .spec import NodeSpec
 
@@ -114,7 +124,11 @@ def _with_module(modules: tuple[ModuleGoal, ...], wanted: ModuleGoal) -> tuple[M
 
 
 def _files(spec: NodeSpec, goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal, ...]:
-    files = [FileGoal(NODE_PATH, json_text(goal_as_dict(goal)))] if goal.pfs else []
+    files = []
+    if goal.pfs:
+        files.append(FileGoal(NODE_PATH, json_text(goal_as_dict(goal))))
+        rules = hotplug_rules([pf.address for pf in goal.pfs])
+        files.append(FileGoal(HOTPLUG_PATH, rules, adopt=spec.adopt))
     if spec.device_plugin and pools:
         config = device_plugin_config(spec.resource_prefix, [pools[name] for name in sorted(pools)])
         files.append(FileGoal(CONFIG_PATH, json_text(config), adopt=spec.adopt))

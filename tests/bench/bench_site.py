@@ -5,7 +5,8 @@
 
 lab.boot_seconds: power-on of the pristine node to Ready, compared with power-on to SSH.
 site.remote_calls: module executions on the node in a no-change run.
-site.nochange_seconds: that run over SSH, compared with one ansible.builtin.ping over the same connection.
+site.nochange_seconds, site.nochange_ratio: that run over SSH, and over a run of one ansible.builtin.ping on the same
+connection.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def unchanged_site() -> None:
         raise RuntimeError(f"site changed something:\n{run.output}")
 
 
-def nochange(ping: Path) -> dict[str, Any]:
+def nochange(ping: Path) -> list[dict[str, Any]]:
     """Pairs of site and ping, interleaved."""
 
     def pong() -> None:
@@ -95,8 +96,10 @@ def nochange(ping: Path) -> dict[str, Any]:
 
     pong()  # opens the shared connection
     pairs = [(seconds(unchanged_site), seconds(pong)) for _turn in range(PAIRS)]
-    return measure("site.nochange_seconds", "s", [pair[0] for pair in pairs],
-                   "a playbook with one ansible.builtin.ping", statistics.median(pair[1] for pair in pairs))
+    base, than = statistics.median(pair[1] for pair in pairs), "a playbook with one ansible.builtin.ping"
+    ratios = measure("site.nochange_ratio", "ratio", [own / other for own, other in pairs], than)
+    ratios["ratio"] = ratios["value"]
+    return [measure("site.nochange_seconds", "s", [pair[0] for pair in pairs], than, base), ratios]
 
 
 def main() -> int:
@@ -109,7 +112,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-site-") as folder:
         ping = Path(folder) / "ping.yml"
         ping.write_text(PING)
-        figures += [remote_calls(), nochange(ping)]
+        figures += [remote_calls(), *nochange(ping)]
     standalone.stop()
     output.write_text(json.dumps(figures, indent=2) + "\n")
     return 0

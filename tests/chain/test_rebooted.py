@@ -11,6 +11,8 @@ import pytest
 from sriovlab.guest import Lab
 
 SERVICE = "baremetal-sriov-node.service"
+EARLY = "baremetal-sriov-vfs.service"
+HOTPLUG = f"baremetal-sriov-hotplug@{chain.PFS['enp1s0']}.service"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -23,9 +25,18 @@ def test_node_booted_again(lab: Lab) -> None:
     assert chain.boots(lab) == chain.noted("boots")["count"] + 2
 
 
-def test_boot_service_succeeded(lab: Lab) -> None:
-    found = chain.unit(lab, SERVICE, "ActiveState", "Result", "ExecMainStatus")
+@pytest.mark.parametrize("name", [EARLY, SERVICE])
+def test_boot_services_succeeded(lab: Lab, name: str) -> None:
+    found = chain.unit(lab, name, "ActiveState", "Result", "ExecMainStatus")
     assert found == {"ActiveState": "active", "Result": "success", "ExecMainStatus": "0"}
+
+
+def test_vfs_were_made_before_the_network_came_up(lab: Lab) -> None:
+    done = chain.unit(lab, EARLY, "ExecMainExitTimestampMonotonic")["ExecMainExitTimestampMonotonic"]
+    network = chain.unit(lab, "network-pre.target", "ActiveEnterTimestampMonotonic")["ActiveEnterTimestampMonotonic"]
+    assert 0 < int(done) <= int(network)
+    told = lab.run(["journalctl", "--boot", "--unit", EARLY, "--output=cat", "--no-pager"]).stdout
+    assert all(f"{pf}: create {count} VFs: done" in told for pf, count in zip(chain.PFS.values(), (4, 7)))
 
 
 def test_vfs_and_drivers_were_back_before_the_kubelet_started(lab: Lab) -> None:
@@ -34,3 +45,21 @@ def test_vfs_and_drivers_were_back_before_the_kubelet_started(lab: Lab) -> None:
         "ExecMainStartTimestampMonotonic"
     ]
     assert 0 < int(done) <= int(kubelet)
+
+
+def test_a_pf_that_gets_its_driver_again_gets_its_vfs_again(lab: Lab) -> None:
+    """As after a hot-plug: the driver takes its VFs with it, and udev starts our unit when it is back."""
+    address = chain.PFS["enp1s0"]
+    before = chain.unit(lab, HOTPLUG, "InvocationID")["InvocationID"]
+    for action in ("unbind", "bind"):
+        lab.run(["sh", "-c", f"echo {address} > /sys/bus/pci/drivers/igb/{action}"])
+    lab.wait_for(
+        "the unit of the PF that appeared",
+        lambda: chain.unit(lab, HOTPLUG, "InvocationID")["InvocationID"] not in ("", before)
+        and chain.unit(lab, HOTPLUG, "ActiveState")["ActiveState"] == "inactive",
+        120.0,
+        every=2.0,
+    )
+    assert chain.unit(lab, HOTPLUG, "Result") == {"Result": "success"}
+    assert [vf["driver"] for vf in chain.vfs(lab, "enp1s0")] == ["igbvf"] * 4
+    chain.wait_offered(lab, {"kernel": 4, "dpdk": 7})

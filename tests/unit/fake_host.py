@@ -241,10 +241,11 @@ class FakeHost(Host):
             (folder / name).rmdir()
 
     def reboot(self) -> None:
-        """VFs, overrides and link states are gone; files stay; the running command line is what GRUB
+        """VFs, overrides, link states and /run are gone; other files stay; the running command line is what GRUB
         would give.
         """
         self._tick("reboot")
+        subprocess.run(["rm", "-rf", "--", str(self.base / "run")], check=True)
         for pf in self.pfs.values():
             for index in range(self.numvfs(pf.address)):
                 self._remove_vf(pf, index)

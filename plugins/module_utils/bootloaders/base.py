@@ -53,6 +53,7 @@ class BootLoader:
     """The protocol; a back-end overrides all of it."""
 
     name = ""
+    where = ""  # for people: what holds the boot entries
 
     def detect(self, host: Host) -> bool:
         """True where this boot loader's configuration is what the host boots with."""

@@ -23,6 +23,7 @@ class GrubBls(BlsEntries):
     """The back-end; see the module's text, and `bls`."""
 
     name = "grub-bls"
+    where = "/boot/loader/entries"
 
     def detect(self, host: Host) -> bool:
         """GRUB's menu, or the settings that it is made from, names blscfg, and there are entries."""

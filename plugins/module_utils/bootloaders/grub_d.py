@@ -44,6 +44,7 @@ class GrubD(BootLoader):
     """The back-end; see the module's text."""
 
     name = "grub"
+    where = "/boot/grub/grub.cfg"
 
     def detect(self, host: Host) -> bool:
         """grub-mkconfig reads /etc/default/grub.d here (by Debian's patch), and there is a boot menu."""

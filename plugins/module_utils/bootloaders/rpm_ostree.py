@@ -26,6 +26,7 @@ class RpmOstree(BootLoader):
     """The back-end; see the module's text."""
 
     name = "rpm-ostree"
+    where = "rpm-ostree kargs"
 
     def detect(self, host: Host) -> bool:
         return host.exists(BOOTED) and host.exists(f"/usr/bin/{COMMAND}")

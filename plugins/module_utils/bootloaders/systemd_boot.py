@@ -14,6 +14,7 @@ class SystemdBoot(BlsEntries):
     """The back-end; see the module's text, and `bls`."""
 
     name = "systemd-boot"
+    where = "the entries that bootctl list shows"
 
     def detect(self, host: Host) -> bool:
         """systemd-boot is installed on the firmware's partition."""

@@ -41,6 +41,12 @@ def find(host: Host, name: str = AUTO) -> BootLoader | None:
     return None
 
 
+def where(name: str) -> str:
+    """Where a person finds what this boot loader gives to kernels."""
+    loader = by_name(name)
+    return loader.where if loader is not None else "its settings"
+
+
 def by_name(name: str) -> BootLoader | None:
     """The back-end of this name."""
     for loader in BOOT_LOADERS:

@@ -9,6 +9,7 @@ answers of rpm-ostree are built from its manual page. No such host was at hand.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,6 +63,7 @@ class EntryHost(Host):
     def __init__(self, root: Path) -> None:
         super().__init__(str(root))
         self.changes_left = -1
+        self.boots = 0
         self.broken = ""
         self.kargs = "root=UUID=3 rw ostree=/ostree/boot.1/x iommu=pt"
 
@@ -73,6 +75,9 @@ class EntryHost(Host):
 
     def boot(self) -> None:
         """Start the newest kernel."""
+        shutil.rmtree(self.path("/run/baremetal-sriov"), ignore_errors=True)
+        self.boots += 1
+        self.put("/proc/sys/kernel/random/boot_id", f"boot-{self.boots}\n")
         if self.exists("/run/ostree-booted"):
             self.put("/proc/cmdline", self.kargs + "\n")
             return
@@ -85,12 +90,12 @@ class EntryHost(Host):
         self.put("/proc/cmdline", " ".join(t for word in words for t in bls.expand(word, lines)) + "\n")
 
     def tree(self) -> dict[str, str]:
-        """Every file but those of /proc."""
+        """Every file but those of /proc, and of ours below /run: a boot takes them away."""
         root = Path(self.root)
         found = {
             str(path.relative_to(root)): path.read_text()
             for path in root.rglob("*")
-            if path.is_file() and path.relative_to(root).parts[0] != "proc"
+            if path.is_file() and not str(path.relative_to(root)).startswith(("proc/", "run/baremetal-sriov/"))
         }
         return {**found, "kargs": self.kargs}
 

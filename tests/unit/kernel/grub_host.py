@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,6 +64,7 @@ class GrubHost(Host):
     def __init__(self, root: Path, settings: str = SETTINGS) -> None:
         super().__init__(str(root))
         self.changes_left = -1
+        self.boots = 0
         self.broken = False
         for path, text in (
             ("/etc/default/grub", settings),
@@ -91,16 +93,19 @@ class GrubHost(Host):
 
     def boot(self) -> None:
         """Start the kernel of the menu's first entry."""
+        shutil.rmtree(self.path("/run/baremetal-sriov"), ignore_errors=True)
+        self.boots += 1
+        self.put("/proc/sys/kernel/random/boot_id", f"boot-{self.boots}\n")
         entry = grub_d.menu_entries(self.read_text(grub_d.MENU) or "")[0]
         self.put("/proc/cmdline", " ".join(["BOOT_IMAGE=/vmlinuz-6.12", *entry.tokens]) + "\n")
 
     def tree(self) -> dict[str, bytes]:
-        """Every file but those of /proc."""
+        """Every file but those of /proc, and of ours below /run: a boot takes them away."""
         root = Path(self.root)
         return {
             f"/{path.relative_to(root)}": path.read_bytes()
             for path in root.rglob("*")
-            if path.is_file() and path.relative_to(root).parts[0] != "proc"
+            if path.is_file() and not str(path.relative_to(root)).startswith(("proc/", "run/baremetal-sriov/"))
         }
 
     def _change(self) -> None:

@@ -87,6 +87,23 @@ def test_no_groups_have_a_cause(tmp_path: Path, files: dict[str, str], words: st
     assert [words in str(problem) for problem in found] == ([] if words is None else [True])
 
 
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"/sys/firmware/acpi/tables/FACP": ""}, True),
+        ({"/sys/firmware/acpi/tables/DMAR": ""}, False),
+        ({"/sys/firmware/acpi/tables/FACP": "", "/sys/kernel/iommu_groups/0/type": "DMA\n"}, False),
+        ({"/sys/firmware/acpi/tables/FACP": "", "/proc/cpuinfo": ARM}, False),
+        ({}, False),
+    ],
+)
+def test_what_the_firmware_keeps_back_is_told_before_a_reboot(
+    tmp_path: Path, files: dict[str, str], said: bool
+) -> None:
+    found = iommu.firmware_problems(iommu.read(host(tmp_path, {"/proc/cpuinfo": INTEL, "/proc/cmdline": "", **files})))
+    assert ["no DMAR table" in str(problem) for problem in found] == [True] * said
+
+
 @pytest.mark.parametrize(("table", "vendor"), [("DMAR", "intel"), ("IVRS", "amd")])
 def test_the_firmwares_table_outranks_the_cpus_vendor(tmp_path: Path, table: str, vendor: str) -> None:
     other = INTEL if vendor == "amd" else AMD

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kernel.grub_host import GrubHost, Killed
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import cmdline, kernel
+from ansible_collections.baremetal.sriov.plugins.module_utils import cmdline, kernel, kernel_reboot
 from ansible_collections.baremetal.sriov.plugins.module_utils.bootloaders import grub_d
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import (
     HostError,
@@ -19,6 +19,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.errors import (
 )
 from ansible_collections.baremetal.sriov.plugins.module_utils.host import Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import KernelSpec
+from ansible_collections.baremetal.sriov.plugins.module_utils.record import ASKED
 from ansible_collections.baremetal.sriov.plugins.module_utils.steps import Plan, Step
 
 IOMMU = KernelSpec(("intel_iommu=on", "iommu=pt"))
@@ -74,7 +75,51 @@ def test_removal_gives_back_every_byte(host: GrubHost) -> None:
     host.boot()
     assert bring(host, NONE) == ["kernel_arguments", "reboot"]
     assert host.tree() == before
+
+
+def test_a_second_removal_still_owes_the_reboot(host: GrubHost) -> None:
+    bring(host, IOMMU)
+    host.boot()
+    bring(host, NONE)
+    assert bring(host, NONE) == ["reboot"]
+    assert plan(host, IOMMU)[-1].kind == "kernel_arguments"  # asked for again: the running kernel has them
+    host.boot()
     assert plan(host, NONE) == []
+
+
+def test_nothing_is_owed_for_what_others_give_as_well(tmp_path: Path) -> None:
+    host = GrubHost(tmp_path, 'GRUB_CMDLINE_LINUX="iommu=pt"\n')
+    bring(host, IOMMU)
+    host.boot()
+    bring(host, NONE)
+    (step,) = plan(host, NONE)
+    assert step.before == ["intel_iommu=on"]
+
+
+def test_a_reboot_that_did_not_help_is_not_asked_for_again(host: GrubHost) -> None:
+    kernel_reboot.note(host, plan(host, IOMMU))
+    bring(host, IOMMU)
+    assert bring(host, IOMMU) == ["reboot"]  # nobody has rebooted it yet
+    line = host.read_text("/proc/cmdline") or ""
+    host.boot()
+    kernel_reboot.settle(host, ("intel_iommu=on",))
+    host.put("/proc/cmdline", line)  # another menu was used
+    with pytest.raises(RefusedError) as caught:
+        plan(host, IOMMU)
+    (problem,) = caught.value.problems
+    assert (problem.target, "'Debian'" in problem.found) == (f"boot loader grub, {grub_d.MENU}", True)
+    assert "intel_iommu=on iommu=pt on the kernel's command line" in problem.expected
+    assert plan(host, NONE)[0].kind == "kernel_arguments"  # and there is a way back
+    host.boot()
+    assert plan(host, IOMMU) == []
+    kernel_reboot.settle(host, ())
+    assert not host.exists(ASKED)
+
+
+def test_a_damaged_memory_of_a_reboot_is_none(host: GrubHost) -> None:
+    for text in ("{", "[]", '{"format": 2, "boot_id": "x", "arguments": ["iommu=pt"]}'):
+        host.put(ASKED, text)
+        assert kernel_reboot.read(host).asked == ()
 
 
 def test_a_menu_that_was_not_made_again_is_noticed(host: GrubHost) -> None:

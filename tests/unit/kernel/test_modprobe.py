@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from kernel.grub_host import GrubHost
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import modprobe
+from ansible_collections.baremetal.sriov.plugins.module_utils import kernel_reboot, modprobe
+from ansible_collections.baremetal.sriov.plugins.module_utils.apply import carry_out
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError, RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.model import NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.modprobe import ModuleSpec
+from ansible_collections.baremetal.sriov.plugins.module_utils.record import ORIGINAL
+from ansible_collections.baremetal.sriov.plugins.module_utils.steps import Plan
 
 VFIO = ModuleSpec("vfio-pci", (("disable_idle_d3", "1"),))
 DEP = "kernel/drivers/vfio/pci/vfio-pci.ko.xz: kernel/drivers/vfio/vfio.ko.xz\nkernel/x/igbvf.ko:\n"
@@ -116,3 +121,39 @@ def test_every_mistake_is_named() -> None:
     assert [mistake.path for mistake in caught.value.mistakes] == [
         "modules[0].name", "modules[1].options", "modules[1].options.p", "modules[2].name",
     ]  # fmt: skip
+
+
+def carried_out(host: GrubHost, *specs: ModuleSpec) -> list[str]:
+    plan = Plan(tuple(modprobe.plan(specs, modprobe.read(host, specs))))
+    carry_out(host, plan, NodeState())
+    return [f"{step.kind} {step.target}" for step in plan.steps]
+
+
+def test_a_parameter_that_is_no_longer_asked_for_gets_its_value_of_before(host: GrubHost) -> None:
+    loaded(host, "vfio_pci", disable_idle_d3=("N\n", 0o644))
+    before = host.tree()
+    target = "module_parameter vfio_pci.disable_idle_d3"
+    assert carried_out(host, VFIO)[2:] == [target]
+    assert carried_out(host, VFIO) == []
+    assert carried_out(host)[2:] == [target, f"record {target}"]
+    assert {path: text for path, text in host.tree().items() if path != ORIGINAL} == before
+    host.put("/sys/module/vfio_pci/parameters/disable_idle_d3", "Y\n")  # somebody else's, from now on
+    assert carried_out(host) == []
+
+
+def test_a_module_that_is_gone_has_no_parameter_to_give_back(host: GrubHost) -> None:
+    loaded(host, "vfio_pci", disable_idle_d3=("N\n", 0o644))
+    carried_out(host, VFIO)
+    shutil.rmtree(host.path("/sys/module/vfio_pci"))
+    assert carried_out(host)[2:] == ["record module_parameter vfio_pci.disable_idle_d3"]
+
+
+def test_an_option_that_no_reboot_brings_is_refused(host: GrubHost) -> None:
+    loaded(host, "vfio_pci", disable_idle_d3=("N\n", 0o444))
+    for turn in range(2):
+        steps = modprobe.plan([VFIO], modprobe.read(host, [VFIO]))
+        assert [step.kind for step in steps][-1] == "reboot", turn
+        kernel_reboot.note(host, steps)
+    host.boot()
+    with pytest.raises(RefusedError, match=r"vfio_pci\.disable_idle_d3"):
+        modprobe.plan([VFIO], modprobe.read(host, [VFIO]))

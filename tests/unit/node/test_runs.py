@@ -153,6 +153,9 @@ def test_teardown_gives_everything_back(tmp_path: Path) -> None:
     assert snapshot(host) == before
     for folder in ("/etc/baremetal-sriov", "/etc/pcidp", "/var/lib/baremetal-sriov"):
         assert not host.exists(folder)
+    (owed,) = absent(host).plan.steps  # until it has happened
+    assert owed.kind == "reboot"
+    restart(host)
     assert not absent(host).plan.steps
 
 

@@ -28,7 +28,7 @@ def test_the_rule_is_there_before_the_first_vf(tmp_path: Path) -> None:
     rules = host.get(UDEV_PATH)
     for pf in (PF1, PF2):
         assert f'RESULT=="*/{pf}", ENV{{NM_UNMANAGED}}="1"' in rules
-    assert place(host, f"write {UDEV_PATH}") < place(host, "udevadm control") < place(host, "sriov_numvfs=")
+    assert place(host, f"write {UDEV_PATH}") < place(host, "udevadm trigger") < place(host, "sriov_numvfs=")
     assert not present(host, [KERNEL, DPDK], vfs_unmanaged=True).plan.steps
     absent(host)
     assert snapshot(host) == before and not host.exists(UDEV_PATH)

@@ -12,7 +12,7 @@ import pytest
 from fake_host import FakeHost
 from node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import cmdline
+from ansible_collections.baremetal.sriov.plugins.module_utils import boot, cmdline
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import HostError, InvalidSpecError, RefusedError
 
 OPTIONS = "etc/modprobe.d/baremetal-sriov.conf"
@@ -103,3 +103,47 @@ def test_without_the_request_no_group_is_a_refusal(tmp_path: Path) -> None:
     host = make_host(tmp_path, iommu=False)
     with pytest.raises(RefusedError):
         present(host, [DPDK])
+
+
+def test_what_was_given_up_is_taken_back_at_once(tmp_path: Path) -> None:
+    """In the running kernel too, by a teardown as well as by a run without the request."""
+    host = make_host(tmp_path)
+    name = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+    host.put("sys/module/vfio_iommu_type1/initstate", "live\n")
+    host.put(name, "N\n")
+    present(host, [DPDK], allow_unsafe_interrupts=True)
+    assert host.get(name).strip() == "1"
+    present(host, [DPDK])
+    assert host.get(name).strip() == "N"
+    assert not present(host, [DPDK]).plan.steps
+    present(host, [DPDK], allow_unsafe_interrupts=True)
+    absent(host)
+    assert host.get(name).strip() == "N" and not host.exists("/var/lib/baremetal-sriov")
+
+
+def test_an_iommu_that_the_firmware_keeps_off_is_told_before_any_reboot(tmp_path: Path) -> None:
+    """And nothing is written."""
+    host = make_host(tmp_path, iommu=False)
+    host.put("proc/cmdline", "quiet\n")
+    host.put("sys/firmware/acpi/tables/FACP", "")
+    with pytest.raises(RefusedError, match="Switch Intel VT-d on"):
+        present(host, [DPDK])
+    assert not host.log
+    present(host, [DPDK], no_iommu=True)
+
+
+def test_a_reboot_is_remembered_until_it_has_helped(tmp_path: Path) -> None:
+    """Three runs around two boots: the first asks, the second boot did not help, the third did."""
+    host = make_host(tmp_path)
+    boot_id = "proc/sys/kernel/random/boot_id"
+    host.put("proc/cmdline", "quiet\n")
+    host.put(boot_id, "first\n")
+    assert present(host, [DPDK]).plan.reboot_required and present(host, [DPDK]).plan.reboot_required
+    host.put(boot_id, "second\n")
+    with pytest.raises(RefusedError, match="it is not rebooted for this again"):
+        present(host, [DPDK], check=True)
+    host.put(boot_id, "third\n")
+    host.put("proc/cmdline", "quiet intel_iommu=on iommu=pt\n")
+    assert boot.main(host) == 0
+    assert not host.exists("/var/lib/baremetal-sriov/reboot.json")
+    assert not present(host, [DPDK]).plan.reboot_required

@@ -1,0 +1,129 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The node library without a node: how long it takes to see that nothing is to be done, and to plan for many VFs.
+
+node.nochange_ratio: a call of sriov_node that changes nothing, 2 PFs with 64 VFs each on a fake root, over one
+ansible.builtin.ping on the same (local) connection; each in turn, in one playbook run.
+plan.4096_vfs_seconds: CPU time to resolve a policy and plan 4,096 VFs of 32 PFs that are yet to be made.
+plan.growth: that time for each VF, over the time for each VF at 256 VFs of 2 PFs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "unit")]
+
+import conftest  # noqa: E402, F401 - names the checkout, so that the collection can be imported
+from fake_host import FakeHost  # noqa: E402
+from node_runs import PF1, PF2, present  # noqa: E402
+
+from ansible_collections.baremetal.sriov.plugins.module_utils.model import NodeState, Pf  # noqa: E402
+from ansible_collections.baremetal.sriov.plugins.module_utils.plan import KernelSide, make_plan  # noqa: E402
+from ansible_collections.baremetal.sriov.plugins.module_utils.resolve import resolve  # noqa: E402
+from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec, parse_spec  # noqa: E402
+
+VFS, PAIRS = 64, 15
+MANY, FEW, PER_PF, TURNS = 4096, 256, 128, 9
+POLICIES = [
+    {"name": "kernel", "resource_name": "kernel", "nic_selector": {"pf_names": ["enp1s0"]}, "num_vfs": VFS},
+    {"name": "dpdk", "resource_name": "dpdk", "nic_selector": {"pf_names": ["enp2s0"]}, "num_vfs": VFS,
+     "device_type": "vfio-pci"},
+]  # fmt: skip
+
+
+def figure(name: str, value: float, unit: str, samples: list[float], compared_with: str = "") -> dict[str, Any]:
+    """One entry of the results."""
+    return {"name": name, "value": value, "unit": unit, "compared_with": compared_with,
+            "ratio": value if compared_with else None, "n": len(samples), "min": min(samples), "max": max(samples),
+            "samples": samples}
+
+
+def nochange(folder: Path) -> dict[str, Any]:
+    """Build the fake root, bring it to its goal, then let Ansible call the module on it in turn with ping."""
+    root = folder / "root"
+    host = FakeHost(root)
+    for address, name in ((PF1, "enp1s0"), (PF2, "enp2s0")):
+        host.add_pf(address, name, VFS)
+    host.add_grub('GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on iommu=pt"\n')
+    present(host, POLICIES)
+    links = folder / "links.json"
+    links.write_text(json.dumps(host._ip_json(["-d", "link", "show"])))
+    task = {"bench_node": {"root": str(root), "links": str(links), "spec": node_spec(POLICIES)}}
+    ping: dict[str, Any] = {"ansible.builtin.ping": {}}
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [ping, task] * (PAIRS + 1)}
+    (folder / "play.yml").write_text(json.dumps([play]))
+    log = folder / "log"
+    environment = {**os.environ, "ANSIBLE_LIBRARY": str(HERE / "modules"), "TASK_SECONDS_LOG": str(log),
+                   "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"), "ANSIBLE_PIPELINING": "true",
+                   "ANSIBLE_CALLBACKS_ENABLED": "task_seconds", "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
+    argv = [sys.executable, "-m", "ansible.cli.playbook", "--inventory=localhost,", str(folder / "play.yml")]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode or "changed=0 " not in done.stdout:
+        raise RuntimeError(f"the module failed or changed something:\n{done.stdout}{done.stderr}")
+    lines = [line.split() for line in log.read_text().splitlines()]
+    pings = [float(seconds) for action, seconds in lines if action.endswith("ping")][1:]  # the first pair warms up
+    ours = [float(seconds) for action, seconds in lines if action == "bench_node"][1:]
+    if (len(pings), len(ours)) != (PAIRS, PAIRS):
+        raise RuntimeError(f"expected {PAIRS} pairs, found {len(pings)} pings and {len(ours)} calls")
+    value = statistics.median(ours) / statistics.median(pings)
+    samples = [own / other for own, other in zip(ours, pings)]
+    return figure("node.nochange_ratio", value, "ratio", samples, "one ansible.builtin.ping, local connection")
+
+
+def seconds_to_plan(vfs: int) -> float:
+    """CPU seconds from the specification to the plan's JSON form; nothing is there yet."""
+    policies = [
+        {"name": "all", "resource_name": "all", "nic_selector": {"vendor": "8086"}, "num_vfs": PER_PF,
+         "device_type": "vfio-pci", "vfs": [{"indices": list(range(PER_PF)), "trust": True}]},
+    ]  # fmt: skip
+    spec = node_spec(policies)
+    pfs = tuple(
+        Pf(f"0000:{number:02x}:00.0", "8086", "1592", "ice", f"ens{number}", total_vfs=PER_PF, autoprobe=True, up=True)
+        for number in range(vfs // PER_PF)
+    )
+    started = time.process_time()
+    state = NodeState(pfs=pfs)
+    plan = make_plan(resolve(parse_spec(spec), state), state, KernelSide()).plan.as_dict()
+    taken = time.process_time() - started
+    if len(plan["steps"]) < 2 * vfs:
+        raise RuntimeError(f"expected steps for {vfs} VFs, found {len(plan['steps'])} steps")
+    return taken
+
+
+def planning() -> list[dict[str, Any]]:
+    """Both sizes in turn."""
+    pairs = [(seconds_to_plan(MANY), seconds_to_plan(FEW)) for _turn in range(TURNS)]
+    many, few = zip(*pairs)
+    growth = (min(many) / MANY) / (min(few) / FEW)
+    samples = [(one / MANY) / (other / FEW) for one, other in pairs]
+    return [
+        figure("plan.4096_vfs_seconds", statistics.median(many), "s", list(many)),
+        figure("plan.growth", growth, "ratio", samples, f"time for each VF at {FEW} VFs"),
+    ]
+
+
+def main() -> int:
+    """Run all, write the list of figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    output = parser.parse_args().output
+    with tempfile.TemporaryDirectory(prefix="bench-node-") as folder:
+        figures = [nochange(Path(folder)), *planning()]
+    output.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
