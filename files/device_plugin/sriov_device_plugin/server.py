@@ -19,6 +19,7 @@ from .api import deviceplugin_pb2 as api
 from .api import pluginregistration_pb2 as watcher_api
 from .discovery import Scanner
 from .errors import DeviceChangedError, DevicePluginError, UnknownDeviceError
+from .holding import Holding
 from .pools import Member, Pool, match
 
 API_VERSION = "v1beta1"
@@ -33,9 +34,10 @@ log = logging.getLogger(__name__)
 class PoolService:
     """Answers the kubelet for one pool; called on gRPC's threads."""
 
-    def __init__(self, pool: Pool, scanner: Scanner, devinfo_dir: str, cdi_dir: str = "") -> None:
+    def __init__(self, pool: Pool, scanner: Scanner, devinfo_dir: str, cdi_dir: str, holding: Holding) -> None:
         self.pool = pool
         self.scanner = scanner
+        self.holding = holding
         self.devinfo_dir = devinfo_dir
         self.cdi_dir = cdi_dir  # "": device nodes are named in the answer to Allocate
         self.endpoint = ""  # absolute path of the socket
@@ -141,11 +143,18 @@ class PoolService:
             named = ", ".join(repr(text[:64]) for text in unknown[:NAMED_IDS])
             more = f" and {len(unknown) - NAMED_IDS} more" if len(unknown) > NAMED_IDS else ""
             raise UnknownDeviceError(f"pool {name} has no device {named}{more}; it has {len(known)} devices")
+        # First noted, then looked again: one that moves to another pool meanwhile is either refused here or held there.
+        self.holding.allocated(name, ids)
+        moved = [device_id for device_id in ids if device_id not in self.pool.members]
+        if moved:
+            raise DeviceChangedError(f"pool {name}: {moved[0]} was just taken out of the pool")
         found = []
         for device_id in ids:
             device = self.scanner.refresh(known[device_id].device)
             if device is None:
                 raise DeviceChangedError(f"pool {name}: {device_id} is gone from the PCI bus")
+            if device.group_mates != known[device_id].device.group_mates:
+                raise DeviceChangedError(f"pool {name}: other functions share IOMMU group {device.iommu_group} now")
             selector, reason = match(self.pool.config, device)
             if selector is None:
                 raise DeviceChangedError(f"pool {name}: {device_id} no longer fits the pool: {reason}")
