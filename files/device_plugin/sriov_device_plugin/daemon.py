@@ -195,11 +195,13 @@ class Daemon:
 
     def _take_out(self, shares: Mapping[str, Share]) -> None:
         """What leaves a pool does so before another pool may offer it: no Allocate gives it under the old name then."""
-        for name, presence in self.presences.items():
-            pool = presence.service.pool
-            left = {i: member for i, member in pool.members.items() if i in shares[name].members}
-            if len(left) < len(pool.members):
-                pool.update(pool.config, left, {i: text for i, text in pool.problems.items() if i in left})
+        for pool_config in self._configs:
+            presence = self.presences.get(pool_config.resource_name)
+            if presence is not None:
+                pool, share = presence.service.pool, shares[pool_config.resource_name]
+                left = {i: member for i, member in pool.members.items() if i in share.members}
+                if len(left) < len(pool.members):
+                    pool.update(pool_config, left, {i: text for i, text in pool.problems.items() if i in left})
 
     def _hold_back(self, shares: Mapping[str, Share]) -> None:
         """Take out what pods hold under another name; after the presences of old names are closed."""

@@ -154,10 +154,11 @@ class Pool:
             leftover.put(False)
         return stream
 
-    def unsubscribe(self, stream: queue.SimpleQueue[bool]) -> None:
-        """Forget the queue; one that is already forgotten is fine."""
+    def unsubscribe(self, stream: queue.SimpleQueue[bool]) -> bool:
+        """Forget the queue; one that is already forgotten is fine. Returns whether others are left."""
         with self._lock:
             self._streams = [s for s in self._streams if s is not stream]
+            return bool(self._streams)
 
     def end_streams(self) -> None:
         """End all streams."""

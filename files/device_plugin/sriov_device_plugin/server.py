@@ -43,6 +43,7 @@ class PoolService:
         self.endpoint = ""  # absolute path of the socket
         self.registered = threading.Event()  # the plugin watcher took us
         self.refused = threading.Event()  # the plugin watcher refused us
+        self.lost = threading.Event()  # a kubelet listened to us, and does no longer
 
     def options(self, request: Any, context: Any) -> api.DevicePluginOptions:
         """GetDevicePluginOptions."""
@@ -51,16 +52,16 @@ class PoolService:
     def list_and_watch(self, request: Any, context: Any) -> Iterator[api.ListAndWatchResponse]:
         """ListAndWatch: the whole list now and after each change, until the kubelet or the server ends it."""
         stream = self.pool.subscribe(MAX_STREAMS)
-        if not context.add_callback(lambda: stream.put(False)):  # already over
-            self.pool.unsubscribe(stream)
-            return
         try:
-            more = True
+            more = context.add_callback(lambda: stream.put(False))  # False: already over
+            if more:
+                self.lost.clear()
             while more:
                 yield self._listing()
                 more = _wait(stream)
         finally:
-            self.pool.unsubscribe(stream)
+            if not self.pool.unsubscribe(stream):
+                self.lost.set()
 
     def _listing(self) -> api.ListAndWatchResponse:
         answer = api.ListAndWatchResponse()
@@ -222,6 +223,7 @@ class PoolServer:
         self.service.endpoint = path
         self.service.registered.clear()
         self.service.refused.clear()
+        self.service.lost.clear()
         server = grpc.server(ThreadPoolExecutor(WORKERS, self.service.pool.config.name))
         server.add_generic_rpc_handlers(_handlers(self.service))
         try:
