@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     option("log-format", default="text", choices=logs.FORMATS, help="(%(default)s)")
     option("explain", action="store_true", help="for each function, tell its pool or why it has none, and leave")
     option("convert-config", action="store_true", help="print the oldest form of config.json in today's, and leave")
+    option("check-options", action="store_true", help="report on the options and leave")
     option("check-config", action="store_true", help="report on the configuration and leave")
     parser.add_argument("--version", "-version", action="version", version=__version__)
     for name in GLOG_SWITCHES:
@@ -150,6 +151,8 @@ def main(arguments: list[str] | None = None) -> int:
     problem = prefix_problem(given.resource_prefix)
     if problem:
         parser.error(f"--resource-prefix: {problem}")
+    if given.check_options:
+        return 0
     if given.check_config:
         return _check(given.config_file, given.resource_prefix)
     if given.convert_config:

@@ -78,6 +78,8 @@ def _vfio(member: Member, root: str) -> Part | None:
     inside = f"/dev/vfio/{device.iommu_group}"
     outside = f"/dev/vfio/noiommu-{device.iommu_group}" if device.noiommu else inside
     info = {"mount": VFIO_CONTROL, "dev-mount": inside}
+    if device.group_mates:  # a key of our own: what else the group's node opens
+        info["group-devices"] = ",".join(sorted((device.id, *device.group_mates)))
     nodes = [_same(VFIO_CONTROL), DeviceNode(outside, inside)]
     if device.vfio_node and os.path.exists(root + IOMMUFD):
         info["cdev-mount"] = f"/dev/vfio/devices/{device.vfio_node}"

@@ -17,6 +17,7 @@ from . import cdi, config, health, pools, registration
 from .discovery import Device, Scanner
 from .errors import ConfigError
 from .events import DEVICE, LINK, Events
+from .holding import Holding
 from .notify import Watchdog, notify
 from .pools import Member, Pool, Share
 from .registration import Presence
@@ -60,6 +61,7 @@ class Daemon:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.scanner = Scanner(options.root)
+        self.holding = Holding(options.kubelet_dir)
         self.presences: dict[str, Presence] = {}  # resource name -> its presence
         self._said: dict[str, str] = {}  # resource name -> the last line about its devices
         self._said_health: dict[str, str] = {}
@@ -173,6 +175,8 @@ class Daemon:
             self.presences.pop(name).close()
             self._said.pop(name, None)
             self._said_health.pop(name, None)
+        self._take_out(shares)
+        self._hold_back(shares)
         self._observe(member.device for share in shares.values() for member in share.members.values())
         for pool_config in self._configs:
             name = pool_config.resource_name
@@ -181,9 +185,29 @@ class Daemon:
             if name not in self.presences:
                 if not share.members:
                     continue  # nothing to offer yet: the kubelet need not know the resource
-                service = PoolService(Pool(pool_config), self.scanner, self.options.devinfo_dir, self.options.cdi_dir)
-                self.presences[name] = Presence(service, self.options.kubelet_dir)
+                self.presences[name] = self._presence(pool_config)
             self._update(self.presences[name].service.pool, pool_config, share.members)
+
+    def _presence(self, pool_config: config.PoolConfig) -> Presence:
+        options = self.options
+        service = PoolService(Pool(pool_config), self.scanner, options.devinfo_dir, options.cdi_dir, self.holding)
+        return Presence(service, options.kubelet_dir)
+
+    def _take_out(self, shares: Mapping[str, Share]) -> None:
+        """What leaves a pool does so before another pool may offer it: no Allocate gives it under the old name then."""
+        for pool_config in self._configs:
+            presence = self.presences.get(pool_config.resource_name)
+            if presence is not None:
+                pool, share = presence.service.pool, shares[pool_config.resource_name]
+                left = {i: member for i, member in pool.members.items() if i in share.members}
+                if len(left) < len(pool.members):
+                    pool.update(pool_config, left, {i: text for i, text in pool.problems.items() if i in left})
+
+    def _hold_back(self, shares: Mapping[str, Share]) -> None:
+        """Take out what pods hold under another name; after the presences of old names are closed."""
+        wanted = {device_id: name for name, share in shares.items() for device_id in share.members}
+        for device_id in self.holding.held_elsewhere(wanted):
+            shares[wanted[device_id]].hold_back(device_id, "a pod holds it under another resource name")
 
     def judge(self) -> None:
         """Look at the links alone, and tell the pools what changed."""

@@ -23,7 +23,7 @@ CLASS_LINK_TYPES = {"0200": "ether", "0207": "infiniband"}
 VFIO_DRIVER = "vfio-pci"
 PCI, AUXILIARY = "pci", "auxiliary"
 SUBFUNCTION = "sf"
-NETWORK = "02"
+NETWORK, BRIDGE = "02", "06"
 UIO_DRIVERS = ("uio", "igb_uio", "uio_pci_generic")
 
 
@@ -50,6 +50,7 @@ class Device:
     link_type: str = ""
     iommu_group: str = ""
     noiommu: bool = False
+    group_mates: tuple[str, ...] = ()  # with vfio: the other functions of its IOMMU group, but no bridges
     uio: str = ""
     vfio_node: str = ""  # of iommufd: vfioN, below /dev/vfio/devices
     bus: str = PCI
@@ -181,15 +182,22 @@ class Scanner:
         folder = self._folder(device)
         uio = pci.list_dir(f"{folder}/uio") if driver in UIO_DRIVERS else []
         nodes = pci.list_dir(f"{folder}/vfio-dev") if driver == VFIO_DRIVER else []
+        group = pci.iommu_group(self.root, address) or ""
         return replace(
             device,
             driver=driver,
-            iommu_group=pci.iommu_group(self.root, address) or "",
+            iommu_group=group,
+            group_mates=self._mates(group, address) if driver == VFIO_DRIVER and group else (),
             noiommu=driver == VFIO_DRIVER and pci.is_noiommu_group(self.root, address),
             uio=uio[0] if uio else "",
             vfio_node=nodes[0] if nodes else "",
             vdpa=vdpa.get(device.id, NO_VDPA),
         )
+
+    def _mates(self, group: str, address: str) -> tuple[str, ...]:
+        """Bridges do not count: vfio leaves them to the kernel (vfio.rst)."""
+        members = pci.iommu_group_members(self.root, group)
+        return tuple(m for m in members if m != address and not pci.class_id(self.root, m).startswith(BRIDGE))
 
     def _parent(self, address: str) -> _Parent:
         name = pci.uplink_name(self.root, address)

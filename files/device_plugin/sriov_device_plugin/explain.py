@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from . import pools
 from .config import PoolConfig
@@ -17,11 +17,19 @@ def explain(configs: Sequence[PoolConfig], scanner: Scanner) -> Iterator[str]:
     """One line for each function that some device type covers, and one more for each pool that does not take it."""
     classes = {kind.pci_class for kind in TYPES.values()}
     fields = {key for config in configs for selector in config.selectors for key, _test in selector.tests}
-    for device in scanner.scan(classes, auxiliary=True, profiles="ddpProfiles" in fields):
-        yield from _explain(configs, device)
+    devices = scanner.scan(classes, auxiliary=True, profiles="ddpProfiles" in fields)
+    held_back = {
+        (name, device_id): reason
+        for name, share in pools.assign(configs, devices).items()
+        for device_id, reason in share.held_back.items()
+    }
+    for device in devices:
+        yield from _explain(configs, device, held_back)
 
 
-def _explain(configs: Sequence[PoolConfig], device: Device) -> Iterator[str]:
+def _explain(
+    configs: Sequence[PoolConfig], device: Device, held_back: Mapping[tuple[str, str], str]
+) -> Iterator[str]:
     reasons = []
     for config in configs:
         if not config.device_type.covers(device):
@@ -31,6 +39,9 @@ def _explain(configs: Sequence[PoolConfig], device: Device) -> Iterator[str]:
             number = config.selectors.index(selector)
             which = f", selector object {number + 1} of {len(config.selectors)}" if len(config.selectors) > 1 else ""
             yield f"{_describe(device)}: {config.resource_name}{which}"
+            reason = held_back.get((config.resource_name, device.id), "")
+            if reason:
+                yield f"    not offered: {reason}"
             return
         reasons.append(f"    {config.resource_name}: {reason}{_found(config, device, reason)}")
     yield f"{_describe(device)}: in no pool"

@@ -8,13 +8,11 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import re
-import sys
-from collections.abc import Iterator
-from typing import Union
+from collections.abc import Iterable, Iterator
 
-from . import pci
+from . import pci, routes
+from .routes import IpAddress, Route
 
-IpAddress = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 # Of kubeadm, k3s, RKE2 and MicroK8s.
 KUBECONFIGS = (
     "/etc/kubernetes/kubelet.conf",
@@ -24,30 +22,34 @@ KUBECONFIGS = (
 )
 
 _SERVER = re.compile(r"""["']?https?://(\[[0-9a-fA-F:.]+\]|[^/:"'\[\]]+)""")
-ROUTE_LINES = 200_000  # routing tables are untrusted in length; the default route comes first in both files
 
 
 def interfaces(root: str) -> dict[str, str]:
-    """Interface name -> what it is needed for: a default route, the API server, or a bond or bridge above it.
+    """Interface name -> what it is needed for: a default route, the API server, or an interface that stands on it.
 
-    A default route on a bridge, bond or VLAN counts for every interface below it. Sources: /proc/net/route
-    (main table; of a multipath route the kernel shows the first hop), /proc/net/ipv6_route, and the `lower_*`
-    and `master` links of /sys/class/net (Linux net/core/dev.c).
+    A default route, of any routing table, on a bridge, bond or VLAN counts for every interface below it. What stands
+    on an interface (VLAN, macvlan, bond, ...) is seen by the `upper_*` and `master` links of /sys/class/net, and what
+    it stands on by `lower_*` (Linux net/core/dev.c); the kernel takes a link away when its end moves into a pod.
     """
     needed: dict[str, str] = {}
     net = f"{root}/sys/class/net"
     for name in pci.list_dir(net):
+        uppers = [entry[6:] for entry in pci.list_dir(f"{net}/{name}") if entry.startswith("upper_")]
+        if uppers:
+            needed[name] = f"{uppers[0]} stands on it"
         master = pci.link_name(f"{net}/{name}/master")
         if master:
             needed[name] = f"it is a port of {master}"
-    for address in api_servers(root):
-        holder = _route(root, address)
-        for name in _with_lower(net, holder) if holder else ():
-            needed[name] = f"the host's route to the API server {address} goes over {holder}"
-    for family, holders in (("IPv4", _default_v4(root)), ("IPv6", _default_v6(root))):
-        for holder in holders:
+    servers = api_servers(root)
+    found = routes.read(root, servers)
+    for address in servers:
+        for holder in _routes_to(found, address):
             for name in _with_lower(net, holder):
-                needed[name] = f"the host's {family} default route goes over {holder}"
+                needed[name] = f"the host's route to the API server {address} goes over {holder}"
+    for route in found:
+        for holder in route.interfaces if route.is_default else ():
+            for name in _with_lower(net, holder):
+                needed[name] = f"the host's IPv{route.target.version} default route goes over {holder}"
     return needed
 
 
@@ -58,7 +60,7 @@ def api_servers(root: str) -> set[IpAddress]:
     """
     found: set[IpAddress] = set()
     for path in KUBECONFIGS:
-        for line in _lines(root + path):
+        for line in routes.lines(root + path):
             if len(line) == 2 and line[0] == "server:":
                 found.update(_addresses(root, line[1]))
     return found
@@ -67,7 +69,7 @@ def api_servers(root: str) -> set[IpAddress]:
 def _addresses(root: str, url: str) -> list[IpAddress]:
     match = _SERVER.match(url)
     host = match[1].strip("[]") if match else ""
-    texts = [host, *(line[0] for line in _lines(f"{root}/etc/hosts") if host.lower() in map(str.lower, line[1:]))]
+    texts = [host, *(line[0] for line in routes.lines(f"{root}/etc/hosts") if host.lower() in map(str.lower, line[1:]))]
     found = []
     for text in texts:
         with contextlib.suppress(ValueError):
@@ -75,28 +77,19 @@ def _addresses(root: str, url: str) -> list[IpAddress]:
     return found
 
 
-def _route(root: str, address: IpAddress) -> str:
-    """The interface of the longest matching route of the main table, the default routes left out; "" without one."""
-    best, over = 0, ""
-    for prefix, name in _routes_v4(root) if address.version == 4 else _routes_v6(root):
-        if prefix.prefixlen > best and address in prefix:
-            best, over = prefix.prefixlen, name
-    return over
-
-
-def _routes_v4(root: str) -> Iterator[tuple[ipaddress.IPv4Network, str]]:
-    for fields in _lines(f"{root}/proc/net/route"):
-        with contextlib.suppress(ValueError, IndexError, OverflowError):
-            # Each number is printed as this machine holds the four bytes.
-            numbers = (int(fields[n], 16).to_bytes(4, sys.byteorder) for n in (1, 7))
-            target, mask = (ipaddress.IPv4Address(number) for number in numbers)
-            yield ipaddress.IPv4Network(f"{target}/{mask}"), fields[0]
-
-
-def _routes_v6(root: str) -> Iterator[tuple[ipaddress.IPv6Network, str]]:
-    for fields in _lines(f"{root}/proc/net/ipv6_route"):
-        with contextlib.suppress(ValueError, IndexError):
-            yield ipaddress.IPv6Network((bytes.fromhex(fields[0]), int(fields[1], 16))), fields[9]
+def _routes_to(found: Iterable[Route], address: IpAddress) -> Iterator[str]:
+    """The interfaces of each table's longest matching routes, the default routes left out."""
+    best: dict[int, int] = {}  # table -> prefix length
+    over: dict[int, list[str]] = {}
+    for route in found:
+        length, known = route.target.prefixlen, best.get(route.table, 1)
+        if length >= known and address in route.target:
+            if length > known:
+                over.pop(route.table, None)
+            best[route.table] = length
+            over.setdefault(route.table, []).extend(route.interfaces)
+    for names in over.values():
+        yield from names
 
 
 def _with_lower(net: str, name: str) -> set[str]:
@@ -110,24 +103,3 @@ def _with_lower(net: str, name: str) -> set[str]:
         seen.add(current)
         waiting.extend(e[6:] for e in pci.list_dir(f"{net}/{current}") if e.startswith("lower_"))
     return seen
-
-
-def _default_v4(root: str) -> set[str]:
-    # Iface Destination Gateway Flags RefCnt Use Metric Mask ...
-    return {f[0] for f in _lines(f"{root}/proc/net/route") if len(f) > 7 and f[1] == f[7] == "00000000"}
-
-
-def _default_v6(root: str) -> set[str]:
-    # destination prefix-length source prefix-length next-hop metric refcnt use flags interface
-    return {f[9] for f in _lines(f"{root}/proc/net/ipv6_route") if len(f) > 9 and f[0] == "0" * 32 and f[1] == "00"}
-
-
-def _lines(path: str) -> list[list[str]]:
-    """The fields of each line; empty where the file is missing (no IPv6, say) or not for us."""
-    found: list[list[str]] = []
-    with contextlib.suppress(OSError), open(path, encoding="ascii", errors="replace") as stream:
-        for line in stream:
-            found.append(line[:512].split())
-            if len(found) >= ROUTE_LINES:
-                break
-    return found

@@ -9,7 +9,7 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .config import PoolConfig
 from .discovery import AUXILIARY, Device, Scanner
@@ -30,6 +30,13 @@ class Share:
 
     members: dict[str, Member]
     rejected: Counter[str]
+    held_back: dict[str, str] = field(default_factory=dict)  # device id -> why the pool does not offer it
+
+    def hold_back(self, device_id: str, reason: str) -> None:
+        """Take a device out that the pool has, but must not offer."""
+        del self.members[device_id]
+        self.held_back[device_id] = reason
+        self.rejected[reason] += 1
 
 
 def scan(configs: Sequence[PoolConfig], scanner: Scanner) -> list[Device]:
@@ -58,7 +65,37 @@ def assign(configs: Iterable[PoolConfig], devices: Iterable[Device]) -> dict[str
                 share.rejected[reason] += 1
                 remaining.append(device)
         left = remaining
+    for share in shares.values():
+        for device_id, reason in _split_groups(share.members).items():
+            share.hold_back(device_id, reason)
     return shares
+
+
+def _split_groups(members: Mapping[str, Member]) -> dict[str, str]:
+    """Device id -> why it can't be handed out alone: with vfio a container gets an IOMMU group as a whole.
+
+    The kernel gives a group to one user, and only while every function in it is there for vfio (Linux
+    Documentation/driver-api/vfio.rst). So of a group that is in the pool as a whole the first function stands for it,
+    and any other group of several functions is not offered.
+    """
+    reasons: dict[str, str] = {}
+    stands_for: dict[str, str] = {}  # group -> its first function in the pool's order
+    for device_id, member in members.items():
+        device = member.device
+        if not device.group_mates:
+            continue
+        group = f"IOMMU group {device.iommu_group}"
+        strangers = [mate for mate in device.group_mates if mate not in members]
+        unready = [mate for mate in device.group_mates if mate not in strangers
+                   and members[mate].device.driver != device.driver]  # fmt: skip
+        first = stands_for.setdefault(device.iommu_group, device_id)
+        if strangers:
+            reasons[device_id] = f"it shares {group} with {strangers[0]}, which is not in this pool"
+        elif unready:
+            reasons[device_id] = f"it shares {group} with {unready[0]}, which is not bound to {device.driver}"
+        elif first != device_id:
+            reasons[device_id] = f"it goes with {first}, which stands for {group}"
+    return reasons
 
 
 def match(config: PoolConfig, device: Device) -> tuple[Selector | None, str]:
@@ -117,10 +154,11 @@ class Pool:
             leftover.put(False)
         return stream
 
-    def unsubscribe(self, stream: queue.SimpleQueue[bool]) -> None:
-        """Forget the queue; one that is already forgotten is fine."""
+    def unsubscribe(self, stream: queue.SimpleQueue[bool]) -> bool:
+        """Forget the queue; one that is already forgotten is fine. Returns whether others are left."""
         with self._lock:
             self._streams = [s for s in self._streams if s is not stream]
+            return bool(self._streams)
 
     def end_streams(self) -> None:
         """End all streams."""

@@ -25,6 +25,9 @@ LEGACY_DIR = "device-plugins"
 KUBELET_SOCKET = "kubelet.sock"
 REGISTER_TIMEOUT = 3.0  # seconds
 RETRY_AFTER = 5.0  # seconds after a refusal or an error
+# Seconds that a kubelet which went away has to come back by itself, before we offer a new socket: one that lost
+# nothing but its stream to us sees that, and nothing else.
+LOST_AFTER = 10.0
 MAX_SOCKET_PATH = 107  # bytes; sun_path of Linux include/uapi/linux/un.h, less the final NUL
 
 log = logging.getLogger(__name__)
@@ -50,6 +53,8 @@ class Presence:
         self.kubelet_dir = kubelet_dir
         self.registered_with: Identity | None = None  # the kubelet.sock that took us
         self.retry_at = 0.0
+        self.unanswered: Identity | None = None  # the kubelet.sock of which we have said that nobody answers
+        self._lost_at: float | None = None
         self._server = PoolServer(service)
         self._socket: Identity | None = None
         self._path = ""
@@ -61,8 +66,9 @@ class Presence:
 
     @property
     def registered(self) -> bool:
-        """True where the kubelet has taken the pool, as far as we have heard."""
-        return self.service.registered.is_set() or self.registered_with is not None
+        """True where the kubelet has taken the pool, and is not known to have gone since."""
+        taken = self.service.registered.is_set() or self.registered_with is not None
+        return taken and not self.service.lost.is_set()
 
     @property
     def serving_legacy(self) -> bool:
@@ -79,10 +85,11 @@ class Presence:
         if now < self.retry_at:
             return
         if self._socket is not None:
-            refused = self.service.refused.is_set()
-            if identity(self._path) == self._socket and not refused:
+            refused, lost = self.service.refused.is_set(), self._lost_too_long(now)
+            if identity(self._path) == self._socket and not refused and not lost:
                 return
-            log.info("%s: %s; listening again", self.name, "refused" if refused else "the socket is gone")
+            reason = "refused" if refused else "the kubelet did not come back" if lost else "the socket is gone"
+            log.info("%s: %s; listening again", self.name, reason)
             self.close()
             if refused:
                 self.retry_at = now + RETRY_AFTER
@@ -100,6 +107,14 @@ class Presence:
         self._socket = identity(self._path)
         self.registered_with = None
         log.info("%s: listening on %s", self.name, self._path)
+
+    def _lost_too_long(self, now: float) -> bool:
+        if not self.service.lost.is_set():
+            self._lost_at = None
+        elif self._lost_at is None:
+            self._lost_at = now
+            log.info("%s: the kubelet has gone", self.name)
+        return self._lost_at is not None and now >= self._lost_at + LOST_AFTER
 
     def close(self) -> None:
         """Stop listening; the socket goes."""
@@ -151,7 +166,7 @@ def register(kubelet_dir: str, presences: list[Presence]) -> None:
             try:
                 call(request, timeout=REGISTER_TIMEOUT)
             except grpc.RpcError as error:
-                _failed(presence, path, error, now)
+                _failed(presence, path, kubelet, error, now)
                 if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                     return  # the others would wait as long
             else:
@@ -159,10 +174,12 @@ def register(kubelet_dir: str, presences: list[Presence]) -> None:
                 log.info("%s: registered with the kubelet", presence.name)
 
 
-def _failed(presence: Presence, path: str, error: grpc.RpcError, now: float) -> None:
+def _failed(presence: Presence, path: str, kubelet: Identity, error: grpc.RpcError, now: float) -> None:
     presence.registered_with = None
     if error.code() == grpc.StatusCode.UNAVAILABLE:  # a stale socket, or a kubelet that is still starting
-        log.info("%s: no kubelet answers on %s yet", presence.name, path)
+        if presence.unanswered != kubelet:
+            presence.unanswered = kubelet
+            log.info("%s: no kubelet answers on %s yet", presence.name, path)
         return
     presence.retry_at = now + RETRY_AFTER
     log.error(

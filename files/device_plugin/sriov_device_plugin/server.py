@@ -19,6 +19,7 @@ from .api import deviceplugin_pb2 as api
 from .api import pluginregistration_pb2 as watcher_api
 from .discovery import Scanner
 from .errors import DeviceChangedError, DevicePluginError, UnknownDeviceError
+from .holding import Holding
 from .pools import Member, Pool, match
 
 API_VERSION = "v1beta1"
@@ -33,14 +34,16 @@ log = logging.getLogger(__name__)
 class PoolService:
     """Answers the kubelet for one pool; called on gRPC's threads."""
 
-    def __init__(self, pool: Pool, scanner: Scanner, devinfo_dir: str, cdi_dir: str = "") -> None:
+    def __init__(self, pool: Pool, scanner: Scanner, devinfo_dir: str, cdi_dir: str, holding: Holding) -> None:
         self.pool = pool
         self.scanner = scanner
+        self.holding = holding
         self.devinfo_dir = devinfo_dir
         self.cdi_dir = cdi_dir  # "": device nodes are named in the answer to Allocate
         self.endpoint = ""  # absolute path of the socket
         self.registered = threading.Event()  # the plugin watcher took us
         self.refused = threading.Event()  # the plugin watcher refused us
+        self.lost = threading.Event()  # a kubelet listened to us, and does no longer
 
     def options(self, request: Any, context: Any) -> api.DevicePluginOptions:
         """GetDevicePluginOptions."""
@@ -49,16 +52,16 @@ class PoolService:
     def list_and_watch(self, request: Any, context: Any) -> Iterator[api.ListAndWatchResponse]:
         """ListAndWatch: the whole list now and after each change, until the kubelet or the server ends it."""
         stream = self.pool.subscribe(MAX_STREAMS)
-        if not context.add_callback(lambda: stream.put(False)):  # already over
-            self.pool.unsubscribe(stream)
-            return
         try:
-            more = True
+            more = context.add_callback(lambda: stream.put(False))  # False: already over
+            if more:
+                self.lost.clear()
             while more:
                 yield self._listing()
                 more = _wait(stream)
         finally:
-            self.pool.unsubscribe(stream)
+            if not self.pool.unsubscribe(stream):
+                self.lost.set()
 
     def _listing(self) -> api.ListAndWatchResponse:
         answer = api.ListAndWatchResponse()
@@ -141,11 +144,18 @@ class PoolService:
             named = ", ".join(repr(text[:64]) for text in unknown[:NAMED_IDS])
             more = f" and {len(unknown) - NAMED_IDS} more" if len(unknown) > NAMED_IDS else ""
             raise UnknownDeviceError(f"pool {name} has no device {named}{more}; it has {len(known)} devices")
+        # First noted, then looked again: one that moves to another pool meanwhile is either refused here or held there.
+        self.holding.allocated(name, ids)
+        moved = [device_id for device_id in ids if device_id not in self.pool.members]
+        if moved:
+            raise DeviceChangedError(f"pool {name}: {moved[0]} was just taken out of the pool")
         found = []
         for device_id in ids:
             device = self.scanner.refresh(known[device_id].device)
             if device is None:
                 raise DeviceChangedError(f"pool {name}: {device_id} is gone from the PCI bus")
+            if device.group_mates != known[device_id].device.group_mates:
+                raise DeviceChangedError(f"pool {name}: other functions share IOMMU group {device.iommu_group} now")
             selector, reason = match(self.pool.config, device)
             if selector is None:
                 raise DeviceChangedError(f"pool {name}: {device_id} no longer fits the pool: {reason}")
@@ -213,6 +223,7 @@ class PoolServer:
         self.service.endpoint = path
         self.service.registered.clear()
         self.service.refused.clear()
+        self.service.lost.clear()
         server = grpc.server(ThreadPoolExecutor(WORKERS, self.service.pool.config.name))
         server.add_generic_rpc_handlers(_handlers(self.service))
         try:

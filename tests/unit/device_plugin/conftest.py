@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from device_plugin.dp_daemon import Daemon
@@ -36,3 +38,26 @@ def short_path() -> Iterator[Path]:
     """A folder with a short name: a Unix socket's path has at most 107 bytes."""
     with tempfile.TemporaryDirectory(prefix="dp") as name:
         yield Path(name)
+
+
+@pytest.fixture
+def pod_resources(daemon: Daemon) -> Iterator[Any]:
+    """The kubelet's List answers with this message."""
+    import grpc  # not before the environment above is set
+
+    from sriov_device_plugin.api import podresources_pb2 as api
+
+    answer = api.ListPodResourcesResponse()
+    folder = daemon.kubelet_root / "pod-resources"
+    folder.mkdir()
+    handler = grpc.unary_unary_rpc_method_handler(
+        lambda request, context: answer,
+        request_deserializer=api.ListPodResourcesRequest.FromString,
+        response_serializer=api.ListPodResourcesResponse.SerializeToString,
+    )
+    server = grpc.server(ThreadPoolExecutor(1))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("v1.PodResourcesLister", {"List": handler}),))
+    server.add_insecure_port(f"unix:{folder}/kubelet.sock")
+    server.start()
+    yield answer
+    server.stop(0).wait()

@@ -85,11 +85,13 @@ class FakeHost:
     def group(self, address: str, group: int | None, noiommu: bool = False) -> None:
         link = self.pci(address) / "iommu_group"
         if link.is_symlink():
+            (link.resolve() / "devices" / address).unlink()
             link.unlink()
         if group is None:
             return
         folder = self.root / f"sys/kernel/iommu_groups/{group}"
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "devices").mkdir(parents=True, exist_ok=True)
+        (folder / "devices" / address).symlink_to(os.path.relpath(self.pci(address), folder / "devices"))
         if noiommu:
             (folder / "name").write_text("vfio-noiommu\n")
         link.symlink_to(os.path.relpath(folder, self.pci(address)))

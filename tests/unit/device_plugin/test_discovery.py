@@ -226,6 +226,14 @@ def test_a_port_of_a_bridge_is_withheld(host: FakeHost) -> None:
     assert withheld(scan(host)[PF]) == "the host needs it: it is a port of br0"
 
 
+@pytest.mark.parametrize("upper", ["macvlan0", "enp2s0.7", "bond0"])
+def test_what_stands_on_an_interface_withholds_it(host: FakeHost, upper: str) -> None:
+    host.add(PF, name="enp2s0")
+    host.interface(upper, lower=("enp2s0",))
+    (host.root / "sys/class/net/enp2s0" / f"upper_{upper}").symlink_to(f"../{upper}")
+    assert withheld(scan(host)[PF]) == f"the host needs it: {upper} stands on it"
+
+
 def test_no_routes_file_is_no_reason_to_fail(host: FakeHost) -> None:
     host.add(PF, name="enp2s0")
     (host.root / "proc/net/ipv6_route").unlink()

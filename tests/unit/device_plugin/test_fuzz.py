@@ -24,6 +24,7 @@ from sriov_device_plugin.api import deviceplugin_pb2 as api
 from sriov_device_plugin.discovery import Scanner
 from sriov_device_plugin.errors import ConfigError, DevicePluginError
 from sriov_device_plugin.explain import explain
+from sriov_device_plugin.holding import Holding
 from sriov_device_plugin.server import PoolServer, PoolService
 
 PF = "0000:01:00.0"
@@ -120,7 +121,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugin]:
     scanner = Scanner(str(host.root))
     pool = pools.Pool(pool_config)
     pool.update(pool_config, pools.assign([pool_config], scanner.scan(["02"]))["intel.com/rest"].members)
-    server = PoolServer(PoolService(pool, scanner, str(folder / "devinfo")))
+    server = PoolServer(PoolService(pool, scanner, str(folder / "devinfo"), "", Holding(str(folder))))
     server.start(str(folder / "s"))
     with Plugin(folder / "s") as client:
         yield client

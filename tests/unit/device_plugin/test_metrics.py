@@ -12,17 +12,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 from device_plugin.dp_daemon import Daemon
 from device_plugin.dp_kubelet import FakeKubelet, wait_for
 
 from sriov_device_plugin import __version__, metrics
-from sriov_device_plugin.api import podresources_pb2 as api
 from sriov_device_plugin.notify import Watchdog, notify
 
 PF = "0000:01:00.0"
@@ -58,25 +55,6 @@ def kubelet(node: Daemon) -> Iterator[FakeKubelet]:
     running.start()
     yield running
     running.stop()
-
-
-@pytest.fixture
-def pod_resources(node: Daemon) -> Iterator[api.ListPodResourcesResponse]:
-    """The kubelet's List answers with this message."""
-    answer = api.ListPodResourcesResponse()
-    folder = node.kubelet_root / "pod-resources"
-    folder.mkdir()
-    handler = grpc.unary_unary_rpc_method_handler(
-        lambda request, context: answer,
-        request_deserializer=api.ListPodResourcesRequest.FromString,
-        response_serializer=api.ListPodResourcesResponse.SerializeToString,
-    )
-    server = grpc.server(ThreadPoolExecutor(1))
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("v1.PodResourcesLister", {"List": handler}),))
-    server.add_insecure_port(f"unix:{folder}/kubelet.sock")
-    server.start()
-    yield answer
-    server.stop(0).wait()
 
 
 def get(port: int, page: str) -> tuple[int, str]:

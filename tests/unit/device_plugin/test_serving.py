@@ -20,6 +20,8 @@ from device_plugin.dp_host import FakeHost
 from device_plugin.dp_kubelet import FakeKubelet, Plugin, wait_for
 from device_plugin.dp_vectors import vectors
 
+from sriov_device_plugin import registration
+
 PF1, PF2 = "0000:01:00.0", "0000:02:00.0"
 KERNEL = [f"0000:01:10.{n}" for n in (0, 2, 4, 6)]
 VFIO = [f"0000:02:10.{n}" for n in (0, 2, 4, 6)]
@@ -193,6 +195,34 @@ def test_the_plugin_watcher_asks(node: Daemon, watched: Path) -> None:
     with Plugin(path) as later:  # the kubelet restarted: it finds the socket again and asks anew
         assert later.info().name == "intel.com/kernel"
         assert later.watch().next_ids() == KERNEL
+
+
+@pytest.mark.parametrize("mode", ["watcher", "register"])
+def test_a_kubelet_that_goes_is_no_longer_registered_with(node: Daemon, mode: str) -> None:
+    """Its end is the end of its stream; it comes back to the same socket, or to a new one after some time."""
+    (node.kubelet_root / "device-plugins").mkdir()
+    folder = node.kubelet_root / ("plugins_registry" if mode == "watcher" else "device-plugins")
+    folder.mkdir(exist_ok=True)
+    kubelet = FakeKubelet(node.kubelet_root)
+    if mode == "register":
+        kubelet.start()
+    node.configure(POOLS[0])
+    node.start()
+    node.ready()
+    path = folder / "intel.com_kernel.sock"
+    wait_for(path.exists, "the socket")
+    for _turn in range(2):
+        with Plugin(path) as plugin:
+            assert plugin.watch().next_ids() == KERNEL
+            if mode == "watcher":
+                plugin.tell(True)
+            node.told("1 pools, 1 of them registered")
+        node.told("1 pools, 0 of them registered")
+    before = path.lstat().st_ino
+    wait_for(lambda: path.exists() and path.lstat().st_ino != before, "a new socket", 2 * registration.LOST_AFTER)
+    if mode == "register":
+        assert len([kubelet.registered(), kubelet.registered()]) == 2
+        kubelet.stop()
 
 
 def test_a_removed_socket_is_made_again_for_the_watcher(node: Daemon, watched: Path) -> None:

@@ -1,0 +1,61 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Devices that pods hold under another resource name: the pool was renamed, or the device moved to another pool.
+
+The kubelet counts per resource name, so to it such a device would be free under its new name, and two pods would
+have it. It is held back until its pod is gone.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+
+from . import pod_resources
+
+# Seconds in which the kubelet may not tell yet what it was just given: it puts that down after our answer.
+FRESH = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Holding:
+    """Remembers under which name each device is offered; asks the kubelet only about those whose name is new."""
+
+    def __init__(self, kubelet_dir: str) -> None:
+        self.kubelet_dir = kubelet_dir
+        self._offered: dict[str, str] = {}  # device id -> resource name
+        self._allocated: dict[str, tuple[str, float]] = {}  # device id -> resource name, when
+        self._said: dict[str, str] = {}
+
+    def allocated(self, resource_name: str, device_ids: Iterable[str]) -> None:
+        """The kubelet was just given these; called on gRPC's threads."""
+        now = time.monotonic()
+        for device_id in device_ids:
+            self._allocated[device_id] = (resource_name, now)
+
+    def held_elsewhere(self, wanted: Mapping[str, str]) -> dict[str, str]:
+        """Of the devices that are to be offered (id -> resource name), those that may not be, with the reason."""
+        suspects = {device_id: name for device_id, name in wanted.items() if self._offered.get(device_id) != name}
+        reasons = self._reasons(suspects) if suspects else {}
+        for device_id, reason in reasons.items():
+            if self._said.get(device_id) != reason:
+                log.warning("%s: %s is not offered: %s", wanted[device_id], device_id, reason)
+        for device_id in self._said.keys() & wanted.keys() - reasons.keys():
+            log.info("%s: %s is free now, and offered", wanted[device_id], device_id)
+        self._said = reasons
+        self._offered = {device_id: name for device_id, name in wanted.items() if device_id not in reasons}
+        return reasons
+
+    def _reasons(self, suspects: Mapping[str, str]) -> dict[str, str]:
+        fresh_since = time.monotonic() - FRESH
+        found = {}
+        for device_id, (resource, when) in list(self._allocated.items()):
+            if suspects.get(device_id, resource) != resource and when >= fresh_since:
+                found[device_id] = f"it was given to a pod as {resource} a moment ago"
+        for (resource, device_id), holder in pod_resources.known_holders(self.kubelet_dir).items():
+            if suspects.get(device_id, resource) != resource:
+                found[device_id] = f"pod {holder} holds it as {resource}"
+        return found
