@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from .addresses import ZERO_MAC
 from .config import DAD_OFF, parse
-from .errors import ENVIRONMENT, TRY_AGAIN, CniError
+from .errors import DEVICE, ENVIRONMENT, TRY_AGAIN, CniError
 from .journal import Record, Store
 from .pod import Pod
 from .request import pod_netns
 from .result import Result, to_version
-from .vf import Vf, find, move_to_pod, port_of, remember, set_mac, set_on_host, set_on_pf
+from .vf import Vf, find, move_to_pod, remember, set_mac, set_on_host, set_on_pf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def _clear_way(host: Host, store: Store, vf: Vf, request: Request) -> None:
             "is alive; expected the runtime to call DEL for it first",
         )
     host.log.warning(f"VF {vf.address} was left by {record.owner}: it is brought back first")
-    give_back(host, store, record, netns)
+    if not give_back(host, store, record, netns):
+        raise CniError(DEVICE, f"VF {vf.address} is not as it was before {record.owner} had it; the log says why")
 
 
 class _Attachment:
@@ -118,7 +119,7 @@ class _Attachment:
         self._vf, self._pod = vf, pod
         self._ipam = ipam
         self._previous = request.previous()
-        self.port = port_of(host, vf.address, vf.pf) if vf.pf else None
+        self.port = host.pf_port(vf.pf) if vf.pf else None
         self.record = Record()
         self.record.container, self.record.ifname = request.container, request.ifname
         self.record.network = request.conf["name"]
@@ -179,7 +180,9 @@ class _Attachment:
             except CniError as problem:
                 problems.append(str(problem))
         try:
-            bring_back(self._host, self._store, self.record, self._pod)
+            missing = bring_back(self._host, self._store, self.record, self._pod)
+            if missing:
+                raise CniError(DEVICE, "; ".join(missing))
             self._store.remove(self.record)
         except (CniError, OSError) as problem:
             problems.append(

@@ -47,6 +47,5 @@ def _take_back(host: Host, request: Request) -> None:
     host.log.fields["vf"] = record.address
     with store.lock(record.address, "VF"):
         record = store.of_owner(request.container, request.ifname)  # another DEL may have been faster
-        if record is not None:
-            give_back(host, store, record, alive(host, record))
+        if record is not None and give_back(host, store, record, alive(host, record)):
             host.log.info("the VF is back")

@@ -26,6 +26,7 @@ from _signal import (  # type: ignore[import-not-found]
     signal,
     sigtimedwait,
 )
+from _struct import pack
 
 from .errors import ENVIRONMENT, INTERNAL, IO, TRY_AGAIN, CniError
 from .host import Pauses
@@ -39,8 +40,10 @@ if TYPE_CHECKING:
 # These never look at the interface, so they run while the kernel moves it. Others (dhcp) may need it in the pod.
 _ASIDE = ("host-local", "static", "whereabouts")
 _ANSWER_LIMIT = 1 << 20  # bytes
-_GATES = 64
-_GATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_OFD_SETLK, _LOCKS_TAKEN = 37, (11, 13)  # linux/fcntl.h; EAGAIN, EACCES
+_OFFSETS = (1 << 62) - 1
+_GATE_FD = 3  # where the plugin has it, behind its streams
+_GATE_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _BUSY_TRIES, _BUSY_PAUSE = 6, 0.2  # an executable that is being replaced (ETXTBSY)
 _ETXTBSY = 26
 
@@ -154,32 +157,58 @@ class Ipam:
     def _gate(self, command: str) -> list[int]:
         """See that no DEL overtakes an ADD whose caller was killed: the address would stay for good.
 
-        ADD gets a shared lock, which the plugin inherits and so holds to its end; DEL waits until there is none. A
-        handful of files serves all containers.
+        ADD gets a shared lock, which the plugin inherits and so holds to its end; DEL waits until there is none, and
+        ends an ADD that does not end. One file serves all: each container and interface has a byte of its own in it.
         """
         if command not in ("ADD", "DEL"):
             return []
-        bucket = sum(self._environment.get("CNI_CONTAINERID", "").encode()) % _GATES
+        flags = _GATE_FLAGS | (os.O_CREAT if command == "ADD" else 0)
         try:
-            fd = os.open(f"{self._host.state}/locks/ipam-{bucket}.lock", _GATE_FLAGS, 0o600)
+            fd = os.open(f"{self._host.state}/locks/ipam.lock", flags, 0o600)
         except FileNotFoundError:  # no ADD was ever here
             return []
         except OSError as error:
             raise CniError(IO, f"IPAM plugin {self._kind}: cannot open its lock: {error.strerror}") from None
-        pauses = Pauses(self._host.lock_seconds)
-        while pauses.more():
-            try:
-                fcntl.flock(fd, (fcntl.LOCK_SH if command == "ADD" else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            if command == "ADD":
-                return [fd]
-            os.close(fd)
+        if command == "ADD":
+            self._lock(fd, fcntl.F_RDLCK)
+            return [fd]
+        try:
+            pauses = Pauses(self._host.gate_seconds)
+            while pauses.more():
+                if self._lock(fd, fcntl.F_WRLCK):
+                    return []
+            self._end_others(os.readlink(f"/proc/self/fd/{fd}"))
             return []
-        os.close(fd)
-        raise CniError(
-            TRY_AGAIN, f"IPAM plugin {self._kind}: an earlier ADD still runs after {self._host.lock_seconds:.0f} s"
-        )
+        finally:
+            os.close(fd)
+
+    def _lock(self, fd: int, kind: int) -> bool:
+        """Lock the attachment's byte of the file; False where an ADD has it."""
+        environment = self._environment
+        key = f"{environment.get('CNI_CONTAINERID', '')}@{environment.get('CNI_IFNAME', '')}"
+        at = int.from_bytes(key.encode("utf-8", "surrogateescape"), "big") % _OFFSETS
+        try:
+            fcntl.fcntl(fd, _OFD_SETLK, pack("@hhqqi0q", kind, os.SEEK_SET, at, 1, 0))
+        except OSError as error:
+            if error.errno in _LOCKS_TAKEN:
+                return False
+            raise CniError(IO, f"IPAM plugin {self._kind}: its lock cannot be used: {error.strerror}") from None
+        return True
+
+    def _end_others(self, path: str) -> None:
+        """Stop what ADDs of this container and interface left behind: nobody waits for their answers any more."""
+        wanted = {f"{name}={self._environment.get(name, '')}" for name in ("CNI_CONTAINERID", "CNI_IFNAME")}
+        for entry in os.listdir("/proc"):
+            try:
+                if not entry.isdecimal() or os.readlink(f"/proc/{entry}/fd/{_GATE_FD}") != path:
+                    continue
+                with open(f"/proc/{entry}/environ", "rb") as file:
+                    has = set(file.read(_ANSWER_LIMIT).decode("utf-8", "surrogateescape").split("\0"))
+                if wanted | {"CNI_COMMAND=ADD"} <= has:
+                    self._host.log.warning(f"IPAM plugin {self._kind}: process {entry} of an earlier ADD is stopped")
+                    os.killpg(int(entry), SIGKILL)
+            except OSError:
+                continue  # it ended meanwhile
 
     def _collect(self) -> bytes:
         """The plugin's stdout. Raises CniError for any exit code but 0."""

@@ -235,6 +235,17 @@ class Store:
             ) from None
         record.complete = True
 
+    def reopen(self, record: Record) -> None:
+        """Mark the record as of an ADD that died: what it says is still to be undone. Raises CniError (5)."""
+        if record.complete:
+            try:
+                os.rename(self._path(record, True), self._path(record, False))
+            except OSError as error:
+                raise CniError(
+                    IO, f"cannot rename the journal file of {record.owner}: {error.strerror}"
+                ) from None
+            record.complete = False
+
     def remove(self, record: Record) -> None:
         """Forget the record: all of it is undone. Raises CniError (5)."""
         for complete in (False, True):

@@ -24,7 +24,7 @@ NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = 0x200, 0x400, 0x800
 _NLM_F_CAPPED, _NLM_F_ACK_TLVS = 0x100, 0x200
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _NLA_TYPE_MASK, _NLA_F_NESTED = 0x3FFF, 0x8000
-_SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK = 270, 10, 11
+_SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK = 270, 10, 11, 12
 _NLMSGERR_ATTR_MSG = 1
 
 # A PF's answer with all its VFs is one message of up to some 100 KiB (128 to 512 VFs).
@@ -121,6 +121,10 @@ class Socket:
         self._socket = _Socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0)
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
+        try:  # noqa: SIM105 - contextlib takes long to import
+            self._socket.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)  # the kernel filters what is listed
+        except OSError:  # before 4.20
+            pass
         self._socket.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("@ll", _TIMEOUT_SECONDS, 0))
         self._socket.bind((0, 0))
         self._sequence = 0

@@ -9,7 +9,7 @@ import errno
 
 from . import pci
 from .addresses import ZERO_MAC
-from .errors import DEVICE, REFUSED, CniError
+from .errors import REFUSED, CniError
 from .netlink import NetlinkError
 from .netns import Netns, open_netns, own_netns
 from .pf import FIELDS_OF
@@ -35,25 +35,35 @@ def alive(host: Host, record: Record) -> Netns | None:
     return netns if netns is not None and netns.identity == record.netns_id else None
 
 
-def give_back(host: Host, store: Store, record: Record, netns: Netns | None) -> None:
-    """Bring the VF back and forget the record; one of an earlier boot describes a VF that is no more."""
+def give_back(host: Host, store: Store, record: Record, netns: Netns | None) -> bool:
+    """Bring the VF back and forget the record; one of an earlier boot describes a VF that is no more.
+
+    False where something is not on this node now that has to be set back: the VF's interface, or its PF's. To try
+    again at once would not help, so the record is marked as of an ADD that died: the next ADD of this VF, GC or DEL
+    does the rest. Raises CniError (101) for what was refused.
+    """
     if record.boot == host.boot_id():
-        bring_back(host, store, record, Pod(host, netns) if netns is not None else None)
+        missing = bring_back(host, store, record, Pod(host, netns) if netns is not None else None)
+        if missing:
+            store.reopen(record)
+            host.log.error(f"{'; '.join(missing)}. The rest is left to the next ADD of this VF, or to GC")
+            return False
     store.remove(record)
+    return True
 
 
-def bring_back(host: Host, store: Store, record: Record, pod: Pod | None) -> None:
+def bring_back(host: Host, store: Store, record: Record, pod: Pod | None) -> list[str]:
     """Undo everything that `record` says may have been done. `pod` is the namespace it names, None where that
     is gone.
 
-    May be called again after it failed or was killed. Raises CniError (100, 101) when the VF is not as it
-    was.
+    May be called again after it failed or was killed. Returns what is not here to be set back. Raises CniError (101)
+    when a driver or the kernel refused.
     """
     vf_driver = pci.driver(host.sys_root, record.address)
     index = pci.vf_index(host.sys_root, record.address)
     if index < 0 if record.pf else not pci.exists(host.sys_root, record.address):
         host.log.warning(f"VF {record.address} is not there any more: nothing to bring back")
-        return
+        return []
     kernel = record.kernel
     if kernel and (vf_driver is None or vf_driver in USERSPACE_DRIVERS):
         host.log.warning(
@@ -61,39 +71,45 @@ def bring_back(host: Host, store: Store, record: Record, pod: Pod | None) -> Non
         )
         kernel = False
     # First out of the pod, which closes it: the pod must not see the network without its VLAN.
-    link = _fetch(host, record, pod) if kernel else None
-    if not record.pf:
-        if link is not None:
-            _restore_link(host, record, link)
-        return
-    port = port_of(host, record.address, pci.physfn(host.sys_root, record.address) or record.pf)
+    missing: list[str] = []
+    link = _fetch(host, record, pod, missing) if kernel else None
     try:
-        with store.lock(port.address, "PF"):
-            _restore_pf(host, record, port, index, record.asked)
+        if record.pf:
+            _restore_at_pf(host, store, record, index, kernel, missing)
     finally:  # what the PF refuses must not keep the interface from being set back
         if link is not None:
             _restore_link(host, record, link)
-    if link is None and record.original.mac and "mac" not in record.asked:
-        # What a userspace driver told the PF stays there: the next pod would start with this pod's MAC.
-        with store.lock(port.address, "PF"):
-            _restore_pf(host, record, port, index, ["mac"])
+    return missing
 
 
-def _fetch(host: Host, record: Record, pod: Pod | None) -> Link:
-    """The VF's interface, down, in the host's namespace again, under any name."""
+def _restore_at_pf(host: Host, store: Store, record: Record, index: int, kernel: bool, missing: list[str]) -> None:
+    # What a userspace driver told the PF stays there: the next pod would start with this pod's MAC.
+    mac = ["mac"] if not kernel and record.original.mac and "mac" not in record.asked else []
+    if not record.asked and not mac:
+        return
+    try:
+        port = port_of(host, record.address, pci.physfn(host.sys_root, record.address) or record.pf)
+    except CniError as error:
+        missing.append(f"{error}; its settings of the VF ({', '.join(record.asked + mac)}) are not as they were")
+        return
+    with store.lock(port.address, "PF"):
+        _restore_pf(host, record, port, index, record.asked + mac)
+
+
+def _fetch(host: Host, record: Record, pod: Pod | None, missing: list[str]) -> Link | None:
+    """The VF's interface, down, in the host's namespace again, under any name; None where it is nowhere."""
     inside = pod.find(record.address, (record.ifname, record.host_name)) if pod is not None else None
     if pod is not None and inside is not None and not host.net_names(record.address):
         host.step("move back")
         _move_back(host, record, pod, inside)
     link = host_link(host, record.address, host.settle_seconds)
     if link is None:
-        raise CniError(
-            DEVICE,
-            f"the interface of VF {record.address} is neither on the host nor in "
-            f"{record.netns or 'the pod'}, waited "
-            f"{host.settle_seconds:.0f} s; expected the kernel to bring it back. "
-            "Is a process still in that namespace?",
+        where = f"nor in {record.netns}" if pod is not None else f"and {record.netns} has ended"
+        missing.append(
+            f"the interface of VF {record.address} is not on the host, {where}, waited {host.settle_seconds:.0f} s. "
+            "Does a process hold another namespace with it?"
         )
+        return None
     if link.flags & IFF_UP:
         host.socket.change(set_link(link.index, flags=0, change=IFF_UP))
     return link

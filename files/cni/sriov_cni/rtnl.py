@@ -25,8 +25,9 @@ RTM_NEWLINK, RTM_GETLINK, RTM_SETLINK = 16, 18, 19
 RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_GETROUTE = 20, 22, 24, 26
 RTM_NEWNEIGH, RTM_NEWLINKPROP, RTM_DELLINKPROP = 28, 108, 109
 
-IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_VFINFO_LIST = 1, 3, 4, 10, 22
-IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_PROP_LIST, IFLA_ALT_IFNAME, IFLA_PARENT_DEV_NAME = 28, 29, 52, 53, 56
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_VFINFO_LIST = 1, 3, 4, 5, 10, 22
+IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_LINK_NETNSID, IFLA_PROP_LIST, IFLA_ALT_IFNAME = 28, 29, 37, 52, 53
+IFLA_PARENT_DEV_NAME = 56
 EXT_VF, EXT_SKIP_STATS = 1, 8
 IFF_UP, IFF_RUNNING, IFF_PROMISC, IFF_ALLMULTI = 0x1, 0x40, 0x100, 0x200
 ARPHRD_ETHER, ARPHRD_INFINIBAND = 1, 32
@@ -60,6 +61,7 @@ class Link:
         self.mac = ""
         self.mtu = 0
         self.master = 0  # index of the bridge or bond that this is a port of
+        self.lower = 0  # index of the interface that a VLAN or macvlan is on, or of a veth's peer, in this namespace
         self.altnames: list[str] = []
         self.parent = ""  # the PCI address, from Linux 5.14 on
         self.vfs: dict[int, VfState] = {}
@@ -72,6 +74,10 @@ class Link:
                 self.mtu = _number(data)
             elif kind == IFLA_MASTER:
                 self.master = _number(data)
+            elif kind == IFLA_LINK:
+                self.lower = _number(data)
+            elif kind == IFLA_LINK_NETNSID:  # follows IFLA_LINK, and says that it counts in another namespace
+                self.lower = 0
             elif kind == IFLA_PROP_LIST:
                 self.altnames = [_string(d) for k, d in attributes(data) if k == IFLA_ALT_IFNAME]
             elif kind == IFLA_PARENT_DEV_NAME:
@@ -238,9 +244,9 @@ def new_address(index: int, family: int, address: bytes, prefix: int, flags: int
     return RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, payload + attribute(IFA_ADDRESS, address)
 
 
-def get_addresses() -> Message:
-    """Ask for all addresses."""
-    return RTM_GETADDR, 0, _IFADDR.pack(0, 0, 0, 0, 0)
+def get_addresses(index: int = 0) -> Message:
+    """Ask for all addresses, or those of one link; a kernel before 4.20 sends all."""
+    return RTM_GETADDR, 0, _IFADDR.pack(0, 0, 0, 0, index)
 
 
 def parse_address(payload: bytes) -> tuple[int, str, int]:
@@ -294,9 +300,9 @@ def use_neighbour(index: int, family: int, address: bytes) -> Message:
     return RTM_NEWNEIGH, NLM_F_CREATE, payload
 
 
-def get_routes() -> Message:
-    """Ask for all routes of both families."""
-    return RTM_GETROUTE, 0, _RTMSG.pack(0, 0, 0, 0, 0, 0, 0, 0, 0)
+def get_routes(oif: int = 0) -> Message:
+    """Ask for all routes of both families, or those through one link; a kernel before 4.20 sends all."""
+    return RTM_GETROUTE, 0, _RTMSG.pack(0, 0, 0, 0, 0, 0, 0, 0, 0) + (number(RTA_OIF, oif) if oif else b"")
 
 
 def parse_route(payload: bytes) -> Route:

@@ -18,9 +18,12 @@ from .rtnl import (
     IFF_PROMISC,
     IFF_UP,
     Link,
+    dump_links,
     get_addresses,
     get_link,
+    get_routes,
     parse_address,
+    parse_route,
     set_altnames,
     set_link,
 )
@@ -95,7 +98,8 @@ def port_of(host: Host, address: str, pf: str) -> PfPort:
     if port is None:
         raise CniError(
             DEVICE,
-            f"PF {pf} of VF {address} has no interface on the host; its driver is not bound, or not ready",
+            f"PF {pf} of VF {address} has no interface on the host; its driver is not bound, or not ready, or the "
+            "interface is in another namespace",
         )
     return port
 
@@ -123,7 +127,7 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Re
     Raises CniError for a VF that cannot do what is asked.
     """
     record.address, record.pf, record.driver, record.kernel = vf.address, vf.pf, vf.driver, vf.kernel
-    if port is not None:
+    if vf.pf:
         _remember_pf(host, vf, config, port, record)
     else:
         keys = [key for key in config.asked if key != "mac" or not vf.kernel]
@@ -161,33 +165,46 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Re
             DEVICE,
             f"VF {vf.address}: interface {link.name} is a port of a bridge or bond: the host uses it",
         )
-    if port is None:
-        _refuse_in_use(host, vf, link)
+    _refuse_in_use(host, vf, link)
     record.host_name, record.altnames = link.name, link.altnames
     record.mac, record.mtu, record.flags = link.mac, link.mtu, link.flags & KEPT_FLAGS
     return link
 
 
-def _remember_pf(host: Host, vf: Vf, config: Config, port: PfPort, record: Record) -> None:
+def _remember_pf(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Record) -> None:
     record.asked = config.asked
     try:
+        port = port or port_of(host, vf.address, vf.pf)
         record.original = port.read(vf.index)
     except CniError as error:
         if config.asked:
             raise
         host.log.warning(f"nothing is asked of the PF, so this may be: {error}")
+        return
     for key in config.asked:
         if key != "mac" and all(getattr(record.original, field) in (-1, "") for field in FIELDS_OF[key]):
             host.log.debug(f"the driver of PF {port.name} reports no {key}; it is set, and restored to 0")
 
 
 def _refuse_in_use(host: Host, vf: Vf, link: Link) -> None:
-    """Raises CniError for a function without a PF that the host itself uses: it may be the node's own network."""
-    found = [parse_address(payload) for payload in host.socket.dump(get_addresses())]
-    used = [text for index, text, _flags in found if index == link.index and not text.startswith("fe80:")]
+    """Raises CniError for an interface that the host itself uses: it may be the node's own network. That it is up
+    with an address that the kernel gave it (IPv6, link-local) is no use.
+    """
+    found = [parse_address(payload) for payload in host.socket.dump(get_addresses(link.index))]
+    used = [f"address {text}" for index, text, _flags in found if index == link.index and not text.startswith("fe80:")]
+    if link.flags & IFF_UP:  # else there is neither route nor traffic
+        routes = [parse_route(payload) for payload in host.socket.dump(get_routes(link.index))]
+        if any(not route.dst and route.oif == link.index for route in routes):
+            used.append("a default route")
+        for payload in host.socket.dump(dump_links()):
+            upper = Link(payload)
+            if upper.lower == link.index and upper.index != link.lower:  # not a veth's peer
+                used.append(f"interface {upper.name} on top of it")
     if used:
         raise CniError(
-            DEVICE, f"{vf}: its interface {link.name} has addresses on the host ({', '.join(used)}): the host uses it"
+            DEVICE,
+            f"{vf}: the host uses its interface {link.name} ({', '.join(used)}); expected a VF that is free: take "
+            "that away, or take the VF out of the resource pool",
         )
 
 

@@ -103,6 +103,7 @@ class WorldHost(Host):
         self.sys_root = str(world.root)
         self.state = str(world.root / "state")
         self.settle_seconds, self.mac_seconds, self.lock_seconds, self.ipam_seconds = 1.0, 0.3, 1.0, 5.0
+        self.gate_seconds = 1.0
         self.steps: list[str] = []
         self._world = world
         self._die_at = die_at

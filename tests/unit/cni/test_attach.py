@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 
 import pytest
 from cniworld import VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, missing, run, vector
@@ -278,6 +279,35 @@ def test_vf_of_a_bridge_is_left_alone(world):
         world.call("ADD")
     assert refused.value.code == 100
     assert json.loads(run("ip", "-j", "link", "show", VF_NAME))[0]["master"] == "br0"
+
+
+@pytest.mark.parametrize(("commands", "text"), [
+    (["addr add 192.0.2.9/24 dev enp1s0v0"], r"address 192.0.2.9/24"),
+    (["addr add 2001:db8::9/64 dev enp1s0v0"], r"address 2001:db8::9/64"),
+    (["link set enp1s0v0 up", "route add default dev enp1s0v0"], "a default route"),
+    (["link set enp1s0v0 up", "-6 route add default dev enp1s0v0"], "a default route"),
+    (["link set enp1s0v0 up", "link add link enp1s0v0 name mac7 type macvlan"], "interface mac7 on top of it"),
+])
+def test_vf_that_the_host_uses_is_refused(world, commands, text):
+    for command in commands:
+        run("ip", *command.split())
+    before = world.snapshot()
+    with pytest.raises(Refusal, match=f"the host uses its interface enp1s0v0 .*{text}") as refused:
+        world.call("ADD")
+    assert refused.value.code == 100
+    assert world.snapshot() == before
+
+
+def test_vf_that_is_up_with_the_kernels_own_address_is_free(world):
+    run("ip", "link", "set", VF_NAME, "up")
+    for _turn in range(50):
+        if "fe80:" in run("ip", "addr", "show", VF_NAME):
+            break
+        time.sleep(0.05)
+    before = world.snapshot()
+    world.call("ADD")
+    world.call("DEL")
+    assert world.snapshot() == before
 
 
 def test_check_finds_each_difference(world):

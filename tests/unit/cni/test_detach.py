@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from cniworld import PF, PF_NAME, VF, VF_MAC, VF_NAME, Refusal, WorldHost, run, vector
@@ -59,13 +61,53 @@ def test_del_after_the_namespace_ended(world):
     assert world.snapshot() == before
 
 
-def test_del_when_the_interface_never_comes(world):
-    world.call("ADD")
-    run("ip", "netns", "del", world.pod_ns)  # and the veth with it
-    with pytest.raises(Refusal, match="is neither on the host nor in") as refused:
-        world.call("DEL")
+def test_del_when_the_interface_is_nowhere(world, capfd):
+    """DEL sets the PF back and succeeds; the journal stays for who comes next, should the interface come again."""
+    before = world.snapshot()
+    world.call("ADD", {**world.conf, "vlan": 9})
+    aside = os.path.basename(world.add_netns(world.pod_ns + "x"))
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", aside)
+    run("ip", "netns", "del", world.pod_ns)
+    world.call("DEL")
+    assert "is not on the host, and /run/netns/" in capfd.readouterr().err
+    assert (world.pf["vfs"], world.snapshot()["journal"]) == (before["pf"], [f"adding-{VF}@c1@net1"])
+    run("ip", "netns", "add", world.pod_ns)
+    with pytest.raises(Refusal, match="is not as it was before container c1 interface net1 had it") as refused:
+        world.call("ADD", CNI_CONTAINERID="c2")
     assert refused.value.code == 100
-    assert world.snapshot()["journal"] == [f"{VF}@c1@net1"]
+    run("ip", "-n", aside, "link", "set", "net1", "netns", world.host_ns, "name", "dev7")
+    world.call("ADD", CNI_CONTAINERID="c2")
+    world.call("DEL", CNI_CONTAINERID="c2")
+    assert world.snapshot() == before
+
+
+def test_pf_without_interface_blocks_neither_add_nor_del(world, capfd):
+    before = world.snapshot()
+    (world.device(PF) / "net" / PF_NAME).rename(world.root / "aside")
+    (world.device(PF) / "net").rmdir()
+    with pytest.raises(Refusal, match=f"PF {PF} of VF {VF} has no interface on the host") as refused:
+        world.call("ADD", {**world.conf, "vlan": 9})
+    assert refused.value.code == 100
+    world.call("ADD")
+    world.call("DEL")
+    assert world.snapshot() == before
+
+
+def test_pf_loses_its_interface_between_add_and_del(world, capfd):
+    """The VF's own interface is back as it was; what the PF keeps is set back before the next pod has the VF."""
+    before = world.snapshot()
+    world.call("ADD", {**world.conf, "vlan": 9, "mac": "02:00:00:00:0a:e1", "mtu": 1400})
+    (world.device(PF) / "net").rename(world.root / "aside")
+    world.call("DEL")
+    assert "its settings of the VF (vlan, mac) are not as they were" in capfd.readouterr().err
+    assert world.snapshot()["vf"] == before["vf"]
+    with pytest.raises(Refusal, match="is not as it was before container c1"):
+        world.call("ADD", CNI_CONTAINERID="c2")
+    (world.root / "aside").rename(world.device(PF) / "net")
+    world.call("ADD", CNI_CONTAINERID="c2")
+    assert world.pf["vfs"] == before["pf"]
+    world.call("DEL", CNI_CONTAINERID="c2")
+    assert world.snapshot() == before
 
 
 def test_the_path_names_another_namespace_by_now(world):
@@ -185,3 +227,31 @@ def test_del_in_parallel(world):
     calls = [world.start("DEL", conf) for _turn in range(4)]
     assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in calls] == [0, 0, 0, 0]
     assert world.snapshot() == before
+
+
+def test_a_hanging_ipam_plugin_delays_no_other_container(world):
+    hanging = world.start("ADD", {**world.conf, "ipam": world.ipam("10.9.0.5/24", sleep=1.5)})
+    while not world.ipam_calls:
+        time.sleep(0.01)
+    started = time.monotonic()
+    conf = {**world.conf, "ipam": world.ipam("10.9.0.5/24")}
+    world.call("DEL", conf, CNI_CONTAINERID="1c")  # c1 has the VF
+    world.call("DEL", conf, CNI_IFNAME="net2")
+    assert time.monotonic() - started < 1
+    os.waitpid(hanging, 0)
+    world.call("DEL")
+
+
+def test_del_stops_an_ipam_plugin_that_never_ends(world):
+    """The ADD that started it was killed; nobody will read its answer."""
+    conf = {**world.conf, "ipam": world.ipam("10.9.0.5/24", sleep=3600)}
+    before = world.snapshot()
+    pid = world.start("ADD", conf)
+    while not world.ipam_calls:
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    world.call("DEL", {**conf, "ipam": world.ipam("10.9.0.5/24")})
+    assert world.snapshot() == before
+    running = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline")]
+    assert not any(str(world.root / "bin").encode() in line for line in running)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from cniworld import PF, VF, VF_VFIO, Refusal, WorldHost, run, vector
+from cniworld import PF, VF, VF_VFIO, Refusal, WorldHost, vector
 
 KEY = "cni.dev/valid-attachments"
 
@@ -64,13 +64,13 @@ def test_gc_without_a_list_touches_nothing(world, valid):
 def test_gc_goes_on_after_a_failure(world):
     """One VF cannot come back, the other does, and the IPAM plugin is asked all the same."""
     conf = {**world.conf, "ipam": world.ipam("10.9.0.5/24", fail=["GC"], error='{"code": 11, "msg": "later"}')}
-    world.call("ADD", conf)
+    world.call("ADD", {**conf, "trust": "on"})
     world.call("ADD", {**world.conf, "deviceID": VF_VFIO, "vlan": 9}, CNI_CONTAINERID="c2")
-    run("ip", "netns", "del", world.pod_ns)  # and the veth with it
+    world.set_pf(refuse=["trust"])
     with pytest.raises(Refusal) as refused:
         collect(world, [], conf)
-    assert refused.value.code == 100
-    for words in ("is neither on the host nor in", "IPAM plugin test-ipam: later"):
+    assert refused.value.code == 101
+    for words in ("refused trust", "IPAM plugin test-ipam: later"):
         assert words in refused.value.answer["msg"]
     assert journal(world) == [f"{VF}@c1@net1"]
     assert world.pf["vfs"][1]["vlan"] == 0
