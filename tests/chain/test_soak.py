@@ -12,6 +12,7 @@ from pathlib import Path
 import chain
 import pytest
 import soak_cni
+import soak_kills
 import soak_reruns
 import soak_restarts
 
@@ -20,7 +21,12 @@ from sriovlab.guest import Lab
 SOAK = Path(__file__).resolve().parents[1] / "soak"
 ROUNDS = 3
 SEED = 1
-LOOPS: list[Callable[[Lab, int, random.Random], None]] = [soak_cni.cycles, soak_restarts.restarts, soak_reruns.reruns]
+LOOPS: list[Callable[[Lab, int, random.Random], None]] = [
+    soak_cni.cycles,
+    soak_kills.kills,
+    soak_restarts.restarts,
+    soak_reruns.reruns,
+]
 
 
 def test_no_loop_is_left_out() -> None:
