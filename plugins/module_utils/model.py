@@ -219,7 +219,7 @@ class Vf:
 
 @dataclass(frozen=True)
 class Pf:
-    """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. eswitch_mode:
+    """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. rdma: it has an RDMA device. eswitch_mode:
     None also where nobody asked for it (see `devlink`). uses: what it carries (see
     `usage`).
     """
@@ -227,6 +227,8 @@ class Pf:
     address: str
     vendor: str = ""
     device: str = ""
+    class_id: str = "020000"
+    rdma: bool = False
     driver: str | None = None
     name: str | None = None
     altnames: tuple[str, ...] = ()
@@ -241,6 +243,11 @@ class Pf:
     iommu_group: str | None = None
     vfs: tuple[Vf, ...] = ()
     uses: tuple[str, ...] = ()
+
+    @property
+    def is_nic(self) -> bool:
+        """False for what else has SR-IOV: NVMe, accelerators (PCI Code and ID Assignment, base class)."""
+        return self.class_id.startswith("02")
 
     @property
     def label(self) -> str:

@@ -88,6 +88,13 @@ def _capability(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
             f"its driver {pf.driver or '(none)'} shows no eswitch mode (devlink dev eswitch show pci/{pf.address})",
             "Take eswitch_mode out of the policy, or use a NIC that has one.",
         )
+    if not pf.is_nic and (goal.mtu is not None or goal.eswitch_mode is not None):
+        yield Problem(
+            pf.label,
+            "a NIC, which alone has an MTU and an eswitch mode",
+            f"a function of PCI class {pf.class_id}",
+            "Take mtu and eswitch_mode out of the policy.",
+        )
     if pf.name is None and any(settings.attributes() for settings in goal.settings):
         yield Problem(
             pf.label,

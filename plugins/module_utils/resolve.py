@@ -19,12 +19,15 @@ from .model import (
     Goal,
     ModuleGoal,
     NodeState,
+    Pf,
     PfGoal,
     VfSettings,
     goal_as_dict,
     is_userspace,
     is_vfio,
 )
+from .pci import DEVICES
+from .policy import Policy
 from .render import (
     CONFIG_PATH,
     HOTPLUG_PATH,
@@ -38,6 +41,8 @@ from .render import (
 )
 from .resolve_pfs import Match, matches
 from .spec import NodeSpec
+
+VHOST_MODULES = ("vhost_net", "tun")  # what makes /dev/vhost-net and /dev/net/tun, which such pods get
 
 
 @dataclass
@@ -66,14 +71,22 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         goal = _pf_goal(address, merged.kept)
         problems += _contradictions(address, merged.kept)
         pfs.append(goal)
+        pf = state.pf(address)
         for match in merged.kept:
-            _add_to_pool(pools, address, match, goal)
+            if pf is None or pf.is_nic:
+                _add_to_pool(pools, address, match, goal)
+            else:
+                warnings.append(_not_offered(pf, match.policy))
+            if pf is not None and match.policy.is_rdma and not pf.rdma:
+                problems.append(_no_rdma(pf, match.policy))
     wants_vfio = any(is_vfio(policy.driver) for policy in spec.policies)
     modules = spec.modules
     for asked, warning, module in _unsafe(spec):
         if asked:
             warnings.append(warning)
             modules = _with_module(modules, module)
+    for needed in VHOST_MODULES if any(policy.need_vhost_net for policy in spec.policies) else ():
+        modules = _with_module(modules, ModuleGoal(needed))
     for driver in USERSPACE_DRIVERS:
         if any(policy.driver == driver for policy in spec.policies):
             modules = _with_module(modules, ModuleGoal(driver))
@@ -93,6 +106,22 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         resources=tuple((f"{spec.resource_prefix}/{name}", pools[name].count) for name in sorted(pools)),
     )
     return replace(goal_of_node, files=_files(spec, goal_of_node, pools))
+
+
+def _not_offered(pf: Pf, policy: Policy) -> str:
+    return (
+        f"policy {policy.name}: {pf.label} is no NIC (PCI class {pf.class_id}): its VFs are made and bound, and the "
+        f"device plugin, which offers network functions, does not offer them as {policy.resource_name}"
+    )
+
+
+def _no_rdma(pf: Pf, policy: Policy) -> Problem:
+    return Problem(
+        f"policy {policy.name}",
+        f"an RDMA device of {pf.label} (is_rdma)",
+        f"none at {DEVICES}/{pf.address}/infiniband",
+        "Load the NIC's RDMA driver (mlx5_ib, irdma, bnxt_re, ...; sriov_kernel_modules), or take is_rdma out.",
+    )
 
 
 def _unsafe(spec: NodeSpec) -> tuple[tuple[bool, str, ModuleGoal], ...]:

@@ -56,6 +56,8 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
         address=address,
         vendor=pci.vendor_id(root, address),
         device=pci.device_id(root, address),
+        class_id=pci.class_id(root, address),
+        rdma=bool(host.list_dir(f"{pci.DEVICES}/{address}/infiniband")),
         driver=driver,
         name=name,
         altnames=link.altnames if link else (),

@@ -13,6 +13,7 @@ import chain
 import pytest
 import soak_applies
 import soak_cni
+import soak_kills
 import soak_reruns
 import soak_restarts
 
@@ -25,6 +26,7 @@ LOOPS: list[Callable[[Lab, int, random.Random], None]] = [
     soak_cni.cycles,
     soak_restarts.restarts,
     soak_applies.applies,
+    soak_kills.kills,
     soak_reruns.reruns,
 ]
 

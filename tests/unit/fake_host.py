@@ -25,6 +25,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.errors import Comm
 from ansible_collections.baremetal.sriov.plugins.module_utils.host import Completed, Host
 
 DEVICES = "sys/bus/pci/devices"
+NVME = "0x010802"
 DRIVERS = "sys/bus/pci/drivers"
 
 
@@ -82,12 +83,22 @@ class FakeHost(Host):
         return (self.base / path.lstrip("/")).read_text()
 
     def add_pf(
-        self, address: str, name: str, total: int = 7, *, up: bool = False, mac: str = "", driver: str = "igb"
+        self,
+        address: str,
+        name: str,
+        total: int = 7,
+        *,
+        up: bool = False,
+        mac: str = "",
+        driver: str = "igb",
+        vendor: str = "0x8086",
     ) -> FakePf:
-        """An Intel 82576 PF; with another driver it has an eswitch."""
-        pf = FakePf(address, name, total, "igbvf", eswitch=None if driver == "igb" else "legacy")
+        """An Intel 82576 PF, or one of another vendor; with another driver it has an eswitch; as nvme it is no NIC."""
+        network = driver != "nvme"
+        pf = FakePf(address, name, total, "igbvf" if network else driver, vendor=vendor, network=network)
+        pf.eswitch = None if driver in ("igb", "nvme") else "legacy"
         self._driver_dir(driver)
-        self._function(address, "0x8086", "0x10c9")
+        self._function(address, vendor, "0x10c9", "0x020000" if network else NVME)
         base = f"{DEVICES}/{address}"
         for attribute, value in (
             ("sriov_totalvfs", total),
@@ -97,7 +108,8 @@ class FakeHost(Host):
             self.put(f"{base}/{attribute}", f"{value}\n")
         self._bind(address, driver)
         number = len(self.pfs) + 1
-        self.add_net(Net(name, mac or f"52:54:00:00:00:{number:02x}", up=up), address)
+        if network:
+            self.add_net(Net(name, mac or f"52:54:00:00:00:{number:02x}", up=up), address)
         self.pfs[address] = pf
         return pf
 
@@ -107,12 +119,12 @@ class FakeHost(Host):
         if address:
             (self.base / f"{DEVICES}/{address}/net/{net.name}").mkdir(parents=True, exist_ok=True)
 
-    def _function(self, address: str, vendor: str, device: str) -> None:
+    def _function(self, address: str, vendor: str, device: str, kind: str = "0x020000") -> None:
         base = f"{DEVICES}/{address}"
         for attribute, value in (
             ("vendor", vendor),
             ("device", device),
-            ("class", "0x020000"),
+            ("class", kind),
             ("driver_override", "(null)"),
             ("modalias", f"pci:{device}"),
         ):
@@ -156,7 +168,7 @@ class FakeHost(Host):
             return errno.ERANGE
         if count and pf.eswitch == "switchdev" and self.driver(address) != "ice":
             return errno.EOPNOTSUPP
-        if count and not self.nets[pf.name].up:
+        if count and pf.network and not self.nets[pf.name].up:
             return errno.EIO  # "PF still in reset state. Is the PF interface up?"
         for index in range(now):
             self._remove_vf(pf, index)
@@ -167,7 +179,7 @@ class FakeHost(Host):
 
     def _create_vf(self, pf: FakePf, index: int) -> None:
         vf = self.vf_address(pf.address, index)
-        self._function(vf, "0x8086", "0x10ca")
+        self._function(vf, pf.vendor, "0x10ca", "0x020000" if pf.network else NVME)
         base = self.base / DEVICES
         os.symlink(f"../{pf.address}", base / vf / "physfn")
         os.symlink(f"../{vf}", base / pf.address / f"virtfn{index}")
@@ -216,7 +228,7 @@ class FakeHost(Host):
         os.symlink(f"../../drivers/{driver}", self.base / f"{DEVICES}/{address}/driver")
         os.symlink(f"../../devices/{address}", self.base / f"{DRIVERS}/{driver}/{address}")
         found = self._pf_of(address)
-        if found is not None and (driver == found[0].vf_driver or driver.endswith("-net")):
+        if found is not None and found[0].network and (driver == found[0].vf_driver or driver.endswith("-net")):
             pf, index = found
             self.add_net(Net(f"{pf.name}v{index}", pf.settings[index]["mac"]), address)
             self.probing[address] = self.probing_time
@@ -252,8 +264,9 @@ class FakeHost(Host):
             self.put(f"{DEVICES}/{pf.address}/sriov_numvfs", "0\n")
             self.put(f"{DEVICES}/{pf.address}/sriov_drivers_autoprobe", "1\n")
             pf.eswitch = pf.eswitch and "legacy"
-            net = self.nets[pf.name]
-            net.up, net.mtu = False, 1500
+            if pf.network:
+                net = self.nets[pf.name]
+                net.up, net.mtu = False, 1500
 
     # the gate -------------------------------------------------------------------------------------
 

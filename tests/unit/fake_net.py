@@ -35,6 +35,8 @@ class FakePf:
     vf_driver: str
     settings: dict[int, dict[str, Any]] = field(default_factory=dict)
     eswitch: str | None = None
+    vendor: str = "0x8086"
+    network: bool = True
 
 
 def set_link(net: Net | None, pf: FakePf | None, words: list[str]) -> int:

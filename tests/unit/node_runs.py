@@ -79,5 +79,6 @@ def snapshot(host: FakeHost) -> dict[str, str]:
     for address, pf in host.pfs.items():
         autoprobe = host.get(f"sys/bus/pci/devices/{address}/sriov_drivers_autoprobe").strip()
         found[address] = f"{host.numvfs(address)} {autoprobe} {drivers(host, address)} {pf.settings} {pf.eswitch}"
-        found[pf.name] = f"{host.nets[pf.name].up} {host.nets[pf.name].mtu}"
+        if pf.network:
+            found[pf.name] = f"{host.nets[pf.name].up} {host.nets[pf.name].mtu}"
     return found

@@ -1,0 +1,20 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A short sample of the long loop that kills runs at random moments; `make soak` runs it for long."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM = Path(__file__).resolve().parents[2] / "soak/kill_moments.py"
+
+
+def test_sample() -> None:
+    """Every rerun ends where it should, and teardown gives everything back."""
+    argv = [sys.executable, str(PROGRAM), "15", "3"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "15/15 killed" in done.stdout
