@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import chain
@@ -30,18 +30,39 @@ class Attachment:
     config: dict[str, Any]
 
 
-class Pod:
-    """One busybox pod that waits, and what was attached to it."""
+@dataclass(frozen=True)
+class Extras:
+    """What a pod has besides its VFs: resources, volume sources by their path in the container, capabilities."""
 
-    def __init__(self, lab: Lab, name: str, pools: dict[str, int]) -> None:
+    resources: dict[str, str] = field(default_factory=dict)
+    volumes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = ()
+
+
+def _folder(path: str) -> dict[str, Any]:
+    return {"hostPath": {"path": path, "type": "Directory"}}
+
+
+# The node's own programs, its Python among them, since there is no image that has them. Read-only.
+PROGRAMS = {"/usr": _folder("/usr"), "/lib": _folder("/usr/lib"), "/lib64": _folder("/usr/lib64")}
+PYTHON = "/usr/bin/python3"
+
+
+class Pod:
+    """One busybox pod that waits, and what was attached to it. It has no privilege."""
+
+    def __init__(self, lab: Lab, name: str, pools: dict[str, int], extras: Extras | None = None) -> None:
         self.lab = lab
         self.name = name
         self.pools = pools
+        self.extras = extras or Extras()
         self._attached: list[Attachment] = []
 
     def create(self) -> Pod:
         """Ask the API for the pod and wait until it runs."""
         resources = {f"{chain.PREFIX}/{pool}": str(count) for pool, count in self.pools.items()}
+        resources.update(self.extras.resources)
+        volumes = list(enumerate(self.extras.volumes.items()))
         self.lab.api("POST", PODS, {
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.name},
             "spec": {
@@ -49,7 +70,11 @@ class Pod:
                     "name": "main", "image": IMAGE, "imagePullPolicy": "Never",
                     "command": ["/bin/busybox", "sleep", "86400"],
                     "resources": {"requests": resources, "limits": resources},
+                    "securityContext": {"capabilities": {"add": list(self.extras.capabilities)}},
+                    "volumeMounts": [{"name": f"v{number}", "mountPath": path, "readOnly": "hostPath" in source}
+                                     for number, (path, source) in volumes],
                 }],
+                "volumes": [{"name": f"v{number}", **source} for number, (_path, source) in volumes],
                 "dnsPolicy": "Default", "automountServiceAccountToken": False,
                 "terminationGracePeriodSeconds": 1, "tolerations": [{"operator": "Exists"}],
             },

@@ -16,12 +16,14 @@ PACKAGES = (
     "etcd-server", "ethtool", "grub-common", "grub-pc-bin", "grub2-common", "initramfs-tools", "iproute2",
     "iptables", "iputils-ping", "kmod", "network-manager", "openssh-server", "pciutils", "procps", "python3", "runc",
     "systemd", "systemd-sysv", "udev", "util-linux", "zstd",
+    "dpdk-dev",  # for dpdk-testpmd, which a pod runs
     # 6.12: the release that has igb, igbvf and vfio-pci as modules and INTEL_IOMMU on by default.
     "linux-image-amd64/bookworm-backports",
 )  # fmt: skip
 
 # What a server without screen, sound or radio never reads: a third of the image.
 EXCLUDED = (
+    "/usr/include/*", "/usr/lib/x86_64-linux-gnu/*.a",
     "/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*",
     *(f"{usr}/lib/modules/*/kernel/{folder}/*" for usr in ("", "/usr") for folder in (
         "sound", "drivers/gpu", "drivers/media", "drivers/staging", "drivers/net/wireless",
