@@ -49,11 +49,11 @@ PROGRAMS = {
             "apply",
             # The writers: they carry out the steps that the plan names.
             "vfs drivers",
-            "plan plan_pf refusals resolve bundle bundle_units",
+            "plan plan_pf refusals resolve bundle bundle_compiled bundle_units",
             "spec policy manifests render",
             # The readers of the host, with the one write that each knows.
             "pci netdev devlink hands kubelet kernel cmdline iommu modprobe usage bootloaders files state record "
-            "bundle_store bundle_python",
+            "bundle_store bundle_python bundle_pack",
             "host",
             "steps model fields errors",
         ),

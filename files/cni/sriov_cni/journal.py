@@ -136,6 +136,10 @@ class Store:
         """Make the folders, for root alone. Raises CniError (5)."""
         for path in (self._host.state, self._folder, self._locks):
             try:
+                os.mkdir(path, 0o700)
+            except FileExistsError:
+                continue
+            except FileNotFoundError:
                 os.makedirs(path, 0o700, exist_ok=True)
             except OSError as error:
                 raise CniError(IO, f"cannot make the state folder {path}: {error.strerror}") from None
