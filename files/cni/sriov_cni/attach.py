@@ -9,6 +9,8 @@ plugin. One runs beside the other where the IPAM plugin allows it.
 
 from __future__ import annotations
 
+import os
+
 from .addresses import ZERO_MAC
 from .config import DAD_OFF, parse
 from .errors import DEVICE, ENVIRONMENT, TRY_AGAIN, CniError
@@ -68,6 +70,10 @@ def _clear_way(host: Host, store: Store, vf: Vf, request: Request) -> None:
         )
     record = store.of_vf(vf.address)
     if record is None:
+        if os.access(f"{host.state}/pci/{vf.address}", os.R_OK):
+            from .adopted import clear_way
+
+            clear_way(host, store, vf)
         return
     from .restore import alive, give_back
 

@@ -165,6 +165,11 @@ class Store:
                 found.append((parts[1], parts[2]))
         return sorted(found)
 
+    def records(self) -> list[Record]:
+        """All records. Raises CniError (103) for a file that cannot be used."""
+        found = [self.of_owner(container, ifname) for container, ifname in self.owners()]
+        return [record for record in found if record is not None]
+
     def _find(self, wanted: Any) -> Record | None:
         for name in self._names():
             complete = not name.startswith(_ADDING)

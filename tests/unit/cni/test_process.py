@@ -210,7 +210,7 @@ def test_layers():
     """An import points down only. `start` is none of the modules: the launcher runs it."""
     order = [
         ["errors"], ["addresses", "jsontext", "netlink", "netns", "log", "pci"], ["rtnl"], ["result", "pf"],
-        ["config", "host"], ["journal", "ipam"], ["pod", "request"], ["announce", "vf"], ["restore"],
+        ["config", "host"], ["journal", "ipam"], ["pod", "request"], ["announce", "vf"], ["restore"], ["adopted"],
         ["attach", "check", "detach", "upkeep"], ["commands", "people"], ["main"],
     ]  # fmt: skip
     level = {name: i for i, names in enumerate(order) for name in names}
