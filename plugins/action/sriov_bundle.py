@@ -33,6 +33,7 @@ _FILE_SPEC = {
     "exclude": {"type": "list", "elements": "str", "default": []},
     "template": {"type": "bool", "default": False},
     "compile": {"type": "bool", "default": False},
+    "pack": {"type": "bool", "default": False},
 }
 _SPEC = {
     "name": {"type": "str", "required": True},
@@ -171,8 +172,9 @@ def _entry(
                 f'sriov_bundle: {dest}: mode {file["mode"]!r}: write octal digits, such as "0644"'
             ) from error
     entry: dict[str, Any] = {"path": dest, "mode": mode}
-    if file["compile"]:
-        entry["compile"] = True
+    for flag in ("compile", "pack"):
+        if file[flag]:
+            entry[flag] = True
     if text is None:
         return {**entry, "sha256": sha256}
     if len(text.encode()) > TEXT_LIMIT:

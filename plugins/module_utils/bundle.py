@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from . import bundle_compiled as compiled
 from . import bundle_store as store
 from . import bundle_units as units
 from .bundle_python import Interpreter
@@ -31,7 +32,6 @@ INSTALL, REPLACE, MODE, REMOVE, LEAVE, RESTORE = (
     "leave",
     "put back",
 )
-COMPILE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def plan(host: Host, request: Request, python: Interpreter) -> BundlePlan:
     warnings: list[str] = []
     for path in sorted(set(record.files) - asked):
         steps.append(_removal(host, record, path, warnings))
-    stale = _uncompiled(host, request, record, python, {step.target for step in steps})
+    stale = compiled.stale(host, request, record, python, {step.target for step in steps})
     if stale:
         steps.append(
             Step(
@@ -156,35 +156,6 @@ def _removal(host: Host, record: Record, path: str, warnings: list[str]) -> Step
     return Step(FILE, path, after, reason, {"sha256": known.sha256, "mode": f"{known.mode:04o}"}, after)
 
 
-def _uncompiled(
-    host: Host, request: Request, record: Record, python: Interpreter, changed: set[str]
-) -> list[str]:
-    """The sources whose compiled form is not the one that this Python made of this very text."""
-    stale: list[str] = []
-    for item in request.items:
-        if not item.compile or not item.path.endswith(".py"):
-            continue
-        known = record.compiled.get(item.path)
-        pyc = _pyc(item.path, python)
-        status = store.look(host, pyc)
-        if (
-            item.path in changed
-            or known is None
-            or record.compiled_by != python.compiles_as
-            or known[0] != item.sha256
-            or status is None
-            or not store.is_plain(status)
-            or store.digest(host, pyc, status, known[2], known[1]) != known[1]
-        ):
-            stale.append(item.path)
-    return stale
-
-
-def _pyc(path: str, python: Interpreter) -> str:
-    folder, name = os.path.split(path)
-    return f"{folder}/__pycache__/{name[:-3]}.{python.cache_tag}.pyc"
-
-
 def apply(
     host: Host, request: Request, planned: BundlePlan, python: Interpreter, content: Callable[[str], bytes]
 ) -> None:
@@ -211,7 +182,7 @@ def apply(
             _remove(host, record, step)
     for step in planned.steps:
         if step.kind == COMPILED:
-            _compile(host, record, python, list(step.after))
+            compiled.make(host, request, record, python, list(step.after))
     store.remove_folders(host, [folder for folder in record.folders if not _used(folder, record)])
     for step in planned.steps:
         if step.kind == units.KIND and not (
@@ -280,42 +251,6 @@ def _write_files(
         if step.action == MODE:
             os.chmod(host.path(step.target), items[step.target].mode)
             record.files[step.target].stamp = store.stamp_of(os.lstat(host.path(step.target)))
-
-
-def _compile(host: Host, record: Record, python: Interpreter, paths: list[str]) -> None:
-    """Compile by the pinned Python; "unchecked-hash": a start neither reads nor compares the source."""
-    for path in paths:
-        for other in store.compiled_names(host, path):
-            host.remove_file(other)
-    listed = "".join(f"{host.path(path)}\n" for path in paths)
-    host.run(
-        [
-            python.path,
-            "-I",
-            "-m",
-            "compileall",
-            "-q",
-            "-f",
-            "--invalidation-mode",
-            "unchecked-hash",
-            "-i",
-            "-",
-        ],
-        stdin=listed,
-        seconds=COMPILE_SECONDS,
-    )
-    for path in paths:
-        pyc = _pyc(path, python)
-        data = host.read_bytes(pyc, store.FILE_LIMIT)
-        status = store.look(host, pyc)
-        if data is None or status is None:
-            raise HostError(pyc, f"{path} compiled by {python.path}", "no such file")
-        record.compiled[path] = [
-            record.files[path].sha256,
-            hashlib.sha256(data).hexdigest(),
-            store.stamp_of(status),
-        ]
-    record.compiled_by = python.compiles_as
 
 
 def _remove(host: Host, record: Record, step: Step) -> None:

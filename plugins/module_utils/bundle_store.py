@@ -40,6 +40,7 @@ class Item:
     mode: int = 0o644
     compile: bool = False
     text: str | None = None
+    pack: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Record:
     compiled_by: str = ""
     compiled: dict[str, list[Any]] = field(
         default_factory=dict
-    )  # source path -> source's, pyc's sha256, pyc's stamp
+    )  # path of a source, or of a pack -> source's ("" for a pack), pyc's sha256, pyc's stamp
     units: list[str] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
 
@@ -131,7 +132,14 @@ def request_from(
         if text is not None:
             text = substitute(str(text), variables)
             sha256 = hashlib.sha256(text.encode()).hexdigest()
-        items[path] = Item(path, sha256, int(entry.get("mode", 0o644)), bool(entry.get("compile")), text)
+        items[path] = Item(
+            path,
+            sha256,
+            int(entry.get("mode", 0o644)),
+            bool(entry.get("compile")),
+            text,
+            bool(entry.get("pack")),
+        )
     made = tuple(
         Unit(
             unit["name"],
@@ -294,7 +302,9 @@ def install(host: Host, files: list[tuple[str, bytes, int]]) -> dict[str, list[i
 
 def sweep(host: Host, name: str, paths: Iterable[str]) -> None:
     """Remove what an install of this bundle that was stopped left beside these paths and its record."""
-    for folder in sorted({RECORDS, originals_folder(name), *map(os.path.dirname, paths)}):
+    folders = {os.path.dirname(path) for path in paths}
+    folders |= {f"{folder}/__pycache__" for folder in folders}  # of packs
+    for folder in sorted({RECORDS, originals_folder(name), *folders}):
         for entry in host.list_dir(folder):
             if entry.startswith(STAGED):
                 host.remove_file(f"{folder}/{entry}")

@@ -64,6 +64,12 @@ options:
         description: Whether Python files are compiled on the node by the chosen interpreter.
         type: bool
         default: false
+      pack:
+        description:
+          - Whether the compiled files are also put into one file, C(__pycache__/__init__.all.pyc), which is replaced
+            by a rename, so that a program has all of one version. Needs O(files[].compile=true).
+        type: bool
+        default: false
   units:
     description: The systemd units that run from the files.
     type: list
@@ -212,6 +218,7 @@ def main() -> None:
                     "exclude": {"type": "list", "elements": "str", "default": []},
                     "template": {"type": "bool", "default": False},
                     "compile": {"type": "bool", "default": False},
+                    "pack": {"type": "bool", "default": False},
                 },
                 "mutually_exclusive": [["src", "content"]],
                 "required_one_of": [["src", "content"]],

@@ -103,11 +103,13 @@ class Node:
             for path in sorted((cni_native.CNI / "sriov_cni").glob("*.py")):
                 tar.add(path, f"lib/sriov_cni/{path.name}")
             tar.add(HERE / "cni_pairs.py", "cni_pairs.py")
+            tar.add(cni_native.BUNDLE_PACK, "bundle_pack.py")
         self.lab.run(["mkdir", "-p", NODE])
         self.lab.run(["tar", "-x", "--no-same-owner", "-C", NODE], input=content.getvalue())
         launcher = (cni_native.CNI / "launcher.py").read_text().replace(cni_native.NODE_FOLDER, f"{NODE}/lib")
         self.lab.put(f"#!/usr/bin/python3 -IS\n{launcher}".encode(), f"{NODE}/sriov", 0o755)
         self.lab.run(["python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", f"{NODE}/lib"])
+        self.lab.run(["python3", "-I", "-c", cni_native.PACKER, NODE, f"{NODE}/lib/sriov_cni"])
 
     def measure(self, plan: dict[str, Any], timeout: float) -> Any:
         """Run cni_pairs on the node."""

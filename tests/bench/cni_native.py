@@ -25,8 +25,18 @@ from typing import Any
 import cni_pairs
 
 CNI = Path(__file__).resolve().parents[2] / "files" / "cni"
+BUNDLE_PACK = CNI.parents[1] / "plugins" / "module_utils" / "bundle_pack.py"
 NODE_FOLDER = "/usr/lib/baremetal-sriov/cni"
 INTERPRETER = "/usr/bin/python3"
+# As the installer does: the folder with bundle_pack.py, and that of the package, are its arguments.
+PACKER = """
+import pathlib, sys
+sys.path.insert(0, sys.argv[1])
+import bundle_pack
+files = pathlib.Path(sys.argv[2]).glob("__pycache__/*.cpython-*.pyc")
+content = bundle_pack.content({file.name.partition(".")[0]: file.read_bytes() for file in files})
+pathlib.Path(bundle_pack.path_of(sys.argv[2])).write_bytes(content)
+"""
 PF, VF = "0000:01:00.0", "0000:01:10.0"
 PF_NAME, VF_NAME, OTHER_NAME = "benchpf", "benchvf", "benchother"
 
@@ -66,11 +76,11 @@ marks.append(("load", time.monotonic()))
 host.Host.step = lambda self, what: marks.append(("until " + what, time.monotonic()))
 code = main()
 marks.append(("rest", time.monotonic()))
-marks.insert(0, ("spawned", float(os.environ["BENCH_SPAWNED"])))
-if os.environ["CNI_COMMAND"] == "ADD":
+marks.insert(0, ("spawned", float(posix.environ[b"BENCH_SPAWNED"])))
+if posix.environ[b"CNI_COMMAND"] == b"ADD":
     with open({file!r}, "a") as out:
         out.write(jsontext.dumps([(name, int(seconds * 1e6)) for name, seconds in marks]) + "\\n")
-os._exit(code)
+posix._exit(code)
 """
 # Linux keeps the parent's ru_maxrss for a child, so a program asks for its own.
 _OWN_SIZE = "next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM'))"
@@ -83,7 +93,14 @@ def install(base: Path) -> Path:
     interpreter = os.path.realpath(INTERPRETER)
     mode = "unchecked-hash"
     subprocess.run([interpreter, "-m", "compileall", "-q", "--invalidation-mode", mode, str(package)], check=True)
+    make_pack(package)
     return _launcher(base / "sriov", base, "")
+
+
+def make_pack(package: Path) -> None:
+    """The one file with all modules, from their compiled files in the package's folder."""
+    argv = [os.path.realpath(INTERPRETER), "-I", "-c", PACKER, str(BUNDLE_PACK.parent), str(package)]
+    subprocess.run(argv, check=True)
 
 
 def install_for_veth(base: Path) -> Path:
@@ -96,8 +113,8 @@ def install_for_veth(base: Path) -> Path:
 def install_that_tells_its_size(base: Path, veth: Path) -> Path:
     """The launcher of install_for_veth, which writes its resident size in KiB into base/size."""
     path = base / "sriov-size"
-    end = f"code = main()\nopen({str(base / 'size')!r}, 'w').write({_OWN_SIZE})\nos._exit(code)"
-    path.write_text(veth.read_text().replace("os._exit(main())", end))
+    end = f"code = main()\nopen({str(base / 'size')!r}, 'w').write({_OWN_SIZE})\nposix._exit(code)"
+    path.write_text(veth.read_text().replace("posix._exit(main())", end))
     path.chmod(0o755)
     return path
 
@@ -105,7 +122,7 @@ def install_that_tells_its_size(base: Path, veth: Path) -> Path:
 def with_marks(launcher: str, file: str) -> str:
     """A launcher's text that also appends a line of [phase, microseconds of the monotonic clock] to `file`."""
     first, _rest, rest = launcher.partition("\n")
-    return f"{first}\n{_MARKS_BEFORE}{rest.replace('os._exit(main())', _MARKS_AFTER.format(file=file))}"
+    return f"{first}\n{_MARKS_BEFORE}{rest.replace('posix._exit(main())', _MARKS_AFTER.format(file=file))}"
 
 
 def phases(lines: str) -> dict[str, float]:

@@ -49,11 +49,11 @@ PROGRAMS = {
             "apply",
             # The writers: they carry out the steps that the plan names.
             "vfs drivers",
-            "plan plan_pf plan_record refusals resolve resolve_pfs bundle bundle_units",
+            "plan plan_pf plan_record refusals resolve resolve_pfs bundle bundle_compiled bundle_units",
             "spec policy manifests render",
             # The readers of the host, with the one write that each knows.
             "pci pci_groups security netdev devlink hands kubelet kernel cmdline iommu modprobe usage processes "
-            "bootloaders files state record bundle_store bundle_python",
+            "bootloaders files state record bundle_store bundle_python bundle_pack",
             "host",
             "steps model fields identity errors",
         ),
@@ -77,6 +77,7 @@ PROGRAMS = {
             "main",
             "commands people",
             "attach check detach upkeep",
+            "adopted",
             "restore",
             "vf announce",
             "ipam journal pod request",

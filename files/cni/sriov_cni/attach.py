@@ -9,6 +9,8 @@ plugin. One runs beside the other where the IPAM plugin allows it.
 
 from __future__ import annotations
 
+import os
+
 from .addresses import ZERO_MAC
 from .config import DAD_OFF, parse
 from .errors import DEVICE, ENVIRONMENT, TRY_AGAIN, CniError
@@ -43,15 +45,9 @@ def add(host: Host, request: Request) -> dict[str, Any]:
             raise CniError(
                 ENVIRONMENT, f"CNI_IFNAME: the namespace {request.netns} has an interface {request.ifname} already"
             )
-        ipam = _start_ipam(host, request)
-        try:
-            attachment = _Attachment(host, store, request, config, vf, pod, ipam)
-            host.step("journal")
-            store.begin(attachment.record)
-        except BaseException:
-            if ipam is not None and ipam.begun:
-                _give_address_back(host, ipam)
-            raise
+        attachment = _Attachment(host, store, request, config, vf, pod)
+        host.step("journal")
+        store.begin(attachment.record)
         try:
             answer = to_version(attachment.make(), request.version)
             host.step("commit")
@@ -61,24 +57,6 @@ def add(host: Host, request: Request) -> dict[str, Any]:
             raise
     host.log.info(f"{vf} is {request.ifname} of the pod now")
     return answer
-
-
-def _start_ipam(host: Host, request: Request) -> Ipam | None:
-    """Start an IPAM plugin that does not need the interface; it takes longer than what is done beside it. The address
-    that it keeps is no change of the VF: where this process dies, DEL and GC give it back without a journal.
-    """
-    ipam = request.ipam(host)
-    if ipam is not None and ipam.aside:
-        host.step("ipam aside")
-        ipam.begin("ADD")
-    return ipam
-
-
-def _give_address_back(host: Host, ipam: Ipam) -> None:
-    try:
-        ipam.call("DEL")
-    except CniError as error:
-        host.log.error(f"undoing a failed ADD: {error}")
 
 
 def _clear_way(host: Host, store: Store, vf: Vf, request: Request) -> None:
@@ -92,6 +70,10 @@ def _clear_way(host: Host, store: Store, vf: Vf, request: Request) -> None:
         )
     record = store.of_vf(vf.address)
     if record is None:
+        if os.access(f"{host.state}/pci/{vf.address}", os.R_OK):
+            from .adopted import clear_way
+
+            clear_way(host, store, vf)
         return
     from .restore import alive, give_back
 
@@ -113,11 +95,11 @@ class _Attachment:
     """One VF on its way into a pod. Making one changes nothing; it reads what the journal needs."""
 
     def __init__(
-        self, host: Host, store: Store, request: Request, config: Config, vf: Vf, pod: Pod, ipam: Ipam | None
+        self, host: Host, store: Store, request: Request, config: Config, vf: Vf, pod: Pod
     ) -> None:
         self._host, self._store, self._request, self._config = host, store, request, config
         self._vf, self._pod = vf, pod
-        self._ipam = ipam
+        self._ipam: Ipam | None = None
         self._previous = request.previous()
         self.port = host.pf_port(vf.pf) if vf.pf else None
         self.record = Record()
@@ -136,12 +118,14 @@ class _Attachment:
             set_on_pf(host, self._store, self._vf, self.port, config)
         link: Link | None = None
         if self._link is not None:
-            link = move_to_pod(host, self._link, self.record.ifname, pod)
+            link = move_to_pod(host, self._link, self.record.ifname, pod, self._start_ipam)
             pod.prepare(self.record.ifname)
             if config.mac:
                 set_mac(host, pod.socket, link, config.mac)
             host.step("up")
             pod.up(link, config.flags)
+        else:
+            self._start_ipam()
         result = Result()
         if self._ipam is not None:
             host.step("ipam")
@@ -167,6 +151,13 @@ class _Attachment:
         result.dns = result.dns or config.dns
         result.after(self._previous)
         return result
+
+    def _start_ipam(self) -> None:
+        """Start an IPAM plugin that does not need the interface in the pod; to start it takes its time as well."""
+        self._ipam = self._request.ipam(self._host)
+        if self._ipam is not None and self._ipam.aside:
+            self._host.step("ipam aside")
+            self._ipam.begin("ADD")
 
     def undo(self, error: BaseException) -> None:
         """After make() failed. What fails here is told with `error`, and left to the next DEL or ADD."""

@@ -42,7 +42,9 @@ def _take_back(host: Host, request: Request) -> None:
     store.prepare()
     record = store.of_owner(request.container, request.ifname)
     if record is None:
-        host.log.info("no journal of this container and interface: no VF to bring back")
+        from .adopted import take_back
+
+        take_back(host, store, request.container, request.ifname, request.netns)
         return
     host.log.fields["vf"] = record.address
     with store.lock(record.address, "VF"):

@@ -77,11 +77,6 @@ class Ipam:
             self._failure = error
 
     @property
-    def begun(self) -> bool:
-        """True once begin() was called."""
-        return bool(self._command)
-
-    @property
     def aside(self) -> bool:
         """True where ADD may be started before the interface is in the pod."""
         return self._kind in _ASIDE

@@ -136,6 +136,10 @@ class Store:
         """Make the folders, for root alone. Raises CniError (5)."""
         for path in (self._host.state, self._folder, self._locks):
             try:
+                os.mkdir(path, 0o700)
+            except FileExistsError:
+                continue
+            except FileNotFoundError:
                 os.makedirs(path, 0o700, exist_ok=True)
             except OSError as error:
                 raise CniError(IO, f"cannot make the state folder {path}: {error.strerror}") from None
@@ -160,6 +164,11 @@ class Store:
             if len(parts) == 3:
                 found.append((parts[1], parts[2]))
         return sorted(found)
+
+    def records(self) -> list[Record]:
+        """All records. Raises CniError (103) for a file that cannot be used."""
+        found = [self.of_owner(container, ifname) for container, ifname in self.owners()]
+        return [record for record in found if record is not None]
 
     def _find(self, wanted: Any) -> Record | None:
         for name in self._names():

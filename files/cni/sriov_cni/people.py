@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For people at a terminal: `sriov --version` and `sriov check-config FILE`."""
+"""For people at a terminal, and for the installer: what has which VF, and whether a configuration is good."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ import os
 from . import SUPPORTED
 from .config import MISSING_DEVICE, canonical, parse, shown
 from .errors import CniError
-from .jsontext import loads
+from .jsontext import dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .host import Host
+
 USAGE = """\
 usage: sriov --version
        sriov check-config FILE   judge a network configuration, a list of plugins, or stdin for -
+       sriov attachments         list who has which VF, as JSON; "in_use" tells whether the namespace is alive
+       sriov release             bring back the VFs that were left behind: their namespace is gone, or their ADD died
 A container runtime calls this program with CNI_COMMAND in the environment instead.
 """
 _LIMIT = 1 << 20  # bytes
@@ -28,6 +32,11 @@ def run(arguments: list[str]) -> tuple[int, str]:
     """Exit code (0 good, 1 mistakes, 2 wrong use) and what to print."""
     if arguments == ["--version"]:
         return 0, f"sriov, the CNI plugin of baremetal.sriov; CNI {', '.join(SUPPORTED)}\n"
+    if arguments in (["attachments"], ["release"]):
+        try:
+            return _attachments() if arguments == ["attachments"] else _release()
+        except (CniError, OSError) as error:
+            return 1, f"{error}\n"
     if len(arguments) != 2 or arguments[0] != "check-config":
         return 2, USAGE
     try:
@@ -38,6 +47,40 @@ def run(arguments: list[str]) -> tuple[int, str]:
     if mistakes:
         return 1, "".join([f"{arguments[1]}: {text}\n" for text in mistakes])
     return 0, f"{arguments[1]}: good\n"
+
+
+def _attachments(host: Host | None = None) -> tuple[int, str]:
+    from .host import Host as RunningHost
+    from .journal import Store
+    from .restore import alive
+
+    host = host or RunningHost()
+    found = []
+    for record in Store(host).records():
+        entry = {"vf": record.address, "container": record.container, "interface": record.ifname}
+        entry |= {"network": record.network, "netns": record.netns}
+        found.append({**entry, "in_use": record.complete and alive(host, record) is not None})
+    return 0, dumps(found) + "\n"
+
+
+def _release(host: Host | None = None) -> tuple[int, str]:
+    """One line for each VF that is back; exit code 1 with the reason where one is not."""
+    from .host import Host as RunningHost
+    from .journal import Store
+    from .restore import alive, give_back
+
+    host = host or RunningHost()
+    store = Store(host)
+    code, lines = 0, []
+    for seen in store.records():
+        with store.lock(seen.address, "VF"):
+            record = store.of_owner(seen.container, seen.ifname)  # its DEL may have been faster
+            if record is None or (record.complete and alive(host, record) is not None):
+                continue
+            back = give_back(host, store, record, alive(host, record))
+        code = code if back else 1
+        lines.append(f"VF {record.address} of {record.owner} is {'' if back else 'not '}back\n")
+    return code, "".join(lines)
 
 
 def _read(path: str) -> list[dict[str, Any]]:

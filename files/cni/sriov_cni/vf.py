@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
+from _signal import SIG_BLOCK, SIGCHLD, pthread_sigmask  # type: ignore[import-not-found]
 
 from . import pci
 from .errors import CONFIG, DEVICE, REFUSED, CniError
@@ -30,6 +32,8 @@ from .rtnl import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .config import Config
     from .host import Host
     from .journal import Record, Store
@@ -253,18 +257,20 @@ def set_on_host(host: Host, link: Link, driver: str, config: Config) -> None:
             ) from None
 
 
-def move_to_pod(host: Host, link: Link, ifname: str, pod: Pod) -> Link:
+def move_to_pod(host: Host, link: Link, ifname: str, pod: Pod, meanwhile: Callable[[], None]) -> Link:
     """Move and rename in one message: no other name is ever seen, neither here nor in the pod. Raises
     CniError (101).
 
-    A failure can leave the interface on either side; restore.bring_back() finds it on both.
+    A failure can leave the interface on either side; restore.bring_back() finds it on both. `meanwhile` is called
+    while the kernel moves.
     """
     try:
         if ifname in link.altnames:
             host.step("remove altname")
             host.socket.change(set_altnames(link.index, [ifname], add=False))
         host.step("move")
-        host.socket.change(set_link(link.index, netns_fd=pod.netns.fd, name=ifname))
+        move = set_link(link.index, netns_fd=pod.netns.fd, name=ifname)
+        _together(lambda: host.socket.change(move), meanwhile)
     except NetlinkError as error:
         raise CniError(
             REFUSED, f"interface {link.name} cannot be moved to {pod.netns.path} as {ifname}: {error}"
@@ -275,6 +281,33 @@ def move_to_pod(host: Host, link: Link, ifname: str, pod: Pod) -> Link:
             REFUSED, f"interface {link.name} was moved, but {ifname} is not in {pod.netns.path}"
         )
     return moved
+
+
+def _together(slow: Callable[[], None], quick: Callable[[], None]) -> None:
+    """Call `slow` in a thread and `quick` in this one, and wait for both. Raises what either raises.
+
+    SIGCHLD stays blocked: the thread inherits that, so the end of a program that `quick` starts reaches who waits.
+    """
+    pthread_sigmask(SIG_BLOCK, [SIGCHLD])
+    errors: list[BaseException] = []
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def run() -> None:
+        try:
+            slow()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            done.release()
+
+    _thread.start_new_thread(run, ())
+    try:
+        quick()
+    finally:
+        done.acquire()
+    if errors:
+        raise errors[0]
 
 
 def set_mac(host: Host, socket: Socket, link: Link, mac: str) -> None:

@@ -127,6 +127,7 @@ class Bundle:
         self.files: dict[str, bytes] = {}
         self.modes: dict[str, int] = {}
         self.compiled = False
+        self.packed = False
         self.units: tuple[Unit, ...] = ()
         self.adopt = False
 
@@ -138,6 +139,7 @@ class Bundle:
                 bundle_store.hashlib.sha256(data).hexdigest(),
                 self.modes.get(path, 0o644),
                 self.compiled,
+                pack=self.packed and path.endswith(".py"),
             )
             for path, data in self.files.items()
         )

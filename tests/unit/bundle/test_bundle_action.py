@@ -30,12 +30,12 @@ def test_entries_carry_checksums_modes_and_texts(tmp_path: Path) -> None:
     script.write_text("#!@PYTHON@\n")
     script.chmod(0o700)
     sources: dict[str, str] = {}
-    plain = {"dest": "/opt/x", "mode": None, "template": False, "compile": True}
+    plain = {"dest": "/opt/x", "mode": None, "template": False, "compile": True, "pack": True}
     entry = action._read_entry(plain, str(script), "run", sources)
     sha256 = hashlib.sha256(b"#!@PYTHON@\n").hexdigest()
-    assert entry == {"path": "/opt/x/run", "mode": 0o755, "compile": True, "sha256": sha256}
+    assert entry == {"path": "/opt/x/run", "mode": 0o755, "compile": True, "pack": True, "sha256": sha256}
     assert sources == {sha256: str(script)}
-    template = {**plain, "template": True, "compile": False, "mode": "0600"}
+    template = {**plain, "template": True, "compile": False, "pack": False, "mode": "0600"}
     assert action._read_entry(template, str(script), "", sources) == {
         "path": "/opt/x", "mode": 0o600, "text": "#!@PYTHON@\n",
     }  # fmt: skip
@@ -54,7 +54,7 @@ def test_what_can_not_be_sent_is_named(
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(data)
-    file = {"dest": "/opt/x", "mode": None, "template": False, "compile": False, **options}
+    file = {"dest": "/opt/x", "mode": None, "template": False, "compile": False, "pack": False, **options}
     with pytest.raises(action.AnsibleActionFail, match=words):
         action._read_entry(file, str(source), "", {})
 

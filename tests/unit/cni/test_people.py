@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`--version` and `check-config`, through the launcher."""
+"""`--version` and `check-config`, through the launcher; `attachments` and `release` in a world of their own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import json
 import subprocess
 
 import pytest
+from cniworld import VF, VF_VFIO, WorldHost, run
+
+from sriov_cni import people
 
 GOOD = {"cniVersion": "1.1.0", "name": "net", "type": "sriov", "vlan": 5, "ipam": {"type": "host-local"}}
 BAD = {**GOOD, "vlan": 5000, "spoofchk": 1, "cniVersion": "9", "name": ""}
@@ -65,3 +68,29 @@ def test_what_is_no_configuration(program, text, words):
 
 def test_no_file(program):
     assert call(program, "check-config", "/nowhere")[::2] == (1, "/nowhere: No such file or directory\n")
+
+
+def test_attachments_and_release(world):
+    """Who has a VF keeps it; what was left behind comes back."""
+    assert people._attachments(WorldHost(world)) == (0, "[]\n")
+    before = world.snapshot()
+    world.call("ADD")
+    vfio = {**world.conf, "deviceID": VF_VFIO, "vlan": 9}
+    gone = world.add_netns(world.pod_ns + "x")
+    world.call("ADD", vfio, CNI_CONTAINERID="c2", CNI_NETNS=gone)
+    run("ip", "netns", "del", world.pod_ns + "x")
+    status, out = people._attachments(WorldHost(world))
+    found = {entry["vf"]: entry for entry in json.loads(out)}
+    assert (status, found[VF]["in_use"], found[VF_VFIO]["in_use"]) == (0, True, False)
+    assert (found[VF]["container"], found[VF]["interface"], found[VF]["network"]) == ("c1", "net1", "net")
+    assert people._release(WorldHost(world)) == (0, f"VF {VF_VFIO} of container c2 interface net1 is back\n")
+    assert world.pod_link()["ifname"] == "net1"
+    assert people._release(WorldHost(world)) == (0, "")
+    world.call("DEL")
+    assert world.snapshot() == before
+
+
+def test_release_tells_what_does_not_come_back(world):
+    world.call("ADD")
+    run("ip", "netns", "del", world.pod_ns)  # and the veth with it
+    assert people._release(WorldHost(world)) == (1, f"VF {VF} of container c1 interface net1 is not back\n")

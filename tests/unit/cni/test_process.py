@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -25,8 +28,12 @@ ALLOWED = {
     "_signal",
     "_socket",
     "_struct",
+    "_thread",
+    "builtins",
     "errno",
     "fcntl",
+    "marshal",
+    "posix",
     "os",
     "sys",
     "time",
@@ -135,16 +142,80 @@ def test_what_an_add_loads(program):
     assert foreign <= ALLOWED | at_start
 
 
+def pack_of(program: Path) -> Path:
+    return program.parent / "lib" / "sriov_cni" / "__pycache__" / "__init__.all.pyc"
+
+
+def copy(program: Path, tmp_path: Path) -> Path:
+    """A copy of the installed program that a test may change."""
+    shutil.copytree(program.parent / "lib", tmp_path / "lib")
+    made = tmp_path / "sriov"
+    made.write_text(program.read_text().replace(str(program.parent), str(tmp_path)))
+    made.chmod(0o755)
+    return made
+
+
+def test_modules_come_out_of_one_file(program, tmp_path):
+    """Sources that are changed or gone do not count while it is there."""
+    made = copy(program, tmp_path)
+    for file in (tmp_path / "lib" / "sriov_cni").glob("*.py"):
+        file.unlink()
+    for file in (tmp_path / "lib" / "sriov_cni" / "__pycache__").glob("*.cpython-*"):
+        file.unlink()
+    done = start(made, b"{", CNI_COMMAND="ADD", **ENVIRONMENT)
+    assert (done.returncode, json.loads(done.stdout)["code"]) == (1, 6)  # with the real os for the reason in words
+    assert start(made, CNI_COMMAND="VERSION").returncode == 0
+
+
+@pytest.mark.parametrize("pack", [None, b"", b"another Python's magic number"])
+def test_without_the_one_file_the_modules_are_imported(program, tmp_path, pack):
+    made = copy(program, tmp_path)
+    pack_of(made).unlink()
+    if pack is not None:
+        pack_of(made).write_bytes(pack)
+    assert json.loads(start(made, CNI_COMMAND="VERSION").stdout)["supportedVersions"] == list(SUPPORTED)
+
+
+def test_a_call_is_not_hurt_by_an_update(program, tmp_path):
+    """It has its version from the start to the end, with modules that it loads late."""
+    made = copy(program, tmp_path)
+    call = subprocess.Popen([made], env={"CNI_COMMAND": "ADD", **ENVIRONMENT}, stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    package = str(tmp_path / "lib" / "sriov_cni")
+    for _turn in range(500):  # until it has the file open
+        opened = [os.readlink(fd) for fd in Path(f"/proc/{call.pid}/fd").iterdir() if os.path.lexists(fd)]
+        if any(name.startswith(package) for name in opened):
+            break
+        time.sleep(0.01)
+    aside = tmp_path / "new"
+    aside.write_bytes(b"the next version's")
+    aside.rename(pack_of(made))
+    shutil.rmtree(tmp_path / "lib" / "sriov_cni")
+    out, _rest = call.communicate(b'{"cniVersion": "1.0.0", "name": "n", "type": "sriov", "vlan": "x"}', timeout=30)
+    assert json.loads(out)["code"] == 7
+
+
+def test_stand_in_for_os(program, tmp_path):
+    """What it has not is the real one's."""
+    made = copy(program, tmp_path)
+    code = "import os; print(os.path.basename('/a/b'), os.path.isdir('/'), os.path.isfile('/'), os.environ['A']); " \
+        "print(type(os).__name__, os.getcwdb(), os.cpu_count() > 0, os.fspath('x'), os.fsencode('y'))"
+    text = made.read_text()
+    made.write_text(text[: text.index("from sriov_cni.main")] + code + "\n")
+    done = subprocess.run([made], env={"A": "\u00e4"}, capture_output=True, check=True, cwd="/", timeout=30)
+    assert done.stdout.decode().splitlines() == ["b True False \u00e4", "_Os b'/' True x b'y'"]
+
+
 def test_layers():
-    """An import points down only."""
+    """An import points down only. `start` is none of the modules: the launcher runs it."""
     order = [
         ["errors"], ["addresses", "jsontext", "netlink", "netns", "log", "pci"], ["rtnl"], ["result", "pf"],
-        ["config", "host"], ["journal", "ipam"], ["pod", "request"], ["announce", "vf"], ["restore"],
+        ["config", "host"], ["journal", "ipam"], ["pod", "request"], ["announce", "vf"], ["restore"], ["adopted"],
         ["attach", "check", "detach", "upkeep"], ["commands", "people"], ["main"],
     ]  # fmt: skip
     level = {name: i for i, names in enumerate(order) for name in names}
     for file in sorted((FILES / "sriov_cni").glob("*.py")):
-        if file.stem == "__init__":
+        if file.stem in ("__init__", "start"):
             continue
         for node in ast.walk(_without_type_checking(ast.parse(file.read_text()))):
             if isinstance(node, ast.ImportFrom) and node.level == 1:

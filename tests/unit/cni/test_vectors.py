@@ -110,7 +110,7 @@ def test_move_fails(world, vector):
     pod = SimpleNamespace(netns=SimpleNamespace(fd=0, path="/run/netns/x"))
     link = SimpleNamespace(index=7, name="enp1s0v0", altnames=[])
     with pytest.raises(CniError, match=r"enp1s0v0 cannot be moved to /run/netns/x as net1: .*driver says no"):
-        move_to_pod(host, link, "net1", pod)
+        move_to_pod(host, link, "net1", pod, lambda: None)
     assert host.steps == ["move"]
 
 
