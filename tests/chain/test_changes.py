@@ -8,6 +8,7 @@ The tests stand in the order in which they run: each begins where the one before
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,12 @@ from sriovlab.guest import Lab
 KERNEL = {"name": "kernel", "resource_name": "kernel", "nic_selector": {"pf_names": ["enp1s0"]}, "num_vfs": 4}
 DPDK = {"name": "dpdk", "resource_name": "dpdk", "nic_selector": {"pf_names": ["enp2s0"]}, "num_vfs": 7,
         "device_type": "vfio-pci"}  # fmt: skip
+# A function that is no NIC: the node makes its VFs, and nobody offers them.
+DISK = {"name": "disk", "resource_name": "disk", "nic_selector": {"root_devices": ["0000:03:00.0"]}, "num_vfs": 2,
+        "device_type": "vfio-pci"}  # fmt: skip
 HAND = "chain-by-hand.service"
+FIRST_PF = ("address", "num_vfs", "externally_managed", "exact", "given_back", "policies", "vfs", "mtu", "up",
+            "autoprobe", "eswitch_mode", "allow_in_use")  # fmt: skip
 COUNT = "/sys/bus/pci/devices/{}/sriov_numvfs"
 
 
@@ -110,10 +116,21 @@ def test_seven_to_three_vfs_and_kernel_to_vfio(lab: Lab) -> None:
     chain.wait_offered(lab, {"kernel": 4, "dpdk": 3})
 
 
-def test_three_to_seven_vfs_and_back_to_the_kernel(lab: Lab) -> None:
+def test_three_to_seven_vfs_vfio_to_uio_and_a_function_that_is_no_nic(lab: Lab) -> None:
+    run = site(policies({"name": "kernel", "device_type": "uio_pci_generic"}, DISK))
+    assert drivers(lab) == {"enp1s0": ["uio_pci_generic"] * 4, "enp2s0": ["vfio-pci"] * 7}
+    assert len(lab.run(["ls", "/sys/class/uio"]).stdout.split()) == 4
+    disk = lab.run(["sh", "-c", "readlink -f /sys/bus/pci/devices/0000:03:00.0/virtfn*/driver"]).stdout.split()
+    assert [path.rpartition("/")[2] for path in disk] == ["vfio-pci"] * 2
+    assert "0000:03:00.0 is no NIC" in words(run)
+    chain.wait_offered(lab, {"kernel": 4, "dpdk": 7})
+
+
+def test_uio_back_to_the_kernel(lab: Lab) -> None:
     site()
     assert drivers(lab) == {"enp1s0": ["igbvf"] * 4, "enp2s0": ["vfio-pci"] * 7}
     assert all(vf["net"] for vf in chain.vfs(lab, "enp1s0"))
+    assert lab.read(COUNT.format("0000:03:00.0")).strip() == "0"
     chain.wait_offered(lab, {"kernel": 4, "dpdk": 7})
 
 
@@ -256,6 +273,20 @@ def test_network_manager_leaves_the_vfs_alone_where_asked(lab: Lab, network_mana
     assert managed(lab) == set()
     site()
     lab.wait_for("NetworkManager to look after the VFs again", lambda: managed(lab) == names)
+
+
+def test_a_record_of_the_first_version_is_still_understood(lab: Lab) -> None:
+    """It had texts in the place of whole files, and nothing about whose a PF is."""
+    path = "/var/lib/baremetal-sriov/original.json"
+    now = json.loads(lab.read(path))
+    first = {"format": 1, "objects": now["objects"],
+             "pfs": {address: {key: value for key, value in pf.items() if key in FIRST_PF}
+                     for address, pf in now["pfs"].items()},
+             "files": {name: None for name in now["files"]}}  # fmt: skip
+    assert all(kept is None for kept in now["files"].values()), "nothing of ours stood in the place of another's"
+    lab.put(json.dumps(first).encode(), path, 0o600)
+    run = site()
+    assert run.recap["node1"]["changed"] == 0, run.output
 
 
 def test_the_kubelet_starts_though_our_unit_fails(lab: Lab) -> None:
