@@ -282,7 +282,7 @@ def test_a_record_of_the_first_version_is_still_understood(lab: Lab) -> None:
     first = {"format": 1, "objects": now["objects"],
              "pfs": {address: {key: value for key, value in pf.items() if key in FIRST_PF}
                      for address, pf in now["pfs"].items()},
-             "files": {name: None for name in now["files"]}}  # fmt: skip
+             "files": dict.fromkeys(now["files"])}  # fmt: skip
     assert all(kept is None for kept in now["files"].values()), "nothing of ours stood in the place of another's"
     lab.put(json.dumps(first).encode(), path, 0o600)
     run = site()

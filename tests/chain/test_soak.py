@@ -20,7 +20,7 @@ import soak_restarts
 from sriovlab.guest import Lab
 
 SOAK = Path(__file__).resolve().parents[1] / "soak"
-ROUNDS = 3
+ROUNDS = 2
 SEED = 1
 LOOPS: list[Callable[[Lab, int, random.Random], None]] = [
     soak_cni.cycles,
