@@ -135,12 +135,13 @@ def test_a_swapped_nic_that_no_policy_names(host: FakeHost) -> None:
     assert host.numvfs(PF1) == 0 and not present(host, []).plan.steps
 
 
-def test_a_swapped_nic_that_the_boot_service_meets(host: FakeHost) -> None:
-    """It sets it up, as its place says, and records it anew."""
+def test_a_swapped_nic_that_the_boot_service_meets(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> None:
+    """It sets it up, as its place says, records it anew, and says so in the journal as a warning."""
     present(host, [KERNEL])
     swap(host)
     assert boot.main(host) == 0
     assert json.loads(host.get(ORIGINAL))["identities"][PF1]["mac"] == "52:54:00:00:00:99"
+    assert "<4>0000:01:00.0 (enp1s0): this is another NIC than at our first change" in capsys.readouterr().out
 
 
 def test_a_bond_changes_the_mac_address_of_its_ports(host: FakeHost) -> None:
