@@ -21,7 +21,15 @@ from .model import FunctionGoal, Goal, NodeState, is_vfio
 from .modprobe import ModuleSpec, ModulesState
 from .plan_pf import KINDS as PF_KINDS
 from .plan_pf import driver_is_right, driver_step, offload_warnings, pf_steps
-from .plan_record import file_forgets, forget_all, given_back, original_for, pf_record_steps, swap_warnings
+from .plan_record import (
+    file_forgets,
+    forget_all,
+    given_back,
+    original_for,
+    pf_record_steps,
+    swap_problems,
+    swap_warnings,
+)
 from .refusals import drain_problems, iommu_problems, pf_problems
 from .steps import AFTER_REBOOT, NOW, REBOOT, Plan, Step
 
@@ -70,7 +78,7 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
         original = original_for(pf_goal.address, state)
         nothing = pf is None or (pf_goal.given_back and original is None)
         steps = pf_steps(pf_goal, pf, original) if pf is not None and not nothing else []
-        problems += pf_problems(pf_goal, pf, steps, state)
+        problems += [*pf_problems(pf_goal, pf, steps, state), *swap_problems(goal, pf_goal, state)]
         offloads += offload_warnings(pf_goal, pf) if pf is not None else []
         runtime += steps
         forget += pf_record_steps(pf_goal, goal, state, bool(steps))

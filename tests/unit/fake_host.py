@@ -116,6 +116,7 @@ class FakeHost(Host):
     def add_net(self, net: Net, address: str = "") -> None:
         self.nets[net.name] = net
         (self.base / f"sys/class/net/{net.name}").mkdir(parents=True, exist_ok=True)
+        self.put(f"sys/class/net/{net.name}/addr_assign_type", "0\n")
         if address:
             (self.base / f"{DEVICES}/{address}/net/{net.name}").mkdir(parents=True, exist_ok=True)
 
