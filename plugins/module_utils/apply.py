@@ -18,7 +18,7 @@ from .host import Host
 from .identity import identity_of, is_another
 from .model import NODE_OWNER, NodeState, Pf, PfGoal
 from .plan import PLUGIN_UNIT, RELOAD
-from .plan_pf import AUTOPROBE, DRIVER, ESWITCH, LINK, NUM_VFS, PF_MTU, parse_target
+from .plan_pf import AUTOPROBE, DRIVER, ESWITCH, LINK, NUM_VFS, PF_MTU, TC_OFFLOAD, parse_target
 from .plan_pf import KINDS as PF_KINDS
 from .record import FORGET, ORIGINAL, Record, original_of
 from .steps import NOW, Plan, Step
@@ -131,6 +131,8 @@ def _remember_pf(pfs: dict[str, PfGoal], pf: Pf, counted: bool, step: Step) -> N
         known = replace(known, autoprobe=step.before)
     elif step.kind == ESWITCH and known.eswitch_mode is None:
         known = replace(known, eswitch_mode=step.before)
+    elif step.kind == TC_OFFLOAD and known.tc_offload is None:
+        known = replace(known, tc_offload=step.before)
     pfs[pf.address] = known
 
 

@@ -134,6 +134,8 @@ def _bring_up(host: Host, goal: Goal, text: str | None, kinds: Collection[str]) 
                 raise
             host.sleep(PAUSE_SECONDS)
             continue
+        for warning in outcome.plan.warnings:
+            sys.stdout.write(f"<4>{warning}\n")
         for step in outcome.plan.steps:
             sys.stdout.write(f"{step.target}: {step.action}: done\n")
         return

@@ -12,9 +12,10 @@ import json
 from collections.abc import Collection
 from dataclasses import replace
 
+from . import offload
 from .errors import CommandError
 from .host import Host
-from .model import NodeState
+from .model import NodeState, Pf
 
 SET_SECONDS = 300.0  # the driver builds its tables anew, and an interface for each VF
 
@@ -33,16 +34,22 @@ def read_mode(host: Host, address: str) -> str | None:
 
 
 def with_modes(host: Host, state: NodeState, addresses: Collection[str]) -> NodeState:
-    """The state with the modes of these PFs."""
+    """The state with the modes of these PFs, and whether they offload flows."""
     if not addresses:
         return state
     return replace(
         state,
         pfs=tuple(
-            replace(pf, eswitch_mode=read_mode(host, pf.address)) if pf.address in addresses else pf
+            replace(pf, eswitch_mode=read_mode(host, pf.address), tc_offload=_offload(host, pf))
+            if pf.address in addresses
+            else pf
             for pf in state.pfs
         ),
     )
+
+
+def _offload(host: Host, pf: Pf) -> bool | None:
+    return None if pf.name is None else offload.read(host, pf.name)
 
 
 def set_mode(host: Host, address: str, mode: str) -> None:

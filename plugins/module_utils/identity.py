@@ -31,7 +31,7 @@ def is_another(pf: Pf, state: NodeState) -> bool:
 def swap_words(pf: Pf, state: NodeState) -> str:
     """What was there and what is there now."""
     was, now = (state.identities or {}).get(pf.address, {}), identity_of(pf)
-    return f"{pf.label}: this is another NIC than at our first change: it was {_words(was)}, and is {_words(now)}"
+    return f"another NIC than at our first change: it was {_words(was)}, and is {_words(now)}"
 
 
 def moved_words(address: str, state: NodeState) -> str:

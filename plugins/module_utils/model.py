@@ -75,7 +75,8 @@ class PfGoal:
     mtu: raised to at least this (`exact`: set to this). autoprobe, up: None leaves the choice to the
     plan. allow_in_use: the user accepts first VFs and a new MTU on a PF that carries a route, a
     connection or a bridge. eswitch_mode: None leaves it. externally_managed: somebody else makes the VFs,
-    at least this many; only the VFs are set up, and the count is never written. given_back: this
+    at least this many; only the VFs are set up, and the count is never written. tc_offload: None means on in
+    switchdev mode. given_back: this
     is the remembered original of a PF that nothing names any more.
     """
 
@@ -88,6 +89,7 @@ class PfGoal:
     eswitch_mode: str | None = None
     externally_managed: bool = False
     autoprobe: bool | None = None
+    tc_offload: bool | None = None
     up: bool | None = None
     exact: bool = False
     given_back: bool = False
@@ -220,7 +222,7 @@ class Vf:
 @dataclass(frozen=True)
 class Pf:
     """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. rdma: it has an RDMA device. eswitch_mode:
-    None also where nobody asked for it (see `devlink`). uses: what it carries (see
+    None also where nobody asked for it (see `devlink`), as tc_offload. uses: what it carries (see
     `usage`).
     """
 
@@ -238,6 +240,7 @@ class Pf:
     num_vfs: int = 0
     autoprobe: bool | None = None
     eswitch_mode: str | None = None
+    tc_offload: bool | None = None
     mtu: int | None = None
     up: bool | None = None
     iommu_group: str | None = None

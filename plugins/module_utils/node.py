@@ -101,7 +101,7 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
 def _with_a_mode(goal: Goal, state: NodeState) -> set[str]:
     """PFs whose eswitch mode is asked for, or was changed by us."""
     wanted = [*goal.pfs, *(state.originals or {}).values()]
-    return {pf.address for pf in wanted if pf.eswitch_mode is not None}
+    return {pf.address for pf in wanted if (pf.eswitch_mode, pf.tc_offload) != (None, None)}
 
 
 def run(

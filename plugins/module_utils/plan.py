@@ -20,8 +20,16 @@ from .kernel import KernelSpec, KernelState
 from .model import FunctionGoal, Goal, NodeState, is_vfio
 from .modprobe import ModuleSpec, ModulesState
 from .plan_pf import KINDS as PF_KINDS
-from .plan_pf import driver_is_right, driver_step, pf_steps
-from .plan_record import file_forgets, forget_all, given_back, original_for, pf_record_steps, swap_warnings
+from .plan_pf import driver_is_right, driver_step, offload_warnings, pf_steps
+from .plan_record import (
+    file_forgets,
+    forget_all,
+    given_back,
+    original_for,
+    pf_record_steps,
+    swap_problems,
+    swap_warnings,
+)
 from .refusals import drain_problems, iommu_problems, pf_problems
 from .steps import AFTER_REBOOT, NOW, REBOOT, Plan, Step
 
@@ -64,12 +72,14 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
     wanted = [*goal.pfs, *given_back(goal, state)]
     runtime: list[Step] = []
     forget: list[Step] = []
+    offloads: list[str] = []
     for pf_goal in wanted:
         pf = state.pf(pf_goal.address)
         original = original_for(pf_goal.address, state)
         nothing = pf is None or (pf_goal.given_back and original is None)
         steps = pf_steps(pf_goal, pf, original) if pf is not None and not nothing else []
-        problems += pf_problems(pf_goal, pf, steps, state)
+        problems += [*pf_problems(pf_goal, pf, steps, state), *swap_problems(goal, pf_goal, state)]
+        offloads += offload_warnings(pf_goal, pf) if pf is not None else []
         runtime += steps
         forget += pf_record_steps(pf_goal, goal, state, bool(steps))
     for function in goal.functions:
@@ -101,7 +111,8 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
     ordered += [*_reload(ordered, state), *forget, *at_the_end]
     # The reboot is the user's to do, when all else is done.
     ordered = [*[s for s in ordered if s.kind != kernel.REBOOT_KIND], *_one_reboot(ordered)]
-    warnings = (*goal.warnings, *more, *swap_warnings(goal, state, wanted), *kept, *_interrupt_warnings(goal, side))
+    swapped = swap_warnings(goal, state, wanted)
+    warnings = (*goal.warnings, *more, *swapped, *kept, *offloads, *_interrupt_warnings(goal, side))
     return Planned(Plan(tuple(ordered), warnings), tuple(drain_problems(ordered, state)))
 
 

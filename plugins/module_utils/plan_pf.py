@@ -16,11 +16,12 @@ from typing import Any
 from .model import DEFAULT_DRIVER, NO_DRIVER, NO_MAC, Pf, PfGoal, Vf, VfSettings, is_userspace
 from .steps import DRAIN, Step
 
-LINK, AUTOPROBE, NUM_VFS, ESWITCH, ATTRIBUTES, PF_MTU, VF_MTU, DRIVER = KINDS = (
+LINK, AUTOPROBE, NUM_VFS, ESWITCH, TC_OFFLOAD, ATTRIBUTES, PF_MTU, VF_MTU, DRIVER = KINDS = (
     "pf_link",
     "autoprobe",
     "num_vfs",
     "eswitch_mode",
+    "tc_offload",
     "vf_attributes",
     "pf_mtu",
     "vf_mtu",
@@ -68,6 +69,8 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     probing = _Autoprobe(goal, pf, original, fresh, bare)
     steps += probing.before()
     counting = list(_count_steps(goal, pf, probing.now, reason)) if fresh else []
+    offloading = _offload_steps(goal, pf, original, reason)
+    steps += [step for step in offloading if step.after]
     steps += counting if goal.externally_managed else _with_mode(goal, pf, mode, counting, reason)
     steps += _attribute_steps(goal, pf, fresh, reason)
     if goal.mtu is not None and pf.mtu is not None and (pf.mtu != goal.mtu if goal.exact else pf.mtu < goal.mtu):
@@ -78,6 +81,7 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     steps += drivers
     steps += _mtu_steps(goal, pf, fresh, _bound_again(steps), reason)
     steps += probing.after()
+    steps += [step for step in offloading if not step.after]
     if goal.up is False and pf.up and not goal.num_vfs and not pf.uses:
         steps.append(Step(LINK, pf.address, "bring the PF down", "it was down before our first change", True, False))
     return steps
@@ -86,6 +90,27 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
 def wanted_mode(goal: PfGoal, original: PfGoal | None) -> str | None:
     """The eswitch mode asked for, or the one from before our first change; None leaves it."""
     return goal.eswitch_mode or (original.eswitch_mode if original is not None else None)
+
+
+def _offload_steps(goal: PfGoal, pf: Pf, original: PfGoal | None, reason: str) -> list[Step]:
+    """On with switchdev mode, before it; back to what it was, after all else, where nothing asks for that mode."""
+    wanted = goal.tc_offload
+    if goal.eswitch_mode == SWITCHDEV and not goal.given_back:
+        wanted = True
+    elif wanted is None and original is not None:
+        wanted = original.tc_offload
+    if wanted is None or pf.tc_offload in (None, wanted) or goal.externally_managed:
+        return []
+    action = f"turn hw-tc-offload {'on' if wanted else 'off'}"
+    return [Step(TC_OFFLOAD, pf.address, action, reason, pf.tc_offload, wanted)]
+
+
+def offload_warnings(goal: PfGoal, pf: Pf) -> list[str]:
+    """In switchdev mode without offload every packet goes through the host's CPUs."""
+    ours = goal.eswitch_mode == SWITCHDEV and not goal.externally_managed and not goal.given_back
+    if not ours or pf.eswitch_mode is None or pf.tc_offload is not None:
+        return []
+    return [f"{pf.label}: hw-tc-offload can't be set: ethtool is not installed, or the NIC's driver has it fixed"]
 
 
 def _with_mode(goal: PfGoal, pf: Pf, mode: str | None, counting: list[Step], reason: str) -> Iterator[Step]:

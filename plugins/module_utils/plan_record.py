@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from . import files
+from .errors import Problem
 from .identity import is_another, swap_words
 from .model import NODE_OWNER, Goal, NodeState, PfGoal
 from .plan_pf import LINK, pf_steps
@@ -49,8 +50,23 @@ def swap_warnings(goal: Goal, state: NodeState, wanted: list[PfGoal]) -> tuple[s
         pf = state.pf(pf_goal.address)
         if pf is not None and is_another(pf, state):
             then = "nothing is given back to it" if pf_goal.given_back else "its policy is for it now; is that meant?"
-            found.append(f"{swap_words(pf, state)}; {then}")
+            found.append(f"{pf.label}: {swap_words(pf, state)}; {then}")
     return tuple(found)
+
+
+def swap_problems(goal: Goal, pf_goal: PfGoal, state: NodeState) -> list[Problem]:
+    """The boot service does not set up another NIC by its place alone: a person runs sriov_node, which says it."""
+    pf = state.pf(pf_goal.address)
+    if goal.whole or goal.owner != NODE_OWNER or pf is None or not is_another(pf, state):
+        return []
+    return [
+        Problem(
+            pf.label,
+            "the NIC that was there when its policy was applied",
+            swap_words(pf, state),
+            "If the policy is meant for this one too, run the playbook site (the module sriov_node) again.",
+        )
+    ]
 
 
 def forget(target: str, reason: str = "it is given back") -> Step:

@@ -133,7 +133,8 @@ def original_of(pf: Pf, count_is_ours: bool = True) -> PfGoal:
 
 
 def _settings_of(vf: Vf) -> VfSettings:
-    driver = NO_DRIVER if vf.driver is None else vf.driver if is_userspace(vf.driver) else DEFAULT_DRIVER
+    chosen = is_userspace(vf.driver) or vf.override  # by somebody, not by the kernel
+    driver = NO_DRIVER if vf.driver is None else vf.driver if chosen else DEFAULT_DRIVER
     return VfSettings(
         mac=vf.mac,
         vlan=vf.vlan,

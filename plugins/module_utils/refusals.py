@@ -35,7 +35,7 @@ def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step], state: NodeS
             )
         ]
     if goal.externally_managed and not goal.given_back:
-        return list(_external(goal, pf))
+        return [*_external(goal, pf), *_driver_problems(goal, pf, state)]
     return [*_capability(goal, pf), *_driver_problems(goal, pf, state), *_in_use(goal, pf, steps)]
 
 

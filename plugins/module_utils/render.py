@@ -15,7 +15,9 @@ CONFIG_PATH = "/etc/pcidp/config.json"
 UDEV_PATH = "/etc/udev/rules.d/86-baremetal-sriov.rules"
 HOTPLUG_PATH = "/etc/udev/rules.d/86-baremetal-sriov-hotplug.rules"
 HOTPLUG_UNIT = "baremetal-sriov-hotplug@{pf}.service"
-PATHS = (NODE_PATH, CONFIG_PATH, UDEV_PATH, HOTPLUG_PATH)  # every file that a goal may name
+# Before 80-net-setup-link.rules, which gives names to interfaces that have none yet.
+REPRESENTORS_PATH = "/etc/udev/rules.d/79-baremetal-sriov-representors.rules"
+PATHS = (NODE_PATH, CONFIG_PATH, UDEV_PATH, HOTPLUG_PATH, REPRESENTORS_PATH)  # every file that a goal may name
 
 
 @dataclass
@@ -86,6 +88,27 @@ def hotplug_rules(pfs: Sequence[str]) -> str:
         f'ENV{{SYSTEMD_WANTS}}+="{HOTPLUG_UNIT.format(pf=pf)}"'
         for pf in sorted(pfs)
     ]
+    return "\n".join(lines) + "\n"
+
+
+def representor_name(pf: str, index: int) -> str:
+    """The name of the representor of a VF: the PF's, and the index."""
+    return f"{pf}_{index}"
+
+
+def representor_rules(pfs: Sequence[tuple[str, str, int]]) -> str:
+    """Rules that name the representors of PFs (address, name, number of VFs), and keep the PFs' own names.
+
+    A PF and its representors hang on one PCI function; phys_port_name tells them apart: pN, and pfNvfM (Linux
+    Documentation/networking/switchdev.rst).
+    """
+    lines = ["# Made by baremetal.sriov; changes here are lost."]
+    for address, name, count in sorted(pfs):
+        start = f'ACTION=="add", SUBSYSTEM=="net", KERNELS=="{address}", ATTR{{phys_port_name}}=='
+        lines.append(f'{start}"p[0-9]*", NAME="{name}"')
+        lines += [
+            f'{start}"pf[0-9]*vf{index}", NAME="{representor_name(name, index)}"' for index in range(count)
+        ]
     return "\n".join(lines) + "\n"
 
 

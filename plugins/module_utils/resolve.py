@@ -27,21 +27,26 @@ from .model import (
     is_vfio,
 )
 from .pci import DEVICES
+from .plan_pf import SWITCHDEV
 from .policy import Policy
 from .render import (
     CONFIG_PATH,
     HOTPLUG_PATH,
     NODE_PATH,
+    REPRESENTORS_PATH,
     UDEV_PATH,
     Pool,
     device_plugin_config,
     hotplug_rules,
     json_text,
+    representor_name,
+    representor_rules,
     udev_rules,
 )
 from .resolve_pfs import Match, matches
 from .spec import NodeSpec
 
+LONGEST_NAME = 15  # IFNAMSIZ of Linux include/uapi/linux/if.h, less the end of the text
 VHOST_MODULES = ("vhost_net", "tun")  # what makes /dev/vhost-net and /dev/net/tun, which such pods get
 
 
@@ -105,7 +110,27 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         unsafe_interrupts=spec.allow_unsafe_interrupts,
         resources=tuple((f"{spec.resource_prefix}/{name}", pools[name].count) for name in sorted(pools)),
     )
-    return replace(goal_of_node, files=_files(spec, goal_of_node, pools))
+    switched = _switched(goal_of_node, state, warnings)
+    files = _files(spec, goal_of_node, pools)
+    if switched:
+        files = (*files, FileGoal(REPRESENTORS_PATH, representor_rules(switched), adopt=spec.adopt))
+    return replace(goal_of_node, files=files, warnings=tuple(warnings))
+
+
+def _switched(goal: Goal, state: NodeState, warnings: list[str]) -> list[tuple[str, str, int]]:
+    """The PFs whose representors get names: address, name, number of VFs."""
+    found = []
+    for pf_goal in goal.pfs:
+        pf = state.pf(pf_goal.address)
+        if pf_goal.eswitch_mode != SWITCHDEV or pf_goal.externally_managed or pf is None or pf.name is None:
+            continue
+        longest = representor_name(pf.name, pf_goal.num_vfs - 1)
+        if len(longest) > LONGEST_NAME:
+            words = f"a name such as {longest} is longer than {LONGEST_NAME} characters"
+            warnings.append(f"{pf.label}: udev names its representors, as {words}; give the PF a shorter name")
+        else:
+            found.append((pf.address, pf.name, pf_goal.num_vfs))
+    return found
 
 
 def _not_offered(pf: Pf, policy: Policy) -> str:

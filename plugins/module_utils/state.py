@@ -62,7 +62,7 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
         name=name,
         altnames=link.altnames if link else (),
         mac=link.mac if link else None,
-        permanent_mac=(link.permanent_mac or link.mac) if link else None,
+        permanent_mac=_permanent_mac(host, link) if link else None,
         total_vfs=pci.total_vfs(root, address),
         num_vfs=pci.num_vfs(root, address),
         autoprobe=None if autoprobe is None else bool(autoprobe),
@@ -71,6 +71,15 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
         iommu_group=pci.iommu_group(root, address),
         vfs=tuple(_vf(host, index, vf, link, links) for index, vf in pci.virtfns(root, address).items()),
     )
+
+
+def _permanent_mac(host: Host, link: Link) -> str | None:
+    """The NIC's own MAC address; None where what it has was drawn, or set by somebody, and `ip` tells no other.
+
+    addr_assign_type is 0 for an address of the hardware (Linux Documentation/ABI/testing/sysfs-class-net).
+    """
+    own = pci.read_int(host.path(f"/sys/class/net/{link.name}/addr_assign_type")) == 0
+    return link.permanent_mac or (link.mac if own else None)
 
 
 def _vf(host: Host, index: int, address: str, pf: Link | None, links: Mapping[str, Link]) -> Vf:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
-from . import cmdline, devlink, drivers, netdev, pci
+from . import cmdline, devlink, drivers, netdev, offload, pci
 from .drivers import vf_address, wait_for
 from .errors import HostError
 from .host import Host
 from .model import NO_MAC
 from .netdev import Link
-from .plan_pf import ATTRIBUTES, AUTOPROBE, ESWITCH, LINK, NUM_VFS, PF_MTU, VF_MTU, parse_target
+from .plan_pf import ATTRIBUTES, AUTOPROBE, ESWITCH, LINK, NUM_VFS, PF_MTU, TC_OFFLOAD, VF_MTU, parse_target
 from .steps import Step
 
 APPEAR_SECONDS = 20.0  # and as much again for each 16 VFs: 125 VFs were seen to take 65 s
@@ -43,6 +43,7 @@ def apply(host: Host, step: Step) -> None:
         AUTOPROBE: _autoprobe,
         NUM_VFS: _num_vfs,
         ESWITCH: _eswitch,
+        TC_OFFLOAD: _tc_offload,
         ATTRIBUTES: _attributes,
         PF_MTU: _pf_mtu,
         VF_MTU: _vf_mtu,
@@ -84,6 +85,10 @@ def _autoprobe(host: Host, step: Step) -> None:
 
 def _eswitch(host: Host, step: Step) -> None:
     devlink.set_mode(host, step.target, step.after)
+
+
+def _tc_offload(host: Host, step: Step) -> None:
+    offload.set_to(host, _pf_name(host, step.target), step.after)
 
 
 def _num_vfs(host: Host, step: Step) -> None:

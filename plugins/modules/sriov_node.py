@@ -18,7 +18,8 @@ description:
     play set with M(baremetal.sriov.sriov_vfs) or M(baremetal.sriov.sriov_driver) is left alone, until a policy names
     it. With O(state=absent) the record of such a PF stays on the node until it is as it was, and a warning names it.
   - PFs are remembered by PCI address, with their identifiers and MAC address. Another NIC in the same place is named in
-    a warning, and gets nothing back that was recorded of the first.
+    a warning, and gets nothing back that was recorded of the first; the boot service does not set it up before this
+    module has run.
 author: the baremetal.sriov authors (@baremetal-sriov)
 options:
   spec:

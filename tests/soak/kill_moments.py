@@ -9,6 +9,7 @@ left over, or where a teardown does not give back what was there.
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import random
@@ -23,7 +24,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parents[1] / "unit"))
-import conftest  # noqa: E402, F401  (names this checkout as the collection)
+importlib.import_module("conftest")  # it names this checkout as the collection
 from fake_host import FakeHost  # noqa: E402
 from node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, drivers, present, snapshot  # noqa: E402
 

@@ -116,6 +116,7 @@ class FakeHost(Host):
     def add_net(self, net: Net, address: str = "") -> None:
         self.nets[net.name] = net
         (self.base / f"sys/class/net/{net.name}").mkdir(parents=True, exist_ok=True)
+        self.put(f"sys/class/net/{net.name}/addr_assign_type", "0\n")
         if address:
             (self.base / f"{DEVICES}/{address}/net/{net.name}").mkdir(parents=True, exist_ok=True)
 
@@ -352,6 +353,8 @@ class FakeHost(Host):
             return Completed(tuple(argv), 0, json.dumps(self._ip_json(argv[2:])), "")
         if argv == ["dmesg"]:
             return Completed(tuple(argv), 0, self.kernel_log, "")
+        if argv[:2] == ["ethtool", "-k"]:
+            return self._features(argv)
         if argv[:2] == ["devlink", "-j"]:
             return self._devlink_show(argv)
         if argv[:2] == ["systemctl", "is-active"]:
@@ -377,12 +380,20 @@ class FakeHost(Host):
             return 0
         if argv[:4] == ["ip", "link", "set", "dev"]:
             return set_link(self.nets.get(argv[4]), self._pf_named(argv[4]), argv[5:])
+        if argv[:2] == ["ethtool", "-K"]:
+            pf = self._pf_named(argv[2])
+            return 1 if pf is None else setattr(pf, "tc_offload", argv[4]) or 0
         if argv[:4] == ["devlink", "dev", "eswitch", "set"]:
             return self._set_eswitch(self.pfs[argv[4].partition("/")[2]], argv[6])
         if argv[0].endswith("update-grub"):
             self.update_grub()
             return 0
         return 127
+
+    def _features(self, argv: list[str]) -> Completed:
+        pf = self._pf_named(argv[2])
+        text = f"Features for {argv[2]}:\nrx-checksumming: on\nhw-tc-offload: {pf.tc_offload}\n" if pf else ""
+        return Completed(tuple(argv), 0 if pf else 1, text, "")
 
     def _devlink_show(self, argv: list[str]) -> Completed:
         pf = self.pfs[argv[-1].partition("/")[2]]

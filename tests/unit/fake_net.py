@@ -37,6 +37,7 @@ class FakePf:
     eswitch: str | None = None
     vendor: str = "0x8086"
     network: bool = True
+    tc_offload: str = "off"
 
 
 def set_link(net: Net | None, pf: FakePf | None, words: list[str]) -> int:

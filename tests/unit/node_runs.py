@@ -78,7 +78,8 @@ def snapshot(host: FakeHost) -> dict[str, str]:
                 found[str(path.relative_to(host.base))] = path.read_text()
     for address, pf in host.pfs.items():
         autoprobe = host.get(f"sys/bus/pci/devices/{address}/sriov_drivers_autoprobe").strip()
-        found[address] = f"{host.numvfs(address)} {autoprobe} {drivers(host, address)} {pf.settings} {pf.eswitch}"
+        found[address] = f"{host.numvfs(address)} {autoprobe} {drivers(host, address)} {pf.settings}"
+        found[f"{address} switch"] = f"{pf.eswitch} {pf.tc_offload}"
         if pf.network:
             found[pf.name] = f"{host.nets[pf.name].up} {host.nets[pf.name].mtu}"
     return found

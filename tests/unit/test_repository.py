@@ -52,8 +52,8 @@ PROGRAMS = {
             "plan plan_pf plan_record refusals resolve resolve_pfs bundle bundle_compiled bundle_units",
             "spec policy manifests render",
             # The readers of the host, with the one write that each knows.
-            "pci pci_groups security netdev devlink hands kubelet kernel cmdline iommu modprobe usage processes "
-            "bootloaders files state record bundle_store bundle_python bundle_pack",
+            "pci pci_groups security netdev offload devlink hands kubelet kernel cmdline iommu modprobe usage "
+            "processes bootloaders files state record bundle_store bundle_python bundle_pack",
             "host",
             "steps model fields identity errors",
         ),

@@ -107,3 +107,61 @@ def test_two_policies_want_different_modes(tmp_path: Path) -> None:
         present(host, [one, two])
     present(host, [one, {**two, "priority": 5}])
     assert host.pfs[PF1].eswitch == "switchdev"
+
+
+RULES = "etc/udev/rules.d/79-baremetal-sriov-representors.rules"
+
+
+def test_flows_are_offloaded(tmp_path: Path) -> None:
+    """On before the mode, off again after it; not touched where it was on; said where it can't be."""
+    host = with_eswitch(tmp_path, "mlx5_core")
+    told = actions(present(host, [SWITCHDEV]))
+    assert host.pfs[PF1].tc_offload == "on"
+    assert told.index(f"{PF1}: turn hw-tc-offload on") < told.index(f"{PF1}: set the eswitch mode to switchdev")
+    present(host, [KERNEL])
+    assert host.pfs[PF1].tc_offload == "off"
+    absent(host)
+    host.pfs[PF1].tc_offload = "on"
+    present(host, [SWITCHDEV])
+    absent(host)
+    assert host.pfs[PF1].tc_offload == "on"
+    host.pfs[PF1].tc_offload = "off [fixed]"
+    outcome = present(host, [SWITCHDEV])
+    assert "hw-tc-offload can't be set" in outcome.plan.warnings[0] and host.pfs[PF1].eswitch == "switchdev"
+
+
+def test_offload_alone_is_given_back(tmp_path: Path) -> None:
+    """Where somebody else had set the mode before us."""
+    host = with_eswitch(tmp_path, "mlx5_core")
+    host.pfs[PF1].eswitch = "switchdev"
+    before = snapshot(host)
+    present(host, [{**SWITCHDEV, "num_vfs": 4}])
+    assert host.pfs[PF1].tc_offload == "on"
+    absent(host)
+    assert snapshot(host) == before
+
+
+def test_representors_have_stable_names(tmp_path: Path) -> None:
+    """By the PF's name and the VF's index, whatever the kernel finds first; there before the VFs are."""
+    host = with_eswitch(tmp_path, "mlx5_core")
+    outcome = present(host, [{**SWITCHDEV, "num_vfs": 2}])
+    start = f'ACTION=="add", SUBSYSTEM=="net", KERNELS=="{PF1}", ATTR{{phys_port_name}}=='
+    assert host.get(RULES).splitlines()[1:] == [
+        f'{start}"p[0-9]*", NAME="enp1s0"',
+        f'{start}"pf[0-9]*vf0", NAME="enp1s0_0"',
+        f'{start}"pf[0-9]*vf1", NAME="enp1s0_1"',
+    ]
+    kinds = [step.kind for step in outcome.plan.steps]
+    assert f"/{RULES}: write it" in actions(outcome)[: kinds.index("num_vfs")]
+    assert not present(host, [{**SWITCHDEV, "num_vfs": 2}]).plan.steps
+    present(host, [KERNEL])
+    assert not host.exists("/" + RULES)
+
+
+def test_representors_of_a_pf_with_a_long_name(tmp_path: Path) -> None:
+    """Its names would not fit; udev's own stay, and it is said."""
+    host = FakeHost(tmp_path)
+    host.add_pf(PF1, "enp129s0f0npxy", driver="mlx5_core")
+    policy = {**SWITCHDEV, "nic_selector": {"root_devices": [PF1]}}
+    outcome = present(host, [policy])
+    assert "udev names its representors" in outcome.plan.warnings[0] and not host.exists("/" + RULES)

@@ -116,7 +116,7 @@ def test_a_swapped_nic_is_said_and_gets_nothing_back(host: FakeHost) -> None:
     swap(host)
     checked = present(host, [KERNEL], check=True)
     (warning,) = checked.plan.warnings
-    assert f"{PF1} (enp1s0): this is another NIC than at our first change: it was 8086:10c9 with" in warning
+    assert f"{PF1} (enp1s0): another NIC than at our first change: it was 8086:10c9 with" in warning
     assert "52:54:00:00:00:99" in warning
     present(host, [KERNEL])
     assert not present(host, [KERNEL]).plan.warnings and host.numvfs(PF1) == 4
@@ -135,12 +135,17 @@ def test_a_swapped_nic_that_no_policy_names(host: FakeHost) -> None:
     assert host.numvfs(PF1) == 0 and not present(host, []).plan.steps
 
 
-def test_a_swapped_nic_that_the_boot_service_meets(host: FakeHost) -> None:
-    """It sets it up, as its place says, and records it anew."""
-    present(host, [KERNEL])
+def test_a_swapped_nic_that_the_boot_service_meets(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not set up by its place alone; the other PF is; the next run by a person says it and sets it up."""
+    present(host, [KERNEL, DPDK])
     swap(host)
-    assert boot.main(host) == 0
-    assert json.loads(host.get(ORIGINAL))["identities"][PF1]["mac"] == "52:54:00:00:00:99"
+    assert boot.main(host) == 1
+    told = capsys.readouterr().err
+    assert "<3>" in told and "found another NIC than at our first change: it was 8086:10c9 with the MAC" in told
+    assert host.numvfs(PF1) == 0 and host.numvfs(PF2) == 7
+    assert "another NIC than at our first change" in present(host, [KERNEL, DPDK]).plan.warnings[0]
+    host.reboot()
+    assert boot.main(host) == 0 and host.numvfs(PF1) == 4
 
 
 def test_a_bond_changes_the_mac_address_of_its_ports(host: FakeHost) -> None:
@@ -148,6 +153,15 @@ def test_a_bond_changes_the_mac_address_of_its_ports(host: FakeHost) -> None:
     present(host, [KERNEL])
     host.nets["enp1s0"].permanent = host.nets["enp1s0"].mac
     host.nets["enp1s0"].mac = "52:54:00:00:00:aa"
+    assert not present(host, [KERNEL]).plan.warnings
+
+
+def test_a_mac_address_that_is_not_the_nics_own(host: FakeHost) -> None:
+    """Drawn at each boot, or set by the administrator: it tells nothing."""
+    host.put("sys/class/net/enp1s0/addr_assign_type", "1\n")
+    present(host, [KERNEL])
+    assert "mac" not in json.loads(host.get(ORIGINAL))["identities"][PF1]
+    host.nets["enp1s0"].mac = "52:54:00:00:00:ab"
     assert not present(host, [KERNEL]).plan.warnings
 
 

@@ -17,6 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, make_host, present, snapshot
 
+from ansible_collections.baremetal.sriov.plugins.module_utils.model import Goal, NodeState
+from ansible_collections.baremetal.sriov.plugins.module_utils.node import run
+from ansible_collections.baremetal.sriov.plugins.module_utils.views import vfs_goal
+
+KINDS = ["netdevice", "vfio-pci", "uio_pci_generic"]
 MACS = st.integers(0, 255).map(lambda n: f"02:00:00:00:aa:{n:02x}")
 
 
@@ -26,7 +31,7 @@ def policies(draw: st.DrawFn, modes: bool = False) -> list[dict[str, Any]]:
     found = []
     for name in draw(st.sets(st.sampled_from(["enp1s0", "enp2s0"]))):
         count = draw(st.integers(1, 7))
-        kind = draw(st.sampled_from(["netdevice", "vfio-pci"]))
+        kind = draw(st.sampled_from(KINDS))
         split = draw(st.integers(0, count - 1))
         policy: dict[str, Any] = {
             "name": name,
@@ -51,7 +56,7 @@ def policies(draw: st.DrawFn, modes: bool = False) -> list[dict[str, Any]]:
         ]
         found.append(policy)
         if split:
-            other = draw(st.sampled_from(["netdevice", "vfio-pci"]))
+            other = draw(st.sampled_from(KINDS))
             found.append(
                 {
                     **policy,
@@ -77,6 +82,7 @@ class TemporaryHost:
         self.root = tempfile.mkdtemp(dir=memory if os.path.isdir(memory) else None)
         host = make_host(Path(self.root), self.driver)
         host.active_units.add(PLUGIN)
+        host.available.add("uio_pci_generic")
         return host
 
     def __exit__(self, *_: object) -> None:
@@ -114,6 +120,48 @@ def test_any_policies_after_any_others(case: tuple[str, list[list[dict[str, Any]
         absent(host)
         after = snapshot(host)
         assert after == before
+
+
+@FEW
+@given(DRIVERS_AND_ROUNDS, st.integers(1, 60))
+def test_any_policies_killed_at_any_write(case: tuple[str, list[list[dict[str, Any]]]], at: int) -> None:
+    """The run after it reaches them, with nothing left to do; teardown still knows the original."""
+    driver, rounds = case
+    with TemporaryHost(driver) as host:
+        before = snapshot(host)
+        for wanted in rounds:
+            until_killed(host, at, lambda: present(host, wanted))  # noqa: B023
+            present(host, wanted)
+            assert not present(host, wanted).plan.steps
+        until_killed(host, at, lambda: absent(host))
+        absent(host)
+        assert snapshot(host) == before
+
+
+@FEW
+@given(st.lists(st.tuples(st.sampled_from(["enp1s0", "enp2s0"]), st.integers(0, 7)), min_size=1, max_size=6))
+def test_no_count_over_a_count_in_a_view(counts: list[tuple[str, int]]) -> None:
+    """Whatever a play asks of sriov_vfs, a PF with VFs is only ever written 0; and the check's plan is the run's."""
+    with TemporaryHost() as host:
+        refused: list[str] = []
+        write = host.write_attribute
+
+        def watched(path: str, value: str, seconds: float = 60.0) -> None:
+            if path.endswith("sriov_numvfs") and value != "0" and host.numvfs(path.split("/")[-2]):
+                refused.append(f"{path}={value}")
+            write(path, value, seconds)
+
+        host.write_attribute = watched  # type: ignore[method-assign]
+        for name, count in counts:
+
+            def goal(state: NodeState, pfs: Any = ({"pf": name, "num_vfs": count},)) -> Goal:
+                return vfs_goal(list(pfs), state)
+
+            checked = run(host, goal, check=True, kernel_side=False)
+            assert checked.plan == run(host, goal, check=False, kernel_side=False).plan
+            assert host.numvfs({"enp1s0": PF1, "enp2s0": PF2}[name]) == count
+            assert not run(host, goal, check=False, kernel_side=False).plan.steps
+        assert not refused
 
 
 MIXED: list[dict[str, Any]] = [

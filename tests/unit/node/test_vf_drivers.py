@@ -64,6 +64,22 @@ def test_any_driver_that_is_named(host: FakeHost, driver: str) -> None:
     assert drivers(host, PF1) == ["igbvf"] * 4
 
 
+def test_a_driver_that_somebody_had_chosen_comes_back(host: FakeHost) -> None:
+    """An override is no choice of the kernel's."""
+    host.nets["enp1s0"].up = True
+    host._set_numvfs(PF1, "2")
+    for vf in range(2):
+        host.run(["modprobe", "--", "acme-net"])
+        base = f"/sys/bus/pci/devices/{host.vf_address(PF1, vf)}"
+        host.write_attribute(f"{base}/driver/unbind", host.vf_address(PF1, vf))
+        host.write_attribute(f"{base}/driver_override", "acme-net")
+        host.write_attribute("/sys/bus/pci/drivers_probe", host.vf_address(PF1, vf))
+    assert drivers(host, PF1) == ["acme-net"] * 2
+    present(host, [{**KERNEL, "num_vfs": 2, "device_type": "vfio-pci"}])
+    absent(host)
+    assert drivers(host, PF1) == ["acme-net"] * 2
+
+
 def test_uio_needs_no_iommu(tmp_path: Path) -> None:
     """No kernel arguments and no reboot for it; a vendor's vfio driver needs one."""
     host = make_host(tmp_path, iommu=False)
