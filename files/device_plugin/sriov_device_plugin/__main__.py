@@ -162,6 +162,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _explain(given.config_file, given.resource_prefix, given.root.rstrip("/"))
     logs.configure(given.log_level, given.log_format)
     os.umask(0o022)
+    # gRPC imports asyncio, and that TLS where it can; on Unix sockets nobody needs the 4 MiB of OpenSSL.
+    sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
     from .daemon import Daemon, Options  # here, since it costs the import of gRPC
 
     options = Options(
