@@ -5,7 +5,7 @@ ARGS ?=
 RUN = $(PYTHON) tests/tools/run.py
 
 .DEFAULT_GOAL := help
-.PHONY: help deps test lint sanity unit build demo bench soak clean
+.PHONY: help deps test lint sanity unit build image demo bench soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ unit: ## the unit tests, also under Python 3.9 where it is present
 
 build: ## the collection's tarball, into tests/output
 	@$(RUN) build $(ARGS)
+
+image: ## the device plugin's container image, into tests/output; needs buildah, and no registry
+	@$(RUN) image $(ARGS)
 
 demo: ## an emulated server with SR-IOV NICs, Kubernetes on it, site, and a pod that gets VFs
 	@$(RUN) demo $(ARGS)

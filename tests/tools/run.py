@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from devtool import deps, programs, stages
+from devtool import deps, images, programs, stages
 from devtool.cache import cache_folder
 from devtool.collection import OUTPUT, build
 from devtool.console import ToolError, say
@@ -32,6 +32,8 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("--fast", action="store_true", help="without the stages that need the emulated node")
     test.add_argument("--list", action="store_true", help="list the stages and stop")
     commands.add_parser("build", help="build the tarball into tests/output")
+    image = commands.add_parser("image", help="build the device plugin's container image into tests/output")
+    image.add_argument("--base", default="", help="an image to build on (one is made from Debian's packages)")
     commands.add_parser("demo", help="an emulated server, from nothing to a pod with VFs")
     commands.add_parser("bench", help="run the benchmarks; writes tests/bench/results.json")
     soak = commands.add_parser("soak", help="run the long loops")
@@ -62,6 +64,9 @@ def dispatch(options: argparse.Namespace) -> int:
                 say(f"{stage.name:16} {stage.what}")
             return 0
         return stages.run(chosen)
+    if options.command == "image":
+        say(f"Built {images.image(options.base)}")
+        return 0
     deps.ensure_tools()
     if options.command in ("demo", "bench", "soak") or (options.command == "deps" and not options.fast):
         deps.ensure_lab()

@@ -33,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", f"-{name}", **settings)  # type: ignore[arg-type]
 
     option("config-file", default="/etc/pcidp/config.json", help="the configuration (%(default)s)")
+    option("watch-config", action="store_true", help="read it again when it changed, not only at SIGHUP")
     option("resource-prefix", default="intel.com", help="prefix of resources without their own (%(default)s)")
     option("kubelet-root-dir", default="/var/lib/kubelet", help="the kubelet's --root-dir (%(default)s)")
     option("devinfo-dir", default=device_info.DIRECTORY, help="folder of device-info files (%(default)s)")
@@ -161,6 +162,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _explain(given.config_file, given.resource_prefix, given.root.rstrip("/"))
     logs.configure(given.log_level, given.log_format)
     os.umask(0o022)
+    # gRPC imports asyncio, and that TLS where it can; on Unix sockets nobody needs the 4 MiB of OpenSSL.
+    sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
     from .daemon import Daemon, Options  # here, since it costs the import of gRPC
 
     options = Options(
@@ -176,6 +179,7 @@ def main(arguments: list[str] | None = None) -> int:
         metrics_address=given.metrics_address,
         metrics_port=given.metrics_port,
         cdi_dir=given.cdi_dir if given.use_cdi else "",
+        watch_config=given.watch_config,
     )
     try:
         daemon = Daemon(options)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import time
 from collections import Counter
@@ -53,6 +54,7 @@ class Options:
     cdi_dir: str  # "": without CDI
     metrics_address: str
     metrics_port: int  # 0: none
+    watch_config: bool  # read the configuration again when its file changed, not only at SIGHUP
 
 
 class Daemon:
@@ -106,6 +108,8 @@ class Daemon:
             if DEVICE in heard:
                 next_scan = min(next_scan, now + max(SETTLE, SCAN_SHARE * self._scan_took))
             if now >= next_scan:
+                if self.options.watch_config and self._config_stamp() != self._read_stamp:
+                    self.reload()
                 self.rescan()
                 self._save_files()
                 next_scan = self._scanned_at + self.options.rescan_interval
@@ -149,7 +153,16 @@ class Daemon:
         due = self._links.due() if self._links is not None else None
         return due is not None and now >= due
 
+    def _config_stamp(self) -> tuple[int, int, int] | None:
+        """What tells one content of the configuration's file from another. In a ConfigMap's volume it is a link."""
+        try:
+            found = os.stat(self.options.config_file)
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
     def _load(self) -> config.Config:
+        self._read_stamp = self._config_stamp()
         loaded = config.load(self.options.config_file, self.options.resource_prefix)
         for warning in loaded.warnings:
             log.warning("%s: %s", self.options.config_file, warning)

@@ -44,6 +44,11 @@ Holders = dict[tuple[str, str], Holder]
 
 def holders(kubelet_dir: str) -> Holders | None:
     """(resource name, device id) -> its container; None where the kubelet does not answer."""
+    answer = _list(kubelet_dir)
+    return None if answer is None else _holders(answer)
+
+
+def _list(kubelet_dir: str) -> api.ListPodResourcesResponse | None:
     options = [("grpc.max_receive_message_length", MAX_MESSAGE)]
     with grpc.insecure_channel(f"unix:{os.path.join(kubelet_dir, SOCKET)}", options) as channel:
         call = channel.unary_unary(
@@ -52,10 +57,14 @@ def holders(kubelet_dir: str) -> Holders | None:
             response_deserializer=api.ListPodResourcesResponse.FromString,
         )
         try:
-            answer = call(api.ListPodResourcesRequest(), timeout=TIMEOUT)
+            answer: api.ListPodResourcesResponse = call(api.ListPodResourcesRequest(), timeout=TIMEOUT)
         except grpc.RpcError as error:
             log.debug("pod-resources: %s", error)
             return None
+    return answer
+
+
+def _holders(answer: api.ListPodResourcesResponse) -> Holders:
     return {
         (devices.resource_name, device_id): Holder(pod.namespace, pod.name, container.name)
         for pod in answer.pod_resources
@@ -69,17 +78,18 @@ def known_holders(kubelet_dir: str) -> Holders:
     """The same from all that is known, so that no holder is missed while the kubelet is away or still starting.
 
     A kubelet that starts answers before it has heard of its pods, and its checkpoint still names pods that have
-    ended: an entry of the checkpoint counts while its pod's folder is there. In a container that does not see those
-    folders it counts while the kubelet does not answer.
+    ended: an entry of the checkpoint counts while its pod's folder is there. A container does not see those folders;
+    there it counts until the kubelet knows some pod, since that container is in one.
     """
-    told = holders(kubelet_dir) if os.path.exists(os.path.join(kubelet_dir, SOCKET)) else None
+    answer = _list(kubelet_dir) if os.path.exists(os.path.join(kubelet_dir, SOCKET)) else None
+    knows_pods = answer is not None and len(answer.pod_resources) > 0
     found: Holders = {}
     pods = os.path.join(kubelet_dir, PODS)
     sees_pods = os.path.isdir(pods)
     for uid, resource, device_id in _checkpoint(os.path.join(kubelet_dir, CHECKPOINT)):
-        if os.path.isdir(os.path.join(pods, uid)) if sees_pods else told is None:
+        if os.path.isdir(os.path.join(pods, uid)) if sees_pods else not knows_pods:
             found[resource, device_id] = Holder(pod=uid)
-    return {**found, **(told or {})}
+    return {**found, **({} if answer is None else _holders(answer))}
 
 
 def _checkpoint(path: str) -> Iterator[tuple[str, str, str]]:

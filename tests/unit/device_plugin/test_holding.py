@@ -146,6 +146,8 @@ def test_the_checkpoint_is_asked_while_the_kubelet_is_away(tmp_path: Path) -> No
 def test_a_kubelet_that_knows_no_pods_yet(daemon: Daemon, pod_resources: Any) -> None:
     """It answers, with nothing, before it has heard of its pods."""
     checkpoint(daemon.kubelet_root, entry("u1", "a/old", {"0": ["x"]}))
+    assert list(known_holders(str(daemon.kubelet_root))) == [("a/old", "x")]
+    pod_resources.pod_resources.add(name="p", namespace="n")
     assert known_holders(str(daemon.kubelet_root)) == {}
     (daemon.kubelet_root / "pods" / "u1").mkdir(parents=True)
     found = Holding(str(daemon.kubelet_root)).held_elsewhere({"x": "a/new", "y": "a/new"})

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from device_plugin.dp_daemon import Daemon
+from device_plugin.dp_daemon import PROGRAM, Daemon
 from device_plugin.dp_host import FakeHost
 from device_plugin.dp_kubelet import FakeKubelet, Plugin, wait_for
 from device_plugin.dp_vectors import vectors
@@ -336,6 +336,30 @@ def test_hup_reads_the_configuration_again(node: Daemon, kubelet: FakeKubelet) -
     wait_for(lambda: {e.name for e in kubelet.folder.iterdir()} == names, "the removed pool's socket is gone")
 
 
+def test_a_changed_configuration_is_seen_where_asked(node: Daemon, kubelet: FakeKubelet) -> None:
+    """As a ConfigMap's volume changes: the file is a link to one in a folder that a link names, and that one moves."""
+    content = node.config.read_text()
+    node.config.unlink()
+    for version, text in (("1", content), ("2", "{"), ("3", json.dumps({"resourceList": [POOLS[1]]}))):
+        (node.folder / version).mkdir()
+        (node.folder / version / "config.json").write_text(text)
+    data = node.folder / "data"
+
+    def show(version: str) -> None:
+        (node.folder / "new").symlink_to(version)
+        (node.folder / "new").rename(data)
+
+    show("1")
+    node.config.symlink_to("data/config.json")
+    node.start("--watch-config")
+    both_registered(kubelet)
+    show("2")
+    wait_for(lambda: "The configuration from before stays in use" in node.logged(), "the mistake in the log")
+    show("3")
+    wait_for(lambda: "intel.com/kernel: no longer configured" in node.logged(), "the new configuration")
+    assert node.logged().count("stays in use") == 1
+
+
 @vectors(92, differs=True)
 def test_nothing_matches_yet(node: Daemon, kubelet: FakeKubelet) -> None:
     """No device, no server, no error; ours goes on looking, and says why there is none."""
@@ -388,6 +412,13 @@ def test_socket_names() -> None:
     assert socket_path("/a/plugins_registry", "fakename.fakesuffix", "x") == (
         "/a/plugins_registry/fakename.fakesuffix_x.sock"
     )
+
+
+def test_it_loads_no_tls(node: Daemon, kubelet: FakeKubelet) -> None:
+    node.start(program=(PROGRAM[0], "-X", "importtime", *PROGRAM[1:]))
+    both_registered(kubelet)
+    loaded = {line.rpartition("|")[2].strip() for line in node.logged().splitlines() if line.startswith("import time:")}
+    assert "grpc" in loaded and not loaded & {"ssl", "_ssl", "_hashlib"}
 
 
 @vectors(93, differs=True)
