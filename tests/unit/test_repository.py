@@ -77,6 +77,7 @@ PROGRAMS = {
             "main",
             "commands people",
             "attach check detach upkeep",
+            "adopted",
             "restore",
             "vf announce",
             "ipam journal pod request",
