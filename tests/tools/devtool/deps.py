@@ -174,8 +174,12 @@ def _missing_system_packages() -> list[str]:
     """Debian packages that the tools and the unit tests need; the lab lists its own."""
     commands = {"git": "git", "ssh": "openssh-client"}
     missing = [package for command, package in commands.items() if shutil.which(command) is None]
-    # The CNI plugin's tests call these two; they need not be on a person's PATH.
-    files = {"/usr/lib/cni/host-local": "containernetworking-plugins", "/usr/bin/ip": "iproute2"}
+    # The CNI plugin's tests call these; they need not be on a person's PATH.
+    files = {
+        "/usr/lib/cni/host-local": "containernetworking-plugins",
+        "/usr/bin/ip": "iproute2",
+        "/usr/bin/strace": "strace",
+    }
     missing += [package for path, package in files.items() if not Path(path).exists()]
     if importlib.util.find_spec("ensurepip") is None:
         missing.append("python3-venv")

@@ -16,7 +16,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 FILES = HERE.parents[2] / "files" / "cni"
-sys.path[:0] = [str(HERE), str(FILES), str(HERE.parents[1] / "bench")]
+sys.path[:0] = [str(HERE), str(FILES), str(HERE.parents[1] / "bench"), str(HERE.parents[1] / "soak")]
 
 import cni_native  # noqa: E402
 from cniworld import World, missing  # noqa: E402

@@ -3,12 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs of sriov_node on the reacting fake host, each in a process that SIGKILL ends at a random moment; then a rerun.
 
-Usage: kill_moments.py COUNT SEED. Ends with status 1 where a rerun does not end where it should, where something is
-left over, or where a teardown does not give back what was there.
+Ends with status 1 where a rerun does not end where it should, where something is
+left over, or where a teardown does not give back what was there. Needs no node.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import pickle
@@ -191,4 +192,8 @@ def main(count: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=1000, help="kills (1000)")
+    parser.add_argument("--seed", type=int, default=1, help="the random seed (1)")
+    options = parser.parse_args()
+    main(options.count, options.seed)

@@ -9,12 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROGRAM = Path(__file__).resolve().parents[2] / "soak/kill_moments.py"
+PROGRAM = Path(__file__).resolve().parents[2] / "soak/soak_node_kills.py"
 
 
 def test_sample() -> None:
     """Every rerun ends where it should, and teardown gives everything back."""
-    argv = [sys.executable, str(PROGRAM), "15", "3"]
+    argv = [sys.executable, str(PROGRAM), "--count=15", "--seed=3"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     assert "15/15 killed" in done.stdout
