@@ -263,6 +263,8 @@ class Host:
             except FileNotFoundError as error:
                 raise CommandError(shown, "the command to exist", f"no {argv[0]} on the host",
                                    "Install the package that holds it.") from error
+            except OSError as error:
+                raise CommandError(shown, "the command to start", f"{error.strerror} (errno {error.errno})") from error
             try:
                 status = process.wait(seconds)
             except BaseException as error:

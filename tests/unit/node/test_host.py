@@ -149,6 +149,8 @@ def test_a_command_reads_what_it_is_given_and_its_output_is_text() -> None:
     assert done.stdout == "given\n\ufffd"
     with pytest.raises(CommandError, match="no such-command-here on the host"):
         Host().run(["such-command-here"])
+    with pytest.raises(CommandError, match=r"expected the command to start; found Permission denied"):
+        Host().run(["/etc/passwd"])
 
 
 def test_output_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
