@@ -104,7 +104,10 @@ def modules(options: list[dict[str, Any]]) -> Callable[[Host], Look]:
         ModuleSpec(
             item["name"],
             tuple((str(name), text(value)) for name, value in sorted((item["options"] or {}).items())),
-            item["load"],
+            not item.get("blacklist") if item["load"] is None else item["load"],
+            bool(item.get("blacklist")),
+            tuple(item.get("softdep_pre") or ()),
+            tuple(item.get("softdep_post") or ()),
         )
         for item in options
     ]

@@ -120,11 +120,17 @@ class FileGoal:
 
 @dataclass(frozen=True)
 class ModuleGoal:
-    """A kernel module: its options, and whether it is loaded (now, and at boot)."""
+    """A kernel module: its options, and whether it is loaded (now, and at boot).
+
+    blacklist: not loaded because a device asks for it; before, after: modules that are loaded around it (softdep).
+    """
 
     name: str
     options: tuple[tuple[str, str], ...] = ()
     load: bool = True
+    blacklist: bool = False
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ Sources: modprobe.d(5), modules-load.d(5), Linux Documentation/ABI/stable/sysfs-
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from . import kernel_reboot, record
+from . import initramfs, kernel_reboot, record
 from .errors import HostError, InvalidSpecError, Mistake, Problem, RefusedError
 from .host import Host
 from .kernel import REBOOT_KIND
@@ -24,7 +24,8 @@ OPTIONS_KIND = "module_options"
 BOOT_KIND = "module_boot_list"
 LOAD_KIND = "module_load"
 PARAMETER_KIND = "module_parameter"
-KINDS = (OPTIONS_KIND, BOOT_KIND, LOAD_KIND, PARAMETER_KIND)
+INITRAMFS_KIND, INITRAMFS = "module_initramfs", "initramfs"
+KINDS = (OPTIONS_KIND, BOOT_KIND, LOAD_KIND, PARAMETER_KIND, INITRAMFS_KIND)
 
 OPTIONS_FILE = "/etc/modprobe.d/baremetal-sriov.conf"
 BOOT_FILE = "/etc/modules-load.d/baremetal-sriov.conf"
@@ -38,11 +39,17 @@ _BOOLEANS = {"y": "Y", "yes": "Y", "on": "Y", "1": "Y", "n": "N", "no": "N", "of
 
 @dataclass(frozen=True)
 class ModuleSpec:
-    """A module (`-` and `_` alike), its options, and whether it shall be loaded, now and at each boot."""
+    """A module (`-` and `_` alike), its options, and whether it shall be loaded, now and at each boot.
+
+    blacklist: not loaded because a device asks for it; before, after: modules that are loaded around it (softdep).
+    """
 
     name: str
     options: tuple[tuple[str, str], ...] = ()
     load: bool = True
+    blacklist: bool = False
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -64,7 +71,8 @@ class Live:
 class ModulesState:
     """The texts of our two files (None: missing), the modules that were asked for, and those whose parameters we set.
 
-    parameters: (`module.parameter`, its value before we set it).
+    parameters: (`module.parameter`, its value before we set it). initramfs: the modules in the initramfs whose lines in
+    our file change, or changed when a run was stopped.
     """
 
     options: str | None
@@ -72,6 +80,7 @@ class ModulesState:
     live: tuple[tuple[str, Live], ...]
     parameters: tuple[tuple[str, str], ...] = ()
     reboots: Reboots = field(default_factory=Reboots)
+    initramfs: tuple[str, ...] = ()
 
     def of(self, module: ModuleSpec) -> Live:
         """The module's state; what was not read counts as not loaded."""
@@ -87,6 +96,11 @@ def validate(specs: Sequence[ModuleSpec], path: str = "modules") -> None:
             mistakes.append(Mistake(f"{where}.name", f"{spec.name!r} is no module's name"))
         if any(other.key == spec.key for other in specs[:index]):
             mistakes.append(Mistake(f"{where}.name", f"{spec.name!r} is there twice"))
+        for other in (*spec.before, *spec.after):
+            if not other or len(other) > 64 or set(other) - _NAME:
+                mistakes.append(Mistake(f"{where}.softdep", f"{other!r} is no module's name"))
+        if spec.blacklist and spec.load:
+            mistakes.append(Mistake(f"{where}.blacklist", "contradicts load: true; choose one"))
         for option, value in spec.options:
             if not option or set(option) - _NAME:
                 mistakes.append(Mistake(f"{where}.options", f"{option!r} is no option's name"))
@@ -101,19 +115,33 @@ def validate(specs: Sequence[ModuleSpec], path: str = "modules") -> None:
 def read(host: Host, specs: Sequence[ModuleSpec]) -> ModulesState:
     """Our files, and the state of the modules of `specs`. Raises HostError."""
     start = f"{PARAMETER_KIND} "
+    known = record.load(host)
     before = tuple(
         (key[len(start) :], str(value))
-        for key, value in sorted(record.load(host).objects.items())
+        for key, value in sorted(known.objects.items())
         if key.startswith(start) and "." in key
     )
     names = dict.fromkeys([*(spec.key for spec in specs), *(target.partition(".")[0] for target, _value in before)])
-    return ModulesState(
+    state = ModulesState(
         host.read_text(OPTIONS_FILE),
         host.read_text(BOOT_FILE),
         tuple((name, _read_live(host, name)) for name in names),
         before,
         kernel_reboot.read(host),
     )
+    touched = _touched(state.options, options_text(specs, state))
+    if f"{INITRAMFS_KIND} {INITRAMFS}" in known.interrupted:
+        touched |= _touched(None, state.options) | {"*"}
+    if not touched:
+        return state
+    held = initramfs.modules(host)
+    return replace(state, initramfs=tuple(sorted(touched & (held | {"*"} if held else held))))
+
+
+def _touched(before: str | None, after: str | None) -> set[str]:
+    """The modules whose lines in our modprobe.d file differ."""
+    lines = set((before or "").splitlines()) ^ set((after or "").splitlines())
+    return {line.split()[1].replace("-", "_") for line in lines if line and not line.startswith("#")}
 
 
 def plan(specs: Sequence[ModuleSpec], state: ModulesState) -> list[Step]:
@@ -128,6 +156,10 @@ def plan(specs: Sequence[ModuleSpec], state: ModulesState) -> list[Step]:
         *_file_step(OPTIONS_KIND, OPTIONS_FILE, state.options, options_text(specs, state)),
         *_file_step(BOOT_KIND, BOOT_FILE, state.boot, boot_text(specs, state)),
     ]
+    if state.initramfs:
+        names = ", ".join(state.initramfs)
+        reason = f"it holds {names}, which read their options there" if names != "*" else "a run was stopped before"
+        steps.append(Step(INITRAMFS_KIND, INITRAMFS, "make it again", reason, None, list(state.initramfs)))
     for spec in specs:
         live = state.of(spec)
         if spec.load and not live.loaded and not live.builtin:
@@ -144,6 +176,8 @@ def apply(host: Host, step: Step) -> None:
             host.remove_file(step.target)
         else:
             host.write_file(step.target, str(step.after).encode())
+    elif step.kind == INITRAMFS_KIND:
+        initramfs.make(host)
     elif step.kind == LOAD_KIND:
         host.run(["modprobe", "--", step.target], seconds=LOAD_SECONDS)
         if not host.exists(f"/sys/module/{step.target.replace('-', '_')}"):
@@ -169,11 +203,15 @@ def kernel_arguments(specs: Sequence[ModuleSpec], state: ModulesState) -> tuple[
 
 def options_text(specs: Sequence[ModuleSpec], state: ModulesState) -> str | None:
     """The text of our modprobe.d file, None where none is needed."""
-    lines = [
-        f"options {spec.name} " + " ".join(f"{option}={value}" for option, value in spec.options)
-        for spec in specs
-        if spec.options and not state.of(spec).builtin
-    ]
+    lines = []
+    for spec in specs:
+        if spec.options and not state.of(spec).builtin:
+            lines.append(f"options {spec.name} " + " ".join(f"{option}={value}" for option, value in spec.options))
+        if spec.blacklist:
+            lines.append(f"blacklist {spec.name}")
+        around = [f"{word}: {' '.join(names)}" for word, names in (("pre", spec.before), ("post", spec.after)) if names]
+        if around:
+            lines.append(f"softdep {spec.name} {' '.join(around)}")
     return "\n".join([MARK, *lines]) + "\n" if lines else None
 
 

@@ -60,7 +60,9 @@ class Planned:
 
 def module_specs(goal: Goal) -> list[ModuleSpec]:
     """The goal's modules as their concern wants them."""
-    return [ModuleSpec(module.name, module.options, module.load) for module in goal.modules]
+    return [
+        ModuleSpec(one.name, one.options, one.load, one.blacklist, one.before, one.after) for one in goal.modules
+    ]
 
 
 def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:

@@ -118,7 +118,11 @@ def _hugepages(value: Any, path: str, mistakes: list[Mistake]) -> HugePages:
 def _module(value: Any, path: str, mistakes: list[Mistake]) -> ModuleGoal:
     fields = Fields({"name": value} if isinstance(value, str) else value, path, mistakes)
     name = fields.text("name", required=True, pattern=MODULE_NAME, meaning="a kernel module's name")
-    load = fields.flag("load", True)
+    blacklist = bool(fields.flag("blacklist"))
+    load = bool(fields.flag("load", not blacklist))
+    around = [fields.texts(key, MODULE_NAME, "a kernel module's name") for key in ("softdep_pre", "softdep_post")]
+    if blacklist and load:
+        fields.wrong("blacklist", "contradicts load: true; choose one")
     options = fields.get("options")
     found: list[tuple[str, str]] = []
     if options is not None:
@@ -133,7 +137,7 @@ def _module(value: Any, path: str, mistakes: list[Mistake]) -> ModuleGoal:
             ):
                 found.append((str(key), text))
     fields.finish()
-    return ModuleGoal(name, tuple(sorted(found)), bool(load))
+    return ModuleGoal(name, tuple(sorted(found)), load, blacklist, *around)
 
 
 def node_spec(

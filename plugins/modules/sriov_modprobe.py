@@ -13,6 +13,7 @@ description:
     ours alone, and loads modules that are not loaded.
   - Compares options with the loaded modules' parameters. One that the kernel lets be written is set at once;
     for another RV(reboot_required) is true.
+  - The initramfs is made again where it holds a module whose line changes, and only then.
   - Modules that are no longer listed stay loaded until the next boot, since others may use them by now.
 author:
   - The baremetal.sriov authors (@baremetal-sriov)
@@ -31,9 +32,24 @@ options:
         description: Its options.
         type: dict
       load:
-        description: Whether it is loaded, now and at each boot.
+        description:
+          - Whether it is loaded, now and at each boot.
+          - The default is V(true), with O(modules[].blacklist) V(false).
         type: bool
-        default: true
+      blacklist:
+        description:
+          - Whether the module is kept from being loaded because a device asks for it. One that is loaded stays so until
+            the next boot.
+        type: bool
+        default: false
+      softdep_pre:
+        description: Modules that are loaded before it, if they are there.
+        type: list
+        elements: str
+      softdep_post:
+        description: Modules that are loaded after it, if they are there.
+        type: list
+        elements: str
 extends_documentation_fragment:
   - baremetal.sriov.attributes
 notes:
@@ -116,7 +132,10 @@ def main() -> None:
                 "options": {
                     "name": {"type": "str", "required": True},
                     "options": {"type": "dict"},
-                    "load": {"type": "bool", "default": True},
+                    "load": {"type": "bool"},
+                    "blacklist": {"type": "bool", "default": False},
+                    "softdep_pre": {"type": "list", "elements": "str"},
+                    "softdep_post": {"type": "list", "elements": "str"},
                 },
             },
         },

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from kernel.grub_host import GrubHost
+from kernel.grub_host import GrubHost, Killed
 
 from ansible_collections.baremetal.sriov.plugins.module_utils import kernel_reboot, modprobe
 from ansible_collections.baremetal.sriov.plugins.module_utils.apply import carry_out
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError, RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.host import Completed
 from ansible_collections.baremetal.sriov.plugins.module_utils.model import NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.modprobe import ModuleSpec
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import ORIGINAL
+from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec, parse_spec
 from ansible_collections.baremetal.sriov.plugins.module_utils.steps import Plan
 
 VFIO = ModuleSpec("vfio-pci", (("disable_idle_d3", "1"),))
@@ -157,3 +160,94 @@ def test_an_option_that_no_reboot_brings_is_refused(host: GrubHost) -> None:
     host.boot()
     with pytest.raises(RefusedError, match=r"vfio_pci\.disable_idle_d3"):
         modprobe.plan([VFIO], modprobe.read(host, [VFIO]))
+
+
+class WithInitramfs(GrubHost):
+    """Debian's or dracut's; made: how often it was made again."""
+
+    holds = "usr/lib/modules/6.12/kernel/drivers/vfio/pci/vfio-pci.ko.xz\n"
+    made = 0
+
+    def run(
+        self, argv: Sequence[str], *, stdin: str | None = None, seconds: float = 60.0, check: bool = True
+    ) -> Completed:
+        if argv[0] in ("lsinitramfs", "lsinitrd"):
+            assert self.exists(argv[1])
+            return Completed(tuple(argv), 0, f"Image: {argv[1]}: 9M\n\n-rw-r--r-- 1 root root 9 {self.holds}", "")
+        if argv[0] in ("update-initramfs", "dracut"):
+            self._change()
+            assert {"-u", "--force"} & set(argv)
+            self.made += 1
+            return Completed(tuple(argv), 0, "", "")
+        return super().run(argv, stdin=stdin, seconds=seconds, check=check)
+
+
+@pytest.fixture(params=["debian", "dracut"])
+def initramfs_host(request: pytest.FixtureRequest, tmp_path: Path) -> WithInitramfs:
+    made = WithInitramfs(tmp_path)
+    made.put("/proc/sys/kernel/osrelease", "6.12\n")
+    program, image = {
+        "debian": ("/usr/sbin/update-initramfs", "/boot/initrd.img-6.12"),
+        "dracut": ("/usr/bin/dracut", "/boot/initramfs-6.12.img"),
+    }[request.param]
+    made.put(program, "")
+    made.put(image, "")
+    return made
+
+
+def test_the_initramfs_is_made_again_only_where_it_holds_a_module_that_changes(initramfs_host: WithInitramfs) -> None:
+    host = initramfs_host
+    carried_out(host, ModuleSpec("igbvf", (("debug", "3"),)))
+    assert host.made == 0
+    assert "module_initramfs initramfs" in carried_out(host, VFIO, ModuleSpec("igbvf", (("debug", "3"),)))
+    assert host.made == 1
+    assert carried_out(host, VFIO, ModuleSpec("igbvf", (("debug", "4"),)))
+    assert host.made == 1
+    carried_out(host)
+    assert host.made == 2
+    assert carried_out(host) == []
+
+
+def test_a_run_that_is_killed_before_the_initramfs_is_made_is_finished(initramfs_host: WithInitramfs) -> None:
+    host = initramfs_host
+    for changes in range(20):
+        host.changes_left = changes
+        try:
+            carried_out(host, VFIO)
+        except Killed:
+            host.changes_left = -1
+            before = host.made
+            carried_out(host, VFIO)
+            assert host.made > 0
+            assert carried_out(host, VFIO) == []
+            carried_out(host)
+            assert host.made > before
+            host.made = 0
+            continue
+        assert changes > 4
+        return
+    raise AssertionError("the run never ended")
+
+
+def test_blacklists_and_soft_dependencies(host: GrubHost) -> None:
+    spec = ModuleSpec("igbvf", load=False, blacklist=True)
+    around = ModuleSpec("vfio-pci", (), False, before=("vfio", "x_y"), after=("z",))
+    assert bring(host, spec, around) == [f"module_options {modprobe.OPTIONS_FILE}"]
+    assert (host.read_text(modprobe.OPTIONS_FILE) or "").splitlines()[1:] == [
+        "blacklist igbvf", "softdep vfio-pci pre: vfio x_y post: z",
+    ]  # fmt: skip
+    assert bring(host, spec, around) == []
+    assert bring(host) == [f"module_options {modprobe.OPTIONS_FILE}"]
+    with pytest.raises(InvalidSpecError) as caught:
+        modprobe.validate([ModuleSpec("a", blacklist=True, before=("b c",))])
+    assert [mistake.path for mistake in caught.value.mistakes] == ["modules[0].softdep", "modules[0].blacklist"]
+
+
+def test_a_policys_list_may_blacklist_and_order_modules() -> None:
+    modules = [{"name": "igbvf", "blacklist": True}, {"name": "vfio-pci", "softdep_pre": ["vfio"]}]
+    spec = parse_spec(node_spec([], modules=modules))
+    assert [(one.name, one.load, one.blacklist, one.before) for one in spec.modules] == [
+        ("igbvf", False, True, ()), ("vfio-pci", True, False, ("vfio",)),
+    ]  # fmt: skip
+    with pytest.raises(InvalidSpecError, match="contradicts load: true"):
+        node_spec([], modules=[{"name": "igbvf", "blacklist": True, "load": True}])
