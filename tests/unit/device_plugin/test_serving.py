@@ -418,7 +418,8 @@ def test_it_loads_no_tls(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start(program=(PROGRAM[0], "-X", "importtime", *PROGRAM[1:]))
     both_registered(kubelet)
     loaded = {line.rpartition("|")[2].strip() for line in node.logged().splitlines() if line.startswith("import time:")}
-    assert "grpc" in loaded and not loaded & {"ssl", "_ssl", "_hashlib"}
+    assert "grpc" in loaded
+    assert loaded & {"_ssl", "_hashlib"} == set()  # "ssl" is tried, and told as such
 
 
 @vectors(93, differs=True)
