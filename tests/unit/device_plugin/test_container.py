@@ -17,7 +17,7 @@ from device_plugin.dp_daemon import PLUGIN
 from sriov_device_plugin import __main__ as program
 from sriov_device_plugin import allocation, config, device_info, pod_resources, registration
 
-DOCUMENTS = list(yaml.safe_load_all((PLUGIN / "daemonset.yml").read_text()))
+DOCUMENTS = yaml.safe_load((PLUGIN / "daemonset.yml").read_text())["items"]
 CONFIG_MAP, DAEMON_SET = DOCUMENTS
 SPEC: dict[str, Any] = DAEMON_SET["spec"]["template"]["spec"]
 (CONTAINER,) = SPEC["containers"]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from device_plugin.dp_daemon import Daemon
+from device_plugin.dp_daemon import PROGRAM, Daemon
 from device_plugin.dp_kubelet import FakeKubelet, wait_for
 
 from sriov_device_plugin import __version__, metrics
@@ -146,6 +146,14 @@ def test_odd_answers_of_ip_are_no_counters(node: Daemon, tmp_path: Path, answer:
 def test_label_values_are_escaped() -> None:
     metric = metrics.Metric("m", "gauge", "h", [({"a": 'x"\\\n'}, 0.5)])
     assert list(metric.lines())[-1] == 'm{a="x\\"\\\\\\n"} 0.5'
+
+
+def test_it_loads_no_tls(node: Daemon, kubelet: FakeKubelet) -> None:
+    node.start(program=(PROGRAM[0], "-X", "importtime", *PROGRAM[1:]))
+    kubelet.registered()
+    loaded = {line.rpartition("|")[2].strip() for line in node.logged().splitlines() if line.startswith("import time:")}
+    assert "grpc" in loaded
+    assert loaded & {"_ssl", "_hashlib"} == set()  # "ssl" is tried, and told as such
 
 
 def test_the_watchdog_is_fed_while_the_loop_turns(node: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:

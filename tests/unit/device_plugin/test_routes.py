@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from device_plugin.dp_daemon import PLUGIN
@@ -38,7 +39,8 @@ def told(*commands: str, addresses: tuple[str, ...] = ()) -> list[tuple[str, lis
     unshare = ["unshare", "--user", "--map-root-user", "--net", "sh", "-ec", script, "sh", *program]
     done = subprocess.run(unshare, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    return [(target, names, table) for target, names, table in json.loads(done.stdout)]
+    found: list[list[Any]] = json.loads(done.stdout)
+    return [(str(target), list(names), int(table)) for target, names, table in found]
 
 
 def test_default_routes_of_every_table_and_every_hop() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from device_plugin.dp_daemon import PROGRAM, Daemon
+from device_plugin.dp_daemon import Daemon
 from device_plugin.dp_host import FakeHost
 from device_plugin.dp_kubelet import FakeKubelet, Plugin, wait_for
 from device_plugin.dp_vectors import vectors
@@ -412,13 +412,6 @@ def test_socket_names() -> None:
     assert socket_path("/a/plugins_registry", "fakename.fakesuffix", "x") == (
         "/a/plugins_registry/fakename.fakesuffix_x.sock"
     )
-
-
-def test_it_loads_no_tls(node: Daemon, kubelet: FakeKubelet) -> None:
-    node.start(program=(PROGRAM[0], "-X", "importtime", *PROGRAM[1:]))
-    both_registered(kubelet)
-    loaded = {line.rpartition("|")[2].strip() for line in node.logged().splitlines() if line.startswith("import time:")}
-    assert "grpc" in loaded and not loaded & {"ssl", "_ssl", "_hashlib"}
 
 
 @vectors(93, differs=True)
