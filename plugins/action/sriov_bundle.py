@@ -34,6 +34,7 @@ _FILE_SPEC = {
     "template": {"type": "bool", "default": False},
     "compile": {"type": "bool", "default": False},
     "pack": {"type": "bool", "default": False},
+    "if_missing": {"type": "bool", "default": False},
 }
 _SPEC = {
     "name": {"type": "str", "required": True},
@@ -172,8 +173,8 @@ def _entry(
                 f'sriov_bundle: {dest}: mode {file["mode"]!r}: write octal digits, such as "0644"'
             ) from error
     entry: dict[str, Any] = {"path": dest, "mode": mode}
-    for flag in ("compile", "pack"):
-        if file[flag]:
+    for flag in ("compile", "pack", "if_missing"):
+        if file.get(flag):
             entry[flag] = True
     if text is None:
         return {**entry, "sha256": sha256}

@@ -111,6 +111,8 @@ def _plan_item(
     found = store.digest(
         host, item.path, status, known.stamp if known else None, known.sha256 if known else ""
     )
+    if known is None and item.if_missing:
+        return
     mode = status.st_mode & 0o7777
     before = {"sha256": found, "mode": f"{mode:04o}"}
     if known is None and (found, mode) != (item.sha256, item.mode) and not request.adopt:

@@ -41,6 +41,7 @@ class Item:
     compile: bool = False
     text: str | None = None
     pack: bool = False
+    if_missing: bool = False  # one of somebody else is left as it is
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def request_from(
         raise InvalidSpecError([Mistake("files", f"{len(entries)} files; at most {FILES_LIMIT} are taken")])
     items: dict[str, Item] = {}
     for entry in entries:
-        path, text, sha256 = str(entry["path"]), entry.get("text"), str(entry.get("sha256", ""))
+        path, text, sha256 = substitute(str(entry["path"]), variables), entry.get("text"), str(entry.get("sha256", ""))
         if not path.startswith("/") or os.path.normpath(path) != path or not path.isprintable():
             mistakes.append(Mistake(f"files: {path}", "write an absolute path without . and .."))
         if path in items:
@@ -139,6 +140,7 @@ def request_from(
             bool(entry.get("compile")),
             text,
             bool(entry.get("pack")),
+            bool(entry.get("if_missing")),
         )
     made = tuple(
         Unit(

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import tarfile
 
-from . import bundle, bundle_python, runner
+from . import bundle, bundle_python, cni_dirs, runner
 from .bundle_python import Interpreter
 from .bundle_store import FILE_LIMIT, RECORDS, Request, request_from
 from .errors import HostError, SriovError
 from .host import Host
 from .steps import Plan
 
+CNI_BIN_DIR = "CNI_BIN_DIR"
 LOCK = "/run/baremetal-sriov/bundle.lock"
 LOCK_SECONDS = 300.0  # another bundle may wait for units to start
 
@@ -30,14 +31,19 @@ def run(module: runner.Module, host: Host | None = None) -> None:
         if module.params["gather_only"]:
             module.exit_json(changed=False, python=python.as_dict())
             return
-        planned, missing = _present(module, where, _request(module, python), python)
+        variables = _variables(module, where, python)
+        planned, missing = _present(module, where, _request(module, variables), python)
     except SriovError as error:
         runner.fail(module, error)
         return
     if missing:
         module.exit_json(changed=False, missing=missing)
     else:
-        runner.finish(module, planned.public(), python=python.as_dict())
+        found: dict[str, object] = {"python": python.as_dict()}
+        folder = variables.get(CNI_BIN_DIR)
+        if folder is not None:
+            found.update(cni_bin_dir=folder, cni_plugins_missing=cni_dirs.missing(where, folder))
+        runner.finish(module, planned.public(), **found)
 
 
 def _absent(module: runner.Module, host: Host) -> Plan:
@@ -50,7 +56,17 @@ def _absent(module: runner.Module, host: Host) -> Plan:
     return planned.public()
 
 
-def _request(module: runner.Module, python: Interpreter) -> Request:
+def _variables(module: runner.Module, host: Host, python: Interpreter) -> dict[str, str]:
+    """What `@NAME@` stands for. The folder for CNI plugins is looked for where a file goes there."""
+    params = module.params
+    found = {name: str(value) for name, value in {"PYTHON": python.path, **params["variables"]}.items()}
+    entries = (params["manifest"] or {}).get("files", [])
+    if any(f"@{CNI_BIN_DIR}@" in str(entry["path"]) for entry in entries):
+        found.setdefault(CNI_BIN_DIR, cni_dirs.bin_dir(host))
+    return found
+
+
+def _request(module: runner.Module, variables: dict[str, str]) -> Request:
     params = module.params
     if params["manifest"] is None:
         raise HostError(
@@ -60,7 +76,6 @@ def _request(module: runner.Module, python: Interpreter) -> Request:
             "Call it as baremetal.sriov.sriov_bundle from a task.",
         )
     manifest, params["manifest"] = params["manifest"], None  # a result repeats its parameters
-    variables = {name: str(value) for name, value in {"PYTHON": python.path, **params["variables"]}.items()}
     return request_from(params["name"], manifest, params["units"], variables, params["adopt"])
 
 

@@ -70,6 +70,10 @@ options:
             by a rename, so that a program has all of one version. Needs O(files[].compile=true).
         type: bool
         default: false
+      if_missing:
+        description: Whether a file that is there already, and is not of this bundle, is left as it is.
+        type: bool
+        default: false
   units:
     description: The systemd units that run from the files.
     type: list
@@ -93,7 +97,9 @@ options:
         type: list
         elements: path
   variables:
-    description: What replaces C(@NAME@) in templates. C(PYTHON) is the path of the chosen interpreter.
+    description:
+      - What replaces C(@NAME@) in templates and in O(files[].dest). C(PYTHON) is the path of the chosen interpreter,
+        C(CNI_BIN_DIR) the folder where the node's container runtime looks for CNI plugins.
     type: dict
     default: {}
   python:
@@ -179,6 +185,17 @@ python:
     cache_tag: cpython-311
     machine: x86_64
     libc: glibc 2.36
+cni_bin_dir:
+  description: The folder where the container runtime looks for CNI plugins.
+  returned: when a O(files[].dest) has C(@CNI_BIN_DIR@)
+  type: str
+  sample: /opt/cni/bin
+cni_plugins_missing:
+  description: Those of the plugins loopback, host-local, static and host-device that are not in this folder.
+  returned: when a O(files[].dest) has C(@CNI_BIN_DIR@)
+  type: list
+  elements: str
+  sample: []
 reboot_required:
   description: Always V(false).
   returned: unless O(gather_only=true)
@@ -219,6 +236,7 @@ def main() -> None:
                     "template": {"type": "bool", "default": False},
                     "compile": {"type": "bool", "default": False},
                     "pack": {"type": "bool", "default": False},
+                    "if_missing": {"type": "bool", "default": False},
                 },
                 "mutually_exclusive": [["src", "content"]],
                 "required_one_of": [["src", "content"]],

@@ -9,6 +9,7 @@ is built as data and only then turned into text, so that no field can break it.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from typing import Any, Callable
@@ -29,6 +30,8 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _RESOURCE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _PROTOCOLS = {"802.1q": "802.1q", "802.1ad": "802.1ad"}
 _LINK_STATES = ("auto", "enable", "disable")
+_DAD = ("wait", "optimistic", "off")
+_DNS = ("nameservers", "domain", "search", "options")
 _LOG_LEVELS = ("panic", "error", "warning", "info", "debug")
 
 Parser = Callable[[Any], Any]
@@ -99,6 +102,33 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value
 
 
+def _dns(value: Any) -> dict[str, Any]:
+    """The DNS part of a CNI configuration."""
+    found = _mapping(value)
+    for key, entry in found.items():
+        if key not in _DNS:
+            raise _Wrong(f"{key} is not one of {', '.join(_DNS)}")
+        if key == "domain" and not isinstance(entry, str):
+            raise _Wrong(f"domain: expected text, found {entry!r}")
+        if key != "domain" and not (isinstance(entry, list) and all(isinstance(item, str) for item in entry)):
+            raise _Wrong(f"{key}: expected a list of texts, found {entry!r}")
+    return found
+
+
+def _routes(value: Any) -> list[dict[str, Any]]:
+    """Routes as the CNI specification has them: dst with a prefix length, and optionally gw, of dst's family."""
+    if not isinstance(value, list):
+        raise _Wrong(f"expected a list of routes, found {value!r}")
+    for number, route in enumerate(value):
+        try:
+            to = ipaddress.ip_network(route["dst"])
+            if "gw" in route and ipaddress.ip_address(route["gw"]).version != to.version:
+                raise ValueError("gw is not of the family of dst")
+        except (KeyError, TypeError, ValueError) as error:
+            raise _Wrong(f"route {number}: expected dst as NETWORK/LENGTH and gw as an address ({error})") from error
+    return value
+
+
 def _plugins(value: Any) -> list[dict[str, Any]]:
     """A list of CNI configurations, or the operator's text of JSON objects with commas between them."""
     if isinstance(value, str):
@@ -122,6 +152,11 @@ _CNI_FIELDS: dict[str, tuple[str, Parser]] = {
     "min_tx_rate": ("min_tx_rate", _integer(0, 2**32 - 1)),
     "max_tx_rate": ("max_tx_rate", _integer(0, 2**32 - 1)),
     "capabilities": ("capabilities", _mapping),
+    "mtu": ("mtu", _integer(68, 65535)),
+    "promisc": ("promisc", _switch),
+    "allmulticast": ("allmulticast", _switch),
+    "ipv6_dad": ("ipv6_dad", _choice(*_DAD)),
+    "dns": ("dns", _dns),
     "log_level": ("logLevel", _choice(*_LOG_LEVELS)),
     "log_file": ("logFile", _text),
     "ipam": ("ipam", _mapping),
@@ -131,6 +166,7 @@ _OTHER_FIELDS: dict[str, Parser] = {
     "resource_name": _pattern(_RESOURCE, 63, "a resource name without prefix"),
     "network_namespace": _pattern(_NAMESPACE, 63, "a namespace's name"),
     "meta_plugins": _plugins,
+    "routes": _routes,
 }
 _REQUIRED = ("name", "resource_name")
 
@@ -184,6 +220,11 @@ def _combinations(values: dict[str, Any], path: str) -> list[Mistake]:
     lowest, highest = values.get("min_tx_rate"), values.get("max_tx_rate")
     if lowest and highest and lowest > highest:
         found.append(Mistake(f"{path}.min_tx_rate", f"{lowest} is above max_tx_rate {highest}"))
+    for field in ("promisc", "allmulticast"):
+        if values.get(field) == "on" and values.get("trust") != "on":
+            found.append(Mistake(f"{path}.{field}", "needs trust: on, or the PF ignores it"))
+    if values.get("routes") and not values.get("ipam", {}).get("type"):
+        found.append(Mistake(f"{path}.routes", "needs ipam, whose plugin hands the routes out"))
     for field in ("vlan_qos", "vlan_proto"):
         if values.get(field) not in (None, 0, "802.1q") and not values.get("vlan"):
             found.append(Mistake(f"{path}.{field}", "needs a vlan other than 0"))
@@ -191,11 +232,13 @@ def _combinations(values: dict[str, Any], path: str) -> list[Mistake]:
 
 
 def _attachment(values: dict[str, Any], resource_prefix: str) -> dict[str, Any]:
-    plugin = {"type": "sriov"}
+    plugin: dict[str, Any] = {"type": "sriov"}
     plugin.update({key: values[field] for field, (key, _parser) in _CNI_FIELDS.items() if field in values})
+    if values.get("routes"):
+        plugin["ipam"] = {**values["ipam"], "routes": [*values["ipam"].get("routes", []), *values["routes"]]}
     # Written even when 0 and {}: readers of the operator's definitions expect both.
-    plugin.setdefault("vlan", 0)  # type: ignore[arg-type]
-    plugin.setdefault("ipam", {})  # type: ignore[arg-type]
+    plugin.setdefault("vlan", 0)
+    plugin.setdefault("ipam", {})
     head = {"cniVersion": CNI_VERSION, "name": values["name"]}
     if values.get("meta_plugins"):
         config: dict[str, Any] = {**head, "plugins": [plugin, *values["meta_plugins"]]}

@@ -50,7 +50,7 @@ def state(pf: str, index: int, address: str) -> dict[str, Any]:
 
 def left_over() -> list[str]:
     """Journals and leases that are still there."""
-    files = [entry for entry in os.listdir(STATE) if os.path.isfile(f"{STATE}/{entry}") and "lock" not in entry]
+    files = os.listdir(f"{STATE}/journal")
     leases = os.listdir(LEASES) if os.path.isdir(LEASES) else []
     return files + [lease for lease in leases if lease[0].isdigit()]
 

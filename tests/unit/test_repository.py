@@ -53,7 +53,7 @@ PROGRAMS = {
             "spec policy manifests render",
             # The readers of the host, with the one write that each knows.
             "pci pci_groups security netdev offload devlink hands kubelet kernel cmdline iommu modprobe usage "
-            "processes bootloaders files state record bundle_store bundle_python bundle_pack",
+            "processes bootloaders files state record cni_dirs bundle_store bundle_python bundle_pack",
             "host",
             "steps model fields identity errors",
         ),

@@ -128,6 +128,7 @@ class Bundle:
         self.modes: dict[str, int] = {}
         self.compiled = False
         self.packed = False
+        self.if_missing = False
         self.units: tuple[Unit, ...] = ()
         self.adopt = False
 
@@ -140,6 +141,7 @@ class Bundle:
                 self.modes.get(path, 0o644),
                 self.compiled,
                 pack=self.packed and path.endswith(".py"),
+                if_missing=self.if_missing,
             )
             for path, data in self.files.items()
         )

@@ -176,6 +176,23 @@ def test_foreign_files_are_refused_all_at_once_and_nothing_changes(host: BundleH
     assert (host.tree(), host.verbs) == (before, [])
 
 
+def test_a_file_that_may_be_of_others_is_left_to_them(host: BundleHost, sample: Bundle) -> None:
+    """Ours is made where there is none, kept right, and goes; theirs is never touched."""
+    sample.if_missing = True
+    theirs = Path(host.path(f"{LIB}/a.py"))
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"THEIRS = 1\n")
+    sample.run()
+    assert theirs.read_bytes() == b"THEIRS = 1\n"
+    assert sample.plan() == ()
+    ours = Path(host.path(f"{LIB}/deep/er/b.py"))
+    ours.write_bytes(b"")
+    sample.run()
+    assert ours.read_bytes() == b"B = 2\n"
+    sample.remove()
+    assert (theirs.read_bytes(), ours.exists()) == (b"THEIRS = 1\n", False)
+
+
 def test_an_adopted_file_is_given_back_with_its_mode(host: BundleHost, sample: Bundle) -> None:
     Path(host.path(UNIT)).write_bytes(b"theirs\n")
     os.chmod(host.path(UNIT), 0o640)

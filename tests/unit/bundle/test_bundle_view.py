@@ -85,6 +85,19 @@ def test_the_first_call_asks_for_contents_and_changes_nothing(host: BundleHost, 
     assert (again["changed"], again["plan"]["steps"]) == (False, [])
 
 
+def test_the_folder_for_cni_plugins_is_looked_for_where_a_file_goes_there(host: BundleHost) -> None:
+    manifest = {"files": [{"path": "@CNI_BIN_DIR@/sriov", "text": ""}]}
+    config = Path(host.path("/etc/containerd/config.toml"))
+    config.parent.mkdir(parents=True)
+    config.write_text('bin_dir = "/usr/lib/cni"\n')
+    found = call(host, manifest=manifest)
+    assert (found["cni_bin_dir"], host.exists("/usr/lib/cni/sriov")) == ("/usr/lib/cni", True)
+    assert found["cni_plugins_missing"] == ["loopback", "host-local", "static", "host-device"]
+    named = call(host, manifest=manifest, variables={"CNI_BIN_DIR": "/named"})
+    assert (named["cni_bin_dir"], host.exists("/named/sriov"), host.exists("/usr/lib/cni")) == ("/named", True, False)
+    assert "cni_bin_dir" not in call(host, name="other", manifest={"files": [{"path": "/opt/b", "text": ""}]})
+
+
 def test_a_check_needs_no_contents_and_predicts_the_run(host: BundleHost, tmp_path: Path) -> None:
     check = call(host, manifest=MANIFEST, check=True)
     assert check["changed"] and not host.exists("/opt/a")

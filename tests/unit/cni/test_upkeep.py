@@ -10,6 +10,8 @@ import os
 import pytest
 from cniworld import PF, VF, VF_VFIO, Refusal, WorldHost, vector
 
+import sriov_cni.vf
+
 KEY = "cni.dev/valid-attachments"
 
 
@@ -129,8 +131,8 @@ def test_ipam_beside_the_move_or_after_it(world, kind):
     before = world.snapshot()
     host = WorldHost(world)
     world.call("ADD", conf, host)
-    order = ["ipam aside", "move"] if kind == "host-local" else ["move", "ipam"]
-    assert [step for step in host.steps if step in order][:2] == order
+    order = ["move", "ipam aside", "up"] if kind == "host-local" else ["move", "up", "ipam"]
+    assert [step for step in host.steps if step in order] == order
     world.call("DEL", conf)
     assert world.snapshot() == before
     assert world.ipam_calls == ["ADD", "DEL"]
@@ -141,12 +143,28 @@ def test_ipam_beside_the_move_or_after_it(world, kind):
     assert world.snapshot() == before
 
 
-def test_ipam_that_began_before_the_vf_was_found_wanting(world):
-    """Its address is given back, though there is no journal yet."""
+def test_ipam_is_not_asked_for_a_vf_that_is_found_wanting(world):
     os.link(world.root / "bin" / "test-ipam", world.root / "bin" / "static")
     world.set_pf(vfs=[])
     before = world.snapshot()
     with pytest.raises(Refusal, match="expected VF 0 among its VFs"):
-        world.call("ADD", {**world.conf, "vlan": 5, "ipam": {**world.ipam("10.9.0.5/24", sleep=0.1), "type": "static"}})
+        world.call("ADD", {**world.conf, "vlan": 5, "ipam": {**world.ipam("10.9.0.5/24"), "type": "static"}})
+    assert (world.snapshot(), world.ipam_calls) == (before, [])
+
+
+@pytest.mark.parametrize("ipam", [{"sleep": 0.2}, {"fail": ["ADD"]}, {"folder": "/nowhere"}])
+def test_move_fails_while_ipam_runs(world, monkeypatch, ipam):
+    """The move's error is told, whatever became of the IPAM plugin; the address is given back."""
+    os.link(world.root / "bin" / "test-ipam", world.root / "bin" / "static")
+    real = sriov_cni.vf.set_link
+
+    def set_link(index: int, **keys):
+        return real(2**31 - 1 if "netns_fd" in keys else index, **keys)
+
+    monkeypatch.setattr("sriov_cni.vf.set_link", set_link)
+    before = world.snapshot()
+    with pytest.raises(Refusal, match=r"cannot be moved to /run/netns/.* as net1: No such device") as refused:
+        world.call("ADD", {**world.conf, "ipam": {**world.ipam("10.9.0.5/24"), "type": "static", **ipam}})
+    assert refused.value.code == 101
     assert world.snapshot() == before
-    assert world.ipam_calls == ["ADD", "DEL"]
+    assert world.ipam_calls == ([] if "folder" in ipam else ["ADD", "DEL"])

@@ -68,6 +68,21 @@ def test_every_field_reaches_the_configuration_under_its_cni_name() -> None:
     }  # fmt: skip
 
 
+def test_fields_of_our_own_plugin() -> None:
+    network = {
+        **PLAIN, "trust": True, "mtu": 9000, "promisc": True, "allmulticast": "on", "ipv6_dad": "optimistic",
+        "dns": {"nameservers": ["192.0.2.53"], "search": ["example.org"]},
+        "ipam": {"type": "static", "routes": [{"dst": "10.0.0.0/8"}]},
+        "routes": [{"dst": "192.0.2.0/24", "gw": "198.51.100.1"}, {"dst": "::/0"}],
+    }  # fmt: skip
+    assert config(network) == {
+        "cniVersion": "1.0.0", "name": "plain", "type": "sriov", "vlan": 0, "trust": "on", "mtu": 9000,
+        "promisc": "on", "allmulticast": "on", "ipv6_dad": "optimistic", "dns": network["dns"],
+        "ipam": {"type": "static", "routes": [{"dst": "10.0.0.0/8"}, {"dst": "192.0.2.0/24", "gw": "198.51.100.1"},
+                                              {"dst": "::/0"}]},
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("text", [[{"type": "tuning", "mtu": 1400}], '{"type": "tuning", "mtu": 1400}'])
 def test_meta_plugins_make_a_list_of_plugins(text: Any) -> None:
     found = config({**PLAIN, "meta_plugins": text})
@@ -107,6 +122,16 @@ def test_text_that_would_break_a_template_stays_text() -> None:
         ({"log_level": "loud"}, "log_level"),
         ({"log_file": ""}, "log_file"),
         ({"linkState": "auto"}, "linkState"),
+        ({"mtu": 67}, "mtu"),
+        ({"promisc": "on"}, "promisc"),
+        ({"trust": "off", "allmulticast": True}, "allmulticast"),
+        ({"ipv6_dad": "never"}, "ipv6_dad"),
+        ({"dns": {"nameserver": []}}, "dns"),
+        ({"dns": {"search": "example.org"}}, "dns"),
+        ({"routes": [{"dst": "10.0.0.0/8"}]}, "routes"),
+        ({"ipam": {"type": "static"}, "routes": [{"dst": "10.0.0.1/8"}]}, "routes"),
+        ({"ipam": {"type": "static"}, "routes": [{"dst": "10.0.0.0/8", "gw": "fd00::1"}]}, "routes"),
+        ({"ipam": {"type": "static"}, "routes": ["10.0.0.0/8"]}, "routes"),
     ],
 )
 def test_a_mistake_has_the_path_of_its_field(change: dict[str, Any], path: str) -> None:

@@ -1,0 +1,41 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/cni.md: its examples are good, and no key or field is left out."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from sriov_cni import config, people
+
+TEXT = (Path(__file__).resolve().parents[3] / "docs" / "cni.md").read_text()
+FIELDS = Path(__file__).resolve().parents[3] / "plugins" / "plugin_utils" / "networks.py"
+
+
+def test_example_of_a_configuration_has_every_key():
+    (example,) = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
+    conf = json.loads(example)
+    assert people._judge(conf) == []
+    assert set(config.KEYS) - {"prevResult"} <= set(conf)
+
+
+def test_table_has_every_key():
+    table = TEXT[TEXT.index("| key | what |") : TEXT.index("Unknown keys are left alone")]
+    assert {key for key in config.KEYS if f"`{key}`" not in table} == {"cniVersion", "name"}
+
+
+def test_example_of_a_network_has_every_field():
+    (example,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    source = FIELDS.read_text()
+    tables = source[source.index("_CNI_FIELDS:") : source.index("_REQUIRED")]
+    fields = re.findall(r'^    "(\w+)":', tables, re.MULTILINE)
+    assert len(fields) > 20
+    assert [field for field in fields if not re.search(rf"^(- |  ){field}:", example, re.MULTILINE)] == []
+
+
+def test_commands_are_those_of_the_usage():
+    named = re.findall(r"^\| `/opt/cni/bin/sriov ([\w-]+)", TEXT, re.MULTILINE)
+    assert sorted(named) == sorted(re.findall(r"sriov ([\w-]+)", people.USAGE))
