@@ -262,6 +262,8 @@ def test_network_manager_leaves_the_vfs_alone_where_asked(lab: Lab, network_mana
     names = {vf["net"] for vf in chain.vfs(lab, "enp1s0")}
     lab.wait_for("NetworkManager to look after the VFs", lambda: managed(lab) == names)
     site({"sriov_vfs_unmanaged": True})
+    # It keeps what it has looked after until then.
+    lab.run(["systemctl", "restart", "NetworkManager.service"])
     lab.wait_for("NetworkManager to leave the VFs alone", lambda: managed(lab) == set())
     # A VF that comes back from a pod is left alone, too.
     name = min(names)
@@ -272,6 +274,7 @@ def test_network_manager_leaves_the_vfs_alone_where_asked(lab: Lab, network_mana
     lab.run(["udevadm", "settle"])
     assert managed(lab) == set()
     site()
+    lab.run(["systemctl", "restart", "NetworkManager.service"])
     lab.wait_for("NetworkManager to look after the VFs again", lambda: managed(lab) == names)
 
 
