@@ -176,19 +176,22 @@ def sides(program: Path, leases: Path) -> dict[str, list[dict[str, Any]]]:
 
 @contextmanager
 def namespace() -> Iterator[None]:
-    """Put this process into a network namespace of its own."""
+    """Put this process into a network namespace of its own, and back."""
     name = f"bench-host-{os.getpid()}"
+    sys.path.insert(0, str(CNI))
+    from sriov_cni.netns import open_netns, set_netns
+
+    home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     subprocess.run(["ip", "netns", "add", name], check=True)
     try:
-        sys.path.insert(0, str(CNI))
-        from sriov_cni.netns import open_netns, set_netns
-
         made = open_netns(f"/run/netns/{name}")
         if made is None:
             raise RuntimeError(f"/run/netns/{name} is no network namespace")
         set_netns(made.fd)
         yield
     finally:
+        set_netns(home)
+        os.close(home)
         subprocess.run(["ip", "netns", "del", name], check=False)
 
 
