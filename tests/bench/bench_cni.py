@@ -30,6 +30,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "chain")]
 
 import cni_native  # noqa: E402 - the folders above hold them
 import cni_pairs  # noqa: E402
+from figures import figure  # noqa: E402
 
 NATIVE_ROUNDS, NODE_ROUNDS, PARALLEL_ROUNDS = 60, 100, 5
 NODE = "/var/tmp/bench-cni"  # /run allows no programs
@@ -37,19 +38,11 @@ PFS, VFS = ("enp1s0", "enp2s0"), 7
 BARE = "python3 -I -S -c pass"
 
 
-def figure(
-    name: str, value: float, unit: str, samples: list[float], compared_with: str, ratio: float
-) -> dict[str, Any]:
-    """One entry of the results."""
-    return {"name": name, "value": value, "unit": unit, "compared_with": compared_with, "ratio": ratio,
-            "n": len(samples), "min": min(samples), "max": max(samples), "samples": samples}
-
-
 def ratio(name: str, ours: list[float], base: list[float], compared_with: str, percent: int = 50) -> dict[str, Any]:
     """Ours over the other's; samples are the ratios of the pairs."""
     pairs = [own / other for own, other in zip(ours, base)]
     value = _percentile(ours, percent) / _percentile(base, percent)
-    return figure(name, value, "ratio", pairs, compared_with, value)
+    return figure(name, "ratio", pairs, compared_with, value=value)
 
 
 def _percentile(samples: list[float], percent: int) -> float:
@@ -64,11 +57,10 @@ def native() -> list[dict[str, Any]]:
         program = cni_native.install(Path(folder))
         version = cni_pairs.commands(NATIVE_ROUNDS, version_argvs(str(program)), {"CNI_COMMAND": "VERSION"})
     show_phases("natively", found["phases"])
-    size = found["rss"] / 2**20
     pairs = [ratio(f"cni.native_{command.lower()}_ratio", found["ours"][command], found["host-device"][command],
                    f"host-device {command}") for command in ("ADD", "DEL")]
     return [ratio("cni.native_version_ratio", version["ours"], version["bare"], BARE), *pairs,
-            figure("cni.rss_mib", size, "MiB", [size], BARE, found["rss"] / found["bare"])]
+            figure("cni.rss_mib", "MiB", [found["rss"] / 2**20], BARE, base=found["bare"] / 2**20)]
 
 
 def show_phases(where: str, phases: dict[str, float]) -> None:
@@ -149,13 +141,12 @@ def emulated() -> list[dict[str, Any]]:
     node.stop()
     ours, peer = one["ours"], one["host-device"]
     parallel, beside = all_vfs["ours"]["ADD"], statistics.median(all_vfs["host-device"]["ADD"])
-    seconds = statistics.median(parallel)
     return [
         ratio("cni.version_ratio", version["ours"], version["bare"], BARE),
         ratio("cni.add_ratio", ours["ADD"], peer["ADD"], "host-device ADD"),
         ratio("cni.add_p99_ratio", ours["ADD"], peer["ADD"], "host-device ADD, 99th percentile", 99),
         ratio("cni.del_ratio", ours["DEL"], peer["DEL"], "host-device DEL"),
-        figure("cni.parallel_seconds", seconds, "s", parallel, f"host-device, {len(node.vfs)} VFs", seconds / beside),
+        figure("cni.parallel_seconds", "s", parallel, f"host-device, {len(node.vfs)} VFs", base=beside),
     ]
 
 

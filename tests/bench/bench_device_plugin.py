@@ -31,6 +31,7 @@ sys.path[:0] = [str(ROOT / "files" / "device_plugin"), str(ROOT / "tests" / "uni
 from device_plugin.dp_daemon import PROGRAM, Daemon  # noqa: E402 - the folders above hold them
 from device_plugin.dp_host import FakeHost  # noqa: E402
 from device_plugin.dp_kubelet import FakeKubelet, Plugin  # noqa: E402
+from figures import figure  # noqa: E402
 
 from sriov_device_plugin.discovery import Scanner  # noqa: E402
 
@@ -48,17 +49,6 @@ server.start()
 print("up", flush=True)
 time.sleep(600)
 """
-
-
-def measure(
-    name: str, unit: str, samples: list[float], compared_with: str = "", base: float | None = None,
-    value: float | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    """One figure; its value is the samples' median where no other is given."""
-    value = statistics.median(samples) if value is None else value
-    return {"name": name, "value": value, "unit": unit, "compared_with": compared_with,
-            "ratio": value / base if base else None, "n": len(samples), "min": min(samples), "max": max(samples),
-            "samples": samples}  # fmt: skip
 
 
 def fill(host: FakeHost, vfs: int) -> list[str]:
@@ -131,7 +121,7 @@ def start(name: str, vfs: int) -> dict[str, Any]:
             kubelet.registered()
             samples.append(time.monotonic() - began)
         base.append(bare_start())
-    return measure(name, "s", samples, "a bare grpcio server", statistics.median(base))
+    return figure(name, "s", samples, "a bare grpcio server", base=statistics.median(base))
 
 
 def scans() -> list[dict[str, Any]]:
@@ -151,8 +141,8 @@ def scans() -> list[dict[str, Any]]:
                     raise RuntimeError(f"{len(found)} functions found, of {vfs} VFs")
     growth = [large / small / 16 for large, small in zip(seconds[4096], seconds[256])]
     return [
-        measure("dp.scan_4096_seconds", "s", seconds[4096]),
-        measure("dp.scan_growth", "x", growth, "256 VFs, each"),
+        figure("dp.scan_4096_seconds", "s", seconds[4096]),
+        figure("dp.scan_growth", "ratio", growth, "256 VFs, each"),
     ]
 
 
@@ -165,7 +155,7 @@ def memory() -> dict[str, Any]:
             plugin.allocate(ids[:1])
             time.sleep(3)  # some passes
             found = rss(daemon.pid)
-    return measure("dp.rss_mib", "MiB", [found], "a bare grpcio server", bare_server()[1])
+    return figure("dp.rss_mib", "MiB", [found], "a bare grpcio server", base=bare_server()[1])
 
 
 def percentile(samples: list[float], share: float) -> float:
@@ -192,8 +182,8 @@ def allocate() -> list[dict[str, Any]]:
             samples = _timed(plugin, ids, CALLS)
     figures = []
     for name, share in (("dp.allocate_p50_ms", 0.50), ("dp.allocate_p99_ms", 0.99)):
-        figure = measure(name, "ms", samples, value=percentile(samples, share))
-        figures.append({**figure, "samples": []})  # ten thousand numbers would be most of the file
+        entry = figure(name, "ms", samples, value=percentile(samples, share))
+        figures.append({**entry, "samples": []})  # ten thousand numbers would be most of the file
     return figures
 
 
@@ -219,7 +209,7 @@ def events() -> dict[str, Any]:
                 if devices is None or {device.health for device in devices} != {wanted}:
                     raise RuntimeError(f"the link is {state}, and the message says otherwise")
                 time.sleep(0.1)
-    return measure("dp.event_ms", "ms", samples)
+    return figure("dp.event_ms", "ms", samples)
 
 
 def main() -> int:

@@ -28,6 +28,7 @@ sys.path[:0] = [str(HERE.parent / "unit")]
 
 importlib.import_module("conftest")  # names the checkout, so that the collection can be imported
 from fake_host import FakeHost  # noqa: E402
+from figures import figure  # noqa: E402
 from node_runs import PF1, PF2, present  # noqa: E402
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model import NodeState, Pf  # noqa: E402
@@ -42,13 +43,6 @@ POLICIES = [
     {"name": "dpdk", "resource_name": "dpdk", "nic_selector": {"pf_names": ["enp2s0"]}, "num_vfs": VFS,
      "device_type": "vfio-pci"},
 ]  # fmt: skip
-
-
-def figure(name: str, value: float, unit: str, samples: list[float], compared_with: str = "") -> dict[str, Any]:
-    """One entry of the results."""
-    return {"name": name, "value": value, "unit": unit, "compared_with": compared_with,
-            "ratio": value if compared_with else None, "n": len(samples), "min": min(samples), "max": max(samples),
-            "samples": samples}
 
 
 def nochange(folder: Path) -> dict[str, Any]:
@@ -80,7 +74,7 @@ def nochange(folder: Path) -> dict[str, Any]:
         raise RuntimeError(f"expected {PAIRS} pairs, found {len(pings)} pings and {len(ours)} calls")
     value = statistics.median(ours) / statistics.median(pings)
     samples = [own / other for own, other in zip(ours, pings)]
-    return figure("node.nochange_ratio", value, "ratio", samples, "one ansible.builtin.ping, local connection")
+    return figure("node.nochange_ratio", "ratio", samples, "one ansible.builtin.ping, local connection", value=value)
 
 
 def seconds_to_plan(vfs: int) -> float:
@@ -91,7 +85,16 @@ def seconds_to_plan(vfs: int) -> float:
     ]  # fmt: skip
     spec = node_spec(policies)
     pfs = tuple(
-        Pf(f"0000:{number:02x}:00.0", "8086", "1592", "ice", f"ens{number}", total_vfs=PER_PF, autoprobe=True, up=True)
+        Pf(
+            f"0000:{number:02x}:00.0",
+            vendor="8086",
+            device="1592",
+            driver="ice",
+            name=f"ens{number}",
+            total_vfs=PER_PF,
+            autoprobe=True,
+            up=True,
+        )
         for number in range(vfs // PER_PF)
     )
     started = time.process_time()
@@ -110,8 +113,8 @@ def planning() -> list[dict[str, Any]]:
     growth = (min(many) / MANY) / (min(few) / FEW)
     samples = [(one / MANY) / (other / FEW) for one, other in pairs]
     return [
-        figure("plan.4096_vfs_seconds", statistics.median(many), "s", list(many)),
-        figure("plan.growth", growth, "ratio", samples, f"time for each VF at {FEW} VFs"),
+        figure("plan.4096_vfs_seconds", "s", list(many)),
+        figure("plan.growth", "ratio", samples, f"time for each VF at {FEW} VFs", value=growth),
     ]
 
 

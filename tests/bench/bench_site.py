@@ -24,6 +24,7 @@ from typing import Any
 
 import chain
 import standalone
+from figures import figure
 
 from sriovlab.guest import Lab
 
@@ -37,22 +38,12 @@ PING = """\
 """
 
 
-def measure(
-    name: str, unit: str, samples: list[float], compared_with: str = "", base: float | None = None
-) -> dict[str, Any]:
-    """One figure; its value is the samples' median."""
-    value = statistics.median(samples)
-    return {"name": name, "value": value, "unit": unit, "compared_with": compared_with,
-            "ratio": value / base if base else None, "n": len(samples), "min": min(samples), "max": max(samples),
-            "samples": samples}
-
-
 def boot(lab: Lab) -> dict[str, Any]:
     """The boot that `start` has just measured."""
     ready, ssh = lab.state.ready_seconds, lab.state.ssh_seconds
     if ready is None or ssh is None:
         raise RuntimeError("the lab measured no boot: it was not started from its pristine disk")
-    return measure("lab.boot_seconds", "s", [ready], "power-on to SSH", ssh)
+    return figure("lab.boot_seconds", "s", [ready], "power-on to SSH", base=ssh)
 
 
 def remote_calls() -> dict[str, Any]:
@@ -69,7 +60,7 @@ def remote_calls() -> dict[str, Any]:
                 del os.environ[name]
         calls = [line.split()[1] for line in log.read_text().splitlines() if line.startswith("ssh ")]
     print("module executions on the node:", ", ".join(calls))
-    return measure("site.remote_calls", "calls", [float(len(calls))])
+    return figure("site.remote_calls", "calls", [float(len(calls))])
 
 
 def seconds(run: Callable[[], Any]) -> float:
@@ -97,9 +88,8 @@ def nochange(ping: Path) -> list[dict[str, Any]]:
     pong()  # opens the shared connection
     pairs = [(seconds(unchanged_site), seconds(pong)) for _turn in range(PAIRS)]
     base, than = statistics.median(pair[1] for pair in pairs), "a playbook with one ansible.builtin.ping"
-    ratios = measure("site.nochange_ratio", "ratio", [own / other for own, other in pairs], than)
-    ratios["ratio"] = ratios["value"]
-    return [measure("site.nochange_seconds", "s", [pair[0] for pair in pairs], than, base), ratios]
+    ratios = figure("site.nochange_ratio", "ratio", [own / other for own, other in pairs], than)
+    return [figure("site.nochange_seconds", "s", [pair[0] for pair in pairs], than, base=base), ratios]
 
 
 def main() -> int:
