@@ -57,7 +57,8 @@ def test_a_pf_that_gets_its_driver_again_gets_its_vfs_again(lab: Lab) -> None:
         # systemd forgets a unit of this kind when it has done its work: the journal knows.
         return lab.run(["journalctl", "--boot", "--unit", HOTPLUG, "--output=cat", "--no-pager"]).stdout
 
-    lab.wait_for("the VFs of the PF that appeared", lambda: f"{address}: create 4 VFs: done" in told(), 120.0, every=2.0)
+    made = f"{address}: create 4 VFs: done"
+    lab.wait_for("the VFs of the PF that appeared", lambda: made in told(), 120.0, every=2.0)
     lab.wait_for("its unit to end", lambda: told().count("Starting ") == told().count("Finished "), every=2.0)
     assert "Failed" not in told()
     assert [vf["driver"] for vf in chain.vfs(lab, "enp1s0")] == ["igbvf"] * 4
