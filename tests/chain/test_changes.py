@@ -37,6 +37,10 @@ def policies(*changed: dict[str, Any]) -> dict[str, Any]:
     return {"sriov_policies": list(by_name.values())}
 
 
+# The node's part alone: plugins, networks and the cluster's view have their turn in the runs without it.
+NODE = ("--tags", "validate,node")
+
+
 def site(variables: dict[str, Any] | None = None, *options: str) -> chain.Run:
     """A run of site that has to succeed, and reboots nothing."""
     run = chain.playbook("site", {"sriov_reboot_ok": False, **(variables or {})}, *options)
@@ -111,13 +115,13 @@ def test_check_mode_shows_what_would_change_and_changes_nothing(lab: Lab, untouc
 
 
 def test_seven_to_three_vfs_and_kernel_to_vfio(lab: Lab) -> None:
-    site(policies({"name": "dpdk", "num_vfs": 3}, {"name": "kernel", "device_type": "vfio-pci"}))
+    site(policies({"name": "dpdk", "num_vfs": 3}, {"name": "kernel", "device_type": "vfio-pci"}), *NODE)
     assert drivers(lab) == {"enp1s0": ["vfio-pci"] * 4, "enp2s0": ["vfio-pci"] * 3}
     chain.wait_offered(lab, {"kernel": 4, "dpdk": 3})
 
 
 def test_three_to_seven_vfs_vfio_to_uio_and_a_function_that_is_no_nic(lab: Lab) -> None:
-    run = site(policies({"name": "kernel", "device_type": "uio_pci_generic"}, DISK))
+    run = site(policies({"name": "kernel", "device_type": "uio_pci_generic"}, DISK), *NODE)
     assert drivers(lab) == {"enp1s0": ["uio_pci_generic"] * 4, "enp2s0": ["vfio-pci"] * 7}
     assert len(lab.run(["ls", "/sys/class/uio"]).stdout.split()) == 4
     disk = lab.run(["sh", "-c", "readlink -f /sys/bus/pci/devices/0000:03:00.0/virtfn*/driver"]).stdout.split()
@@ -161,7 +165,7 @@ def test_a_node_outside_the_limit_is_not_asked(lab: Lab) -> None:
     other.write_text('{"sriov_nodes": {"hosts": {"node2": {"ansible_host": "127.0.0.1", "ansible_port": 1}}}}')
     options = (f"--inventory={other}",)
     assert chain.playbook("plan", {}, *options).status != 0
-    run = site({}, *options, "--limit", "node1")
+    run = site({}, *options, *NODE, "--limit", "node1")
     assert run.recap.keys() - {"localhost"} == {"node1"}
     assert run.recap["node1"]["changed"] == 0, run.output
 
@@ -187,7 +191,7 @@ def test_an_argument_that_is_taken_back_in_time_needs_no_reboot(lab: Lab) -> Non
 
 def test_a_policy_that_is_gone_gives_its_pf_back(lab: Lab) -> None:
     before = identities(lab, "enp2s0")
-    site({"sriov_policies": [DPDK], "sriov_networks": []})
+    site({"sriov_policies": [DPDK], "sriov_networks": []}, *NODE)
     assert chain.num_vfs(lab) == {"enp1s0": 0, "enp2s0": 7}
     assert identities(lab, "enp2s0") == before
     chain.wait_offered(lab, {"dpdk": 7})
@@ -203,7 +207,7 @@ def test_first_vfs_on_a_pf_that_is_in_use_need_the_users_word(lab: Lab) -> None:
         assert refused.status != 0
         assert "allow_in_use" in words(refused)
         assert chain.num_vfs(lab)["enp1s0"] == 0
-        site(policies({"name": "kernel", "allow_in_use": True}))
+        site(policies({"name": "kernel", "allow_in_use": True}), *NODE)
         assert chain.num_vfs(lab)["enp1s0"] == 4
         assert "192.0.2.1/24" in lab.run(["ip", "address", "show", "dev", "enp1s0"]).stdout
         assert "enp1s0" in lab.run(["ip", "route", "show", "default"]).stdout
@@ -213,14 +217,14 @@ def test_first_vfs_on_a_pf_that_is_in_use_need_the_users_word(lab: Lab) -> None:
 
 
 def test_vfs_of_a_hand_written_unit_are_adopted_as_they_are(lab: Lab) -> None:
-    site({"sriov_policies": [DPDK], "sriov_networks": []})
+    site({"sriov_policies": [DPDK], "sriov_networks": []}, *NODE)
     assert chain.num_vfs(lab)["enp1s0"] == 0
     text = f"[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo 4 > {COUNT.format(chain.PFS['enp1s0'])}'\n"
     lab.put(text.encode(), f"/run/systemd/system/{HAND}")
     lab.run(["systemctl", "daemon-reload"])
     lab.run(["systemctl", "start", HAND])
     made = identities(lab, "enp1s0")
-    run = site()
+    run = site({}, *NODE)
     assert identities(lab, "enp1s0") == made
     assert HAND in run.output, "the other hand is named"
     chain.wait_offered(lab, {"kernel": 4, "dpdk": 7})
@@ -228,12 +232,12 @@ def test_vfs_of_a_hand_written_unit_are_adopted_as_they_are(lab: Lab) -> None:
 
 def test_adopted_vfs_are_given_back_and_not_removed(lab: Lab) -> None:
     made = identities(lab, "enp1s0")
-    site({"sriov_policies": [DPDK], "sriov_networks": []})
+    site({"sriov_policies": [DPDK], "sriov_networks": []}, *NODE)
     assert identities(lab, "enp1s0") == made
     lab.run(["rm", f"/run/systemd/system/{HAND}"])
     lab.run(["systemctl", "daemon-reload"])
     set_count(lab, "enp1s0", 0)
-    site()
+    site({}, *NODE)
     chain.wait_offered(lab, {"kernel": 4, "dpdk": 7})
 
 
@@ -261,7 +265,7 @@ def managed(lab: Lab) -> set[str]:
 def test_network_manager_leaves_the_vfs_alone_where_asked(lab: Lab, network_manager: None) -> None:
     names = {vf["net"] for vf in chain.vfs(lab, "enp1s0")}
     lab.wait_for("NetworkManager to look after the VFs", lambda: managed(lab) == names)
-    site({"sriov_vfs_unmanaged": True})
+    site({"sriov_vfs_unmanaged": True}, *NODE)
     # It keeps what it has looked after until then.
     lab.run(["systemctl", "restart", "NetworkManager.service"])
     lab.wait_for("NetworkManager to leave the VFs alone", lambda: managed(lab) == set())
@@ -273,7 +277,7 @@ def test_network_manager_leaves_the_vfs_alone_where_asked(lab: Lab, network_mana
     lab.run(["ip", "netns", "del", "chain-away"])
     lab.run(["udevadm", "settle"])
     assert managed(lab) == set()
-    site()
+    site({}, *NODE)
     lab.run(["systemctl", "restart", "NetworkManager.service"])
     lab.wait_for("NetworkManager to look after the VFs again", lambda: managed(lab) == names)
 
@@ -288,7 +292,7 @@ def test_a_record_of_the_first_version_is_still_understood(lab: Lab) -> None:
              "files": dict.fromkeys(now["files"])}  # fmt: skip
     assert all(kept is None for kept in now["files"].values()), "nothing of ours stood in the place of another's"
     lab.put(json.dumps(first).encode(), path, 0o600)
-    run = site()
+    run = site({}, *NODE)
     assert run.recap["node1"]["changed"] == 0, run.output
 
 
