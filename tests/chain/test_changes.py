@@ -262,12 +262,18 @@ def managed(lab: Lab) -> set[str]:
     return devices & {vf["net"] for pf in chain.PFS for vf in chain.vfs(lab, pf)}
 
 
+def as_after_a_boot(lab: Lab) -> None:
+    """Start NetworkManager without its memory of the interfaces that it had: it outlives a restart."""
+    lab.run(["systemctl", "stop", "NetworkManager.service"])
+    lab.run(["rm", "-r", "/run/NetworkManager/devices"])
+    lab.run(["systemctl", "start", "NetworkManager.service"])
+
+
 def test_network_manager_leaves_the_vfs_alone_where_asked(lab: Lab, network_manager: None) -> None:
     names = {vf["net"] for vf in chain.vfs(lab, "enp1s0")}
     lab.wait_for("NetworkManager to look after the VFs", lambda: managed(lab) == names)
     site({"sriov_vfs_unmanaged": True}, *NODE)
-    # It keeps what it has looked after until then.
-    lab.run(["systemctl", "restart", "NetworkManager.service"])
+    as_after_a_boot(lab)
     lab.wait_for("NetworkManager to leave the VFs alone", lambda: managed(lab) == set())
     # A VF that comes back from a pod is left alone, too.
     name = min(names)
@@ -278,7 +284,7 @@ def test_network_manager_leaves_the_vfs_alone_where_asked(lab: Lab, network_mana
     lab.run(["udevadm", "settle"])
     assert managed(lab) == set()
     site({}, *NODE)
-    lab.run(["systemctl", "restart", "NetworkManager.service"])
+    as_after_a_boot(lab)
     lab.wait_for("NetworkManager to look after the VFs again", lambda: managed(lab) == names)
 
 
