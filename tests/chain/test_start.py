@@ -89,6 +89,16 @@ def test_plan_as_markdown_names_every_object(planned: dict[str, Any]) -> None:
         assert step["target"] in text
 
 
+def test_preflight_tells_what_the_firmware_gives_and_writes_nothing(lab: Lab) -> None:
+    stamp = chain.stamp(lab)
+    run = chain.playbook("plan", {}, "--tags", "preflight")
+    assert run.status == 0, run.output
+    assert run.recap["node1"]["changed"] == 0
+    for words in ("DMAR", "interrupt remapping", "0000:01:00.0"):
+        assert words.lower() in run.output.lower()
+    assert chain.written_since(lab, stamp) == []
+
+
 def test_plan_tells_a_pipeline_that_the_node_would_change(lab: Lab) -> None:
     run = chain.playbook("plan", {"sriov_plan_fail_on_changes": True})
     assert run.status != 0
