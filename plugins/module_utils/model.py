@@ -26,6 +26,9 @@ VFS_OWNER, DRIVER_OWNER = "sriov_vfs", "sriov_driver"
 
 NO_MAC = "00:00:00:00:00:00"  # as an admin MAC address: the VF chooses its own
 
+# When huge pages are set aside: as the plan finds best, by the kernel as it starts, or by the running kernel.
+AT_AUTO, AT_BOOT, AT_RUNTIME = "auto", "boot", "runtime"
+
 ATTRIBUTES = ("mac", "vlan", "qos", "spoofchk", "trust", "min_tx_rate", "max_tx_rate")
 
 
@@ -135,11 +138,12 @@ class ModuleGoal:
 
 @dataclass(frozen=True)
 class HugePages:
-    """Huge pages of one size (such as "1G"): a count for the host, or counts by NUMA node."""
+    """Huge pages of one size (such as "1G"): a count for the host, or counts by NUMA node. at: AT_AUTO, ..."""
 
     size: str
     count: int = 0
     nodes: tuple[tuple[int, int], ...] = ()
+    at: str = AT_AUTO
 
     @property
     def bytes(self) -> int:
@@ -269,8 +273,8 @@ class NodeState:
     """The host as it is, as far as PFs, VFs and our own record matter.
 
     originals: PF address -> what the PF was before our first change. owners: PF address -> the module that
-    changed it. identities: PF address -> vendor, device and MAC address at that time. recorded_objects: the record
-    holds more than PFs and files. recorded_files: path -> file before
+    changed it. identities: PF address -> vendor, device and MAC address at that time. recorded_objects: key of a step
+    -> what was before, of all that is neither PF nor file. recorded_files: path -> file before
     our first change (None: there was none). file_states: path -> the file now, to be brought back exactly (see
     `host.FileState`). file_texts: path -> its text now, through a link. interrupted: keys of the steps
     that an earlier run did not finish. lockdown: the kernel's, "" where there is none. with_usage: holders
@@ -281,7 +285,7 @@ class NodeState:
     originals: Mapping[str, PfGoal] | None = None
     owners: Mapping[str, str] | None = None
     identities: Mapping[str, Mapping[str, str]] | None = None
-    recorded_objects: bool = False
+    recorded_objects: Mapping[str, Any] | None = None
     recorded_files: Mapping[str, Any] | None = None
     file_states: Mapping[str, Any] | None = None
     file_texts: Mapping[str, str | None] | None = None
@@ -328,7 +332,19 @@ def goal_as_dict(goal: Goal) -> dict[str, Any]:
         "format": FORMAT,
         "pfs": [pf_goal_as_dict(pf) for pf in goal.pfs if not pf.given_back],
         "functions": [compact(function) for function in goal.functions],
+        **_pages_as_dict(goal),
     }
+
+
+def _pages_as_dict(goal: Goal) -> dict[str, Any]:
+    """What the boot service may take from the running kernel; nothing where there is none of it."""
+    pages = [{**compact(one), "nodes": list(one.nodes)} for one in goal.hugepages if one.at != AT_BOOT]
+    return {"hugepages": pages, "memory_floor": goal.memory_floor} if pages else {}
+
+
+def _pages_from_dict(value: Mapping[str, Any]) -> HugePages:
+    nodes = tuple((int(node), int(count)) for node, count in value["nodes"])
+    return HugePages(str(value["size"]), int(value["count"]), nodes, str(value["at"]))
 
 
 def goal_from_dict(value: Mapping[str, Any]) -> Goal:
@@ -338,5 +354,7 @@ def goal_from_dict(value: Mapping[str, Any]) -> Goal:
     return Goal(
         pfs=tuple(pf_goal_from_dict(pf) for pf in value["pfs"]),
         functions=tuple(FunctionGoal(str(f["address"]), str(f["driver"])) for f in value["functions"]),
+        hugepages=tuple(_pages_from_dict(pages) for pages in value.get("hugepages", ())),
+        memory_floor=int(value.get("memory_floor", 0)),
         whole=False,
     )

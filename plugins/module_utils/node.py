@@ -16,6 +16,7 @@ from . import devlink, hands, hugepages, iommu, kernel, kernel_reboot, modprobe,
 from .apply import carry_out, due
 from .errors import HostError, Problem, RefusedError
 from .host import Host
+from .hugepages import Memory
 from .model import Goal, NodeState, compact, is_vfio
 from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan, module_specs
 from .record import LOCK
@@ -83,10 +84,12 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     """
     state = read_state(host, record.load(host), PATHS)
     goal = make_goal(state)
+    objects = state.recorded_objects or {}
     if kernel_side and goal.whole and any(not pf.externally_managed for pf in goal.pfs):
         goal = replace(goal, warnings=(*goal.warnings, *hands.hands(host)))
     state = devlink.with_modes(host, state, _with_a_mode(goal, state))
-    side = _read_kernel_side(host, goal) if kernel_side else KernelSide()
+    memory = hugepages.read(host) if goal.hugepages or (goal.whole and hugepages.originals(objects)) else None
+    side = _read_kernel_side(host, goal, memory) if kernel_side else KernelSide(memory=memory)
     try:
         planned = make_plan(goal, state, side)
         more = changes_vfs(planned.plan) or bool(due(planned.plan)) or bool(state.interrupted)
@@ -164,13 +167,13 @@ def _note(host: Host, found: Look) -> None:
         kernel_reboot.note(host, found.planned.plan.steps)
 
 
-def _read_kernel_side(host: Host, goal: Goal) -> KernelSide:
+def _read_kernel_side(host: Host, goal: Goal, memory: Memory | None) -> KernelSide:
     wants_iommu = goal.iommu or any(is_vfio(settings.driver) for pf in goal.pfs for settings in pf.settings)
     return KernelSide(
         kernel.read(host, goal.boot_loader),
         iommu.read(host) if wants_iommu else None,
         modprobe.read(host, module_specs(goal)),
-        hugepages.read(host) if goal.hugepages else None,
+        memory,
     )
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from . import hugepages
 from .errors import Problem
 from .fields import ranges
 from .model import (
+    AT_BOOT,
     DEFAULT_DRIVER,
     USERSPACE_DRIVERS,
     FileGoal,
@@ -97,7 +97,7 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
             modules = _with_module(modules, ModuleGoal(driver))
     goal_of_node = Goal(
         pfs=tuple(pfs),
-        kernel_arguments=(*spec.kernel_arguments, *hugepages.arguments(spec.hugepages)),
+        kernel_arguments=spec.kernel_arguments,
         hugepages=spec.hugepages,
         memory_floor=spec.hugepages_floor << 20,
         boot_loader=spec.boot_loader,
@@ -179,8 +179,9 @@ def _with_module(modules: tuple[ModuleGoal, ...], wanted: ModuleGoal) -> tuple[M
 
 def _files(spec: NodeSpec, goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal, ...]:
     files = []
-    if goal.pfs:
+    if goal.pfs or any(pages.at != AT_BOOT for pages in goal.hugepages):
         files.append(FileGoal(NODE_PATH, json_text(goal_as_dict(goal))))
+    if goal.pfs:
         rules = hotplug_rules([pf.address for pf in goal.pfs])
         files.append(FileGoal(HOTPLUG_PATH, rules, adopt=spec.adopt))
     if spec.device_plugin and pools:

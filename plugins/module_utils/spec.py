@@ -16,7 +16,7 @@ from typing import Any
 
 from .errors import Mistake
 from .fields import Fields, raise_if, show
-from .model import FORMAT, HugePages, ModuleGoal
+from .model import AT_AUTO, AT_BOOT, AT_RUNTIME, FORMAT, HugePages, ModuleGoal
 from .policy import Policy, collect, merge_host, why_not
 
 BOOT_LOADERS = ("auto", "grub", "grub-bls", "systemd-boot", "rpm-ostree")
@@ -99,6 +99,7 @@ def _hugepages(value: Any, path: str, mistakes: list[Mistake]) -> HugePages:
     fields = Fields(value, path, mistakes)
     size = fields.text("size", "2M", required=True, pattern=PAGE_SIZE, meaning="a size such as 2M or 1G")
     count = fields.number("count", 1, HIGHEST_COUNT)
+    at = fields.choice("at", (AT_AUTO, AT_BOOT, AT_RUNTIME), AT_AUTO)
     nodes: list[tuple[int, int]] = []
     if fields.has("nodes"):
         inner = Fields(fields.get("nodes"), f"{path}.nodes", mistakes)
@@ -112,7 +113,7 @@ def _hugepages(value: Any, path: str, mistakes: list[Mistake]) -> HugePages:
     if fields.value and (count is None) == (not fields.has("nodes")):
         fields.wrong("", "expected either count or nodes (NUMA node: count)")
     fields.finish()
-    return HugePages(size, count or 0, tuple(sorted(nodes)))
+    return HugePages(size, count or 0, tuple(sorted(nodes)), at)
 
 
 def _module(value: Any, path: str, mistakes: list[Mistake]) -> ModuleGoal:

@@ -19,7 +19,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from fake_disk import FakeDisk
+from fake_memory import FakeMemory
 from fake_net import FakePf, Net, address_json, link_json, set_link
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import CommandError, HostError
@@ -34,13 +34,14 @@ class Killed(BaseException):
     """The process was killed at this write."""
 
 
-class FakeHost(FakeDisk, Host):
+class FakeHost(FakeMemory, Host):
     """See the module. `writes` counts changes; `die_at` kills at one; `faults` maps a path's end or a
     command's text to an errno that it answers once.
     """
 
     def __init__(self, root: Path, iommu: bool = True) -> None:
-        super().__init__(str(root))
+        Host.__init__(self, str(root))
+        FakeMemory.__init__(self)
         self.base = root
         self.iommu = iommu
         self.pfs: dict[str, FakePf] = {}
@@ -251,6 +252,7 @@ class FakeHost(FakeDisk, Host):
         """
         self._tick("reboot")
         subprocess.run(["rm", "-rf", "--", str(self.base / "run")], check=True)
+        self.lose_pages()
         for pf in self.pfs.values():
             for index in range(self.numvfs(pf.address)):
                 self._remove_vf(pf, index)
@@ -285,6 +287,8 @@ class FakeHost(FakeDisk, Host):
         real = self.base / path.lstrip("/")
         if not real.exists():
             return errno.ENOENT
+        if self.write_memory(path, value):
+            return 0
         parts = path.strip("/").split("/")
         name = parts[-1]
         if name == "drivers_probe":
