@@ -165,7 +165,7 @@ class Goal:
     arguments).
     owner: the module that asks; what it changes is its own to give back.
     skipped: policies that are not for this host, and why.
-    memory_floor: bytes that huge pages leave.
+    memory_floor: bytes that huge pages leave. kubelet_dir: where the kubelet keeps its files, "" for the usual places.
     resources: full resource names, and how many VFs of each the node offers when all is done.
     """
 
@@ -176,6 +176,7 @@ class Goal:
     boot_loader: str = "auto"
     hugepages: tuple[HugePages, ...] = ()
     memory_floor: int = 0
+    kubelet_dir: str = ""
     iommu: bool = False
     no_iommu: bool = False
     unsafe_interrupts: bool = False
@@ -333,6 +334,7 @@ def goal_as_dict(goal: Goal) -> dict[str, Any]:
         "pfs": [pf_goal_as_dict(pf) for pf in goal.pfs if not pf.given_back],
         "functions": [compact(function) for function in goal.functions],
         **_pages_as_dict(goal),
+        **({"kubelet_root_dir": goal.kubelet_dir} if goal.kubelet_dir else {}),
     }
 
 
@@ -356,5 +358,6 @@ def goal_from_dict(value: Mapping[str, Any]) -> Goal:
         functions=tuple(FunctionGoal(str(f["address"]), str(f["driver"])) for f in value["functions"]),
         hugepages=tuple(_pages_from_dict(pages) for pages in value.get("hugepages", ())),
         memory_floor=int(value.get("memory_floor", 0)),
+        kubelet_dir=str(value.get("kubelet_root_dir", "")),
         whole=False,
     )

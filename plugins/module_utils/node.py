@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
-from . import devlink, hands, hugepages, iommu, kernel, kernel_reboot, modprobe, record
+from . import devlink, hands, hugepages, iommu, kernel, kernel_reboot, kubelet, modprobe, record
 from .apply import carry_out, due
 from .errors import HostError, Problem, RefusedError
 from .host import Host
@@ -20,7 +20,7 @@ from .hugepages import Memory
 from .model import Goal, NodeState, compact, is_vfio
 from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan, module_specs
 from .record import LOCK
-from .render import PATHS
+from .render import NODE_PATH, PATHS
 from .state import read_state
 from .steps import AFTER_REBOOT, Plan
 from .usage import read_usage
@@ -96,7 +96,10 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     except RefusedError:
         more = True  # the user is told everything at once
     if more and host.is_running:
-        state = read_usage(host, state, ssh_connection, PLUGIN_UNIT)
+        # What an earlier run was told counts for those that are told nothing: a teardown, the narrow modules.
+        known = kubelet.root_dir_of((state.file_texts or {}).get(NODE_PATH))
+        folders = [folder for folder in (goal.kubelet_dir, known, *kubelet.FOLDERS) if folder]
+        state = read_usage(host, state, ssh_connection, PLUGIN_UNIT, folders)
         planned = make_plan(goal, state, side)
     return Look(state, goal, planned, side)
 

@@ -100,6 +100,7 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         kernel_arguments=spec.kernel_arguments,
         hugepages=spec.hugepages,
         memory_floor=spec.hugepages_floor << 20,
+        kubelet_dir=spec.kubelet_root_dir,
         boot_loader=spec.boot_loader,
         modules=modules,
         warnings=tuple(warnings),

@@ -27,13 +27,15 @@ MODULE_NAME = r"^[A-Za-z0-9_-]{1,64}$"
 PAGE_SIZE = r"^[1-9][0-9]{0,4}[KMGkmg]$"
 HIGHEST_COUNT = 1 << 24  # 32 TiB in pages of 2 MiB
 DEFAULT_FLOOR = 1024  # MiB
+DEFAULT_KUBELET_DIR = "/var/lib/kubelet"
+FOLDER = r"^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+\Z"
 OPTION_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 
 
 @dataclass(frozen=True)
 class NodeSpec:
     """What one node should be, selectors unresolved. skipped: policies that are not for it, and why. iommu: None
-    means where a policy needs it. hugepages_floor: MiB.
+    means where a policy needs it. hugepages_floor: MiB. kubelet_root_dir: "" for the usual one.
     """
 
     policies: tuple[Policy, ...] = ()
@@ -48,6 +50,7 @@ class NodeSpec:
     allow_unsafe_interrupts: bool = False
     no_iommu: bool = False
     vfs_unmanaged: bool = False
+    kubelet_root_dir: str = ""
     device_plugin: bool = True
     adopt: bool = False
 
@@ -72,6 +75,7 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
         allow_unsafe_interrupts=bool(fields.flag("allow_unsafe_interrupts")),
         no_iommu=bool(fields.flag("no_iommu")),
         vfs_unmanaged=bool(fields.flag("vfs_unmanaged")),
+        kubelet_root_dir=fields.text("kubelet_root_dir", pattern=FOLDER, meaning="an absolute path"),
         device_plugin=bool(fields.flag("device_plugin", True)),
         adopt=bool(fields.flag("adopt", False)),
     )
@@ -158,6 +162,7 @@ def node_spec(
     allow_unsafe_interrupts: bool = False,
     no_iommu: bool = False,
     vfs_unmanaged: bool = False,
+    kubelet_root_dir: str = DEFAULT_KUBELET_DIR,
     device_plugin: bool = True,
     adopt: bool = False,
 ) -> dict[str, Any]:
@@ -188,6 +193,7 @@ def node_spec(
         "allow_unsafe_interrupts": allow_unsafe_interrupts,
         "no_iommu": no_iommu,
         "vfs_unmanaged": vfs_unmanaged,
+        "kubelet_root_dir": None if kubelet_root_dir == DEFAULT_KUBELET_DIR else kubelet_root_dir,
         "device_plugin": device_plugin,
         "adopt": adopt,
     }
