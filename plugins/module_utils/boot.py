@@ -111,6 +111,8 @@ def wait_for_pfs(host: Host, pfs: Sequence[PfGoal]) -> None:
 
 def _is_ready(host: Host, pf: PfGoal) -> bool:
     address = pf.address
+    if pf.externally_managed and pci.total_vfs(host.root, address) < 0 and host.exists(f"{pci.DEVICES}/{address}"):
+        return True  # a VF without its PF
     if pf.externally_managed and pci.num_vfs(host.root, address) < pf.num_vfs:
         return False
     network = pci.class_id(host.root, address).startswith("02")

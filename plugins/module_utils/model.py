@@ -232,8 +232,9 @@ class Vf:
 
 @dataclass(frozen=True)
 class Pf:
-    """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. rdma: it has an RDMA device. eswitch_mode:
-    None also where nobody asked for it (see `devlink`), as tc_offload. uses: what it carries (see
+    """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. alone: it is a VF of the machine below this
+    virtual one, as far as can be told; it stands here for its PF, and is the one VF of that. rdma: it has an RDMA
+    device. eswitch_mode: None also where nobody asked for it (see `devlink`), as tc_offload. uses: what it carries (see
     `usage`).
     """
 
@@ -248,6 +249,7 @@ class Pf:
     mac: str | None = None
     permanent_mac: str | None = None
     total_vfs: int = -1
+    alone: bool = False
     num_vfs: int = 0
     autoprobe: bool | None = None
     eswitch_mode: str | None = None

@@ -70,7 +70,7 @@ class Outcome:
             "expected_after_reboot": [s.as_dict() for s in self.plan.steps if s.stage == AFTER_REBOOT],
             "resources": dict(self.look.goal.resources),
             "skipped_policies": dict(self.look.goal.skipped),
-            "pfs": [_pf_summary(pf) for pf in self.state.pfs if pf.total_vfs >= 0],
+            "pfs": [_pf_summary(pf) for pf in self.state.pfs if pf.total_vfs >= 0 or pf.alone],
             "iommu": side.iommu.as_dict() if side.iommu is not None else {},
         }
 

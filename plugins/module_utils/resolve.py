@@ -73,13 +73,13 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         merged = _merge(address, by_pf[address])
         problems += merged.problems
         warnings += merged.warnings
-        goal = _pf_goal(address, merged.kept)
+        pf = state.pf(address)
+        goal = _pf_goal(address, merged.kept, pf is not None and pf.alone)
         problems += _contradictions(address, merged.kept)
         pfs.append(goal)
-        pf = state.pf(address)
         for match in merged.kept:
             if pf is None or pf.is_nic:
-                _add_to_pool(pools, address, match, goal)
+                _add_to_pool(pools, address, match, goal, pf is not None and pf.alone)
             else:
                 warnings.append(_not_offered(pf, match.policy))
             if pf is not None and match.policy.is_rdma and not pf.rdma:
@@ -245,8 +245,8 @@ def _contradictions(address: str, kept: list[Match]) -> list[Problem]:
     return found
 
 
-def _pf_goal(address: str, kept: list[Match]) -> PfGoal:
-    external = any(m.policy.externally_managed for m in kept)
+def _pf_goal(address: str, kept: list[Match], alone: bool) -> PfGoal:
+    external = alone or any(m.policy.externally_managed for m in kept)
     modes = [m.policy.eswitch_mode for m in kept if m.policy.eswitch_mode is not None]
     mtus = [m.policy.mtu for m in kept if m.policy.mtu is not None]
     vfs: dict[int, VfSettings] = {}
@@ -267,7 +267,7 @@ def _pf_goal(address: str, kept: list[Match]) -> PfGoal:
     )
 
 
-def _add_to_pool(pools: dict[str, Pool], address: str, match: Match, goal: PfGoal) -> None:
+def _add_to_pool(pools: dict[str, Pool], address: str, match: Match, goal: PfGoal, alone: bool) -> None:
     policy = match.policy
     # An address alone means all its VFs, and somebody else may have made more than ours.
     whole = match.indices == tuple(range(goal.num_vfs)) and not goal.externally_managed
@@ -275,4 +275,5 @@ def _add_to_pool(pools: dict[str, Pool], address: str, match: Match, goal: PfGoa
     driver = "" if policy.driver == DEFAULT_DRIVER else policy.driver
     pool = pools.setdefault(policy.resource_name, Pool(policy.resource_name, policy.exclude_topology))
     pool.count += len(match.indices)
-    pool.devices.setdefault((driver, policy.is_rdma, policy.need_vhost_net), []).append(device)
+    devices = pool.functions if alone else pool.devices
+    devices.setdefault((driver, policy.is_rdma, policy.need_vhost_net), []).append(address if alone else device)
