@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import pod_resources
 from .errors import HostError
 from .host import Host
+
+if TYPE_CHECKING:
+    from .pod_resources import Container
 
 CHECKPOINT = "device-plugins/kubelet_internal_checkpoint"
 FOLDERS = ("/var/lib/kubelet", "/var/snap/microk8s/common/var/lib/kubelet", "/var/lib/k0s/kubelet")
@@ -37,6 +39,8 @@ def allocations(host: Host, folders: Sequence[str] = FOLDERS) -> dict[str, tuple
     Raises HostError where no kubelet answers and a checkpoint is there and can't be read: nothing may be taken from
     pods unseen then.
     """
+    from . import pod_resources  # runs that change nothing do without
+
     found: dict[str, list[str]] = {}
     for folder in dict.fromkeys(folders):
         told = pod_resources.containers(host, folder)
@@ -62,7 +66,7 @@ def root_dir_of(text: str | None) -> str:
 
 
 def _holders(
-    told: Sequence[pod_resources.Container], noted: Sequence[Entry], names: Mapping[str, str], running: set[str]
+    told: Sequence[Container], noted: Sequence[Entry], names: Mapping[str, str], running: set[str]
 ) -> Iterator[tuple[str, str]]:
     """(device id, its holder in words). told: by the kubelet; noted: in its checkpoint."""
     pods: dict[str, list[str]] = {}
