@@ -74,7 +74,7 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         problems += merged.problems
         warnings += merged.warnings
         pf = state.pf(address)
-        goal = _pf_goal(address, merged.kept, pf is not None and pf.alone)
+        goal = _pf_goal(address, merged.kept, pf)
         problems += _contradictions(address, merged.kept)
         pfs.append(goal)
         for match in merged.kept:
@@ -84,6 +84,8 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
                 warnings.append(_not_offered(pf, match.policy))
             if pf is not None and match.policy.is_rdma and not pf.rdma:
                 problems.append(_no_rdma(pf, match.policy))
+            if pf is not None and match.policy.stable_macs and pf.permanent_mac is None:
+                problems.append(_no_own_mac(pf, match.policy))
     wants_vfio = any(is_vfio(policy.driver) for policy in spec.policies)
     modules = spec.modules
     for asked, warning, module in _unsafe(spec):
@@ -148,6 +150,23 @@ def _no_rdma(pf: Pf, policy: Policy) -> Problem:
         f"none at {DEVICES}/{pf.address}/infiniband",
         "Load the NIC's RDMA driver (mlx5_ib, irdma, bnxt_re, ...; sriov_kernel_modules), or take is_rdma out.",
     )
+
+
+def _no_own_mac(pf: Pf, policy: Policy) -> Problem:
+    return Problem(
+        f"policy {policy.name}",
+        f"a MAC address of {pf.label}'s own, which those of its VFs are made of (stable_macs)",
+        "none that the kernel tells",
+        "Take stable_macs out of the policy, and give each VF a mac in vfs.",
+    )
+
+
+def stable_mac(pf_mac: str, index: int) -> str:
+    """A VF's MAC address: always the same one for a NIC and an index, locally administered (IEEE 802)."""
+    import hashlib  # most runs make none, and it takes long to load
+
+    number = hashlib.sha256(f"{pf_mac.lower()} vf {index}".encode()).digest()[:6]
+    return ":".join(f"{byte:02x}" for byte in (number[0] & 0xFC | 0x02, *number[1:]))
 
 
 def _unsafe(spec: NodeSpec) -> tuple[tuple[bool, str, ModuleGoal], ...]:
@@ -245,8 +264,9 @@ def _contradictions(address: str, kept: list[Match]) -> list[Problem]:
     return found
 
 
-def _pf_goal(address: str, kept: list[Match], alone: bool) -> PfGoal:
-    external = alone or any(m.policy.externally_managed for m in kept)
+def _pf_goal(address: str, kept: list[Match], pf: Pf | None) -> PfGoal:
+    external = any(m.policy.externally_managed for m in kept) or (pf is not None and pf.alone)
+    own_mac = pf.permanent_mac if pf is not None else None
     modes = [m.policy.eswitch_mode for m in kept if m.policy.eswitch_mode is not None]
     mtus = [m.policy.mtu for m in kept if m.policy.mtu is not None]
     vfs: dict[int, VfSettings] = {}
@@ -254,7 +274,10 @@ def _pf_goal(address: str, kept: list[Match], alone: bool) -> PfGoal:
         own = dict(match.policy.vfs)
         for index in match.indices:
             mtu = None if is_userspace(match.policy.driver) else match.policy.mtu
-            vfs[index] = replace(own.get(index, VfSettings()), driver=match.policy.driver, mtu=mtu)
+            settings = replace(own.get(index, VfSettings()), driver=match.policy.driver, mtu=mtu)
+            if match.policy.stable_macs and settings.mac is None and own_mac is not None:
+                settings = replace(settings, mac=stable_mac(own_mac, index))
+            vfs[index] = settings
     return PfGoal(
         address=address,
         num_vfs=max(m.policy.num_vfs for m in kept),
