@@ -123,10 +123,11 @@ def test_check_mode_shows_what_would_change_and_changes_nothing(lab: Lab, untouc
     assert "0000:02:00.0" in run.output
 
 
-def test_huge_pages_above_the_floor_are_refused_in_words(lab: Lab, untouched: None) -> None:
+def test_huge_pages_above_the_floor_are_refused_in_words(lab: Lab) -> None:
     plan = chain.playbook("plan", {"sriov_hugepages": [{"size": "2M", "count": 900, "at": "runtime"}]})
     assert plan.status != 0
     assert "1768 MiB needed, 512 MiB to be left" in words(plan)
+    assert chain.huge_pages(lab) == 16
 
 
 def test_seven_to_three_vfs_and_kernel_to_vfio(lab: Lab) -> None:
