@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
-from . import devlink, hands, hugepages, iommu, kernel, kernel_reboot, kubelet, modprobe, record
+from . import devlink, hands, hugepages, iommu, kernel, kernel_reboot, modprobe, record
 from .apply import carry_out, due
 from .errors import HostError, Problem, RefusedError
 from .host import Host
@@ -96,6 +96,8 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     except RefusedError:
         more = True  # the user is told everything at once
     if more and host.is_running:
+        from . import kubelet  # runs that change nothing do without
+
         # What an earlier run was told counts for those that are told nothing: a teardown, the narrow modules.
         known = kubelet.root_dir_of((state.file_texts or {}).get(NODE_PATH))
         folders = [folder for folder in (goal.kubelet_dir, known, *kubelet.FOLDERS) if folder]
