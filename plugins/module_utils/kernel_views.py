@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import iommu, kernel, kernel_reboot, modprobe, runner
-from .apply import carry_out, due
+from .apply import carry_out
 from .errors import HostError, SriovError
 from .host import Host
 from .kernel import KernelSpec
 from .model import NodeState
 from .modprobe import ModuleSpec
 from .record import LOCK
-from .steps import Plan
+from .steps import Plan, due
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One run on a node: look, plan, and (unless it is a check) carry out and look again.
 
-The modules and the boot service come in here; nothing here knows of Ansible.
+The modules and the boot service come in here; nothing here knows of Ansible. What only a change needs is imported
+when there is one: a run that changes nothing is the usual one, and shall cost little.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Callable
 
 from . import devlink, hands, hugepages, iommu, kernel, kernel_reboot, modprobe, record
-from .apply import carry_out, due
 from .errors import HostError, Problem, RefusedError
 from .host import Host
 from .model import Goal, NodeState, compact, is_vfio
@@ -21,8 +21,7 @@ from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan, modu
 from .record import LOCK
 from .render import PATHS
 from .state import read_state
-from .steps import AFTER_REBOOT, Plan
-from .usage import read_usage
+from .steps import AFTER_REBOOT, Plan, due
 
 SETTLE_TRIES = 3
 
@@ -93,6 +92,8 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     except RefusedError:
         more = True  # the user is told everything at once
     if more and host.is_running:
+        from .usage import read_usage
+
         state = read_usage(host, state, ssh_connection, PLUGIN_UNIT)
         planned = make_plan(goal, state, side)
     return Look(state, goal, planned, side)
@@ -129,6 +130,8 @@ def run(
     if not (due(first.planned.plan) or first.state.interrupted):
         _note(host, first)
         return Outcome(first, first.state)
+    from .apply import carry_out
+
     with host.lock(LOCK):
         first = again()  # another run may have been at work until now
         if first.planned.held:

@@ -71,3 +71,8 @@ class Plan:
         """For results and JSON."""
         return {"steps": [step.as_dict() for step in self.steps], "warnings": list(self.warnings),
                 "reboot_required": self.reboot_required, "drain_required": self.drain_required}
+
+
+def due(plan: Plan) -> list[Step]:
+    """The steps to do now; a reboot is for the caller."""
+    return [step for step in plan.steps if step.stage == NOW and step.kind != REBOOT]

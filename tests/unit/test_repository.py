@@ -45,7 +45,7 @@ PROGRAMS = {
     "node library": Program(
         "plugins/module_utils",
         _rooms(
-            "boot node node_module runner bundle_view kernel_views views preflight",
+            "precompiled boot node node_module runner bundle_view kernel_views views preflight",
             "apply",
             # The writers: they carry out the steps that the plan names.
             "vfs drivers",
