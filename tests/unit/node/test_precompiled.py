@@ -43,7 +43,7 @@ class Node:
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "root"
-        self.library = self.root / precompiled.FOLDER[1:]
+        self.installed = self.root / precompiled.FOLDER[1:]
         self.zip = folder / "module.zip"
         before = os.umask(0o022)
         try:
@@ -63,12 +63,12 @@ class Node:
 
     def compiled(self, name: str) -> Path:
         """Where the compiled form of a source is."""
-        path = self.library / name
+        path = self.installed / name
         return path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc"
 
     def compile(self, name: str, text: str) -> None:
         """As the role leaves it (unchecked-hash), but for the mark."""
-        source = self.library / name
+        source = self.installed / name
         source.parent.mkdir(parents=True, exist_ok=True)
         head, code = self._compiled(source, text), self._compiled(source, text + "MARK = 'compiled on the node'\n")
         source.write_text(text)
@@ -77,7 +77,7 @@ class Node:
     def _compiled(self, source: Path, text: str) -> bytes:
         source.write_text(text)
         mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-        made = py_compile.compile(str(source), str(self.compiled(source.relative_to(self.library).as_posix())),
+        made = py_compile.compile(str(source), str(self.compiled(source.relative_to(self.installed).as_posix())),
                                   doraise=True, invalidation_mode=mode)
         return Path(str(made)).read_bytes()
 
