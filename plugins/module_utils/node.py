@@ -10,13 +10,14 @@ when there is one: a run that changes nothing is the usual one, and shall cost l
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Callable
 
 from . import devlink, hands, hugepages, iommu, kernel, kernel_reboot, modprobe, record
 from .errors import HostError, Problem, RefusedError
+from .frozen import dataclass
 from .host import Host
-from .model import Goal, NodeState, compact, is_vfio
+from .model import Goal, NodeState, Pf, Vf, compact, is_vfio
 from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan, module_specs
 from .record import LOCK
 from .render import PATHS
@@ -177,7 +178,10 @@ def _read_kernel_side(host: Host, goal: Goal) -> KernelSide:
     )
 
 
-def _pf_summary(pf: Any) -> dict[str, Any]:
-    found = compact(pf)
-    found["vfs"] = [compact(vf) for vf in pf.vfs]
-    return found
+def _pf_summary(pf: Pf) -> dict[str, Any]:
+    """A PF and its VFs without what is unknown or empty: with many VFs, most of a result is this."""
+    return {**_told(pf), "vfs": [_told(vf) for vf in pf.vfs]}
+
+
+def _told(value: Pf | Vf) -> dict[str, Any]:
+    return {name: item for name, item in compact(value).items() if item != ()}

@@ -9,8 +9,10 @@ from what is to what should be, `apply(host, step)` does one of them. `apply.APP
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from .frozen import dataclass
 
 NOW = "now"
 AFTER_REBOOT = "after_reboot"

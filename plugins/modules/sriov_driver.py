@@ -113,7 +113,7 @@ expected_after_reboot:
   type: list
   elements: dict
 pfs:
-  description: The PFs and their VFs at the end.
+  description: The PFs and their VFs at the end, without what is unknown or empty.
   returned: success
   type: list
   elements: dict

@@ -138,7 +138,7 @@ resources:
   type: dict
   sample: {baremetal.sriov/kernel: 4}
 pfs:
-  description: The PFs and their VFs at the end.
+  description: The PFs and their VFs at the end, without what is unknown or empty.
   returned: success
   type: list
   elements: dict

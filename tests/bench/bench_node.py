@@ -42,7 +42,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.plan import Kernel
 from ansible_collections.baremetal.sriov.plugins.module_utils.resolve import resolve  # noqa: E402
 from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec, parse_spec  # noqa: E402
 
-VFS, PAIRS = 64, 15
+VFS, PAIRS = 64, 25
 MANY, FEW, PER_PF, TURNS = 4096, 256, 128, 9
 POLICIES = [
     {"name": "kernel", "resource_name": "kernel", "nic_selector": {"pf_names": ["enp1s0"]}, "num_vfs": VFS},

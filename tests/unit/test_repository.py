@@ -55,7 +55,7 @@ PROGRAMS = {
             "pci pci_groups security netdev offload devlink hands kubelet kernel cmdline iommu modprobe usage "
             "processes bootloaders files state record cni_dirs bundle_store bundle_python bundle_pack",
             "host",
-            "steps model fields identity errors",
+            "steps model fields identity errors frozen",
         ),
         others=5,
     ),
