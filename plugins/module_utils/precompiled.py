@@ -8,9 +8,10 @@ zip twice (`zipimport` compiles to find a module's file name, and again to run i
 changes nothing. After `use()`, the modules of this package are compiled once, or not at all: the role `node` leaves
 the same sources on the node, compiled at that time. Such a compiled form is taken, file by file, if
 - this Python can read it (its magic number),
-- it was made from the very text that is in the zip (the hash of its source, PEP 552),
+- it was made from the very text that is in the zip (the hash of its source, PEP 552: it tells versions apart, and
+  the next point keeps forgers away),
 - nobody but root, or who runs this, could have put it there (owner and mode of the file and of all folders above).
-Nothing is written, and nothing of ours needs to be on the node.
+Else the text in the zip is. Nothing is written, and nothing of ours needs to be on the node.
 """
 
 from __future__ import annotations

@@ -89,7 +89,8 @@ def test_the_same_in_all_that_it_does(look: Callable[[Any], Any]) -> None:
 
 
 def test_the_error_names_what_is_missing() -> None:
-    with pytest.raises(TypeError, match="Sample: expected each of name, size, tags, more once; given 2 values: other, name"):
+    words = "Sample: expected each of name, size, tags, more once; given 2 values: other, name"
+    with pytest.raises(TypeError, match=words):
         OURS("a", other=1)
 
 
