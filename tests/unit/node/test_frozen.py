@@ -15,8 +15,8 @@ import pytest
 from ansible_collections.baremetal.sriov.plugins.module_utils import frozen, model
 
 
-def _make(decorator: Any) -> Any:
-    @decorator(frozen=True)
+def _make(dataclass: Any) -> Any:
+    @dataclass(frozen=True)
     class Sample:
         """Two without a default, two with."""
 
