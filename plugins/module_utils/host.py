@@ -20,10 +20,10 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Union
 
 from .errors import CommandError, HostError
+from .frozen import dataclass
 
 if TYPE_CHECKING:
     import socket

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from . import cmdline
 from .errors import HostError, Problem, StateFileError
+from .frozen import dataclass
 from .host import Host
 from .model import AT_BOOT, AT_RUNTIME, HugePages
 from .record import FORGET, ORIGINAL

@@ -10,10 +10,10 @@ files/device_plugin/proto/podresources.proto is our part; Protocol Buffers, Enco
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from . import grpc_call
 from .errors import HostError
+from .frozen import dataclass
 from .host import Host
 
 SOCKET = "pod-resources/kubelet.sock"  # below the kubelet's folder
