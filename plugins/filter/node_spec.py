@@ -30,6 +30,7 @@ def node_spec(
     allow_unsafe_interrupts: bool = False,
     no_iommu: bool = False,
     vfs_unmanaged: bool = False,
+    kubelet_root_dir: str = spec.DEFAULT_KUBELET_DIR,
     device_plugin: bool = True,
     adopt: bool = False,
 ) -> dict[str, Any]:
@@ -51,6 +52,7 @@ def node_spec(
             allow_unsafe_interrupts=allow_unsafe_interrupts,
             no_iommu=no_iommu,
             vfs_unmanaged=vfs_unmanaged,
+            kubelet_root_dir=kubelet_root_dir,
             device_plugin=device_plugin,
             adopt=adopt,
         )

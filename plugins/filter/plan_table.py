@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import plan_markdown, plan_table
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import (
+    plan_markdown,
+    plan_table,
+    unused_policies,
+)
 
 
 class FilterModule:
@@ -15,4 +19,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name to function."""
-        return {"plan_markdown": plan_markdown, "plan_table": plan_table}
+        return {"plan_markdown": plan_markdown, "plan_table": plan_table, "unused_policies": unused_policies}

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
-from . import drivers, files, kernel, modprobe, record, vfs
+from . import drivers, files, hugepages, kernel, modprobe, record, vfs
 from .errors import HostError, SriovError
 from .host import Host
 from .identity import identity_of, is_another
@@ -51,6 +51,7 @@ def _forget(host: Host, step: Step) -> None:
 APPLIERS: dict[str, Callable[[Host, Step], None]] = {
     kernel.KIND: kernel.apply,
     **dict.fromkeys(modprobe.KINDS, modprobe.apply),
+    hugepages.KIND: hugepages.apply,
     **dict.fromkeys(PF_KINDS, vfs.apply),
     DRIVER: drivers.apply,
     files.FILE: files.apply,

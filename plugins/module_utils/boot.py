@@ -1,10 +1,11 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The boot services: bring PFs, VFs and drivers to what the last run of sriov_node left in node.json.
+"""The boot services: bring PFs, VFs, drivers and huge pages to what the last run of sriov_node left in node.json.
 
-VFs are made before the network comes up; then, before the kubelet starts, all is brought to its goal. Kernel
-arguments and files are never touched here. A PF that fails does not keep the others from being set up.
+Huge pages are taken first, while memory is free. VFs are made before the network comes up; then, before the kubelet
+starts, all is brought to its goal. Kernel arguments and files are never touched here. A PF that fails does not keep the
+others from being set up.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from . import cmdline, kernel, kernel_reboot, pci
+from . import cmdline, hugepages, kernel, kernel_reboot, pci
 from .errors import SriovError, StateFileError
 from .host import Host
 from .model import Goal, NodeState, PfGoal, goal_from_dict
@@ -30,7 +31,7 @@ TRIES = 3
 PAUSE_SECONDS = 2.0
 ALL, EARLY, ONE_PF = "all", "early", "pf"
 STATUS_LIMIT = 2000  # characters
-EARLY_KINDS = (LINK, AUTOPROBE, NUM_VFS, ESWITCH)
+EARLY_KINDS = (LINK, AUTOPROBE, NUM_VFS, ESWITCH, hugepages.KIND)
 
 
 def load_goal(host: Host) -> Goal:
@@ -50,8 +51,8 @@ def load_goal(host: Host) -> Goal:
 def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
     """Exit status 0 where everything is as it should be; the lines that it prints go to the journal.
 
-    arguments: none for everything, EARLY for what comes before the network (VFs, without drivers and settings), or
-    ONE_PF and the address of a PF that has appeared.
+    arguments: none for everything, EARLY for what comes before the network (huge pages, VFs without drivers and
+    settings), or ONE_PF and the address of a PF that has appeared.
     """
     host = host or Host()
     what, rest = (arguments[0], arguments[1:]) if arguments else (ALL, ())
@@ -62,9 +63,11 @@ def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
     except SriovError as error:
         return _say_failed([str(error)], 0)
     text = host.read_text(NODE_PATH)
-    parts = [replace(goal, pfs=(pf,), functions=()) for pf in goal.pfs]
+    parts = [replace(goal, pfs=(pf,), functions=(), hugepages=()) for pf in goal.pfs]
     if goal.functions:
-        parts.append(replace(goal, pfs=()))
+        parts.append(replace(goal, pfs=(), hugepages=()))
+    if goal.hugepages:
+        parts.insert(0, replace(goal, pfs=(), functions=()))
     wait_for_pfs(host, goal.pfs)
     errors = []
     with contextlib.suppress(SriovError):  # a memory that stays costs nothing now
@@ -84,7 +87,7 @@ def _chosen(goal: Goal, what: str, rest: Sequence[str]) -> Goal:
     if what == EARLY:  # VFs that somebody else makes may come with the network
         return replace(goal, pfs=tuple(pf for pf in goal.pfs if not pf.externally_managed), functions=())
     if what == ONE_PF:
-        return replace(goal, pfs=tuple(pf for pf in goal.pfs if pf.address in rest), functions=())
+        return replace(goal, pfs=tuple(pf for pf in goal.pfs if pf.address in rest), functions=(), hugepages=())
     return goal
 
 
@@ -108,6 +111,8 @@ def wait_for_pfs(host: Host, pfs: Sequence[PfGoal]) -> None:
 
 def _is_ready(host: Host, pf: PfGoal) -> bool:
     address = pf.address
+    if pf.externally_managed and pci.total_vfs(host.root, address) < 0 and host.exists(f"{pci.DEVICES}/{address}"):
+        return True  # a VF without its PF
     if pf.externally_managed and pci.num_vfs(host.root, address) < pf.num_vfs:
         return False
     network = pci.class_id(host.root, address).startswith("02")

@@ -31,6 +31,8 @@ def vf_address(host: Host, target: str) -> str:
     if index is None:
         return address
     found = pci.virtfns(host.root, address).get(index)
+    if found is None and pci.total_vfs(host.root, address) < 0 and host.exists(f"{pci.DEVICES}/{address}"):
+        return address  # it stands for its PF (see `model.Pf`)
     if found is None:
         raise HostError(
             target,

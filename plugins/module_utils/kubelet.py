@@ -1,23 +1,25 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which pods the kubelet gave which devices to, from its own note on disk. Writes nothing.
+"""Which pods the kubelet gave which devices to. Writes nothing.
 
-The kubelet writes its device manager's checkpoint before a container starts (pkg/kubelet/cm/devicemanager/checkpoint).
-Its pod-resources socket says the same from the same source, but not where it is needed most: the kubelet may be stopped
-for the change, and gRPC is there only where our device plugin was installed, not on a fresh host or with a device
-plugin of others. A pod that has ended stays in the checkpoint until the next allocation, but has no control group any
-more, so a node that was drained by anybody passes.
+The kubelet itself tells on its pod-resources socket. Where it does not answer (it may be stopped for the change), and
+for pods that one which has just started does not know yet, its device manager's checkpoint is read, which it writes
+before a container starts (Kubernetes pkg/kubelet/cm/devicemanager/checkpoint). Both may name a pod that has ended; such
+a one has no control group any more, so a node that was drained by anybody passes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .errors import HostError
 from .host import Host
+
+if TYPE_CHECKING:
+    from .pod_resources import Container
 
 CHECKPOINT = "device-plugins/kubelet_internal_checkpoint"
 FOLDERS = ("/var/lib/kubelet", "/var/snap/microk8s/common/var/lib/kubelet", "/var/lib/k0s/kubelet")
@@ -26,29 +28,64 @@ GROUPS = "/sys/fs/cgroup"
 GROUPS_DEPTH = 6
 SIZE_LIMIT = 64 << 20  # bytes
 
+Entry = tuple[str, str, str]  # a device's id, the pod's UID, the container
 
-def allocations(host: Host) -> dict[str, tuple[str, ...]]:
+
+def allocations(host: Host, folders: Sequence[str] = FOLDERS) -> dict[str, tuple[str, ...]]:
     """Device id -> the pods that run and have it, in words. Our devices' ids are PCI addresses.
 
-    Raises HostError where a checkpoint is there and can't be read: nothing may be taken from pods unseen then.
+    folders: those that a kubelet may keep its files in.
+
+    Raises HostError where no kubelet answers and a checkpoint is there and can't be read: nothing may be taken from
+    pods unseen then.
     """
+    from . import pod_resources  # runs that change nothing do without
+
     found: dict[str, list[str]] = {}
-    names: Mapping[str, str] | None = None
-    running: set[str] | None = None
-    for folder in FOLDERS:
-        for uid, container, devices in _entries(host, f"{folder}/{CHECKPOINT}"):
-            if running is None:
-                running, names = _running(host), _names(host)
-            if _flat(uid) not in running:
-                continue
-            words = f"pod {(names or {}).get(uid, f'with the UID {uid}')}, container {container}"
-            for device in devices:
+    for folder in dict.fromkeys(folders):
+        told = pod_resources.containers(host, folder)
+        try:
+            noted = list(_entries(host, f"{folder}/{CHECKPOINT}"))
+        except HostError:
+            if not told:
+                raise
+            noted = []
+        if told or noted:
+            for device, words in _holders(told or [], noted, _names(host), _running(host)):
                 found.setdefault(device, []).append(words)
     return {device: tuple(dict.fromkeys(words)) for device, words in found.items()}
 
 
-def _entries(host: Host, path: str) -> Iterator[tuple[str, str, list[str]]]:
-    """(pod's UID, container, device ids) of each allocation."""
+def root_dir_of(text: str | None) -> str:
+    """The kubelet's folder that node.json names; "" where it names none, or is not to be read."""
+    try:
+        found = json.loads(text or "{}")["kubelet_root_dir"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return found if isinstance(found, str) and found.startswith("/") else ""
+
+
+def _holders(
+    told: Sequence[Container], noted: Sequence[Entry], names: Mapping[str, str], running: set[str]
+) -> Iterator[tuple[str, str]]:
+    """(device id, its holder in words). told: by the kubelet; noted: in its checkpoint."""
+    pods: dict[str, list[str]] = {}
+    for device, uid, _container in noted:
+        pods.setdefault(device, []).append(uid)
+    for container in told:
+        for device in container.devices:
+            uids = pods.get(device, [])
+            # One that has logs and no control group has ended; one that has neither is about to start.
+            if not uids or not all(uid in names and _flat(uid) not in running for uid in uids):
+                yield device, f"pod {container.namespace}/{container.pod}, container {container.name}"
+    known = {device for container in told for device in container.devices}
+    for device, uid, container_name in noted:
+        if device not in known and _flat(uid) in running:
+            yield device, f"pod {names.get(uid, f'with the UID {uid}')}, container {container_name}"
+
+
+def _entries(host: Host, path: str) -> Iterator[Entry]:
+    """Each device of each allocation."""
     text = host.read_text(path, SIZE_LIMIT)
     if text is None:
         return
@@ -58,8 +95,8 @@ def _entries(host: Host, path: str) -> Iterator[tuple[str, str, list[str]]]:
             ids = entry["DeviceIDs"] or []
             # By NUMA node; before Kubernetes 1.20 one list.
             groups = list(ids.values()) if isinstance(ids, dict) else [ids]
-            devices = [str(device) for group in groups for device in group]
-            yield str(entry["PodUID"]), str(entry["ContainerName"]), devices
+            for device in (device for group in groups for device in group):
+                yield str(device), str(entry["PodUID"]), str(entry["ContainerName"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise HostError(
             path,

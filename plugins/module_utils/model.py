@@ -27,6 +27,9 @@ VFS_OWNER, DRIVER_OWNER = "sriov_vfs", "sriov_driver"
 
 NO_MAC = "00:00:00:00:00:00"  # as an admin MAC address: the VF chooses its own
 
+# When huge pages are set aside: as the plan finds best, by the kernel as it starts, or by the running kernel.
+AT_AUTO, AT_BOOT, AT_RUNTIME = "auto", "boot", "runtime"
+
 ATTRIBUTES = ("mac", "vlan", "qos", "spoofchk", "trust", "min_tx_rate", "max_tx_rate")
 
 
@@ -136,11 +139,12 @@ class ModuleGoal:
 
 @dataclass(frozen=True)
 class HugePages:
-    """Huge pages of one size (such as "1G"): a count for the host, or counts by NUMA node."""
+    """Huge pages of one size (such as "1G"): a count for the host, or counts by NUMA node. at: AT_AUTO, ..."""
 
     size: str
     count: int = 0
     nodes: tuple[tuple[int, int], ...] = ()
+    at: str = AT_AUTO
 
     @property
     def bytes(self) -> int:
@@ -162,7 +166,7 @@ class Goal:
     arguments).
     owner: the module that asks; what it changes is its own to give back.
     skipped: policies that are not for this host, and why.
-    memory_floor: bytes that huge pages leave.
+    memory_floor: bytes that huge pages leave. kubelet_dir: where the kubelet keeps its files, "" for the usual places.
     resources: full resource names, and how many VFs of each the node offers when all is done.
     """
 
@@ -173,6 +177,7 @@ class Goal:
     boot_loader: str = "auto"
     hugepages: tuple[HugePages, ...] = ()
     memory_floor: int = 0
+    kubelet_dir: str = ""
     iommu: bool = False
     no_iommu: bool = False
     unsafe_interrupts: bool = False
@@ -228,8 +233,9 @@ class Vf:
 
 @dataclass(frozen=True)
 class Pf:
-    """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. rdma: it has an RDMA device. eswitch_mode:
-    None also where nobody asked for it (see `devlink`), as tc_offload. uses: what it carries (see
+    """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. alone: it is a VF of the machine below this
+    virtual one, as far as can be told; it stands here for its PF, and is the one VF of that. rdma: it has an RDMA
+    device. eswitch_mode: None also where nobody asked for it (see `devlink`), as tc_offload. uses: what it carries (see
     `usage`).
     """
 
@@ -244,6 +250,7 @@ class Pf:
     mac: str | None = None
     permanent_mac: str | None = None
     total_vfs: int = -1
+    alone: bool = False
     num_vfs: int = 0
     autoprobe: bool | None = None
     eswitch_mode: str | None = None
@@ -270,8 +277,8 @@ class NodeState:
     """The host as it is, as far as PFs, VFs and our own record matter.
 
     originals: PF address -> what the PF was before our first change. owners: PF address -> the module that
-    changed it. identities: PF address -> vendor, device and MAC address at that time. recorded_objects: the record
-    holds more than PFs and files. recorded_files: path -> file before
+    changed it. identities: PF address -> vendor, device and MAC address at that time. recorded_objects: key of a step
+    -> what was before, of all that is neither PF nor file. recorded_files: path -> file before
     our first change (None: there was none). file_states: path -> the file now, to be brought back exactly (see
     `host.FileState`). file_texts: path -> its text now, through a link. interrupted: keys of the steps
     that an earlier run did not finish. lockdown: the kernel's, "" where there is none. with_usage: holders
@@ -282,7 +289,7 @@ class NodeState:
     originals: Mapping[str, PfGoal] | None = None
     owners: Mapping[str, str] | None = None
     identities: Mapping[str, Mapping[str, str]] | None = None
-    recorded_objects: bool = False
+    recorded_objects: Mapping[str, Any] | None = None
     recorded_files: Mapping[str, Any] | None = None
     file_states: Mapping[str, Any] | None = None
     file_texts: Mapping[str, str | None] | None = None
@@ -329,7 +336,20 @@ def goal_as_dict(goal: Goal) -> dict[str, Any]:
         "format": FORMAT,
         "pfs": [pf_goal_as_dict(pf) for pf in goal.pfs if not pf.given_back],
         "functions": [compact(function) for function in goal.functions],
+        **_pages_as_dict(goal),
+        **({"kubelet_root_dir": goal.kubelet_dir} if goal.kubelet_dir else {}),
     }
+
+
+def _pages_as_dict(goal: Goal) -> dict[str, Any]:
+    """What the boot service may take from the running kernel; nothing where there is none of it."""
+    pages = [{**compact(one), "nodes": list(one.nodes)} for one in goal.hugepages if one.at != AT_BOOT]
+    return {"hugepages": pages, "memory_floor": goal.memory_floor} if pages else {}
+
+
+def _pages_from_dict(value: Mapping[str, Any]) -> HugePages:
+    nodes = tuple((int(node), int(count)) for node, count in value["nodes"])
+    return HugePages(str(value["size"]), int(value["count"]), nodes, str(value["at"]))
 
 
 def goal_from_dict(value: Mapping[str, Any]) -> Goal:
@@ -339,5 +359,8 @@ def goal_from_dict(value: Mapping[str, Any]) -> Goal:
     return Goal(
         pfs=tuple(pf_goal_from_dict(pf) for pf in value["pfs"]),
         functions=tuple(FunctionGoal(str(f["address"]), str(f["driver"])) for f in value["functions"]),
+        hugepages=tuple(_pages_from_dict(pages) for pages in value.get("hugepages", ())),
+        memory_floor=int(value.get("memory_floor", 0)),
+        kubelet_dir=str(value.get("kubelet_root_dir", "")),
         whole=False,
     )

@@ -17,10 +17,11 @@ from . import devlink, hands, hugepages, iommu, kernel, kernel_reboot, modprobe,
 from .errors import HostError, Problem, RefusedError
 from .frozen import dataclass
 from .host import Host
+from .hugepages import Memory
 from .model import Goal, NodeState, Pf, Vf, compact, is_vfio
 from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan, module_specs
 from .record import LOCK
-from .render import PATHS
+from .render import NODE_PATH, PATHS
 from .state import read_state
 from .steps import AFTER_REBOOT, Plan, due
 
@@ -69,7 +70,7 @@ class Outcome:
             "expected_after_reboot": [s.as_dict() for s in self.plan.steps if s.stage == AFTER_REBOOT],
             "resources": dict(self.look.goal.resources),
             "skipped_policies": dict(self.look.goal.skipped),
-            "pfs": [_pf_summary(pf) for pf in self.state.pfs if pf.total_vfs >= 0],
+            "pfs": [_pf_summary(pf) for pf in self.state.pfs if pf.total_vfs >= 0 or pf.alone],
             "iommu": side.iommu.as_dict() if side.iommu is not None else {},
         }
 
@@ -83,19 +84,25 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     """
     state = read_state(host, record.load(host), PATHS)
     goal = make_goal(state)
+    objects = state.recorded_objects or {}
     if kernel_side and goal.whole and any(not pf.externally_managed for pf in goal.pfs):
         goal = replace(goal, warnings=(*goal.warnings, *hands.hands(host)))
     state = devlink.with_modes(host, state, _with_a_mode(goal, state))
-    side = _read_kernel_side(host, goal) if kernel_side else KernelSide()
+    memory = hugepages.read(host) if goal.hugepages or (goal.whole and hugepages.originals(objects)) else None
+    side = _read_kernel_side(host, goal, memory) if kernel_side else KernelSide(memory=memory)
     try:
         planned = make_plan(goal, state, side)
         more = changes_vfs(planned.plan) or bool(due(planned.plan)) or bool(state.interrupted)
     except RefusedError:
         more = True  # the user is told everything at once
     if more and host.is_running:
+        from . import kubelet
         from .usage import read_usage
 
-        state = read_usage(host, state, ssh_connection, PLUGIN_UNIT)
+        # What an earlier run was told counts for those that are told nothing: a teardown, the narrow modules.
+        known = kubelet.root_dir_of((state.file_texts or {}).get(NODE_PATH))
+        folders = [folder for folder in (goal.kubelet_dir, known, *kubelet.FOLDERS) if folder]
+        state = read_usage(host, state, ssh_connection, PLUGIN_UNIT, folders)
         planned = make_plan(goal, state, side)
     return Look(state, goal, planned, side)
 
@@ -168,13 +175,13 @@ def _note(host: Host, found: Look) -> None:
         kernel_reboot.note(host, found.planned.plan.steps)
 
 
-def _read_kernel_side(host: Host, goal: Goal) -> KernelSide:
+def _read_kernel_side(host: Host, goal: Goal, memory: Memory | None) -> KernelSide:
     wants_iommu = goal.iommu or any(is_vfio(settings.driver) for pf in goal.pfs for settings in pf.settings)
     return KernelSide(
         kernel.read(host, goal.boot_loader),
         iommu.read(host) if wants_iommu else None,
         modprobe.read(host, module_specs(goal)),
-        hugepages.read(host) if goal.hugepages else None,
+        memory,
     )
 
 

@@ -38,7 +38,7 @@ RELOAD = "reload"
 PLUGIN_UNIT = "baremetal-sriov-device-plugin.service"
 
 # What the next boot would undo, or can't be done before it.
-RUNTIME_KINDS = (*PF_KINDS, modprobe.LOAD_KIND)
+RUNTIME_KINDS = (*PF_KINDS, modprobe.LOAD_KIND, hugepages.KIND)
 
 
 @dataclass(frozen=True)
@@ -98,23 +98,24 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
         found = iommu.firmware_problems(side.iommu)
         if found or not reboot:
             problems += iommu_problems(goal, state, found or iommu.problems(side.iommu))
-    more: tuple[str, ...] = ()
-    if side.memory is not None:
-        problems += hugepages.problems(goal.hugepages, goal.memory_floor, side.memory)
-        running = side.kernel.running if side.kernel is not None else None
-        more = hugepages.warnings(goal.hugepages, running or (), side.memory)
-    if problems:
-        raise RefusedError(problems)
-    early = [step for step in persistent if files.is_early(step)]
+    pages, pages_back = _page_steps(goal, state, side)
+    early = [*pages, *(step for step in persistent if files.is_early(step))]
     ordered = [*before, *early, *runtime, *(step for step in persistent if step not in early)]
     if reboot and not goal.absent:
         returned = {pf.address for pf in wanted if pf.given_back}
         ordered = [_stage(step, returned) for step in ordered]
+    ordered += pages_back
+    if side.memory is not None:
+        problems += hugepages.problems(goal.hugepages, goal.memory_floor, side.memory)
+        problems += hugepages.use_problems(ordered, side.memory)
+    if problems:
+        raise RefusedError(problems)
     at_the_end, kept = forget_all(goal, state)
     ordered += [*_reload(ordered, state), *forget, *at_the_end]
     # The reboot is the user's to do, when all else is done.
     ordered = [*[s for s in ordered if s.kind != kernel.REBOOT_KIND], *_one_reboot(ordered)]
     swapped = swap_warnings(goal, state, wanted)
+    more = _page_warnings(goal, side, ordered)
     warnings = (*goal.warnings, *more, *swapped, *kept, *offloads, *_interrupt_warnings(goal, side))
     return Planned(Plan(tuple(ordered), warnings), tuple(drain_problems(ordered, state)))
 
@@ -140,7 +141,7 @@ def _kernel_steps(goal: Goal, side: KernelSide, problems: list[Problem]) -> list
     steps: list[Step] = []
     try:
         if side.kernel is not None:
-            wanted = goal.kernel_arguments
+            wanted = goal.kernel_arguments + hugepages.arguments(_ways(goal, side).boot)
             if side.modules is not None:  # modprobe.d does not reach modules that are built in
                 wanted += modprobe.kernel_arguments(module_specs(goal), side.modules)
             if goal.iommu and side.iommu is not None:
@@ -154,6 +155,37 @@ def _kernel_steps(goal: Goal, side: KernelSide, problems: list[Problem]) -> list
     except RefusedError as error:
         problems += error.problems
     return steps
+
+
+def _ways(goal: Goal, side: KernelSide) -> hugepages.Ways:
+    """How the goal's huge pages are had."""
+    loader = side.kernel.loader if side.kernel is not None else None
+    ours = loader.ours if loader is not None else ()
+    return hugepages.ways(goal.hugepages, goal.memory_floor, side.memory or Memory(), ours)
+
+
+def _page_steps(goal: Goal, state: NodeState, side: KernelSide) -> tuple[list[Step], list[Step]]:
+    """Huge pages to take from the running kernel, and those to give back."""
+    if side.memory is None:
+        return [], []
+    before = hugepages.originals(state.recorded_objects or {})
+    back = hugepages.steps_back(goal.hugepages, side.memory, before) if goal.whole else []
+    return hugepages.steps(_ways(goal, side), side.memory, before), back
+
+
+def _page_warnings(goal: Goal, side: KernelSide, steps: Sequence[Step]) -> tuple[str, ...]:
+    if side.memory is None:
+        return ()
+    boot = _ways(goal, side).boot
+    if side.kernel is None:
+        return hugepages.missing_words(boot, goal.memory_floor, side.memory)
+    found = hugepages.warnings(boot, side.kernel.running or (), side.memory)
+    if any(step.kind == hugepages.KIND and step.stage == NOW for step in steps):
+        found += (
+            "a kubelet tells the cluster of the huge pages that it found when it started: restart it, or reboot the "
+            "node, before pods ask for these",
+        )
+    return found
 
 
 def _function_steps(function: FunctionGoal, state: NodeState, problems: list[Problem]) -> list[Step]:

@@ -76,6 +76,7 @@ class Policy:
     need_vhost_net: bool
     is_rdma: bool
     allow_in_use: bool
+    stable_macs: bool
     eswitch_mode: str | None
     externally_managed: bool
     vfs: tuple[tuple[int, VfSettings], ...]
@@ -186,6 +187,7 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
         need_vhost_net=bool(fields.flag("need_vhost_net")),
         is_rdma=bool(fields.flag("is_rdma")),
         allow_in_use=bool(fields.flag("allow_in_use")),
+        stable_macs=bool(fields.flag("stable_macs")),
         eswitch_mode=fields.choice("eswitch_mode", ESWITCH_MODES, "") or None,
         externally_managed=bool(fields.flag("externally_managed")),
         vfs=_vf_settings(fields, num_vfs, mistakes),

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from . import iommu, nic_firmware, pci
+from . import iommu, machine, nic_firmware, pci
 from .errors import HostError
 from .frozen import dataclass
 from .host import Host
@@ -29,7 +29,6 @@ DMAR = "/sys/firmware/acpi/tables/DMAR"
 DMAR_FLAGS, INTR_REMAP, X2APIC_OPT_OUT = 37, 1, 2  # offset of the byte, and its bits
 SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 LOCKDOWN = "/sys/kernel/security/lockdown"
-CPU_LIMIT = 16 << 20  # bytes
 SRIOV_SETTING = "SR-IOV Support (Dell: SR-IOV Global Enable; HPE: Virtualization Options, SR-IOV)"
 
 
@@ -49,13 +48,14 @@ class Check:
 
 def checks(host: Host, spec: NodeSpec | None = None) -> list[Check]:
     """All rows; those of the PFs tell what the policies of `spec` ask for. Raises HostError."""
-    words = _cpu_words(host)
+    words = machine.cpu_words(host)
     found = iommu.read(host)
     state = read_state(host, Record())
     goal = Goal() if spec is None else resolve(spec, state)
     asked = {pf.address: pf.num_vfs for pf in goal.pfs}
     rows = [_machine(host), _cpu(words), _table(found), _groups(found), *_interrupts(host, found), *_boot(host)]
-    pfs = [pf for pf in state.pfs if pf.address in asked or pf.total_vfs >= 0 or pf.vendor == nic_firmware.MELLANOX]
+    odd = (nic_firmware.MELLANOX,)  # may have SR-IOV switched off
+    pfs = [pf for pf in state.pfs if pf.address in asked or pf.total_vfs >= 0 or pf.alone or pf.vendor in odd]
     for pf in pfs:
         rows.extend(_pf(host, pf, asked.get(pf.address)))
     if not pfs:
@@ -68,14 +68,6 @@ def table(rows: list[Check]) -> list[str]:
     cells = [("what", "", "found", "setting to look for"), *((r.item, r.verdict, r.found, r.setting) for r in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(3)]
     return ["  ".join([*(text.ljust(width) for text, width in zip(row, widths)), row[3]]).rstrip() for row in cells]
-
-
-def _cpu_words(host: Host) -> frozenset[str]:
-    for line in (host.read_text("/proc/cpuinfo", CPU_LIMIT) or "").splitlines():
-        name, words = line.partition(":")[::2]
-        if name.strip() in ("flags", "Features"):
-            return frozenset(words.split())
-    return frozenset()
 
 
 def _machine(host: Host) -> Check:
@@ -132,7 +124,7 @@ def _interrupts(host: Host, found: IommuState) -> Iterator[Check]:
         yield Check(item, UNKNOWN, "nothing tells")
     else:
         yield Check(item, LOOK, "not in use", setting)
-    if "x2apic" in _cpu_words(host):
+    if "x2apic" in machine.cpu_words(host):
         out = flags is not None and flags & X2APIC_OPT_OUT
         yield Check(
             "x2APIC",
@@ -160,7 +152,9 @@ def _boot(host: Host) -> Iterator[Check]:
 
 def _pf(host: Host, pf: Pf, asked: int | None) -> Iterator[Check]:
     wish = "" if asked is None else f", the policies ask for {asked}"
-    if pf.total_vfs < 0:
+    if pf.alone:
+        yield Check(pf.label, OK, f"a VF of the machine below{wish}")
+    elif pf.total_vfs < 0:
         setting = f"{SRIOV_SETTING}, and SR-IOV in the NIC's own setup"
         yield Check(pf.label, LOOK, f"no SR-IOV capability{wish}", setting)
     elif pf.total_vfs < max(asked or 0, 1):

@@ -34,6 +34,8 @@ def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step], state: NodeS
                 "The NIC was moved, taken out or switched off; correct the policy if it is another one.",
             )
         ]
+    if pf.alone and goal.given_back:
+        return list(_driver_problems(goal, pf, state))
     if goal.externally_managed and not goal.given_back:
         return [*_external(goal, pf), *_driver_problems(goal, pf, state)]
     return [*_capability(goal, pf), *_driver_problems(goal, pf, state), *_in_use(goal, pf, steps)]
@@ -41,6 +43,9 @@ def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step], state: NodeS
 
 def _external(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
     """Somebody else makes the VFs of this PF, and chooses its MTU and mode: they must be there already."""
+    if pf.alone:
+        yield from _alone(goal, pf)
+        return
     owner = "Let whoever makes this PF's VFs do so first, or take externally_managed out of the policy."
     if pf.num_vfs < goal.num_vfs:
         yield Problem(
@@ -52,6 +57,27 @@ def _external(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
     if goal.eswitch_mode is not None and pf.eswitch_mode not in (None, goal.eswitch_mode):
         yield Problem(
             pf.label, f"eswitch mode {goal.eswitch_mode} (externally_managed)", f"{pf.eswitch_mode}", owner
+        )
+
+
+def _alone(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
+    """A VF whose PF belongs to the machine below: it can be bound to a driver, and nothing else."""
+    settings = sorted({name for settings in goal.settings for name in settings.attributes()})
+    settings += ["mtu"] if any(one.mtu is not None for one in goal.settings) else []
+    settings += ["eswitch_mode"] if goal.eswitch_mode is not None else []
+    if goal.num_vfs != 1:
+        yield Problem(
+            pf.label,
+            f"a PF, for {goal.num_vfs} VFs",
+            "a NIC without SR-IOV in a virtual machine: a VF of the machine below, or no VF at all",
+            "Ask for num_vfs: 1, which binds it alone, or configure the machine below.",
+        )
+    if settings:
+        yield Problem(
+            pf.label,
+            f"a PF, for {', '.join(settings)}",
+            "a VF whose PF belongs to the machine below",
+            f"Take {', '.join(settings)} out of the policy, and set it there.",
         )
 
 

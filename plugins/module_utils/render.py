@@ -22,12 +22,15 @@ PATHS = (NODE_PATH, CONFIG_PATH, UDEV_PATH, HOTPLUG_PATH, REPRESENTORS_PATH)  # 
 
 @dataclass
 class Pool:
-    """One resource: (driver or "", RDMA, vhost-net) -> `rootDevices` entries; count: of all its VFs."""
+    """One resource: (driver or "", RDMA, vhost-net) -> `rootDevices` entries, and `pciAddresses` of VFs without their
+    PF; count: of all its VFs.
+    """
 
     name: str
     exclude_topology: bool = False
     count: int = 0
     devices: dict[tuple[str, bool, bool], list[str]] = field(default_factory=dict)
+    functions: dict[tuple[str, bool, bool], list[str]] = field(default_factory=dict)
 
 
 def device_plugin_config(prefix: str, pools: Sequence[Pool]) -> dict[str, Any]:
@@ -38,8 +41,10 @@ def device_plugin_config(prefix: str, pools: Sequence[Pool]) -> dict[str, Any]:
     resources = []
     for pool in pools:
         selectors = []
-        for (driver, rdma, vhost), devices in sorted(pool.devices.items()):
-            selector: dict[str, Any] = {"rootDevices": sorted(devices)}
+        named = [("rootDevices", *item) for item in sorted(pool.devices.items())]
+        named += [("pciAddresses", *item) for item in sorted(pool.functions.items())]
+        for name, (driver, rdma, vhost), devices in named:
+            selector: dict[str, Any] = {name: sorted(devices)}
             if driver:
                 selector["drivers"] = [driver]
             if rdma:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from . import hugepages
 from .errors import Problem
 from .fields import ranges
 from .model import (
+    AT_BOOT,
     DEFAULT_DRIVER,
     USERSPACE_DRIVERS,
     FileGoal,
@@ -73,17 +73,19 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         merged = _merge(address, by_pf[address])
         problems += merged.problems
         warnings += merged.warnings
-        goal = _pf_goal(address, merged.kept)
+        pf = state.pf(address)
+        goal = _pf_goal(address, merged.kept, pf)
         problems += _contradictions(address, merged.kept)
         pfs.append(goal)
-        pf = state.pf(address)
         for match in merged.kept:
             if pf is None or pf.is_nic:
-                _add_to_pool(pools, address, match, goal)
+                _add_to_pool(pools, address, match, goal, pf is not None and pf.alone)
             else:
                 warnings.append(_not_offered(pf, match.policy))
             if pf is not None and match.policy.is_rdma and not pf.rdma:
                 problems.append(_no_rdma(pf, match.policy))
+            if pf is not None and match.policy.stable_macs and pf.permanent_mac is None:
+                problems.append(_no_own_mac(pf, match.policy))
     wants_vfio = any(is_vfio(policy.driver) for policy in spec.policies)
     modules = spec.modules
     for asked, warning, module in _unsafe(spec):
@@ -97,9 +99,10 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
             modules = _with_module(modules, ModuleGoal(driver))
     goal_of_node = Goal(
         pfs=tuple(pfs),
-        kernel_arguments=(*spec.kernel_arguments, *hugepages.arguments(spec.hugepages)),
+        kernel_arguments=spec.kernel_arguments,
         hugepages=spec.hugepages,
         memory_floor=spec.hugepages_floor << 20,
+        kubelet_dir=spec.kubelet_root_dir,
         boot_loader=spec.boot_loader,
         modules=modules,
         warnings=tuple(warnings),
@@ -149,6 +152,23 @@ def _no_rdma(pf: Pf, policy: Policy) -> Problem:
     )
 
 
+def _no_own_mac(pf: Pf, policy: Policy) -> Problem:
+    return Problem(
+        f"policy {policy.name}",
+        f"a MAC address of {pf.label}'s own, which those of its VFs are made of (stable_macs)",
+        "none that the kernel tells",
+        "Take stable_macs out of the policy, and give each VF a mac in vfs.",
+    )
+
+
+def stable_mac(pf_mac: str, index: int) -> str:
+    """A VF's MAC address: always the same one for a NIC and an index, locally administered (IEEE 802)."""
+    import hashlib  # most runs make none, and it takes long to load
+
+    number = hashlib.sha256(f"{pf_mac.lower()} vf {index}".encode()).digest()[:6]
+    return ":".join(f"{byte:02x}" for byte in (number[0] & 0xFC | 0x02, *number[1:]))
+
+
 def _unsafe(spec: NodeSpec) -> tuple[tuple[bool, str, ModuleGoal], ...]:
     """What gives up isolation, only on request (Linux Documentation/driver-api/vfio): asked for, what is given up,
     and the module's option.
@@ -179,8 +199,9 @@ def _with_module(modules: tuple[ModuleGoal, ...], wanted: ModuleGoal) -> tuple[M
 
 def _files(spec: NodeSpec, goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal, ...]:
     files = []
-    if goal.pfs:
+    if goal.pfs or any(pages.at != AT_BOOT for pages in goal.hugepages):
         files.append(FileGoal(NODE_PATH, json_text(goal_as_dict(goal))))
+    if goal.pfs:
         rules = hotplug_rules([pf.address for pf in goal.pfs])
         files.append(FileGoal(HOTPLUG_PATH, rules, adopt=spec.adopt))
     if spec.device_plugin and pools:
@@ -243,8 +264,9 @@ def _contradictions(address: str, kept: list[Match]) -> list[Problem]:
     return found
 
 
-def _pf_goal(address: str, kept: list[Match]) -> PfGoal:
-    external = any(m.policy.externally_managed for m in kept)
+def _pf_goal(address: str, kept: list[Match], pf: Pf | None) -> PfGoal:
+    external = any(m.policy.externally_managed for m in kept) or (pf is not None and pf.alone)
+    own_mac = pf.permanent_mac if pf is not None else None
     modes = [m.policy.eswitch_mode for m in kept if m.policy.eswitch_mode is not None]
     mtus = [m.policy.mtu for m in kept if m.policy.mtu is not None]
     vfs: dict[int, VfSettings] = {}
@@ -252,7 +274,10 @@ def _pf_goal(address: str, kept: list[Match]) -> PfGoal:
         own = dict(match.policy.vfs)
         for index in match.indices:
             mtu = None if is_userspace(match.policy.driver) else match.policy.mtu
-            vfs[index] = replace(own.get(index, VfSettings()), driver=match.policy.driver, mtu=mtu)
+            settings = replace(own.get(index, VfSettings()), driver=match.policy.driver, mtu=mtu)
+            if match.policy.stable_macs and settings.mac is None and own_mac is not None:
+                settings = replace(settings, mac=stable_mac(own_mac, index))
+            vfs[index] = settings
     return PfGoal(
         address=address,
         num_vfs=max(m.policy.num_vfs for m in kept),
@@ -265,7 +290,7 @@ def _pf_goal(address: str, kept: list[Match]) -> PfGoal:
     )
 
 
-def _add_to_pool(pools: dict[str, Pool], address: str, match: Match, goal: PfGoal) -> None:
+def _add_to_pool(pools: dict[str, Pool], address: str, match: Match, goal: PfGoal, alone: bool) -> None:
     policy = match.policy
     # An address alone means all its VFs, and somebody else may have made more than ours.
     whole = match.indices == tuple(range(goal.num_vfs)) and not goal.externally_managed
@@ -273,4 +298,5 @@ def _add_to_pool(pools: dict[str, Pool], address: str, match: Match, goal: PfGoa
     driver = "" if policy.driver == DEFAULT_DRIVER else policy.driver
     pool = pools.setdefault(policy.resource_name, Pool(policy.resource_name, policy.exclude_topology))
     pool.count += len(match.indices)
-    pool.devices.setdefault((driver, policy.is_rdma, policy.need_vhost_net), []).append(device)
+    devices = pool.functions if alone else pool.devices
+    devices.setdefault((driver, policy.is_rdma, policy.need_vhost_net), []).append(address if alone else device)

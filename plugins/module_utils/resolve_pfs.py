@@ -46,7 +46,9 @@ def matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[t
     fitting = [
         pf
         for pf in candidates
-        if selector.vendor in ("", pf.vendor) and selector.device_id in ("", pf.device) and (named or pf.total_vfs > 0)
+        if selector.vendor in ("", pf.vendor)
+        and selector.device_id in ("", pf.device)
+        and (named or pf.total_vfs > 0 or pf.alone)
     ]
     problems += _not_fitting(policy, [pf for pf in candidates if pf not in fitting] if named else [])
     if not fitting and len(problems) == already:
@@ -162,7 +164,9 @@ def _unknown(policy: Policy, kind: str, name: str, state: NodeState) -> Problem:
 
 def inventory(state: NodeState) -> str:
     """The PFs that a user can choose from, for a message."""
-    pfs = [pf for pf in state.pfs if pf.total_vfs > 0]
-    return (
-        ", ".join(f"{pf.label} {pf.vendor}:{pf.device} up to {pf.total_vfs} VFs" for pf in pfs) or "no PF with SR-IOV"
-    )
+    pfs = [pf for pf in state.pfs if pf.total_vfs > 0 or pf.alone]
+    return ", ".join(f"{pf.label} {pf.vendor}:{pf.device} {_room(pf)}" for pf in pfs) or "no PF with SR-IOV"
+
+
+def _room(pf: Pf) -> str:
+    return "without a PF" if pf.alone else f"up to {pf.total_vfs} VFs"

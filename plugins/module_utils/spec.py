@@ -16,7 +16,7 @@ from typing import Any
 from .errors import Mistake
 from .fields import Fields, raise_if, show
 from .frozen import dataclass
-from .model import FORMAT, HugePages, ModuleGoal
+from .model import AT_AUTO, AT_BOOT, AT_RUNTIME, FORMAT, HugePages, ModuleGoal
 from .policy import Policy, collect, merge_host, why_not
 
 BOOT_LOADERS = ("auto", "grub", "grub-bls", "systemd-boot", "rpm-ostree")
@@ -27,13 +27,15 @@ MODULE_NAME = r"^[A-Za-z0-9_-]{1,64}$"
 PAGE_SIZE = r"^[1-9][0-9]{0,4}[KMGkmg]$"
 HIGHEST_COUNT = 1 << 24  # 32 TiB in pages of 2 MiB
 DEFAULT_FLOOR = 1024  # MiB
+DEFAULT_KUBELET_DIR = "/var/lib/kubelet"
+FOLDER = r"^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+\Z"
 OPTION_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 
 
 @dataclass(frozen=True)
 class NodeSpec:
     """What one node should be, selectors unresolved. skipped: policies that are not for it, and why. iommu: None
-    means where a policy needs it. hugepages_floor: MiB.
+    means where a policy needs it. hugepages_floor: MiB. kubelet_root_dir: "" for the usual one.
     """
 
     policies: tuple[Policy, ...] = ()
@@ -48,6 +50,7 @@ class NodeSpec:
     allow_unsafe_interrupts: bool = False
     no_iommu: bool = False
     vfs_unmanaged: bool = False
+    kubelet_root_dir: str = ""
     device_plugin: bool = True
     adopt: bool = False
 
@@ -72,6 +75,7 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
         allow_unsafe_interrupts=bool(fields.flag("allow_unsafe_interrupts")),
         no_iommu=bool(fields.flag("no_iommu")),
         vfs_unmanaged=bool(fields.flag("vfs_unmanaged")),
+        kubelet_root_dir=fields.text("kubelet_root_dir", pattern=FOLDER, meaning="an absolute path"),
         device_plugin=bool(fields.flag("device_plugin", True)),
         adopt=bool(fields.flag("adopt", False)),
     )
@@ -99,6 +103,7 @@ def _hugepages(value: Any, path: str, mistakes: list[Mistake]) -> HugePages:
     fields = Fields(value, path, mistakes)
     size = fields.text("size", "2M", required=True, pattern=PAGE_SIZE, meaning="a size such as 2M or 1G")
     count = fields.number("count", 1, HIGHEST_COUNT)
+    at = fields.choice("at", (AT_AUTO, AT_BOOT, AT_RUNTIME), AT_AUTO)
     nodes: list[tuple[int, int]] = []
     if fields.has("nodes"):
         inner = Fields(fields.get("nodes"), f"{path}.nodes", mistakes)
@@ -112,7 +117,7 @@ def _hugepages(value: Any, path: str, mistakes: list[Mistake]) -> HugePages:
     if fields.value and (count is None) == (not fields.has("nodes")):
         fields.wrong("", "expected either count or nodes (NUMA node: count)")
     fields.finish()
-    return HugePages(size, count or 0, tuple(sorted(nodes)))
+    return HugePages(size, count or 0, tuple(sorted(nodes)), at)
 
 
 def _module(value: Any, path: str, mistakes: list[Mistake]) -> ModuleGoal:
@@ -157,6 +162,7 @@ def node_spec(
     allow_unsafe_interrupts: bool = False,
     no_iommu: bool = False,
     vfs_unmanaged: bool = False,
+    kubelet_root_dir: str = DEFAULT_KUBELET_DIR,
     device_plugin: bool = True,
     adopt: bool = False,
 ) -> dict[str, Any]:
@@ -187,6 +193,7 @@ def node_spec(
         "allow_unsafe_interrupts": allow_unsafe_interrupts,
         "no_iommu": no_iommu,
         "vfs_unmanaged": vfs_unmanaged,
+        "kubelet_root_dir": None if kubelet_root_dir == DEFAULT_KUBELET_DIR else kubelet_root_dir,
         "device_plugin": device_plugin,
         "adopt": adopt,
     }

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from . import netdev, pci, security
+from . import machine, netdev, pci, security
 from .host import Host
 from .model import NodeState, Pf, Vf
 from .netdev import Link
@@ -29,13 +30,15 @@ def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeS
         total = pci.total_vfs(host.root, address)
         if total >= 0 or pci.class_id(host.root, address).startswith(NETWORK_CLASS):
             pfs.append(read_pf(host, address, links))
+    if not any(pf.total_vfs > 0 for pf in pfs) and machine.is_virtual(host):
+        pfs = [_alone(host, pf, links) if pf.is_nic else pf for pf in pfs]
     states = {path: host.read_exact(path) for path in sorted({*files, *record.files})}
     return NodeState(
         pfs=tuple(pfs),
         originals=record.pfs,
         owners=record.owners,
         identities=record.identities,
-        recorded_objects=bool(record.objects),
+        recorded_objects=record.objects,
         recorded_files=record.files,
         recorded=record.exists,
         file_states=states,
@@ -71,6 +74,11 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
         iommu_group=pci.iommu_group(root, address),
         vfs=tuple(_vf(host, index, vf, link, links) for index, vf in pci.virtfns(root, address).items()),
     )
+
+
+def _alone(host: Host, pf: Pf, links: Mapping[str, Link]) -> Pf:
+    """In a virtual machine without any PF each NIC may be a VF of the machine below: it can be bound, and no more."""
+    return replace(pf, alone=True, num_vfs=1, vfs=(_vf(host, 0, pf.address, None, links),))
 
 
 def _permanent_mac(host: Host, link: Link) -> str | None:

@@ -8,7 +8,7 @@ Looked for only where a plan would change something: it walks the processes' ope
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,10 +23,13 @@ NO_USE = ("link", "host")  # scopes of addresses that an interface has of itself
 UPPER = "upper_"  # Linux Documentation/ABI/testing/sysfs-class-net: the links to what stands on an interface
 
 
-def read_usage(host: Host, state: NodeState, ssh_connection: str, plugin_unit: str) -> NodeState:
+def read_usage(
+    host: Host, state: NodeState, ssh_connection: str, plugin_unit: str, kubelet_dirs: Sequence[str] = kubelet.FOLDERS
+) -> NodeState:
     """The state with each PF's `uses`, each VF's `holders` and `host_uses`, and whether the device plugin's unit runs.
 
-    `ssh_connection`: sshd's SSH_CONNECTION, a hint ("" where there is none).
+    `ssh_connection`: sshd's SSH_CONNECTION, a hint ("" where there is none). `kubelet_dirs`: where a kubelet may have
+    its files.
 
     Raises HostError where the host can't be read: nothing may be changed then.
     """
@@ -40,7 +43,7 @@ def read_usage(host: Host, state: NodeState, ssh_connection: str, plugin_unit: s
         addresses,
     )
     opened = processes.open_devices(host, running)
-    pods = kubelet.allocations(host)
+    pods = kubelet.allocations(host, kubelet_dirs)
 
     def vf_holders(vf: Vf) -> tuple[str, ...]:
         found = list(pods.get(vf.address, ()))

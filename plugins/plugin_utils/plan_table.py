@@ -1,13 +1,14 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan of a node as text for people."""
+"""The plan of a node as text for people, and what the plans of all nodes tell together."""
 
 from __future__ import annotations
 
 import json
 import re
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 _HEAD = ("when", "object", "what", "why")
@@ -17,6 +18,7 @@ _WRAPPERS = re.compile(
     r"^((Task|Action|Module) failed: |Finalization of .*? failed: |Error while resolving .*?: "
     r"|The (filter|lookup) plugin '[^']*' failed: )+"
 )
+_MOST = 3  # hosts or reasons that a sentence names
 _WHEN = {"now": "now", "after_reboot": "after reboot"}
 
 
@@ -57,6 +59,34 @@ def plan_markdown(result: dict[str, Any], node: str) -> str:
     skipped = result.get("skipped_policies", {})
     lines += [f"- Policy {_cell(name)} is not for this node: {_cell(why)}" for name, why in skipped.items()]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def unused_policies(results: dict[str, Any], hosts: Sequence[str]) -> list[str]:
+    """A sentence for each policy whose node_selector fits none of the hosts, with the reason on each.
+
+    results: by host, what the module sriov_node returned. Nothing is said where a host gave no plan: it may be the one
+    that a policy fits.
+    """
+    found = [(results.get(host) or {}).get("skipped_policies") for host in hosts]
+    skipped = [one for one in found if isinstance(one, dict)]
+    if len(skipped) < len(found):
+        return []
+    sentences = []
+    for name in skipped[0] if skipped else ():
+        if not all(name in one for one in skipped):
+            continue
+        reasons: dict[str, list[str]] = {}
+        for host, one in zip(hosts, skipped):
+            reasons.setdefault(str(one[name]), []).append(host)
+        told = [f"{reason} ({_some(named)})" for reason, named in list(reasons.items())[:_MOST]]
+        more = f"; and {len(reasons) - _MOST} more reasons" if len(reasons) > _MOST else ""
+        sentences.append(f"policy {name} fits no host of this run: {'; '.join(told)}{more}")
+    return sentences
+
+
+def _some(hosts: list[str]) -> str:
+    more = f" and {len(hosts) - _MOST} more" if len(hosts) > _MOST else ""
+    return ", ".join(hosts[:_MOST]) + more
 
 
 def _refusal(result: dict[str, Any]) -> str:

@@ -159,6 +159,11 @@ def vfs(lab: Lab, pf: str) -> list[dict[str, str]]:
     return found
 
 
+def huge_pages(lab: Lab) -> int:
+    """Huge pages of 2 MiB that the node has."""
+    return int(lab.read("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"))
+
+
 def num_vfs(lab: Lab) -> dict[str, int]:
     """sriov_numvfs of each PF."""
     return {pf: int(lab.read(f"/sys/bus/pci/devices/{address}/sriov_numvfs")) for pf, address in PFS.items()}

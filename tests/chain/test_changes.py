@@ -104,7 +104,16 @@ def test_vf_of_a_pod_blocks_the_change_and_the_pod_is_named(lab: Lab, holder: Po
     assert run.status != 0
     assert "Drain the node first; nothing was changed" in words(run)
     assert "pod default/holder" in words(run)
-    assert holder.devices("dpdk")[0] in words(run)
+    (vf,) = holder.devices("dpdk")
+    assert vf in words(run)
+    # The kubelet itself has said so: our own call, with what is installed on the node.
+    program = (
+        "import sys\nsys.path.insert(0, '/usr/lib/baremetal-sriov/lib')\n"
+        "from baremetal_sriov import host, pod_resources\n"
+        "print(*pod_resources.containers(host.Host(), '/var/lib/kubelet'), sep='\\n')\n"
+    )
+    told = lab.run(["python3", "-I", "-c", program]).stdout.splitlines()
+    assert f"Container(namespace='default', pod='holder', name='main', devices=('{vf}',))" in told
 
 
 def test_check_mode_shows_what_would_change_and_changes_nothing(lab: Lab, untouched: None) -> None:
@@ -114,8 +123,19 @@ def test_check_mode_shows_what_would_change_and_changes_nothing(lab: Lab, untouc
     assert "0000:02:00.0" in run.output
 
 
+def test_huge_pages_above_the_floor_are_refused_in_words(lab: Lab) -> None:
+    plan = chain.playbook("plan", {"sriov_hugepages": [{"size": "2M", "count": 900, "at": "runtime"}]})
+    assert plan.status != 0
+    assert "1768 MiB needed, 512 MiB to be left" in words(plan)
+    assert chain.huge_pages(lab) == 16
+
+
 def test_seven_to_three_vfs_and_kernel_to_vfio(lab: Lab) -> None:
-    site(policies({"name": "dpdk", "num_vfs": 3}, {"name": "kernel", "device_type": "vfio-pci"}), *NODE)
+    pages = {"sriov_hugepages": [{"size": "2M", "nodes": {"0": 24}}]}
+    wanted = policies({"name": "dpdk", "num_vfs": 3}, {"name": "kernel", "device_type": "vfio-pci"})
+    run = site({**wanted, **pages}, *NODE)
+    assert chain.huge_pages(lab) == 24
+    assert "needs a reboot" not in words(run)
     assert drivers(lab) == {"enp1s0": ["vfio-pci"] * 4, "enp2s0": ["vfio-pci"] * 3}
     chain.wait_offered(lab, {"kernel": 4, "dpdk": 3})
 
@@ -123,6 +143,7 @@ def test_seven_to_three_vfs_and_kernel_to_vfio(lab: Lab) -> None:
 def test_three_to_seven_vfs_vfio_to_uio_and_a_function_that_is_no_nic(lab: Lab) -> None:
     run = site(policies({"name": "kernel", "device_type": "uio_pci_generic"}, DISK), *NODE)
     assert drivers(lab) == {"enp1s0": ["uio_pci_generic"] * 4, "enp2s0": ["vfio-pci"] * 7}
+    assert chain.huge_pages(lab) == 16
     assert len(lab.run(["ls", "/sys/class/uio"]).stdout.split()) == 4
     disk = lab.run(["sh", "-c", "readlink -f /sys/bus/pci/devices/0000:03:00.0/virtfn*/driver"]).stdout.split()
     assert [path.rpartition("/")[2] for path in disk] == ["vfio-pci"] * 2
@@ -139,14 +160,16 @@ def test_uio_back_to_the_kernel(lab: Lab) -> None:
 
 
 def test_drift_is_found(lab: Lab) -> None:
-    """Somebody takes all VFs of one PF away, and one VF of the other from its driver."""
+    """Somebody takes all VFs of one PF away, one VF of the other from its driver, and huge pages."""
     set_count(lab, "enp1s0", 0)
+    lab.run(["sh", "-c", "echo 3 > /proc/sys/vm/nr_hugepages"])
     lost = chain.vfs(lab, "enp2s0")[2]["address"]
     lab.run(["sh", "-c", f"echo {lost} > /sys/bus/pci/drivers/vfio-pci/unbind"])
     plan = chain.playbook("plan", {"sriov_plan_fail_on_changes": True})
     assert plan.status != 0
     assert "0000:01:00.0" in plan.output
     assert "0000:02:00.0 vf 2" in words(plan)
+    assert "16 are asked for, 3 are there" in words(plan)
     verify = chain.playbook("verify")
     assert verify.status != 0
     assert "is not as the inventory says" in words(verify)
@@ -156,6 +179,7 @@ def test_drift_is_repaired(lab: Lab) -> None:
     others = [vf["address"] for vf in chain.vfs(lab, "enp2s0") if vf["driver"]]
     assert len(others) == 6
     site()
+    assert chain.huge_pages(lab) == 16
     assert drivers(lab) == {"enp1s0": ["igbvf"] * 4, "enp2s0": ["vfio-pci"] * 7}
 
 

@@ -35,6 +35,13 @@ def test_seven_vfio_vfs_on_the_second_pf(lab: Lab) -> None:
     assert len({vf["group"] for vf in found}) == 7
 
 
+def test_huge_pages_of_the_running_kernel(lab: Lab) -> None:
+    """The kubelet has started since, and offers them."""
+    assert chain.huge_pages(lab) == 16
+    assert "hugepages" not in lab.read("/proc/cmdline")
+    assert lab.allocatable()["hugepages-2Mi"] == "32Mi"
+
+
 def test_allocatable_shows_four_and_seven(lab: Lab) -> None:
     chain.wait_offered(lab, {"kernel": 4, "dpdk": 7})
 

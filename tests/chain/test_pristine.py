@@ -14,6 +14,10 @@ def test_no_vfs(lab: Lab) -> None:
     assert chain.num_vfs(lab) == {"enp1s0": 0, "enp2s0": 0}
 
 
+def test_no_huge_pages(lab: Lab) -> None:
+    assert chain.huge_pages(lab) == 0
+
+
 def test_mtu_of_the_pfs_is_as_it_was(lab: Lab) -> None:
     assert [lab.read(f"/sys/class/net/{pf}/mtu").strip() for pf in chain.PFS] == ["1500", "1500"]
 

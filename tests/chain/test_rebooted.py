@@ -39,6 +39,11 @@ def test_vfs_were_made_before_the_network_came_up(lab: Lab) -> None:
     assert all(f"{pf}: create {count} VFs: done" in told for pf, count in zip(chain.PFS.values(), (4, 7)))
 
 
+def test_huge_pages_were_taken_first(lab: Lab) -> None:
+    told = lab.run(["journalctl", "--boot", "--unit", EARLY, "--output=cat", "--no-pager"]).stdout
+    assert "huge pages of 2M: have 16: done" in told.partition("create")[0]
+
+
 def test_vfs_and_drivers_were_back_before_the_kubelet_started(lab: Lab) -> None:
     done = chain.unit(lab, SERVICE, "ExecMainExitTimestampMonotonic")["ExecMainExitTimestampMonotonic"]
     kubelet = chain.unit(lab, "kubelet.service", "ExecMainStartTimestampMonotonic")[

@@ -19,7 +19,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from fake_disk import FakeDisk
+from fake_memory import FakeMemory
 from fake_net import FakePf, Net, address_json, link_json, set_link
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import CommandError, HostError
@@ -34,16 +34,18 @@ class Killed(BaseException):
     """The process was killed at this write."""
 
 
-class FakeHost(FakeDisk, Host):
+class FakeHost(FakeMemory, Host):
     """See the module. `writes` counts changes; `die_at` kills at one; `faults` maps a path's end or a
     command's text to an errno that it answers once.
     """
 
     def __init__(self, root: Path, iommu: bool = True) -> None:
-        super().__init__(str(root))
+        Host.__init__(self, str(root))
+        FakeMemory.__init__(self)
         self.base = root
         self.iommu = iommu
         self.pfs: dict[str, FakePf] = {}
+        self.lone: dict[str, FakePf] = {}
         self.nets: dict[str, Net] = {}
         self.available = {"vfio-pci"}
         self.default_routes: list[str] = []
@@ -112,6 +114,14 @@ class FakeHost(FakeDisk, Host):
         if address:
             (self.base / f"{DEVICES}/{address}/net/{net.name}").mkdir(parents=True, exist_ok=True)
 
+    def add_lone_vf(self, address: str, name: str) -> None:
+        """A VF of the machine below a virtual one: a NIC, and no PF to be seen."""
+        pf = FakePf(address, name, 1, "igbvf")
+        pf.settings[0] = {"mac": f"52:54:00:01:00:{len(self.lone):02x}"}
+        self.lone[address] = pf
+        self._function(address, "0x8086", "0x10ca")
+        self._bind(address, "igbvf")
+
     def _function(self, address: str, vendor: str, device: str, kind: str = "0x020000") -> None:
         base = f"{DEVICES}/{address}"
         for attribute, value in (
@@ -145,6 +155,8 @@ class FakeHost(FakeDisk, Host):
         return "" if text == "(null)" else text
 
     def _pf_of(self, vf: str) -> tuple[FakePf, int] | None:
+        if vf in self.lone:
+            return self.lone[vf], 0
         for pf in self.pfs.values():
             for index in range(pf.total):
                 if self.vf_address(pf.address, index) == vf:
@@ -211,11 +223,14 @@ class FakeHost(FakeDisk, Host):
         if self.driver(address) is not None or found is None:
             return
         override = self.override(address)
-        if not override and self.get(f"{DEVICES}/{found[0].address}/sriov_drivers_autoprobe").strip() == "0":
+        if not override and self._probes_nothing(found[0]):
             return
         wanted = override or found[0].vf_driver
         if (self.base / DRIVERS / wanted).is_dir():
             self._bind(address, wanted)
+
+    def _probes_nothing(self, pf: FakePf) -> bool:
+        return pf.address in self.pfs and self.get(f"{DEVICES}/{pf.address}/sriov_drivers_autoprobe").strip() == "0"
 
     def _bind(self, address: str, driver: str) -> None:
         os.symlink(f"../../drivers/{driver}", self.base / f"{DEVICES}/{address}/driver")
@@ -223,7 +238,8 @@ class FakeHost(FakeDisk, Host):
         found = self._pf_of(address)
         if found is not None and found[0].network and (driver == found[0].vf_driver or driver.endswith("-net")):
             pf, index = found
-            self.add_net(Net(f"{pf.name}v{index}", pf.settings[index]["mac"]), address)
+            name = pf.name if address in self.lone else f"{pf.name}v{index}"
+            self.add_net(Net(name, pf.settings[index]["mac"]), address)
             self.probing[address] = self.probing_time
 
     def _unbind(self, address: str) -> None:
@@ -251,6 +267,7 @@ class FakeHost(FakeDisk, Host):
         """
         self._tick("reboot")
         subprocess.run(["rm", "-rf", "--", str(self.base / "run")], check=True)
+        self.lose_pages()
         for pf in self.pfs.values():
             for index in range(self.numvfs(pf.address)):
                 self._remove_vf(pf, index)
@@ -260,6 +277,10 @@ class FakeHost(FakeDisk, Host):
             if pf.network:
                 net = self.nets[pf.name]
                 net.up, net.mtu = False, 1500
+        for address in self.lone:
+            self._unbind(address)
+            self.put(f"{DEVICES}/{address}/driver_override", "(null)\n")
+            self._probe(address)
 
     # the gate -------------------------------------------------------------------------------------
 
@@ -285,6 +306,8 @@ class FakeHost(FakeDisk, Host):
         real = self.base / path.lstrip("/")
         if not real.exists():
             return errno.ENOENT
+        if self.write_memory(path, value):
+            return 0
         parts = path.strip("/").split("/")
         name = parts[-1]
         if name == "drivers_probe":
@@ -312,7 +335,7 @@ class FakeHost(FakeDisk, Host):
         fits = override == driver if override else found is not None and found[0].vf_driver == driver
         if self.driver(address) is not None or not fits or found is None:
             return errno.ENODEV
-        if not override and self.get(f"{DEVICES}/{found[0].address}/sriov_drivers_autoprobe").strip() == "0":
+        if not override and self._probes_nothing(found[0]):
             return errno.ENODEV
         self._bind(address, driver)
         return 0
@@ -388,7 +411,7 @@ class FakeHost(FakeDisk, Host):
         return Completed(tuple(argv), 0 if pf else 1, text, "")
 
     def _devlink_show(self, argv: list[str]) -> Completed:
-        pf = self.pfs[argv[-1].partition("/")[2]]
+        pf = {**self.lone, **self.pfs}[argv[-1].partition("/")[2]]
         if pf.eswitch is None:
             return Completed(tuple(argv), 1, "", "kernel answers: Operation not supported")
         return Completed(tuple(argv), 0, json.dumps({"dev": {argv[-1]: {"mode": pf.eswitch}}}), "")

@@ -76,6 +76,7 @@ def snapshot(host: FakeHost) -> dict[str, str]:
         for path in sorted((host.base / folder).rglob("*")):
             if path.is_file():
                 found[str(path.relative_to(host.base))] = path.read_text()
+    found["huge pages"] = str(sorted(host.counts.items()))
     for address, pf in host.pfs.items():
         autoprobe = host.get(f"sys/bus/pci/devices/{address}/sriov_drivers_autoprobe").strip()
         found[address] = f"{host.numvfs(address)} {autoprobe} {drivers(host, address)} {pf.settings}"

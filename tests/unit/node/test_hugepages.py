@@ -17,7 +17,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.errors import Inva
 from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec
 
 GIB = 1 << 20  # kB
-PAGES = [{"size": "1G", "nodes": {"0": 2, "1": 1}}, {"size": "2M", "count": 64}]
+PAGES = [{"size": "1G", "nodes": {"0": 2, "1": 1}}, {"size": "2M", "count": 64, "at": "boot"}]
 TOKENS = ("hugepagesz=1G", "hugepages=0:2,1:1", "hugepagesz=2M", "hugepages=64")
 
 
@@ -90,7 +90,7 @@ def test_another_number_of_somebody_else_is_refused(tmp_path: Path) -> None:
     host.update_grub()
     with pytest.raises(RefusedError, match="no other number of huge pages of 2M"):
         present(host, [KERNEL], hugepages=PAGES)
-    same = [{"size": "2M", "count": 8}, {"size": "1G", "count": 1}]
+    same = [{"size": "2M", "count": 8, "at": "boot"}, {"size": "1G", "count": 1}]
     present(host, [KERNEL], hugepages=same)
     assert present(host, [KERNEL], hugepages=same, check=True).plan.reboot_required
 
@@ -103,6 +103,7 @@ def test_another_number_of_somebody_else_is_refused(tmp_path: Path) -> None:
         ([{"size": "2M", "count": 1, "nodes": {"0": 1}}], "spec.hugepages[0]"),
         ([{"size": "2M", "nodes": {"a": 1}}], "spec.hugepages[0].nodes.a"),
         ([{"size": "2M", "count": 0}], "spec.hugepages[0].count"),
+        ([{"size": "2M", "count": 1, "at": "noon"}], "spec.hugepages[0].at"),
         ([{"size": "1G", "count": 1}, {"size": "1g", "count": 1}], "spec.hugepages"),
         ("2M", "spec.hugepages"),
     ],

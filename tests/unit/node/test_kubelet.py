@@ -10,32 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_host import FakeHost
+from fake_kubelet import GROUPS, NOTE, UID, allocate
 from node_runs import DPDK, KERNEL, PF1, PF2, make_host, present
 
 from ansible_collections.baremetal.sriov.plugins.module_utils import kubelet
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import HostError, RefusedError
-
-UID = "0f6c51a5-6d8b-4a5e-9b7c-2f0c9a1d3e4f"
-NOTE = "var/lib/kubelet/device-plugins/kubelet_internal_checkpoint"
-
-
-def allocate(host: FakeHost, *addresses: str, uid: str = UID, folder: str = "var/lib/kubelet") -> None:
-    """The kubelet's note as Kubernetes 1.20 and later write it."""
-    entry = {"PodUID": uid, "ContainerName": "app", "ResourceName": "baremetal.sriov/kernel", "AllocResp": "CgA="}
-    entry["DeviceIDs"] = {"-1": list(addresses)}  # type: ignore[assignment]
-    data = {"PodDeviceEntries": [entry], "RegisteredDevices": {"baremetal.sriov/kernel": list(addresses)}}
-    host.put(f"{folder}/device-plugins/kubelet_internal_checkpoint", json.dumps({"Data": data, "Checksum": 1}))
-
-
-GROUPS = [
-    f"kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{UID.replace('-', '_')}.slice",
-    f"kubepods.slice/kubepods-pod{UID.replace('-', '_')}.slice",
-    f"kubepods/besteffort/pod{UID}",
-    f"kubepods/pod{UID}",
-    f"systemd/kubepods/burstable/pod{UID}",
-    f"kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod{UID.replace('-', '_')}.slice",
-]
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import plan_table
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import plan_table, unused_policies
 
 STEP = {
     "kind": "num_vfs", "target": "0000:01:00.0", "action": "create 4 VFs",
@@ -63,3 +63,28 @@ def test_a_refusal_is_shown_without_ansibles_words_before_it() -> None:
     )
     text = plan_table({"failed": True, "msg": message}, "node1")
     assert text.splitlines()[1:] == ["  node1: 4 mistakes"]
+
+
+def skips(**policies: str) -> dict[str, Any]:
+    return {**result(), "skipped_policies": policies}
+
+
+def test_a_policy_that_fits_no_host_is_told_once() -> None:
+    """With each reason, and some of its hosts."""
+    results = {f"node{n}": skips(blue="wants zone a" if n else "wants gpus", red="no") for n in range(6)}
+    results["node3"] = skips(blue="wants zone a")
+    (sentence,) = unused_policies(results, list(results))
+    assert sentence == (
+        "policy blue fits no host of this run: wants gpus (node0); wants zone a (node1, node2, node3 and 2 more)"
+    )
+    many = {f"node{n}": skips(blue=f"reason {n}") for n in range(5)}
+    assert unused_policies(many, list(many))[0].endswith("reason 2 (node2); and 2 more reasons")
+
+
+def test_a_host_without_a_plan_may_be_the_one() -> None:
+    """One that refused, or that nobody reached."""
+    results = {"node1": skips(blue="no"), "node2": {"failed": True, "msg": "refused"}}
+    assert unused_policies(results, ["node1"])
+    assert not unused_policies(results, ["node1", "node2"])
+    assert not unused_policies(results, ["node1", "node3"])
+    assert not unused_policies({}, [])
