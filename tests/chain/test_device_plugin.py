@@ -10,20 +10,15 @@ from collections.abc import Iterator
 
 import chain
 import pytest
+from chain import PLUGIN, wait_allocatable
 from pod import PROGRAMS, PYTHON, Extras, Pod
 
 from sriovlab.guest import Lab
 
 WANTED = {"kernel": 4, "dpdk": 7}
-PLUGIN = "baremetal-sriov-device-plugin.service"
 CONFIG = "/etc/pcidp/config.json"
 PROBE = chain.ROOT / "tests" / "chain" / "vfio_probe.py"
-SECONDS = 60.0  # for the kubelet to tell the API server: it does so every 10 s
-
-
-def wait_allocatable(lab: Lab, wanted: dict[str, int]) -> None:
-    """Wait until the node offers this; the device plugin need not register again for it."""
-    lab.wait_for(f"allocatable {wanted}", lambda: chain.offered(lab) == wanted, SECONDS, every=1.0)
+SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")

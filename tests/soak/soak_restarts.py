@@ -50,8 +50,7 @@ def rounds(lab: Lab, count: int, rng: random.Random) -> None:
         started = time.monotonic()
         told = json.dumps({**before, "seed": rng.randrange(2**31)})
         done = lab.run(["python3", "-I", PROGRAM], input=told, timeout=kinds * service_restarts.SECONDS)
-        # The kubelet tells the API server every 10 s.
-        lab.wait_for(f"allocatable {WANTED}", lambda: chain.offered(lab) == WANTED, every=0.5)
+        chain.wait_allocatable(lab, WANTED)
         print(f"{done.stdout}round {number}/{count}: {WANTED} offered, {time.monotonic() - started:.1f} s", flush=True)
 
 
