@@ -37,6 +37,12 @@ def vf_pod(lab: Lab, ready: None) -> Iterator[Pod]:
         pod.delete()
 
 
+def test_the_sandbox_that_runs_is_the_one_that_is_meant(lab: Lab, ready: None) -> None:
+    """By systemd's own count of what the loaded unit, with its drop-ins, leaves open: 0 is nothing, 10 all."""
+    done = lab.run(["systemd-analyze", "security", "--no-pager", "--threshold=40", PLUGIN])
+    assert "Overall exposure level" in done.stdout
+
+
 def test_a_lost_link_makes_its_vfs_unhealthy_until_it_is_back(lab: Lab, ready: None) -> None:
     lab.run(["ip", "link", "set", "enp2s0", "down"])
     try:
