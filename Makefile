@@ -5,7 +5,7 @@ ARGS ?=
 RUN = $(PYTHON) tests/tools/run.py
 
 .DEFAULT_GOAL := help
-.PHONY: help deps test lint sanity unit build image demo bench soak clean
+.PHONY: help deps test lint sanity unit build image machines demo bench soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ build: ## the collection's tarball, into tests/output
 
 image: ## the device plugin's container image, into tests/output; needs buildah, and no registry
 	@$(RUN) image $(ARGS)
+
+machines: ## the device plugin on arm64 and ppc64le, under QEMU's user mode; needs mmdebstrap and qemu-user-static
+	@$(RUN) machines
 
 demo: ## an emulated server with SR-IOV NICs, Kubernetes on it, site, and a pod that gets VFs
 	@$(RUN) demo $(ARGS)

@@ -25,6 +25,7 @@ from sriovlab.guest import Lab
 ROOT = Path(__file__).resolve().parents[2]
 PFS = {"enp1s0": "0000:01:00.0", "enp2s0": "0000:02:00.0"}
 PREFIX = "baremetal.sriov"
+PLUGIN = "baremetal-sriov-device-plugin.service"
 PLAYBOOK_SECONDS = 1800
 # Everything that somebody configures or installs; what the system itself writes while it runs is left out.
 WATCHED = ("/etc", "/boot", "/opt", "/root", "/usr/lib/systemd", "/usr/lib/baremetal-sriov", "/usr/local",
@@ -193,7 +194,7 @@ def registered(lab: Lab, pools: Iterable[str]) -> bool:
 
     The API goes on telling what a kubelet said before its restart, so allocatable alone proves nothing.
     """
-    names = ("kubelet.service", "baremetal-sriov-device-plugin.service")
+    names = ("kubelet.service", PLUGIN)
     started = [unit(lab, name, "ExecMainStartTimestamp", "ExecMainStartTimestampMonotonic") for name in names]
     last = max(started, key=lambda shown: int(shown["ExecMainStartTimestampMonotonic"]))
     told = lab.run(["journalctl", "--unit", names[1], "--since", last["ExecMainStartTimestamp"], "--output=cat"]).stdout
@@ -203,4 +204,12 @@ def registered(lab: Lab, pools: Iterable[str]) -> bool:
 def wait_offered(lab: Lab, wanted: dict[str, int], timeout: float = 180.0) -> None:
     """Wait until the node offers just this, and the kubelet that runs now knows it."""
     lab.wait_for(f"registration of {sorted(wanted)}", lambda: registered(lab, wanted), timeout, every=2.0)
-    lab.wait_for(f"allocatable {wanted}", lambda: offered(lab) == wanted, timeout, every=2.0)
+    wait_allocatable(lab, wanted, timeout)
+
+
+def wait_allocatable(lab: Lab, wanted: dict[str, int], timeout: float = 60.0) -> None:
+    """Wait until the node offers just this; the device plugin need not register again for it.
+
+    The kubelet tells the API server every 10 s.
+    """
+    lab.wait_for(f"allocatable {wanted}", lambda: offered(lab) == wanted, timeout, every=1.0)

@@ -10,20 +10,15 @@ from collections.abc import Iterator
 
 import chain
 import pytest
+from chain import PLUGIN, wait_allocatable
 from pod import PROGRAMS, PYTHON, Extras, Pod
 
 from sriovlab.guest import Lab
 
 WANTED = {"kernel": 4, "dpdk": 7}
-PLUGIN = "baremetal-sriov-device-plugin.service"
 CONFIG = "/etc/pcidp/config.json"
 PROBE = chain.ROOT / "tests" / "chain" / "vfio_probe.py"
-SECONDS = 60.0  # for the kubelet to tell the API server: it does so every 10 s
-
-
-def wait_allocatable(lab: Lab, wanted: dict[str, int]) -> None:
-    """Wait until the node offers this; the device plugin need not register again for it."""
-    lab.wait_for(f"allocatable {wanted}", lambda: chain.offered(lab) == wanted, SECONDS, every=1.0)
+SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +35,12 @@ def vf_pod(lab: Lab, ready: None) -> Iterator[Pod]:
         yield pod.create()
     finally:
         pod.delete()
+
+
+def test_the_sandbox_that_runs_is_the_one_that_is_meant(lab: Lab, ready: None) -> None:
+    """By systemd's own count of what the loaded unit, with its drop-ins, leaves open: 0 is nothing, 10 all."""
+    done = lab.run(["systemd-analyze", "security", "--no-pager", "--threshold=40", PLUGIN])
+    assert "Overall exposure level" in done.stdout
 
 
 def test_a_lost_link_makes_its_vfs_unhealthy_until_it_is_back(lab: Lab, ready: None) -> None:

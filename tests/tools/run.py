@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from devtool import deps, images, programs, stages
+from devtool import deps, images, machines, programs, stages
 from devtool.cache import cache_folder
 from devtool.collection import OUTPUT, build
 from devtool.console import ToolError, say
@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("build", help="build the tarball into tests/output")
     image = commands.add_parser("image", help="build the device plugin's container image into tests/output")
     image.add_argument("--base", default="", help="an image to build on (one is made from Debian's packages)")
+    commands.add_parser("machines", help="run the device plugin on arm64 and ppc64le, under QEMU's user mode")
     commands.add_parser("demo", help="an emulated server, from nothing to a pod with VFs")
     commands.add_parser("bench", help="run the benchmarks; writes tests/bench/results.json")
     soak = commands.add_parser("soak", help="run the long loops")
@@ -70,6 +71,8 @@ def dispatch(options: argparse.Namespace) -> int:
     deps.ensure_tools()
     if options.command in ("demo", "bench", "soak") or (options.command == "deps" and not options.fast):
         deps.ensure_lab()
+    if options.command == "machines":
+        return machines.run()
     if options.command == "build":
         say(f"Built {build()}")
     elif options.command == "demo":

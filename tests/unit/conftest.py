@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from hypothesis import settings
+
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "ansible_collections.baremetal.sriov"
 
@@ -28,3 +30,7 @@ def _name_the_checkout() -> None:
 
 
 _name_the_checkout()
+
+# By the clock: what hangs is seen, and what a busy machine keeps waiting for a moment is no failure.
+settings.register_profile("busy", deadline=10_000)  # milliseconds for each example
+settings.load_profile("busy")

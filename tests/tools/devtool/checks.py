@@ -10,11 +10,22 @@ import re
 import sys
 from pathlib import Path
 
+from . import images
 from .cache import locked
 from .collection import INSTALLED, OUTPUT, build, environment, install, tool
 from .console import show
 from .context import Context, StageFailed, StageSkipped
-from .deps import LAB, NODE_PYTHON, ROOT, ansible_test_home, dev_venv, ensure_lab, ensure_tools, node_venv
+from .deps import (
+    LAB,
+    NODE_PYTHON,
+    ROOT,
+    ansible_test_home,
+    dev_venv,
+    ensure_lab,
+    ensure_programs,
+    ensure_tools,
+    node_venv,
+)
 from .pythons import path_without_shims, pyenv_folders
 
 SCENARIO = "default"
@@ -31,8 +42,9 @@ def tools(context: Context) -> None:
 
 
 def lab_tools(context: Context) -> None:
-    """The same for the emulated node."""
+    """The same for the emulated node, and for the image that it gets."""
     ensure_lab()
+    ensure_programs(images.TOOLS)
 
 
 def changelog(context: Context) -> None:

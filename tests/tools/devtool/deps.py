@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -186,21 +186,27 @@ def _missing_system_packages() -> list[str]:
     return missing
 
 
-def _install_system_packages(packages: list[str]) -> None:
+def _ensure_packages(packages: list[str]) -> None:
+    """Install Debian packages, after saying which; nothing for none. Raises ToolError."""
+    if not packages:
+        return
     if shutil.which("apt-get") is None:
         raise ToolError(f"missing: {', '.join(packages)} (Debian's names); install them by hand, then try again")
+    say(f"    will install with apt-get: {', '.join(packages)}")
     sudo = [] if os.geteuid() == 0 else ["sudo"]
     show([*sudo, "apt-get", "update", "--quiet"])
     show([*sudo, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages])
 
 
+def ensure_programs(programs: Sequence[str]) -> None:
+    """Install what is missing of programs whose Debian packages have their names. Raises ToolError."""
+    _ensure_packages([program for program in programs if shutil.which(program) is None])
+
+
 def ensure_tools() -> None:
     """Install what is missing of the checks' tools, after saying so. Raises ToolError."""
     say(f"    tools are kept in {cache_folder()} (another place: BAREMETAL_SRIOV_CACHE)")
-    packages = _missing_system_packages()
-    if packages:
-        say(f"    will install with apt-get: {', '.join(packages)}")
-        _install_system_packages(packages)
+    _ensure_packages(_missing_system_packages())
     missing = [item for item in _python_items() if not item.marker.exists()]
     for item in missing:
         say(f"    will install {item.name}")

@@ -1,0 +1,73 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The device plugin on other machine types: Debian's packages of each, unpacked, under QEMU's user mode.
+
+Nothing is installed for them and nothing is registered with the kernel: QEMU is told the folder and the program.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from .cache import cache_folder, key_of, locked, published
+from .collection import environment
+from .console import ToolError, call, say, show
+from .deps import ROOT, dev_venv
+from .images import PACKAGES, SUITE, UNREAD
+
+# As uname says it (QEMU's name too) -> as Debian's packages are called.
+MACHINES = {"aarch64": "arm64", "ppc64le": "ppc64el"}
+# One archive: what matters is the machine type, and those of security are not always whole for each.
+MIRROR = f"deb http://deb.debian.org/debian {SUITE} main"
+PYTHON = "usr/bin/python3.11"
+
+
+def emulator(machine: str) -> str:
+    """QEMU's program for a machine type."""
+    return f"qemu-{machine}-static"
+
+
+def packages(machine: str) -> Path:
+    """The folder with a machine type's packages, fetched at the first time. Raises ToolError."""
+    folder = cache_folder() / "machines" / f"{machine}-{key_of(*PACKAGES, *UNREAD, MIRROR)}"
+    with locked(f"machine-{machine}"):
+        if not folder.exists():
+            say(f"    fetching packages of {SUITE} for {machine} (about half a minute)")
+            with published(folder) as fresh:
+                excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in UNREAD]
+                include = f"--include={','.join(PACKAGES)}"
+                call(["mmdebstrap", "--variant=extract", f"--architectures={MACHINES[machine]}", include, *excluded,
+                      SUITE, str(fresh / "root"), MIRROR])  # fmt: skip
+                _keep_inside(fresh / "root")
+    return folder / "root"
+
+
+def _keep_inside(root: Path) -> None:
+    """Make absolute links relative: QEMU looks into the folder for a path, but the kernel follows a link outside."""
+    for base, folders, files in os.walk(root):
+        for path in (Path(base, name) for name in (*folders, *files)):
+            if path.is_symlink() and os.path.isabs(os.readlink(path)):
+                inside = os.path.relpath(root / os.readlink(path).lstrip("/"), path.parent)
+                path.unlink()
+                path.symlink_to(inside)
+
+
+def interpreter(machine: str) -> list[str]:
+    """The command line of that machine's Python on this machine. Raises ToolError."""
+    root = packages(machine)
+    return [emulator(machine), "-L", str(root), str(root / PYTHON)]
+
+
+def run() -> int:
+    """Run tests/machines; returns the exit status. Raises ToolError."""
+    wanted = {"mmdebstrap": "mmdebstrap", **{emulator(machine): "qemu-user-static" for machine in MACHINES}}
+    missing = sorted({package for program, package in wanted.items() if shutil.which(program) is None})
+    if missing:
+        raise ToolError(f"missing: apt-get install --no-install-recommends {' '.join(missing)}")
+    python = str(dev_venv() / "bin" / "python")
+    show([python, "-m", "pytest", "-p", "no:cacheprovider", "--durations=0", "tests/machines"],
+         env=environment(PYTHONDONTWRITEBYTECODE="1"), cwd=ROOT)  # fmt: skip
+    return 0
