@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from .addresses import parse_cidr
+from .adopted import address_of
 from .config import parse
 from .errors import CONFIG, DIFFERS, CniError
 from .journal import Store
@@ -30,15 +31,17 @@ def check(host: Host, request: Request) -> None:
     previous = request.previous()
     if not previous.interfaces:
         raise CniError(CONFIG, "prevResult: CHECK needs the result of ADD with its interface, found none")
-    record = Store(host).of_owner(request.container, request.ifname)
-    if record is None:
+    store = Store(host)
+    record = store.of_owner(request.container, request.ifname)
+    journal = record.address if record is not None else address_of(host, store, request.container, request.ifname)
+    if not journal:
         raise CniError(
             DIFFERS, f"container {request.container} has no VF as {request.ifname}: no journal of its ADD"
         )
     vf = find(host, config.device)
     problems = []
-    if record.address != vf.address:
-        problems.append(f"deviceID: expected {vf.address}, the journal has {record.address}")
+    if journal != vf.address:
+        problems.append(f"deviceID: expected {vf.address}, the journal has {journal}")
     state = port_of(host, vf.address, vf.pf).read(vf.index) if vf.pf else None
     for key in config.asked if state is not None else []:
         for field in FIELDS_OF[key]:
