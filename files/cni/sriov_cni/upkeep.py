@@ -35,9 +35,9 @@ def collect(host: Host, request: Request) -> None:
     failures: list[CniError] = []
     for owner in store.owners():
         if owner not in valid:
-            _attempt(failures, " ".join(owner), lambda of=owner: _collect_one(host, store, network, of))
+            _attempt(failures, " ".join(owner), _collect_one, host, store, owner, network)
     for name in adopted.gone(host, network, valid):
-        _attempt(failures, name, lambda of=name: adopted.collect(host, store, of))
+        _attempt(failures, name, adopted.collect, host, store, name)
     ipam = request.ipam(host)
     if ipam is not None:
         try:
@@ -48,16 +48,16 @@ def collect(host: Host, request: Request) -> None:
         raise CniError(failures[0].code, "; ".join([str(error) for error in failures]))
 
 
-def _attempt(failures: list[CniError], what: str, act: Callable[[], None]) -> None:
+def _attempt(failures: list[CniError], what: str, act: Callable[..., None], *arguments: object) -> None:
     try:
-        act()
+        act(*arguments)
     except CniError as error:
         failures.append(error)
     except OSError as error:  # the kernel's own words, from netlink or a file
         failures.append(CniError(REFUSED, f"{what}: {error}"))
 
 
-def _collect_one(host: Host, store: Store, network: str, owner: tuple[str, str]) -> None:
+def _collect_one(host: Host, store: Store, owner: tuple[str, str], network: str) -> None:
     record = store.of_owner(*owner)
     if record is None or record.network != network:
         return
