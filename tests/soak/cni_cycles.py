@@ -56,7 +56,8 @@ class Vf:
 
 def vfs() -> tuple[list[Vf], list[Vf]]:
     """Those with an interface, and those that vfio-pci has."""
-    kernel, vfio = [], []
+    kernel: list[Vf] = []
+    vfio: list[Vf] = []
     for link in sorted(glob.glob("/sys/class/net/*/device/virtfn*")):
         vf = Vf(link.split("/")[4], int(link.rpartition("virtfn")[2]), os.path.basename(os.readlink(link)))
         (vfio if os.path.basename(os.readlink(f"{link}/driver")) == "vfio-pci" else kernel).append(vf)
@@ -272,8 +273,8 @@ def main(count: int, seed: int) -> int:
     before = by_ip()
 
     def work(number: int) -> dict[str, int]:
-        mine = [group[number::WORKERS] for group in (kernel, vfio)]
-        worker = Worker(number, *mine, random.Random(f"{seed} {number}"))
+        rng = random.Random(f"{seed} {number}")
+        worker = Worker(number, kernel[number::WORKERS], vfio[number::WORKERS], rng)
         worker.run(count // WORKERS + (number < count % WORKERS))
         return worker.done
 
