@@ -15,6 +15,7 @@ from .pod import Pod
 from .request import pod_netns
 from .result import Result, kernel_routes
 from .rtnl import IFF_ALLMULTI, IFF_PROMISC, IFF_UP
+from .trunk import read as read_trunk
 from .vf import find, port_of
 
 TYPE_CHECKING = False
@@ -48,6 +49,11 @@ def check(host: Host, request: Request) -> None:
             expected, found = getattr(config.target, field), getattr(state, field)
             if found not in (expected, -1, ""):  # what a driver does not report cannot differ
                 problems.append(f"VF {vf.index} of PF {vf.pf}: {field}: expected {expected}, found {found}")
+    if config.trunk and vf.pf:
+        trunk = read_trunk(host, vf.pf, vf.index)
+        if trunk != config.trunk:
+            what = f"vlan_trunk: expected {config.trunk}, found {trunk or 'none'}"
+            problems.append(f"VF {vf.index} of PF {vf.pf}: {what}")
     if vf.kernel:
         pod = Pod(host, pod_netns(request))
         problems += _differences(pod, request, config, previous)
