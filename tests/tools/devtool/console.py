@@ -15,6 +15,7 @@ from pathlib import Path
 
 HEARTBEAT_SECONDS = 30.0
 KILL_GRACE_SECONDS = 20.0
+_running: set[subprocess.Popen[bytes]] = set()  # what run_logged started, in any thread
 
 
 class ToolError(Exception):
@@ -69,11 +70,14 @@ def run_logged(
         except OSError as error:
             output.write(f"{argv[0]} can't be started: {error.strerror}\n".encode())
             return 127
+        _running.add(process)
         try:
             status = _wait(process, log, limit_seconds)
         except BaseException:
             _stop(process)
             raise
+        finally:
+            _running.discard(process)
         if status is None:
             _stop(process)
             output.write(f"\nstopped: it took longer than {duration(limit_seconds)}\n".encode())
@@ -90,7 +94,7 @@ def _wait(process: subprocess.Popen[bytes], log: Path, limit_seconds: float) -> 
         try:
             return process.wait(timeout=min(HEARTBEAT_SECONDS, limit_seconds - elapsed))
         except subprocess.TimeoutExpired:
-            say(f"    ... {duration(time.monotonic() - started)}: {last_line(log)}")
+            say(f"    ... {log.stem}, {duration(time.monotonic() - started)}: {last_line(log)}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -104,6 +108,12 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             process.wait(timeout=KILL_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             continue
+
+
+def stop_all() -> None:
+    """End the commands that other threads wait for, when the run is stopped."""
+    for process in list(_running):
+        _stop(process)
 
 
 def call(argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:

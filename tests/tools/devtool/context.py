@@ -58,9 +58,10 @@ class Context:
 
 @dataclass(frozen=True)
 class Stage:
-    """A named check."""
+    """A named check; `lab`: it needs the emulated node; `alone`: it writes what others read."""
 
     name: str
     what: str
     check: Callable[[Context], None]
     lab: bool = False
+    alone: bool = False

@@ -139,6 +139,41 @@ def test_what_could_not_be_checked_has_failed(
     assert text.splitlines()[-1] == "2 passed, 2 failed"
 
 
+def test_the_node_is_tried_beside_the_other_checks(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But not before what is built for it is there; each stage counts its own JUnit files."""
+    monkeypatch.setenv("BAREMETAL_SRIOV_CACHE", str(output / "cache"))
+    monkeypatch.setattr(stages, "clean_copy", lambda: nullcontext(output))
+    monkeypatch.setattr(stages, "LAB", output)
+    monkeypatch.setattr(stages.checks, "power_off", lambda: None)
+    built, meet = threading.Event(), threading.Barrier(2, timeout=20)
+
+    def build(stage: Context) -> None:
+        time.sleep(0.2)
+        built.set()
+
+    def on_the_node(stage: Context) -> None:
+        assert built.is_set()
+        meet.wait()
+        junit.write(stages.JUNIT / "chain-one.xml", "chain-one", [Case("a"), Case("b", failure="wrong")])
+
+    def beside(stage: Context) -> None:
+        meet.wait()
+        _report_a_failure(stage)
+
+    results: list[stages.Result] = []
+    chosen = [Stage("build", "first", build, alone=True), Stage("unit", "beside", beside),
+              Stage("molecule", "on the node", on_the_node, lab=True)]  # fmt: skip
+    stages._carry_out_all(chosen, results)
+    found = {result.stage.name: result.tally for result in results}
+    assert found == {"build": Tally(passed=1), "unit": Tally(1, 1), "molecule": Tally(1, 1)}
+
+
+def test_a_stage_without_result_is_no_success(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BAREMETAL_SRIOV_CACHE", str(output / "cache"))
+    monkeypatch.setattr(stages, "_carry_out_all", lambda chosen, results: None)
+    assert stages.run([Stage("a", "good", _pass)]) == 1
+
+
 def test_unknown_stages_are_named() -> None:
     with pytest.raises(ToolError, match=r"unknown stage nonsense; there are: .*ruff"):
         stages.choose("ruff,nonsense", fast=False)
