@@ -8,7 +8,9 @@ After each test the VF must be as it was, under its own name, and no journal and
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,7 @@ from sriovlab.guest import Lab
 
 MAC = "02:00:00:00:cc:01"
 SUBNET = "198.51.100.0/24"
+BINARIES = "/opt/cni/bin"
 KILLS = 5  # of ADD and of DEL each
 SOAK = Path(__file__).resolve().parents[1] / "soak"
 CONFLIST = "/etc/cni/net.d/00-chain.conflist"
@@ -80,6 +83,30 @@ def test_vfio_vf_gets_its_settings_at_the_pf(lab: Lab, attached: Attached) -> No
     attached.config["prevResult"] = result
     attached.call("CHECK")
     attached.call("DEL")
+
+
+def test_missing_plugins_come_from_an_archive(lab: Lab, tmp_path: Path) -> None:
+    """One that the node lacks; the others, which the node has, are left alone. The second run changes nothing."""
+    content, archive = b"#!/bin/sh\nexit 1\n", tmp_path / "cni-plugins.tgz"
+    names = ("loopback", "host-local", "static", "host-device")
+    with tarfile.open(archive, "w:gz") as made:
+        for name in names:
+            member = tarfile.TarInfo(f"./{name}")
+            member.size = len(content)
+            made.addfile(member, io.BytesIO(content))
+    paths = [f"{BINARIES}/{name}" for name in names]
+    before = lab.snapshot_files(paths)
+    lab.run(["mv", f"{BINARIES}/static", "/run/chain-static"])
+    try:
+        for changed in (1, 0):
+            run = chain.playbook("site", {"sriov_cni_plugins_source": str(archive)}, "--tags", "validate,cni")
+            assert (run.status, run.recap["node1"]["changed"]) == (0, changed), run.output
+        after = lab.snapshot_files(paths)
+        static = f"{BINARIES}/static"
+        assert lab.read(static).encode() == content
+        assert {path for path in paths if before[path] != after[path]} == {static}
+    finally:
+        lab.run(["mv", "-f", "/run/chain-static", f"{BINARIES}/static"])
 
 
 def test_del_in_parallel(lab: Lab, attached: Attached) -> None:
