@@ -54,7 +54,7 @@ class Config:
         self.target = VfState()
         self.mac = ""
         self.mtu = 0
-        self.trunk = ""  # VLANs that the VF may tag by itself, as trunk.parse gives them
+        self.trunk = ""  # VLANs that the VF may tag by itself, as vlans.parse gives them
         self.flags = 0  # IFF_PROMISC, IFF_ALLMULTI
         self.dad = DAD_WAIT
         self.ipam_type = ""
@@ -220,10 +220,10 @@ def _trunk(conf: dict[str, Any], config: Config, problems: list[str]) -> None:
     text = _text(conf, "vlan_trunk", problems)
     if not text:
         return
-    from .trunk import parse as parse_trunk
+    from .vlans import parse as parse_vlans
 
     try:
-        config.trunk = parse_trunk(text)
+        config.trunk = parse_vlans(text)
     except ValueError as error:
         problems.append(f"vlan_trunk: expected VLANs and ranges like 10,20-30, found {shown(text)}: {error}")
     if config.target.vlan > 0:

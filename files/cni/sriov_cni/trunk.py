@@ -15,26 +15,14 @@ import os
 
 from . import pci
 from .errors import DEVICE, REFUSED, CniError
+from .vlans import MOST, parse, ranges, to_set, to_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .host import Host
 
-_MOST = 4094
 _LONGEST = 4000  # characters; a longer list may have been cut at the end of its page
 _RANGES_APART = "mlx5_core"  # the driver that takes one range at a time
-
-
-def parse(text: str, least: int = 1, most: int = _MOST) -> str:
-    """A trunk like `10,20-30` in its one form: sorted, joined. Raises ValueError."""
-    found: set[int] = set()
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        low, high = [_vlan(number, least, most) for number in (first, last if dash else first)]
-        if low > high:
-            raise ValueError(f"the range {part} runs backwards")
-        found.update(range(low, high + 1))
-    return _text(found)
 
 
 def read(host: Host, pf: str, index: int) -> str | None:
@@ -49,7 +37,7 @@ def read(host: Host, pf: str, index: int) -> str | None:
     try:
         if len(text) > _LONGEST:
             raise ValueError(f"it has more than {_LONGEST} characters, so its end may be missing")
-        return parse(",".join(numbers), 0, _MOST + 1) if numbers else ""
+        return parse(",".join(numbers), 0, MOST + 1) if numbers else ""
     except ValueError as error:
         raise CniError(DEVICE, f"vlan_trunk: {_path(host, pf, index)} cannot be used: {error}") from None
 
@@ -68,10 +56,11 @@ def require(host: Host, pf: str, index: int) -> str:
 
 
 def apply(host: Host, pf: str, index: int, wanted: str) -> None:
-    """Have the VF's trunk be `wanted`, as parse() gives it; to be called with the PF's lock. Raises CniError (100 where
-    there is none, 101 where the driver refuses).
+    """Have the VF's trunk be `wanted`, as vlans.parse() gives it; to be called with the PF's lock.
+
+    Raises CniError: 100 where there is none, 101 where the driver refuses.
     """
-    now, then = _set(require(host, pf, index)), _set(wanted)
+    now, then = to_set(require(host, pf, index)), to_set(wanted)
     path = _path(host, pf, index)
     # First what is new: for a moment too few are let through, but never all, as with an empty list.
     for word, vlans in (("add", then - now), ("rem", now - then)):
@@ -102,34 +91,8 @@ def _path(host: Host, pf: str, index: int) -> str:
     return f"{pci.device_dir(host.sys_root, pf)}/sriov/{index}/trunk"
 
 
-def _vlan(text: str, least: int, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 4 or not least <= int(text) <= most:
-        raise ValueError(f"'{text[:20]}' is no VLAN from {least} to {most}")
-    return int(text)
-
-
-def _set(text: str) -> set[int]:
-    return {vlan for low, high in _ranges(text) for vlan in range(low, high + 1)}
-
-
-def _ranges(text: str) -> list[tuple[int, int]]:
-    """Of a text as parse() gives it."""
-    parts = [part.partition("-") for part in text.split(",") if part]
-    return [(int(first), int(last or first)) for first, _dash, last in parts]
-
-
-def _text(vlans: set[int]) -> str:
-    found: list[list[int]] = []
-    for vlan in sorted(vlans):
-        if found and found[-1][1] == vlan - 1:
-            found[-1][1] = vlan
-        else:
-            found.append([vlan, vlan])
-    return ",".join([str(low) if low == high else f"{low}-{high}" for low, high in found])
-
-
 def _arguments(driver: str | None, vlans: set[int]) -> list[str]:
-    text = _text(vlans)
+    text = to_text(vlans)
     if driver != _RANGES_APART:
         return [text] if text else []
-    return [f"{low} {high}" for low, high in _ranges(text)]
+    return [f"{low} {high}" for low, high in ranges(text)]

@@ -13,6 +13,7 @@ import pytest
 from cniworld import PF, VF, VF_VFIO, Refusal, WorldHost
 
 from sriov_cni import trunk
+from sriov_cni import vlans as vlans_of
 
 DIALECTS = ["i40e", "mlx5_core"]
 
@@ -45,7 +46,7 @@ class Driver:
         if self.name == "mlx5_core":
             text = f"Allowed 802.1Q VLANs: {' '.join(map(str, sorted(vlans)))}" if vlans else ""
         else:
-            text = trunk._text(vlans)
+            text = vlans_of.to_text(vlans)
         file.write_text(text + "\n")
 
     def write(self, path: str, text: str) -> None:
@@ -133,7 +134,7 @@ def test_a_list_that_is_none(world, driver, text):
 
 @pytest.mark.parametrize("text", ["", "1", "4094", "1-4094", "5,3,4,9-11"])
 def test_good_trunks(text):
-    assert trunk.parse(text or "1") == {"5,3,4,9-11": "3-5,9-11"}.get(text, text or "1")
+    assert vlans_of.parse(text or "1") == {"5,3,4,9-11": "3-5,9-11"}.get(text, text or "1")
 
 
 @pytest.mark.parametrize("text", ["0", "4095", "1-4095", "9-3", "a", "1,,2", "1-2-3", "-1", "1-", " 1", "\u0661"])
