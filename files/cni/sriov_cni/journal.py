@@ -220,12 +220,28 @@ class Store:
         prefix = "" if complete else _ADDING
         return f"{self._folder}/{prefix}{record.address}@{record.container}@{record.ifname}"
 
+    def _aside(self, address: str) -> str:
+        return f"{self._folder}/.new-{address}"
+
+    def sweep(self, address: str) -> None:
+        """Remove what an ADD of this VF wrote aside that died before it was a journal. Raises CniError (5, 11)."""
+        aside = self._aside(address)
+        if not os.access(aside, os.F_OK):
+            return
+        with self.lock(address, "VF"):  # who has it writes nothing aside
+            try:
+                os.unlink(aside)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                raise CniError(IO, f"cannot remove {aside}: {error.strerror}") from None
+
     def begin(self, record: Record) -> None:
         """Put the record on disk, as of an ADD under way. Raises CniError (5); then nothing may be
         changed.
         """
         path = self._path(record, False)
-        aside = f"{self._folder}/.new-{record.address}"
+        aside = self._aside(record.address)
         try:
             fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             try:
