@@ -21,7 +21,7 @@ from .plan import PLUGIN_UNIT, RELOAD
 from .plan_pf import AUTOPROBE, DRIVER, ESWITCH, LINK, NUM_VFS, PF_MTU, TC_OFFLOAD, parse_target
 from .plan_pf import KINDS as PF_KINDS
 from .record import FORGET, ORIGINAL, Record, original_of
-from .steps import NOW, Plan, Step
+from .steps import Plan, Step, due
 
 
 def _reload(host: Host, step: Step) -> None:
@@ -57,11 +57,6 @@ APPLIERS: dict[str, Callable[[Host, Step], None]] = {
     RELOAD: _reload,
     FORGET: _forget,
 }
-
-
-def due(plan: Plan) -> list[Step]:
-    """The steps to do now; a reboot is for the caller."""
-    return [step for step in plan.steps if step.stage == NOW and step.kind != kernel.REBOOT_KIND]
 
 
 def carry_out(host: Host, plan: Plan, state: NodeState, owner: str = NODE_OWNER) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from . import bundle_compiled as compiled
 from . import bundle_store as store
@@ -20,6 +19,7 @@ from . import bundle_units as units
 from .bundle_python import Interpreter
 from .bundle_store import Item, Record, Request, Shipped
 from .errors import HostError, Problem, RefusedError
+from .frozen import dataclass
 from .host import Host
 from .steps import Plan, Step
 

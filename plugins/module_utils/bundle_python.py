@@ -10,9 +10,9 @@ import os
 import re
 import stat
 import sys
-from dataclasses import dataclass
 
 from .errors import HostError, Problem, RefusedError
+from .frozen import dataclass
 from .host import Host
 
 LOWEST = (3, 9)

@@ -9,10 +9,10 @@ Source: systemctl(1), org.freedesktop.systemd1(5).
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from .bundle_store import Unit
 from .errors import CommandError, HostError
+from .frozen import dataclass
 from .host import Host
 from .steps import Step
 

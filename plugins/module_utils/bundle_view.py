@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import tarfile
 
 from . import bundle, bundle_python, cni_dirs, runner
 from .bundle_python import Interpreter
@@ -99,6 +98,8 @@ def _present(
 
 def read_archive(path: str) -> dict[str, bytes]:
     """sha256 -> content; each member is named by its checksum, and nothing is unpacked. Raises HostError."""
+    import tarfile  # only here: a call that ships nothing needs none
+
     contents: dict[str, bytes] = {}
     try:
         with tarfile.open(path, "r:gz") as archive:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from . import cmdline
 from .errors import HostError
+from .frozen import dataclass
 from .host import Host
 
 SIZE_LIMIT = 1 << 20  # bytes; a settings file that is longer is not one

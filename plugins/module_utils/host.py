@@ -20,10 +20,10 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Union
 
 from .errors import CommandError, HostError
+from .frozen import dataclass
 
 READ_LIMIT = 1 << 20  # bytes
 ATTRIBUTE_SECONDS = 60.0  # one sysfs write; creating many VFs takes long on some NICs

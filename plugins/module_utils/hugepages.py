@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from . import cmdline
 from .errors import Problem
+from .frozen import dataclass
 from .host import Host
 from .model import HugePages
 

@@ -8,9 +8,8 @@ Sources: lsinitramfs(8) and update-initramfs(8) of Debian and Ubuntu, lsinitrd(1
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .errors import HostError
+from .frozen import dataclass
 from .host import Host
 
 LIST_SECONDS, MAKE_SECONDS = 120.0, 900.0

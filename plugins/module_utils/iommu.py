@@ -10,10 +10,9 @@ Documentation/ABI/testing/sysfs-class-iommu.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from . import cmdline
 from .errors import Problem
+from .frozen import dataclass
 from .host import Host
 
 INTEL, AMD, ARM, UNKNOWN = "intel", "amd", "arm64", "unknown"

@@ -10,12 +10,13 @@ never from "changed".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from . import cmdline, kernel_reboot
 from .bootloaders import table
 from .bootloaders.base import LoaderState
 from .errors import HostError, InvalidSpecError, Problem, RefusedError
+from .frozen import dataclass
 from .host import Host
 from .kernel_reboot import Reboots
 from .steps import REBOOT, Step

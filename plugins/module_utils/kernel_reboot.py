@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from .frozen import dataclass
 from .host import Host
 from .record import ASKED
 from .steps import REBOOT, Step

@@ -10,18 +10,19 @@ The record of the original state, the journal and the lock are the same as those
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from . import iommu, kernel, kernel_reboot, modprobe, runner
-from .apply import carry_out, due
+from .apply import carry_out
 from .errors import HostError, SriovError
+from .frozen import dataclass
 from .host import Host
 from .kernel import KernelSpec
 from .model import NodeState
 from .modprobe import ModuleSpec
 from .record import LOCK
-from .steps import Plan
+from .steps import Plan, due
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ remembered original, and the boot service reads it from the file that an earlier
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 from .errors import Problem
+from .frozen import dataclass
 
 FORMAT = 1
 
@@ -298,8 +299,8 @@ class NodeState:
 
 def compact(value: Any) -> dict[str, Any]:
     """A flat dataclass as a dict without its None values."""
-    found = {f.name: getattr(value, f.name) for f in fields(value)}
-    return {name: item for name, item in found.items() if item is not None}
+    found = ((name, getattr(value, name)) for name in value.__dataclass_fields__)
+    return {name: item for name, item in found if item is not None}
 
 
 def pf_goal_as_dict(goal: PfGoal) -> dict[str, Any]:

@@ -11,10 +11,11 @@ Sources: modprobe.d(5), modules-load.d(5), Linux Documentation/ABI/stable/sysfs-
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from . import initramfs, kernel_reboot, record
 from .errors import HostError, InvalidSpecError, Mistake, Problem, RefusedError
+from .frozen import dataclass
 from .host import Host
 from .kernel import REBOOT_KIND
 from .kernel_reboot import Reboots

@@ -9,9 +9,9 @@ Source: mstconfig(1): SRIOV_EN and NUM_OF_VFS take effect with the next cold boo
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from .errors import HostError
+from .frozen import dataclass
 from .host import Host
 
 MELLANOX = "15b3"

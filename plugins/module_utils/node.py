@@ -3,26 +3,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One run on a node: look, plan, and (unless it is a check) carry out and look again.
 
-The modules and the boot service come in here; nothing here knows of Ansible.
+The modules and the boot service come in here; nothing here knows of Ansible. What only a change needs is imported
+when there is one: a run that changes nothing is the usual one, and shall cost little.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Callable
 
 from . import devlink, hands, hugepages, iommu, kernel, kernel_reboot, modprobe, record
-from .apply import carry_out, due
 from .errors import HostError, Problem, RefusedError
+from .frozen import dataclass
 from .host import Host
-from .model import Goal, NodeState, compact, is_vfio
+from .model import Goal, NodeState, Pf, Vf, compact, is_vfio
 from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan, module_specs
 from .record import LOCK
 from .render import PATHS
 from .state import read_state
-from .steps import AFTER_REBOOT, Plan
-from .usage import read_usage
+from .steps import AFTER_REBOOT, Plan, due
 
 SETTLE_TRIES = 3
 
@@ -93,6 +93,8 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     except RefusedError:
         more = True  # the user is told everything at once
     if more and host.is_running:
+        from .usage import read_usage
+
         state = read_usage(host, state, ssh_connection, PLUGIN_UNIT)
         planned = make_plan(goal, state, side)
     return Look(state, goal, planned, side)
@@ -129,6 +131,8 @@ def run(
     if not (due(first.planned.plan) or first.state.interrupted):
         _note(host, first)
         return Outcome(first, first.state)
+    from .apply import carry_out
+
     with host.lock(LOCK):
         first = again()  # another run may have been at work until now
         if first.planned.held:
@@ -174,7 +178,10 @@ def _read_kernel_side(host: Host, goal: Goal) -> KernelSide:
     )
 
 
-def _pf_summary(pf: Any) -> dict[str, Any]:
-    found = compact(pf)
-    found["vfs"] = [compact(vf) for vf in pf.vfs]
-    return found
+def _pf_summary(pf: Pf) -> dict[str, Any]:
+    """A PF and its VFs without what is unknown or empty: with many VFs, most of a result is this."""
+    return {**_told(pf), "vfs": [_told(vf) for vf in pf.vfs]}
+
+
+def _told(value: Pf | Vf) -> dict[str, Any]:
+    return {name: item for name, item in compact(value).items() if item != ()}

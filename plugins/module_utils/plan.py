@@ -10,10 +10,11 @@ and files.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from . import files, hugepages, iommu, kernel, modprobe
 from .errors import Problem, RefusedError
+from .frozen import dataclass
 from .hugepages import Memory
 from .iommu import IommuState
 from .kernel import KernelSpec, KernelState

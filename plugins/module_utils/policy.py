@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from .errors import Mistake
 from .fields import INDEX_LIMIT, Fields, indices, raise_if, show
+from .frozen import dataclass
 from .model import DEFAULT_DRIVER, USERSPACE_DRIVERS, VfSettings, is_userspace
 
 NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"

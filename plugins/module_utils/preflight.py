@@ -10,11 +10,12 @@ arch/x86/include/asm/cpufeatures.h; UEFI specification, SecureBoot; kernel_lockd
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from . import iommu, nic_firmware, pci
 from .errors import HostError
+from .frozen import dataclass
 from .host import Host
 from .iommu import AMD, INTEL, IommuState
 from .model import Goal, Pf

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Callable, TypeVar
 
 from .errors import StateFileError
+from .frozen import dataclass
 from .host import FileState, Host
 from .model import (
     DEFAULT_DRIVER,

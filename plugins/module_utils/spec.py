@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from .errors import Mistake
 from .fields import Fields, raise_if, show
+from .frozen import dataclass
 from .model import FORMAT, HugePages, ModuleGoal
 from .policy import Policy, collect, merge_host, why_not
 

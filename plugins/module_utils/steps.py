@@ -9,8 +9,10 @@ from what is to what should be, `apply(host, step)` does one of them. `apply.APP
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from .frozen import dataclass
 
 NOW = "now"
 AFTER_REBOOT = "after_reboot"
@@ -71,3 +73,8 @@ class Plan:
         """For results and JSON."""
         return {"steps": [step.as_dict() for step in self.steps], "warnings": list(self.warnings),
                 "reboot_required": self.reboot_required, "drain_required": self.drain_required}
+
+
+def due(plan: Plan) -> list[Step]:
+    """The steps to do now; a reboot is for the caller."""
+    return [step for step in plan.steps if step.stage == NOW and step.kind != REBOOT]

@@ -9,11 +9,12 @@ Looked for only where a plan would change something: it walks the processes' ope
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from . import kubelet, netdev, pci, pci_groups, processes
 from .errors import CommandError
+from .frozen import dataclass
 from .host import Host
 from .model import NodeState, Pf, Vf, is_userspace
 from .netdev import Link

@@ -219,7 +219,7 @@ mistakes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import bundle_view
+from ..module_utils import precompiled
 
 
 def main() -> None:
@@ -268,6 +268,9 @@ def main() -> None:
         supports_check_mode=True,
         no_log=True,  # the manifest is long, and of no use in the node's log
     )
+    precompiled.use()  # before the imports: see there
+    from ..module_utils import bundle_view
+
     bundle_view.run(module)
 
 

@@ -113,7 +113,7 @@ expected_after_reboot:
   type: list
   elements: dict
 pfs:
-  description: The PFs and their VFs at the end.
+  description: The PFs and their VFs at the end, without what is unknown or empty.
   returned: success
   type: list
   elements: dict
@@ -137,8 +137,7 @@ mistakes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.node_module import run_module
-from ..module_utils.views import driver_goal
+from ..module_utils import precompiled
 
 
 def main() -> None:
@@ -148,6 +147,10 @@ def main() -> None:
         argument_spec={"functions": {"type": "list", "elements": "dict", "required": True, "options": function}},
         supports_check_mode=True,
     )
+    precompiled.use()  # before the imports: see there
+    from ..module_utils.node_module import run_module
+    from ..module_utils.views import driver_goal
+
     functions = module.params["functions"]
     run_module(module, lambda state: driver_goal(functions), kernel_side=False)
 

@@ -93,7 +93,7 @@ refused:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import kernel_views
+from ..module_utils import precompiled
 
 
 def main() -> None:
@@ -102,6 +102,9 @@ def main() -> None:
         argument_spec={"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}},
         supports_check_mode=True,
     )
+    precompiled.use()  # before the imports: see there
+    from ..module_utils import kernel_views
+
     kernel_views.run(module, kernel_views.iommu_arguments(module.params["state"] == "present"))
 
 

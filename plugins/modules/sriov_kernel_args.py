@@ -123,12 +123,15 @@ mistakes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import kernel_views
-from ..module_utils.spec import BOOT_LOADERS
+from ..module_utils import precompiled
 
 
 def main() -> None:
     """Run the module."""
+    precompiled.use()  # before the imports: see there
+    from ..module_utils import kernel_views
+    from ..module_utils.spec import BOOT_LOADERS
+
     module = AnsibleModule(
         argument_spec={
             "arguments": {"type": "list", "elements": "str", "default": []},

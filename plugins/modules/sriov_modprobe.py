@@ -118,7 +118,7 @@ mistakes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import kernel_views
+from ..module_utils import precompiled
 
 
 def main() -> None:
@@ -141,6 +141,9 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    precompiled.use()  # before the imports: see there
+    from ..module_utils import kernel_views
+
     kernel_views.run(module, kernel_views.modules(module.params["modules"]))
 
 

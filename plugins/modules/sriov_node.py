@@ -138,7 +138,7 @@ resources:
   type: dict
   sample: {baremetal.sriov/kernel: 4}
 pfs:
-  description: The PFs and their VFs at the end.
+  description: The PFs and their VFs at the end, without what is unknown or empty.
   returned: success
   type: list
   elements: dict
@@ -162,12 +162,7 @@ mistakes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import InvalidSpecError
-from ..module_utils.model import Goal
-from ..module_utils.node_module import run_module
-from ..module_utils.resolve import resolve
-from ..module_utils.runner import fail
-from ..module_utils.spec import parse_spec
+from ..module_utils import precompiled
 
 
 def main() -> None:
@@ -180,6 +175,14 @@ def main() -> None:
         required_if=[("state", "present", ["spec"])],
         supports_check_mode=True,
     )
+    precompiled.use()  # before the imports: see there
+    from ..module_utils.errors import InvalidSpecError
+    from ..module_utils.model import Goal
+    from ..module_utils.node_module import run_module
+    from ..module_utils.resolve import resolve
+    from ..module_utils.runner import fail
+    from ..module_utils.spec import parse_spec
+
     if module.params["state"] == "absent":
         run_module(module, lambda state: Goal(absent=True), kernel_side=True)
     try:

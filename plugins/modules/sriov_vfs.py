@@ -160,7 +160,7 @@ expected_after_reboot:
   type: list
   elements: dict
 pfs:
-  description: The PFs and their VFs at the end.
+  description: The PFs and their VFs at the end, without what is unknown or empty.
   returned: success
   type: list
   elements: dict
@@ -184,8 +184,7 @@ mistakes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.node_module import given, run_module
-from ..module_utils.views import vfs_goal
+from ..module_utils import precompiled
 
 
 def main() -> None:
@@ -212,6 +211,10 @@ def main() -> None:
         argument_spec={"pfs": {"type": "list", "elements": "dict", "required": True, "options": pf}},
         supports_check_mode=True,
     )
+    precompiled.use()  # before the imports: see there
+    from ..module_utils.node_module import given, run_module
+    from ..module_utils.views import vfs_goal
+
     pfs = given(module.params["pfs"])
     run_module(module, lambda state: vfs_goal(pfs, state), kernel_side=False)
 

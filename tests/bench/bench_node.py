@@ -4,7 +4,9 @@
 """The node library without a node: how long it takes to see that nothing is to be done, and to plan for many VFs.
 
 node.nochange_ratio: a call of sriov_node that changes nothing, 2 PFs with 64 VFs each on a fake root, over one
-ansible.builtin.ping on the same (local) connection; each in turn, in one playbook run.
+ansible.builtin.ping on the same (local) connection; each in turn, in one playbook run. The node library is installed,
+as on every node that the role configured.
+node.nochange_bare_ratio: the same call where the library is not installed, as in a plan for a new node.
 plan.4096_vfs_seconds: CPU time to resolve a policy and plan 4,096 VFs of 32 PFs that are yet to be made.
 plan.growth: that time for each VF, over the time for each VF at 256 VFs of 2 PFs.
 """
@@ -24,19 +26,23 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "unit")]
+UNIT = HERE.parent / "unit"
+LIBRARY = HERE.parents[1] / "roles" / "node" / "files" / "lib" / "baremetal_sriov"
+sys.path[:0] = [str(UNIT), str(UNIT / "bundle")]
 
 importlib.import_module("conftest")  # names the checkout, so that the collection can be imported
+from bundle_host import Bundle, BundleHost  # noqa: E402
 from fake_host import FakeHost  # noqa: E402
 from figures import figure  # noqa: E402
 from node_runs import PF1, PF2, present  # noqa: E402
 
+from ansible_collections.baremetal.sriov.plugins.module_utils import precompiled  # noqa: E402
 from ansible_collections.baremetal.sriov.plugins.module_utils.model import NodeState, Pf  # noqa: E402
 from ansible_collections.baremetal.sriov.plugins.module_utils.plan import KernelSide, make_plan  # noqa: E402
 from ansible_collections.baremetal.sriov.plugins.module_utils.resolve import resolve  # noqa: E402
 from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec, parse_spec  # noqa: E402
 
-VFS, PAIRS = 64, 15
+VFS, PAIRS = 64, 25
 MANY, FEW, PER_PF, TURNS = 4096, 256, 128, 9
 POLICIES = [
     {"name": "kernel", "resource_name": "kernel", "nic_selector": {"pf_names": ["enp1s0"]}, "num_vfs": VFS},
@@ -45,7 +51,16 @@ POLICIES = [
 ]  # fmt: skip
 
 
-def nochange(folder: Path) -> dict[str, Any]:
+def install_library(root: Path) -> None:
+    """What the role `node` ships of the library, put there and compiled by the code of its module."""
+    shipped = Bundle(BundleHost(root), "node")
+    shipped.compiled = True
+    for file in sorted(LIBRARY.rglob("*.py")):
+        shipped.files[f"{precompiled.FOLDER}/{file.relative_to(LIBRARY)}"] = file.read_bytes()
+    shipped.run()
+
+
+def nochange(folder: Path) -> list[dict[str, Any]]:
     """Build the fake root, bring it to its goal, then let Ansible call the module on it in turn with ping."""
     root = folder / "root"
     host = FakeHost(root)
@@ -53,28 +68,44 @@ def nochange(folder: Path) -> dict[str, Any]:
         host.add_pf(address, name, VFS)
     host.add_grub('GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on iommu=pt"\n')
     present(host, POLICIES)
+    install_library(root)
     links = folder / "links.json"
     links.write_text(json.dumps(host._ip_json(["-d", "link", "show"])))
-    task = {"bench_node": {"root": str(root), "links": str(links), "spec": node_spec(POLICIES)}}
-    ping: dict[str, Any] = {"ansible.builtin.ping": {}}
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [ping, task] * (PAIRS + 1)}
+    call = {"bench_node": {"root": str(root), "links": str(links), "spec": node_spec(POLICIES)}}
+    configured = {**call, "environment": {"SRIOV_BENCH_LIBRARY": str(root)}}
+    bare = {**call, "environment": {"SRIOV_BENCH_LIBRARY": str(folder / "bare")}}
+    seconds = task_seconds(folder, [{"ansible.builtin.ping": {}}, configured, bare])
+    pings = seconds[0]
+    return [
+        figure(
+            name,
+            "ratio",
+            [own / other for own, other in zip(ours, pings)],
+            "one ansible.builtin.ping, local connection",
+            value=statistics.median(ours) / statistics.median(pings),
+        )
+        for name, ours in zip(("node.nochange_ratio", "node.nochange_bare_ratio"), seconds[1:])
+    ]
+
+
+def task_seconds(folder: Path, tasks: list[dict[str, Any]]) -> list[tuple[float, ...]]:
+    """How long each task takes, PAIRS times in turn in one play after a first turn that warms up."""
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks * (PAIRS + 1)}
     (folder / "play.yml").write_text(json.dumps([play]))
     log = folder / "log"
-    environment = {**os.environ, "ANSIBLE_LIBRARY": str(HERE / "modules"), "TASK_SECONDS_LOG": str(log),
+    # With PYTHONUNBUFFERED, Python would read a module from its standard input byte by byte, as it does on no node.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment = {**own, "ANSIBLE_LIBRARY": str(HERE / "modules"), "TASK_SECONDS_LOG": str(log),
                    "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"), "ANSIBLE_PIPELINING": "true",
                    "ANSIBLE_CALLBACKS_ENABLED": "task_seconds", "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
     argv = [sys.executable, "-m", "ansible.cli.playbook", "--inventory=localhost,", str(folder / "play.yml")]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode or "changed=0 " not in done.stdout:
         raise RuntimeError(f"the module failed or changed something:\n{done.stdout}{done.stderr}")
-    lines = [line.split() for line in log.read_text().splitlines()]
-    pings = [float(seconds) for action, seconds in lines if action.endswith("ping")][1:]  # the first pair warms up
-    ours = [float(seconds) for action, seconds in lines if action == "bench_node"][1:]
-    if (len(pings), len(ours)) != (PAIRS, PAIRS):
-        raise RuntimeError(f"expected {PAIRS} pairs, found {len(pings)} pings and {len(ours)} calls")
-    value = statistics.median(ours) / statistics.median(pings)
-    samples = [own / other for own, other in zip(ours, pings)]
-    return figure("node.nochange_ratio", "ratio", samples, "one ansible.builtin.ping, local connection", value=value)
+    taken = [float(line.split()[1]) for line in log.read_text().splitlines()][len(tasks) :]
+    if len(taken) != PAIRS * len(tasks):
+        raise RuntimeError(f"expected {PAIRS} turns of {len(tasks)} tasks, found the times of {len(taken)} tasks")
+    return [tuple(taken[number :: len(tasks)]) for number in range(len(tasks))]
 
 
 def seconds_to_plan(vfs: int) -> float:
@@ -124,7 +155,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
     output = parser.parse_args().output
     with tempfile.TemporaryDirectory(prefix="bench-node-") as folder:
-        figures = [nochange(Path(folder)), *planning()]
+        figures = [*nochange(Path(folder)), *planning()]
     output.write_text(json.dumps(figures, indent=2) + "\n")
     return 0
 

@@ -45,7 +45,7 @@ PROGRAMS = {
     "node library": Program(
         "plugins/module_utils",
         _rooms(
-            "boot node node_module runner bundle_view kernel_views views preflight",
+            "precompiled boot node node_module runner bundle_view kernel_views views preflight",
             "apply",
             # The writers: they carry out the steps that the plan names.
             "vfs drivers",
@@ -55,7 +55,7 @@ PROGRAMS = {
             "pci pci_groups security netdev offload devlink hands kubelet kernel cmdline iommu modprobe usage "
             "processes bootloaders files state record cni_dirs bundle_store bundle_python bundle_pack",
             "host",
-            "steps model fields identity errors",
+            "steps model fields identity errors frozen",
         ),
         others=5,
     ),

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..errors import Problem
+from ..frozen import dataclass
 from ..host import Host
 
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from .. import cmdline
 from ..errors import StateFileError
+from ..frozen import dataclass
 from ..host import Host
 
 FORMAT = 1
