@@ -40,7 +40,7 @@ demo: ## an emulated server with SR-IOV NICs, Kubernetes on it, site, and a pod 
 bench: ## the benchmarks; writes tests/bench/results.json
 	@$(RUN) bench $(ARGS)
 
-soak: ## the long loops (COUNT=20 SEED=7)
+soak: ## the long loops (ARGS="--only cni,restarts" COUNT=20 SEED=7)
 	@$(RUN) soak $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 clean: ## remove what the tools left in the checkout

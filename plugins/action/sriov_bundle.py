@@ -20,6 +20,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.archives import ArchiveError, read_members
+
+Sources = dict[str, "str | bytes"]  # sha256 -> the controller's file, or the content itself
 MODULE = "baremetal.sriov.sriov_bundle"
 EXCLUDED = ("__pycache__", "*.pyc")
 TEXT_LIMIT = 256 << 10  # bytes; a text goes into the module's arguments
@@ -27,6 +30,7 @@ FILES_LIMIT = 20000
 
 _FILE_SPEC = {
     "src": {"type": "str"},
+    "member": {"type": "str"},
     "content": {"type": "str"},
     "dest": {"type": "str", "required": True},
     "mode": {"type": "str"},
@@ -44,7 +48,7 @@ _SPEC = {
         "elements": "dict",
         "default": [],
         "options": _FILE_SPEC,
-        "mutually_exclusive": [["src", "content"]],
+        "mutually_exclusive": [["src", "content"], ["member", "content"]],
         "required_one_of": [["src", "content"]],
     },
     "units": {"type": "list", "elements": "dict", "default": []},
@@ -66,7 +70,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         base: Any = self  # much of ActionBase has no types; it also removes the temporary folder at the end
         arguments = base.validate_argument_spec(argument_spec=_SPEC)[1]
-        sources: dict[str, str] = {}
+        sources: Sources = {}
         files = arguments.pop("files")
         if arguments["state"] == "present" and not arguments["gather_only"]:
             arguments["manifest"] = {"files": self._manifest(files, sources)}
@@ -78,18 +82,22 @@ class ActionModule(ActionBase):
         result.update(answer)
         return result
 
-    def _manifest(self, files: list[dict[str, Any]], sources: dict[str, str]) -> list[dict[str, Any]]:
-        """The files by their place on the node; `sources` gets sha256 -> the controller's file."""
-        base: Any = self
+    def _manifest(self, files: list[dict[str, Any]], sources: Sources) -> list[dict[str, Any]]:
+        """The files by their place on the node; `sources` gets sha256 -> the controller's file, or the content."""
+        roots = {file["src"]: self._find(file["src"]) for file in files if file["src"] is not None}
+        archived = _archived(files, roots)
         entries: list[dict[str, Any]] = []
         for file in files:
             if file["content"] is not None:
                 entries.append(_entry(file, file["dest"], 0o644, text=file["content"]))
                 continue
-            try:
-                root = base._find_needle("files", file["src"])
-            except AnsibleError as error:
-                raise AnsibleActionFail(f"sriov_bundle: src {file['src']}: {error}") from error
+            root, member = roots[file["src"]], file["member"]
+            if member is not None and root in archived:
+                data = archived[root][member]
+                entries.append(_data_entry(file, f"{root}: {member}", (file["dest"], 0o644), data, (sources, data)))
+                continue
+            if member is not None:
+                root = os.path.join(root, member)
             for relative, path in walk(root, [*EXCLUDED, *file["exclude"]]):
                 entries.append(_read_entry(file, path, relative, sources))
         if len(entries) > FILES_LIMIT:
@@ -99,7 +107,16 @@ class ActionModule(ActionBase):
             )
         return entries
 
-    def _send(self, missing: list[str], sources: dict[str, str]) -> str:
+    def _find(self, src: str) -> str:
+        """Where a source is, looked for as copy does."""
+        base: Any = self
+        try:
+            found: str = base._find_needle("files", src)
+        except AnsibleError as error:
+            raise AnsibleActionFail(f"sriov_bundle: src {src}: {error}") from error
+        return found
+
+    def _send(self, missing: list[str], sources: Sources) -> str:
         """Send the archive of the contents with these checksums; its path on the node."""
         base: Any = self
         shell = base._connection._shell
@@ -139,7 +156,19 @@ def _matches(name: str, patterns: list[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _read_entry(file: dict[str, Any], path: str, relative: str, sources: dict[str, str]) -> dict[str, Any]:
+def _archived(files: list[dict[str, Any]], roots: dict[str, str]) -> dict[str, dict[str, bytes]]:
+    """Archive -> member -> content, of the members that are asked for; each archive is read once."""
+    wanted: dict[str, list[str]] = {}
+    for file in files:
+        if file["member"] is not None and not os.path.isdir(roots[file["src"]]):
+            wanted.setdefault(roots[file["src"]], []).append(file["member"])
+    try:
+        return {path: read_members(path, names) for path, names in wanted.items()}
+    except (ArchiveError, OSError) as error:
+        raise AnsibleActionFail(f"sriov_bundle: {error}") from error
+
+
+def _read_entry(file: dict[str, Any], path: str, relative: str, sources: Sources) -> dict[str, Any]:
     dest = os.path.join(file["dest"], relative) if relative else file["dest"]
     try:
         with open(path, "rb") as opened:
@@ -149,17 +178,28 @@ def _read_entry(file: dict[str, Any], path: str, relative: str, sources: dict[st
         raise AnsibleActionFail(
             f"sriov_bundle: {path}: expected a readable file; found {error.strerror}"
         ) from error
-    mode = 0o755 if executable else 0o644
+    return _data_entry(file, path, (dest, 0o755 if executable else 0o644), data, (sources, path))
+
+
+def _data_entry(
+    file: dict[str, Any], where: str, target: tuple[str, int], data: bytes, kept: tuple[Sources, str | bytes]
+) -> dict[str, Any]:
+    """An entry for path and mode in `target`; `kept` is where, and as what, the content is kept."""
     if not file["template"]:
         sha256 = hashlib.sha256(data).hexdigest()
-        sources[sha256] = path
-        return _entry(file, dest, mode, sha256=sha256)
+        kept[0][sha256] = kept[1]
+        return _entry(file, *target, sha256=sha256)
     try:
-        return _entry(file, dest, mode, text=data.decode("utf-8"))
+        return _entry(file, *target, text=data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise AnsibleActionFail(
-            f"sriov_bundle: {path}: expected UTF-8 text in a template; {error}"
+            f"sriov_bundle: {where}: expected UTF-8 text in a template; {error}"
         ) from error
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as opened:
+        return opened.read()
 
 
 def _entry(
@@ -186,12 +226,11 @@ def _entry(
     return {**entry, "text": text}
 
 
-def pack(file: Any, sources: dict[str, str]) -> None:
+def pack(file: Any, sources: Sources) -> None:
     """A compressed archive whose members are named by their sha256; the module checks each of them."""
     with tarfile.open(fileobj=file, mode="w:gz", compresslevel=6) as archive:
-        for sha256, path in sorted(sources.items()):
-            with open(path, "rb") as opened:
-                data = opened.read()
+        for sha256, source in sorted(sources.items()):
+            data = source if isinstance(source, bytes) else _read(source)
             member = tarfile.TarInfo(sha256)
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))

@@ -103,6 +103,8 @@ def _plan_item(
     if status is None:
         steps.append(Step(FILE, item.path, INSTALL, "it is missing", None, after))
         return
+    if known is None and item.if_missing:  # whatever it is, a link among others: theirs
+        return
     if not store.is_plain(status):
         problems.append(
             Problem(item.path, "a regular file or nothing", "a link, a folder or a device", "Move it away.")
@@ -111,8 +113,6 @@ def _plan_item(
     found = store.digest(
         host, item.path, status, known.stamp if known else None, known.sha256 if known else ""
     )
-    if known is None and item.if_missing:
-        return
     mode = status.st_mode & 0o7777
     before = {"sha256": found, "mode": f"{mode:04o}"}
     if known is None and (found, mode) != (item.sha256, item.mode) and not request.adopt:

@@ -39,6 +39,11 @@ options:
           - A file or folder on the controller, looked for as M(ansible.builtin.copy) does.
           - Links to files are shipped as the files that they lead to. Compiled Python files are left out.
         type: str
+      member:
+        description:
+          - The name of one file in O(files[].src), which is a folder, or a tar archive, plain or compressed with gzip,
+            xz or bzip2. The file may be in any folder of the archive, which is not unpacked on the controller's disk.
+        type: str
       content:
         description: The text of a file, instead of O(files[].src).
         type: str
@@ -229,6 +234,7 @@ def main() -> None:
                 "default": [],
                 "options": {
                     "src": {"type": "str"},
+                    "member": {"type": "str"},
                     "content": {"type": "str"},
                     "dest": {"type": "str", "required": True},
                     "mode": {"type": "str"},
@@ -238,7 +244,7 @@ def main() -> None:
                     "pack": {"type": "bool", "default": False},
                     "if_missing": {"type": "bool", "default": False},
                 },
-                "mutually_exclusive": [["src", "content"]],
+                "mutually_exclusive": [["src", "content"], ["member", "content"]],
                 "required_one_of": [["src", "content"]],
             },
             "units": {

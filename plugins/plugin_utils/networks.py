@@ -27,6 +27,7 @@ CNI_VERSION = "1.0.0"
 # RFC 1123 subdomain, what the API server asks of an object's name; a namespace is a single label of it.
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_VLAN = re.compile(r"[0-9]{1,4}")
 _RESOURCE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _PROTOCOLS = {"802.1q": "802.1q", "802.1ad": "802.1ad"}
 _LINK_STATES = ("auto", "enable", "disable")
@@ -73,6 +74,17 @@ def _protocol(value: Any) -> str:
     if found is None:
         raise _Wrong(f"expected 802.1q or 802.1ad, found {value!r}")
     return found
+
+
+def _trunk(value: Any) -> str:
+    """VLANs and ranges, `10,20-30`; YAML reads a single VLAN as a number."""
+    text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+    ranges = [part.partition("-") for part in text.split(",")]
+    bounds = [(first, last if dash else first) for first, dash, last in ranges]
+    if not all(_VLAN.fullmatch(low) and _VLAN.fullmatch(high) and 1 <= int(low) <= int(high) <= 4094
+               for low, high in bounds):  # fmt: skip
+        raise _Wrong(f"expected VLANs from 1 to 4094 and ranges of them, like 10,20-30, found {value!r}")
+    return text
 
 
 def _text(value: Any) -> str:
@@ -146,6 +158,7 @@ _CNI_FIELDS: dict[str, tuple[str, Parser]] = {
     "vlan": ("vlan", _integer(0, 4094)),
     "vlan_qos": ("vlanQoS", _integer(0, 7)),
     "vlan_proto": ("vlanProto", _protocol),
+    "vlan_trunk": ("vlan_trunk", _trunk),
     "spoof_chk": ("spoofchk", _switch),
     "trust": ("trust", _switch),
     "link_state": ("link_state", _choice(*_LINK_STATES)),
@@ -225,6 +238,8 @@ def _combinations(values: dict[str, Any], path: str) -> list[Mistake]:
             found.append(Mistake(f"{path}.{field}", "needs trust: on, or the PF ignores it"))
     if values.get("routes") and not values.get("ipam", {}).get("type"):
         found.append(Mistake(f"{path}.routes", "needs ipam, whose plugin hands the routes out"))
+    if values.get("vlan_trunk") and values.get("vlan"):
+        found.append(Mistake(f"{path}.vlan_trunk", "excludes a vlan: the PF tags for the VF, or the VF tags by itself"))
     for field in ("vlan_qos", "vlan_proto"):
         if values.get(field) not in (None, 0, "802.1q") and not values.get("vlan"):
             found.append(Mistake(f"{path}.{field}", "needs a vlan other than 0"))
@@ -237,7 +252,8 @@ def _attachment(values: dict[str, Any], resource_prefix: str) -> dict[str, Any]:
     if values.get("routes"):
         plugin["ipam"] = {**values["ipam"], "routes": [*values["ipam"].get("routes", []), *values["routes"]]}
     # Written even when 0 and {}: readers of the operator's definitions expect both.
-    plugin.setdefault("vlan", 0)
+    if "vlan_trunk" not in plugin:  # to set a VLAN, 0 too, makes drivers forget the trunk
+        plugin.setdefault("vlan", 0)
     plugin.setdefault("ipam", {})
     head = {"cniVersion": CNI_VERSION, "name": values["name"]}
     if values.get("meta_plugins"):

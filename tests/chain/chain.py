@@ -170,6 +170,33 @@ def num_vfs(lab: Lab) -> dict[str, int]:
     return {pf: int(lab.read(f"/sys/bus/pci/devices/{address}/sriov_numvfs")) for pf, address in PFS.items()}
 
 
+# Runs on the node: all commands are started before one is waited for.
+_AT_ONCE = """\
+import json, subprocess, sys
+pipe = subprocess.PIPE
+calls = json.load(sys.stdin)
+started = [subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for argv, _given in calls]
+for process, (_argv, given) in zip(started, calls):
+    process.stdin.write(given)
+    process.stdin.flush()
+for process in started:
+    process.stdin.close()
+print(json.dumps([[process.stdout.read(), process.stderr.read(), process.wait()] for process in started]))
+"""
+
+
+def at_once(lab: Lab, calls: list[tuple[list[str], str]], timeout: float = 180.0) -> list[str]:
+    """Run commands on the node at the same time, each with its standard input; what each printed.
+
+    Raises AssertionError with the output of those that failed.
+    """
+    told = lab.run(["python3", "-I", "-c", _AT_ONCE], input=json.dumps(calls), timeout=timeout).stdout
+    done: list[tuple[str, str, int]] = json.loads(told)
+    failed = [(argv, found) for (argv, _given), found in zip(calls, done) if found[2]]
+    assert not failed, failed
+    return [output for output, _log, _status in done]
+
+
 def boots(lab: Lab) -> int:
     """How many boots the node's journal knows."""
     lab.run(["journalctl", "--sync"])

@@ -60,6 +60,11 @@ class Pod:
 
     def create(self) -> Pod:
         """Ask the API for the pod and wait until it runs."""
+        self.begin()
+        return self.wait()
+
+    def begin(self) -> None:
+        """Ask the API for the pod."""
         resources = {f"{chain.PREFIX}/{pool}": str(count) for pool, count in self.pools.items()}
         resources.update(self.extras.resources)
         volumes = list(enumerate(self.extras.volumes.items()))
@@ -79,6 +84,9 @@ class Pod:
                 "terminationGracePeriodSeconds": 1, "tolerations": [{"operator": "Exists"}],
             },
         })  # fmt: skip
+
+    def wait(self) -> Pod:
+        """Wait until it runs."""
         self.lab.wait_for(f"pod {self.name} to run", self._runs, SECONDS, every=1.0)
         return self
 
@@ -128,18 +136,29 @@ class Pod:
             self._stand_in("DEL", self._attached[-1])
             self._attached.pop()
 
-    def _stand_in(self, command: str, attachment: Attachment) -> dict[str, Any]:
-        argv = ["python3", "-I", STAND_IN, command, "--namespace", "default", "--pod", self.name,
+    def stand_in(self, command: str, attachment: Attachment) -> list[str]:
+        """The stand-in's command line."""
+        return ["python3", "-I", STAND_IN, command, "--namespace", "default", "--pod", self.name,
                 "--ifname", attachment.interface,
                 "--resource", f"{chain.PREFIX}/{attachment.pool}"]  # fmt: skip
-        done = self.lab.run(argv, input=json.dumps(attachment.config))
+
+    def _stand_in(self, command: str, attachment: Attachment) -> dict[str, Any]:
+        done = self.lab.run(self.stand_in(command, attachment), input=json.dumps(attachment.config))
         found: dict[str, Any] = json.loads(done.stdout) if done.stdout.strip() else {}
         return found
 
     def delete(self) -> None:
         """Detach, delete, and wait until the pod is gone."""
         self.detach()
+        self.end()
+        self.wait_gone()
+
+    def end(self) -> None:
+        """Ask the API to delete it."""
         self.lab.api("DELETE", f"{PODS}/{self.name}")
+
+    def wait_gone(self) -> None:
+        """Wait until the API knows it no more."""
         self.lab.wait_for(
             f"pod {self.name} to go",
             lambda: self.lab.api("GET", f"{PODS}/{self.name}") is None,

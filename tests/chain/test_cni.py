@@ -8,70 +8,26 @@ After each test the VF must be as it was, under its own name, and no journal and
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 import chain
 import pytest
+from plugin import JOURNAL, Attached, at_pf, files, leases
 from pod import Pod
 
 from sriovlab.guest import Lab
 
 MAC = "02:00:00:00:cc:01"
 SUBNET = "198.51.100.0/24"
-LEASES = "/var/lib/cni/networks/chain"
+BINARIES = "/opt/cni/bin"
+KILLS = 5  # of ADD and of DEL each
+SOAK = Path(__file__).resolve().parents[1] / "soak"
 CONFLIST = "/etc/cni/net.d/00-chain.conflist"
-JOURNAL = "/var/lib/cni/sriov/journal"
-
-
-def link(lab: Lab, name: str) -> dict[str, Any]:
-    """What `ip` says of an interface."""
-    found: dict[str, Any] = json.loads(lab.run(["ip", "-j", "-d", "link", "show", "dev", name]).stdout)[0]
-    return found
-
-
-def at_pf(lab: Lab, pf: str, index: int) -> dict[str, Any]:
-    """What the PF holds for one of its VFs."""
-    entry = next(item for item in link(lab, pf)["vfinfo_list"] if item["vf"] == index)
-    return {key: entry.get(key) for key in ("address", "vlan_list", "spoofchk", "trust", "rate")}
-
-
-def files(lab: Lab, folder: str) -> list[str]:
-    """Names in a folder of the node; none where it is not there."""
-    return lab.run(["find", folder, "-mindepth", "1", "-printf", "%f\n"], check=False).stdout.split()
-
-
-@dataclass
-class Attached:
-    """One VF, a network namespace, and calls of the plugin as a runtime makes them."""
-
-    lab: Lab
-    pf: str
-    index: int
-    netns: str = "chain"
-    config: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.device = chain.vfs(self.lab, self.pf)[self.index]["address"]
-
-    def call(self, command: str) -> dict[str, Any]:
-        """Run the plugin. Raises LabError with what it printed where it fails."""
-        config = {"cniVersion": "1.0.0", "name": "chain", "type": "sriov", "deviceID": self.device, **self.config}
-        settings = {"CNI_COMMAND": command, "CNI_CONTAINERID": self.netns, "CNI_IFNAME": "net1",
-                    "CNI_NETNS": f"/run/netns/{self.netns}", "CNI_PATH": "/opt/cni/bin"}  # fmt: skip
-        argv = ["env", *(f"{key}={value}" for key, value in settings.items()), "/opt/cni/bin/sriov"]
-        done = self.lab.run(argv, input=json.dumps(config))
-        found: dict[str, Any] = json.loads(done.stdout) if done.stdout.strip() else {}
-        return found
-
-    def view(self) -> dict[str, Any]:
-        """The VF as the host sees it."""
-        vf = chain.vfs(self.lab, self.pf)[self.index]
-        own = {key: link(self.lab, vf["net"]).get(key) for key in ("address", "mtu")} if vf["net"] else {}
-        return {"vf": vf, "own": own, "held": at_pf(self.lab, self.pf, self.index)}
 
 
 @pytest.fixture
@@ -84,7 +40,7 @@ def attached(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Attached]:
     lab.run(["ip", "netns", "del", wanted.netns], check=False)
     lab.wait_for("the VF as it was", lambda: wanted.view() == before, 30.0)
     assert files(lab, JOURNAL) == []
-    assert [name for name in files(lab, LEASES) if name[0].isdigit()] == []
+    assert leases(lab, "chain") == []
 
 
 IPAM = {"type": "host-local", "subnet": SUBNET}
@@ -127,6 +83,85 @@ def test_vfio_vf_gets_its_settings_at_the_pf(lab: Lab, attached: Attached) -> No
     attached.config["prevResult"] = result
     attached.call("CHECK")
     attached.call("DEL")
+
+
+def test_missing_plugins_come_from_an_archive(lab: Lab, tmp_path: Path) -> None:
+    """One that the node lacks; the others, which the node has, are left alone. The second run changes nothing."""
+    content, archive = b"#!/bin/sh\nexit 1\n", tmp_path / "cni-plugins.tgz"
+    names = ("loopback", "host-local", "static", "host-device")
+    with tarfile.open(archive, "w:gz") as made:
+        for name in names:
+            member = tarfile.TarInfo(f"./{name}")
+            member.size = len(content)
+            made.addfile(member, io.BytesIO(content))
+    paths = [f"{BINARIES}/{name}" for name in names]
+    before = lab.snapshot_files(paths)
+    lab.run(["mv", f"{BINARIES}/static", "/run/chain-static"])
+    try:
+        for changed in (1, 0):
+            run = chain.playbook("site", {"sriov_cni_plugins_source": str(archive)}, "--tags", "validate,cni")
+            assert (run.status, run.recap["node1"]["changed"]) == (0, changed), run.output
+        after = lab.snapshot_files(paths)
+        static = f"{BINARIES}/static"
+        assert lab.read(static).encode() == content
+        assert {path for path in paths if before[path] != after[path]} == {static}
+    finally:
+        lab.run(["mv", "-f", "/run/chain-static", f"{BINARIES}/static"])
+
+
+def test_del_in_parallel(lab: Lab, attached: Attached) -> None:
+    """As a kubelet does that loses patience: several at once for one attachment."""
+    attached.config = {"vlan": 100, "mac": MAC, "trust": "on", "ipam": IPAM}
+    attached.call("ADD")
+    chain.at_once(lab, [attached.command("DEL")] * 5)
+
+
+# Renames the VF whenever it is on the host, for as long as the plugin runs; at the end it has its name again.
+RENAMER = """\
+device=$1 own=$2; shift 2
+: > /run/chain-renaming
+(
+    flip() {
+        for name in $(ls "/sys/bus/pci/devices/$device/net"); do ip link set dev "$name" name "$1" && echo "$1"; done
+    }
+    while [ -e /run/chain-renaming ]; do flip chainother; flip "$own"; done 2>/dev/null
+) &
+"$@"; status=$?
+rm /run/chain-renaming; wait
+exit $status
+"""
+
+
+@pytest.mark.parametrize("moment", ["ADD", "DEL"])
+def test_vf_renamed_while_the_plugin_runs(lab: Lab, attached: Attached, moment: str) -> None:
+    """As udev does it with an interface that has just come; udev itself is asked to look at all of them again."""
+    attached.config = {"vlan": 100, "mac": MAC, "ipam": IPAM}
+    own = chain.vfs(lab, attached.pf)[attached.index]["net"]
+    for command in ("ADD", "DEL"):
+        argv, config = attached.command(command)
+        if command == moment:
+            lab.run(["udevadm", "trigger", "--action=add", "--subsystem-match=net"])
+            argv = ["sh", "-c", RENAMER, "renamer", attached.device, own, *argv]
+        told = lab.run(argv, input=config).stdout
+        assert command != moment or "chainother" in told.split()
+    lab.run(["udevadm", "settle"])
+    back = chain.vfs(lab, attached.pf)[attached.index]["net"]
+    assert back in (own, "chainother")  # by the name that it had when the plugin, or the renamer, saw it last
+    if back != own:
+        lab.run(["ip", "link", "set", "dev", back, "name", own])
+
+
+def test_killed_at_system_calls_that_write(lab: Lab, attached: Attached) -> None:
+    """A sample of all moments at which something has just been changed, or is about to be."""
+    folder = "/run/chain-cni"
+    lab.run(["mkdir", "-p", folder])
+    for name in ("cni_calls.py", "cni_cycles.py"):
+        lab.put((SOAK / name).read_bytes(), f"{folder}/{name}")
+    config = {"cniVersion": "1.0.0", "name": "chain", "type": "sriov", "deviceID": attached.device, "vlan": 100,
+              "mac": MAC, "ipam": IPAM}  # fmt: skip
+    argv = ["python3", "-I", f"{folder}/cni_calls.py", attached.netns, str(KILLS)]
+    found = json.loads(lab.run(argv, input=json.dumps(config), timeout=300.0).stdout)
+    assert {command: sum(found[command]["killed"]) for command in found} == {"ADD": KILLS, "DEL": KILLS}
 
 
 @pytest.fixture

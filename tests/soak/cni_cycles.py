@@ -1,105 +1,296 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs on the node: cycles of CNI ADD, CHECK and DEL on drawn VFs of one PF, each in a network namespace of its own.
+"""Runs on the node: cycles of CNI ADD and DEL on the VFs of all PFs, by two workers at once; every tenth is killed.
 
-Usage: cni_cycles.py PF COUNT SEED. Ends with status 1 and the difference where a VF does not come back as it was, or
-where a journal, a lock or an address is left.
+Usage: cni_cycles.py COUNT SEED. Each worker has VFs, namespaces and a network of its own, so that both are at the same
+PFs but never at the same VF. After each cycle the VF must be as at the start: name, MAC, MTU, alternative names,
+flags, and what its PF holds for it; no journal, no lease and no held lock may be left of it. What a cycle looks at is
+read over netlink; `ip`, which knows nothing of our code, is asked before the first cycle and after the last. Ends with
+status 1 and the difference where something is not so. The last line is JSON: what was done.
 """
 
 from __future__ import annotations
 
+import fcntl
+import glob
+import importlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+sys.path.insert(0, "/usr/lib/baremetal-sriov/cni")
+netlink, rtnl = (importlib.import_module(f"sriov_cni.{name}") for name in ("netlink", "rtnl"))
 
 SRIOV = "/opt/cni/bin/sriov"
 STATE = "/var/lib/cni/sriov"
-LEASES = "/var/lib/cni/networks/soak"
+LEASES = "/var/lib/cni/networks"
+WORKERS = 2
+KILLS = 10  # one cycle in so many
+CHECKED, NAMESPACE_FIRST, VFIO = 0.1, 0.05, 0.25  # shares of the cycles
+FIRST_GUESS = 0.4  # seconds that a call takes, until one was measured
+SETTLE = 2.0  # seconds for udev to have its say
+KEPT_FLAGS = 0x1 | 0x100 | 0x200  # up, promiscuous, all multicast (linux/if.h)
 
 
-def ip(*argv: str) -> Any:
-    """The JSON that iproute2 prints, None where it prints nothing."""
-    done = subprocess.run(["ip", "-j", "-d", *argv], check=True, capture_output=True, text=True, timeout=60)
-    return json.loads(done.stdout) if done.stdout.strip() else None
+class Wrong(Exception):
+    """Something is not as it was."""
 
 
-def cni(command: str, netns: str, config: dict[str, Any]) -> dict[str, Any]:
-    """One call of the plugin as a runtime makes it. Raises RuntimeError with its error."""
-    environment = {"CNI_COMMAND": command, "CNI_CONTAINERID": netns, "CNI_IFNAME": "net1", "CNI_PATH": "/opt/cni/bin",
-                   "CNI_NETNS": f"/run/netns/{netns}", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-    done = subprocess.run([SRIOV], input=json.dumps(config), capture_output=True, text=True, timeout=120,
-                          env=environment, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{command} with {config}: {done.stdout} {done.stderr}")
-    found: dict[str, Any] = json.loads(done.stdout) if done.stdout.strip() else {}
-    return found
+@dataclass(frozen=True)
+class Vf:
+    """A VF: its PF's name, index and PCI address."""
+
+    pf: str
+    index: int
+    address: str
 
 
-def state(pf: str, index: int, address: str) -> dict[str, Any]:
-    """What the PF says of the VF, and the VF's own name, MAC address, MTU and alternative names."""
-    vf = next(entry for entry in ip("link", "show", "dev", pf)[0]["vfinfo_list"] if entry["vf"] == index)
-    name = os.listdir(f"/sys/bus/pci/devices/{address}/net")[0]
-    link = ip("link", "show", "dev", name)[0]
-    return {"vf": vf, "name": name, **{key: link.get(key) for key in ("address", "mtu", "altnames", "promiscuity")}}
+def vfs() -> tuple[list[Vf], list[Vf]]:
+    """Those with an interface, and those that vfio-pci has."""
+    kernel: list[Vf] = []
+    vfio: list[Vf] = []
+    for link in sorted(glob.glob("/sys/class/net/*/device/virtfn*")):
+        vf = Vf(link.split("/")[4], int(link.rpartition("virtfn")[2]), os.path.basename(os.readlink(link)))
+        (vfio if os.path.basename(os.readlink(f"{link}/driver")) == "vfio-pci" else kernel).append(vf)
+    return kernel, vfio
 
 
-def left_over() -> list[str]:
-    """Journals and leases that are still there."""
-    files = os.listdir(f"{STATE}/journal")
-    leases = os.listdir(LEASES) if os.path.isdir(LEASES) else []
-    return files + [lease for lease in leases if lease[0].isdigit()]
+def by_ip() -> dict[str, Any]:
+    """All interfaces that have to do with PCI functions, as iproute2 tells of them."""
+    done = subprocess.run(["ip", "-j", "-d", "link", "show"], check=True, capture_output=True, text=True, timeout=60)
+    keys = ("address", "mtu", "altnames", "promiscuity", "allmulti", "vfinfo_list")
+    return {link["ifname"]: {key: link.get(key) for key in keys} for link in json.loads(done.stdout)
+            if link.get("parentbus") == "pci"}
 
 
-def settings(rng: random.Random) -> dict[str, Any]:
-    """Drawn settings of the attachment."""
-    drawn: dict[str, Any] = {"vlan": rng.randrange(4095), "spoofchk": rng.choice(["on", "off"]),
-                             "trust": rng.choice(["on", "off"]),
-                             "mac": ":".join(["02", *(f"{rng.randrange(256):02x}" for _turn in range(5))])}
-    return {key: value for key, value in drawn.items() if rng.random() < 0.7}
+def left_over(vfs_of: list[Vf]) -> list[str]:
+    """Journals, leases, namespaces and processes of ours that are still there, and locks that somebody holds."""
+    found = [f"the journal {name}" for name in os.listdir(f"{STATE}/journal")]
+    found += [f"the lease {path}" for path in glob.glob(f"{LEASES}/soak-*/[0-9]*")]
+    found += [f"the namespace {path}" for path in glob.glob("/run/netns/soak-*")]
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as stream:
+                words = stream.read().split(b"\0")
+        except OSError:  # it has just ended
+            continue
+        if b"/opt/cni/bin/host-local" in words[0]:
+            found.append(f"the process {path} {words[0].decode()}")
+    return found + [f"a lock of {vf.address}" for vf in vfs_of if held(vf.address)]
 
 
-def cycle(pf: str, index: int, rng: random.Random) -> str:
-    """One ADD, CHECK and DEL; returns what was done. Raises RuntimeError."""
-    address = os.path.basename(os.readlink(f"/sys/class/net/{pf}/device/virtfn{index}"))
-    before = state(pf, index, address)
-    drawn = settings(rng)
-    config = {"cniVersion": "1.0.0", "name": "soak", "type": "sriov", "deviceID": address,
-              "ipam": {"type": "host-local", "subnet": "198.51.100.0/24"}, **drawn}
-    netns = f"soak-{rng.randrange(2**32):08x}"
-    subprocess.run(["ip", "netns", "add", netns], check=True, timeout=60)
+def held(address: str) -> bool:
+    """Whether a process has the lock of this PCI function."""
     try:
-        result = cni("ADD", netns, config)
-        mac = result["interfaces"][0]["mac"]
-        if "mac" in drawn and mac != drawn["mac"]:
-            raise RuntimeError(f"VF {index}: asked for {drawn['mac']}, the result says {mac}")
-        cni("CHECK", netns, {**config, "prevResult": result})
-        if rng.random() < 0.2:
-            subprocess.run(["ip", "netns", "del", netns], check=True, timeout=60)
-        cni("DEL", netns, config)
+        fd = os.open(f"{STATE}/locks/{address}.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
     finally:
-        subprocess.run(["ip", "netns", "del", netns], check=False, timeout=60, capture_output=True)
-    after = state(pf, index, address)
-    if after != before:
-        raise RuntimeError(f"VF {index} after {drawn}: was {before}, is {after}")
-    if left_over():
-        raise RuntimeError(f"left over: {left_over()}")
-    return f"VF {index} {drawn}"
+        os.close(fd)
+    return False
 
 
-def run(pf: str, count: int, seed: int) -> None:
-    """All cycles."""
-    rng = random.Random(seed)
-    vfs = sum(entry.startswith("virtfn") for entry in os.listdir(f"/sys/class/net/{pf}/device"))
-    for number in range(1, count + 1):
+class Call:
+    """One call of the plugin under way, as a runtime makes it."""
+
+    def __init__(self, command: str, netns: str, config: dict[str, Any]) -> None:
+        self._what = f"{command} with {config}"
+        environment = {"CNI_COMMAND": command, "CNI_CONTAINERID": netns, "CNI_IFNAME": "net1",
+                       "CNI_PATH": "/opt/cni/bin", "CNI_NETNS": f"/run/netns/{netns}",
+                       "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}  # fmt: skip
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen([SRIOV], stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+        assert self._process.stdin is not None  # a pipe takes a short configuration at once
+        self._process.stdin.write(json.dumps(config).encode())
+        self._process.stdin.close()
+
+    def end(self) -> dict[str, Any]:
+        """Its answer. Raises Wrong with its error."""
+        assert self._process.stdout is not None and self._process.stderr is not None
+        with self._process:
+            answer, log = self._process.stdout.read(), self._process.stderr.read()
+        if self._process.returncode:
+            raise Wrong(f"{self._what}: {answer.decode()} {log.decode()}")
+        found: dict[str, Any] = json.loads(answer) if answer.strip() else {}
+        return found
+
+    def kill(self) -> bool:
+        """False where it had ended before."""
+        with self._process:
+            self._process.kill()
+        return self._process.returncode == -signal.SIGKILL
+
+
+class Worker:
+    """Half of the cycles."""
+
+    def __init__(self, number: int, kernel: list[Vf], vfio: list[Vf], rng: random.Random) -> None:
+        self.number, self.kernel, self.vfio, self.rng = number, kernel, vfio, rng
+        self.done = {"kernel": 0, "vfio": 0, "kills": 0}
+        self._usual = {"ADD": FIRST_GUESS, "DEL": FIRST_GUESS}
+        self._socket = netlink.Socket()
+        self._before = {vf: self.view(vf) for vf in kernel + vfio}
+        self.netns = f"soak-{number}"
+
+    def view(self, vf: Vf) -> dict[str, Any]:
+        """The VF as its PF, sysfs and netlink tell of it."""
+        get = self._socket.get
+        at_pf = rtnl.Link(get(rtnl.get_link(name=vf.pf, mask=rtnl.EXT_VF | rtnl.EXT_SKIP_STATS))).vfs[vf.index]
+        folder = f"/sys/bus/pci/devices/{vf.address}/net"
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        links = [rtnl.Link(get(rtnl.get_link(name=name))) for name in names]
+        own = [(link.name, link.mac, link.mtu, sorted(link.altnames), link.flags & KEPT_FLAGS) for link in links]
+        return {"at_pf": at_pf.to_dict(), "own": own}
+
+    def settings(self, kernel: bool) -> dict[str, Any]:
+        """Drawn settings of the attachment."""
+        rng = self.rng
+        drawn: dict[str, Any] = {
+            "vlan": rng.randrange(4095), "spoofchk": rng.choice(["on", "off"]), "trust": rng.choice(["on", "off"]),
+            "mac": ":".join(["02", *(f"{rng.randrange(256):02x}" for _turn in range(5))]),
+            "ipam": {"type": "host-local", "subnet": f"198.51.{100 + self.number}.0/24"},
+        }  # fmt: skip
+        if kernel:
+            drawn["mtu"] = rng.randrange(1280, 1501)
+        return {key: value for key, value in drawn.items() if rng.random() < 0.75}
+
+    def timed(self, command: str, config: dict[str, Any]) -> dict[str, Any]:
+        """One call; how long such calls take is remembered."""
         started = time.monotonic()
-        what = cycle(pf, rng.randrange(vfs), rng)
-        print(f"{number}/{count}: {what} in {time.monotonic() - started:.1f} s", flush=True)
+        answer = Call(command, self.netns, config).end()
+        self._usual[command] += (time.monotonic() - started - self._usual[command]) / 10
+        return answer
+
+    def cycle(self, kill: bool) -> None:
+        """One ADD and DEL, one of them killed where asked. Raises Wrong."""
+        rng = self.rng
+        kernel = not self.vfio or rng.random() >= VFIO
+        vf = rng.choice(self.kernel if kernel else self.vfio)
+        drawn = self.settings(kernel)
+        config = {"cniVersion": "1.0.0", "name": self.netns, "type": "sriov", "deviceID": vf.address, **drawn}
+        victim = rng.choice(["ADD", "ADD", "DEL"]) if kill else ""
+        if victim == "ADD":
+            self.strike("ADD", config)
+        else:
+            self.add(config)
+        if rng.random() < NAMESPACE_FIRST:
+            renew(self.netns)
+        if victim == "DEL":
+            self.strike("DEL", config)
+        self.timed("DEL", config)
+        self.done["kernel" if kernel else "vfio"] += 1
+        self.judge(vf, f"{drawn}{', killed in ' + victim if victim else ''}")
+
+    def add(self, config: dict[str, Any]) -> None:
+        """ADD, and now and then CHECK. Raises Wrong."""
+        result = self.timed("ADD", config)
+        mac = result["interfaces"][0].get("mac")
+        if config.get("mac", mac) != mac:
+            raise Wrong(f"asked for {config}, the result says {mac}")
+        if self.rng.random() < CHECKED:
+            Call("CHECK", self.netns, {**config, "prevResult": result}).end()
+
+    def strike(self, command: str, config: dict[str, Any]) -> None:
+        """A call that is killed at a drawn moment."""
+        call = Call(command, self.netns, config)
+        time.sleep(self.rng.random() * self._usual[command])
+        self.done["kills"] += call.kill()
+
+    def judge(self, vf: Vf, what: str) -> None:
+        """Raises Wrong where the VF is not as it was, or something of the cycle is left."""
+        deadline = time.monotonic() + SETTLE
+        while self.view(vf) != self._before[vf]:
+            if time.monotonic() > deadline:
+                raise Wrong(f"{vf} after {what}: was {self._before[vf]}, is {self.view(vf)}")
+            time.sleep(0.05)
+        left = [name for name in os.listdir(f"{STATE}/journal") if vf.address in name]
+        leases = f"{LEASES}/{self.netns}"
+        left += [name for name in os.listdir(leases) if name[0].isdigit()] if os.path.isdir(leases) else []
+        left += [f"a held lock of {vf.address}"] if held(vf.address) else []
+        if left:
+            raise Wrong(f"{vf} after {what}: left over: {left}")
+
+    def run(self, count: int) -> None:
+        """All cycles. Raises Wrong."""
+        renew(self.netns)
+        try:
+            for number in range(count):
+                self.cycle(kill=self.done["kills"] * KILLS <= number)
+        finally:
+            subprocess.run(["ip", "netns", "del", self.netns], check=True, timeout=60)
+
+
+def renew(netns: str) -> None:
+    """A network namespace, a new one where there is one of that name."""
+    if os.path.exists(f"/run/netns/{netns}"):
+        subprocess.run(["ip", "netns", "del", netns], check=True, timeout=60)
+    subprocess.run(["ip", "netns", "add", netns], check=True, timeout=60)
+
+
+def apart(act: Callable[[], dict[str, int]]) -> Callable[[], dict[str, int]]:
+    """Begin `act` in a process of its own; what is returned waits for its answer. Raises Wrong where it failed."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.write(write, json.dumps(act()).encode())
+            status = 0
+        except Wrong as error:
+            sys.stderr.write(f"{error}\n")
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    os.close(write)
+
+    def wait() -> dict[str, int]:
+        with open(read, "rb") as stream:
+            text = stream.read()
+        if os.waitpid(pid, 0)[1]:
+            raise Wrong("a worker failed; its error is above")
+        found: dict[str, int] = json.loads(text)
+        return found
+
+    return wait
+
+
+def main(count: int, seed: int) -> int:
+    """All cycles, shared by the workers."""
+    kernel, vfio = vfs()
+    before = by_ip()
+
+    def work(number: int) -> dict[str, int]:
+        rng = random.Random(f"{seed} {number}")
+        worker = Worker(number, kernel[number::WORKERS], vfio[number::WORKERS], rng)
+        worker.run(count // WORKERS + (number < count % WORKERS))
+        return worker.done
+
+    try:
+        ends = [apart(partial(work, number)) for number in range(WORKERS)]
+        done = [end() for end in ends]
+        if by_ip() != before:
+            raise Wrong(f"all: was {before}, is {by_ip()}")
+        if left_over(kernel + vfio):
+            raise Wrong(f"left over: {left_over(kernel + vfio)}")
+    except Wrong as error:
+        sys.stderr.write(f"seed {seed}: {error}\n")
+        return 1
+    print(json.dumps({key: sum(part[key] for part in done) for key in done[0]}))
+    return 0
 
 
 if __name__ == "__main__":
-    run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

@@ -22,9 +22,11 @@ def applies(lab: Lab, count: int, rng: random.Random) -> None:
     """Run all rounds in one program on the node, which prints a line for each. Raises LabError where one fails."""
     lab.put((Path(__file__).parent / "apply_kills.py").read_bytes(), PROGRAM)
     argv = ["python3", "-I", PROGRAM, str(count), str(rng.randrange(2**31))]
-    print(lab.run(argv, timeout=120.0 + 60.0 * count).stdout, end="", flush=True)
+    told = lab.run(argv, timeout=120.0 + 60.0 * count).stdout
     chain.wait_offered(lab, WANTED)
+    killed = sum(": killed after " in line for line in told.splitlines())
+    print(f"{told}{count} changes, {killed} of them killed: each brought to its end, nothing left", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, applies))
+    sys.exit(main(__doc__, applies, 50))

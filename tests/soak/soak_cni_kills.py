@@ -121,7 +121,7 @@ def run(count: int, seed: int) -> None:
 def main() -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=100, help="repetitions (100)")
+    parser.add_argument("--count", type=int, default=1000, help="repetitions (1000)")
     parser.add_argument("--seed", type=int, default=1, help="the random seed (1)")
     options = parser.parse_args()
     run(options.count, options.seed)

@@ -30,4 +30,4 @@ def reruns(lab: Lab, count: int, rng: random.Random) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, reruns))
+    sys.exit(main(__doc__, reruns, 100))

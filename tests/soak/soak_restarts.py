@@ -75,4 +75,4 @@ def restarts(lab: Lab, count: int, rng: random.Random) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, restarts))
+    sys.exit(main(__doc__, restarts, 100))

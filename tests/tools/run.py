@@ -38,7 +38,9 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("demo", help="an emulated server, from nothing to a pod with VFs")
     commands.add_parser("bench", help="run the benchmarks; writes tests/bench/results.json")
     soak = commands.add_parser("soak", help="run the long loops")
-    soak.add_argument("--count", type=int, default=100, help="repetitions of each loop (100)")
+    soak.add_argument("--only", metavar="LOOP,LOOP", help="only these loops")
+    soak.add_argument("--list", action="store_true", help="list the loops and stop")
+    soak.add_argument("--count", type=int, help="repetitions of each loop (each has a number of its own)")
     soak.add_argument("--seed", type=int, help="the random seed (one is drawn and shown)")
     commands.add_parser("clean", help="remove what the tools left in the checkout")
     return root
@@ -65,6 +67,10 @@ def dispatch(options: argparse.Namespace) -> int:
                 say(f"{stage.name:16} {stage.what}")
             return 0
         return stages.run(chosen)
+    if options.command == "soak" and options.list:
+        for program in programs.soak_loops():
+            say(programs.loop_name(program))
+        return 0
     if options.command == "image":
         say(f"Built {images.image(options.base)}")
         return 0
@@ -80,7 +86,7 @@ def dispatch(options: argparse.Namespace) -> int:
     elif options.command == "bench":
         return programs.benchmarks()
     elif options.command == "soak":
-        return programs.loops(options.count, options.seed)
+        return programs.loops(programs.soak_loops(options.only), options.count, options.seed)
     return 0
 
 

@@ -47,57 +47,142 @@ _BEFORE = {
 
 def take_back(host: Host, store: Store, container: str, ifname: str, netns: str) -> None:
     """DEL of such an attachment, where there is one. Raises CniError where something is left to be done."""
-    file = f"{host.state}/{container}-{ifname}"
+    name = f"{container}-{ifname}"
+    file = f"{host.state}/{name}"
     conf = _read(file)
     if conf is None:
         host.log.info("no journal of this container and interface: no VF to bring back")
         return
-    address = _text(conf, "deviceID")
-    if not pci.is_address(address):
-        raise CniError(JOURNAL, f"the file {file} cannot be used: expected a PCI address as deviceID")
-    host.log.fields["vf"] = address
+    address = _address(host, file, conf)
     with store.lock(address, "VF"):
-        if store.of_vf(address) is None:
-            _give_back(host, store, file, conf, container, ifname, open_netns(netns) if netns else None)
-        else:  # an ADD of ours has it by now
+        if _read(file) is None:  # another DEL was faster
+            return
+        if store.of_vf(address) is None and not _given_on(host, name, address):
+            _give_back(host, store, name, conf, open_netns(netns) if netns else None, (ifname,))
+        else:  # another pod has it by now
             _remove(file)
 
 
 def clear_way(host: Host, store: Store, vf: Vf) -> None:
     """See that no such attachment has the VF; repair what one left. Raises CniError (11) where it is in use."""
-    marker = f"{host.state}/pci/{vf.address}"
-    netns = pci.read_text(marker) or ""
-    found = open_netns(netns) if netns and not _of_earlier_boot(marker) else None
-    if found is not None:
-        found.close()
+    netns = _holder(host, vf.address)
+    if netns is not None:
+        netns.close()
         raise CniError(
             TRY_AGAIN, f"VF {vf.address} is in use by a pod that another CNI plugin sriov gave it to, whose namespace "
-            f"{netns} is alive; expected the runtime to call DEL for it first",
+            f"{netns.path} is alive; expected the runtime to call DEL for it first",
         )
-    for name in pci.list_dir(host.state)[:_FILES]:
-        conf = _read(f"{host.state}/{name}")
-        if conf is not None and _text(conf, "deviceID") == vf.address:
-            container, _rest, ifname = name.rpartition("-")
-            host.log.warning(f"VF {vf.address} was left by container {container}: it is brought back first")
-            _give_back(host, store, f"{host.state}/{name}", conf, container, ifname, None)
-    _remove(marker)
+    for name, conf in _files(host):
+        if _text(conf, "deviceID") == vf.address:
+            host.log.warning(f"VF {vf.address} was left by {_owner(name)}: it is brought back first")
+            _give_back(host, store, name, conf, None, _ifnames(name))
+    _remove(_marker(host, vf.address))
+
+
+def gone(host: Host, network: str, valid: set[tuple[str, str]]) -> list[str]:
+    """The network's attachments, by the names of their files, that are not among `valid`: container and interface."""
+    kept = {f"{container}-{ifname}" for container, ifname in valid}
+    return [name for name, conf in _files(host) if name not in kept and _text(conf, "name") == network]
+
+
+def collect(host: Host, store: Store, name: str) -> None:
+    """GC of one that gone() named. Raises CniError where something is left to be done."""
+    file = f"{host.state}/{name}"
+    conf = _read(file)
+    if conf is None:  # its DEL was faster
+        return
+    address = _address(host, file, conf)
+    store.prepare()
+    with store.lock(address, "VF"):
+        if store.of_vf(address) is not None:
+            _remove(file)
+        elif _given_on(host, name, address):
+            # How the VF was before both pods is in this file alone: it is wanted once the other pod has gone.
+            host.log.info(f"VF {address} went from {_owner(name)} to another pod, which is left alone")
+        elif _read(file) is not None:
+            host.log.warning(f"{_owner(name)} is gone: its VF is brought back")
+            _give_back(host, store, name, conf, _holder(host, address), _ifnames(name))
+
+
+def address_of(host: Host, store: Store, container: str, ifname: str) -> str:
+    """The VF of such an attachment, "" where there is none. Raises CniError (103) for a file that cannot be used."""
+    file = f"{host.state}/{container}-{ifname}"
+    conf = _read(file)
+    if conf is None or _of_earlier_boot(file):
+        return ""
+    address = _address(host, file, conf)
+    return address if store.of_vf(address) is None else ""
+
+
+def _files(host: Host) -> list[tuple[str, dict[str, Any]]]:
+    found = [(name, _read(f"{host.state}/{name}")) for name in pci.list_dir(host.state)[:_FILES]]
+    return [(name, conf) for name, conf in found if conf is not None]
+
+
+def _address(host: Host, file: str, conf: dict[str, Any]) -> str:
+    address = _text(conf, "deviceID")
+    if not pci.is_address(address):
+        raise CniError(JOURNAL, f"the file {file} cannot be used: expected a PCI address as deviceID")
+    host.log.fields["vf"] = address
+    return address
+
+
+def _ifnames(name: str) -> tuple[str, ...]:
+    """What of a file's name may be the interface's, the likely one first: it too may have dashes."""
+    parts = name.split("-")
+    return tuple(["-".join(parts[at:]) for at in range(len(parts) - 1, 0, -1)])
+
+
+def _owner(name: str) -> str:
+    """For messages."""
+    container, _rest, ifname = name.rpartition("-")
+    return f"container {container} interface {ifname}"
+
+
+def _marker(host: Host, address: str) -> str:
+    return f"{host.state}/pci/{address}"
+
+
+def _holder(host: Host, address: str) -> Netns | None:
+    """The namespace of the pod that was given the VF last, None where that has ended."""
+    marker = _marker(host, address)
+    path = pci.read_text(marker) or ""
+    return open_netns(path) if path and not _of_earlier_boot(marker) else None
+
+
+def _given_on(host: Host, name: str, address: str) -> bool:
+    """Whether a later attachment has this VF: it gives a VF away again once the namespace has ended, DEL or not."""
+    made = _made(f"{host.state}/{name}")
+    others = [other for other, conf in _files(host) if other != name and _text(conf, "deviceID") == address]
+    return any(_made(f"{host.state}/{other}") > made for other in others)
+
+
+def _made(file: str) -> int:
+    try:
+        return os.stat(file).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _give_back(
-    host: Host, store: Store, file: str, conf: dict[str, Any], container: str, ifname: str, netns: Netns | None
+    host: Host, store: Store, name: str, conf: dict[str, Any], netns: Netns | None, ifnames: tuple[str, ...]
 ) -> None:
-    done = _of_earlier_boot(file) or give_back(host, store, _record(host, conf, container, ifname, netns), netns)
+    file = f"{host.state}/{name}"
+    done = _of_earlier_boot(file) or give_back(host, store, _record(host, conf, name, netns, ifnames), netns)
     if done:
-        _remove(f"{host.state}/pci/{_text(conf, 'deviceID')}")
+        _remove(_marker(host, _text(conf, "deviceID")))
         _remove(file)
         host.log.info("the VF is back, which another CNI plugin sriov had given away")
 
 
-def _record(host: Host, conf: dict[str, Any], container: str, ifname: str, netns: Netns | None) -> Record:
+def _record(
+    host: Host, conf: dict[str, Any], name: str, netns: Netns | None, ifnames: tuple[str, ...]
+) -> Record:
     before = conf.get("OrigVfState")
     before = before if isinstance(before, dict) else {}
     record = Record()
-    record.container, record.ifname, record.network = container, ifname, _text(conf, "name")
+    record.container, _rest, record.ifname = name.rpartition("-")
+    record.network = _text(conf, "name")
     record.boot = host.boot_id()
     record.netns, record.netns_id = (netns.path, netns.identity) if netns is not None else ("its namespace", "")
     record.address = _text(conf, "deviceID")
@@ -113,10 +198,11 @@ def _record(host: Host, conf: dict[str, Any], container: str, ifname: str, netns
     for field, key in _BEFORE.items():
         setattr(record.original, field, _number(before, key))
     record.original.proto = record.original.proto or PROTO_8021Q
-    link = Pod(host, netns).find(record.address, (ifname,)) if netns is not None and record.kernel else None
+    link = Pod(host, netns).find(record.address, ifnames) if netns is not None and record.kernel else None
+    record.ifname = link.name if link is not None else record.ifname
     link = link or (host_link(host, record.address, 0) if record.kernel else None)
     # It did not write them down: all are the host's but the pod's name, which udev may have kept as one.
-    record.altnames = [name for name in link.altnames if name != ifname] if link is not None else []
+    record.altnames = [other for other in link.altnames if other not in ifnames] if link is not None else []
     return record
 
 

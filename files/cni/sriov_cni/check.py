@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from .addresses import parse_cidr
+from .adopted import address_of
 from .config import parse
 from .errors import CONFIG, DIFFERS, CniError
 from .journal import Store
@@ -14,6 +15,7 @@ from .pod import Pod
 from .request import pod_netns
 from .result import Result, kernel_routes
 from .rtnl import IFF_ALLMULTI, IFF_PROMISC, IFF_UP
+from .trunk import read as read_trunk
 from .vf import find, port_of
 
 TYPE_CHECKING = False
@@ -30,21 +32,29 @@ def check(host: Host, request: Request) -> None:
     previous = request.previous()
     if not previous.interfaces:
         raise CniError(CONFIG, "prevResult: CHECK needs the result of ADD with its interface, found none")
-    record = Store(host).of_owner(request.container, request.ifname)
-    if record is None:
+    store = Store(host)
+    record = store.of_owner(request.container, request.ifname)
+    journal = record.address if record is not None else address_of(host, store, request.container, request.ifname)
+    if not journal:
         raise CniError(
             DIFFERS, f"container {request.container} has no VF as {request.ifname}: no journal of its ADD"
         )
     vf = find(host, config.device)
     problems = []
-    if record.address != vf.address:
-        problems.append(f"deviceID: expected {vf.address}, the journal has {record.address}")
-    state = port_of(host, vf.address, vf.pf).read(vf.index) if vf.pf else None
+    if journal != vf.address:
+        problems.append(f"deviceID: expected {vf.address}, the journal has {journal}")
+    # Where nothing is asked of the PF, ADD goes without it: so does CHECK.
+    state = port_of(host, vf.address, vf.pf).read(vf.index) if vf.pf and config.asked else None
     for key in config.asked if state is not None else []:
         for field in FIELDS_OF[key]:
             expected, found = getattr(config.target, field), getattr(state, field)
             if found not in (expected, -1, ""):  # what a driver does not report cannot differ
                 problems.append(f"VF {vf.index} of PF {vf.pf}: {field}: expected {expected}, found {found}")
+    if config.trunk and vf.pf:
+        trunk = read_trunk(host, vf.pf, vf.index)
+        if trunk != config.trunk:
+            what = f"vlan_trunk: expected {config.trunk}, found {trunk or 'none'}"
+            problems.append(f"VF {vf.index} of PF {vf.pf}: {what}")
     if vf.kernel:
         pod = Pod(host, pod_netns(request))
         problems += _differences(pod, request, config, previous)

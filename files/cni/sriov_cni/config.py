@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The network configuration: everything that can be judged without looking at the machine.
 
-The keys are sriov-cni's, plus `mtu`, `allmulticast`, `promisc` and `ipv6_dad`. All mistakes are reported at once, each
-with its path, what was expected and what was found. Unknown keys are left alone: runtimes and Multus add their own.
+The keys are sriov-cni's, plus `mtu`, `allmulticast`, `promisc`, `ipv6_dad` and `vlan_trunk`. All mistakes are reported
+at once, each with its path, what was expected and what was found. Unknown keys are left alone: runtimes and Multus add
+their own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 KEYS = (
     "cniVersion", "name", "prevResult", "runtimeConfig", "deviceID", "vlan", "vlanQoS", "vlanProto", "mac",
     "spoofchk", "trust", "link_state", "min_tx_rate", "max_tx_rate", "mtu", "allmulticast", "promisc", "ipv6_dad",
-    "ipam", "dns", "logLevel", "logFile",
+    "vlan_trunk", "ipam", "dns", "logLevel", "logFile",
 )  # fmt: skip
 _CANONICAL = {key.lower(): key for key in KEYS}
 _VALID_KEYS = ("cni.dev/valid-attachments", "cni.dev/attachments")  # libcni sends both, the second is older
@@ -53,6 +54,7 @@ class Config:
         self.target = VfState()
         self.mac = ""
         self.mtu = 0
+        self.trunk = ""  # VLANs that the VF may tag by itself, as vlans.parse gives them
         self.flags = 0  # IFF_PROMISC, IFF_ALLMULTI
         self.dad = DAD_WAIT
         self.ipam_type = ""
@@ -109,6 +111,7 @@ def parse(conf: dict[str, Any], args: str = "") -> Config:
     problems: list[str] = []
     config.device = _device(conf, problems)
     _vlan(conf, config, problems)
+    _trunk(conf, config, problems)
     config.mac = _mac(conf, parse_args(args), problems)
     if config.mac:
         config.target.mac = config.mac
@@ -211,6 +214,20 @@ def _vlan(conf: dict[str, Any], config: Config, problems: list[str]) -> None:
     config.target.vlan, config.target.qos = vlan or 0, qos or 0
     config.target.proto = proto or PROTO_8021Q
     config.asked.append("vlan")
+
+
+def _trunk(conf: dict[str, Any], config: Config, problems: list[str]) -> None:
+    text = _text(conf, "vlan_trunk", problems)
+    if not text:
+        return
+    from .vlans import parse as parse_vlans
+
+    try:
+        config.trunk = parse_vlans(text)
+    except ValueError as error:
+        problems.append(f"vlan_trunk: expected VLANs and ranges like 10,20-30, found {shown(text)}: {error}")
+    if config.target.vlan > 0:
+        problems.append("vlan_trunk: with it expected no vlan, or 0: the PF tags for the VF, or the VF tags by itself")
 
 
 def _mac(conf: dict[str, Any], args: dict[str, str], problems: list[str]) -> str:

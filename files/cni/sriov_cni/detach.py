@@ -36,6 +36,7 @@ def delete(host: Host, request: Request) -> None:
 
 def _take_back(host: Host, request: Request) -> None:
     from .journal import Store
+    from .pci import is_address
     from .restore import alive, give_back
 
     store = Store(host)
@@ -45,6 +46,9 @@ def _take_back(host: Host, request: Request) -> None:
         from .adopted import take_back
 
         take_back(host, store, request.container, request.ifname, request.netns)
+        device = request.conf.get("deviceID")
+        if isinstance(device, str) and is_address(device.lower()):
+            store.sweep(device.lower())
         return
     host.log.fields["vf"] = record.address
     with store.lock(record.address, "VF"):

@@ -42,7 +42,9 @@ class Record:
         "netns": str, "netns_id": str, "boot": str,  # where it went
         "host_name": str, "altnames": list, "mac": str, "mtu": int, "flags": int,  # its interface before
         "asked": list,  # what was set on the PF: keys of pf.FIELDS_OF
+        "trunk": list,  # the VF's VLAN trunk before, empty where it was not changed
     }  # fmt: skip
+    LATER: ClassVar[frozenset[str]] = frozenset(["trunk"])  # what journals of the first version do not have
 
     def __init__(self) -> None:
         self.container = self.ifname = self.network = ""
@@ -52,6 +54,7 @@ class Record:
         self.host_name = self.mac = ""
         self.altnames: list[str] = []
         self.asked: list[str] = []
+        self.trunk: list[str] = []
         self.mtu = self.flags = 0
         self.original = VfState()
         self.complete = False
@@ -74,11 +77,15 @@ class Record:
             raise ValueError(f"expected format {FORMAT}, found {raw.get('format')}")
         record = cls()
         for name, kind in cls.TYPES.items():
+            if name in cls.LATER and name not in raw:
+                continue
             if not isinstance(raw.get(name), kind):
                 raise ValueError(f"'{name}' is missing or of another type")
             setattr(record, name, raw[name])
         if not all(isinstance(name, str) for name in record.altnames):
             raise ValueError("'altnames' holds something that is no name")
+        if not all(isinstance(text, str) for text in record.trunk):
+            raise ValueError("'trunk' holds something that is no text")
         if not all(key in FIELDS_OF for key in record.asked):
             raise ValueError("'asked' holds a setting that this version does not know")
         original = raw.get("original")
@@ -213,12 +220,28 @@ class Store:
         prefix = "" if complete else _ADDING
         return f"{self._folder}/{prefix}{record.address}@{record.container}@{record.ifname}"
 
+    def _aside(self, address: str) -> str:
+        return f"{self._folder}/.new-{address}"
+
+    def sweep(self, address: str) -> None:
+        """Remove what an ADD of this VF wrote aside that died before it was a journal. Raises CniError (5, 11)."""
+        aside = self._aside(address)
+        if not os.access(aside, os.F_OK):
+            return
+        with self.lock(address, "VF"):  # who has it writes nothing aside
+            try:
+                os.unlink(aside)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                raise CniError(IO, f"cannot remove {aside}: {error.strerror}") from None
+
     def begin(self, record: Record) -> None:
         """Put the record on disk, as of an ADD under way. Raises CniError (5); then nothing may be
         changed.
         """
         path = self._path(record, False)
-        aside = f"{self._folder}/.new-{record.address}"
+        aside = self._aside(record.address)
         try:
             fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             try:

@@ -85,15 +85,20 @@ def bring_back(host: Host, store: Store, record: Record, pod: Pod | None) -> lis
 def _restore_at_pf(host: Host, store: Store, record: Record, index: int, kernel: bool, missing: list[str]) -> None:
     # What a userspace driver told the PF stays there: the next pod would start with this pod's MAC.
     mac = ["mac"] if not kernel and record.original.mac and "mac" not in record.asked else []
-    if not record.asked and not mac:
+    if not record.asked and not mac and not record.trunk:
         return
     try:
         port = port_of(host, record.address, pci.physfn(host.sys_root, record.address) or record.pf)
     except CniError as error:
-        missing.append(f"{error}; its settings of the VF ({', '.join(record.asked + mac)}) are not as they were")
+        keys = record.asked + mac + (["vlan_trunk"] if record.trunk else [])
+        missing.append(f"{error}; its settings of the VF ({', '.join(keys)}) are not as they were")
         return
     with store.lock(port.address, "PF"):
         _restore_pf(host, record, port, index, record.asked + mac)
+        if record.trunk:
+            from .trunk import apply
+
+            apply(host, port.address, index, record.trunk[0])
 
 
 def _fetch(host: Host, record: Record, pod: Pod | None, missing: list[str]) -> Link | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from . import pci
+from . import adopted, pci
 from .config import valid_attachments
 from .errors import NOT_AVAILABLE, REFUSED, CniError
 from .journal import Store
@@ -18,8 +18,9 @@ from .vf import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .host import Host
-    from .journal import Record
     from .request import Request
 
 
@@ -29,19 +30,14 @@ def collect(host: Host, request: Request) -> None:
     Goes on after a failure. Raises CniError with all that failed, the code being that of the first.
     """
     valid = valid_attachments(request.conf)
+    network: str = request.conf["name"]
     store = Store(host)
-    failures = []
-    for container, ifname in store.owners():
-        if (container, ifname) in valid:
-            continue
-        try:
-            record = store.of_owner(container, ifname)
-            if record is not None and record.network == request.conf["name"]:
-                _collect_one(host, store, record)
-        except CniError as error:
-            failures.append(error)
-        except OSError as error:  # the kernel's own words, from netlink or a file
-            failures.append(CniError(REFUSED, f"{container} {ifname}: {error}"))
+    failures: list[CniError] = []
+    for owner in store.owners():
+        if owner not in valid:
+            _attempt(failures, " ".join(owner), _collect_one, host, store, owner, network)
+    for name in adopted.gone(host, network, valid):
+        _attempt(failures, name, adopted.collect, host, store, name)
     ipam = request.ipam(host)
     if ipam is not None:
         try:
@@ -52,10 +48,22 @@ def collect(host: Host, request: Request) -> None:
         raise CniError(failures[0].code, "; ".join([str(error) for error in failures]))
 
 
-def _collect_one(host: Host, store: Store, record: Record) -> None:
+def _attempt(failures: list[CniError], what: str, act: Callable[..., None], *arguments: object) -> None:
+    try:
+        act(*arguments)
+    except CniError as error:
+        failures.append(error)
+    except OSError as error:  # the kernel's own words, from netlink or a file
+        failures.append(CniError(REFUSED, f"{what}: {error}"))
+
+
+def _collect_one(host: Host, store: Store, owner: tuple[str, str], network: str) -> None:
+    record = store.of_owner(*owner)
+    if record is None or record.network != network:
+        return
     host.log.fields["vf"] = record.address
     with store.lock(record.address, "VF"):
-        left = store.of_owner(record.container, record.ifname)  # its DEL may have been faster
+        left = store.of_owner(*owner)  # its DEL may have been faster
         if left is not None:
             host.log.warning(f"{left.owner} is gone: its VF is brought back")
             give_back(host, store, left, alive(host, left))

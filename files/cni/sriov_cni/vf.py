@@ -135,6 +135,7 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Re
         _remember_pf(host, vf, config, port, record)
     else:
         keys = [key for key in config.asked if key != "mac" or not vf.kernel]
+        keys += ["vlan_trunk"] if config.trunk else []
         if keys:
             raise CniError(CONFIG, f"{', '.join(keys)}: {vf} has no PF on this node to set it on")
     if config.flags and record.original.trust == 0 and "trust" not in config.asked:
@@ -177,11 +178,15 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Re
 
 def _remember_pf(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Record) -> None:
     record.asked = config.asked
+    if config.trunk:
+        from .trunk import require
+
+        record.trunk = [require(host, vf.pf, vf.index)]
     try:
         port = port or port_of(host, vf.address, vf.pf)
         record.original = port.read(vf.index)
     except CniError as error:
-        if config.asked:
+        if config.asked or config.trunk:
             raise
         host.log.warning(f"nothing is asked of the PF, so this may be: {error}")
         return
@@ -214,11 +219,16 @@ def _refuse_in_use(host: Host, vf: Vf, link: Link) -> None:
 
 def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) -> None:
     """Give the PF's driver the settings that are asked for; a MAC is read back. Raises CniError (101)."""
-    if not config.asked:
+    if not config.asked and not config.trunk:
         return
     with store.lock(vf.pf, "PF"):
         host.step("set on pf")
-        port.apply(vf.index, config.target, config.asked)
+        if config.asked:
+            port.apply(vf.index, config.target, config.asked)
+        if config.trunk:  # after the VLAN: a driver forgets the trunk when that is set
+            from .trunk import apply
+
+            apply(host, vf.pf, vf.index, config.trunk)
         if not config.mac:
             return
         pauses = Pauses(host.mac_seconds)

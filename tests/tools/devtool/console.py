@@ -139,3 +139,24 @@ def show(argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str]
         raise ToolError(f"{argv[0]} can't be started: {error.strerror}") from error
     if status != 0:
         raise ToolError(f"{' '.join(argv)} failed with exit status {status}; its own output is above")
+
+
+def follow(argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run a command whose output is for the person; its exit status and the last line of its standard output."""
+    last = ""
+    try:
+        process = subprocess.Popen(
+            argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace"
+        )
+    except OSError as error:
+        raise ToolError(f"{argv[0]} can't be started: {error.strerror}") from error
+    with process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                say(line.rstrip("\n"))
+                last = line.strip() or last
+        except BaseException:
+            process.terminate()
+            raise
+    return process.returncode, last

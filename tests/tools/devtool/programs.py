@@ -4,7 +4,8 @@
 """The demo, the benchmarks and the long loops: programs of their own, the latter found by their names.
 
 tests/bench/bench_*.py is called with `--output FILE` and writes a JSON list of measures there, each with the
-keys of FIELDS. tests/soak/soak_*.py is called with `--count N --seed S`.
+keys of FIELDS. tests/soak/soak_*.py is called with `--seed S`, and with `--count N` where N is not its own number;
+its last line says what it did.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import os
 import platform
 import random
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from .collection import build, environment, install, tool
-from .console import ToolError, call, say, show
+from .console import ToolError, call, duration, follow, say, show
 from .deps import ROOT
 
 DEMO = ROOT / "tests" / "demo" / "demo.py"
@@ -37,9 +39,20 @@ def _environment() -> dict[str, str]:
     return environment(install(build()), PYTHONPATH=helpers)
 
 
-def soak_loops() -> list[Path]:
-    """The long loops that exist."""
-    return sorted((ROOT / "tests" / "soak").glob("soak_*.py"))
+def soak_loops(only: str | None = None) -> list[Path]:
+    """The long loops that exist, or those with these names. Raises ToolError for other names."""
+    found = sorted((ROOT / "tests" / "soak").glob("soak_*.py"))
+    names = {name.strip() for name in only.split(",")} if only else {loop_name(program) for program in found}
+    unknown = sorted(names - {loop_name(program) for program in found})
+    if unknown:
+        there = ", ".join(loop_name(program) for program in found)
+        raise ToolError(f"unknown loop {', '.join(unknown)}; there are: {there}")
+    return [program for program in found if loop_name(program) in names]
+
+
+def loop_name(program: Path) -> str:
+    """What a long loop is called on the command line."""
+    return program.stem.removeprefix("soak_")
 
 
 def _machine() -> str:
@@ -87,22 +100,27 @@ def benchmarks() -> int:
     return 0
 
 
-def soak_command(program: Path, count: int, seed: int) -> list[str]:
-    """The command line of a long loop."""
-    return [python(), str(program), "--count", str(count), "--seed", str(seed)]
+def soak_command(program: Path, count: int | None, seed: int) -> list[str]:
+    """The command line of a long loop; without a count it does its own number of repetitions."""
+    counted = [] if count is None else ["--count", str(count)]
+    return [python(), str(program), *counted, "--seed", str(seed)]
 
 
-def loops(count: int, seed: int | None) -> int:
-    """Run every long loop `count` times; returns the exit status."""
-    programs = soak_loops()
-    if not programs:
-        raise ToolError("there is no tests/soak/soak_*.py")
+def loops(chosen: list[Path], count: int | None, seed: int | None) -> int:
+    """Run long loops, each to its end whatever became of the others; returns the exit status."""
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     env = _environment()
-    for program in programs:
-        say(f"{program.relative_to(ROOT)} --count {count} --seed {seed}")
-        show(soak_command(program, count, seed), cwd=ROOT, env=env)
-    return 0
+    lines, failed = [], 0
+    for program in chosen:
+        command = soak_command(program, count, seed)
+        say(f"{program.relative_to(ROOT)} {' '.join(command[2:])}")
+        started = time.monotonic()
+        status, last = follow(command, cwd=ROOT, env=env)
+        failed += status != 0
+        what = last if status == 0 else f"FAILED with exit status {status}; its own output is above"
+        lines.append(f"{loop_name(program):12} {duration(time.monotonic() - started):>14}  {what}")
+    say("\n".join([f"\nseed {seed}", *lines]))
+    return 1 if failed else 0
 
 
 def demonstration() -> int:

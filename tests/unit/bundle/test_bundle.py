@@ -176,11 +176,14 @@ def test_foreign_files_are_refused_all_at_once_and_nothing_changes(host: BundleH
     assert (host.tree(), host.verbs) == (before, [])
 
 
-def test_a_file_that_may_be_of_others_is_left_to_them(host: BundleHost, sample: Bundle) -> None:
-    """Ours is made where there is none, kept right, and goes; theirs is never touched."""
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_file_that_may_be_of_others_is_left_to_them(host: BundleHost, sample: Bundle, linked: bool) -> None:
+    """Ours is made where there is none, kept right, and goes; theirs, and a link of theirs, is never touched."""
     sample.if_missing = True
     theirs = Path(host.path(f"{LIB}/a.py"))
     theirs.parent.mkdir(parents=True)
+    if linked:
+        theirs.symlink_to(Path(host.path("/theirs.py")))
     theirs.write_bytes(b"THEIRS = 1\n")
     sample.run()
     assert theirs.read_bytes() == b"THEIRS = 1\n"
@@ -190,7 +193,7 @@ def test_a_file_that_may_be_of_others_is_left_to_them(host: BundleHost, sample: 
     sample.run()
     assert ours.read_bytes() == b"B = 2\n"
     sample.remove()
-    assert (theirs.read_bytes(), ours.exists()) == (b"THEIRS = 1\n", False)
+    assert (theirs.read_bytes(), theirs.is_symlink(), ours.exists()) == (b"THEIRS = 1\n", linked, False)
 
 
 def test_an_adopted_file_is_given_back_with_its_mode(host: BundleHost, sample: Bundle) -> None:

@@ -12,6 +12,8 @@ import pytest
 from cniworld import VF, VF_NAME, VF_VFIO, Refusal, run
 
 MAC = "02:00:00:00:0a:e1"
+NETWORK = "net"
+ASKED = {"vlan": 100, "vlanQoS": 3, "trust": "on", "mac": MAC}
 
 
 def attach(world, device: str = VF, container: str = "c1") -> None:
@@ -29,7 +31,7 @@ def attach(world, device: str = VF, container: str = "c1") -> None:
         "MaxTxRate": 0, "LinkState": 0, "MTU": 1500,
     }  # fmt: skip
     conf = {
-        "cniVersion": "1.0.0", "name": "net", "type": "sriov", "deviceID": device, "vlan": 100, "vlanQoS": 3,
+        "cniVersion": "1.0.0", "name": NETWORK, "type": "sriov", "deviceID": device, "vlan": 100, "vlanQoS": 3,
         "vlanProto": "802.1q", "trust": "on", "MAC": MAC, "Master": "enp1s0", "VFID": index, "OrigVfState": original,
         "ipam": {},
     }  # fmt: skip
@@ -114,3 +116,105 @@ def test_damaged_files(world, text):
     else:  # it takes such a file for none itself
         assert (status, answer) == (0, "")
     assert world.pod_link()["ifname"] == "net1"
+
+
+def collect(world, valid: list, network: str = NETWORK) -> None:
+    conf = {**world.conf, "name": network, "cni.dev/valid-attachments": valid}
+    world.call("GC", conf, CNI_CONTAINERID="", CNI_IFNAME="", CNI_NETNS="")
+
+
+@pytest.mark.parametrize("container", ["c1", "c-1"])
+def test_gc_brings_back_what_is_gone(world, container):
+    """Though its namespace is alive, and its interface's name has a dash; it does not stay as an alternative one."""
+    before = world.snapshot()
+    attach(world, container=container)
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "name", "net-1")
+    state = world.root / "state"
+    (state / f"{container}-net1").rename(state / f"{container}-net-1")
+    collect(world, [{"containerID": container, "ifname": "net1"}])
+    assert (world.snapshot(), left(world)) == (before, [])
+
+
+@pytest.mark.parametrize("container", ["c1", "c-1"])
+def test_gc_keeps_what_is_valid_or_of_another_network(world, container):
+    attach(world, container=container)
+    collect(world, [{"containerID": container, "ifname": "net1"}])
+    collect(world, [], network="other")
+    assert world.pod_link()["address"] == MAC
+    assert left(world) == [VF, f"{container}-net1"]
+
+
+def test_gc_of_an_earlier_boot_changes_nothing(world):
+    attach(world, VF_VFIO)
+    for file in (world.root / "state" / "c1-net1", world.root / "state" / "pci" / VF_VFIO):
+        os.utime(file, (1, 1))
+    world.set_pf(sent=[])
+    collect(world, [])
+    assert (world.pf["sent"], left(world)) == ([], [])
+
+
+def test_gc_goes_on_after_a_damaged_file(world):
+    before = world.snapshot()
+    attach(world)
+    damaged = world.root / "state" / "c0-net1"
+    damaged.write_text(json.dumps({"name": NETWORK, "deviceID": "../x"}))
+    with pytest.raises(Refusal, match="c0-net1 cannot be used: expected a PCI address") as refused:
+        collect(world, [])
+    assert refused.value.code == 103
+    assert (world.snapshot(), left(world)) == (before, ["c0-net1"])
+
+
+@pytest.mark.parametrize("command", ["DEL", "GC"])
+def test_a_vf_that_it_gave_to_another_pod_meanwhile_stays_there(world, command):
+    """It gives a VF away again once a namespace has ended; the DEL of the first pod may come after that."""
+    first = world.snapshot()
+    attach(world, container="c1")
+    state = world.root / "state"
+    os.rename(state / "c1-net1", state / "c2-net1")  # the pod that has it now
+    stale = json.loads((state / "c2-net1").read_text())
+    (state / "c1-net1").write_text(json.dumps(stale))
+    long_ago = (state / "c2-net1").stat().st_mtime_ns - 10**9
+    os.utime(state / "c1-net1", ns=(long_ago, long_ago))
+    world.set_pf(sent=[])
+    if command == "DEL":
+        world.call("DEL", CNI_CONTAINERID="c1", CNI_NETNS="")
+    else:
+        collect(world, [{"containerID": "c2", "ifname": "net1"}])
+    assert (world.pod_link()["address"], world.pf["sent"]) == (MAC, [])
+    collect(world, [])
+    collect(world, [])
+    assert (world.snapshot(), left(world)) == (first, [])
+
+
+@pytest.mark.parametrize("device", [VF, VF_VFIO])
+def test_check_of_its_attachment(world, device):
+    attach(world, device)
+    asked = {**world.conf, **ASKED, "deviceID": device}
+    mac = {"mac": MAC} if device == VF else {}
+    interface = {"name": "net1", "sandbox": f"/run/netns/{world.pod_ns}", **mac}
+    previous = {"cniVersion": "1.1.0", "interfaces": [interface]}
+    assert world.raw_call("CHECK", {**asked, "prevResult": previous}) == (0, "")
+    vfs = world.pf["vfs"]
+    vfs[0 if device == VF else 1].update(vlan=7)
+    world.set_pf(vfs=vfs)
+    with pytest.raises(Refusal, match="vlan: expected 100, found 7") as refused:
+        world.call("CHECK", {**asked, "prevResult": previous})
+    assert refused.value.code == 102
+
+
+@pytest.mark.parametrize("spoil", ["gone", "earlier boot", "ours"])
+def test_check_of_what_it_has_no_more(world, spoil):
+    previous = {"cniVersion": "1.1.0", "interfaces": [{"name": "net1", "sandbox": f"/run/netns/{world.pod_ns}"}]}
+    conf = {**world.conf, "deviceID": VF_VFIO, "prevResult": previous}
+    attach(world, VF_VFIO)
+    file = world.root / "state" / "c1-net1"
+    if spoil == "gone":
+        file.unlink()
+    elif spoil == "earlier boot":
+        os.utime(file, (1, 1))
+    else:
+        (world.root / "state" / "pci" / VF_VFIO).unlink()
+        world.call("ADD", {**world.conf, "deviceID": VF_VFIO}, CNI_CONTAINERID="c2")
+    with pytest.raises(Refusal, match="container c1 has no VF as net1") as refused:
+        world.call("CHECK", conf)
+    assert refused.value.code == 102

@@ -264,7 +264,8 @@ def test_pf_that_tells_nothing_of_its_vfs(world):
     """As some do in switchdev mode: fine while nothing is asked of it."""
     world.set_pf(vfs=[])
     before = world.snapshot()
-    world.call("ADD")
+    result = world.call("ADD")
+    world.call("CHECK", {**world.conf, "prevResult": result})
     world.call("DEL")
     with pytest.raises(Refusal, match="expected VF 0 among its VFs") as refused:
         world.call("ADD", {**world.conf, "vlan": 5})

@@ -10,7 +10,7 @@ import signal
 import time
 
 import pytest
-from cniworld import VF_NAME, VF_VFIO, run
+from cniworld import VF, VF_NAME, VF_VFIO, run
 
 # fewer changes than these would mean that a step() got lost, and a gap in what these tests see
 CHANGES = {"kernel": 10, "aside": 10, "vfio": 4}
@@ -81,6 +81,17 @@ def test_del_is_killed_then_called_again(world, kind):
             break
         at += 1
     assert at >= (5 if kind == "kernel" else 1)
+
+
+def test_a_journal_that_was_not_finished_goes_with_del(world):
+    """The ADD died after it had begun to write, before anything was changed."""
+    before = world.snapshot()
+    aside = world.root / "state" / "journal" / f".new-{VF}"
+    aside.parent.mkdir(parents=True)
+    aside.write_text('{"format":')
+    assert world.snapshot()["journal"] == [aside.name]
+    world.call("DEL", CNI_CONTAINERID="c2")
+    assert world.snapshot() == {**before, "journal": []}
 
 
 @pytest.mark.parametrize("kind", ["test-ipam", "static"])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from devtool import cache, checks, context, junit, stages
+from devtool import cache, checks, context, junit, programs, stages
 from devtool.console import ToolError, run_logged
 from devtool.context import Context, Stage, StageFailed, StageSkipped
 from devtool.junit import Case, Tally
@@ -255,3 +256,31 @@ def test_a_chain_that_passed_over_its_tests_is_no_success(tmp_path: Path) -> Non
     (tmp_path / "chain-pods.xml").touch()
     assert checks.unseen(sequence, "default : actions=3 missing=0", tmp_path) == []
     assert len(checks.unseen(sequence, "default : actions=1 missing=2", tmp_path)) == 1
+
+
+def test_long_loops_are_chosen_by_name_and_have_numbers_of_their_own() -> None:
+    names = [programs.loop_name(program) for program in programs.soak_loops()]
+    assert {"cni", "cni_kills", "node_kills", "restarts"} <= set(names)
+    assert [path.stem for path in programs.soak_loops("restarts, cni")] == ["soak_cni", "soak_restarts"]
+    with pytest.raises(ToolError, match=r"unknown loop nonsense; there are: applies, cni, "):
+        programs.soak_loops("cni,nonsense")
+
+
+def test_each_long_loop_runs_and_is_summed_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A loop that fails does not keep the next from running."""
+    monkeypatch.setattr(programs, "ROOT", tmp_path)
+    monkeypatch.setattr(programs, "python", lambda: sys.executable)
+    monkeypatch.setattr(programs, "_environment", lambda: dict(os.environ))
+    folder = tmp_path / "tests" / "soak"
+    folder.mkdir(parents=True)
+    (folder / "soak_bad.py").write_text("print('half'); raise SystemExit(3)")
+    (folder / "soak_good.py").write_text("import sys; print('x'); print('done with', *sys.argv[1:])")
+    assert programs.loops(programs.soak_loops(), None, 7) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-3] == "seed 7"
+    assert lines[-2].split()[0] == "bad" and "FAILED with exit status 3" in lines[-2]
+    assert lines[-1].split()[0] == "good" and lines[-1].endswith("done with --seed 7")
+    assert programs.loops(programs.soak_loops("good"), 5, 7) == 0
+    assert capsys.readouterr().out.endswith("done with --count 5 --seed 7\n")

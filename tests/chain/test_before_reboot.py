@@ -1,0 +1,30 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Before the plain reboot: three pods get VFs, and keep them until the power goes."""
+
+from __future__ import annotations
+
+import chain
+import rebooting
+from plugin import JOURNAL, files
+from pod import install_stand_in
+
+from sriovlab.guest import Lab
+
+
+def test_pods_hold_vfs(lab: Lab) -> None:
+    install_stand_in(lab)
+    pods = rebooting.pods(lab)
+    for pod in pods:
+        pod.begin()
+    for pod in pods:
+        pod.wait()
+    chain.at_once(lab, rebooting.calls("ADD", pods))
+    assert len(files(lab, JOURNAL)) == len(pods)
+    chain.note("before_reboot", {
+        "boot_id": lab.boot_id(),
+        "containers": {pod.name: pod.container() for pod in pods},
+        # Multus keeps this on disk, the stand-in in memory.
+        "saved": {pod.name: lab.read(rebooting.saved(pod.name)) for pod in pods},
+    })  # fmt: skip

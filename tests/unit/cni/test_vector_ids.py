@@ -1,0 +1,14 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every numbered behaviour of the Go plugin has a test whose id names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vector_ids import without_test
+
+
+def test_every_vector_has_a_test():
+    assert without_test(Path(__file__).resolve().parent, "cni-vector", 88) == []

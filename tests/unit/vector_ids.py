@@ -1,0 +1,23 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Numbered behaviours of the programs in Go: which of them have no test whose id names them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def without_test(folder: Path, prefix: str, count: int) -> list[int]:
+    """The numbers from 1 to `count` that no test below `folder` has in its id, as in `PREFIX-07`."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    ids = [line for line in done.stdout.splitlines() if "::" in line]
+    found = {int(number) for line in ids for number in re.findall(rf"{prefix}-(\d\d)", line)}
+    return sorted(set(range(1, count + 1)) - found)
