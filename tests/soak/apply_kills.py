@@ -72,10 +72,14 @@ def wrong(goal: Any, original: bytes) -> list[str]:
         if count != pf.num_vfs:
             found.append(f"{pf.address} has {count} VFs, expected {pf.num_vfs}")
     with open(record.ORIGINAL, "rb") as stream:
-        now, before = json.loads(stream.read()), json.loads(original)
-    # A record of an earlier version gains what that version did not note; nothing in it may change.
-    found += [f"{record.ORIGINAL}: {part} has changed" for part in before if now.get(part) != before[part]]
-    return found
+        return found + changed(json.loads(original), json.loads(stream.read()), record.ORIGINAL)
+
+
+def changed(before: Any, now: Any, where: str) -> list[str]:
+    """What the record says otherwise. It may gain what is changed for the first time, autoprobe of a PF for one."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return [text for key in before for text in changed(before[key], now.get(key), f"{where}: {key}")]
+    return [] if now == before else [f"{where} was {before!r} and is {now!r}"]
 
 
 def main(count: int, seed: int) -> int:
