@@ -11,3 +11,4 @@ loaded.
 """
 
 SUPPORTED = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
+PACK = -1  # the open file that all modules come from, where `start` serves them
