@@ -23,10 +23,10 @@ if [ $# = 0 ] && [ "$sriov_at/pack" -ef "$sriov_pack" ]; then
             echo $$ > "$sriov_at/claim$sriov_slot" && break
             sriov_turn=$((sriov_turn + 1))
         done
-        # Opened for reading and writing a FIFO waits for nobody. The end for writing of the reply is closed again, so
-        # that the service's end is seen as the end of the reply.
+        # Opened for reading and writing a FIFO waits for nobody.
         if [ "$sriov_turn" -lt 64 ]; then
             {
+                exec 7>&- # else the service's end would not be the end of the reply
                 # A service that was started meanwhile knows nothing of a claim made before.
                 read -r sriov_said < "$sriov_at/claim$sriov_slot"
                 if [ "$sriov_said" = $$ ]; then
@@ -34,7 +34,7 @@ if [ $# = 0 ] && [ "$sriov_at/pack" -ef "$sriov_pack" ]; then
                     read -r sriov_said # t: taken, n: not
                     [ "$sriov_said" = t ] && read -r sriov_code
                 fi
-            } 6<> "$sriov_at/life$sriov_slot" 7<> "$sriov_at/reply$sriov_slot" < "$sriov_at/reply$sriov_slot" 7>&- \
+            } 6<> "$sriov_at/life$sriov_slot" 7<> "$sriov_at/reply$sriov_slot" < "$sriov_at/reply$sriov_slot" \
                 1<> "$sriov_at/request"
         fi
     } 3<&0 4>&1 5>&2 2> /dev/null

@@ -174,6 +174,12 @@ class Service:
             self._process.terminate()
             self._process.wait(60)
 
+    def wait(self) -> int:
+        """Its exit code, once it ends by itself."""
+        if self._process is None:
+            raise RuntimeError("it was not started")
+        return self._process.wait(60)
+
     @property
     def pid(self) -> int:
         """Of its main process."""

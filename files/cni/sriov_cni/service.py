@@ -20,7 +20,7 @@ from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM
 from _socket import socket as _Socket
 
 # All that a call may need: workers get it with the fork.
-from . import PACK, adopted, announce, attach, check, detach, main, upkeep
+from . import PACK, adopted, announce, attach, check, commands, detach, request, upkeep
 from .libc import pidfd_getfd
 from .meeting import SLOTS, Meeting
 from .worker import CONFUSED, TAKEN, work
@@ -29,7 +29,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-LOADED = (adopted, announce, attach, check, detach, main, upkeep)
+    from .worker import Answer
+
+LOADED = (adopted, announce, attach, check, commands, detach, request, upkeep)
 SPARES = 3  # workers that wait, as for an ADD and a DEL in a row and one beside them
 _TICK_SECONDS = 10.0  # a third of WatchdogSec=
 _QUIET_SECONDS = 0.03  # without an event: there is time to make spare workers
@@ -37,7 +39,7 @@ _STOP_SECONDS = 30.0  # for workers to end; TimeoutStopSec= is longer
 _DISTURBED = 1  # exit code: systemd starts it again
 
 
-def serve(environment: Mapping[str, str]) -> int:
+def serve(environment: Mapping[str, str], answer: Answer) -> int:
     """Serve until SIGTERM, or until another version is installed. Returns the exit code."""
     getfd = _usable()
     notify = _notifier(environment.get("NOTIFY_SOCKET", ""))
@@ -45,7 +47,7 @@ def serve(environment: Mapping[str, str]) -> int:
     if not folder:
         _say("RUNTIME_DIRECTORY is not set: this is started by baremetal-sriov-cni.service")
         return 2
-    return Service(Meeting(folder), getfd, notify).run()
+    return Service(Meeting(folder), answer, getfd, notify).run()
 
 
 def _usable() -> Callable[[int, int], int] | None:
@@ -88,9 +90,13 @@ class Service:
     """The main process. It never serves a call itself, and holds none up."""
 
     def __init__(
-        self, meeting: Meeting, getfd: Callable[[int, int], int] | None, notify: Callable[[str], None]
+        self,
+        meeting: Meeting,
+        answer: Answer,
+        getfd: Callable[[int, int], int] | None,
+        notify: Callable[[str], None],
     ) -> None:
-        self._meeting, self._getfd, self._notify = meeting, getfd, notify
+        self._meeting, self._answer, self._getfd, self._notify = meeting, answer, getfd, notify
         self._spare: set[int] = set()  # process ids of workers that wait
         self._busy: dict[int, int] = {}  # those that serve: process id to slot
         self._events, self._tell = os.pipe()
@@ -193,7 +199,7 @@ class Service:
                 os.close(fd)
             self._meeting.for_worker()
             assert self._getfd is not None
-            work(self._meeting, self._tell, self._getfd)
+            work(self._meeting, self._tell, self._getfd, self._answer)
         except Exception as error:  # its client sees the end of the reply
             _say(f"unexpected {type(error).__name__}: {error}")
         finally:

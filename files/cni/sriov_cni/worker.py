@@ -16,7 +16,6 @@ import select
 from _signal import SIGKILL
 from _struct import Struct
 
-from . import main
 from .meeting import same_fifo
 
 TYPE_CHECKING = False
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .meeting import Meeting
+
+    # Answers one call: environment to exit code, and what is to be done once the runtime has its answer (main.answer).
+    Answer = Callable[[dict[str, str]], tuple[int, Callable[[], None] | None]]
 
 # What a worker tells the service: its process id, and the slot that it serves.
 TAKEN = Struct("=ii")
@@ -87,7 +89,7 @@ def place_of(proc: str) -> list[tuple[int, int]]:
     return [(status.st_dev, status.st_ino) for status in statuses]
 
 
-def work(meeting: Meeting, events: int, getfd: Callable[[int, int], int]) -> None:
+def work(meeting: Meeting, events: int, getfd: Callable[[int, int], int], answer: Answer) -> None:
     """Wait for a request and serve it; the caller ends the process then."""
     try:
         request = meeting.next()
@@ -116,7 +118,7 @@ def work(meeting: Meeting, events: int, getfd: Callable[[int, int], int]) -> Non
     except OSError:
         return  # it is gone
     os.write(reply, b"t\n")
-    _serve(client.environment, reply, life)
+    _serve(answer, client.environment, reply, life)
 
 
 def _die_with(life: int) -> None:
@@ -130,8 +132,8 @@ def _die_with(life: int) -> None:
         raise _Refused
 
 
-def _serve(environment: dict[str, str], reply: int, life: int) -> None:
-    code, later = main.answer(environment)
+def _serve(answer: Answer, environment: dict[str, str], reply: int, life: int) -> None:
+    code, later = answer(environment)
     if later is not None:  # outlives the client
         fcntl.fcntl(life, fcntl.F_SETFL, os.O_WRONLY | os.O_NONBLOCK)
     for fd in (0, 1, 2):
