@@ -187,10 +187,13 @@ class Service:
             raise RuntimeError("it was not started")
         return self._process.pid
 
+    def workers(self) -> list[int]:
+        """Process ids of those that wait, and of those that serve."""
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
     def size(self) -> int:
         """Bytes of memory of all its processes, what they share counted once."""
-        pids = [self.pid, *map(int, Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())]
-        lines = [line for pid in pids for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()]
+        lines = [line for pid in [self.pid, *self.workers()] for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()]
         return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 

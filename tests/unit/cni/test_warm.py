@@ -47,9 +47,6 @@ class Warm(cni_native.Service):
         """How many calls were not handed over."""
         return len(self._direct.read_text().split()) if self._direct.exists() else 0
 
-    def workers(self) -> list[int]:
-        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
-
     def busy(self) -> list[int]:
         """The workers that have taken a call: they hold the sign of life of its client."""
         found = []
