@@ -20,7 +20,7 @@ from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM
 from _socket import socket as _Socket
 
 # All that a call may need: workers get it with the fork.
-from . import PACK, adopted, announce, attach, check, commands, detach, request, upkeep
+from . import PACK, adopted, announce, attach, check, commands, detach, ipam, jsontext, request, restore, upkeep
 from .libc import pidfd_getfd
 from .meeting import SLOTS, Meeting
 from .worker import CONFUSED, TAKEN, work
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from .worker import Answer
 
-LOADED = (adopted, announce, attach, check, commands, detach, request, upkeep)
+LOADED = (adopted, announce, attach, check, commands, detach, ipam, jsontext, request, restore, upkeep)
 SPARES = 3  # workers that wait, as for an ADD and a DEL in a row and one beside them
 _TICK_SECONDS = 10.0  # a third of WatchdogSec=
 _QUIET_SECONDS = 0.03  # without an event: there is time to make spare workers
