@@ -75,7 +75,7 @@ def native() -> list[dict[str, Any]]:
 def show_phases(where: str, found: dict[str, dict[str, float]]) -> None:
     """Where each millisecond of a call goes: what lies before the named change, up to it."""
     for command, phases in found.items():
-        print(f"{command} {where}:", ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in phases.items()))
+        print(f"{command} {where}:", ", ".join(f"{name} {value:.1f} ms" for name, value in phases.items()))
 
 
 def version_argvs(program: str) -> dict[str, list[str]]:
@@ -127,8 +127,8 @@ class Node:
     def service_size(self) -> float:
         """MiB of the service's processes."""
         pids = self.lab.run(["cat", f"/sys/fs/cgroup/system.slice/{UNIT}.service/cgroup.procs"]).stdout.split()
-        lines = self.lab.run(["cat", *(f"/proc/{pid}/smaps_rollup" for pid in pids)]).stdout.splitlines()
-        return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+        text = self.lab.run(["cat", *(f"/proc/{pid}/smaps_rollup" for pid in pids)]).stdout
+        return cni_native.proportional(text) / 2**20
 
     def measure(self, plan: dict[str, Any], timeout: float) -> Any:
         """Run cni_pairs on the node."""

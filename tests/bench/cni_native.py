@@ -193,8 +193,13 @@ class Service:
 
     def size(self) -> int:
         """Bytes of memory of all its processes, what they share counted once."""
-        lines = [line for pid in [self.pid, *self.workers()] for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()]
-        return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in [self.pid, *self.workers()]]
+        return proportional("".join(texts))
+
+
+def proportional(text: str) -> int:
+    """Bytes of memory by the smaps_rollup of several processes, what they share counted once."""
+    return sum(1024 * int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
 
 
 def _launcher(path: Path, base: Path, seam: str) -> Path:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 import select
-from _signal import SIGKILL
+from _signal import SIGKILL  # type: ignore[import-not-found]
 from _struct import Struct
 
 from .meeting import same_fifo

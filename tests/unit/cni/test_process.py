@@ -212,7 +212,8 @@ def test_stand_in_for_os(program, tmp_path):
 def test_layers():
     """An import points down only. `start` is none of the modules: the launcher runs it."""
     order = [
-        ["errors", "libc", "meeting"], ["addresses", "jsontext", "netlink", "netns", "log", "pci"], ["rtnl"], ["result", "pf"],
+        ["errors", "libc", "meeting"], ["addresses", "jsontext", "netlink", "netns", "log", "pci"], ["rtnl"],
+        ["result", "pf"],
         ["config", "host"], ["journal", "ipam"], ["pod", "request"], ["announce", "vf"], ["restore"], ["adopted"],
         ["attach", "check", "detach", "upkeep"], ["commands", "people", "worker"], ["service"], ["main"],
     ]  # fmt: skip

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The warm way in: client.sh under real shells, with the real service; each call is answered as by the program itself."""
+"""The warm way in: client.sh in real shells, with the real service. Each call is answered as by the program itself."""
 
 from __future__ import annotations
 
@@ -281,9 +281,9 @@ def test_another_slot_where_the_first_is_taken(warm):
     assert warm.direct == 0
 
 
-@pytest.mark.parametrize("share", [["--net"], ["--mount"], ["--pid", "--fork", "--mount"], ["--user", "--map-root-user"]])
+@pytest.mark.parametrize("share", ["--net", "--mount", "--pid --fork --mount", "--user --map-root-user"])
 def test_a_client_with_another_view_does_the_work_itself(warm, share):
-    done = subprocess.run(["unshare", *share, str(warm.program)], env=ADD, input=b"{", capture_output=True, check=False)
+    done = subprocess.run(["unshare", *share.split(), str(warm.program)], env=ADD, input=b"{", capture_output=True, check=False)
     assert (done.returncode, json.loads(done.stdout)["code"]) == (1, 6)
     assert warm.direct == 1
     assert outcome(warm.start(), b"{")[0] == 1
