@@ -7,76 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
-import time
-from pathlib import Path
 
-import cni_native
 import pytest
 from cniworld import missing
+from warm import ADD, CONF, Warm, claimed_and_asked, eventually, outcome, stop_all
 
 SHELLS = {"dash": "/bin/dash", "bash": "/bin/bash --posix"}
-CALL = {"CNI_CONTAINERID": "c", "CNI_NETNS": "/nowhere", "CNI_IFNAME": "net1", "CNI_PATH": "/nowhere"}
-ADD = {"CNI_COMMAND": "ADD", **CALL}
-CONF = {"cniVersion": "1.0.0", "name": "n", "type": "sriov", "deviceID": "0000:ff:1f.7"}
-_TIME = re.compile(rb"time=\S+ ")
-
-
-class Warm(cni_native.Service):
-    """The service, and a client that leaves a line in `direct` for each call that it runs the program itself."""
-
-    def __init__(self, launcher: Path, base: Path, shell: str) -> None:
-        super().__init__(launcher, base, shell)
-        self.meeting = self.program.with_suffix("")
-        self.launcher = launcher
-        self._direct = self.meeting.with_suffix(".direct")
-        counting = self.meeting.with_suffix(".program")
-        counting.write_text(f'#!/bin/sh\necho direct >> {self._direct}\nexec {launcher} "$@"\n')
-        counting.chmod(0o755)
-        text = self.program.read_text()
-        assert f"sriov_program={launcher}\n" in text
-        self.program.write_text(text.replace(f"sriov_program={launcher}\n", f"sriov_program={counting}\n"))
-
-    @property
-    def direct(self) -> int:
-        """How many calls were not handed over."""
-        return len(self._direct.read_text().split()) if self._direct.exists() else 0
-
-    def busy(self) -> list[int]:
-        """The workers that have taken a call: they hold the sign of life of its client."""
-        found = []
-        for pid in self.workers():
-            links = [os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir() if os.path.lexists(fd)]
-            if any(link.startswith(f"{self.meeting}/life") for link in links):
-                found.append(pid)
-        return found
-
-    def start(self, environment=None, **streams) -> subprocess.Popen:
-        streams = {name: streams.get(name, subprocess.PIPE) for name in ("stdin", "stdout", "stderr")}
-        return subprocess.Popen([self.program], env=environment or ADD, **streams)
-
-    def started_and_taken(self) -> tuple[subprocess.Popen, int]:
-        """A client whose worker waits for the configuration on stdin, and that worker."""
-        client = self.start()
-        eventually(self.busy)
-        return client, self.busy()[0]
-
-
-def eventually(condition, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{condition} is still false after {seconds} s"
-        time.sleep(0.01)
-
-
-def outcome(done: subprocess.Popen, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-    out, err = done.communicate(stdin, timeout=60)
-    return done.returncode, out, _TIME.sub(b"", err or b"")
 
 
 @pytest.fixture(params=SHELLS.values(), ids=SHELLS)
@@ -191,21 +130,6 @@ def test_after_a_sudden_end_of_the_service(warm):
     assert warm.direct == 1
 
 
-def stop_all(warm) -> list[int]:
-    """Nobody takes a request any more."""
-    pids = [warm.pid, *warm.workers()]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    return pids
-
-
-def claimed_and_asked(warm) -> bool:
-    """A client's request waits."""
-    claims = [file.read_text() for file in warm.meeting.glob("claim*")]
-    return any(claim.strip() and f"{warm.meeting}/request" in [
-        os.readlink(fd) for fd in Path(f"/proc/{int(claim)}/fd").iterdir()] for claim in claims)
-
-
 def test_service_ends_before_a_call_is_taken(warm):
     """The client does the work itself, with stdin as it was."""
     pids = stop_all(warm)
@@ -283,7 +207,8 @@ def test_another_slot_where_the_first_is_taken(warm):
 
 @pytest.mark.parametrize("share", ["--net", "--mount", "--pid --fork --mount", "--user --map-root-user"])
 def test_a_client_with_another_view_does_the_work_itself(warm, share):
-    done = subprocess.run(["unshare", *share.split(), str(warm.program)], env=ADD, input=b"{", capture_output=True, check=False)
+    argv = ["unshare", *share.split(), str(warm.program)]
+    done = subprocess.run(argv, env=ADD, input=b"{", capture_output=True, check=False)
     assert (done.returncode, json.loads(done.stdout)["code"]) == (1, 6)
     assert warm.direct == 1
     assert outcome(warm.start(), b"{")[0] == 1
@@ -317,43 +242,6 @@ def test_stop_lets_go_of_who_waits(warm):
         assert (status, json.loads(out)["code"]) == (1, 100)
 
 
-def test_another_version_is_installed(program, tmp_path):
-    """A call is never of the old one, and the service ends so that systemd starts the new one."""
-    shutil.copytree(program.parent / "lib", tmp_path / "lib")
-    launcher = tmp_path / "sriov"
-    hurry = "from sriov_cni import service\nservice._TICK_SECONDS = 0.2\nfrom sriov_cni.main"
-    text = program.read_text().replace(str(program.parent), str(tmp_path)).replace("from sriov_cni.main", hurry)
-    launcher.write_text(text)
-    launcher.chmod(0o755)
-    with Warm(launcher, tmp_path, "/bin/sh") as warm:
-        pack = tmp_path / "lib/sriov_cni/__pycache__/__init__.all.pyc"
-        aside = tmp_path / "new"
-        shutil.copy(pack, aside)
-        os.kill(warm.pid, signal.SIGSTOP)
-        aside.rename(pack)
-        assert outcome(warm.start({"CNI_COMMAND": "VERSION"}))[0] == 0
-        assert warm.direct == 1
-        os.kill(warm.pid, signal.SIGCONT)
-        assert warm.wait() == 1
-
-
-def test_what_is_no_request_ends_the_service(program):
-    with Warm(program, program.parent, "/bin/sh") as warm:
-        fd = os.open(warm.meeting / "request", os.O_WRONLY)
-        os.write(fd, b"5 bytes\n")
-        os.close(fd)
-        assert warm.wait() == 1
-
-
-@pytest.mark.parametrize("record", [b"64 1", b"-1 1", b"0 0", b"0 99999999999", b"x y", b"1"])
-def test_records_that_no_client_writes(program, record):
-    with Warm(program, program.parent, "/bin/sh") as warm:
-        fd = os.open(warm.meeting / "request", os.O_WRONLY)
-        os.write(fd, record.ljust(31) + b"\n")
-        os.close(fd)
-        assert warm.wait() == 1
-
-
 def test_a_request_without_a_claim_is_nobodys(warm):
     fd = os.open(warm.meeting / "request", os.O_WRONLY)
     os.write(fd, b"%2d %28d\n" % (5, os.getpid()))
@@ -370,57 +258,3 @@ def test_a_claim_with_the_id_of_a_stranger_is_refused(warm):
         request.flush()
         assert reply.read(2) == b"n\n"
     eventually(lambda: not (warm.meeting / "claim5").exists())
-
-
-def test_claims_of_the_dead_are_swept(tmp_path):
-    from sriov_cni.meeting import Meeting
-
-    meeting = Meeting(str(tmp_path))
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    for slot, (pid, age) in enumerate([(dead.pid, 100), (dead.pid, 1), (os.getpid(), 100), (dead.pid, 100)]):
-        claim = tmp_path / f"claim{slot}"
-        claim.write_text(f"{pid}\n")
-        os.utime(claim, (time.time() - age,) * 2)
-    meeting.sweep([3])
-    assert sorted(file.name for file in tmp_path.glob("claim*")) == ["claim1", "claim2", "claim3"]
-
-
-def test_what_an_earlier_service_left_is_cleared(tmp_path):
-    from sriov_cni.meeting import Meeting
-
-    for name in ("pack", "claim3", "reply3", "life9", "request"):
-        (tmp_path / name).write_text("left")
-    Meeting(str(tmp_path))
-    assert not list(tmp_path.glob("claim*"))
-    assert not (tmp_path / "pack").exists()
-    assert all(file.is_fifo() for file in tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("what", ["modules one by one", "no folder"])
-def test_what_the_service_cannot_do_without(program, tmp_path, what):
-    """Without the one file it lets nobody in, but is no failed unit; without a folder it is one."""
-    lib = program.parent / "lib"
-    if what == "modules one by one":
-        shutil.copytree(lib, tmp_path / "lib")
-        shutil.rmtree(tmp_path / "lib/sriov_cni/__pycache__")
-        lib = tmp_path / "lib"
-    launcher = tmp_path / "sriov"
-    launcher.write_text(program.read_text().replace(str(program.parent / "lib"), str(lib)))
-    launcher.chmod(0o755)
-    folder = tempfile.mkdtemp(dir=tmp_path)
-    environment = {"RUNTIME_DIRECTORY": folder} if what != "no folder" else {}
-    address = tmp_path / "notify"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(address))
-        systemd.settimeout(20)
-        service = subprocess.Popen([launcher, "serve"], env={**environment, "NOTIFY_SOCKET": str(address)},
-                                   stderr=subprocess.PIPE)
-        if what != "no folder":
-            assert systemd.recv(100) == b"READY=1"
-            assert systemd.recv(100) == b"WATCHDOG=1"
-            assert not os.path.lexists(f"{folder}/pack")
-            service.terminate()
-        _out, err = service.communicate(timeout=60)
-    assert service.returncode == (2 if what == "no folder" else 0)
-    assert (b"RUNTIME_DIRECTORY" if what == "no folder" else b"one file") in err
