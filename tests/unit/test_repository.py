@@ -76,7 +76,7 @@ PROGRAMS = {
         _rooms(
             "main",
             "service",
-            "commands people worker",
+            "commands people worker rehearsal",
             "attach check detach upkeep",
             "adopted",
             "restore",

@@ -40,7 +40,7 @@ def main() -> int:
     if sys.argv[1:] == ["serve"]:
         from .service import serve
 
-        return serve(os.environ, answer)
+        return serve(os.environ, answer, answer_call)
     if len(sys.argv) > 1:
         from .people import run
 

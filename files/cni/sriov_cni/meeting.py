@@ -35,7 +35,9 @@ class Meeting:
         self._folder = folder
         self._at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         for name in sorted(os.listdir(self._at), key=lambda name: name != "pack"):  # nobody comes in any more
-            os.unlink(name, dir_fd=self._at)
+            if name != "stage":
+                os.unlink(name, dir_fd=self._at)
+        self.stage = f"{folder}/stage"  # of rehearsal.py
         self._make_fifo("request")
         self.request = self._open("request", os.O_RDONLY | os.O_NONBLOCK)
         os.set_blocking(self.request, True)
@@ -97,7 +99,7 @@ class Meeting:
 
     def waiting(self) -> int:
         """How many requests nobody has taken yet."""
-        return int.from_bytes(fcntl.ioctl(self._asking, _FIONREAD, bytes(4)), "little") // RECORD
+        return int.from_bytes(fcntl.ioctl(self.request, _FIONREAD, bytes(4)), "little") // RECORD
 
     def dismiss(self, count: int) -> None:
         """Have as many spare workers end, once they have served the requests before this."""

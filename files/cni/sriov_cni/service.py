@@ -30,12 +30,14 @@ from _socket import socket as _Socket
 from . import PACK, adopted, announce, attach, check, commands, detach, ipam, jsontext, request, restore, upkeep
 from .libc import pidfd_getfd
 from .meeting import SLOTS, Meeting
+from .rehearsal import rehearse, set_stage
 from .worker import CONFUSED, TAKEN, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .rehearsal import Call
     from .worker import Answer
 
 LOADED = (adopted, announce, attach, check, commands, detach, ipam, jsontext, request, restore, upkeep)
@@ -46,7 +48,7 @@ _STOP_SECONDS = 30.0  # for workers to end; TimeoutStopSec= is longer
 _DISTURBED = 1  # exit code: systemd starts it again
 
 
-def serve(environment: Mapping[str, str], answer: Answer) -> int:
+def serve(environment: Mapping[str, str], answer: Answer, call: Call) -> int:
     """Serve until SIGTERM, or until another version is installed. Returns the exit code."""
     getfd = _usable()
     notify = _notifier(environment.get("NOTIFY_SOCKET", ""))
@@ -54,7 +56,7 @@ def serve(environment: Mapping[str, str], answer: Answer) -> int:
     if not folder:
         _say("RUNTIME_DIRECTORY is not set: this is started by baremetal-sriov-cni.service")
         return 2
-    return Service(Meeting(folder), answer, getfd, notify).run()
+    return Service(Meeting(folder), answer, call, getfd, notify).run()
 
 
 def _usable() -> Callable[[int, int], int] | None:
@@ -62,14 +64,24 @@ def _usable() -> Callable[[int, int], int] | None:
     if PACK < 0:
         _say("the modules do not come from one file, so clients can't compare versions: they do without this service")
         return None
+    wait, end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(end)
+        os.read(wait, 1)  # until the other end is closed
+        os._exit(0)
     try:
         getfd = pidfd_getfd()
-        mine = os.pidfd_open(os.getpid())
-        os.close(getfd(mine, PACK))
-        os.close(mine)
-    except (OSError, AttributeError) as error:
+        pidfd = os.pidfd_open(child)
+        os.close(getfd(pidfd, wait))
+        os.close(pidfd)
+    except (OSError, AttributeError) as error:  # before Linux 5.6, or kernel.yama.ptrace_scope=3
         _say(f"pidfd_open(2) or pidfd_getfd(2) cannot be used ({error}): clients do without this service")
         return None
+    finally:
+        os.close(wait)
+        os.close(end)
+        os.waitpid(child, 0)
     return getfd
 
 
@@ -100,10 +112,12 @@ class Service:
         self,
         meeting: Meeting,
         answer: Answer,
+        call: Call,
         getfd: Callable[[int, int], int] | None,
         notify: Callable[[str], None],
     ) -> None:
         self._meeting, self._answer, self._getfd, self._notify = meeting, answer, getfd, notify
+        self._call = call
         self._spare: set[int] = set()  # process ids of workers that wait
         self._busy: dict[int, int] = {}  # those that serve: process id to slot
         self._events, self._tell = os.pipe()
@@ -121,6 +135,7 @@ class Service:
         gc.collect()
         gc.freeze()  # workers copy no page for it
         if self._getfd is not None:
+            set_stage(self._meeting.stage)
             for _turn in range(SPARES):
                 self._fork()
             self._meeting.open_to(PACK)
@@ -206,6 +221,8 @@ class Service:
                 os.close(fd)
             self._meeting.for_worker()
             assert self._getfd is not None
+            if not self._meeting.waiting():
+                rehearse(self._meeting.stage, self._call)
             work(self._meeting, self._tell, self._getfd, self._answer)
         except Exception as error:  # its client sees the end of the reply
             _say(f"unexpected {type(error).__name__}: {error}")

@@ -215,7 +215,7 @@ def test_layers():
         ["errors", "libc", "meeting"], ["addresses", "jsontext", "netlink", "netns", "log", "pci"], ["rtnl"],
         ["result", "pf"],
         ["config", "host"], ["journal", "ipam"], ["pod", "request"], ["announce", "vf"], ["restore"], ["adopted"],
-        ["attach", "check", "detach", "upkeep"], ["commands", "people", "worker"], ["service"], ["main"],
+        ["attach", "check", "detach", "upkeep"], ["commands", "people", "rehearsal", "worker"], ["service"], ["main"],
     ]  # fmt: skip
     level = {name: i for i, names in enumerate(order) for name in names}
     for file in sorted((FILES / "sriov_cni").glob("*.py")):

@@ -14,8 +14,10 @@ import tempfile
 import time
 
 import pytest
-from warm import Warm, outcome
+from cniworld import missing
+from warm import Warm, eventually, outcome
 
+from sriov_cni import main, rehearsal
 from sriov_cni.meeting import Meeting
 
 
@@ -104,3 +106,20 @@ def test_what_the_service_cannot_do_without(program, tmp_path, what):
         _out, err = service.communicate(timeout=60)
     assert service.returncode == (2 if what == "no folder" else 0)
     assert (b"RUNTIME_DIRECTORY" if what == "no folder" else b"one file") in err
+
+
+def test_rehearsal_goes_all_the_way_and_leaves_nothing(tmp_path):
+    """What a worker does before it waits: an ADD that is refused late, an ADD and a DEL."""
+    if os.geteuid() != 0:
+        missing("root: it opens a namespace")
+    rehearsal.set_stage(str(tmp_path))
+    rehearsal.set_stage(str(tmp_path))
+    before = subprocess.run(["ip", "-j", "-d", "link", "show"], capture_output=True, check=True).stdout
+    assert rehearsal.rehearse(str(tmp_path), main.answer_call) == [1, 0, 0]
+    assert list((tmp_path / "state" / "journal").iterdir()) == []
+    assert subprocess.run(["ip", "-j", "-d", "link", "show"], capture_output=True, check=True).stdout == before
+
+
+def test_workers_rehearse(program):
+    with Warm(program, program.parent, "/bin/sh") as warm:
+        eventually((warm.meeting / "stage/state/journal").is_dir)
