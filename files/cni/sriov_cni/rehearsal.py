@@ -27,7 +27,7 @@ _CALLS = (("ADD", _KERNEL), ("ADD", _USERSPACE), ("DEL", _USERSPACE))
 
 
 def set_stage(folder: str) -> None:
-    """Make the tree, where it is not there yet: a PF and two VFs, one of which a userspace driver has. Raises OSError."""
+    """Make the tree, unless it is there: a PF and two VFs, one of which a userspace driver has. Raises OSError."""
     devices, drivers = f"{folder}/sys/bus/pci/devices", f"{folder}/sys/bus/pci/drivers"
     for address, driver in ((_PF, "igb"), (_KERNEL, "igbvf"), (_USERSPACE, "vfio-pci")):
         os.makedirs(f"{devices}/{address}/net/lo" if driver != "vfio-pci" else f"{devices}/{address}", exist_ok=True)
