@@ -221,8 +221,7 @@ class Service:
                 os.close(fd)
             self._meeting.for_worker()
             assert self._getfd is not None
-            if not self._meeting.waiting():
-                rehearse(self._meeting.stage, self._call)
+            rehearse(self._meeting.stage, self._call, self._meeting.waiting)
             work(self._meeting, self._tell, self._getfd, self._answer)
         except Exception as error:  # its client sees the end of the reply
             _say(f"unexpected {type(error).__name__}: {error}")

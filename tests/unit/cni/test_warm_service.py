@@ -115,7 +115,8 @@ def test_rehearsal_goes_all_the_way_and_leaves_nothing(tmp_path):
     rehearsal.set_stage(str(tmp_path))
     rehearsal.set_stage(str(tmp_path))
     before = subprocess.run(["ip", "-j", "-d", "link", "show"], capture_output=True, check=True).stdout
-    assert rehearsal.rehearse(str(tmp_path), main.answer_call) == [1, 0, 0]
+    assert rehearsal.rehearse(str(tmp_path), main.answer_call, lambda: 0) == [1, 0, 0]
+    assert rehearsal.rehearse(str(tmp_path), main.answer_call, lambda: 1) == []
     assert list((tmp_path / "state" / "journal").iterdir()) == []
     assert subprocess.run(["ip", "-j", "-d", "link", "show"], capture_output=True, check=True).stdout == before
 
