@@ -31,7 +31,12 @@ class Netns:
         self.identity = f"{status.st_dev}:{status.st_ino}"
 
     def close(self) -> None:
-        os.close(self.fd)
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def open_netns(path: str) -> Netns | None:

@@ -4,7 +4,7 @@
 """baremetal-sriov-cni.service: keeps processes at hand that have loaded the plugin, so that a call starts none.
 
 To start an interpreter takes most of a call's time. This process has all modules loaded and forks workers from it
-before they are needed; a worker serves one call (worker.py), and no call ever waits for this process. client.sh says
+before they are needed; a worker serves one call at a time (worker.py), and no call ever waits for this process. client.sh says
 how a call gets here, meeting.py where. Nothing rests on this service: where it does not run, or is of another version,
 client.sh runs the program itself.
 """
@@ -31,7 +31,7 @@ from . import PACK, adopted, announce, attach, check, commands, detach, ipam, js
 from .libc import pidfd_getfd
 from .meeting import SLOTS, Meeting
 from .rehearsal import rehearse, set_stage
-from .worker import CONFUSED, TAKEN, work
+from .worker import CONFUSED, FREE, TAKEN, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -160,6 +160,8 @@ class Service:
     def _at_tick(self) -> None:
         self._notify("WATCHDOG=1")
         self._meeting.sweep(self._busy.values())
+        if len(self._spare) > SPARES and not self._busy and not self._end:
+            self._meeting.dismiss(len(self._spare) - SPARES)
         if PACK >= 0 and os.fstat(PACK).st_nlink == 0:
             self._stop(_DISTURBED, "another version is installed: this one ends")
 
@@ -173,7 +175,7 @@ class Service:
         self._hear()
         while True:
             try:
-                pid, _status = os.waitpid(-1, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
@@ -181,7 +183,7 @@ class Service:
             self._hear()  # what it told before its end
             if pid in self._spare:
                 self._spare.remove(pid)
-                if not self._end:  # perhaps with a request in its hand, and a client that waits
+                if status and not self._end:  # perhaps with a request in its hand, and a client that waits
                     self._stop(_DISTURBED, f"the worker {pid} was killed while it waited: the service starts anew")
             slot = self._busy.pop(pid, -1)
             if slot >= 0:
@@ -196,7 +198,12 @@ class Service:
             pid, slot = TAKEN.unpack(event)
             if slot == CONFUSED:
                 self._stop(_DISTURBED, "something else than a request was written for this service: it starts anew")
-            if pid in self._spare:
+            if slot == FREE and pid in self._busy:
+                self._meeting.renew(self._busy.pop(pid))
+                self._spare.add(pid)
+                if self._end:
+                    self._meeting.dismiss(1)
+            elif pid in self._spare:
                 self._spare.remove(pid)
                 self._busy[pid] = slot
 

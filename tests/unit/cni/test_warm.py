@@ -258,3 +258,18 @@ def test_a_claim_with_the_id_of_a_stranger_is_refused(warm):
         request.flush()
         assert reply.read(2) == b"n\n"
     eventually(lambda: not (warm.meeting / "claim5").exists())
+
+
+def test_a_worker_goes_on_after_a_call_that_left_it_as_it_was(warm):
+    before = warm.workers()
+    for _turn in range(10):
+        assert outcome(warm.start({"CNI_COMMAND": "VERSION"}))[0] == 0
+    eventually(lambda: list(warm.meeting.glob("claim*")) == [])
+    assert warm.workers() == before
+    assert warm.direct == 0
+
+
+def test_a_worker_ends_after_a_call_that_failed(warm):
+    before = set(warm.workers())
+    assert outcome(warm.start(), b"{")[0] == 1
+    eventually(lambda: len(before - set(warm.workers())) == 1)

@@ -124,3 +124,33 @@ def test_rehearsal_goes_all_the_way_and_leaves_nothing(tmp_path):
 def test_workers_rehearse(program):
     with Warm(program, program.parent, "/bin/sh") as warm:
         eventually((warm.meeting / "stage/state/journal").is_dir)
+
+
+@pytest.mark.parametrize(
+    "leaves", ["os.open('/', 0)", "os.fork() or time.sleep(1)", "_thread.start_new_thread(time.sleep, (9,))"]
+)
+def test_a_worker_that_is_not_as_before_ends(program, tmp_path, leaves):
+    """Whatever a call leaves behind in it, the next call gets nothing of it."""
+    launcher = tmp_path / "sriov"
+    seam = f"import _thread, os, time\nfrom sriov_cni import main as calls\nwas = calls.answer\n" \
+        f"def leave(environment):\n    {leaves}\n    return was(environment)\ncalls.answer = leave\nfrom sriov_cni.main"
+    launcher.write_text(program.read_text().replace("from sriov_cni.main", seam))
+    launcher.chmod(0o755)
+    with Warm(launcher, program.parent, "/bin/sh") as warm:
+        before = set(warm.workers())
+        assert outcome(warm.start({"CNI_COMMAND": "VERSION"}))[0] == 0
+        eventually(lambda: len(before - set(warm.workers())) == 1)
+        assert warm.direct == 0
+
+
+def test_more_workers_than_are_needed_are_let_go(program, tmp_path):
+    launcher = tmp_path / "sriov"
+    hurry = "from sriov_cni import service\nservice._TICK_SECONDS = 0.2\nfrom sriov_cni.main"
+    launcher.write_text(program.read_text().replace("from sriov_cni.main", hurry))
+    launcher.chmod(0o755)
+    with Warm(launcher, program.parent, "/bin/sh") as warm:
+        clients = [warm.start({"CNI_COMMAND": "VERSION"}) for _turn in range(12)]
+        assert [outcome(client)[0] for client in clients] == [0] * 12
+        eventually(lambda: len(warm.workers()) == 3)
+        assert outcome(warm.start({"CNI_COMMAND": "VERSION"}))[0] == 0
+        assert warm.direct == 0
