@@ -4,9 +4,9 @@
 """baremetal-sriov-cni.service: keeps processes at hand that have loaded the plugin, so that a call starts none.
 
 To start an interpreter takes most of a call's time. This process has all modules loaded and forks workers from it
-before they are needed; a worker serves one call at a time (worker.py), and no call ever waits for this process. client.sh says
-how a call gets here, meeting.py where. Nothing rests on this service: where it does not run, or is of another version,
-client.sh runs the program itself.
+before they are needed; a worker serves one call at a time (worker.py), and no call waits for this process as long as
+one is free. client.sh says how a call gets here, meeting.py where. Nothing rests on this service: where it does not
+run, or is of another version, client.sh runs the program itself.
 """
 
 from __future__ import annotations
@@ -181,6 +181,8 @@ class Service:
             if pid == 0:
                 return
             self._hear()  # what it told before its end
+            if os.WIFEXITED(status) and status:
+                _say(f"the worker {pid} failed; the client whose call it served was told to call again")
             if pid in self._spare:
                 self._spare.remove(pid)
                 if status and not self._end:  # perhaps with a request in its hand, and a client that waits
@@ -220,6 +222,7 @@ class Service:
         if pid:
             self._spare.add(pid)
             return
+        code = 1
         try:
             set_wakeup_fd(-1)  # its own file is closed below
             for number in (SIGCHLD, SIGTERM, SIGINT):
@@ -230,10 +233,11 @@ class Service:
             assert self._getfd is not None
             rehearse(self._meeting.stage, self._call, self._meeting.waiting)
             work(self._meeting, self._tell, self._getfd, self._answer)
+            code = 0
         except Exception as error:  # its client sees the end of the reply
             _say(f"unexpected {type(error).__name__}: {error}")
         finally:
-            os._exit(0)
+            os._exit(code)
 
     def _stop(self, code: int, why: str) -> None:
         if self._end:
