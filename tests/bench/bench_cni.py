@@ -3,12 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The CNI plugin beside Debian's host-device, which is written in Go and moves an interface, nothing more.
 
-On the emulated node, on the same VF, each in turn, ours with VLAN and MAC on top:
+On the emulated node, on the same VF, each in turn, ours with VLAN and MAC on top, by its service (the warm way in):
 cni.version_ratio: VERSION, compared with the bare interpreter.
 cni.add_ratio, cni.del_ratio, cni.add_p99_ratio: ADD and DEL with host-local.
+cni.cold_add_ratio, cni.cold_del_ratio: the same without the service.
 cni.parallel_seconds: ADD of 14 VFs of two PFs at once, as after a reboot.
+cni.service_rss_mib: memory of the service and its spare workers, what they share counted once.
 Here, in a namespace with a veth in the VF's place: cni.native_version_ratio, cni.native_add_ratio,
-cni.native_del_ratio and cni.rss_mib, the resident size of an ADD, compared with the bare interpreter.
+cni.native_del_ratio, cni.native_cold_add_ratio, cni.native_service_rss_mib and cni.rss_mib, the resident size of an ADD
+without the service, compared with the bare interpreter.
 `--native` leaves the emulated node out.
 """
 
@@ -35,6 +38,7 @@ from figures import figure  # noqa: E402
 NATIVE_ROUNDS, NODE_ROUNDS, PARALLEL_ROUNDS = 60, 100, 5
 NODE = "/var/tmp/bench-cni"  # /run allows no programs
 PFS, VFS = ("enp1s0", "enp2s0"), 7
+COLD, WARM, UNIT = f"{NODE}/sriov", f"{NODE}/sriov-warm", "bench-cni"
 BARE = "python3 -I -S -c pass"
 
 
@@ -54,18 +58,24 @@ def native() -> list[dict[str, Any]]:
     argv = [sys.executable, str(HERE / "cni_native.py"), str(NATIVE_ROUNDS)]
     found = json.loads(subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout)
     with tempfile.TemporaryDirectory(prefix="bench-cni-") as folder:
-        program = cni_native.install(Path(folder))
-        version = cni_pairs.commands(NATIVE_ROUNDS, version_argvs(str(program)), {"CNI_COMMAND": "VERSION"})
+        launcher = cni_native.install(Path(folder))
+        with cni_native.Service(launcher, Path(folder)) as service:
+            argvs = version_argvs(str(service.program))
+            version = cni_pairs.commands(NATIVE_ROUNDS, argvs, {"CNI_COMMAND": "VERSION"})
     show_phases("natively", found["phases"])
-    pairs = [ratio(f"cni.native_{command.lower()}_ratio", found["ours"][command], found["host-device"][command],
-                   f"host-device {command}") for command in ("ADD", "DEL")]
-    return [ratio("cni.native_version_ratio", version["ours"], version["bare"], BARE), *pairs,
+    ours, cold, peer = found["ours"], found["cold"], found["host-device"]
+    return [ratio("cni.native_version_ratio", version["ours"], version["bare"], BARE),
+            ratio("cni.native_add_ratio", ours["ADD"], peer["ADD"], "host-device ADD"),
+            ratio("cni.native_del_ratio", ours["DEL"], peer["DEL"], "host-device DEL"),
+            ratio("cni.native_cold_add_ratio", cold["ADD"], peer["ADD"], "host-device ADD, without the service"),
+            figure("cni.native_service_rss_mib", "MiB", [found["service"] / 2**20]),
             figure("cni.rss_mib", "MiB", [found["rss"] / 2**20], BARE, base=found["bare"] / 2**20)]
 
 
-def show_phases(where: str, phases: dict[str, float]) -> None:
-    """Where each millisecond of an ADD goes: what lies before the named change, up to it."""
-    print(f"ADD {where}:", ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in phases.items()))
+def show_phases(where: str, found: dict[str, dict[str, float]]) -> None:
+    """Where each millisecond of a call goes: what lies before the named change, up to it."""
+    for command, phases in found.items():
+        print(f"{command} {where}:", ", ".join(f"{name} {value:.1f} ms" for name, value in phases.items()))
 
 
 def version_argvs(program: str) -> dict[str, list[str]]:
@@ -74,7 +84,7 @@ def version_argvs(program: str) -> dict[str, list[str]]:
 
 
 class Node:
-    """The emulated node, as its image is, with all VFs, the plugin under /run and nothing else of ours."""
+    """The emulated node, as its image is, with all VFs, the plugin in NODE and nothing else of ours."""
 
     def __init__(self) -> None:
         import standalone
@@ -99,29 +109,46 @@ class Node:
         self.lab.run(["mkdir", "-p", NODE])
         self.lab.run(["tar", "-x", "--no-same-owner", "-C", NODE], input=content.getvalue())
         launcher = (cni_native.CNI / "launcher.py").read_text().replace(cni_native.NODE_FOLDER, f"{NODE}/lib")
-        self.lab.put(f"#!/usr/bin/python3 -IS\n{launcher}".encode(), f"{NODE}/sriov", 0o755)
+        self.lab.put(f"#!/usr/bin/python3 -IS\n{launcher}".encode(), COLD, 0o755)
         self.lab.run(["python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", f"{NODE}/lib"])
         self.lab.run(["python3", "-I", "-c", cni_native.PACKER, NODE, f"{NODE}/lib/sriov_cni"])
+        self._serve(COLD)
+
+    def _serve(self, launcher: str) -> None:
+        """Have the service of this launcher run, and WARM lead to it."""
+        text = cni_native.client(launcher, f"{NODE}/lib", f"/run/{UNIT}")
+        self.lab.put(text.encode(), WARM, 0o755)
+        unit = (cni_native.CNI / "baremetal-sriov-cni.service").read_text()
+        unit = unit.replace(f"{cni_native.NODE_FOLDER}/sriov", launcher).replace("baremetal-sriov/cni", UNIT)
+        self.lab.put(unit.encode(), f"/run/systemd/system/{UNIT}.service")
+        self.lab.run(["systemctl", "daemon-reload"])
+        self.lab.run(["systemctl", "restart", UNIT])
+
+    def service_size(self) -> float:
+        """MiB of the service's processes."""
+        pids = self.lab.run(["cat", f"/sys/fs/cgroup/system.slice/{UNIT}.service/cgroup.procs"]).stdout.split()
+        text = self.lab.run(["cat", *(f"/proc/{pid}/smaps_rollup" for pid in pids)]).stdout
+        return cni_native.proportional(text) / 2**20
 
     def measure(self, plan: dict[str, Any], timeout: float) -> Any:
         """Run cni_pairs on the node."""
         argv = ["python3", "-I", f"{NODE}/cni_pairs.py"]
         return json.loads(self.lab.run(argv, input=json.dumps(plan), timeout=timeout).stdout)
 
-    def phases(self) -> dict[str, float]:
-        """Of an ADD with the first VF."""
+    def phases(self) -> dict[str, dict[str, float]]:
+        """Of ADD and DEL with the first VF."""
         launcher, file = f"{NODE}/sriov-marks", f"{NODE}/marks"
-        self.lab.put(cni_native.with_marks(self.lab.read(f"{NODE}/sriov"), file).encode(), launcher, 0o755)
-        (call,) = self.sides(self.vfs[:1])["ours"]
-        self.measure({"rounds": 20, "sides": {"ours": [{**call, "program": launcher}]}}, 300)
+        self.lab.put(cni_native.with_marks(self.lab.read(COLD), file).encode(), launcher, 0o755)
+        self._serve(launcher)
+        self.measure({"rounds": 20, "sides": {"ours": self.sides(self.vfs[:1])["ours"]}}, 300)
         return cni_native.phases(self.lab.read(file))
 
     def sides(self, vfs: list[str]) -> dict[str, list[dict[str, Any]]]:
-        """Both plugins on the same VFs."""
-        calls: dict[str, list[dict[str, Any]]] = {"ours": [], "host-device": []}
+        """Ours in both ways and the other plugin, on the same VFs."""
+        calls: dict[str, list[dict[str, Any]]] = {"ours": [], "cold": [], "host-device": []}
         for number, vf in enumerate(vfs):
             ours = {"deviceID": vf, "vlan": 100 + number, "mac": f"02:00:00:00:be:{number:02x}"}
-            for kind, program, keys in (("ours", f"{NODE}/sriov", ours),
+            for kind, program, keys in (("ours", WARM, ours), ("cold", COLD, ours),
                                         ("host-device", "/opt/cni/bin/host-device", {"pciBusID": vf})):
                 ipam = {"type": "host-local", "dataDir": f"{NODE}/leases", "subnet": "198.51.100.0/24"}
                 config = {"cniVersion": "1.0.0", "name": f"bench-{kind}", "type": kind, "ipam": ipam, **keys}
@@ -132,20 +159,24 @@ class Node:
 def emulated() -> list[dict[str, Any]]:
     """What is measured on the node."""
     node = Node()
-    plan: dict[str, Any] = {"rounds": NATIVE_ROUNDS, "commands": version_argvs(f"{NODE}/sriov"),
+    plan: dict[str, Any] = {"rounds": NATIVE_ROUNDS, "commands": version_argvs(WARM),
                             "environment": {"CNI_COMMAND": "VERSION"}}
     version = node.measure(plan, 300)
     one = node.measure({"rounds": NODE_ROUNDS, "sides": node.sides(node.vfs[:1])}, 900)
     all_vfs = node.measure({"rounds": PARALLEL_ROUNDS, "sides": node.sides(node.vfs)}, 900)
+    size = node.service_size()
     show_phases("on the node", node.phases())
     node.stop()
-    ours, peer = one["ours"], one["host-device"]
+    ours, cold, peer = one["ours"], one["cold"], one["host-device"]
     parallel, beside = all_vfs["ours"]["ADD"], statistics.median(all_vfs["host-device"]["ADD"])
     return [
         ratio("cni.version_ratio", version["ours"], version["bare"], BARE),
         ratio("cni.add_ratio", ours["ADD"], peer["ADD"], "host-device ADD"),
         ratio("cni.add_p99_ratio", ours["ADD"], peer["ADD"], "host-device ADD, 99th percentile", 99),
         ratio("cni.del_ratio", ours["DEL"], peer["DEL"], "host-device DEL"),
+        ratio("cni.cold_add_ratio", cold["ADD"], peer["ADD"], "host-device ADD, without the service"),
+        ratio("cni.cold_del_ratio", cold["DEL"], peer["DEL"], "host-device DEL, without the service"),
+        figure("cni.service_rss_mib", "MiB", [size]),
         figure("cni.parallel_seconds", "s", parallel, f"host-device, {len(node.vfs)} VFs", base=beside),
     ]
 

@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ import cni_pairs
 CNI = Path(__file__).resolve().parents[2] / "files" / "cni"
 BUNDLE_PACK = CNI.parents[1] / "plugins" / "module_utils" / "bundle_pack.py"
 NODE_FOLDER = "/usr/lib/baremetal-sriov/cni"
+MEETING = "/run/baremetal-sriov/cni"
 INTERPRETER = "/usr/bin/python3"
 # As the installer does: the folder with bundle_pack.py, and that of the package, are its arguments.
 PACKER = """
@@ -62,26 +64,28 @@ host.Host.net_names = net_names
 """
 
 
-# Put around the launcher's lines: when the interpreter was there, each change began, and all was done.
-_MARKS_BEFORE = """
+# Put into the launcher before its last line: when the call began to be answered, each change began, and all was done.
+_MARKS = """
 import time
+from sriov_cni import host, jsontext, main as calls
 
-marks = [("interpreter", time.monotonic())]
-"""
-_MARKS_AFTER = """
-from sriov_cni import host, jsontext
-from sriov_cni.attach import add
+marks, answer = [], calls.answer
 
-marks.append(("load", time.monotonic()))
-host.Host.step = lambda self, what: marks.append(("until " + what, time.monotonic()))
-code = main()
-marks.append(("rest", time.monotonic()))
-marks.insert(0, ("spawned", float(posix.environ[b"BENCH_SPAWNED"])))
-if posix.environ[b"CNI_COMMAND"] == b"ADD":
+
+def traced(environment):
+    marks[:] = [("spawned", float(environment["BENCH_SPAWNED"])), ("here", time.monotonic())]
+    found = answer(environment)
+    marks.append(("rest", time.monotonic()))
     with open({file!r}, "a") as out:
-        out.write(jsontext.dumps([(name, int(seconds * 1e6)) for name, seconds in marks]) + "\\n")
-posix._exit(code)
+        times = [(name, int(seconds * 1e6)) for name, seconds in marks]
+        out.write(jsontext.dumps({{"command": environment["CNI_COMMAND"], "marks": times}}) + "\\n")
+    return found
+
+
+calls.answer = traced
+host.Host.step = lambda self, what: marks.append(("until " + what, time.monotonic()))
 """
+_LAST = "posix._exit(main())"
 # Linux keeps the parent's ru_maxrss for a child, so a program asks for its own.
 _OWN_SIZE = "next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM'))"
 
@@ -114,25 +118,88 @@ def install_that_tells_its_size(base: Path, veth: Path) -> Path:
     """The launcher of install_for_veth, which writes its resident size in KiB into base/size."""
     path = base / "sriov-size"
     end = f"code = main()\nopen({str(base / 'size')!r}, 'w').write({_OWN_SIZE})\nposix._exit(code)"
-    path.write_text(veth.read_text().replace("posix._exit(main())", end))
+    path.write_text(veth.read_text().replace(_LAST, end))
     path.chmod(0o755)
     return path
 
 
 def with_marks(launcher: str, file: str) -> str:
-    """A launcher's text that also appends a line of [phase, microseconds of the monotonic clock] to `file`."""
-    first, _rest, rest = launcher.partition("\n")
-    return f"{first}\n{_MARKS_BEFORE}{rest.replace('posix._exit(main())', _MARKS_AFTER.format(file=file))}"
+    """A launcher's text that also appends to `file` a line of the call's command and [phase, microseconds]."""
+    return launcher.replace(_LAST, f"{_MARKS.format(file=file)}\n{_LAST}")
 
 
-def phases(lines: str) -> dict[str, float]:
-    """Median milliseconds of each phase, from the lines of with_marks."""
-    found: dict[str, list[float]] = {}
+def phases(lines: str) -> dict[str, dict[str, float]]:
+    """Of each command, median milliseconds of each phase, from the lines of with_marks."""
+    found: dict[str, dict[str, list[float]]] = {}
     for line in lines.splitlines():
-        marks = json.loads(line)
-        for (_name, before), (name, after) in zip(marks, marks[1:]):
-            found.setdefault(name, []).append((after - before) / 1000)
-    return {name: statistics.median(values) for name, values in found.items()}
+        call = json.loads(line)
+        times = found.setdefault(call["command"], {})
+        for (_name, before), (name, after) in zip(call["marks"], call["marks"][1:]):
+            times.setdefault(name, []).append((after - before) / 1000)
+    return {command: {name: statistics.median(values) for name, values in times.items()}
+            for command, times in found.items()}
+
+
+def client(launcher: str, library: str, meeting: str) -> str:
+    """The text of the program that a runtime calls: the shell's, for a launcher, its modules' folder and the folder in
+    which it meets the service.
+    """
+    text = (CNI / "client.sh").read_text().replace(f"sriov_program={NODE_FOLDER}/sriov", f"sriov_program={launcher}")
+    return "#!/bin/sh\n" + text.replace(NODE_FOLDER, library).replace(MEETING, meeting)
+
+
+class Service:
+    """The warm way in, of a launcher that install() or install_for_veth() made in `base`; a context manager."""
+
+    def __init__(self, launcher: Path, base: Path, shell: str = "/bin/sh") -> None:
+        self._launcher, self._meeting = launcher, Path(tempfile.mkdtemp(prefix="meeting-", dir=base))
+        self._process: subprocess.Popen[bytes] | None = None
+        self.program = self._meeting.with_suffix(".sh")
+        text = client(str(launcher), str(base / "lib"), str(self._meeting))
+        self.program.write_text(text.replace("#!/bin/sh", f"#!{shell}", 1))
+        self.program.chmod(0o755)
+
+    def __enter__(self) -> Service:
+        environment = {"RUNTIME_DIRECTORY": str(self._meeting)}
+        self._process = subprocess.Popen([self._launcher, "serve"], env=environment)
+        end = time.monotonic() + 30
+        while not (self._meeting / "pack").is_file():
+            if time.monotonic() > end or self._process.poll() is not None:
+                raise RuntimeError(f"{self._launcher} serve let nobody in")
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(60)
+
+    def wait(self) -> int:
+        """Its exit code, once it ends by itself."""
+        if self._process is None:
+            raise RuntimeError("it was not started")
+        return self._process.wait(60)
+
+    @property
+    def pid(self) -> int:
+        """Of its main process."""
+        if self._process is None:
+            raise RuntimeError("it was not started")
+        return self._process.pid
+
+    def workers(self) -> list[int]:
+        """Process ids of those that wait, and of those that serve."""
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
+    def size(self) -> int:
+        """Bytes of memory of all its processes, what they share counted once."""
+        texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in [self.pid, *self.workers()]]
+        return proportional("".join(texts))
+
+
+def proportional(text: str) -> int:
+    """Bytes of memory by the smaps_rollup of several processes, what they share counted once."""
+    return sum(1024 * int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
 
 
 def _launcher(path: Path, base: Path, seam: str) -> Path:
@@ -202,7 +269,11 @@ def run(rounds: int) -> dict[str, Any]:
         install(base)
         program = install_for_veth(base)
         links()
-        found: dict[str, Any] = cni_pairs.measure(rounds, sides(program, base / "leases"))
+        with Service(program, base) as service:
+            plan = sides(service.program, base / "leases")
+            plan["cold"] = sides(program, base / "leases")["ours"]
+            found: dict[str, Any] = cni_pairs.measure(rounds, plan)
+            found["service"] = service.size()
         (call,) = sides(install_that_tells_its_size(base, program), base / "leases")["ours"]
         cni_pairs.once("size", [call], 0)
         bare = [os.path.realpath(INTERPRETER), "-IS", "-c", f"print({_OWN_SIZE})"]
@@ -210,8 +281,8 @@ def run(rounds: int) -> dict[str, Any]:
         traced = base / "sriov-marks"
         traced.write_text(with_marks(program.read_text(), str(base / "marks")))
         traced.chmod(0o755)
-        plan = {"ours": sides(traced, base / "leases")["ours"]}
-        cni_pairs.measure(max(1, rounds // 4), plan)
+        with Service(traced, base) as service:
+            cni_pairs.measure(max(1, rounds // 4), {"ours": sides(service.program, base / "leases")["ours"]})
         found["phases"] = phases((base / "marks").read_text())
         return {**found, "rss": 1024 * int((base / "size").read_text()), "bare": 1024 * int(size)}
 

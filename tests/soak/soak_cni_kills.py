@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The CNI plugin is killed at a system call that writes, drawn by chance; then DEL, and the VF is as it was.
 
-Here, in a namespace with a veth in the VF's place and host-local for addresses; strace injects SIGKILL, as root. Each
-repetition is a kill and ten cycles of ADD and DEL without one.
+Here, in a namespace with a veth in the VF's place and host-local for addresses, as root; strace injects SIGKILL. Where
+the service serves the call, the client or the worker is killed after a time drawn by chance. Each repetition is a kill
+in each of both ways, and ten cycles of ADD and DEL without one, by the service.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import argparse
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
 
@@ -29,6 +33,8 @@ import cni_native
 WRITING = "sendto,write,rename,unlink,mkdir,fsync,flock,setns,vfork,clone,clone3,memfd_create,sendmsg"
 MOST = {"ADD": 9, "DEL": 6}  # system calls of WRITING in a call of the plugin; some kinds count by themselves
 CYCLES = 10
+LONGEST = 0.06  # seconds; a call takes less
+TRY_AGAIN = 11  # the code of a client whose worker was killed
 ALTNAME, MTU = "benchvfalt", 1400
 
 
@@ -36,32 +42,76 @@ class Wrong(Exception):
     """Something is not as it was."""
 
 
+@dataclass(frozen=True)
+class AtCall:
+    """SIGKILL at the process' system call of WRITING with this number."""
+
+    number: int
+
+    def traced(self, program: str) -> list[str]:
+        """The command line that does it."""
+        inject = f"inject={WRITING}:signal=KILL:when={self.number}"
+        return ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", inject, program]
+
+    def __str__(self) -> str:
+        return f"at system call {self.number}"
+
+
+@dataclass(frozen=True)
+class AfterTime:
+    """SIGKILL to the client or to the worker that serves it, this long after the client was started."""
+
+    seconds: float
+    whom: str
+
+    def strike(self, client: int, workers: list[int]) -> None:
+        """Wait, and do it, unless it has ended."""
+        stdin = os.readlink(f"/proc/{client}/fd/0")
+        time.sleep(self.seconds)
+        for pid in [client] if self.whom == "client" else workers:
+            try:
+                if self.whom == "client" or os.readlink(f"/proc/{pid}/fd/0") == stdin:
+                    os.kill(pid, signal.SIGKILL)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+
+    def __str__(self) -> str:
+        return f"({self.whom}) after {1000 * self.seconds:.1f} ms"
+
+
+Kill = Union[AtCall, AfterTime]
+
+
 class Victim:
-    """The plugin, installed in a folder of its own, and a VF."""
+    """The plugin, installed in a folder of its own, and a VF. `service` keeps it loaded."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
         cni_native.install(base)
         self.program = cni_native.install_for_veth(base)
+        self.service = cni_native.Service(self.program, base)
         cni_native.links()
         subprocess.run(["ip", "link", "property", "add", "dev", cni_native.VF_NAME, "altname", ALTNAME], check=True)
         self.config = cni_native.sides(self.program, base / "leases")["ours"][0]["config"]
         self.config["mtu"] = MTU
 
-    def call(self, command: str, netns: str, kill_at: int = 0) -> int:
-        """The exit code; negative where the plugin was killed at its system call number `kill_at`."""
-        argv = [str(self.program)]
-        if kill_at:
-            inject = f"inject={WRITING}:signal=KILL:when={kill_at}"
-            argv = ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", inject, *argv]
+    def call(self, command: str, netns: str, kill: Kill | None = None, warm: bool = False) -> bool:
+        """False where it was killed, as `kill` says. Raises Wrong where it failed else."""
+        program = str(self.service.program if warm else self.program)
+        argv = kill.traced(program) if isinstance(kill, AtCall) else [program]
         environment = {"CNI_COMMAND": command, "CNI_CONTAINERID": netns, "CNI_IFNAME": "net1",
                        "CNI_NETNS": f"/run/netns/{netns}", "CNI_PATH": "/usr/lib/cni",
                        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-        done = subprocess.run(argv, input=json.dumps(self.config), capture_output=True, text=True, timeout=120,
-                              env=environment, check=False)
-        if not kill_at and done.returncode:
-            raise Wrong(f"{command}: {done.stdout} {done.stderr}")
-        return done.returncode
+        started = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, env=environment)
+        if isinstance(kill, AfterTime):
+            kill.strike(started.pid, self.service.workers())
+        out, err = started.communicate(json.dumps(self.config), timeout=120)
+        if started.returncode < 0 or (kill is not None and started.returncode and json.loads(out)["code"] == TRY_AGAIN):
+            return False
+        if started.returncode:
+            raise Wrong(f"{command}: {out} {err}")
+        return True
 
     def state(self) -> dict[str, Any]:
         """What must be as before: the VF's interface, journals, leases, and programs that still run."""
@@ -76,22 +126,22 @@ class Victim:
             "leases": sorted(n for n in os.listdir(leases) if n[0].isdigit()) if leases.is_dir() else [],
         }
 
-    def round(self, command: str, kill_at: int) -> bool:
-        """Kill `command` at a system call, or not (0), then DEL twice. True where it was killed. Raises Wrong."""
+    def round(self, command: str, kill: Kill | None, warm: bool = False) -> bool:
+        """Kill `command`, or not (None), then DEL twice. True where it was killed. Raises Wrong."""
         before = self.state()
         netns = f"kill-{os.getpid()}"
         subprocess.run(["ip", "netns", "add", netns], check=True, timeout=60)
         try:
             if command == "DEL":
-                self.call("ADD", netns)
-            killed = self.call(command, netns, kill_at) < 0
-            self.call("DEL", netns)
-            self.call("DEL", netns)
+                self.call("ADD", netns, warm=warm)
+            killed = not self.call(command, netns, kill, warm)
+            self.call("DEL", netns, warm=warm)
+            self.call("DEL", netns, warm=warm)
         finally:
             subprocess.run(["ip", "netns", "del", netns], check=False, timeout=60)
         after = self.state()
         if after != before:
-            raise Wrong(f"{command} killed at {kill_at}: was {before}, is {after}")
+            raise Wrong(f"{command} killed {kill}: was {before}, is {after}")
         return killed
 
 
@@ -99,23 +149,28 @@ class Victim:
 def victim() -> Iterator[Victim]:
     """One in a namespace of its own, which this process is in meanwhile."""
     with tempfile.TemporaryDirectory(prefix="cni-kills-") as folder, cni_native.namespace():
-        yield Victim(Path(folder))
+        made = Victim(Path(folder))
+        with made.service:
+            yield made
 
 
 def run(count: int, seed: int) -> None:
     """All rounds; says what was done. Raises Wrong."""
     rng = random.Random(seed)
-    kills = 0
+    kills = warm_kills = 0
     with victim() as plugin:
         for number in range(1, count + 1):
             command = rng.choice(["ADD", "ADD", "DEL"])
-            kill_at = rng.randrange(1, MOST[command] + 1)
-            killed = plugin.round(command, kill_at)
+            at_call = AtCall(rng.randrange(1, MOST[command] + 1))
+            killed = plugin.round(command, at_call)
+            after = AfterTime(rng.uniform(0, LONGEST), rng.choice(["client", "worker"]))
+            warm_killed = plugin.round(command, after, warm=True)
             for _turn in range(CYCLES):
-                plugin.round("ADD", 0)
-            kills += killed
-            print(f"{number}/{count}: {command} {'' if killed else 'not '}killed at system call {kill_at}", flush=True)
-    print(f"{kills} kills, {count * CYCLES} cycles, nothing lost, nothing left")
+                plugin.round("ADD", None, warm=True)
+            kills, warm_kills = kills + killed, warm_kills + warm_killed
+            print(f"{number}/{count}: {command} {'' if killed else 'not '}killed {at_call}, "
+                  f"{'' if warm_killed else 'not '}killed {after}", flush=True)
+    print(f"{kills} + {warm_kills} kills, {count * CYCLES} cycles, nothing lost, nothing left")
 
 
 def main() -> int:

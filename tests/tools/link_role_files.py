@@ -39,7 +39,7 @@ SHIPMENTS = (
         (".py", ".in", ".txt"),
         ("generate_stubs.py",),
     ),
-    Shipment("files/cni", "roles/cni/files/cni", (".py",)),
+    Shipment("files/cni", "roles/cni/files/cni", (".py", ".sh", ".service")),
 )
 
 

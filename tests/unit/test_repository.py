@@ -75,7 +75,8 @@ PROGRAMS = {
         "files/cni/sriov_cni",
         _rooms(
             "main",
-            "commands people",
+            "service",
+            "commands people worker rehearsal",
             "attach check detach upkeep",
             "adopted",
             "restore",
@@ -86,8 +87,9 @@ PROGRAMS = {
             "rtnl vlans",
             "netlink",
             "",
+            "meeting libc",
         ),
-        others=10,
+        others=11,
     ),
 }
 

@@ -5,9 +5,10 @@
 
 Start-up time is most of a CNI call, so what runs on each call imports nothing but C modules of the
 interpreter and the files of this folder: no json, re, logging, subprocess, dataclasses or typing
-(tests/unit/cni/test_imports.py). Imports point down only: main > commands > attach, detach, check > restore >
-vf > pod, request > journal, ipam > host, config > pf, result > rtnl > netlink, netns. Only what a command needs is
-loaded.
+(tests/unit/cni/test_process.py). Imports point down only: main > service > worker > meeting beside commands > attach,
+detach, check > restore > vf > pod, request > journal, ipam > host, config > pf, result > rtnl > netlink, netns > libc.
+Only what a command needs is loaded.
 """
 
 SUPPORTED = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
+PACK = -1  # the open file that all modules come from, where `start` serves them

@@ -17,12 +17,13 @@ from _struct import pack, unpack
 
 from .addresses import mac_bytes, parse_cidr
 from .host import Pauses
-from .netlink import NetlinkError
 from .netns import Inside
 from .rtnl import IFF_RUNNING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .host import Host
     from .pod import Pod
     from .result import Result
@@ -69,16 +70,16 @@ def announce(host: Host, pod: Pod, link: Link, result: Result) -> None:
         host.later = send_with_carrier
 
 
-def run_later(host: Host) -> None:
+def run_later(later: Callable[[], None]) -> None:
     """Do what announce() left, in a child that holds none of the caller's streams."""
-    if host.later is None or os.fork() != 0:
+    if os.fork() != 0:
         return
     try:
         os.setsid()
         for fd in (0, 1, 2):
             os.close(fd)
-        host.later()
-    except (OSError, NetlinkError):
+        later()
+    except OSError:
         pass  # nobody is there to hear of it
     finally:
         os._exit(0)

@@ -16,6 +16,7 @@ from .errors import DECODE, ENVIRONMENT, INTERNAL, IO, VERSION, CniError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from .host import Host
@@ -36,29 +37,38 @@ _CONTAINER_LIMIT = 200  # characters: container, interface and PCI address name 
 
 def main() -> int:
     """Answer the call that the environment describes. Returns the exit code."""
-    environment = dict(os.environ)
+    if sys.argv[1:] == ["serve"]:
+        from .service import serve
+
+        return serve(os.environ, answer, answer_call)
     if len(sys.argv) > 1:
         from .people import run
 
-        code, answer = run(sys.argv[1:])
-        os.write(1 if code == 0 else 2, answer.encode("utf-8", "surrogateescape"))
+        code, text = run(sys.argv[1:])
+        os.write(1 if code == 0 else 2, text.encode("utf-8", "surrogateescape"))
         return code
+    code, later = answer(dict(os.environ))
+    if later is not None:
+        from .announce import run_later
+
+        run_later(later)
+    return code
+
+
+def answer(environment: dict[str, str]) -> tuple[int, Callable[[], None] | None]:
+    """Answer one call on stdout. Returns the exit code, and what is to be done once the runtime has it."""
     host: Host | None = None
     if environment.get("CNI_COMMAND") == "VERSION":
         versions = '","'.join(SUPPORTED)
-        code, answer = 0, f'{{"cniVersion":"{SUPPORTED[-1]}","supportedVersions":["{versions}"]}}'
+        code, text = 0, f'{{"cniVersion":"{SUPPORTED[-1]}","supportedVersions":["{versions}"]}}'
     else:
         from .host import Host as RunningHost
 
         host = RunningHost()
-        code, answer = answer_call(host, environment)
-    if answer:
-        os.write(1, answer.encode() + b"\n")
-    if host is not None and host.later is not None:
-        from .announce import run_later
-
-        run_later(host)
-    return code
+        code, text = answer_call(host, environment)
+    if text:
+        os.write(1, text.encode() + b"\n")
+    return code, None if host is None else host.later
 
 
 def answer_call(host: Host, environment: dict[str, str], stdin: int = 0) -> tuple[int, str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import fcntl
 import os
 
+from .libc import function
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
@@ -29,7 +31,12 @@ class Netns:
         self.identity = f"{status.st_dev}:{status.st_ino}"
 
     def close(self) -> None:
-        os.close(self.fd)
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def open_netns(path: str) -> Netns | None:
@@ -54,28 +61,11 @@ def own_netns() -> Netns:
     return Netns(fd, "/proc/self/ns/net")
 
 
-def _load_setns() -> Any:
-    """setns(2) of the C library; through _ctypes alone, since the ctypes package costs 2.5 ms more."""
-    import _ctypes
-
-    class Function(_ctypes.CFuncPtr):
-        _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
-
-    function = Function(_ctypes.dlsym(_ctypes.dlopen(None, 2), "setns"))  # type: ignore[arg-type]
-
-    def setns(fd: int, kind: int) -> None:
-        if function(fd, kind) != 0:
-            number = _ctypes.get_errno()
-            raise OSError(number, f"setns: {os.strerror(number)}")
-
-    return setns
-
-
 def set_netns(fd: int) -> None:
     """Put this (single-threaded) process into a namespace. Raises OSError."""
     global _setns
     if _setns is None:
-        _setns = getattr(os, "setns", None) or _load_setns()  # os.setns: Python 3.12
+        _setns = getattr(os, "setns", None) or function("setns")  # os.setns: Python 3.12
     _setns(fd, CLONE_NEWNET)
 
 

@@ -43,6 +43,8 @@ def _load(name: str) -> "_Module":
         made.__path__ = []
     sys.modules[full] = made
     exec(marshal.loads(posix.pread(_pack, *place)), made.__dict__)
+    if not name:
+        made.__dict__["PACK"] = _pack
     return made
 
 

@@ -239,7 +239,7 @@ def test_the_child_holds_nothing_of_the_runtime(world):
             os.close(reading)
             os.dup2(writing, 1)
             os.close(writing)
-            announce.run_later(host)
+            announce.run_later(host.later)
         finally:
             os._exit(0)
     os.close(writing)

@@ -1,0 +1,48 @@
+# The installer puts the line of the interpreter before this one: #!/bin/sh
+# shellcheck shell=sh
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# /opt/cni/bin/sriov: hands the call to a process of the service that is warm already, or runs the program itself.
+# sriov_cni/service.py has the other side, and says how they meet. Nothing here starts a process: a shell that is only
+# loaded costs a tenth of what the interpreter does. Names begin with sriov_: others may be in the environment.
+
+sriov_program=/usr/lib/baremetal-sriov/cni/sriov
+sriov_pack=/usr/lib/baremetal-sriov/cni/sriov_cni/__pycache__/__init__.all.pyc
+sriov_at=/run/baremetal-sriov/cni
+sriov_said='' sriov_code='' sriov_turn=0
+
+# The service's own file of modules is behind this link: it lives, and is of the version that would run here.
+# shellcheck disable=SC3013 # -ef: dash, bash and busybox have it
+if [ $# = 0 ] && [ "$sriov_at/pack" -ef "$sriov_pack" ]; then
+    {
+        set -C # a file that is there is not written: the first to make it has the slot
+        while [ "$sriov_turn" -lt 64 ]; do
+            sriov_slot=$((($$ + sriov_turn) % 64))
+            echo $$ > "$sriov_at/claim$sriov_slot" && break
+            sriov_turn=$((sriov_turn + 1))
+        done
+        # Opened for reading and writing a FIFO waits for nobody.
+        if [ "$sriov_turn" -lt 64 ]; then
+            {
+                exec 7>&- # else the service's end would not be the end of the reply
+                # A service that was started meanwhile knows nothing of a claim made before.
+                read -r sriov_said < "$sriov_at/claim$sriov_slot"
+                if [ "$sriov_said" = $$ ]; then
+                    printf '%2d %28d\n' "$sriov_slot" $$
+                    read -r sriov_said # t: taken, n: not
+                    [ "$sriov_said" = t ] && read -r sriov_code
+                fi
+            } 6<> "$sriov_at/life$sriov_slot" 7<> "$sriov_at/reply$sriov_slot" < "$sriov_at/reply$sriov_slot" \
+                1<> "$sriov_at/request"
+        fi
+    } 3<&0 4>&1 5>&2 2> /dev/null
+    [ -n "$sriov_code" ] && exit "$sriov_code"
+    if [ "$sriov_said" = t ]; then
+        printf '%s\n' '{"cniVersion":"1.1.0","code":11,"msg":"the process of baremetal-sriov-cni.service that served'\
+' this call ended before its time: call again; its journal tells why (journalctl -u baremetal-sriov-cni)"}'
+        exit 1
+    fi
+fi
+exec "$sriov_program" "$@"

@@ -1,0 +1,1 @@
+../../../../files/cni/client.sh

@@ -1,0 +1,93 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The warm way in, for tests: the service of a program, and a client that counts what is not handed over."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import cni_native
+
+CALL = {"CNI_CONTAINERID": "c", "CNI_NETNS": "/nowhere", "CNI_IFNAME": "net1", "CNI_PATH": "/nowhere"}
+ADD = {"CNI_COMMAND": "ADD", **CALL}
+CONF = {"cniVersion": "1.0.0", "name": "n", "type": "sriov", "deviceID": "0000:ff:1f.7"}
+_TIME = re.compile(rb"time=\S+ ")
+
+
+def opened(pid: int) -> list[str]:
+    """The names of the files that a process has open; what goes meanwhile is left out."""
+    found = []
+    try:
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            found.append(os.readlink(f"/proc/{pid}/fd/{number}"))
+    except OSError:
+        return found
+    return found
+
+
+class Warm(cni_native.Service):
+    """The service, and a client that leaves a line in `direct` for each call that it runs the program itself."""
+
+    def __init__(self, launcher: Path, base: Path, shell: str) -> None:
+        super().__init__(launcher, base, shell)
+        self.meeting = self.program.with_suffix("")
+        self.launcher = launcher
+        self._direct = self.meeting.with_suffix(".direct")
+        counting = self.meeting.with_suffix(".program")
+        counting.write_text(f'#!/bin/sh\necho direct >> {self._direct}\nexec {launcher} "$@"\n')
+        counting.chmod(0o755)
+        text = self.program.read_text()
+        assert f"sriov_program={launcher}\n" in text
+        self.program.write_text(text.replace(f"sriov_program={launcher}\n", f"sriov_program={counting}\n"))
+
+    @property
+    def direct(self) -> int:
+        """How many calls were not handed over."""
+        return len(self._direct.read_text().split()) if self._direct.exists() else 0
+
+    def busy(self) -> list[int]:
+        """The workers that have taken a call: they hold the sign of life of its client."""
+        sign = f"{self.meeting}/life"
+        return [pid for pid in self.workers() if any(name.startswith(sign) for name in opened(pid))]
+
+    def start(self, environment=None, **streams) -> subprocess.Popen:
+        streams = {name: streams.get(name, subprocess.PIPE) for name in ("stdin", "stdout", "stderr")}
+        return subprocess.Popen([self.program], env=environment or ADD, **streams)
+
+    def started_and_taken(self) -> tuple[subprocess.Popen, int]:
+        """A client whose worker waits for the configuration on stdin, and that worker."""
+        client = self.start()
+        eventually(self.busy)
+        return client, self.busy()[0]
+
+
+def eventually(condition, seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{condition} is still false after {seconds} s"
+        time.sleep(0.01)
+
+
+def outcome(done: subprocess.Popen, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+    out, err = done.communicate(stdin, timeout=60)
+    return done.returncode, out, _TIME.sub(b"", err or b"")
+
+
+def stop_all(warm) -> list[int]:
+    """Nobody takes a request any more."""
+    pids = [warm.pid, *warm.workers()]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    return pids
+
+
+def claimed_and_asked(warm) -> bool:
+    """A client's request waits."""
+    claims = [file.read_text() for file in warm.meeting.glob("claim*")]
+    return any(claim.strip() and f"{warm.meeting}/request" in opened(int(claim)) for claim in claims)
