@@ -7,4 +7,4 @@ from __future__ import annotations
 
 import sys
 
-collect_ignore = [] if sys.version_info >= (3, 11) else ["test_bundle_action.py"]
+collect_ignore = [] if sys.version_info >= (3, 11) else ["test_archives.py", "test_bundle_action.py"]
