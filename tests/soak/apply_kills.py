@@ -83,18 +83,21 @@ def changed(before: Any, now: Any, where: str) -> list[str]:
 
 
 def main(count: int, seed: int) -> int:
-    """All rounds, and back to the specification."""
+    """Rounds until so many changes were killed, and back to the specification."""
     rng = random.Random(seed)
     whole = boot.load_goal(host.Host())
     with open(record.ORIGINAL, "rb") as stream:
         original = stream.read()
     usual = FIRST_GUESS
-    for number in range(1, count + 1):
+    kills = number = 0
+    while kills < count:
+        number += 1
         goal = drawn(rng, whole)
         pid, moment = start(goal), rng.random() * usual
         time.sleep(moment)
         os.kill(pid, signal.SIGKILL)
         killed = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+        kills += killed
         began = time.monotonic()
         finish(start(goal))
         seconds = time.monotonic() - began
@@ -104,7 +107,7 @@ def main(count: int, seed: int) -> int:
             sys.stderr.write(f"round {number} of seed {seed}, killed after {moment:.2f} s: {'; '.join(found)}\n")
             return 1
         what = f"killed after {moment:.2f} s" if killed else f"done before {moment:.2f} s"
-        print(f"{number}/{count}: {what}, brought to its end in {seconds:.1f} s", flush=True)
+        print(f"{kills}/{count}: {what}, brought to its end in {seconds:.1f} s", flush=True)
     finish(start(whole))
     return 0
 
