@@ -45,7 +45,7 @@ def write(soak: ModuleType, known: dict[str, Any], entries: list[Any] | None, ag
     os.utime(path, (stamp, stamp))
 
 
-def hears(soak: ModuleType, wanted: dict[str, list[str]] = KNOWN) -> None:
+def hears(soak: ModuleType, wanted: dict[str, list[str]]) -> None:
     soak.Round(KNOWN, HELD, "fine", ("0000:02:00.0", DPDK), ("0000:01:00.0", KERNEL)).hears(0, wanted)
 
 
@@ -59,7 +59,7 @@ def test_reads_the_checkpoint_of_old_and_new_kubelets(soak: ModuleType, ids: Any
 
 def test_all_is_there(soak: ModuleType) -> None:
     write(soak, KNOWN, [HOLDS])
-    hears(soak)
+    hears(soak, KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_all_is_there(soak: ModuleType) -> None:
 def test_what_is_wrong_is_said(soak: ModuleType, known: Any, entries: list[Any], said: str) -> None:
     write(soak, known, entries, age=60.0)
     with pytest.raises(soak.Wrong) as caught:
-        hears(soak)
+        hears(soak, KNOWN)
     assert said in str(caught.value)
 
 
@@ -96,7 +96,7 @@ def test_of_two_lists_at_once_the_older_was_written_last(
     monkeypatch.setattr(soak, "offered", lambda: offered)
     write(soak, {KERNEL: ["k0", "k1"]}, [HOLDS], age)
     if fine:
-        hears(soak)
+        hears(soak, KNOWN)
     else:
         with pytest.raises(soak.Wrong, match="lost \\['d0'\\]"):
-            hears(soak)
+            hears(soak, KNOWN)
