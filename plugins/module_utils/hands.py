@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Somebody else's hand on the VFs of this host: settings of other programs that set their number, too.
+"""Somebody else's hand on the VFs of this host: programs that set their number, or offer them, too.
 
 Read from files alone, and told as warnings: who is right is for a person to say.
 """
@@ -9,7 +9,7 @@ Read from files alone, and told as warnings: who is right is for a person to say
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from . import cmdline
 from .errors import HostError
@@ -21,6 +21,8 @@ FILES_LIMIT = 2000  # in one folder
 OUR_PREFIX = "baremetal-sriov"
 POD_LOGS = "/var/log/pods"  # folders named NAMESPACE_NAME_UID
 OPERATOR = "/etc/sriov-operator"
+SOCKETS = ("plugins_registry", "device-plugins")  # where a device plugin of the kubelet has its socket
+OUR_PLUGIN = "/etc/systemd/system/baremetal-sriov-device-plugin.service"
 PODS = {
     "sriov-network-config-daemon": "the SR-IOV network operator's daemon",
     "sriov-device-plugin": "another SR-IOV device plugin",
@@ -63,9 +65,28 @@ _PLACES = (
 )
 
 
-def hands(host: Host) -> tuple[str, ...]:
-    """What else makes VFs here, each in one sentence with what to do."""
-    return tuple(_warnings(host))
+def hands(host: Host, resources: Iterable[str] = (), kubelet_dir: str = "") -> tuple[str, ...]:
+    """What else makes VFs here, or offers them, each in one sentence with what to do.
+
+    resources: full names of what this host is to offer. kubelet_dir: the kubelet's root folder; "" for the usual ones.
+    """
+    return (*_warnings(host), *_plugins(host, resources, kubelet_dir))
+
+
+def _plugins(host: Host, resources: Iterable[str], kubelet_dir: str) -> Iterator[str]:
+    """Another device plugin with the same resource, by the name of its socket, which is what ours will be called."""
+    if host.exists(OUR_PLUGIN):
+        return
+    from .kubelet import FOLDERS
+
+    sockets = {f"{resource.replace('/', '_', 1)}.sock": resource for resource in resources}
+    for root in (kubelet_dir,) if kubelet_dir else FOLDERS:
+        for folder in SOCKETS:
+            for name in sorted(sockets.keys() & set(host.list_dir(f"{root}/{folder}"))):
+                yield (
+                    f"{root}/{folder}/{name} is there, and is not ours: another device plugin offers {sockets[name]}, "
+                    "or has; remove it, or choose another sriov_resource_prefix or resource_name"
+                )
 
 
 def _warnings(host: Host) -> Iterator[str]:

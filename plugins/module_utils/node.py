@@ -21,7 +21,7 @@ from .hugepages import Memory
 from .model import Goal, NodeState, Pf, Vf, compact, is_vfio
 from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan, module_specs
 from .record import LOCK
-from .render import NODE_PATH, PATHS
+from .render import CONFIG_PATH, NODE_PATH, PATHS
 from .state import read_state
 from .steps import AFTER_REBOOT, Plan, due
 
@@ -86,7 +86,9 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     goal = make_goal(state)
     objects = state.recorded_objects or {}
     if kernel_side and goal.whole and any(not pf.externally_managed for pf in goal.pfs):
-        goal = replace(goal, warnings=(*goal.warnings, *hands.hands(host)))
+        ours = any(file.path == CONFIG_PATH for file in goal.files)  # else VFs are offered by somebody else's choice
+        found = hands.hands(host, dict(goal.resources) if ours else (), goal.kubelet_dir)
+        goal = replace(goal, warnings=(*goal.warnings, *found))
     state = devlink.with_modes(host, state, _with_a_mode(goal, state))
     memory = hugepages.read(host) if goal.hugepages or (goal.whole and hugepages.originals(objects)) else None
     side = _read_kernel_side(host, goal, memory) if kernel_side else KernelSide(memory=memory)

@@ -75,3 +75,15 @@ def test_a_file_that_can_not_be_read_stops_nothing(tmp_path: Path) -> None:
     host.put("etc/modprobe.d/huge.conf", "x" * (2 << 20))
     (tmp_path / "etc/modprobe.d/folder.conf").mkdir()
     assert not present(host, [KERNEL]).plan.warnings
+
+
+def test_another_device_plugin_with_the_same_resource(tmp_path: Path) -> None:
+    """By its socket, until our own plugin, whose socket has the same name, is there."""
+    host = make_host(tmp_path)
+    path = "var/lib/kubelet/device-plugins/baremetal.sriov_kernel.sock"
+    host.put(path, "")
+    host.put("var/lib/kubelet/device-plugins/baremetal.sriov_other.sock", "")
+    (warning,) = present(host, [KERNEL], check=True).plan.warnings
+    assert warning.startswith(f"/{path} is there") and "offers baremetal.sriov/kernel" in warning
+    host.put("etc/systemd/system/baremetal-sriov-device-plugin.service", "[Service]\n")
+    assert not present(host, [KERNEL], check=True).plan.warnings
