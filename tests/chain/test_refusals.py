@@ -15,6 +15,7 @@ import pytest
 
 from sriovlab.guest import Lab
 
+Snapshot = dict[str, list[Any]]
 KERNEL = {"name": "kernel", "resource_name": "kernel", "nic_selector": {"pf_names": ["enp1s0"]}, "num_vfs": 4}
 # Copies both ways between its own streams and a TCP connection: the way to a PF's address out of a namespace.
 RELAY = """\
@@ -37,9 +38,15 @@ while True:
 """
 
 
-def refused(lab: Lab, policies: list[dict[str, Any]], **variables: Any) -> str:
+@pytest.fixture(scope="module")
+def before(lab: Lab) -> Snapshot:
+    """Every file before the first refusal; since none changes anything, before each."""
+    return chain.snapshot(lab)
+
+
+def refused(lab: Lab, before: Snapshot, policies: list[dict[str, Any]], **variables: Any) -> str:
     """Run site with these policies: it must fail and change nothing. Returns the output on one line."""
-    before, boot = chain.snapshot(lab), lab.boot_id()
+    boot = lab.boot_id()
     stamp = chain.stamp(lab)
     run = chain.playbook("site", {"sriov_policies": policies, "sriov_reboot_ok": True, **variables})
     assert run.status != 0, run.output
@@ -64,27 +71,27 @@ def prepared(lab: Lab, make: list[str], undo: list[str]) -> Iterator[None]:
             lab.run(shlex.split(line), check=False)
 
 
-def test_pf_with_the_default_route(lab: Lab) -> None:
+def test_pf_with_the_default_route(lab: Lab, before: Snapshot) -> None:
     make = ["ip link set enp1s0 up", "ip address add 192.0.2.1/24 dev enp1s0",
             "ip route add default via 192.0.2.254 dev enp1s0"]  # fmt: skip
     undo = ["ip route del default via 192.0.2.254 dev enp1s0", "ip address del 192.0.2.1/24 dev enp1s0",
             "ip link set enp1s0 down"]  # fmt: skip
     with prepared(lab, make, undo):
-        text = refused(lab, [KERNEL])
+        text = refused(lab, before, [KERNEL])
     assert "enp1s0" in text
     assert "default route" in text
 
 
-def test_pf_under_a_bridge(lab: Lab) -> None:
+def test_pf_under_a_bridge(lab: Lab, before: Snapshot) -> None:
     make = ["ip link add chain0 type bridge", "ip link set enp1s0 master chain0"]
     with prepared(lab, make, ["ip link set enp1s0 nomaster", "ip link del chain0"]):
-        text = refused(lab, [KERNEL])
+        text = refused(lab, before, [KERNEL])
     assert "enp1s0" in text
     assert "bridge" in text
     assert "chain0" in text
 
 
-def test_pf_that_carries_the_ansible_connection(lab: Lab) -> None:
+def test_pf_that_carries_the_ansible_connection(lab: Lab, before: Snapshot) -> None:
     """Ansible itself comes in through the other PF, out of a network namespace, to an address of this PF."""
     make = ["ip netns add peer", "ip link set enp2s0 netns peer",
             "ip address add 198.51.100.1/24 dev enp1s0", "ip link set enp1s0 up",
@@ -109,41 +116,40 @@ def test_pf_that_carries_the_ansible_connection(lab: Lab) -> None:
             ),
         )
         text = refused(
-            lab, [KERNEL], ansible_host="198.51.100.1", ansible_port=22, ansible_ssh_common_args=options
+            lab, before, [KERNEL], ansible_host="198.51.100.1", ansible_port=22, ansible_ssh_common_args=options
         )
     assert "enp1s0" in text
     assert "SSH" in text
     assert "198.51.100.1" in text
 
 
-def test_more_vfs_than_the_card_has(lab: Lab) -> None:
-    text = refused(lab, [{**KERNEL, "num_vfs": 9}])
+def test_more_vfs_than_the_card_has(lab: Lab, before: Snapshot) -> None:
+    text = refused(lab, before, [{**KERNEL, "num_vfs": 9}])
     assert "enp1s0" in text
     assert "7" in text
     assert "9" in text
 
 
-def test_unknown_pf(lab: Lab) -> None:
-    text = refused(lab, [{**KERNEL, "nic_selector": {"pf_names": ["enp9s0"]}}])
+def test_unknown_pf(lab: Lab, before: Snapshot) -> None:
+    text = refused(lab, before, [{**KERNEL, "nic_selector": {"pf_names": ["enp9s0"]}}])
     assert "enp9s0" in text
     assert "enp1s0" in text, "the message names the PFs that are there"
 
 
-def test_every_refusal_at_once(lab: Lab) -> None:
+def test_every_refusal_at_once(lab: Lab, before: Snapshot) -> None:
     other = {
         "name": "other",
         "resource_name": "other",
         "nic_selector": {"pf_names": ["enp9s0"]},
         "num_vfs": 1,
     }
-    text = refused(lab, [{**KERNEL, "num_vfs": 9}, other])
+    text = refused(lab, before, [{**KERNEL, "num_vfs": 9}, other])
     assert "enp1s0" in text
     assert "enp9s0" in text
 
 
 @pytest.mark.parametrize("playbook", ["site", "plan"])
-def test_bad_policies_name_every_mistake_with_its_path(lab: Lab, playbook: str) -> None:
-    before = chain.snapshot(lab)
+def test_bad_policies_name_every_mistake_with_its_path(lab: Lab, before: Snapshot, playbook: str) -> None:
     bad = [
         {"name": "one", "resource_name": "one", "nic_selector": {"pf_names": ["enp1s0"]}, "num_vfs": "many"},
         {
@@ -162,8 +168,8 @@ def test_bad_policies_name_every_mistake_with_its_path(lab: Lab, playbook: str) 
     assert chain.difference(before, chain.snapshot(lab)) == []
 
 
-def test_bad_networks_name_every_mistake_with_its_path(lab: Lab) -> None:
+def test_bad_networks_name_every_mistake_with_its_path(lab: Lab, before: Snapshot) -> None:
     bad = [{"name": "Upper", "resource_name": "kernel"}, {"name": "two", "vlan": 5000}]
-    text = refused(lab, [KERNEL], sriov_networks=bad)
+    text = refused(lab, before, [KERNEL], sriov_networks=bad)
     for path in ("[0].name", "[1].vlan", "[1].resource_name"):
         assert f"sriov_networks{path}" in text

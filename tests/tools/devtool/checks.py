@@ -31,7 +31,7 @@ from .pythons import path_without_shims, pyenv_folders
 SCENARIO = "default"
 _VERIFY = re.compile(r"^\s*- verify (\w+)\.yml\s*$", re.MULTILINE)
 _MISSING = re.compile(r"\bmissing=[1-9]|Missing playbook")
-MOLECULE_LIMIT_SECONDS = 3600.0
+MOLECULE_LIMIT_SECONDS = 4500.0
 # Node code must pass with the lowest Python that mypy knows; programs of the controller with Debian 12's.
 NODE_LEVEL, CONTROLLER_LEVEL = "3.10", "3.11"
 
