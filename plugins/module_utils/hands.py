@@ -15,6 +15,7 @@ from . import cmdline
 from .errors import HostError
 from .frozen import dataclass
 from .host import Host
+from .model import KUBELET_FOLDERS
 
 SIZE_LIMIT = 1 << 20  # bytes; a settings file that is longer is not one
 FILES_LIMIT = 2000  # in one folder
@@ -77,10 +78,8 @@ def _plugins(host: Host, resources: Iterable[str], kubelet_dir: str) -> Iterator
     """Another device plugin with the same resource, by the name of its socket, which is what ours will be called."""
     if host.exists(OUR_PLUGIN):
         return
-    from .kubelet import FOLDERS
-
     sockets = {f"{resource.replace('/', '_', 1)}.sock": resource for resource in resources}
-    for root in (kubelet_dir,) if kubelet_dir else FOLDERS:
+    for root in (kubelet_dir,) if kubelet_dir else KUBELET_FOLDERS:
         for folder in SOCKETS:
             for name in sorted(sockets.keys() & set(host.list_dir(f"{root}/{folder}"))):
                 yield (

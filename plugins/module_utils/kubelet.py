@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import HostError
 from .host import Host
+from .model import KUBELET_FOLDERS
 
 if TYPE_CHECKING:
     from .pod_resources import Container
 
 CHECKPOINT = "device-plugins/kubelet_internal_checkpoint"
-FOLDERS = ("/var/lib/kubelet", "/var/snap/microk8s/common/var/lib/kubelet", "/var/lib/k0s/kubelet")
 POD_LOGS = "/var/log/pods"  # folders named NAMESPACE_NAME_UID
 GROUPS = "/sys/fs/cgroup"
 GROUPS_DEPTH = 6
@@ -31,7 +31,7 @@ SIZE_LIMIT = 64 << 20  # bytes
 Entry = tuple[str, str, str]  # a device's id, the pod's UID, the container
 
 
-def allocations(host: Host, folders: Sequence[str] = FOLDERS) -> dict[str, tuple[str, ...]]:
+def allocations(host: Host, folders: Sequence[str] = KUBELET_FOLDERS) -> dict[str, tuple[str, ...]]:
     """Device id -> the pods that run and have it, in words. Our devices' ids are PCI addresses.
 
     folders: those that a kubelet may keep its files in.

@@ -20,6 +20,8 @@ FORMAT = 1
 
 DEFAULT_DRIVER = "default"  # the kernel's own choice
 NO_DRIVER = "none"
+# Where kubelets keep their files: of most distributions, MicroK8s, k0s.
+KUBELET_FOLDERS = ("/var/lib/kubelet", "/var/snap/microk8s/common/var/lib/kubelet", "/var/lib/k0s/kubelet")
 USERSPACE_DRIVERS = ("vfio-pci", "uio_pci_generic", "igb_uio")
 
 NODE_OWNER = "sriov_node"  # the module that owns what no other module named itself for

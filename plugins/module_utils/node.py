@@ -18,7 +18,7 @@ from .errors import HostError, Problem, RefusedError
 from .frozen import dataclass
 from .host import Host
 from .hugepages import Memory
-from .model import Goal, NodeState, Pf, Vf, compact, is_vfio
+from .model import KUBELET_FOLDERS, Goal, NodeState, Pf, Vf, compact, is_vfio
 from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan, module_specs
 from .record import LOCK
 from .render import CONFIG_PATH, NODE_PATH, PATHS
@@ -103,7 +103,7 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
 
         # What an earlier run was told counts for those that are told nothing: a teardown, the narrow modules.
         known = kubelet.root_dir_of((state.file_texts or {}).get(NODE_PATH))
-        folders = [folder for folder in (goal.kubelet_dir, known, *kubelet.FOLDERS) if folder]
+        folders = [folder for folder in (goal.kubelet_dir, known, *KUBELET_FOLDERS) if folder]
         state = read_usage(host, state, ssh_connection, PLUGIN_UNIT, folders)
         planned = make_plan(goal, state, side)
     return Look(state, goal, planned, side)

@@ -16,7 +16,7 @@ from . import kubelet, netdev, pci, pci_groups, processes
 from .errors import CommandError
 from .frozen import dataclass
 from .host import Host
-from .model import NodeState, Pf, Vf, is_userspace
+from .model import KUBELET_FOLDERS, NodeState, Pf, Vf, is_userspace
 from .netdev import Link
 
 NO_USE = ("link", "host")  # scopes of addresses that an interface has of itself
@@ -24,7 +24,7 @@ UPPER = "upper_"  # Linux Documentation/ABI/testing/sysfs-class-net: the links t
 
 
 def read_usage(
-    host: Host, state: NodeState, ssh_connection: str, plugin_unit: str, kubelet_dirs: Sequence[str] = kubelet.FOLDERS
+    host: Host, state: NodeState, ssh_connection: str, plugin_unit: str, kubelet_dirs: Sequence[str] = KUBELET_FOLDERS
 ) -> NodeState:
     """The state with each PF's `uses`, each VF's `holders` and `host_uses`, and whether the device plugin's unit runs.
 
