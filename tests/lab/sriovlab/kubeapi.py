@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .progress import LabError
+from .progress import LabError, QemuEnded
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ class KubeApi:
         return ""
 
     def wait_ready(self, boot_id: str, timeout: float, alive: Callable[[], bool]) -> None:
-        """Wait until `ready`. Raises LabError after `timeout` seconds, or as soon as `alive()` is false."""
+        """Wait until `ready`. Raises LabError after `timeout` seconds, QemuEnded if `alive()` is false."""
         deadline = time.monotonic() + timeout
         missing = "nothing was asked"
         while time.monotonic() < deadline:
             if not alive():
-                raise LabError("the node's QEMU ended while Kubernetes was being waited for; its qemu.log says why")
+                raise QemuEnded("the node's QEMU ended while Kubernetes was being waited for; its qemu.log says why")
             try:
                 missing = self.ready(boot_id)
                 if not missing:

@@ -16,6 +16,10 @@ class LabError(Exception):
     """The lab cannot go on; the message says what, and what to do about it."""
 
 
+class QemuEnded(LabError):
+    """QEMU is gone, though nobody powered the node off."""
+
+
 def say(text: str) -> None:
     """Print one line to stderr (stdout is kept for what a caller parses)."""
     print(f"lab: {text}", file=sys.stderr, flush=True)

@@ -159,6 +159,15 @@ def start(machine: Machine, lock: int) -> int:
     return read_pid(machine.run_dir)
 
 
+def failed_assertion(run_dir: Path) -> str:
+    """The line in which a QEMU that ended says that it found itself at fault, or ""."""
+    try:
+        lines = (run_dir / "qemu.log").read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line for line in lines if "Assertion `" in line and "failed" in line), "")
+
+
 def _gone(pid: int, run_dir: Path, timeout: float) -> bool:
     deadline = time.monotonic() + timeout
     while alive(pid, run_dir):

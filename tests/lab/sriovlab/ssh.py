@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .progress import LabError
+from .progress import LabError, QemuEnded
 
 
 @dataclass(frozen=True)
@@ -122,13 +122,13 @@ class Ssh:
     def wait(self, timeout: float, alive: Callable[[], bool], not_boot: str = "") -> str:
         """Wait until the node answers with a boot id other than `not_boot`, and return that id.
 
-        Raises LabError after `timeout` seconds, or as soon as `alive()` is false.
+        Raises LabError after `timeout` seconds, and QemuEnded as soon as `alive()` is false.
         """
         deadline = time.monotonic() + timeout
         error = "no try was made"
         while time.monotonic() < deadline:
             if not alive():
-                raise LabError(f"the node's QEMU ended; qemu.log and serial.log in {self.run_dir} say why")
+                raise QemuEnded(f"the node's QEMU ended; qemu.log and serial.log in {self.run_dir} say why")
             try:
                 found = self.boot_id()
                 if found != not_boot:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 # What XML 1.0 can't hold, and the colour codes of terminals.
@@ -28,14 +28,20 @@ class Case:
 
 @dataclass(frozen=True)
 class Tally:
-    """Numbers of test cases."""
+    """Numbers of test cases, and which failed."""
 
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    failures: tuple[str, ...] = field(default=(), compare=False)  # of failed cases: name, first line of the reason
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+        return Tally(
+            self.passed + other.passed,
+            self.failed + other.failed,
+            self.skipped + other.skipped,
+            self.failures + other.failures,
+        )
 
 
 def clean(text: str) -> str:
@@ -105,5 +111,11 @@ def count(paths: Iterable[Path]) -> Tally:
     for path in paths:
         for case in read(path):
             bad, left_out = case.failure is not None, case.skipped is not None
-            total += Tally(passed=int(not bad and not left_out), failed=int(bad), skipped=int(left_out))
+            reason = (case.failure or "").strip().splitlines()
+            total += Tally(
+                passed=int(not bad and not left_out),
+                failed=int(bad),
+                skipped=int(left_out),
+                failures=(f"{case.name}: {reason[0] if reason else 'no reason given'}",) if bad else (),
+            )
     return total

@@ -22,7 +22,7 @@ from .context import JUNIT, Context, Stage, StageFailed, StageSkipped
 from .deps import LAB, ROOT
 from .junit import Case, Tally
 
-SHOWN_LINES = 25
+SHOWN_LINES, SHOWN_COLUMNS = 25, 400
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,9 @@ def _table(results: Sequence[Result], seconds: float) -> None:
         tally = result.tally
         numbers = f"{tally.passed:7} {tally.failed:7} {tally.skipped:8}"
         say(f"{result.stage.name:16} {result.verdict:8} {numbers}  {duration(result.seconds)}")
+    for result in results:
+        for failure in result.tally.failures[:SHOWN_LINES]:
+            say(f"failed in {result.stage.name}: {failure[:SHOWN_COLUMNS]}")
     say(f"in {duration(seconds)}; logs and JUnit files are in {OUTPUT}")
 
 

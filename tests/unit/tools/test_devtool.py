@@ -114,7 +114,9 @@ def test_the_end_is_one_line_and_the_status(
     monkeypatch.setenv("BAREMETAL_SRIOV_CACHE", str(output / "cache"))
     monkeypatch.setattr(stages, "clean_copy", lambda: nullcontext(output))
     assert stages.run([Stage("a", "good", _pass), Stage("b", "bad", _fail), Stage("c", "good", _pass)]) == 1
-    assert capsys.readouterr().out.splitlines()[-1] == "2 passed, 1 failed"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "2 passed, 1 failed"
+    assert "failed in b: b: it is broken" in lines, "whoever sees only the end knows what failed"
     assert stages.run([Stage("a", "good", _pass)]) == 0
 
 
