@@ -113,7 +113,7 @@ class _Attachment:
         """All changes of ADD, after the journal has them."""
         host, config, pod = self._host, self._config, self._pod
         if self._link is not None:
-            set_on_host(host, self._link, self._vf.driver, config)
+            set_on_host(host, self._store, self._vf, self.port, self._link, config)
         if self.port is not None:
             set_on_pf(host, self._store, self._vf, self.port, config)
         link: Link | None = None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .addresses import ZERO_MAC
 from .errors import DEVICE, REFUSED, CniError
 from .netlink import NetlinkError
 from .rtnl import EXT_SKIP_STATS, EXT_VF, Link, VfState, get_link, set_vf, vf_attribute
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 # The key of the configuration that a setting comes from, for messages.
 _KEY_OF = {"rate": "min_tx_rate/max_tx_rate"}
+# Drivers whose PF refuses a VF's own MAC while it has an administrator's, and forgets that one when told zeros
+# (Linux, igb_main.c, igb_ndo_set_vf_mac).
+_FREE_MAC_WITH_ZEROS = ("igb",)
 FIELDS_OF = {
     "mac": ("mac",),
     "vlan": ("vlan", "qos", "proto"),
@@ -37,6 +41,7 @@ class PfPort:
         self.driver = driver
         self.mtu = 0
         self._index = 0
+        self.frees_mac = driver in _FREE_MAC_WITH_ZEROS
 
     def read(self, vf: int) -> VfState:
         """What the driver keeps for VF number `vf`. Raises CniError where PF or VF does not answer."""
@@ -77,6 +82,13 @@ class PfPort:
     def send(self, vf: int, target: VfState, keys: Sequence[str]) -> None:
         """One message with the settings of `keys`. Raises NetlinkError."""
         self._socket.change(set_vf(self._index, [vf_attribute(vf, key, target) for key in keys]))
+
+
+    def forget_mac(self, vf: int) -> None:
+        """Have the driver take the VF's own MAC again. Raises NetlinkError."""
+        none = VfState()
+        none.mac = ZERO_MAC
+        self.send(vf, none, ["mac"])
 
 
 def wanted(state: VfState, key: str) -> str:

@@ -15,7 +15,7 @@ from .netns import Netns, open_netns, own_netns
 from .pf import FIELDS_OF
 from .pod import Pod
 from .rtnl import IFF_UP, Link, set_altnames, set_link
-from .vf import KEPT_FLAGS, USERSPACE_DRIVERS, host_link, port_of, set_mac
+from .vf import KEPT_FLAGS, USERSPACE_DRIVERS, free_mac, host_link, offer_mac, port_of, set_mac
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,14 +75,16 @@ def bring_back(host: Host, store: Store, record: Record, pod: Pod | None) -> lis
     link = _fetch(host, record, pod, missing) if kernel else None
     try:
         if record.pf:
-            _restore_at_pf(host, store, record, index, kernel, missing)
+            _restore_at_pf(host, store, record, index, kernel, link, missing)
     finally:  # what the PF refuses must not keep the interface from being set back
         if link is not None:
             _restore_link(host, record, link)
     return missing
 
 
-def _restore_at_pf(host: Host, store: Store, record: Record, index: int, kernel: bool, missing: list[str]) -> None:
+def _restore_at_pf(
+    host: Host, store: Store, record: Record, index: int, kernel: bool, link: Link | None, missing: list[str]
+) -> None:
     # What a userspace driver told the PF stays there: the next pod would start with this pod's MAC.
     mac = ["mac"] if not kernel and record.original.mac and "mac" not in record.asked else []
     if not record.asked and not mac and not record.trunk:
@@ -94,7 +96,7 @@ def _restore_at_pf(host: Host, store: Store, record: Record, index: int, kernel:
         missing.append(f"{error}; its settings of the VF ({', '.join(keys)}) are not as they were")
         return
     with store.lock(port.address, "PF"):
-        _restore_pf(host, record, port, index, record.asked + mac)
+        _restore_pf(host, record, port, index, record.asked + mac, link)
         if record.trunk:
             from .trunk import apply
 
@@ -140,13 +142,21 @@ def _move_back(host: Host, record: Record, pod: Pod, inside: Link) -> None:
         home.close()
 
 
-def _restore_pf(host: Host, record: Record, port: PfPort, index: int, keys: list[str]) -> None:
+def _restore_pf(
+    host: Host, record: Record, port: PfPort, index: int, keys: list[str], link: Link | None
+) -> None:
     """Put back those of `keys` that differ, or that the driver does not report. Raises CniError (101)."""
     if not keys:
         return
     state = port.read(index)
     differing = [key for key in keys if _fields(state, key) != _fields(record.original, key)]
     unreported = [key for key in keys if key not in differing and set(_fields(state, key)) & {-1, ""}]
+    if "mac" in keys and port.frees_mac and link is not None and record.mac not in ("", ZERO_MAC):
+        if link.mac != record.mac:
+            free_mac(host, port, index)
+            offer_mac(host, link, record.mac)
+        if "mac" not in differing + unreported:  # the VF's own looks the same there
+            differing.append("mac")
     # A MAC of zeros means "none": some drivers refuse to be told so.
     if "mac" in differing and record.original.mac in ("", ZERO_MAC):
         differing.remove("mac")

@@ -244,7 +244,7 @@ def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) ->
     )
 
 
-def set_on_host(host: Host, link: Link, driver: str, config: Config) -> None:
+def set_on_host(host: Host, store: Store, vf: Vf, port: PfPort | None, link: Link, config: Config) -> None:
     """What is best set on the VF's interface before it moves. Raises CniError (101).
 
     The MAC goes to the VF before it goes to the PF: once a PF's driver has an administrator's MAC, many take
@@ -252,19 +252,38 @@ def set_on_host(host: Host, link: Link, driver: str, config: Config) -> None:
     set_mac() decides.
     """
     if config.mac and link.mac != config.mac:
-        host.step("set mac on vf")
-        try:
-            host.socket.change(set_link(link.index, mac=config.mac))
-        except NetlinkError as error:
-            host.log.debug(f"{link.name} does not take {config.mac} before its PF has it: {error}")
+        if port is not None and port.frees_mac:
+            with store.lock(port.address, "PF"):
+                free_mac(host, port, vf.index)
+        offer_mac(host, link, config.mac)
     if config.mtu and link.mtu != config.mtu:
         host.step("set mtu")
         try:
             host.socket.change(set_link(link.index, mtu=config.mtu))
         except NetlinkError as error:
             raise CniError(
-                REFUSED, f"mtu: interface {link.name} (driver {driver}) refused {config.mtu}: {error}"
+                REFUSED, f"mtu: interface {link.name} (driver {vf.driver}) refused {config.mtu}: {error}"
             ) from None
+
+
+def free_mac(host: Host, port: PfPort, index: int) -> None:
+    """Have the PF forget an administrator's MAC until the caller sets one, so that the VF may take its own: to set it
+    up and down instead takes a hundred times as long. To be called under the PF's lock, after port.read().
+    """
+    host.step("free mac")
+    try:
+        port.forget_mac(index)
+    except NetlinkError as error:
+        host.log.debug(f"PF {port.name} does not free the MAC of VF {index}: {error}")
+
+
+def offer_mac(host: Host, link: Link, mac: str) -> None:
+    """Set the MAC, if the driver takes it without more."""
+    host.step("set mac on vf")
+    try:
+        host.socket.change(set_link(link.index, mac=mac))
+    except NetlinkError as error:
+        host.log.debug(f"{link.name} does not take {mac} before its PF has it: {error}")
 
 
 def move_to_pod(host: Host, link: Link, ifname: str, pod: Pod, meanwhile: Callable[[], None]) -> Link:

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from sriov_cni import main, netlink, rtnl
+from sriov_cni.addresses import ZERO_MAC
 from sriov_cni.errors import CniError
 from sriov_cni.host import Host
 from sriov_cni.netns import open_netns, own_netns, set_netns
@@ -66,7 +67,7 @@ class FakePf(PfPort):
     """The PF's netlink boundary: its two messages go to a file, everything above them is the real thing."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__(None, PF_NAME, PF, "igb")
+        super().__init__(None, PF_NAME, PF, json.loads(file.read_text())["driver"])
         self._file = file
         self.mtu = 1500
 
@@ -84,12 +85,14 @@ class FakePf(PfPort):
         for key in keys:  # like the kernel: in order, stopping at the first error
             if key in data["refuse"]:
                 raise netlink.NetlinkError(errno.EOPNOTSUPP)
-            if key == "mac" and target.mac == "00:00:00:00:00:00" and data["refuse_zero_mac"]:
+            if key == "mac" and target.mac == ZERO_MAC and data["refuse_zero_mac"]:
                 raise netlink.NetlinkError(errno.EINVAL)
             data["sent"].append([key, *[getattr(target, field) for field in FIELDS_OF[key]]])
             if key in data["ignore"]:
                 continue
             data["vfs"][vf].update({field: getattr(target, field) for field in FIELDS_OF[key]})
+            if key == "mac":
+                data["pinned"] = sorted({*data["pinned"], vf} - ({vf} if target.mac == ZERO_MAC else set()))
             aside = self._file.with_suffix(".new")
             aside.write_text(json.dumps(data))
             aside.rename(self._file)
@@ -207,7 +210,8 @@ class World:
         vf = {"vlan": 0, "qos": 0, "proto": 0x8100, "spoofchk": 1, "trust": 0, "link_state": 0}
         vf.update(min_rate=0, max_rate=0)
         vfs = [{"mac": VF_MAC, **vf}, {"mac": "00:00:00:00:00:00", **vf}]
-        self.set_pf(vfs=vfs, sent=[], refuse=[], ignore=[], refuse_zero_mac=False)
+        # pinned: the VFs with an administrator's MAC, which their own driver must not change
+        self.set_pf(driver="ixgbe", vfs=vfs, pinned=[0], sent=[], refuse=[], ignore=[], refuse_zero_mac=False)
 
     def set_pf(self, **changes) -> None:
         """Change what the PF keeps, or how its driver behaves."""
@@ -299,6 +303,7 @@ class World:
         return {
             "vf": [{**{key: link.get(key) for key in keys}, "up": "UP" in link["flags"]} for link in vf],
             "pf": self.pf["vfs"],
+            "pinned": self.pf["pinned"],
             "journal": sorted(os.listdir(journal)) if journal.exists() else [],
             "leases": sorted(name for name in os.listdir(self.ipam_folder) if name.startswith("lease")),
         }

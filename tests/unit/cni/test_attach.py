@@ -215,7 +215,7 @@ def test_a_refused_setting_is_named_and_all_is_undone(world):
     world.set_pf(refuse=["link_state"])
     before = world.snapshot()
     with pytest.raises(
-        Refusal, match=r"PF enp1s0 \(0000:01:00.0, driver igb\) refused link_state"
+        Refusal, match=r"PF enp1s0 \(0000:01:00.0, driver ixgbe\) refused link_state"
     ) as refused:
         world.call("ADD", everything(world))
     assert refused.value.code == 101

@@ -9,9 +9,10 @@ import errno
 import time
 
 import pytest
-from cniworld import vector
+from cniworld import VF_MAC, WorldHost, vector
 
 from sriov_cni import netlink, rtnl
+from sriov_cni.addresses import ZERO_MAC
 from sriov_cni.errors import CniError
 from sriov_cni.host import Host, Pauses
 from sriov_cni.vf import set_mac
@@ -95,3 +96,45 @@ def test_pauses(vector):
     time.sleep(0.05)
     assert slow.more()
     assert not slow.more()
+
+
+def sent_macs(world) -> list[str]:
+    return [entry[1] for entry in world.pf["sent"] if entry[0] == "mac"]
+
+
+def test_igb_forgets_its_mac_before_the_vf_takes_another(world):
+    """Set up and down for that, the VF takes a hundred times as long."""
+    world.set_pf(driver="igb")
+    before = world.snapshot()
+    conf = {**world.conf, "mac": NEW}
+    host = WorldHost(world)
+    world.call("ADD", conf, host)
+    assert sent_macs(world) == [ZERO_MAC, NEW]
+    assert host.steps.index("free mac") < host.steps.index("set mac on vf") < host.steps.index("set on pf")
+    assert "set mac" not in host.steps, "the way by up and down was not needed"
+    assert world.pod_link()["address"] == NEW
+    host = WorldHost(world)
+    world.call("DEL", conf, host)
+    assert sent_macs(world)[2:] == [ZERO_MAC, VF_MAC]
+    assert "set mac" not in host.steps
+    assert world.snapshot() == before
+
+
+def test_a_mac_of_the_vfs_own_choice_is_the_administrators_again(world):
+    """The PF shows both alike: one that was not set again would let the VF take any."""
+    world.set_pf(driver="igb")
+    conf = {**world.conf, "mac": VF_MAC}
+    world.call("ADD", conf)
+    world.set_pf(pinned=[])
+    world.call("DEL", conf)
+    assert world.pf["pinned"] == [0]
+
+
+def test_igb_that_keeps_its_mac_is_no_error(world):
+    world.set_pf(driver="igb", refuse_zero_mac=True)
+    before = world.snapshot()
+    conf = {**world.conf, "mac": NEW}
+    world.call("ADD", conf)
+    world.call("DEL", conf)
+    assert sent_macs(world) == [NEW, VF_MAC]
+    assert world.snapshot() == before

@@ -29,7 +29,7 @@ def make_vfs(world) -> list[str]:
         run("ip", "link", "add", f"many{number}", "address", vfs[-1]["mac"], *peer)
         run("ip", "link", "set", f"many{number}", "alias", address)
         addresses.append(address)
-    world.set_pf(vfs=vfs)
+    world.set_pf(driver="igb", vfs=vfs, pinned=[0, *range(2, len(vfs))])
     return addresses
 
 
