@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
 import subprocess
+import sys
+import termios
 import time
 from pathlib import Path
 
@@ -88,6 +91,10 @@ def stop_all(warm) -> list[int]:
 
 
 def claimed_and_asked(warm) -> bool:
-    """A client's request waits."""
-    claims = [file.read_text() for file in warm.meeting.glob("claim*")]
-    return any(claim.strip() and f"{warm.meeting}/request" in opened(int(claim)) for claim in claims)
+    """A client's request waits: it is in the FIFO, and not only about to be written."""
+    fd = os.open(warm.meeting / "request", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        waiting = int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
+    finally:
+        os.close(fd)
+    return waiting > 0 and any(file.read_text().strip() for file in warm.meeting.glob("claim*"))
