@@ -37,9 +37,8 @@ def held(lab: Lab) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def pods(lab: Lab) -> Iterator[list[Pod]]:
     """All of them, running; gone at the end in any case."""
-    run = chain.playbook(
-        "site", {"sriov_reboot_ok": False, "sriov_policies": [*POLICIES, DISK], "sriov_networks": []}, "--tags", "validate,node"
-    )
+    variables = {"sriov_reboot_ok": False, "sriov_policies": [*POLICIES, DISK], "sriov_networks": []}
+    run = chain.playbook("site", variables, "--tags", "validate,node")
     assert run.status == 0, run.output
     chain.wait_offered(lab, dict.fromkeys(POOLS, EACH))
     install_stand_in(lab)
