@@ -28,7 +28,7 @@ def values(argv: list[str], option: str) -> list[str]:
 
 def test_the_iommu_comes_before_every_device_that_it_covers() -> None:
     devices = values(qemu.argv(MACHINE), "-device")
-    assert devices[0] == "intel-iommu,intremap=on,device-iotlb=on,caching-mode=on"
+    assert devices[0] == "intel-iommu,intremap=on,eim=on,device-iotlb=on,caching-mode=on"
     assert [device.partition(",")[0] for device in devices[-7:]] == [
         "pcie-root-port",
         "igb",
