@@ -98,8 +98,8 @@ def argv(machine: Machine) -> list[str]:
         "-nodefaults", "-no-user-config", "-display", "none",
         "-serial", f"file:{machine.serial}",
         "-qmp", f"unix:{machine.qmp},server=on,wait=off",
-        # Before the devices that it covers. With eim=on Linux uses the x2APIC: no memory-mapped access for each interrupt,
-        # which is where node.py's race would have most of its chances.
+        # Before the devices that it covers. With eim=on Linux uses the x2APIC: no memory-mapped access for each
+        # interrupt, which is where node.py's race would have most of its chances.
         "-device", "intel-iommu,intremap=on,eim=on,device-iotlb=on,caching-mode=on",
         # The way in; restrict=on: there is no way out, not even a default route.
         "-netdev", f"user,id=management,restrict=on,ipv6=off,{forwards}",
