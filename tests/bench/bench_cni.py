@@ -175,15 +175,15 @@ def emulated() -> list[dict[str, Any]]:
     size = node.service_size()
     show_phases("on the node", node.phases())
     node.stop()
-    ours, peer = one["ours"], one["host-device"]
+    ours, peer, beside_cold = one["ours"], one["host-device"], cold["host-device"]
     parallel, beside = all_vfs["ours"]["ADD"], statistics.median(all_vfs["host-device"]["ADD"])
     return [
         ratio("cni.version_ratio", version["ours"], version["bare"], BARE),
         ratio("cni.add_ratio", ours["ADD"], peer["ADD"], "host-device ADD"),
         ratio("cni.add_p99_ratio", ours["ADD"], peer["ADD"], "host-device ADD, 99th percentile", 99),
         ratio("cni.del_ratio", ours["DEL"], peer["DEL"], "host-device DEL"),
-        ratio("cni.cold_add_ratio", cold["cold"]["ADD"], cold["host-device"]["ADD"], "host-device ADD, without the service"),
-        ratio("cni.cold_del_ratio", cold["cold"]["DEL"], cold["host-device"]["DEL"], "host-device DEL, without the service"),
+        ratio("cni.cold_add_ratio", cold["cold"]["ADD"], beside_cold["ADD"], "host-device ADD, without the service"),
+        ratio("cni.cold_del_ratio", cold["cold"]["DEL"], beside_cold["DEL"], "host-device DEL, without the service"),
         figure("cni.service_rss_mib", "MiB", [size]),
         figure("cni.parallel_seconds", "s", parallel, f"host-device, {len(node.vfs)} VFs", base=beside),
     ]
