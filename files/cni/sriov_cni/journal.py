@@ -14,24 +14,16 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from _signal import (  # type: ignore[import-not-found]
-    ITIMER_REAL,
-    SIG_DFL,
-    SIG_UNBLOCK,
-    SIGALRM,
-    pthread_sigmask,
-    setitimer,
-    signal,
-)
 
 from .errors import IO, JOURNAL, TRY_AGAIN, CniError
+from .host import Pauses
 from .jsontext import dumps, loads
 from .pf import FIELDS_OF
 from .rtnl import VfState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType, TracebackType
+    from types import TracebackType
     from typing import Any, ClassVar
 
     from .host import Host
@@ -105,14 +97,6 @@ class Record:
         return record
 
 
-class _TooLong(Exception):
-    """Raised by SIGALRM: flock(2) has no time limit of its own."""
-
-
-def _give_up(_number: int, _frame: FrameType | None) -> None:
-    raise _TooLong
-
-
 class Lock:
     """An exclusive flock(2), let go at the end of the block, or of the process."""
 
@@ -127,29 +111,19 @@ class Lock:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise CniError(IO, f"cannot open the lock file {self._path}: {error.strerror}") from None
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._queue()
-
-    def _queue(self) -> None:
-        """Wait in the kernel's queue: who asks again and again comes late, and is overtaken. Raises CniError (11)."""
-        try:
-            before = signal(SIGALRM, _give_up)
-            pthread_sigmask(SIG_UNBLOCK, [SIGALRM])
+        pauses = Pauses(self._seconds)
+        while pauses.more():
             try:
-                setitimer(ITIMER_REAL, self._seconds)
-                fcntl.flock(self._fd, fcntl.LOCK_EX)
-            finally:
-                setitimer(ITIMER_REAL, 0)
-                signal(SIGALRM, SIG_DFL if before is None else before)
-        except _TooLong:
-            os.close(self._fd)
-            raise CniError(
-                TRY_AGAIN,
-                f"{self._subject} is held by another call of this plugin for more than {self._seconds:.0f} s; "
-                f"'fuser {self._path}' names its process",
-            ) from None
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                continue
+        os.close(self._fd)
+        raise CniError(
+            TRY_AGAIN,
+            f"{self._subject} is held by another call of this plugin for more than {self._seconds:.0f} s; "
+            f"'fuser {self._path}' names its process",
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
