@@ -14,7 +14,7 @@ from .netlink import NetlinkError
 from .netns import Netns, open_netns, own_netns
 from .pf import FIELDS_OF
 from .pod import Pod
-from .rtnl import IFF_UP, Link, set_altnames, set_link
+from .rtnl import IFF_UP, Link, get_link, set_altnames, set_link
 from .vf import KEPT_FLAGS, USERSPACE_DRIVERS, free_mac, host_link, offer_mac, port_of, set_mac
 
 TYPE_CHECKING = False
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .journal import Record, Store
     from .pf import PfPort
     from .rtnl import VfState
+
+_RENAMES = 3  # tries to give the interface its name
 
 
 def alive(host: Host, record: Record) -> Netns | None:
@@ -210,12 +212,23 @@ def _restore_link(host: Host, record: Record, link: Link) -> None:
 
 
 def _rename(host: Host, record: Record, link: Link) -> None:
-    try:
-        host.socket.change(set_link(link.index, name=record.host_name))
-    except NetlinkError as error:
-        if error.errno != errno.EEXIST:
-            raise
-        host.log.error(
-            f"VF {record.address} was {record.host_name} before; that name is in use now, so it stays "
-            f"{link.name}"
-        )
+    """Give the interface its name; udev may give it that as an alternative name while it is called otherwise."""
+    for _turn in range(_RENAMES):
+        try:
+            host.socket.change(set_link(link.index, name=record.host_name))
+            return
+        except NetlinkError as error:
+            if error.errno != errno.EEXIST:
+                raise
+        now = Link(host.socket.get(get_link(link.index)))
+        if record.host_name not in now.altnames:
+            break
+        host.step("remove altname")
+        try:
+            host.socket.change(set_altnames(link.index, [record.host_name], add=False))
+        except NetlinkError as error:
+            host.log.debug(f"{now.name} has no alternative name {record.host_name} any more: {error}")
+    host.log.error(
+        f"VF {record.address} was {record.host_name} before; that name is in use now, so it stays "
+        f"{link.name}"
+    )

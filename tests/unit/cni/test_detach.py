@@ -61,6 +61,22 @@ def test_del_after_the_namespace_ended(world):
     assert world.snapshot() == before
 
 
+def test_udev_gives_the_name_as_an_alternative_one(world):
+    """As it does for an interface that comes out of a namespace that ended, whenever it gets to it."""
+    before = world.snapshot()
+    world.call("ADD", world.conf)
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns, "name", "dev7")
+
+    class Host(WorldHost):
+        def step(self, what: str) -> None:
+            if what == "rename back":
+                run("ip", "link", "property", "add", "dev", "dev7", "altname", VF_NAME)
+            super().step(what)
+
+    world.call("DEL", host=Host(world))
+    assert world.snapshot() == before
+
+
 def test_del_when_the_interface_is_nowhere(world, capfd):
     """DEL sets the PF back and succeeds; the journal stays for who comes next, should the interface come again."""
     before = world.snapshot()
