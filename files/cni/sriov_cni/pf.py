@@ -83,7 +83,6 @@ class PfPort:
         """One message with the settings of `keys`. Raises NetlinkError."""
         self._socket.change(set_vf(self._index, [vf_attribute(vf, key, target) for key in keys]))
 
-
     def forget_mac(self, vf: int) -> None:
         """Have the driver take the VF's own MAC again. Raises NetlinkError."""
         none = VfState()

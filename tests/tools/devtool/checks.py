@@ -184,6 +184,8 @@ def molecule(context: Context) -> None:
     if not scenario.exists():
         raise StageFailed(f"{scenario.relative_to(ROOT)} is missing: the chain was not tested")
     env = environment(install(build()))
+    # Of a run that was killed Molecule would believe that its node is there.
+    context.run([tool("molecule"), "reset", "--scenario-name", SCENARIO], env=env, cwd=ROOT)
     argv = [tool("molecule"), "test", "--scenario-name", SCENARIO]
     context.run(argv, env=env, cwd=ROOT, limit_seconds=MOLECULE_LIMIT_SECONDS)
     problems = unseen(scenario.read_text(), context.log.read_text(errors="replace"), context.junit.parent)

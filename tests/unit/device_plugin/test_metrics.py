@@ -72,6 +72,8 @@ def test_metrics(node: Daemon, kubelet: FakeKubelet, pod_resources: Any, port: i
     node.start("--metrics-port", str(port))
     kubelet.registered()
     wait_for(lambda: "registered with the kubelet" in node.logged(), "registered")
+    # A busy machine may take longer than the daemon waits for `ip`.
+    wait_for(lambda: "sriov_vf_receive_bytes_total{" in get(port, "/metrics")[1], "the counters of `ip`")
     status, text = get(port, "/metrics")
     assert status == 200
     lines = text.splitlines()
