@@ -133,8 +133,8 @@ def up(until: str, lock_timeout: float) -> State:
 def _come_up(current: State, until: str, started: float | None, lock_timeout: float) -> State:
     """wait(); a node whose QEMU fails an assertion of its own is powered on once more.
 
-    Under multi-threaded TCG QEMU 10.0 does that in one of some hundred boots: a CPU that waits for the big lock uses a
-    stale entry of its TLB while another maps PCI registers (espressif/qemu#174 has the same cause).
+    Under multi-threaded TCG QEMU 10.0 does that now and then, probably since a CPU that waits for the big lock uses a
+    stale entry of its TLB while another maps PCI registers (as espressif/qemu#174 describes it).
     """
     try:
         return wait(current, until, started)
