@@ -13,7 +13,7 @@ import subprocess
 
 import pytest
 from cniworld import missing
-from warm import ADD, CONF, Warm, claimed_and_asked, eventually, outcome, stop_all
+from warm import ADD, CONF, Warm, claimed_and_asked, eventually, outcome, stop, stop_all
 
 SHELLS = {"dash": "/bin/dash", "bash": "/bin/bash --posix"}
 
@@ -228,18 +228,20 @@ def test_stop_waits_for_calls(warm):
 
 def test_stop_lets_go_of_who_waits(warm):
     """More clients than workers: who was not taken does the work itself."""
-    clients = [warm.start() for _turn in range(3)]
+    clients = [warm.start(), warm.start()]
+    eventually(lambda: len(warm.busy()) == 2)
+    stop(warm.pid)  # it makes no fourth worker
+    clients.append(warm.start())
     eventually(lambda: len(warm.busy()) == 3)
-    pids = stop_all(warm)
+    assert len(warm.workers()) == 3
     late = warm.start()
     eventually(lambda: claimed_and_asked(warm))
-    for pid in pids[1:]:
-        os.kill(pid, signal.SIGCONT)
     os.kill(warm.pid, signal.SIGTERM)
     os.kill(warm.pid, signal.SIGCONT)
     for client in (late, *clients):
         status, out, _err = outcome(client, json.dumps(CONF).encode())
         assert (status, json.loads(out)["code"]) == (1, 100)
+    assert warm.direct == 1
 
 
 def test_a_request_without_a_claim_is_nobodys(warm):

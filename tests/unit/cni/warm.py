@@ -49,6 +49,11 @@ class Warm(cni_native.Service):
         assert f"sriov_program={launcher}\n" in text
         self.program.write_text(text.replace(f"sriov_program={launcher}\n", f"sriov_program={counting}\n"))
 
+    def __exit__(self, *error: object) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)  # a test that failed may have left it standing
+        super().__exit__(*error)
+
     @property
     def direct(self) -> int:
         """How many calls were not handed over."""
@@ -83,11 +88,26 @@ def outcome(done: subprocess.Popen, stdin: bytes = b"") -> tuple[int, bytes, byt
 
 
 def stop_all(warm) -> list[int]:
-    """Nobody takes a request any more."""
-    pids = [warm.pid, *warm.workers()]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    return pids
+    """Nobody takes a request any more. The service first: it may be about to make a worker."""
+    stop(warm.pid)
+    workers = warm.workers()
+    for pid in workers:
+        stop(pid)
+    return [warm.pid, *workers]
+
+
+def stop(pid: int) -> None:
+    """Returns once it stands still: the signal alone may be on its way yet."""
+    os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: stands_still(pid))
+
+
+def stands_still(pid: int) -> bool:
+    """proc(5): the state is behind the name in brackets; a worker may end by itself before it stops."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] in "TZ"
+    except FileNotFoundError:
+        return True
 
 
 def claimed_and_asked(warm) -> bool:
