@@ -197,9 +197,10 @@ class World:
 
     def _make_sysfs(self) -> None:
         drivers = self.root / "sys/bus/pci/drivers"
-        for address, driver in ((PF, "igb"), (VF, "igbvf"), (VF_VFIO, "vfio-pci")):
+        self.device(PF).mkdir(parents=True)
+        for address, driver in ((VF, "igbvf"), (VF_VFIO, "vfio-pci")):
             self.device(address).mkdir(parents=True)
-            (drivers / driver).mkdir(parents=True, exist_ok=True)
+            (drivers / driver).mkdir(parents=True)
             (self.device(address) / "driver").symlink_to(drivers / driver)
         (self.device(PF) / "net" / PF_NAME).mkdir(parents=True)
         for index, address in enumerate((VF, VF_VFIO)):
@@ -217,6 +218,11 @@ class World:
         """Change what the PF keeps, or how its driver behaves."""
         data = json.loads(self.pf_file.read_text()) if self.pf_file.exists() else {}
         self.pf_file.write_text(json.dumps({**data, **changes}))
+        if "driver" in changes:
+            driver = self.root / "sys/bus/pci/drivers" / changes["driver"]
+            driver.mkdir(exist_ok=True)
+            (self.device(PF) / "driver").unlink(missing_ok=True)
+            (self.device(PF) / "driver").symlink_to(driver)
 
     @property
     def pf(self) -> dict:
