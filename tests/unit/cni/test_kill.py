@@ -100,7 +100,7 @@ def test_a_journal_that_was_not_finished_goes_with_del(world):
 def test_an_ipam_plugin_outlives_the_add_that_started_it(world, kind):
     """DEL waits for it: an address given out after DEL would never come back."""
     os.link(world.root / "bin" / "test-ipam", world.root / "bin" / "static")
-    conf = {**world.conf, "ipam": {**world.ipam("10.9.0.5/24", sleep=0.5), "type": kind}}
+    conf = {**world.conf, "ipam": {**world.ipam("10.9.0.5/24", sleep=1.5), "type": kind}}
     before = world.snapshot()
     pid = world.start("ADD", conf)
     while not world.ipam_calls:

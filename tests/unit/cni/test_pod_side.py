@@ -108,7 +108,7 @@ def test_what_waits_for_carrier_ends_with_the_interface(world):
     world.call("DEL", conf)
     started = time.monotonic()
     host.later()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < announce._CARRIER_SECONDS
 
 
 def test_no_child_without_need(world):
@@ -232,7 +232,7 @@ def test_the_child_holds_nothing_of_the_runtime(world):
     """A runtime reads to the end of the pipe: it must not wait for the child that announces."""
     reading, writing = os.pipe()
     host = WorldHost(world)
-    host.later = lambda: time.sleep(1.5)
+    host.later = lambda: time.sleep(6)
     caller = os.fork()
     if caller == 0:
         try:
@@ -247,7 +247,7 @@ def test_the_child_holds_nothing_of_the_runtime(world):
     assert os.read(reading, 1) == b""
     os.waitpid(caller, 0)
     os.close(reading)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
 
 
 def test_userspace_device_without_a_pf(world):

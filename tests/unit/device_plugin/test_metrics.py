@@ -183,4 +183,4 @@ def test_a_busy_service_manager_does_not_hold_us_up(tmp_path: Path, monkeypatch:
         began = time.monotonic()
         answers = [notify(f"STATUS={number}") for number in range(2000)]
         assert answers[0] and not answers[-1]
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 10.0  # a message that waits would wait for ever
