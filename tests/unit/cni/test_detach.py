@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from cniworld import PF, PF_NAME, VF, VF_MAC, VF_NAME, Refusal, WorldHost, run, vector
+from warm import eventually
 
 
 def test_del_without_add_and_twice(world):
@@ -209,8 +210,7 @@ def test_damaged_journal_is_refused_in_words(world):
 def test_second_call_waits_for_the_first(world, vector):
     conf = {**world.conf, "ipam": world.ipam("10.9.0.5/24", sleep=1)}
     first = world.start("ADD", conf)
-    while not world.ipam_calls:
-        time.sleep(0.01)
+    eventually(lambda: world.ipam_calls == ["ADD"])
     with pytest.raises(Refusal, match="is in use by container c1"):
         world.call("ADD", CNI_CONTAINERID="c2")
     os.waitpid(first, 0)
@@ -225,8 +225,7 @@ def test_del_is_slow_and_the_vf_has_a_new_owner(world, vector):
     world.call("ADD", {**conf, "vlan": 55})
     slow = {**conf, "ipam": world.ipam("10.9.0.5/24", sleep=1)}
     late = world.start("DEL", slow)
-    while world.ipam_calls != ["ADD", "DEL"]:
-        time.sleep(0.01)
+    eventually(lambda: world.ipam_calls == ["ADD", "DEL"])
     run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns)
     run("ip", "netns", "del", world.pod_ns)
     run("ip", "netns", "add", world.pod_ns)
@@ -249,8 +248,7 @@ def test_del_in_parallel(world):
 
 def test_a_hanging_ipam_plugin_delays_no_other_container(world):
     hanging = world.start("ADD", {**world.conf, "ipam": world.ipam("10.9.0.5/24", sleep=3)})
-    while not world.ipam_calls:
-        time.sleep(0.01)
+    eventually(lambda: world.ipam_calls == ["ADD"])
     conf = {**world.conf, "ipam": world.ipam("10.9.0.5/24")}
     world.call("DEL", conf, CNI_CONTAINERID="1c")  # c1 has the VF
     world.call("DEL", conf, CNI_IFNAME="net2")
@@ -264,8 +262,7 @@ def test_del_stops_an_ipam_plugin_that_never_ends(world):
     conf = {**world.conf, "ipam": world.ipam("10.9.0.5/24", sleep=3600)}
     before = world.snapshot()
     pid = world.start("ADD", conf)
-    while not world.ipam_calls:
-        time.sleep(0.01)
+    eventually(lambda: world.ipam_calls == ["ADD"])
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     world.call("DEL", {**conf, "ipam": world.ipam("10.9.0.5/24")})

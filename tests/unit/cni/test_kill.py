@@ -11,6 +11,7 @@ import time
 
 import pytest
 from cniworld import VF, VF_NAME, VF_VFIO, run
+from warm import eventually
 
 # fewer changes than these would mean that a step() got lost, and a gap in what these tests see
 CHANGES = {"kernel": 10, "igb": 11, "aside": 10, "vfio": 4}
@@ -103,8 +104,7 @@ def test_an_ipam_plugin_outlives_the_add_that_started_it(world, kind):
     conf = {**world.conf, "ipam": {**world.ipam("10.9.0.5/24", sleep=1.5), "type": kind}}
     before = world.snapshot()
     pid = world.start("ADD", conf)
-    while not world.ipam_calls:
-        time.sleep(0.01)
+    eventually(lambda: world.ipam_calls == ["ADD"])
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     started = time.monotonic()

@@ -119,7 +119,8 @@ def test_a_refusal_is_named_and_all_is_undone(world, driver, refused):
 
 def test_a_driver_without_it(world):
     before = world.snapshot()
-    with pytest.raises(Refusal, match=r"vlan_trunk: the driver ixgbe of PF .* has no list of VLANs for") as refused:
+    words = r"vlan_trunk: the driver ixgbe of PF .* has no list of VLANs for VF 0"
+    with pytest.raises(Refusal, match=words) as refused:
         world.call("ADD", {**world.conf, "vlan_trunk": "10"})
     assert (refused.value.code, world.snapshot()) == (100, before)
 
