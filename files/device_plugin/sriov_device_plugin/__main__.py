@@ -164,6 +164,8 @@ def main(arguments: list[str] | None = None) -> int:
     os.umask(0o022)
     # gRPC imports asyncio, and that TLS where it can; on Unix sockets nobody needs the 4 MiB of OpenSSL.
     sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
+    # Python 3.9 starts programs with fork(), where gRPC's handlers abort the child now and then: we never fork to stay.
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     from .daemon import Daemon, Options  # here, since it costs the import of gRPC
 
     options = Options(

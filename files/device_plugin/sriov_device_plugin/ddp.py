@@ -61,6 +61,7 @@ def _ask(command: list[str]) -> Any:
         log.debug("%s: %s", command[0], error)
         return None
     if done.returncode != 0 or len(done.stdout) > MAX_OUTPUT:
+        log.debug("%s: status %d, %d bytes", command[0], done.returncode, len(done.stdout))
         return None
     try:
         return json.loads(done.stdout)

@@ -24,11 +24,13 @@ from .registration import Presence
 CLIENTS = 8  # at once; more wait
 CLIENT_TIMEOUT = 5.0  # seconds to ask and to take the answer
 IP_TIMEOUT = 5.0  # seconds for `ip`
+MAX_WORDS = 200  # bytes of what a failing `ip` says
 # Key of `ip -s -j link` below "stats" -> the name in our counters.
 DIRECTIONS = {"rx": "receive", "tx": "transmit"}
 COUNTERS = ("bytes", "packets", "dropped")
 
 log = logging.getLogger(__name__)
+_problems: dict[str, str] = {}  # PF -> why its counters were missing last, "" where they were not
 Labels = Mapping[str, str]
 
 
@@ -104,17 +106,30 @@ def _vf_labels(name: str, device: Device, holder: Holder) -> Labels:
             "namespace": holder.namespace, "pod": holder.pod, "container": holder.container}  # fmt: skip
 
 
+def _ask_ip(pf: str) -> Any:
+    """The JSON that `ip` prints of a PF; None where there is none, which is warned about when it begins or changes."""
+    problem = ""
+    answer = None
+    try:
+        done = subprocess.run(["ip", "-j", "-s", "link", "show", "dev", pf], capture_output=True, timeout=IP_TIMEOUT,
+                              check=False, stdin=subprocess.DEVNULL)  # fmt: skip
+        if done.returncode == 0:
+            answer = json.loads(done.stdout)
+        else:
+            problem = f"ip ended with status {done.returncode}: {done.stderr[:MAX_WORDS].decode(errors='replace')!r}"
+    except (OSError, ValueError, RecursionError, subprocess.TimeoutExpired) as error:
+        problem = str(error)
+    if problem and _problems.get(pf) != problem:
+        log.warning("no counters of %s and its VFs: %s", pf, problem)
+    _problems[pf] = problem
+    return answer
+
+
 def _stats(pfs: Iterable[str]) -> dict[tuple[str, int], dict[str, Any]]:
     """(PF, VF index) -> what `ip -s -j link show` says below "stats"; a PF that does not answer is left out."""
     found = {}
     for pf in sorted(pfs):
-        try:
-            done = subprocess.run(["ip", "-j", "-s", "link", "show", "dev", pf], capture_output=True,
-                                  timeout=IP_TIMEOUT, check=False, stdin=subprocess.DEVNULL)  # fmt: skip
-            links = json.loads(done.stdout) if done.returncode == 0 else []
-        except (OSError, ValueError, RecursionError, subprocess.TimeoutExpired) as error:
-            log.debug("counters of %s: %s", pf, error)
-            continue
+        links = _ask_ip(pf)
         vfs = links[0].get("vfinfo_list") if isinstance(links, list) and links and isinstance(links[0], dict) else None
         for vf in vfs if isinstance(vfs, list) else ():
             if isinstance(vf, dict) and isinstance(vf.get("vf"), int) and isinstance(vf.get("stats"), dict):
