@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from ..errors import Problem
 from ..frozen import dataclass
 from ..host import Host
@@ -48,24 +50,24 @@ class LoaderState:
     dropped_by: tuple[Problem, ...] = ()
 
 
-class BootLoader:
+class BootLoader(ABC):
     """The protocol; a back-end overrides all of it."""
 
     name = ""
     where = ""  # for people: what holds the boot entries
 
+    @abstractmethod
     def detect(self, host: Host) -> bool:
         """True where this boot loader's configuration is what the host boots with."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, host: Host) -> LoaderState:
         """The state; changes nothing. Raises HostError where it can't be read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, host: Host, tokens: tuple[str, ...]) -> None:
         """Make our tokens these (none: take our settings away), and make the boot menu again.
 
         On an error our settings are put back as they were. Raises HostError. Safe to be stopped at any
         moment: what is left to do is seen by `read` (`pending`, or `present` with no tokens).
         """
-        raise NotImplementedError

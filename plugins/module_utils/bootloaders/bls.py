@@ -11,6 +11,7 @@ others' tokens of the same key; it reads and writes the same lines, so both get 
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -31,9 +32,9 @@ _LINE = re.compile(r"^([ \t]*)([^\s#].*?)([ \t]*)$", re.M)
 class BlsEntries(BootLoader):
     """What both boot loaders share. `folders`: where the entries are."""
 
+    @abstractmethod
     def folders(self, host: Host) -> tuple[str, ...]:
         """Folders with entries that this boot loader starts."""
-        raise NotImplementedError
 
     def variables(self, host: Host) -> Mapping[str, str]:
         """What a word such as $kernelopts stands for."""
