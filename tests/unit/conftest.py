@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +31,9 @@ def _name_the_checkout() -> None:
 
 
 _name_the_checkout()
+
+# Before gRPC is imported: its fork handlers stop the fake kubelet's server where subprocess forks (Python 3.9).
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 # By the clock: what hangs is seen, and what a busy machine keeps waiting for a moment is no failure.
 settings.register_profile("busy", deadline=10_000)  # milliseconds for each example

@@ -5,19 +5,18 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from device_plugin.dp_daemon import Daemon
 from device_plugin.dp_host import FakeHost
 
-# Before gRPC is imported: its fork handlers stop the fake kubelet's server where subprocess forks (Python 3.9).
-os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+from sriov_device_plugin.api import podresources_pb2 as api
 
 
 @pytest.fixture
@@ -43,10 +42,6 @@ def short_path() -> Iterator[Path]:
 @pytest.fixture
 def pod_resources(daemon: Daemon) -> Iterator[Any]:
     """The kubelet's List answers with this message."""
-    import grpc  # not before the environment above is set
-
-    from sriov_device_plugin.api import podresources_pb2 as api
-
     answer = api.ListPodResourcesResponse()
     folder = daemon.kubelet_root / "pod-resources"
     folder.mkdir()
