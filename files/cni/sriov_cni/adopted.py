@@ -85,12 +85,30 @@ def gone(host: Host, network: str, valid: set[tuple[str, str]]) -> list[str]:
     return [name for name, conf in _files(host) if name not in kept and _text(conf, "name") == network]
 
 
-def collect(host: Host, store: Store, name: str) -> None:
-    """GC of one that gone() named. Raises CniError where something is left to be done."""
+def attachments(host: Host, store: Store) -> list[dict[str, Any]]:
+    """Those of this boot whose VF no later attachment has, for people; keys as `sriov attachments` prints them."""
+    found = []
+    for name, conf in _files(host):
+        address = _text(conf, "deviceID")
+        if not pci.is_address(address) or _of_earlier_boot(f"{host.state}/{name}"):
+            continue
+        if store.of_vf(address) is not None or _given_on(host, name, address):
+            continue
+        netns = _holder(host, address)
+        entry = {"vf": address, "container": name.rpartition("-")[0], "interface": name.rpartition("-")[2]}
+        entry |= {"network": _text(conf, "name"), "netns": netns.path if netns is not None else ""}
+        found.append({**entry, "in_use": netns is not None, "made_by": "sriov-cni"})
+        if netns is not None:
+            netns.close()
+    return found
+
+
+def collect(host: Host, store: Store, name: str) -> bool:
+    """Give back the VF of one whose pod is gone, by its file; False where its file is left. Raises CniError."""
     file = f"{host.state}/{name}"
     conf = _read(file)
     if conf is None:  # its DEL was faster
-        return
+        return True
     address = _address(host, file, conf)
     store.prepare()
     with store.lock(address, "VF"):
@@ -102,6 +120,7 @@ def collect(host: Host, store: Store, name: str) -> None:
         elif _read(file) is not None:
             host.log.warning(f"{_owner(name)} is gone: its VF is brought back")
             _give_back(host, store, name, conf, _holder(host, address), _ifnames(name))
+        return _read(file) is None
 
 
 def address_of(host: Host, store: Store, container: str, ifname: str) -> str:

@@ -14,9 +14,11 @@ from .jsontext import dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from .host import Host
+    from .journal import Store
 
 USAGE = """\
 usage: sriov --version
@@ -50,21 +52,25 @@ def run(arguments: list[str]) -> tuple[int, str]:
 
 
 def _attachments(host: Host | None = None) -> tuple[int, str]:
+    from .adopted import attachments
     from .host import Host as RunningHost
     from .journal import Store
     from .restore import alive
 
     host = host or RunningHost()
+    store = Store(host)
     found = []
-    for record in Store(host).records():
+    for record in store.records():
         entry = {"vf": record.address, "container": record.container, "interface": record.ifname}
         entry |= {"network": record.network, "netns": record.netns}
-        found.append({**entry, "in_use": record.complete and alive(host, record) is not None})
-    return 0, dumps(found) + "\n"
+        in_use = record.complete and alive(host, record) is not None
+        found.append({**entry, "in_use": in_use, "made_by": "baremetal.sriov"})
+    return 0, dumps(found + attachments(host, store)) + "\n"
 
 
 def _release(host: Host | None = None) -> tuple[int, str]:
     """One line for each VF that is back; exit code 1 with the reason where one is not."""
+    from .adopted import collect
     from .host import Host as RunningHost
     from .journal import Store
     from .restore import alive, give_back
@@ -79,8 +85,29 @@ def _release(host: Host | None = None) -> tuple[int, str]:
                 continue
             back = give_back(host, store, record, alive(host, record))
         code = code if back else 1
-        lines.append(f"VF {record.address} of {record.owner} is {'' if back else 'not '}back\n")
+        lines.append(_said(record.address, record.container, record.ifname, back))
+    for entry in _left_by_others(host, store):
+        back = collect(host, store, f"{entry['container']}-{entry['interface']}")
+        code = code if back else 1
+        lines.append(_said(entry["vf"], entry["container"], entry["interface"], back))
     return code, "".join(lines)
+
+
+def _said(address: str, container: str, ifname: str, back: bool) -> str:
+    return f"VF {address} of container {container} interface {ifname} is {'' if back else 'not '}back\n"
+
+
+def _left_by_others(host: Host, store: Store) -> Iterator[dict[str, Any]]:
+    """Attachments of sriov-cni whose pods are gone, each once; one may come to light when a later one is given back."""
+    from .adopted import attachments
+
+    seen: list[dict[str, Any]] = []
+    while True:
+        left = [entry for entry in attachments(host, store) if not entry["in_use"] and entry not in seen]
+        if not left:
+            return
+        yield left[0]
+        seen.append(left[0])
 
 
 def _read(path: str) -> list[dict[str, Any]]:

@@ -48,7 +48,7 @@ def collect(host: Host, request: Request) -> None:
         raise CniError(failures[0].code, "; ".join([str(error) for error in failures]))
 
 
-def _attempt(failures: list[CniError], what: str, act: Callable[..., None], *arguments: object) -> None:
+def _attempt(failures: list[CniError], what: str, act: Callable[..., object], *arguments: object) -> None:
     try:
         act(*arguments)
     except CniError as error:

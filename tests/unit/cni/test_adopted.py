@@ -9,7 +9,9 @@ import json
 import os
 
 import pytest
-from cniworld import VF, VF_NAME, VF_VFIO, Refusal, run
+from cniworld import VF, VF_NAME, VF_VFIO, Refusal, WorldHost, run
+
+from sriov_cni import people
 
 MAC = "02:00:00:00:0a:e1"
 NETWORK = "net"
@@ -162,6 +164,62 @@ def test_gc_goes_on_after_a_damaged_file(world):
         collect(world, [])
     assert refused.value.code == 103
     assert (world.snapshot(), left(world)) == (before, ["c0-net1"])
+
+
+def listed(world) -> list[tuple[str, str, bool]]:
+    status, text = people._attachments(WorldHost(world))
+    assert status == 0
+    return [(entry["vf"], entry["container"], entry["in_use"]) for entry in json.loads(text)]
+
+
+def test_people_see_its_attachments_and_release_those_that_are_gone(world):
+    before = world.snapshot()
+    attach(world)
+    entry = json.loads(people._attachments(WorldHost(world))[1])[0]
+    assert entry == {
+        "vf": VF, "container": "c1", "interface": "net1", "network": NETWORK, "netns": f"/run/netns/{world.pod_ns}",
+        "in_use": True, "made_by": "sriov-cni",
+    }  # fmt: skip
+    assert people._release(WorldHost(world)) == (0, "")
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns, "name", "dev7")
+    run("ip", "netns", "del", world.pod_ns)
+    assert listed(world) == [(VF, "c1", False)]
+    assert people._release(WorldHost(world)) == (0, f"VF {VF} of container c1 interface net1 is back\n")
+    assert (world.snapshot(), left(world), listed(world)) == (before, [], [])
+
+
+def test_people_release_a_vf_from_the_last_pod_to_the_first(world):
+    """How it was before both is in the first one's file, which comes to light when the last is given back."""
+    before = world.snapshot()
+    attach(world, container="c2")
+    state = world.root / "state"
+    (state / "c1-net1").write_text((state / "c2-net1").read_text())
+    long_ago = (state / "c2-net1").stat().st_mtime_ns - 10**9
+    os.utime(state / "c1-net1", ns=(long_ago, long_ago))
+    assert listed(world) == [(VF, "c2", True)]
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns)
+    run("ip", "netns", "del", world.pod_ns)
+    back = "".join([f"VF {VF} of container {container} interface net1 is back\n" for container in ("c2", "c1")])
+    assert people._release(WorldHost(world)) == (0, back)
+    assert (world.snapshot(), left(world)) == (before, [])
+
+
+def test_people_are_told_of_one_that_does_not_come_back(world):
+    attach(world)
+    run("ip", "netns", "del", world.pod_ns)  # and the veth with it
+    assert people._release(WorldHost(world)) == (1, f"VF {VF} of container c1 interface net1 is not back\n")
+
+
+@pytest.mark.parametrize("spoil", ["earlier boot", "no address"])
+def test_people_are_not_shown_what_is_none(world, spoil):
+    attach(world, VF_VFIO)
+    file = world.root / "state" / "c1-net1"
+    if spoil == "no address":
+        file.write_text(json.dumps({"name": NETWORK, "deviceID": "../x"}))
+    else:
+        os.utime(file, (1, 1))
+    assert listed(world) == []
+    assert people._release(WorldHost(world)) == (0, "")
 
 
 @pytest.mark.parametrize("command", ["DEL", "GC"])

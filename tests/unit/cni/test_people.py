@@ -83,6 +83,7 @@ def test_attachments_and_release(world):
     found = {entry["vf"]: entry for entry in json.loads(out)}
     assert (status, found[VF]["in_use"], found[VF_VFIO]["in_use"]) == (0, True, False)
     assert (found[VF]["container"], found[VF]["interface"], found[VF]["network"]) == ("c1", "net1", "net")
+    assert {entry["made_by"] for entry in found.values()} == {"baremetal.sriov"}
     assert people._release(WorldHost(world)) == (0, f"VF {VF_VFIO} of container c2 interface net1 is back\n")
     assert world.pod_link()["ifname"] == "net1"
     assert people._release(WorldHost(world)) == (0, "")
