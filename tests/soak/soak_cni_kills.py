@@ -4,8 +4,8 @@
 """The CNI plugin is killed at a system call that writes, drawn by chance; then DEL, and the VF is as it was.
 
 Here, in a namespace with a veth in the VF's place and host-local for addresses, as root; strace injects SIGKILL. Where
-the service serves the call, the client or the worker is killed after a time drawn by chance. Each repetition is a kill
-in each of both ways, and ten cycles of ADD and DEL without one, by the service.
+the service serves the call, the client or the worker is killed after a time drawn by chance, in the middle of its work.
+Each repetition is a kill in each of both ways, and ten cycles of ADD and DEL without one, by the service.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Union
@@ -59,27 +59,49 @@ class AtCall:
 
 @dataclass(frozen=True)
 class AfterTime:
-    """SIGKILL to the client or to the worker that serves it, this long after the client was started."""
+    """SIGKILL to the client this long after it was started, or to the worker this long after it took the request."""
 
     seconds: float
     whom: str
 
-    def strike(self, client: int, workers: list[int]) -> None:
-        """Wait, and do it, unless it has ended."""
-        stdin = os.readlink(f"/proc/{client}/fd/0")
+    def strike(self, client: subprocess.Popen[str], stdin: str, service: cni_native.Service) -> None:
+        """Wait, and do it, unless it has ended. stdin: the client's, which its worker has from it."""
+        if self.whom == "client":
+            time.sleep(self.seconds)
+            client.kill()
+            return
+        while not _serving(service, stdin):
+            if client.poll() is not None:
+                return
+            time.sleep(0.0005)
         time.sleep(self.seconds)
-        for pid in [client] if self.whom == "client" else workers:
-            try:
-                if self.whom == "client" or os.readlink(f"/proc/{pid}/fd/0") == stdin:
-                    os.kill(pid, signal.SIGKILL)
-            except (FileNotFoundError, ProcessLookupError):
-                continue
+        for pid in _serving(service, stdin):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def __str__(self) -> str:
         return f"({self.whom}) after {1000 * self.seconds:.1f} ms"
 
 
 Kill = Union[AtCall, AfterTime]
+
+
+def _serving(service: cni_native.Service, stdin: str) -> list[int]:
+    """The worker that has this standard input from its client."""
+    found = []
+    for pid in service.workers():
+        with suppress(FileNotFoundError):
+            if os.readlink(f"/proc/{pid}/fd/0") == stdin:
+                found.append(pid)
+    return found
+
+
+def _full_pipe(data: bytes) -> int:
+    """A pipe's end to read `data` from, all of which is in it: nobody waits for us while a kill is on its way."""
+    end, start = os.pipe()
+    os.write(start, data)
+    os.close(start)
+    return end
 
 
 class Victim:
@@ -102,11 +124,13 @@ class Victim:
         environment = {"CNI_COMMAND": command, "CNI_CONTAINERID": netns, "CNI_IFNAME": "net1",
                        "CNI_NETNS": f"/run/netns/{netns}", "CNI_PATH": "/usr/lib/cni",
                        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-        started = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   text=True, env=environment)
+        stdin = _full_pipe(json.dumps(self.config).encode())
+        started = subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env=environment)  # fmt: skip
         if isinstance(kill, AfterTime):
-            kill.strike(started.pid, self.service.workers())
-        out, err = started.communicate(json.dumps(self.config), timeout=120)
+            kill.strike(started, os.readlink(f"/proc/self/fd/{stdin}"), self.service)
+        os.close(stdin)
+        out, err = started.communicate(timeout=120)
         if started.returncode < 0 or (kill is not None and started.returncode and json.loads(out)["code"] == TRY_AGAIN):
             return False
         if started.returncode:
