@@ -105,8 +105,9 @@ class WorldHost(Host):
         super().__init__()
         self.sys_root = str(world.root)
         self.state = str(world.root / "state")
-        self.settle_seconds, self.mac_seconds, self.lock_seconds, self.ipam_seconds = 1.0, 0.3, 1.0, 5.0
-        self.gate_seconds = 1.0
+        # Short where tests wait for what never comes; what comes by itself has room on a busy machine.
+        self.settle_seconds, self.mac_seconds = 1.0, 0.3
+        self.lock_seconds, self.ipam_seconds, self.gate_seconds = 30.0, 30.0, 30.0
         self.steps: list[str] = []
         self._world = world
         self._die_at = die_at

@@ -57,7 +57,9 @@ def test_del_after_the_namespace_ended(world):
     world.pod_ns += "x"
     thread = threading.Thread(target=kernel)
     thread.start()
-    world.call("DEL", CNI_NETNS="/run/netns/gone")
+    host = WorldHost(world)
+    host.settle_seconds = 20.0
+    world.call("DEL", None, host, CNI_NETNS="/run/netns/gone")
     thread.join()
     assert world.snapshot() == before
 
@@ -265,7 +267,9 @@ def test_del_stops_an_ipam_plugin_that_never_ends(world):
     eventually(lambda: world.ipam_calls == ["ADD"])
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    world.call("DEL", {**conf, "ipam": world.ipam("10.9.0.5/24")})
+    host = WorldHost(world)
+    host.gate_seconds = 0.5
+    world.call("DEL", {**conf, "ipam": world.ipam("10.9.0.5/24")}, host)
     assert world.snapshot() == before
     running = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline")]
     assert not any(str(world.root / "bin").encode() in line for line in running)
