@@ -87,16 +87,18 @@ def gone(host: Host, network: str, valid: set[tuple[str, str]]) -> list[str]:
 
 def attachments(host: Host, store: Store) -> list[dict[str, Any]]:
     """Those of this boot whose VF no later attachment has, for people; keys as `sriov attachments` prints them."""
+    latest: dict[str, tuple[str, dict[str, Any]]] = {}
+    for name, conf in sorted(_files(host), key=lambda file: _made(f"{host.state}/{file[0]}")):
+        if pci.is_address(_text(conf, "deviceID")) and not _of_earlier_boot(f"{host.state}/{name}"):
+            latest[conf["deviceID"]] = name, conf
     found = []
-    for name, conf in _files(host):
-        address = _text(conf, "deviceID")
-        if not pci.is_address(address) or _of_earlier_boot(f"{host.state}/{name}"):
+    for address, (name, conf) in latest.items():
+        if store.of_vf(address) is not None:
             continue
-        if store.of_vf(address) is not None or _given_on(host, name, address):
-            continue
+        container, _dash, ifname = name.rpartition("-")
+        entry = {"vf": address, "container": container, "interface": ifname, "network": _text(conf, "name")}
         netns = _holder(host, address)
-        entry = {"vf": address, "container": name.rpartition("-")[0], "interface": name.rpartition("-")[2]}
-        entry |= {"network": _text(conf, "name"), "netns": netns.path if netns is not None else ""}
+        entry["netns"] = netns.path if netns is not None else ""
         found.append({**entry, "in_use": netns is not None, "made_by": "sriov-cni"})
         if netns is not None:
             netns.close()

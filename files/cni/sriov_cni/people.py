@@ -14,11 +14,11 @@ from .jsontext import dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from .host import Host
-    from .journal import Store
+    from .journal import Record, Store
 
 USAGE = """\
 usage: sriov --version
@@ -69,32 +69,43 @@ def _attachments(host: Host | None = None) -> tuple[int, str]:
 
 
 def _release(host: Host | None = None) -> tuple[int, str]:
-    """One line for each VF that is back; exit code 1 with the reason where one is not."""
+    """One line for each VF that is back, or not, with the reason where one is known; then the exit code is 1."""
     from .adopted import collect
     from .host import Host as RunningHost
     from .journal import Store
-    from .restore import alive, give_back
 
     host = host or RunningHost()
     store = Store(host)
-    code, lines = 0, []
-    for seen in store.records():
-        with store.lock(seen.address, "VF"):
-            record = store.of_owner(seen.container, seen.ifname)  # its DEL may have been faster
-            if record is None or (record.complete and alive(host, record) is not None):
-                continue
-            back = give_back(host, store, record, alive(host, record))
-        code = code if back else 1
-        lines.append(_said(record.address, record.container, record.ifname, back))
+    lines: list[str] = []
+    good = [_tell(lines, seen.address, seen.owner, _give_back, host, store, seen) for seen in store.records()]
     for entry in _left_by_others(host, store):
-        back = collect(host, store, f"{entry['container']}-{entry['interface']}")
-        code = code if back else 1
-        lines.append(_said(entry["vf"], entry["container"], entry["interface"], back))
-    return code, "".join(lines)
+        owner = f"container {entry['container']} interface {entry['interface']}"
+        name = f"{entry['container']}-{entry['interface']}"
+        good.append(_tell(lines, entry["vf"], owner, collect, host, store, name))
+    return 0 if all(good) else 1, "".join(lines)
 
 
-def _said(address: str, container: str, ifname: str, back: bool) -> str:
-    return f"VF {address} of container {container} interface {ifname} is {'' if back else 'not '}back\n"
+def _tell(lines: list[str], address: str, owner: str, act: Callable[..., bool | None], *arguments: object) -> bool:
+    """False where the VF is not back; one that fails keeps no other from coming back. None: nothing was left."""
+    reason = ""
+    try:
+        back = act(*arguments)
+    except (CniError, OSError) as error:
+        back, reason = False, f": {error}"
+    if back is not None:
+        lines.append(f"VF {address} of {owner} is {'' if back else 'not '}back{reason}\n")
+    return back is not False
+
+
+def _give_back(host: Host, store: Store, seen: Record) -> bool | None:
+    """None where it is in use, or its DEL was faster."""
+    from .restore import alive, give_back
+
+    with store.lock(seen.address, "VF"):
+        record = store.of_owner(seen.container, seen.ifname)
+        if record is None or (record.complete and alive(host, record) is not None):
+            return None
+        return give_back(host, store, record, alive(host, record))
 
 
 def _left_by_others(host: Host, store: Store) -> Iterator[dict[str, Any]]:
@@ -106,8 +117,8 @@ def _left_by_others(host: Host, store: Store) -> Iterator[dict[str, Any]]:
         left = [entry for entry in attachments(host, store) if not entry["in_use"] and entry not in seen]
         if not left:
             return
-        yield left[0]
-        seen.append(left[0])
+        yield from left
+        seen += left
 
 
 def _read(path: str) -> list[dict[str, Any]]:

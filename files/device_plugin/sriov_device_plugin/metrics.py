@@ -120,7 +120,7 @@ def _ask_ip(pf: str) -> Any:
     except (OSError, ValueError, RecursionError, subprocess.TimeoutExpired) as error:
         problem = str(error)
     if problem and _problems.get(pf) != problem:
-        log.warning("no counters of %s and its VFs: %s", pf, problem)
+        log.warning("no counters of %s and its VFs: %s; try 'ip -j -s link show dev %s'", pf, problem, pf)
     _problems[pf] = problem
     return answer
 

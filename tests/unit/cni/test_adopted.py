@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+from pathlib import Path
 
 import pytest
 from cniworld import VF, VF_NAME, VF_VFIO, Refusal, WorldHost, run
@@ -208,6 +210,32 @@ def test_people_are_told_of_one_that_does_not_come_back(world):
     attach(world)
     run("ip", "netns", "del", world.pod_ns)  # and the veth with it
     assert people._release(WorldHost(world)) == (1, f"VF {VF} of container c1 interface net1 is not back\n")
+
+
+@pytest.mark.parametrize("who", ["ours", "its"])
+def test_people_release_the_others_where_one_is_refused(world, who):
+    gone = world.add_netns(world.pod_ns + "x")
+    if who == "ours":
+        world.call("ADD", {**world.conf, "deviceID": VF_VFIO, "vlan": 9}, CNI_CONTAINERID="c0", CNI_NETNS=gone)
+    else:
+        attach(world, VF_VFIO, "c0")
+        (world.root / "state" / "pci" / VF_VFIO).unlink()
+    run("ip", "netns", "del", world.pod_ns + "x")
+    attach(world)
+    run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns, "name", "dev7")
+    run("ip", "netns", "del", world.pod_ns)
+    held = Path(WorldHost(world).state) / "locks" / f"{VF_VFIO}.lock"
+    held.parent.mkdir(exist_ok=True)
+    host = WorldHost(world)
+    host.lock_seconds = 0.1
+    with open(held, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        status, text = people._release(host)
+    lines = sorted(text.splitlines())
+    assert status == 1
+    assert lines[0] == f"VF {VF} of container c1 interface net1 is back"
+    assert lines[1].startswith(f"VF {VF_VFIO} of container c0 interface net1 is not back: VF {VF_VFIO} is held by")
+    assert len(lines) == 2
 
 
 @pytest.mark.parametrize("spoil", ["earlier boot", "no address"])
