@@ -162,7 +162,8 @@ def down() -> None:
     """Power the node off and wait until it is."""
     with _alone(), step("powering node1 off"):
         if not _off(POWER_OFF_TIMEOUT):
-            say("node1 was off")
+            failed = qemu.failed_assertion(state.run_dir())
+            say(f"node1 was off{failed and ': QEMU ended by itself: '}{failed}")
 
 
 def reset(until: str, lock_timeout: float) -> State:

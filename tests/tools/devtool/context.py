@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .collection import OUTPUT
 from .console import run_logged, say
+from .junit import failed_task
 
 JUNIT = OUTPUT / "junit"
 
@@ -53,7 +54,8 @@ class Context:
         """Run a command of the stage; raises StageFailed when it fails."""
         status = run_logged(argv, self.log, env=env, cwd=cwd or self.copy, limit_seconds=limit_seconds)
         if status != 0:
-            raise StageFailed(f"{Path(argv[0]).name} ended with exit status {status}")
+            task = failed_task(self.log)
+            raise StageFailed(f"{Path(argv[0]).name} ended with exit status {status}{task and ': '}{task}")
 
 
 @dataclass(frozen=True)

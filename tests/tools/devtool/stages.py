@@ -22,7 +22,7 @@ from .context import JUNIT, Context, Stage, StageFailed, StageSkipped
 from .deps import LAB, ROOT
 from .junit import Case, Tally
 
-SHOWN_LINES, SHOWN_COLUMNS = 25, 400
+SHOWN_LINES, SHOWN_COLUMNS = 25, 1200
 
 
 @dataclass(frozen=True)

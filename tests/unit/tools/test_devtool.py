@@ -50,6 +50,43 @@ def test_a_file_that_is_no_junit_is_a_failure(tmp_path: Path, text: str) -> None
     assert junit.count([path]).failed == 1
 
 
+FAILED_RUN = """
+TASK [Look] ********************************************************************
+fatal: [node1]: FAILED! =>
+    msg: not there yet
+...ignoring
+
+TASK [baremetal.sriov.node : Apply the plan] ***********************************
+[ERROR]: Task failed: Module failed: 0000:01:00.0: 7 VFs wanted,
+found 3
+Origin: /some/where/main.yml:4:3
+
+fatal: [node1]: FAILED! =>
+    changed: false
+    msg: |-
+        0000:01:00.0: 7 VFs wanted,
+
+        found 3
+    rc: 1
+
+PLAY RECAP *********************************************************************
+node1 : ok=3 changed=0 unreachable=0 failed=1
+"""
+
+
+def test_the_task_that_failed_is_told_in_a_line(tmp_path: Path) -> None:
+    log = tmp_path / "molecule.log"
+    assert junit.failed_task(log) == ""
+    log.write_text(FAILED_RUN)
+    told = junit.failed_task(log).split(" | ")
+    assert told[:2] == ["TASK [baremetal.sriov.node : Apply the plan]", "fatal: [node1]: FAILED! =>"]
+    assert told[-1] == "0000:01:00.0: 7 VFs wanted, found 3"
+    log.write_text(FAILED_RUN.partition("TASK [baremetal")[0])
+    assert junit.failed_task(log) == "", "what a play ignores is no failure"
+    log.write_text("TASK [Gathering Facts] ****\nfatal: [node1]: UNREACHABLE! => \n    msg: 'no route'\n")
+    assert junit.failed_task(log) == "TASK [Gathering Facts] | fatal: [node1]: UNREACHABLE! => | 'no route'"
+
+
 @pytest.fixture
 def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stages write below a temporary folder; the clean copy is not needed."""
