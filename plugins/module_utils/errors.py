@@ -44,7 +44,8 @@ class Problem:
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.target}: expected {self.expected}; found {self.found}. {self.remedy}"
+        found = self.found.rstrip(". \n")  # an error of a command, or within another one, ends with its own stop
+        return f"{self.target}: expected {self.expected}; found {found}. {self.remedy}"
 
 
 class RefusedError(SriovError):

@@ -15,6 +15,7 @@ from .netdev import Link
 from .record import Record
 
 NETWORK_CLASS = "02"  # PCI Code and ID Assignment: base class of network controllers
+RENAMES, RENAME_SECONDS = 3, 0.2
 
 
 def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeState:
@@ -22,16 +23,7 @@ def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeS
 
     Reads what every run needs; who uses a VF is looked for by `usage`, and only where something would change.
     """
-    links = netdev.read_links(host)
-    pfs = []
-    for address in pci.addresses(host.root):
-        if pci.link_name(f"{pci.device_dir(host.root, address)}/physfn") is not None:
-            continue
-        total = pci.total_vfs(host.root, address)
-        if total >= 0 or pci.class_id(host.root, address).startswith(NETWORK_CLASS):
-            pfs.append(read_pf(host, address, links))
-    if not any(pf.total_vfs > 0 for pf in pfs) and machine.is_virtual(host):
-        pfs = [_alone(host, pf, links) if pf.is_nic else pf for pf in pfs]
+    pfs = _read_pfs(host)
     states = {path: host.read_exact(path) for path in sorted({*files, *record.files})}
     return NodeState(
         pfs=tuple(pfs),
@@ -46,6 +38,31 @@ def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeS
         interrupted=record.interrupted,
         lockdown=security.lockdown(host),
     )
+
+
+def _read_pfs(host: Host) -> list[Pf]:
+    """udev may rename an interface between the two looks, at the links and at sysfs: then both are taken again."""
+    for _again in range(RENAMES):
+        links = netdev.read_links(host)
+        pfs = _pfs_with(host, links)
+        names = {name for pf in pfs for name in (pf.name, *(vf.netdev for vf in pf.vfs)) if name is not None}
+        if names <= links.keys():
+            break
+        host.sleep(RENAME_SECONDS)
+    return pfs
+
+
+def _pfs_with(host: Host, links: Mapping[str, Link]) -> list[Pf]:
+    pfs = []
+    for address in pci.addresses(host.root):
+        if pci.link_name(f"{pci.device_dir(host.root, address)}/physfn") is not None:
+            continue
+        total = pci.total_vfs(host.root, address)
+        if total >= 0 or pci.class_id(host.root, address).startswith(NETWORK_CLASS):
+            pfs.append(read_pf(host, address, links))
+    if not any(pf.total_vfs > 0 for pf in pfs) and machine.is_virtual(host):
+        pfs = [_alone(host, pf, links) if pf.is_nic else pf for pf in pfs]
+    return pfs
 
 
 def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:

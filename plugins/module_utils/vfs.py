@@ -64,6 +64,25 @@ def _link_of(host: Host, name: str) -> Link:
     return link
 
 
+def _vf_name(host: Host, vf: str) -> str:
+    names = pci.net_names(host.root, vf)
+    if not names:
+        raise HostError(vf, "a network interface", "none", "See whether the VF's driver is bound, and dmesg.")
+    return names[0]
+
+
+def _vf_link(host: Host, vf: str) -> Link:
+    """A VF's interface. udev renames a new one, perhaps between two looks: its name is asked for again, for a while."""
+    give_up = host.monotonic() + NETDEV_SECONDS
+    while True:
+        try:
+            return _link_of(host, _vf_name(host, vf))
+        except HostError:
+            if host.monotonic() >= give_up:
+                raise
+        host.sleep(drivers.POLL_SECONDS)
+
+
 def _link(host: Host, step: Step) -> None:
     name = _pf_name(host, step.target)
     netdev.set_up(host, name, step.after)
@@ -196,13 +215,14 @@ def _attributes(host: Host, step: Step) -> None:
     wanted = step.after.get("mac")
     if wanted in (None, NO_MAC) or not pci.net_names(host.root, vf):
         return
-    if _mac_of(host, vf) != wanted:
+    if _vf_link(host, vf).mac != wanted:
         drivers.rebind(host, vf)
-        if not _wait_for_netdev(host, vf) or _mac_of(host, vf) != wanted:
+        found = _vf_link(host, vf).mac if _wait_for_netdev(host, vf) else None
+        if found != wanted:
             raise HostError(
                 step.target,
                 f"an interface with the MAC address {wanted}",
-                f"{_mac_of(host, vf) or 'none'} after binding its driver again",
+                f"{found or 'none'} after binding its driver again",
                 "See dmesg for the VF.",
             )
 
@@ -220,32 +240,33 @@ def _set_vf(host: Host, name: str, index: int, step: Step) -> None:
             host.sleep(1.0)
 
 
-def _mac_of(host: Host, vf: str) -> str | None:
-    names = pci.net_names(host.root, vf)
-    return _link_of(host, names[0]).mac if names else None
-
-
 def _pf_mtu(host: Host, step: Step) -> None:
-    _set_mtu(host, step.target, lambda: _pf_name(host, step.target), step.after)
+    _set_mtu(host, lambda: _pf_name(host, step.target), step.after)
+    _need_mtu(step, _link_of(host, _pf_name(host, step.target)))
 
 
 def _vf_mtu(host: Host, step: Step) -> None:
     vf = vf_address(host, step.target)
     if not _wait_for_netdev(host, vf):
         raise HostError(step.target, "an interface to set the MTU of", "none", "See whether the VF's driver is bound.")
-    _set_mtu(host, step.target, lambda: pci.net_names(host.root, vf)[0], step.after)
+    _set_mtu(host, lambda: _vf_name(host, vf), step.after)
+    _need_mtu(step, _vf_link(host, vf))
 
 
-def _set_mtu(host: Host, target: str, name: Callable[[], str], mtu: int) -> None:
+def _set_mtu(host: Host, name: Callable[[], str], mtu: int) -> None:
     """A VF refuses while its PF still resets, and udev may rename its interface meanwhile: try for a while."""
     for attempt in range(MTU_TRIES):
         try:
             netdev.set_mtu(host, name(), mtu)
-            break
+            return
         except HostError:
             if attempt == MTU_TRIES - 1:
                 raise
             host.sleep(1.0)
-    found = _link_of(host, name()).mtu
-    if found != mtu:
-        raise HostError(target, f"MTU {mtu}", str(found), "The NIC's driver did not take it; see dmesg.")
+
+
+def _need_mtu(step: Step, link: Link) -> None:
+    if link.mtu != step.after:
+        raise HostError(
+            step.target, f"MTU {step.after}", str(link.mtu), "The NIC's driver did not take it; see dmesg."
+        )

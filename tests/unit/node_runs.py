@@ -33,9 +33,9 @@ DPDK = {
 }
 
 
-def make_host(root: Path, driver: str = "igb", **options: Any) -> FakeHost:
+def make_host(root: Path, driver: str = "igb", kind: type[FakeHost] = FakeHost, **options: Any) -> FakeHost:
     """Two PFs of this driver, GRUB, and the IOMMU's arguments on the running command line."""
-    host = FakeHost(root, **options)
+    host = kind(root, **options)
     host.add_pf(PF1, "enp1s0", driver=driver)
     host.add_pf(PF2, "enp2s0", driver=driver)
     host.add_grub('GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on iommu=pt"\n')
