@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs on the node: changes of all its VFs, each killed at a drawn moment and then run again.
 
-Usage: apply_kills.py COUNT SEED. A round draws a number of VFs and a driver for each PF, starts the change, kills it
-with SIGKILL, and runs it to its end. Then nothing may be left to do, no journal be left, and the record of the
+Usage: apply_kills.py COUNT SEED. A round draws VFs and their settings for each PF, starts the change, kills it with
+SIGKILL, and runs it to its end. Then nothing may be left to do, no journal be left, and the record of the
 original state be the same. Ends with status 1 and the difference where that is not so. At the end the node is as its
 specification says.
 """
@@ -25,17 +25,30 @@ sys.path.insert(0, "/usr/lib/baremetal-sriov/lib")
 boot, host, model, node, record = (
     importlib.import_module(f"baremetal_sriov.{name}") for name in ("boot", "host", "model", "node", "record")
 )
+MTUS = (1500, 2000)
 DRIVERS = (model.DEFAULT_DRIVER, "vfio-pci")
 FIRST_GUESS = 3.0  # seconds that a change takes, until one was measured
 
 
 def drawn(rng: random.Random, whole: Any) -> Any:
-    """The specification with another number of VFs, and another driver, for each PF."""
+    """The specification with another number of VFs, another driver and MTU for each PF, and a MAC for its last VF.
+
+    For a MAC the VF's driver is bound again, and udev renames the interface meanwhile.
+    """
     pfs = []
-    for pf in whole.pfs:
-        count, driver = rng.randint(1, 7), rng.choice(DRIVERS)
-        settings = replace(pf.settings[0], driver=driver)
-        pfs.append(replace(pf, num_vfs=count, vfs=tuple((index, settings) for index in range(count))))
+    for number, pf in enumerate(whole.pfs):
+        count, driver, mtu = rng.randint(1, 7), rng.choice(DRIVERS), rng.choice(MTUS)
+        settings = replace(pf.settings[0], driver=driver, mtu=mtu)
+        last = replace(settings, mac=f"02:00:00:00:{number:02x}:{rng.randrange(256):02x}")
+        vfs = (*((index, settings) for index in range(count - 1)), (count - 1, last))
+        pfs.append(replace(pf, num_vfs=count, mtu=mtu, exact=True, vfs=vfs))
+    return replace(whole, pfs=tuple(pfs))
+
+
+def without_vfs(whole: Any) -> Any:
+    """The specification without VFs, and with the MTUs that the PFs have now: what the rounds set is gone with it."""
+    state = node.run(host.Host(), lambda _state: whole, check=True, kernel_side=False).state
+    pfs = (replace(pf, num_vfs=0, vfs=(), mtu=state.pf(pf.address).mtu, exact=True) for pf in whole.pfs)
     return replace(whole, pfs=tuple(pfs))
 
 
@@ -79,7 +92,7 @@ def changed(before: Any, now: Any, where: str) -> list[str]:
     """What the record says otherwise. It may gain what is changed for the first time, autoprobe of a PF for one."""
     if isinstance(before, dict) and isinstance(now, dict):
         return [text for key in before for text in changed(before[key], now.get(key), f"{where}: {key}")]
-    return [] if now == before else [f"{where} was {before!r} and is {now!r}"]
+    return [] if before in (None, now) else [f"{where} was {before!r} and is {now!r}"]
 
 
 def main(count: int, seed: int) -> int:
@@ -88,7 +101,7 @@ def main(count: int, seed: int) -> int:
     whole = boot.load_goal(host.Host())
     with open(record.ORIGINAL, "rb") as stream:
         original = stream.read()
-    usual = FIRST_GUESS
+    usual, bare = FIRST_GUESS, without_vfs(whole)
     kills = number = 0
     while kills < count:
         number += 1
@@ -108,7 +121,8 @@ def main(count: int, seed: int) -> int:
             return 1
         what = f"killed after {moment:.2f} s" if killed else f"done before {moment:.2f} s"
         print(f"{kills}/{count}: {what}, brought to its end in {seconds:.1f} s", flush=True)
-    finish(start(whole))
+    for goal in (bare, whole):
+        finish(start(goal))
     return 0
 
 
