@@ -84,3 +84,13 @@ def snapshot(host: FakeHost) -> dict[str, str]:
         if pf.network:
             found[pf.name] = f"{host.nets[pf.name].up} {host.nets[pf.name].mtu}"
     return found
+
+
+def restart(host: FakeHost) -> None:
+    """A reboot: the command line that GRUB gives, and the IOMMU with it."""
+    host.reboot()
+    host.put("proc/cmdline", f"root=/dev/vda1 ro {host.grub_line()}\n")
+    words = host.grub_line().split()
+    host.iommu = [word for word in words if word.startswith("intel_iommu=")][-1:] == ["intel_iommu=on"]
+    if host.iommu:
+        (host.base / "sys/kernel/iommu_groups/0").mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,8 @@ import grpc
 import pytest
 from device_plugin.dp_daemon import Daemon
 from device_plugin.dp_host import FakeHost
+from device_plugin.dp_kubelet import FakeKubelet
+from device_plugin.dp_serving import PF1, PF2, POOLS
 
 from sriov_device_plugin.api import podresources_pb2 as api
 
@@ -56,3 +58,33 @@ def pod_resources(daemon: Daemon) -> Iterator[Any]:
     server.start()
     yield answer
     server.stop(0).wait()
+
+
+@pytest.fixture
+def node(daemon: Daemon) -> Daemon:
+    """Two PFs with four VFs each, the second's bound to vfio-pci; the daemon is configured, not started."""
+    daemon.host.add(PF1, name="enp1s0", totalvfs=7, numa=0)
+    daemon.host.add(PF2, name="enp2s0", totalvfs=7, numa=1)
+    daemon.host.add_vfs(PF1, 4)
+    for group, address in enumerate(daemon.host.add_vfs(PF2, 4, driver="vfio-pci")):
+        daemon.host.group(address, 20 + group)
+    daemon.configure(*POOLS)
+    return daemon
+
+
+@pytest.fixture
+def kubelet(node: Daemon) -> Iterator[FakeKubelet]:
+    """A kubelet of the old way, started."""
+    running = FakeKubelet(node.kubelet_root)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def watched(node: Daemon) -> Path:
+    """The folder of the plugin watcher; with it comes the folder of the old way, as with a real kubelet."""
+    (node.kubelet_root / "device-plugins").mkdir()
+    folder = node.kubelet_root / "plugins_registry"
+    folder.mkdir()
+    return folder

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a device plugin does from its start to its end, for whichever interpreter and libraries run it."""
+"""What tests of the running daemon share: a node's two pools, and a whole life for whichever interpreter runs it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from collections.abc import Sequence
 from device_plugin.dp_daemon import Daemon
 from device_plugin.dp_kubelet import FakeKubelet
 
+PF1, PF2 = "0000:01:00.0", "0000:02:00.0"
+KERNEL = [f"0000:01:10.{n}" for n in (0, 2, 4, 6)]
+VFIO = [f"0000:02:10.{n}" for n in (0, 2, 4, 6)]
+POOLS = (
+    {"resourceName": "kernel", "selectors": {"pfNames": ["enp1s0"]}},
+    {"resourceName": "vfio", "selectors": [{"drivers": ["vfio-pci"]}]},
+)
 SECONDS = 30.0  # for a start
 
 
@@ -45,3 +52,9 @@ def leaves(daemon: Daemon) -> None:
     assert daemon.stop() == 0
     assert not list((daemon.kubelet_root / "device-plugins").glob("intel.com*")), "the socket is left behind"
     assert "Traceback" not in daemon.logged() and "ERROR" not in daemon.logged()
+
+
+def both_registered(kubelet: FakeKubelet) -> dict[str, str]:
+    """Resource name -> socket name, of the next two Register requests."""
+    requests = [kubelet.registered(), kubelet.registered()]
+    return {r.resource_name: r.endpoint for r in requests}

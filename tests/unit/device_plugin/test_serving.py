@@ -1,71 +1,21 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The real daemon as a process, and a kubelet's side of both ways of registration."""
+"""The real daemon as a process: what it offers and gives, while devices and its configuration change."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import signal
-import socket
-import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import grpc
 import pytest
 from device_plugin.dp_daemon import Daemon
 from device_plugin.dp_host import FakeHost
-from device_plugin.dp_kubelet import FakeKubelet, Plugin, wait_for
+from device_plugin.dp_kubelet import FakeKubelet, wait_for
+from device_plugin.dp_serving import KERNEL, PF2, POOLS, VFIO, both_registered
 from device_plugin.dp_vectors import vectors
-
-from sriov_device_plugin import registration
-
-PF1, PF2 = "0000:01:00.0", "0000:02:00.0"
-KERNEL = [f"0000:01:10.{n}" for n in (0, 2, 4, 6)]
-VFIO = [f"0000:02:10.{n}" for n in (0, 2, 4, 6)]
-POOLS = (
-    {"resourceName": "kernel", "selectors": {"pfNames": ["enp1s0"]}},
-    {"resourceName": "vfio", "selectors": [{"drivers": ["vfio-pci"]}]},
-)
-WITHIN = 1.0  # seconds: promised after the kubelet's return; the best of three, since other work may run here
-
-
-@pytest.fixture
-def node(daemon: Daemon) -> Daemon:
-    """Two PFs with four VFs each, the second's bound to vfio-pci; the daemon is configured, not started."""
-    daemon.host.add(PF1, name="enp1s0", totalvfs=7, numa=0)
-    daemon.host.add(PF2, name="enp2s0", totalvfs=7, numa=1)
-    daemon.host.add_vfs(PF1, 4)
-    for group, address in enumerate(daemon.host.add_vfs(PF2, 4, driver="vfio-pci")):
-        daemon.host.group(address, 20 + group)
-    daemon.configure(*POOLS)
-    return daemon
-
-
-@pytest.fixture
-def kubelet(node: Daemon) -> Iterator[FakeKubelet]:
-    """A kubelet of the old way, started."""
-    running = FakeKubelet(node.kubelet_root)
-    running.start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def watched(node: Daemon) -> Path:
-    """The folder of the plugin watcher; with it comes the folder of the old way, as with a real kubelet."""
-    (node.kubelet_root / "device-plugins").mkdir()
-    folder = node.kubelet_root / "plugins_registry"
-    folder.mkdir()
-    return folder
-
-
-def both_registered(kubelet: FakeKubelet) -> dict[str, str]:
-    """Resource name -> socket name, of the next two Register requests."""
-    requests = [kubelet.registered(), kubelet.registered()]
-    return {r.resource_name: r.endpoint for r in requests}
 
 
 @vectors(88, differs=True)
@@ -132,130 +82,6 @@ def test_a_device_that_changed_since_the_scan_is_refused(node: Daemon, kubelet: 
             assert address in caught.value.details() and words in caught.value.details()
         (granted,) = plugin.allocate([VFIO[3]])
         assert granted.devices[1].host_path == "/dev/vfio/99"
-
-
-@vectors(87, differs=True)
-def test_the_kubelet_comes_later(node: Daemon) -> None:
-    """No kubelet is no error, it is waited for. READY does not wait for it."""
-    node.start()
-    node.ready()
-    kubelet = FakeKubelet(node.kubelet_root)
-    kubelet.start()
-    assert set(both_registered(kubelet)) == {"intel.com/kernel", "intel.com/vfio"}
-    node.told("8 devices in 2 pools, 2 of them registered")
-    kubelet.stop()
-
-
-def test_the_kubelet_restarts(node: Daemon, kubelet: FakeKubelet) -> None:
-    node.start()
-    sockets = both_registered(kubelet)
-    seconds = []
-    for _turn in range(3):
-        kubelet.stop()
-        time.sleep(0.3)
-        kubelet.start()
-        began = time.monotonic()
-        assert both_registered(kubelet) == sockets
-        seconds.append(time.monotonic() - began)
-        with kubelet.plugin(sockets["intel.com/kernel"]) as plugin:
-            assert plugin.watch().next_ids() == KERNEL
-    assert min(seconds) < WITHIN
-
-
-def test_a_new_kubelet_socket_is_enough_to_register_again(node: Daemon, kubelet: FakeKubelet) -> None:
-    node.start()
-    sockets = both_registered(kubelet)
-    kubelet.stop()
-    kubelet.start(wipe=False)
-    assert both_registered(kubelet) == sockets
-
-
-@vectors(87, differs=True)
-def test_a_refusal_is_said_and_tried_again(node: Daemon, kubelet: FakeKubelet) -> None:
-    """The Go plugin ends here."""
-    kubelet.refuse_with = "unsupported version"
-    node.start()
-    both_registered(kubelet)
-    wait_for(lambda: "did not register it: UNKNOWN: unsupported version" in node.logged(), "the reason in the log")
-    kubelet.refuse_with = ""
-    assert set(both_registered(kubelet)) == {"intel.com/kernel", "intel.com/vfio"}
-
-
-def test_the_plugin_watcher_asks(node: Daemon, watched: Path) -> None:
-    node.start()
-    node.ready()
-    path = watched / "intel.com_kernel.sock"
-    with Plugin(path) as plugin:
-        info = plugin.info()
-        assert (info.type, info.name, info.endpoint) == ("DevicePlugin", "intel.com/kernel", str(path))
-        assert list(info.supported_versions) == ["v1beta1"]
-        plugin.tell(True)
-        node.told("2 pools, 1 of them registered")
-        assert plugin.watch().next_ids() == KERNEL
-    with Plugin(path) as later:  # the kubelet restarted: it finds the socket again and asks anew
-        assert later.info().name == "intel.com/kernel"
-        assert later.watch().next_ids() == KERNEL
-
-
-def _wait_for_another(path: Path, before: registration.Identity | None) -> None:
-    """A later socket at the same path."""
-
-    def another() -> bool:
-        return registration.identity(str(path)) not in (None, before)
-
-    wait_for(another, "a new socket", 2 * registration.LOST_AFTER)
-
-
-@pytest.mark.parametrize("mode", ["watcher", "register"])
-def test_a_kubelet_that_goes_is_no_longer_registered_with(node: Daemon, mode: str) -> None:
-    """Its end is the end of its stream; it comes back to the same socket, or to a new one after some time."""
-    (node.kubelet_root / "device-plugins").mkdir()
-    folder = node.kubelet_root / ("plugins_registry" if mode == "watcher" else "device-plugins")
-    folder.mkdir(exist_ok=True)
-    kubelet = FakeKubelet(node.kubelet_root)
-    if mode == "register":
-        kubelet.start()
-    node.configure(POOLS[0])
-    node.start()
-    node.ready()
-    path = folder / "intel.com_kernel.sock"
-    wait_for(path.exists, "the socket")
-    for _turn in range(2):
-        with Plugin(path) as plugin:
-            assert plugin.watch().next_ids() == KERNEL
-            if mode == "watcher":
-                plugin.tell(True)
-            node.told("1 pools, 1 of them registered")
-        node.told("1 pools, 0 of them registered")
-    _wait_for_another(path, registration.identity(str(path)))
-    if mode == "register":
-        assert len([kubelet.registered(), kubelet.registered()]) == 2
-        kubelet.stop()
-
-
-def test_a_removed_socket_is_made_again_for_the_watcher(node: Daemon, watched: Path) -> None:
-    node.start()
-    node.ready()
-    path = watched / "intel.com_kernel.sock"
-    shutil.rmtree(watched)
-    watched.mkdir()
-    wait_for(path.exists, "the socket is back")
-    with Plugin(path) as plugin:
-        assert plugin.info().name == "intel.com/kernel"
-
-
-def test_a_refusal_by_the_watcher_makes_a_new_socket(node: Daemon, watched: Path) -> None:
-    """The watcher asks again only when it sees a new socket."""
-    node.start()
-    node.ready()
-    path = watched / "intel.com_kernel.sock"
-    before = registration.identity(str(path))
-    with Plugin(path) as plugin:
-        plugin.tell(False, "not now")
-    _wait_for_another(path, before)
-    assert "the kubelet refused it: not now" in node.logged()
-    with Plugin(path) as plugin:
-        assert plugin.info().name == "intel.com/kernel"
 
 
 def test_vfs_appear_and_vanish(node: Daemon, kubelet: FakeKubelet) -> None:
@@ -394,48 +220,6 @@ def test_device_info_files_return_after_a_reboot(node: Daemon, kubelet: FakeKube
     node.start()
     both_registered(kubelet)
     wait_for(lambda: len(list(node.devinfo.glob("[!.]*.json"))) == 8, "a file for each device")
-
-
-def test_a_long_path_gets_a_short_socket(node: Daemon, kubelet: FakeKubelet) -> None:
-    node.configure({"resourceName": "n" * 63, "resourcePrefix": "p" * 60 + ".example", "selectors": {}})
-    node.start()
-    request = kubelet.registered()
-    assert len(request.endpoint) == 21
-    with kubelet.plugin(request.endpoint) as plugin:
-        assert len(plugin.watch().next_ids()) == 8
-
-
-@vectors(85)
-def test_socket_names() -> None:
-    from sriov_device_plugin.registration import socket_path
-
-    assert socket_path("/a/plugins_registry", "fakename.fakesuffix", "x") == (
-        "/a/plugins_registry/fakename.fakesuffix_x.sock"
-    )
-
-
-@vectors(93, differs=True)
-def test_what_is_no_socket_is_not_removed(node: Daemon, kubelet: FakeKubelet) -> None:
-    stranger = kubelet.folder / "intel.com_kernel.sock"
-    stranger.write_text("not ours")
-    node.start()
-    assert kubelet.registered().resource_name == "intel.com/vfio"
-    wait_for(lambda: "can't listen on" in node.logged(), "the reason in the log")
-    assert stranger.read_text() == "not ours"
-
-
-def test_a_stale_kubelet_socket_is_waited_out(node: Daemon) -> None:
-    folder = node.kubelet_root / "device-plugins"
-    folder.mkdir()
-    with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(folder / "kubelet.sock"))
-    node.start()
-    node.ready()
-    wait_for(lambda: "no kubelet answers" in node.logged(), "the wait in the log")
-    kubelet = FakeKubelet(node.kubelet_root)
-    kubelet.start()
-    assert len(both_registered(kubelet)) == 2
-    kubelet.stop()
 
 
 def test_an_ended_host_folder_does_not_end_us(host: FakeHost, node: Daemon, kubelet: FakeKubelet) -> None:

@@ -6,15 +6,12 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_host import FakeHost
-from node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, actions, drivers, make_host, present, snapshot
+from node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, actions, drivers, make_host, present, restart, snapshot
 
 from ansible_collections.baremetal.sriov.plugins.module_utils import boot, record
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import (
@@ -102,16 +99,6 @@ def foreign_host(root: Path) -> FakeHost:
     host.add_grub('GRUB_CMDLINE_LINUX="intel_iommu=off"\nGRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=off"\n')
     host.put("proc/cmdline", f"root=/dev/vda1 ro {host.grub_line()}\n")
     return host
-
-
-def restart(host: FakeHost) -> None:
-    """A reboot: the command line that GRUB gives, and the IOMMU with it."""
-    host.reboot()
-    host.put("proc/cmdline", f"root=/dev/vda1 ro {host.grub_line()}\n")
-    words = host.grub_line().split()
-    host.iommu = [word for word in words if word.startswith("intel_iommu=")][-1:] == ["intel_iommu=on"]
-    if host.iommu:
-        (host.base / "sys/kernel/iommu_groups/0").mkdir(parents=True, exist_ok=True)
 
 
 def test_with_a_reboot_ahead_the_boot_service_does_what_was_planned(tmp_path: Path) -> None:
@@ -350,29 +337,6 @@ def test_a_damaged_record_stops_everything(host: FakeHost, text: str) -> None:
     assert host.writes == 0
 
 
-def test_boot_sets_up_what_it_can(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> None:
-    """A PF that is gone is an error, and does not keep the other from its VFs."""
-    present(host, [SET_UP, DPDK])
-    restart(host)
-    host.base.joinpath(f"sys/bus/pci/devices/{PF1}").rename(host.base / "gone")
-    assert boot.main(host) == 1
-    assert f"{PF1}: expected a PCI function" in capsys.readouterr().err
-    assert drivers(host, PF2) == ["vfio-pci"] * 7
-
-
-def test_boot_without_a_goal_does_nothing(host: FakeHost) -> None:
-    """No node.json: no error either."""
-    assert boot.main(host) == 0 and host.writes == 0
-
-
-@pytest.mark.parametrize("text", ["", "{}", '{"format": 2}', '{"format": 1, "pfs": [{}], "functions": []}'])
-def test_boot_refuses_a_damaged_goal(host: FakeHost, text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """In words, and without a change."""
-    host.put("etc/baremetal-sriov/node.json", text)
-    assert boot.main(host) == 1 and host.writes == 0
-    assert "node.json" in capsys.readouterr().err
-
-
 def test_adopted_configuration_is_put_back(host: FakeHost) -> None:
     """Somebody else's config.json is replaced only when asked, and teardown restores it."""
     theirs = '{"resourceList": []}\n'
@@ -391,26 +355,3 @@ def test_modules_are_told_apart_from_the_rest(host: FakeHost) -> None:
     options: dict[str, Any] = {"modules": [{"name": "vfio-pci", "options": {"disable_idle_d3": 1}}]}
     present(host, [DPDK], **options)
     assert "options vfio-pci disable_idle_d3=1" in host.get("etc/modprobe.d/baremetal-sriov.conf")
-
-
-def test_the_boot_entry_runs_the_library_from_the_nodes_folders(tmp_path: Path) -> None:
-    """Laid out as on a node, under a bare interpreter; the copy looks for its goal in the test's folder only."""
-    here = Path(__file__).resolve().parents[3]
-    library = tmp_path / "lib/baremetal_sriov"
-    shutil.copytree(here / "plugins/module_utils", library)
-    (tmp_path / "node").mkdir()
-    shutil.copy(here / "files/node/boot_entry.py", tmp_path / "node")
-    render = (library / "render.py").read_text()
-    assert "/etc/baremetal-sriov/node.json" in render
-    goal = tmp_path / "node.json"
-    (library / "render.py").write_text(render.replace("/etc/baremetal-sriov/node.json", str(goal)))
-
-    def boots() -> subprocess.CompletedProcess[str]:
-        argv = [sys.executable, "-I", str(tmp_path / "node/boot_entry.py")]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-
-    done = boots()
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    goal.write_text("{}")
-    done = boots()
-    assert done.returncode == 1 and done.stderr.startswith("<3>") and "node.json" in done.stderr
