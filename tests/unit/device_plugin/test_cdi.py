@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +29,6 @@ def node(daemon: Daemon) -> Daemon:
     daemon.host.bind(VFIO, "vfio-pci", 20)
     daemon.configure({"resourceName": "vf", "selectors": {}})
     return daemon
-
-
-@pytest.fixture
-def kubelet(node: Daemon) -> Iterator[FakeKubelet]:
-    running = FakeKubelet(node.kubelet_root)
-    running.start()
-    yield running
-    running.stop()
 
 
 def spec(folder: Path) -> Any:

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 from device_plugin.dp_daemon import PROGRAM, Daemon
@@ -136,14 +135,6 @@ def node(daemon: Daemon) -> Daemon:
         daemon.host.bind(address, "vfio-pci", group)
     daemon.configure({"resourceName": "vf", "selectors": {}})
     return daemon
-
-
-@pytest.fixture
-def kubelet(node: Daemon) -> Iterator[FakeKubelet]:
-    running = FakeKubelet(node.kubelet_root)
-    running.start()
-    yield running
-    running.stop()
 
 
 def health(stream: Stream) -> list[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +33,6 @@ def node(daemon: Daemon) -> Daemon:
     daemon.host.add_vfs(PF, 4)
     daemon.configure(OLD)
     return daemon
-
-
-@pytest.fixture
-def kubelet(node: Daemon) -> Iterator[FakeKubelet]:
-    running = FakeKubelet(node.kubelet_root)
-    running.start()
-    yield running
-    running.stop()
 
 
 def hold(answer: Any, resource: str, *ids: str) -> None:

@@ -11,7 +11,6 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +46,6 @@ def node(daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dae
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     return daemon
-
-
-@pytest.fixture
-def kubelet(node: Daemon) -> Iterator[FakeKubelet]:
-    running = FakeKubelet(node.kubelet_root)
-    running.start()
-    yield running
-    running.stop()
 
 
 def get(port: int, page: str) -> tuple[int, str]:
