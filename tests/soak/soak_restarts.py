@@ -60,6 +60,8 @@ def restarts(lab: Lab, count: int, rng: random.Random) -> None:
     holder = Pod(lab, "soak-holder", HELD)
     rest = Pod(lab, "soak-rest", {pool: number - HELD.get(pool, 0) for pool, number in WANTED.items()})
     try:
+        for pod in (rest, holder):
+            pod.delete()  # of a loop that was killed
         holder.create()
         first = {pool: holder.devices(pool) for pool in HELD}
         rounds(lab, count, rng)
