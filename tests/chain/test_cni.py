@@ -116,6 +116,7 @@ def test_del_in_parallel(lab: Lab, attached: Attached) -> None:
     chain.at_once(lab, [attached.command("DEL")] * 5)
 
 
+RENAME_TRIES = 10
 # Renames the VF whenever it is on the host, for as long as the plugin runs; tells how often. SIOCSIFNAME is faster than
 # `ip`: a DEL has the VF on the host for a few moments only.
 RENAMER = """\
@@ -141,11 +142,9 @@ sys.exit(plugin.returncode)
 """
 
 
-@pytest.mark.parametrize("moment", ["ADD", "DEL"])
-def test_vf_renamed_while_the_plugin_runs(lab: Lab, attached: Attached, moment: str) -> None:
-    """As udev does it with an interface that has just come; udev itself is asked to look at all of them again."""
-    attached.config = {"vlan": 100, "mac": MAC, "ipam": IPAM}
-    own = chain.vfs(lab, attached.pf)[attached.index]["net"]
+def renamed_during(lab: Lab, attached: Attached, moment: str) -> int:
+    """How often the VF was renamed during the ADD, or the DEL, of one attachment. It has its name again then."""
+    own, count = chain.vfs(lab, attached.pf)[attached.index]["net"], 0
     for command in ("ADD", "DEL"):
         argv, config = attached.command(command)
         if command == moment:
@@ -153,7 +152,7 @@ def test_vf_renamed_while_the_plugin_runs(lab: Lab, attached: Attached, moment: 
             argv = ["python3", "-I", "-c", RENAMER, attached.device, own, *argv]
         told = lab.run(argv, input=config).stdout
         if command == moment:
-            assert int(told.rpartition("renamed")[2]) > 0, told
+            count = int(told.rpartition("renamed")[2])
     lab.run(["udevadm", "settle"])
     back = chain.vfs(lab, attached.pf)[attached.index]["net"]
     assert back in (own, "chainother")  # by the name that it had when the plugin, or the renamer, saw it last
@@ -161,6 +160,17 @@ def test_vf_renamed_while_the_plugin_runs(lab: Lab, attached: Attached, moment: 
         # udev may have made it an alternative name of the interface while that was called otherwise
         lab.run(["ip", "link", "property", "del", "dev", back, "altname", own], check=False)
         lab.run(["ip", "link", "set", "dev", back, "name", own])
+    return count
+
+
+@pytest.mark.parametrize("moment", ["ADD", "DEL"])
+def test_vf_renamed_while_the_plugin_runs(lab: Lab, attached: Attached, moment: str) -> None:
+    """As udev does it with an interface that has just come; udev itself is asked to look at all of them again.
+
+    A DEL may have the VF on the host for less time than the renamer is kept waiting for a CPU, so it has several tries.
+    """
+    attached.config = {"vlan": 100, "mac": MAC, "ipam": IPAM}
+    assert any(renamed_during(lab, attached, moment) for _try in range(RENAME_TRIES))
 
 
 def test_killed_at_system_calls_that_write(lab: Lab, attached: Attached) -> None:
