@@ -27,8 +27,13 @@ COMMANDS = "show port info all\\nquit\\n"
 def set_pages(lab: Lab, count: int) -> None:
     """Have this many huge pages, and a kubelet that knows: it counts them when it starts."""
     vm = "/proc/sys/vm"
-    lab.run(["sh", "-c", f"echo 3 > {vm}/drop_caches; echo 1 > {vm}/compact_memory; echo {count} > {NUMBER}"])
-    assert int(lab.read(NUMBER)) == count, "the node's memory is too fragmented for the huge pages"
+
+    def there() -> bool:
+        # What pins a page at one moment may have let it go at the next.
+        lab.run(["sh", "-c", f"echo 3 > {vm}/drop_caches; echo 1 > {vm}/compact_memory; echo {count} > {NUMBER}"])
+        return int(lab.read(NUMBER)) == count
+
+    lab.wait_for(f"{count} huge pages (is the node's memory too fragmented?)", there, 60.0, every=2.0)
     lab.run(["systemctl", "restart", "kubelet.service"])
     wanted = f"{2 * count}Mi" if count else "0"
     lab.wait_for(f"{wanted} of huge pages", lambda: lab.allocatable().get("hugepages-2Mi") == wanted, 120.0, every=2.0)
