@@ -8,7 +8,7 @@ sysfs-bus-pci).
 from __future__ import annotations
 
 import errno
-from typing import Callable
+from typing import Callable, TypeVar
 
 from . import pci, pci_groups, security
 from .errors import HostError
@@ -22,6 +22,8 @@ BIND_SECONDS = 15.0
 BUSY_SECONDS = 10.0  # a VF answers EACCES or EBUSY while it is being probed, for a moment after it appears
 POLL_SECONDS = 0.1
 PROBING = (errno.EACCES, errno.EBUSY, errno.EAGAIN)
+ANY: tuple[int, ...] = ()  # as codes of patiently: any failure of the host
+T = TypeVar("T")
 PROBE = "/sys/bus/pci/drivers_probe"
 
 
@@ -149,16 +151,25 @@ def put_back(host: Host, address: str, driver: str | None, override: str | None)
         return
 
 
-def patiently(host: Host, write: Callable[[], None], codes: tuple[int, ...] = PROBING) -> None:
-    """Write, again for a while where the function is still being probed."""
-    give_up = host.monotonic() + BUSY_SECONDS
+def patiently(
+    host: Host,
+    act: Callable[[], T],
+    codes: tuple[int, ...] = PROBING,
+    seconds: float = BUSY_SECONDS,
+    pause: float = POLL_SECONDS,
+) -> T:
+    """Do it, again for a while where it fails with one of these errnos, by default since the function is being probed.
+
+    codes: of a write, none of them for any failure of the host. Raises the last HostError.
+    """
+    give_up = host.monotonic() + seconds
     while True:
         try:
-            return write()
+            return act()
         except HostError as error:
-            if errno_of(error) not in codes or host.monotonic() >= give_up:
+            if (codes and errno_of(error) not in codes) or host.monotonic() >= give_up:
                 raise
-        host.sleep(POLL_SECONDS)
+        host.sleep(pause)
 
 
 def errno_of(error: HostError) -> int:

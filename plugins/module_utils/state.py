@@ -15,7 +15,7 @@ from .netdev import Link
 from .record import Record
 
 NETWORK_CLASS = "02"  # PCI Code and ID Assignment: base class of network controllers
-RENAMES, RENAME_SECONDS = 3, 0.2
+RENAME_PAUSES = (0.2, 0.2, 0.0)  # seconds after a look that udev came between
 
 
 def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeState:
@@ -42,13 +42,13 @@ def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeS
 
 def _read_pfs(host: Host) -> list[Pf]:
     """udev may rename an interface between the two looks, at the links and at sysfs: then both are taken again."""
-    for _again in range(RENAMES):
+    for pause in RENAME_PAUSES:
         links = netdev.read_links(host)
         pfs = _pfs_with(host, links)
         names = {name for pf in pfs for name in (pf.name, *(vf.netdev for vf in pf.vfs)) if name is not None}
         if names <= links.keys():
             break
-        host.sleep(RENAME_SECONDS)
+        host.sleep(pause)
     return pfs
 
 

@@ -19,8 +19,7 @@ from .steps import Step
 
 APPEAR_SECONDS = 20.0  # and as much again for each 16 VFs: 125 VFs were seen to take 65 s
 NETDEV_SECONDS = 10.0
-MTU_TRIES = 10
-RATE_TRIES = 10
+SETTING_SECONDS, SETTING_PAUSE = 10.0, 1.0  # while a PF still resets, or its link comes up
 LOG_LINES = 2000
 REASONS = {
     errno.EBUSY: "The VFs are in use, or the PF is busy with a reset or another change; see who holds them, and dmesg.",
@@ -73,14 +72,7 @@ def _vf_name(host: Host, vf: str) -> str:
 
 def _vf_link(host: Host, vf: str) -> Link:
     """A VF's interface. udev renames a new one, perhaps between two looks: its name is asked for again, for a while."""
-    give_up = host.monotonic() + NETDEV_SECONDS
-    while True:
-        try:
-            return _link_of(host, _vf_name(host, vf))
-        except HostError:
-            if host.monotonic() >= give_up:
-                raise
-        host.sleep(drivers.POLL_SECONDS)
+    return drivers.patiently(host, lambda: _link_of(host, _vf_name(host, vf)), drivers.ANY, NETDEV_SECONDS)
 
 
 def _link(host: Host, step: Step) -> None:
@@ -229,15 +221,10 @@ def _attributes(host: Host, step: Step) -> None:
 
 def _set_vf(host: Host, name: str, index: int, step: Step) -> None:
     """Rates are refused while the PF's link is still coming up (igb: EINVAL), so those are tried for a while."""
-    tries = RATE_TRIES if {"min_tx_rate", "max_tx_rate"} & set(step.after) else 1
-    for attempt in range(tries):
-        try:
-            netdev.set_vf(host, name, index, step.after)
-            return
-        except HostError:
-            if attempt == tries - 1:
-                raise
-            host.sleep(1.0)
+    seconds = SETTING_SECONDS if {"min_tx_rate", "max_tx_rate"} & set(step.after) else 0.0
+    drivers.patiently(
+        host, lambda: netdev.set_vf(host, name, index, step.after), drivers.ANY, seconds, SETTING_PAUSE
+    )
 
 
 def _pf_mtu(host: Host, step: Step) -> None:
@@ -255,14 +242,9 @@ def _vf_mtu(host: Host, step: Step) -> None:
 
 def _set_mtu(host: Host, name: Callable[[], str], mtu: int) -> None:
     """A VF refuses while its PF still resets, and udev may rename its interface meanwhile: try for a while."""
-    for attempt in range(MTU_TRIES):
-        try:
-            netdev.set_mtu(host, name(), mtu)
-            return
-        except HostError:
-            if attempt == MTU_TRIES - 1:
-                raise
-            host.sleep(1.0)
+    drivers.patiently(
+        host, lambda: netdev.set_mtu(host, name(), mtu), drivers.ANY, SETTING_SECONDS, SETTING_PAUSE
+    )
 
 
 def _need_mtu(step: Step, link: Link) -> None:

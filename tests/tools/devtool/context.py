@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .ansible_log import failed_task
 from .collection import OUTPUT
 from .console import run_logged, say
-from .junit import failed_task
 
 JUNIT = OUTPUT / "junit"
 

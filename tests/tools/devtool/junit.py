@@ -14,12 +14,6 @@ from pathlib import Path
 # What XML 1.0 can't hold, and the colour codes of terminals.
 _UNPRINTABLE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 TAIL_BYTES = 16_384
-# Ansible's words for a task that failed: its name, the summary, the host with the result, the result's message.
-_TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(.*)\] \**$", re.MULTILINE)
-_SUMMARY = re.compile(r"^\[ERROR\]: (.*)$", re.MULTILINE)
-_FATAL = re.compile(r"^fatal: \[.*$", re.MULTILINE)
-_MESSAGE = re.compile(r"^    msg: (?:\|-?\n +)?(.*(?:\n     .*|\n(?=\n     ))*)", re.MULTILINE)
-_IGNORED = re.compile(r"^\.\.\.ignoring$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -62,23 +56,6 @@ def tail(log: Path) -> str:
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - TAIL_BYTES))
         return clean(file.read().decode("utf-8", "replace"))
-
-
-def failed_task(log: Path) -> str:
-    """The last task of a log of Ansible's that failed, in one line: its name, and what was said; "" without one."""
-    text = clean(log.read_text(errors="replace")) if log.exists() else ""
-    for fatal in reversed([*_FATAL.finditer(text)]):
-        after = _TASK.search(text, fatal.end())
-        result = text[fatal.end() : after.start() if after else None]
-        if _IGNORED.search(result):
-            continue
-        tasks = [*_TASK.finditer(text, 0, fatal.start())]
-        summary = _SUMMARY.search(text, tasks[-1].end() if tasks else 0, fatal.start())
-        message = _MESSAGE.search(result)
-        parts = [f"TASK [{tasks[-1][1]}]" if tasks else "", fatal[0]]
-        parts += [found[1] for found in (summary, message) if found]
-        return " | ".join(" ".join(part.split()) for part in parts if part)
-    return ""
 
 
 def write(path: Path, suite: str, cases: Iterable[Case]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from devtool import cache, checks, context, junit, programs, stages
+from devtool import ansible_log, cache, checks, context, junit, programs, stages
 from devtool.console import ToolError, run_logged
 from devtool.context import Context, Stage, StageFailed, StageSkipped
 from devtool.junit import Case, Tally
@@ -76,15 +76,15 @@ node1 : ok=3 changed=0 unreachable=0 failed=1
 
 def test_the_task_that_failed_is_told_in_a_line(tmp_path: Path) -> None:
     log = tmp_path / "molecule.log"
-    assert junit.failed_task(log) == ""
+    assert ansible_log.failed_task(log) == ""
     log.write_text(FAILED_RUN)
-    told = junit.failed_task(log).split(" | ")
+    told = ansible_log.failed_task(log).split(" | ")
     assert told[:2] == ["TASK [baremetal.sriov.node : Apply the plan]", "fatal: [node1]: FAILED! =>"]
     assert told[-1] == "0000:01:00.0: 7 VFs wanted, found 3"
     log.write_text(FAILED_RUN.partition("TASK [baremetal")[0])
-    assert junit.failed_task(log) == "", "what a play ignores is no failure"
+    assert ansible_log.failed_task(log) == "", "what a play ignores is no failure"
     log.write_text("TASK [Gathering Facts] ****\nfatal: [node1]: UNREACHABLE! => \n    msg: 'no route'\n")
-    assert junit.failed_task(log) == "TASK [Gathering Facts] | fatal: [node1]: UNREACHABLE! => | 'no route'"
+    assert ansible_log.failed_task(log) == "TASK [Gathering Facts] | fatal: [node1]: UNREACHABLE! => | 'no route'"
 
 
 @pytest.fixture
