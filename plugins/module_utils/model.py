@@ -167,6 +167,7 @@ class Goal:
     whole: False for a narrow view, which leaves alone what it does not name (other PFs, files, kernel
     arguments).
     owner: the module that asks; what it changes is its own to give back.
+    may_be_empty: the user's word that a host which had policies may be left without any.
     skipped: policies that are not for this host, and why.
     memory_floor: bytes that huge pages leave. kubelet_dir: where the kubelet keeps its files, "" for the usual places.
     resources: full resource names, and how many VFs of each the node offers when all is done.
@@ -187,6 +188,7 @@ class Goal:
     whole: bool = True
     owner: str = NODE_OWNER
     absent: bool = False
+    may_be_empty: bool = False
     warnings: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()

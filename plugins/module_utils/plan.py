@@ -23,6 +23,7 @@ from .modprobe import ModuleSpec, ModulesState
 from .plan_pf import KINDS as PF_KINDS
 from .plan_pf import driver_is_right, driver_step, offload_warnings, pf_steps
 from .plan_record import (
+    emptied_problems,
     file_forgets,
     forget_all,
     given_back,
@@ -70,7 +71,7 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
     """The plan for the whole goal. Raises RefusedError with every problem, InvalidSpecError for bad
     kernel arguments.
     """
-    problems = list(goal.problems)
+    problems = [*emptied_problems(goal, state), *goal.problems]
     before = _kernel_steps(goal, side, problems)
     wanted = [*goal.pfs, *given_back(goal, state)]
     runtime: list[Step] = []

@@ -9,14 +9,16 @@ play set with sriov_vfs or sriov_driver. A PF that a policy names belongs to sri
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from . import files
 from .errors import Problem
 from .identity import is_another, swap_words
-from .model import NODE_OWNER, Goal, NodeState, PfGoal
+from .model import NODE_OWNER, Goal, NodeState, PfGoal, goal_from_dict
 from .plan_pf import LINK, pf_steps
 from .record import FORGET, ORIGINAL
+from .render import CONFIG_PATH, HOTPLUG_PATH, NODE_PATH
 from .steps import Step
 
 
@@ -35,6 +37,47 @@ def given_back(goal: Goal, state: NodeState) -> list[PfGoal]:
         for address, original in sorted((state.originals or {}).items())
         if address not in named and owner_of(address, state) == goal.owner
     ]
+
+
+def emptied_problems(goal: Goal, state: NodeState) -> list[Problem]:
+    """A host that had policies is left without any by the user's word alone: an inventory that was not found, or a
+    variable with a wrong name, gives an empty list as well.
+    """
+    if not goal.whole or goal.absent or goal.pfs or goal.may_be_empty or goal.problems:
+        return []  # with problems its policies did not fit, which they say
+    had = _had_policies(goal, state)
+    if not had:
+        return []
+    reasons = "; ".join(f"{name} ({reason})" for name, reason in goal.skipped)
+    return [
+        Problem(
+            "sriov_policies",
+            f"a policy for this host, as an earlier run had: {', '.join(had)}",
+            f"none of {len(goal.skipped)} for this host: {reasons}" if reasons else "no policy at all",
+            "Look whether the right inventory is used, its group_vars and host_vars are found, and sriov_policies, "
+            "sriov_policies_host and sriov_manifests are spelt right. If this host shall give back all VFs, set "
+            "sriov_policies_may_be_empty: true for it, or run the playbook teardown (sriov_node with state: absent).",
+        )
+    ]
+
+
+def _had_policies(goal: Goal, state: NodeState) -> list[str]:
+    """What tells that this host had policies: PFs that an earlier run noted or changed; else our files for such."""
+    known = {original.address for original in given_back(goal, state)}
+    known |= _noted((state.file_texts or {}).get(NODE_PATH))
+    found = []
+    for address in sorted(known):
+        pf = state.pf(address)
+        found.append(address if pf is None else f"{pf.label} with {pf.num_vfs} VF{'s' if pf.num_vfs != 1 else ''}")
+    return found or sorted({CONFIG_PATH, HOTPLUG_PATH} & set(state.recorded_files or {}))
+
+
+def _noted(text: str | None) -> set[str]:
+    """The PFs in node.json; none where it is damaged, as the record tells of them, too."""
+    try:
+        return {pf.address for pf in goal_from_dict(json.loads(text or "")).pfs}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return set()
 
 
 def original_for(address: str, state: NodeState) -> PfGoal | None:

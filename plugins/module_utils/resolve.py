@@ -108,6 +108,7 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         warnings=tuple(warnings),
         problems=tuple(problems),
         skipped=spec.skipped,
+        may_be_empty=spec.policies_may_be_empty,
         iommu=wants_vfio and not spec.no_iommu if spec.iommu is None else spec.iommu,
         no_iommu=spec.no_iommu,
         unsafe_interrupts=spec.allow_unsafe_interrupts,

@@ -34,12 +34,14 @@ OPTION_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """What one node should be, selectors unresolved. skipped: policies that are not for it, and why. iommu: None
-    means where a policy needs it. hugepages_floor: MiB. kubelet_root_dir: "" for the usual one.
+    """What one node should be, selectors unresolved. skipped: policies that are not for it, and why.
+    policies_may_be_empty: the user's word that it may be left without any. iommu: None means where a policy needs it.
+    hugepages_floor: MiB. kubelet_root_dir: "" for the usual one.
     """
 
     policies: tuple[Policy, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
+    policies_may_be_empty: bool = False
     resource_prefix: str = DEFAULT_PREFIX
     kernel_arguments: tuple[str, ...] = ()
     boot_loader: str = "auto"
@@ -63,6 +65,7 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
     spec = NodeSpec(
         policies=collect(fields.get("policies") or [], "sriov_policies", mistakes),
         skipped=_skipped(fields),
+        policies_may_be_empty=bool(fields.flag("policies_may_be_empty")),
         resource_prefix=fields.text(
             "resource_prefix", DEFAULT_PREFIX, pattern=PREFIX, meaning="a DNS name such as baremetal.sriov"
         ),
@@ -152,6 +155,7 @@ def node_spec(
     groups: Sequence[str] = (),
     variables: Mapping[str, Any] | None = None,
     labels: Mapping[str, Any] | None = None,
+    policies_may_be_empty: bool = False,
     resource_prefix: str = DEFAULT_PREFIX,
     kernel_arguments: Any = (),
     boot_loader: str = "auto",
@@ -183,6 +187,7 @@ def node_spec(
         "format": FORMAT,
         "policies": chosen,
         "skipped": {name: reason for name, reason in reasons.items() if reason},
+        "policies_may_be_empty": policies_may_be_empty,
         "resource_prefix": resource_prefix,
         "kernel_arguments": list(kernel_arguments),
         "boot_loader": boot_loader,

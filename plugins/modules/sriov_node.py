@@ -14,6 +14,8 @@ description:
   - Everything is checked before anything is changed. What the host needs (a default route, an SSH connection, a
     bridge or bond) or what pods and VMs hold is never taken away.
   - What was before the first change of each object is recorded on the node, and O(state=absent) gives it back.
+  - A host that had policies and has none in O(spec) is refused, unless O(spec) says C(policies_may_be_empty); the
+    inventory that was not found looks the same. O(state=absent) needs no such word.
   - What a policy no longer names is given back as well. A PF belongs to the module that changed it first, so one that a
     play set with M(baremetal.sriov.sriov_vfs) or M(baremetal.sriov.sriov_driver) is left alone, until a policy names
     it. With O(state=absent) the record of such a PF stays on the node until it is as it was, and a warning names it.

@@ -221,6 +221,16 @@ def test_a_policy_that_is_gone_gives_its_pf_back(lab: Lab) -> None:
     chain.wait_offered(lab, {"dpdk": 7})
 
 
+def test_an_inventory_without_policies_takes_no_vfs(lab: Lab, untouched: None) -> None:
+    """As group_vars that were not found, or policies that are all for other hosts."""
+    elsewhere = [{**DPDK, "node_selector": {"groups": ["elsewhere"]}}]
+    for found in ([], elsewhere):
+        refused = chain.playbook("site", {"sriov_policies": found, "sriov_networks": []}, *NODE)
+        assert refused.status != 0
+        assert "sriov_policies_may_be_empty" in words(refused)
+        assert "0000:02:00.0" in words(refused)
+
+
 def test_first_vfs_on_a_pf_that_is_in_use_need_the_users_word(lab: Lab) -> None:
     route = ["ip", "route", "add", "default", "via", "192.0.2.254", "dev", "enp1s0"]
     lab.run(["ip", "link", "set", "enp1s0", "up"])

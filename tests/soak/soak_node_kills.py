@@ -31,6 +31,7 @@ from node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, drivers, present, 
 
 Act = Callable[[], Any]
 TEARDOWN = 0.25  # the share of rounds that end with one
+WORDS = {"adopt": True, "policies_may_be_empty": True}  # what the user says to each run
 CONFIG = "etc/pcidp/config.json"
 
 
@@ -143,7 +144,7 @@ def left_over(host: KillableHost) -> list[str]:
 
 def check(host: KillableHost, policies: list[dict[str, Any]]) -> None:
     """Where the rerun ended. Raises RuntimeError."""
-    again = present(host, policies, adopt=True).plan.steps
+    again = present(host, policies, **WORDS).plan.steps
     if again or left_over(host):
         raise RuntimeError(f"after the rerun: steps {again}, left over {left_over(host)}")
     for policy in policies:
@@ -158,8 +159,8 @@ def one_round(host: KillableHost, before: Any, rng: random.Random, length: float
     """A run, perhaps killed; a rerun; the same for a teardown now and then. True where something was killed."""
     host.log.clear()
     policies = draw_policies(rng)
-    hit = killed(host, lambda: present(host, policies, adopt=True), rng.uniform(0.0, length))
-    present(host, policies, adopt=True)
+    hit = killed(host, lambda: present(host, policies, **WORDS), rng.uniform(0.0, length))
+    present(host, policies, **WORDS)
     check(host, policies)
     if rng.random() < TEARDOWN:
         hit = killed(host, lambda: absent(host), rng.uniform(0.0, length)) or hit

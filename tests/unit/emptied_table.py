@@ -21,7 +21,8 @@ PAGES = [{"size": "2M", "count": 8}]
 
 # What the host went through (a function of the test), what it is asked for now, words of the refusal.
 REFUSED: list[tuple[str, str, dict[str, Any], list[str]]] = [
-    ("empty-list", "two_pools", {"policies": []}, ["no policy at all", "0000:01:00.0 (enp1s0)", "0000:02:00.0 (enp2s0)"]),
+    ("empty-list", "two_pools", {"policies": []},
+     ["no policy at all", "0000:01:00.0 (enp1s0) with 4 VFs", "0000:02:00.0 (enp2s0) with 7 VFs"]),
     ("all-for-other-hosts", "two_pools", {"policies": [ELSEWHERE, BY_LABEL]},
      ["none of 2 for this host", "kernel (node_selector.groups wants one of storage", "zoned (node_selector.labels"]),
     ("turned-away-by-the-hosts-own-list", "one_pool", {"policies": [KERNEL], "overrides": TURNED_AWAY},
