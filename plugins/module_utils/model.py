@@ -24,6 +24,12 @@ NO_DRIVER = "none"
 KUBELET_FOLDERS = ("/var/lib/kubelet", "/var/snap/microk8s/common/var/lib/kubelet", "/var/lib/k0s/kubelet")
 USERSPACE_DRIVERS = ("vfio-pci", "uio_pci_generic", "igb_uio")
 
+# Linux drivers/pci/pci-stub.c, pci-pf-stub.c; drivers/xen/xen-pciback; drivers/net/ethernet/cavium/thunder/nic_main.c.
+WITHOUT_INTERFACE = ("pci-stub", "pci-pf-stub", "pciback", "xen-pciback", "nicpf")
+
+# Why it is not known what a PF carries: its interface is in another network namespace, or its driver made none.
+AWAY, NO_INTERFACE = "away", "no_interface"
+
 NODE_OWNER = "sriov_node"  # the module that owns what no other module named itself for
 VFS_OWNER, DRIVER_OWNER = "sriov_vfs", "sriov_driver"
 
@@ -48,6 +54,11 @@ def is_vfio(driver: str | None) -> bool:
 def is_uio(driver: str | None) -> bool:
     """True for drivers that give user space a function's registers without an IOMMU's protection."""
     return driver is not None and "uio" in driver and not is_vfio(driver)
+
+
+def makes_no_interface(driver: str) -> bool:
+    """True for drivers that make no network interface of a NIC."""
+    return is_userspace(driver) or is_uio(driver) or driver in WITHOUT_INTERFACE
 
 
 @dataclass(frozen=True)
@@ -79,11 +90,10 @@ class PfGoal:
     """What one PF should be.
 
     mtu: raised to at least this (`exact`: set to this). autoprobe, up: None leaves the choice to the
-    plan. allow_in_use: the user accepts first VFs and a new MTU on a PF that carries a route, a
-    connection or a bridge. eswitch_mode: None leaves it. externally_managed: somebody else makes the VFs,
-    at least this many; only the VFs are set up, and the count is never written. tc_offload: None means on in
-    switchdev mode. given_back: this
-    is the remembered original of a PF that nothing names any more.
+    plan. allow_in_use: the user accepts first VFs and a new MTU on a PF that is in use. eswitch_mode: None
+    leaves it. externally_managed: somebody else makes the VFs, at least this many; only the VFs are set up,
+    and the count is never written. tc_offload: None means on in switchdev mode. given_back: this is the
+    remembered original of a PF that nothing names any more.
     """
 
     address: str
@@ -239,8 +249,8 @@ class Vf:
 class Pf:
     """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. alone: it is a VF of the machine below this
     virtual one, as far as can be told; it stands here for its PF, and is the one VF of that. rdma: it has an RDMA
-    device. eswitch_mode: None also where nobody asked for it (see `devlink`), as tc_offload. uses: what it carries (see
-    `usage`).
+    device. eswitch_mode: None also where nobody asked for it (see `devlink`), as tc_offload. uses: what it carries;
+    unknown: AWAY or NO_INTERFACE where that can't be told (see `usage`).
     """
 
     address: str
@@ -264,6 +274,12 @@ class Pf:
     iommu_group: str | None = None
     vfs: tuple[Vf, ...] = ()
     uses: tuple[str, ...] = ()
+    unknown: str | None = None
+
+    @property
+    def in_use(self) -> bool:
+        """The host, a pod or a program needs it, or nobody can tell."""
+        return bool(self.uses or self.unknown)
 
     @property
     def is_nic(self) -> bool:

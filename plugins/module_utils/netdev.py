@@ -20,7 +20,7 @@ from .host import Host
 @dataclass(frozen=True)
 class Link:
     """One interface. mac: lower case. permanent_mac: the NIC's own, where `mac` is another one. kind:
-    "bridge", "bond", "vlan", ... or "". lower: the interface below a VLAN or macvlan. vfs: VF index -> its
+    "bridge", "bond", "vlan", ... or "". lower: the interface below a VLAN, macvlan or tunnel. vfs: VF index -> its
     settings as the PF's driver tells them, in the names of `model.ATTRIBUTES`.
     """
 
@@ -59,7 +59,8 @@ def ip_json(host: Host, *arguments: str) -> list[dict[str, Any]]:
 
 def _link(name: str, item: Mapping[str, Any]) -> Link:
     flags = item.get("flags")
-    info = item.get("linkinfo")
+    info = _mapping(item.get("linkinfo"))
+    details = _mapping(info.get("info_data"))  # a tunnel (VXLAN, GRE) names the interface below it here
     altnames = item.get("altnames")
     vfs = item.get("vfinfo_list")
     return Link(
@@ -70,8 +71,8 @@ def _link(name: str, item: Mapping[str, Any]) -> Link:
         mtu=_int(item.get("mtu")),
         up=isinstance(flags, list) and "UP" in flags,
         master=_text(item.get("master")),
-        lower=_text(item.get("link")),
-        kind=(_text(info.get("info_kind")) or "") if isinstance(info, dict) else "",
+        lower=_text(item.get("link")) or _text(details.get("link")),
+        kind=_text(info.get("info_kind")) or "",
         vfs={vf["vf"]: _vf(vf) for vf in vfs if isinstance(vf, dict) and isinstance(vf.get("vf"), int)}
         if isinstance(vfs, list)
         else {},
@@ -94,6 +95,10 @@ def _vf(item: Mapping[str, Any]) -> dict[str, Any]:
         "max_tx_rate": _int(rates.get("max_tx")),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: Any) -> str | None:

@@ -32,7 +32,7 @@ from .plan_record import (
     swap_problems,
     swap_warnings,
 )
-from .refusals import drain_problems, iommu_problems, pf_problems
+from .refusals import drain_problems, iommu_problems, pf_problems, use_warnings
 from .steps import AFTER_REBOOT, NOW, REBOOT, Plan, Step
 
 RELOAD = "reload"
@@ -76,14 +76,15 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
     wanted = [*goal.pfs, *given_back(goal, state)]
     runtime: list[Step] = []
     forget: list[Step] = []
-    offloads: list[str] = []
+    about_pfs: list[str] = []
     for pf_goal in wanted:
         pf = state.pf(pf_goal.address)
         original = original_for(pf_goal.address, state)
         nothing = pf is None or (pf_goal.given_back and original is None)
         steps = pf_steps(pf_goal, pf, original) if pf is not None and not nothing else []
         problems += [*pf_problems(pf_goal, pf, steps, state), *swap_problems(goal, pf_goal, state)]
-        offloads += offload_warnings(pf_goal, pf) if pf is not None else []
+        if pf is not None:
+            about_pfs += [*offload_warnings(pf_goal, pf), *use_warnings(pf_goal, pf, steps)]
         runtime += steps
         forget += pf_record_steps(pf_goal, goal, state, bool(steps))
     for function in goal.functions:
@@ -117,7 +118,7 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
     ordered = [*[s for s in ordered if s.kind != kernel.REBOOT_KIND], *_one_reboot(ordered)]
     swapped = swap_warnings(goal, state, wanted)
     more = _page_warnings(goal, side, ordered)
-    warnings = (*goal.warnings, *more, *swapped, *kept, *offloads, *_interrupt_warnings(goal, side))
+    warnings = (*goal.warnings, *more, *swapped, *kept, *about_pfs, *_interrupt_warnings(goal, side))
     return Planned(Plan(tuple(ordered), warnings), tuple(drain_problems(ordered, state)))
 
 

@@ -82,7 +82,7 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     steps += _mtu_steps(goal, pf, fresh, _bound_again(steps), reason)
     steps += probing.after()
     steps += [step for step in offloading if not step.after]
-    if goal.up is False and pf.up and not goal.num_vfs and not pf.uses:
+    if goal.up is False and pf.up and not goal.num_vfs and not pf.in_use:
         steps.append(Step(LINK, pf.address, "bring the PF down", "it was down before our first change", True, False))
     return steps
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from .errors import Problem
 from .identity import moved_words
-from .model import Goal, NodeState, Pf, PfGoal, is_uio, is_userspace, is_vfio
+from .model import AWAY, NO_INTERFACE, Goal, NodeState, Pf, PfGoal, is_uio, is_userspace, is_vfio
 from .plan_pf import ESWITCH, LINK, NUM_VFS, PF_MTU, SWITCHDEV, parse_target
 from .steps import DRAIN, NOW, Step
 
@@ -19,6 +19,19 @@ OWN_GROUP = (
     "slot with a root port of its own, or give the other functions to vfio-pci too."
 )
 FIRMWARE = "Switch SR-IOV on in the firmware (BIOS) and on the NIC (mlx: SRIOV_EN, NUM_OF_VFS)."
+
+# Why what a PF carries is unknown -> the words, and what makes it known.
+UNKNOWN = {
+    AWAY: (
+        "its network interface is in another network namespace (of a pod, a container, or one of `ip netns`)",
+        "Bring the interface back: delete the pod or container that has it, or see `ip netns` and move it with "
+        "`ip -n NAMESPACE link set INTERFACE netns 1`",
+    ),
+    NO_INTERFACE: (
+        "its driver {driver} shows no network interface",
+        "See the kernel's log (dmesg) for the driver's reason, and bind the driver again, or reboot",
+    ),
+}
 
 
 def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step], state: NodeState) -> list[Problem]:
@@ -151,24 +164,59 @@ def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> Iterator[Problem]:
     """A PF that the host lives on is not reset; first VFs and a new MTU need the user's word."""
     # Through 0; taking VFs away for good is like the first ones.
     resets = sum(s.kind == NUM_VFS for s in steps) > 1 or any(s.kind == ESWITCH for s in steps)
-    touches = any(s.kind in (NUM_VFS, ESWITCH, PF_MTU) or (s.kind == LINK and not s.after) for s in steps)
-    if not pf.uses or not touches:
+    if not pf.in_use or not _touches(steps):
         return
-    carries = " and ".join(pf.uses)
     if resets:
+        keep = "or keep the number of VFs and the eswitch mode as they are"
+        rest = "and run this again" if goal.given_back else keep
         yield Problem(
             pf.label,
             "a PF that the host does not need, since its VFs have to be made anew",
-            f"it carries {carries}",
-            "Move that to another interface first, or keep the number of VFs as it is.",
+            _use_words(pf),
+            f"{_way_out(pf)} first, {rest}.",
         )
     elif not goal.allow_in_use and not goal.given_back:
+        where = f"policy {' or '.join(goal.policies)}" if goal.policies else "pfs of sriov_vfs, or in the policy"
         yield Problem(
             pf.label,
-            "a PF that the host does not need, or allow_in_use: true in the policy",
-            f"it carries {carries}",
-            "The link may be down for a moment while VFs are made or the MTU changes.",
+            f"a PF that the host does not need, or allow_in_use: true in the {where}",
+            _use_words(pf),
+            f"{_way_out(pf)}. Or set allow_in_use: true, if its link may be down for a moment while VFs are made or "
+            "taken away, or the MTU changes.",
         )
+
+
+def use_warnings(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> list[str]:
+    """What a plan does to a PF in use, on the user's word or to give it back."""
+    if not pf.in_use or not _touches(steps) or goal.externally_managed:
+        return []
+    word = "" if goal.given_back else " (allow_in_use)"
+    return [f"{pf.label}: {_use_words(pf)}; its link may be down for a moment{word}"]
+
+
+def _touches(steps: Sequence[Step]) -> bool:
+    """Whether the PF's link may be lost for a moment, or longer."""
+    return any(s.kind in (NUM_VFS, ESWITCH, PF_MTU) or (s.kind == LINK and not s.after) for s in steps)
+
+
+def _use_words(pf: Pf) -> str:
+    """Every reason why a PF counts as in use."""
+    words = []
+    if pf.uses:
+        words.append("it carries " + " and ".join(filter(None, [", ".join(pf.uses[:-1]), pf.uses[-1]])))
+    if pf.unknown:
+        words.append(UNKNOWN[pf.unknown][0].format(driver=pf.driver) + ", so what it carries is unknown")
+    return "; ".join(words)
+
+
+def _way_out(pf: Pf) -> str:
+    """What makes a PF free."""
+    ways = []
+    if pf.uses:
+        ways.append("Move that to another interface, or stop what uses it")
+    if pf.unknown:
+        ways.append(UNKNOWN[pf.unknown][1])
+    return ". ".join(ways)
 
 
 def drain_problems(steps: Sequence[Step], state: NodeState) -> list[Problem]:

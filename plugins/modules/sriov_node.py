@@ -11,8 +11,9 @@ version_added: 0.1.0
 description:
   - Configures a whole node in one call, with kernel arguments, kernel modules, VFs, their settings and drivers, and
     the device plugin's configuration.
-  - Everything is checked before anything is changed. What the host needs (a default route, an SSH connection, a
-    bridge or bond) or what pods and VMs hold is never taken away.
+  - Everything is checked before anything is changed. What the host needs, or what pods and VMs hold, is never taken
+    away. For PFs and VFs alike that is an address, a route, an SSH connection, an interface on it (VLAN, macvlan and
+    the like), a bridge or bond that it is a port of, and an open device; what can't be told counts as in use.
   - What was before the first change of each object is recorded on the node, and O(state=absent) gives it back.
   - A host that had policies and has none in O(spec) is refused, unless O(spec) says C(policies_may_be_empty); the
     inventory that was not found looks the same. O(state=absent) needs no such word.

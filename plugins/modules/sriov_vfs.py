@@ -34,7 +34,10 @@ options:
         description: MTU in bytes. The PF's is only raised, the VFs' are set.
         type: int
       allow_in_use:
-        description: Whether first VFs and a new MTU are accepted on a PF that the host needs.
+        description:
+          - Whether first VFs, their removal, and a new MTU are accepted on a PF that is in use, or may be, since that
+            can't be told. Another number of VFs is not. What counts as in use is what counts for C(allow_in_use) of
+            P(baremetal.sriov.node_spec#filter).
         type: bool
         default: false
       vfs:

@@ -91,6 +91,32 @@ def test_pf_under_a_bridge(lab: Lab, before: Snapshot) -> None:
     assert "chain0" in text
 
 
+def test_pf_with_an_address_and_no_route(lab: Lab, before: Snapshot) -> None:
+    """As for storage, or a second network of the cluster."""
+    make = ["ip address add 192.0.2.1/24 dev enp1s0"]
+    with prepared(lab, make, ["ip address del 192.0.2.1/24 dev enp1s0"]):
+        text = refused(lab, before, [KERNEL])
+    assert "it carries the address 192.0.2.1/24" in text
+    assert "allow_in_use" in text
+
+
+def test_pf_with_a_vlan_on_it(lab: Lab, before: Snapshot) -> None:
+    make = ["ip link add link enp1s0 name chain0 type vlan id 9", "ip address add 192.0.2.1/24 dev chain0"]
+    with prepared(lab, make, ["ip link del chain0"]):
+        text = refused(lab, before, [KERNEL])
+    assert "the vlan chain0 on it with the address 192.0.2.1/24" in text
+
+
+def test_pf_in_another_network_namespace(lab: Lab, before: Snapshot) -> None:
+    """As a pod has it. What the PF carries there is not known."""
+    policy = {**KERNEL, "nic_selector": {"root_devices": [chain.PFS["enp2s0"]]}}
+    make = ["ip netns add peer", "ip link set enp2s0 netns peer"]
+    with prepared(lab, make, ["ip -n peer link set enp2s0 netns 1", "ip netns del peer"]):
+        text = refused(lab, before, [policy])
+    assert "0000:02:00.0" in text
+    assert "in another network namespace" in text
+
+
 def test_pf_that_carries_the_ansible_connection(lab: Lab, before: Snapshot) -> None:
     """Ansible itself comes in through the other PF, out of a network namespace, to an address of this PF."""
     make = ["ip netns add peer", "ip link set enp2s0 netns peer",

@@ -18,7 +18,8 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.host import Comple
 class FakeCommands(FakeMemory):
     """The part of a fake host that runs programs. Needs the rest of it: PFs and VFs, and the counter of changes.
 
-    available: modules that modprobe finds. reloads: units that were reloaded. complaint: what a failing program says.
+    available: modules that modprobe finds. routes: objects of `ip -j route`. reloads: units that were reloaded.
+    complaint: what a failing program says.
     """
 
     pfs: dict[str, FakePf]
@@ -29,6 +30,7 @@ class FakeCommands(FakeMemory):
         super().__init__()
         self.available = {"vfio-pci"}
         self.default_routes: list[str] = []
+        self.routes: list[dict[str, Any]] = []
         self.active_units: set[str] = set()
         self.reloads: list[str] = []
         self.kernel_log = ""
@@ -103,7 +105,9 @@ class FakeCommands(FakeMemory):
 
     def _ip_json(self, words: list[str]) -> list[dict[str, Any]]:
         if "route" in words:
-            return [{"dst": "default", "dev": dev} for dev in self.default_routes if words[0] == "-4"]
+            family = ":" if words[0] == "-6" else "."
+            defaults = [{"dst": "default", "dev": dev} for dev in self.default_routes if family == "."]
+            return defaults + [route for route in self.routes if family in f"{route['dst']}{route.get('gateway')}"]
         nets = [net for net in self.nets.values() if "dev" not in words or net.name == words[-1]]
         if "addr" in words:
             return [{"ifname": n.name, "addr_info": [address_json(a) for a in n.addresses]} for n in nets]

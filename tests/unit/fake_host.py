@@ -166,7 +166,8 @@ class FakeHost(FakeCommands, Host):
             return errno.ERANGE
         if count and pf.eswitch == "switchdev" and self.driver(address) != "ice":
             return errno.EOPNOTSUPP
-        if count and pf.network and not self.nets[pf.name].up:
+        net = self.nets.get(pf.name)  # none here: it is in another network namespace
+        if count and pf.network and net is not None and not net.up:
             return errno.EIO  # "PF still in reset state. Is the PF interface up?"
         for index in range(now):
             self._remove_vf(pf, index)

@@ -23,6 +23,7 @@ class Net:
     addresses: list[str] = field(default_factory=list)
     altnames: list[str] = field(default_factory=list)
     permanent: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -77,7 +78,7 @@ def link_json(net: Net, pf: FakePf | None) -> dict[str, Any]:
     if net.altnames:
         item["altnames"] = net.altnames
     if net.kind:
-        item["linkinfo"] = {"info_kind": net.kind}
+        item["linkinfo"] = {"info_kind": net.kind, **({"info_data": net.details} if net.details else {})}
     if pf is not None and pf.settings:
         item["vfinfo_list"] = [_vf_json(index, settings) for index, settings in sorted(pf.settings.items())]
     return item

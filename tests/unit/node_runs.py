@@ -81,7 +81,7 @@ def snapshot(host: FakeHost) -> dict[str, str]:
         autoprobe = host.get(f"sys/bus/pci/devices/{address}/sriov_drivers_autoprobe").strip()
         found[address] = f"{host.numvfs(address)} {autoprobe} {drivers(host, address)} {pf.settings}"
         found[f"{address} switch"] = f"{pf.eswitch} {pf.tc_offload}"
-        if pf.network:
+        if pf.name in host.nets:
             found[pf.name] = f"{host.nets[pf.name].up} {host.nets[pf.name].mtu}"
     return found
 

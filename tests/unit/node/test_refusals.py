@@ -78,8 +78,8 @@ def route_over_vlan_of_bond(host: FakeHost) -> None:
 
 USES: list[tuple[Callable[[FakeHost], None], str]] = [
     (default_route, "the default route"),
-    (ssh_socket, "an SSH connection to 10.0.1.1"),
-    (ssh_socket_v6, "an SSH connection to 10.0.1.1"),
+    (ssh_socket, "an SSH connection to 10.0.1.1 and the address 10.0.1.1/24"),
+    (ssh_socket_v6, "an SSH connection to 10.0.1.1 and the address 10.0.1.1/24"),
     (bridge, "a port of the bridge br0"),
     (route_over_vlan_of_bond, "the default route through bond0.5 and a port of the bond bond0"),
 ]
@@ -108,7 +108,8 @@ def test_a_socket_that_is_not_established_does_not_count(host: FakeHost) -> None
     """A listening sshd is no connection."""
     host.nets["enp1s0"].addresses.append("10.0.1.1")
     sshd_on(host, "0101000A", state="0A")
-    assert present(host, [KERNEL]).plan.steps
+    found = refusal(host, [KERNEL])
+    assert "it carries the address 10.0.1.1/24. " in found, "the address alone, and no connection"
 
 
 def test_the_environment_is_a_hint(host: FakeHost) -> None:
