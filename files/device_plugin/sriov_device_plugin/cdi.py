@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from . import allocation, files, pci
 from .config import PoolConfig
 from .errors import DeviceChangedError
+from .nodes import Nodes
 from .pools import Member
 
 DIRECTORY = "/var/run/cdi"
@@ -54,16 +55,16 @@ def path(directory: str, config: PoolConfig) -> str:
 
 
 def render(config: PoolConfig, members: Iterable[Member], root: str) -> str:
-    """The pool's spec; devices without nodes, or whose nodes can't be told now, are not in it."""
-    devices = []
+    """The pool's spec; devices without nodes, or whose nodes can't be told or are not there now, are not in it."""
+    devices, seen = [], Nodes(root)
     for member in members:
         with contextlib.suppress(DeviceChangedError):
-            nodes = [
-                {"path": node.container_path, "hostPath": node.host_path, "permissions": "rw"}
-                for node in allocation.grant(config, [member], root).nodes
+            granted = [
+                {"path": node.container_path, "hostPath": seen.real(node.host_path), "permissions": "rw"}
+                for node in allocation.grant(config, [member], nodes=seen).nodes
             ]
-            if nodes:
-                devices.append({"name": member.device.id, "containerEdits": {"deviceNodes": nodes}})
+            if granted:
+                devices.append({"name": member.device.id, "containerEdits": {"deviceNodes": granted}})
     return json.dumps({"cdiVersion": VERSION, "kind": kind(config), "devices": devices}, indent=1)
 
 

@@ -14,11 +14,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import cdi, config, health, pools, registration
+from . import allocation, cdi, config, health, pools, registration
 from .discovery import Device, Scanner
 from .errors import ConfigError
 from .events import DEVICE, LINK, Events
 from .holding import Holding
+from .nodes import Nodes
 from .notify import Watchdog, notify
 from .pools import Member, Pool, Share
 from .registration import Presence
@@ -31,6 +32,7 @@ TICK = 0.5  # seconds; registered again within a second of the kubelet's return
 SETTLE = 0.1  # seconds at least between a message and the look at the host: devices come in groups
 SCAN_SHARE = 2  # and this many times as long as the last look took, so that a flood does not keep us busy
 STUCK_AFTER = 30.0  # seconds; the longest turn waits some seconds for a kubelet that does not answer
+TOLD_REASONS = 5  # of a pool with many unhealthy devices, how many different reasons one line of the log tells
 RELOAD = signal.SIGHUP
 WAKE = signal.SIGIO
 STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -67,6 +69,7 @@ class Daemon:
         self.presences: dict[str, Presence] = {}  # resource name -> its presence
         self._said: dict[str, str] = {}  # resource name -> the last line about its devices
         self._said_health: dict[str, str] = {}
+        self._unusable: dict[str, dict[str, str]] = {}  # resource name -> device id -> why, as of the last rescan
         self._status = ""
         self._links = (
             health.Links(options.root, options.link_down_after, options.link_up_after, options.link_first_after)
@@ -191,6 +194,8 @@ class Daemon:
         self._take_out(shares)
         self._hold_back(shares)
         self._observe(member.device for share in shares.values() for member in share.members.values())
+        seen = Nodes(self.options.root)
+        self._unusable = {name: allocation.problems(share.members, seen) for name, share in shares.items()}
         for pool_config in self._configs:
             name = pool_config.resource_name
             share = shares[name]
@@ -234,10 +239,13 @@ class Daemon:
             self._links.observe(devices, time.monotonic())
 
     def _update(self, pool: Pool, pool_config: config.PoolConfig, members: Mapping[str, Member]) -> None:
-        problems = health.problems({i: member.device for i, member in members.items()}, self._links)
+        problems = {**self._unusable.get(pool_config.resource_name, {}),
+                    **health.problems({i: member.device for i, member in members.items()}, self._links)}  # fmt: skip
         pool.update(pool_config, members, problems)
         count = Counter(problems.values())
-        line = "; ".join(f"{number} unhealthy: {text}" for text, number in sorted(count.items()))
+        told = [f"{number} unhealthy: {text}" for text, number in sorted(count.items())]
+        more = len(told) - TOLD_REASONS
+        line = "; ".join(told[:TOLD_REASONS] + ([f"and {more} more reasons"] if more > 0 else []))
         if self._said_health.get(pool_config.resource_name, "") != line:
             self._said_health[pool_config.resource_name] = line
             log.log(

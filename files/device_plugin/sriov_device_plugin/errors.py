@@ -25,3 +25,11 @@ class UnknownDeviceError(DevicePluginError):
 
 class DeviceChangedError(DevicePluginError):
     """A device of the pool is gone, or no longer what the pool offers."""
+
+
+class UnusableDeviceError(DeviceChangedError):
+    """A container could do nothing with the device now; `reason` says why, without naming the device."""
+
+    def __init__(self, device_id: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"{device_id} {reason}")

@@ -19,7 +19,8 @@ DEVICE = "device"
 NETLINK_KOBJECT_UEVENT = 15  # Linux include/uapi/linux/netlink.h
 GROUP = 1  # RTMGRP_LINK, and the kernel's own messages of the uevent family
 MOST = 4096  # messages that one call takes; the rest wait for the next one
-SUBSYSTEMS = frozenset((b"pci", b"net", b"auxiliary", b"infiniband", b"vdpa", b"vfio-dev", b"vfio", b"uio"))
+SUBSYSTEMS = frozenset((b"pci", b"net", b"auxiliary", b"infiniband", b"vdpa", b"vfio-dev", b"vfio", b"uio",
+                        b"infiniband_verbs", b"misc"))  # fmt: skip
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from . import pools
+from . import allocation, pools
 from .config import PoolConfig
 from .device_types import TYPES
 from .discovery import Device, Scanner
+from .nodes import Nodes
 
 
 def explain(configs: Sequence[PoolConfig], scanner: Scanner) -> Iterator[str]:
@@ -23,12 +24,13 @@ def explain(configs: Sequence[PoolConfig], scanner: Scanner) -> Iterator[str]:
         for name, share in pools.assign(configs, devices).items()
         for device_id, reason in share.held_back.items()
     }
+    nodes = Nodes(scanner.root)
     for device in devices:
-        yield from _explain(configs, device, held_back)
+        yield from _explain(configs, device, held_back, nodes)
 
 
 def _explain(
-    configs: Sequence[PoolConfig], device: Device, held_back: Mapping[tuple[str, str], str]
+    configs: Sequence[PoolConfig], device: Device, held_back: Mapping[tuple[str, str], str], nodes: Nodes
 ) -> Iterator[str]:
     reasons = []
     for config in configs:
@@ -42,6 +44,9 @@ def _explain(
             reason = held_back.get((config.resource_name, device.id), "")
             if reason:
                 yield f"    not offered: {reason}"
+            unusable = allocation.problem(pools.Member(device, selector), nodes)
+            if unusable:
+                yield f"    unhealthy: {unusable}"
             return
         reasons.append(f"    {config.resource_name}: {reason}{_found(config, device, reason)}")
     yield f"{_describe(device)}: in no pool"

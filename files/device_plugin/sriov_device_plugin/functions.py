@@ -14,22 +14,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from . import pci
+from .nodes import Nodes
 
 # The auxiliary devices that network drivers make for RDMA: mlx5_core.rdma.0, ice.roce.1, i40e.iwarp.0 ...
 RDMA_KINDS = ("rdma", "roce", "iwarp")
 VDPA_TYPES = {"vhost_vdpa": "vhost", "virtio_vdpa": "virtio"}  # driver -> the name that vdpaType has for it
-# Class folder, and what the device nodes are called that an RDMA device has there; in the order they are given.
-RDMA_NODES = (("infiniband_cm", "ucm"), ("infiniband_mad", "issm"), ("infiniband_mad", "umad"),
-              ("infiniband_verbs", "uverbs"))  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Vdpa:
-    """A vDPA device: its name, how it is used (vhost, virtio, or ""), and the node of vhost."""
+    """A vDPA device: its name, how it is used (vhost, virtio, or ""), and the node of vhost.
+
+    node: as sysfs tells it. path: the same where it is there, else "".
+    """
 
     name: str = ""
     type: str = ""
     path: str = ""
+    node: str = ""
 
 
 NO_VDPA = Vdpa()
@@ -53,19 +55,6 @@ def has_rdma(entries: Iterable[str]) -> bool:
     return any(name == "infiniband" or aux_kind(name) in RDMA_KINDS for name in entries)
 
 
-def rdma_nodes(root: str, rdma_device: str) -> list[tuple[str, str]]:
-    """(kind, path) of the device nodes of one RDMA device, those that are not its own but needed included."""
-    found = []
-    for folder, kind in RDMA_NODES:
-        base = f"{root}/sys/class/{folder}"
-        for name in pci.list_dir(base):
-            if name.startswith(kind) and pci.read_text(f"{base}/{name}/ibdev") == rdma_device:
-                found.append((kind, f"/dev/infiniband/{name}"))
-    if os.path.exists(f"{root}/dev/infiniband/rdma_cm"):
-        found.append(("rdma_cm", "/dev/infiniband/rdma_cm"))
-    return found
-
-
 def pkey(root: str, folder: str, rdma: Iterable[str]) -> str:
     """The partition key at index 0 of the first RDMA device's port 1, as the kernel prints it; "" without one."""
     first = next(iter(rdma), "")
@@ -74,7 +63,7 @@ def pkey(root: str, folder: str, rdma: Iterable[str]) -> str:
 
 def vdpa_devices(root: str) -> dict[str, Vdpa]:
     """Name of the device below (a PCI address, or an auxiliary device) -> its vDPA device, the first by name."""
-    base = f"{root}/sys/bus/vdpa/devices"
+    base, nodes = f"{root}/sys/bus/vdpa/devices", Nodes(root)
     found: dict[str, Vdpa] = {}
     for name in pci.list_dir(base):
         try:
@@ -82,7 +71,7 @@ def vdpa_devices(root: str) -> dict[str, Vdpa]:
         except OSError:
             continue
         kind = VDPA_TYPES.get(pci.link_name(f"{base}/{name}/driver") or "", "")
-        node = next((entry for entry in pci.list_dir(f"{base}/{name}") if entry.startswith("vhost-vdpa")), "")
-        path = f"/dev/{node}" if node and kind == "vhost" and os.path.exists(f"{root}/dev/{node}") else ""
-        found.setdefault(parent, Vdpa(name, kind, path))
+        entry = next((entry for entry in pci.list_dir(f"{base}/{name}") if entry.startswith("vhost-vdpa")), "")
+        node = f"/dev/{entry}" if entry and kind == "vhost" else ""
+        found.setdefault(parent, Vdpa(name, kind, node if node and nodes.has(node) else "", node))
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
@@ -20,6 +20,7 @@ from .api import pluginregistration_pb2 as watcher_api
 from .discovery import Scanner
 from .errors import DeviceChangedError, DevicePluginError, UnknownDeviceError
 from .holding import Holding
+from .nodes import Nodes
 from .pools import Member, Pool, match
 
 API_VERSION = "v1beta1"
@@ -91,7 +92,8 @@ class PoolService:
         config = self.pool.config
         try:
             wanted = [self._members(list(c.devices_ids)) for c in request.container_requests]
-            grants = [allocation.grant(config, members, self.scanner.root) for members in wanted]
+            seen = Nodes(self.scanner.root)
+            grants = [allocation.grant(config, members, nodes=seen) for members in wanted]
             for members in wanted:
                 self.save_device_info(members)
             self.save_cdi({member.device.id: member for members in wanted for member in members})
@@ -105,7 +107,7 @@ class PoolService:
         for members, granted in zip(wanted, grants):
             response = answer.container_responses.add(envs=granted.envs)
             if self.cdi_dir:
-                self._name_devices(response, members)
+                self._name_devices(response, granted.with_nodes)
             else:
                 for node in granted.nodes:
                     response.devices.add(host_path=node.host_path, container_path=node.container_path, permissions="rw")
@@ -124,10 +126,9 @@ class PoolService:
             members = {**self.pool.members, **fresh}
             cdi.write(self.cdi_dir, self.pool.config, members.values(), self.scanner.root)
 
-    def _name_devices(self, response: api.ContainerAllocateResponse, members: Iterable[Member]) -> None:
+    def _name_devices(self, response: api.ContainerAllocateResponse, ids: Sequence[str]) -> None:
         """By both ways: a runtime that gets a name twice uses it once."""
         config = self.pool.config
-        ids = [m.device.id for m in members if allocation.grant(config, [m], self.scanner.root).nodes]
         if not ids:
             return
         key, value = cdi.annotation(cdi.kind(config), ids)

@@ -81,12 +81,15 @@ class FakeHost:
             link.symlink_to(f"../../../../bus/pci/drivers/{driver}")
         if group is not None:
             self.group(address, group, noiommu)
+        self._vfio_nodes(address)
 
     def group(self, address: str, group: int | None, noiommu: bool = False) -> None:
         link = self.pci(address) / "iommu_group"
         if link.is_symlink():
             (link.resolve() / "devices" / address).unlink()
             link.unlink()
+            for name in (link.resolve().name, f"noiommu-{link.resolve().name}"):
+                (self.root / "dev/vfio" / name).unlink(missing_ok=True)
         if group is None:
             return
         folder = self.root / f"sys/kernel/iommu_groups/{group}"
@@ -95,6 +98,23 @@ class FakeHost:
         if noiommu:
             (folder / "name").write_text("vfio-noiommu\n")
         link.symlink_to(os.path.relpath(folder, self.pci(address)))
+        self._vfio_nodes(address)
+
+    def node(self, path: str) -> None:
+        """A character device below /dev; by a link, since not everyone may make one."""
+        place = self.root / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.is_symlink():
+            place.symlink_to("/dev/null")
+
+    def _vfio_nodes(self, address: str) -> None:
+        """What vfio-pci brings: the group's node, and that of the container."""
+        driver, group = self.pci(address) / "driver", self.pci(address) / "iommu_group"
+        if group.is_symlink() and driver.is_symlink() and os.path.basename(os.readlink(driver)) == "vfio-pci":
+            number = os.path.basename(os.readlink(group))
+            noiommu = (group / "name").exists()
+            self.node("/dev/vfio/vfio")
+            self.node(f"/dev/vfio/noiommu-{number}" if noiommu else f"/dev/vfio/{number}")
 
     def add_vfs(self, pf: str, count: int, driver: str = "igbvf", ids: str = "8086:10ca") -> list[str]:
         """VFs at 10.0, 10.2, ... of the PF's bus, as igb has them; their interfaces are PFv0, PFv1, ..."""
@@ -125,8 +145,13 @@ class FakeHost:
                 node = self.root / f"sys/class/infiniband_{group}" / f"{kind}{number}"
                 node.mkdir(parents=True)
                 (node / "ibdev").write_text(f"{name}\n")
-        (self.root / "dev/infiniband").mkdir(exist_ok=True)
-        (self.root / "dev/infiniband/rdma_cm").touch()
+                self.node(f"/dev/infiniband/{kind}{number}")
+        self.node("/dev/infiniband/rdma_cm")
+
+    def uio(self, address: str, name: str) -> None:
+        """A UIO device of a function."""
+        (self.pci(address) / "uio" / name).mkdir(parents=True)
+        self.node(f"/dev/{name}")
 
     def subfunction(self, address: str, number: int, sfnum: int | None, name: str = "") -> str:
         """An auxiliary device mlx5_core.sf.NUMBER of a function."""
@@ -147,7 +172,7 @@ class FakeHost:
         (folder / "driver").symlink_to(f"../../../../bus/vdpa/drivers/{driver}")
         if node:
             (folder / node).mkdir()
-            (self.root / "dev" / node).touch()
+            self.node(f"/dev/{node}")
         bus = self.root / "sys/bus/vdpa/devices"
         bus.mkdir(parents=True, exist_ok=True)
         (bus / name).symlink_to(os.path.relpath(folder, bus))

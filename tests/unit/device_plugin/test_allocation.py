@@ -117,7 +117,7 @@ def test_the_group_is_read_at_each_call(setup: Setup) -> None:
 def test_uio(setup: Setup, driver: str) -> None:
     """The variable names the node at the first call already; uio_pci_generic is known."""
     setup.host.bind(VF0, driver)
-    (setup.host.pci(VF0) / "uio/uio0").mkdir(parents=True)
+    setup.host.uio(VF0, "uio0")
     assert setup.info(VF0)[VF0]["uio"] == {"mount": "/dev/uio0"}
     assert paths(setup.grant(VF0)) == [("/dev/uio0", "/dev/uio0")]
 
@@ -125,15 +125,18 @@ def test_uio(setup: Setup, driver: str) -> None:
 @pytest.mark.parametrize("wanted", [True, False], ids=["dp-vector-79-with", "dp-vector-79-without"])
 def test_vhost_net(setup: Setup, wanted: bool) -> None:
     setup.host.bind(VF0, "vfio-pci", group=3)
-    (setup.host.root / "dev/vhost-net").touch()
+    for path in (allocation.VHOST_NET, allocation.TUN):
+        setup.host.node(path)
     setup.pool["selectors"] = {"needVhostNet": wanted}
     assert len(setup.grant(VF0).nodes) == (4 if wanted else 2)
     assert set(setup.info(VF0)[VF0]) == {"generic", "vfio", *(["vhost"] if wanted else [])}
 
 
-def test_vhost_net_without_the_module_is_neither_node(setup: Setup) -> None:
+def test_vhost_net_without_the_module_is_refused(setup: Setup) -> None:
+    """The Go plugin starts the pod without the nodes that its pool asks for."""
     setup.pool["selectors"] = {"needVhostNet": True}
-    assert setup.grant(VF0).nodes == []
+    with pytest.raises(DeviceChangedError, match=f"{VF0} needs for needVhostNet: /dev/vhost-net .*modprobe vhost_net"):
+        setup.grant(VF0)
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,8 @@ def test_explain(path: Path, host: FakeHost) -> None:
         "    intel.com/b: it is a PF with 3 VFs",
         "0000:01:10.0 8086:10ca igbvf VF 0 of enp1s0: intel.com/a, selector object 2 of 2",
         "0000:01:10.2 8086:10ca vfio-pci VF 1 of enp1s0: intel.com/a, selector object 1 of 2",
+        "    unhealthy: is bound to vfio-pci but in no IOMMU group, so /dev/vfio has no node for it; bind it again, "
+        "or look whether the IOMMU is on",
         "0000:01:10.4 8086:10ca igbvf VF 2 of enp1s0: in no pool",
         "    intel.com/a: selector drivers (it has igbvf)",
         "    intel.com/b: selector pfNames (it has enp1s0, index 2)",

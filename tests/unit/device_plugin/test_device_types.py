@@ -167,7 +167,8 @@ def test_iommufd_nodes_are_added_where_the_kernel_has_them(host: FakeHost) -> No
     (host.pci(PF) / "vfio-dev/vfio3").mkdir(parents=True)
     pool = Pool(host, {})
     assert pool.nodes(PF) == ["/dev/vfio/vfio", "/dev/vfio/7"]
-    (host.root / "dev/iommu").touch()
+    host.node("/dev/iommu")
+    host.node("/dev/vfio/devices/vfio3")
     assert pool.nodes(PF) == ["/dev/vfio/vfio", "/dev/vfio/7", "/dev/iommu", "/dev/vfio/devices/vfio3"]
     assert pool.info(PF)[PF]["vfio"]["cdev-mount"] == "/dev/vfio/devices/vfio3"
 

@@ -1,0 +1,1 @@
+../../../../../files/device_plugin/sriov_device_plugin/nodes.py
