@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from devtool import deps, images, machines, programs, stages
+from devtool import deps, images, machines, programs, releases, stages
 from devtool.cache import cache_folder
 from devtool.collection import OUTPUT, build
 from devtool.console import ToolError, say
@@ -42,6 +42,8 @@ def parser() -> argparse.ArgumentParser:
     soak.add_argument("--list", action="store_true", help="list the loops and stop")
     soak.add_argument("--count", type=int, help="repetitions of each loop (each has a number of its own)")
     soak.add_argument("--seed", type=int, help="the random seed (one is drawn and shown)")
+    release = commands.add_parser("release", help="add a commit's row to tests/support/releases.toml")
+    release.add_argument("commit", nargs="?", default="HEAD", help="the release's commit (%(default)s)")
     commands.add_parser("clean", help="remove what the tools left in the checkout")
     return root
 
@@ -81,6 +83,8 @@ def dispatch(options: argparse.Namespace) -> int:
         return machines.run()
     if options.command == "build":
         say(f"Built {build()}")
+    elif options.command == "release":
+        say(f"Added to {releases.LIST}: {releases.add(options.commit)}")
     elif options.command == "demo":
         return programs.demonstration()
     elif options.command == "bench":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,16 @@ from .deps import ROOT, collections_folder, dev_venv
 
 OUTPUT = ROOT / "tests" / "output"
 INSTALLED = OUTPUT / "collections"
+# `ansible-galaxy collection build` lists files as the file system tells them, which differs from one disk to the next.
+# Told in the order of their names they give the same FILES.json, with the same checksum, on each machine.
+_BUILD = """
+import os, sys
+listdir = os.listdir
+os.listdir = lambda *words: sorted(listdir(*words))
+from ansible.cli.galaxy import main
+sys.argv = ["ansible-galaxy", "collection", "build", "--force", "--output-path", sys.argv[1]]
+sys.exit(main())
+"""
 # Files that galaxy.yml leaves out of the tarball although git knows them, and those that the build adds.
 _LEFT_OUT = {".gitignore", "galaxy.yml"}
 _ADDED = {"MANIFEST.json", "FILES.json"}
@@ -68,15 +79,18 @@ def clean_copy() -> Iterator[Path]:
         yield copy
 
 
+def build_tree(tree: Path, output: Path, env: Mapping[str, str] | None = None) -> Path:
+    """Build the tarball of the collection in `tree`, as a user does; the same tree gives the same FILES.json."""
+    output.mkdir(parents=True, exist_ok=True)
+    # Within the environment itself, as in a unit test, it is this interpreter.
+    python = tool("python") if Path(tool("python")).exists() else sys.executable
+    call([python, "-I", "-c", _BUILD, str(output)], cwd=tree, env=env or environment())
+    return max(output.glob("baremetal-sriov-*.tar.gz"), key=lambda path: path.stat().st_mtime)
+
+
 def build(output: Path = OUTPUT, env: Mapping[str, str] | None = None) -> Path:
     """Build the tarball from the checkout itself, as a user does; it must hold the project and no more."""
-    output.mkdir(parents=True, exist_ok=True)
-    call(
-        [tool("ansible-galaxy"), "collection", "build", "--force", "--output-path", str(output)],
-        cwd=ROOT,
-        env=env or environment(),
-    )
-    tarball = max(output.glob("baremetal-sriov-*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    tarball = build_tree(ROOT, output, env)
     with tarfile.open(tarball) as archive:
         held = {member.name for member in archive.getmembers() if not member.isdir()}
     wanted = {name for name in tracked_files() if not name.startswith(".ci/")} - _LEFT_OUT | _ADDED
