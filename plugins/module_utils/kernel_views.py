@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import Any
 
-from . import iommu, kernel, kernel_reboot, modprobe, runner
+from . import cmdline, iommu, kernel, kernel_reboot, kernel_unsafe, modprobe, runner
 from .apply import carry_out
 from .errors import HostError, SriovError
+from .fields import raise_if
 from .frozen import dataclass
 from .host import Host
 from .kernel import KernelSpec
@@ -64,10 +65,14 @@ def _settled(plan: Plan) -> None:
         )
 
 
-def kernel_arguments(wanted: tuple[str, ...], boot_loader: str = "auto") -> Callable[[Host], Look]:
-    """For sriov_kernel_args."""
+def kernel_arguments(
+    wanted: tuple[str, ...], boot_loader: str = "auto", unsafe: bool = False
+) -> Callable[[Host], Look]:
+    """For sriov_kernel_args. unsafe: whether words may be set after which the node does not boot as before."""
 
     def look(host: Host) -> Look:
+        wrong = [] if unsafe else kernel_unsafe.mistakes(wanted, "arguments", "arguments_unsafe")
+        raise_if(cmdline.mistakes(wanted, "arguments") + wrong)
         state = kernel.read(host, boot_loader)
         loader = state.loader
         facts = {

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from . import kernel_unsafe
 from .errors import Mistake
 from .fields import Fields, raise_if, show
 from .frozen import dataclass
@@ -22,7 +23,7 @@ from .policy import Policy, collect, merge_host, why_not
 BOOT_LOADERS = ("auto", "grub", "grub-bls", "systemd-boot", "rpm-ostree")
 DEFAULT_PREFIX = "baremetal.sriov"
 PREFIX = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"  # a DNS subdomain, as extended resources need
-ARGUMENT = r"^[^\s\"]+(\"[^\"]*\")?$"  # one token of the kernel command line
+ARGUMENT = r"^[^\s\"]+(\"[^\"]*\")?\Z"  # one token of the kernel command line
 MODULE_NAME = r"^[A-Za-z0-9_-]{1,64}$"
 PAGE_SIZE = r"^[1-9][0-9]{0,4}[KMGkmg]$"
 HIGHEST_COUNT = 1 << 24  # 32 TiB in pages of 2 MiB
@@ -63,7 +64,7 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
     fields = Fields(value, path, mistakes)
     fields.number("format", FORMAT, FORMAT, required=True)
     spec = NodeSpec(
-        policies=collect(fields.get("policies") or [], "sriov_policies", mistakes),
+        policies=collect(_or_empty(fields.get("policies")), "sriov_policies", mistakes),
         skipped=_skipped(fields),
         policies_may_be_empty=bool(fields.flag("policies_may_be_empty")),
         resource_prefix=fields.text(
@@ -82,6 +83,12 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
         device_plugin=bool(fields.flag("device_plugin", True)),
         adopt=bool(fields.flag("adopt", False)),
     )
+    if not fields.flag("kernel_arguments_unsafe"):
+        mistakes += kernel_unsafe.mistakes(
+            spec.kernel_arguments,
+            f"{path}.kernel_arguments",
+            "kernel_arguments_unsafe (in the inventory sriov_kernel_arguments_unsafe)",
+        )
     sizes = [pages.size.upper() for pages in spec.hugepages]
     for size in sorted({size for size in sizes if sizes.count(size) > 1}):
         fields.wrong("hugepages", f"pages of {size} are there twice")
@@ -94,8 +101,15 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
     return spec
 
 
+def _or_empty(value: Any) -> Any:
+    """Nothing is an empty list; what is empty and no list stays, so that it is told of."""
+    return [] if value is None else value
+
+
 def _skipped(fields: Fields) -> tuple[tuple[str, str], ...]:
-    value = fields.get("skipped") or {}
+    value = fields.get("skipped")
+    if value is None:
+        return ()
     if not isinstance(value, Mapping):
         fields.wrong("skipped", f"expected a mapping of policies to reasons, found {show(value)}")
         return ()
@@ -158,6 +172,7 @@ def node_spec(
     policies_may_be_empty: bool = False,
     resource_prefix: str = DEFAULT_PREFIX,
     kernel_arguments: Any = (),
+    kernel_arguments_unsafe: bool = False,
     boot_loader: str = "auto",
     hugepages: Any = (),
     hugepages_floor: int = DEFAULT_FLOOR,
@@ -175,8 +190,9 @@ def node_spec(
 
     Raises InvalidSpecError with every mistake in all policies, also in those that are not for this host.
     """
+    mistakes = _inventory_mistakes(groups, variables, labels)
+    raise_if(mistakes)
     merged = merge_host(policies, overrides)
-    mistakes: list[Mistake] = []
     parsed = collect(merged, "sriov_policies", mistakes)
     raise_if(mistakes)
     reasons = {policy.name: why_not(policy, groups, variables or {}, labels or {}) for policy in parsed}
@@ -189,12 +205,13 @@ def node_spec(
         "skipped": {name: reason for name, reason in reasons.items() if reason},
         "policies_may_be_empty": policies_may_be_empty,
         "resource_prefix": resource_prefix,
-        "kernel_arguments": list(kernel_arguments),
+        "kernel_arguments": _or_empty(kernel_arguments),
+        "kernel_arguments_unsafe": kernel_arguments_unsafe,
         "boot_loader": boot_loader,
-        "hugepages": hugepages or [],
+        "hugepages": _or_empty(hugepages),
         "hugepages_floor": hugepages_floor,
         "iommu": iommu,
-        "modules": list(modules),
+        "modules": _or_empty(modules),
         "allow_unsafe_interrupts": allow_unsafe_interrupts,
         "no_iommu": no_iommu,
         "vfs_unmanaged": vfs_unmanaged,
@@ -205,3 +222,14 @@ def node_spec(
     parse_spec(value)
     plain: dict[str, Any] = json.loads(json.dumps(value))
     return plain
+
+
+def _inventory_mistakes(groups: Any, variables: Any, labels: Any) -> list[Mistake]:
+    """What is compared with a node_selector must be what it is compared as: in a text, `in` finds letters."""
+    found = []
+    if not isinstance(groups, (list, tuple)):
+        found.append(Mistake("group_names", f"expected a list of groups, found {show(groups)}"))
+    for name, value in (("host_variables", variables), ("labels", labels)):
+        if value is not None and not isinstance(value, Mapping):
+            found.append(Mistake(name, f"expected a mapping of names to values, found {show(value)}"))
+    return found

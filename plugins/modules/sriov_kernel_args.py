@@ -26,6 +26,14 @@ options:
     type: list
     elements: str
     default: []
+  arguments_unsafe:
+    description:
+      - Whether O(arguments) may hold words after which the node does not come back as it was, since they boot a
+        rescue mode, another root or another init, or wait for somebody at the console; C(single), C(s), C(1),
+        C(rescue), C(emergency), C(systemd.unit=), C(init=), C(root=), C(rd.break) and others.
+      - Any word of one character counts as one of them, as it may be what is left of a text that was taken apart.
+    type: bool
+    default: false
   boot_loader:
     description:
       - What starts the kernel. V(auto) looks for it, and takes the one that holds our arguments already.
@@ -135,13 +143,15 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "arguments": {"type": "list", "elements": "str", "default": []},
+            "arguments_unsafe": {"type": "bool", "default": False},
             "boot_loader": {"type": "str", "choices": list(BOOT_LOADERS), "default": "auto"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,
     )
     wanted = module.params["arguments"] if module.params["state"] == "present" else []
-    look = kernel_views.kernel_arguments(tuple(wanted), module.params["boot_loader"])
+    unsafe = module.params["arguments_unsafe"]
+    look = kernel_views.kernel_arguments(tuple(wanted), module.params["boot_loader"], unsafe)
     kernel_views.run(module, look)
 
 

@@ -1,0 +1,49 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The documentation of an action plugin: it runs on the controller, in plugins/action/sriov_variables.py."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sriov_variables
+short_description: Check the variables of the roles
+version_added: 0.1.0
+author:
+  - The baremetal.sriov authors (@baremetal-sriov)
+description:
+  - Looks at the C(sriov_*) variables that are lists or mappings, as they are and not as a role's argument spec converts
+    them, and names every mistake of a host at once, each with its path, what is expected, what was found, and what to
+    write.
+  - Words in C(sriov_kernel_arguments) after which the node does not come back as it was are refused, unless
+    C(sriov_kernel_arguments_unsafe) is true.
+  - Each playbook begins with it, and each role depends on it, so it is seldom called by hand.
+  - Runs on the controller, and makes no call to the host. A variable that is not set is passed over.
+options: {}
+attributes:
+  action:
+    description: Runs on the controller alone.
+    support: full
+  check_mode:
+    description: Changes nothing, so it does the same in check mode.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+  platform:
+    description: Runs on the controller.
+    platforms: posix
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Check the variables of the roles
+  baremetal.sriov.sriov_variables:
+"""
+
+RETURN = r"""
+msg:
+  description: Every mistake, each with its path, what was expected, what was found, and what to do.
+  returned: failure
+  type: str
+"""
