@@ -113,7 +113,10 @@ class ActionModule(ActionBase):
         try:
             found: str = base._find_needle("files", src)
         except AnsibleError as error:
-            raise AnsibleActionFail(f"sriov_bundle: src {src}: {error}") from error
+            raise AnsibleActionFail(
+                f"sriov_bundle: src {src}: expected a file, folder or archive on the controller, found none. "
+                "Correct the path, or write an absolute one"
+            ) from error
         return found
 
     def _send(self, missing: list[str], sources: Sources) -> str:

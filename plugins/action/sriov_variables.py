@@ -10,9 +10,13 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import lookup_loader
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import Mistake
+from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError, Mistake
 from ansible_collections.baremetal.sriov.plugins.plugin_utils import variables
+
+_LOOKUP = "baremetal.sriov.manifests"
+_SPEC = {"manifests": {"type": "bool", "default": False}}
 
 
 class ActionModule(ActionBase):
@@ -24,9 +28,9 @@ class ActionModule(ActionBase):
         """Look at the raw value of each variable, as templates do."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         base: Any = self
-        base.validate_argument_spec(argument_spec={})
+        options = base.validate_argument_spec(argument_spec=_SPEC)[1]
         given = task_vars or {}
-        found = self._mistakes(given)
+        found = self._mistakes(given, options["manifests"])
         result["changed"] = False
         if found:
             count = f"{len(found)} mistake{'s' if len(found) != 1 else ''}"
@@ -38,8 +42,8 @@ class ActionModule(ActionBase):
             )
         return result
 
-    def _mistakes(self, given: Mapping[str, Any]) -> list[Mistake]:
-        """Every mistake in the variables that are given, those in their templates first."""
+    def _mistakes(self, given: Mapping[str, Any], manifests: bool) -> list[Mistake]:
+        """Every mistake in the variables that are given, those in their templates first, those in files last."""
         base: Any = self
         values: dict[str, Any] = {}
         found = []
@@ -53,4 +57,20 @@ class ActionModule(ActionBase):
                 found.append(
                     Mistake(name, f"its template can't be worked out: {words}. Correct it where the variable is set.")
                 )
-        return found + variables.mistakes(values)
+        found += variables.mistakes(values)
+        paths = values.get(variables.MANIFESTS)
+        if manifests and paths and not any(mistake.path.startswith(variables.MANIFESTS) for mistake in found):
+            found += self._in_manifests(paths, given)
+        return found
+
+    def _in_manifests(self, paths: Any, given: Mapping[str, Any]) -> list[Mistake]:
+        """Every mistake in the files, looked for and read as the roles do it."""
+        base: Any = self
+        lookup: Any = lookup_loader.get(_LOOKUP, loader=base._loader, templar=base._templar)
+        try:
+            lookup.run([paths], variables=given)
+        except AnsibleError as error:
+            if isinstance(error.__cause__, InvalidSpecError):
+                return list(error.__cause__.mistakes)
+            raise
+        return []

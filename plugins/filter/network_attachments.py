@@ -9,21 +9,30 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import SriovError
-from ansible_collections.baremetal.sriov.plugins.plugin_utils import networks
+from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError, SriovError
+from ansible_collections.baremetal.sriov.plugins.plugin_utils import filter_inputs, manifest_names, networks
 
 
-def network_attachments(value: Any, resource_prefix: str = networks.OWNER) -> list[dict[str, Any]]:
-    """Networks of the inventory to definitions, or every mistake in one error."""
+def network_attachments(
+    value: Any, resource_prefix: str = networks.OWNER, manifests: Any = None
+) -> list[dict[str, Any]]:
+    """Networks of the inventory and of manifests to definitions, or every mistake in one error."""
     try:
-        return networks.network_attachments(value, resource_prefix)
+        together, places = manifest_names.together("networks", value, manifests)
+        try:
+            return networks.network_attachments(together, resource_prefix, places)
+        except InvalidSpecError as error:
+            manifest_names.name_places(error.mistakes, places)
+            raise InvalidSpecError(list(error.mistakes)) from error
     except SriovError as error:
         raise AnsibleFilterError(str(error)) from error
 
 
 def network_changes(value: Any, found: Any, prune: bool = False) -> dict[str, Any]:
     """Wanted definitions against the cluster's."""
-    return networks.network_changes(list(value), list(found), bool(prune))
+    wanted = filter_inputs.mappings("network_changes", value, "the wanted definitions")
+    there = filter_inputs.mappings("network_changes: found", found, "the cluster's definitions")
+    return networks.network_changes(wanted, there, bool(prune))
 
 
 class FilterModule:

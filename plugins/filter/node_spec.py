@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils import spec
 from ..module_utils.errors import InvalidSpecError
+from ..plugin_utils import manifest_names
+from ..plugin_utils.filter_inputs import HostVariables
 
 
 def node_spec(
@@ -35,14 +38,18 @@ def node_spec(
     device_plugin: bool = True,
     adopt: bool = False,
     kernel_arguments_unsafe: bool = False,
+    manifests: Any = None,
 ) -> dict[str, Any]:
     """Document in node_spec.yml."""
+    places: dict[int, str] = {}
     try:
+        together, places = manifest_names.together("policies", policies, manifests)
         return spec.node_spec(
-            policies,
+            together,
+            places=places,
             overrides=() if policies_host is None else policies_host,
             groups=group_names,
-            variables=host_variables,
+            variables=HostVariables(host_variables) if isinstance(host_variables, Mapping) else host_variables,
             labels=labels,
             policies_may_be_empty=policies_may_be_empty,
             resource_prefix=resource_prefix,
@@ -61,6 +68,8 @@ def node_spec(
             adopt=adopt,
         )
     except InvalidSpecError as error:
+        manifest_names.name_places(error.mistakes, places)
+        error = InvalidSpecError(list(error.mistakes))
         raise AnsibleFilterError(f"{host}: {error}" if host else str(error)) from error
 
 

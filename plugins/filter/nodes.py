@@ -10,20 +10,27 @@ from typing import Any, Callable
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import SriovError
-from ansible_collections.baremetal.sriov.plugins.plugin_utils import nodes
+from ansible_collections.baremetal.sriov.plugins.plugin_utils import filter_inputs, nodes
 
 
 def node_label_patch(value: Any, labels: Any) -> dict[str, Any]:
     """The patch that a Node needs for our labels."""
+    node = filter_inputs.mapping("node_label_patch", value, "the Node as the API gives it")
+    for name in ("metadata", "status"):
+        filter_inputs.mapping(f"node_label_patch: {name}", node.get(name) or {}, "the Node as the API gives it")
+    wanted = filter_inputs.mapping("node_label_patch: labels", labels, "labels, names and values")
     try:
-        return nodes.node_label_patch(value, labels)
+        return nodes.node_label_patch(dict(node), dict(wanted))
     except SriovError as error:
         raise AnsibleFilterError(str(error)) from error
 
 
 def node_problems(value: Any, resources: Any, old_boot_id: str = "") -> list[str]:
     """What keeps a Node from being Ready with all its VFs."""
-    return nodes.node_problems(value, resources, old_boot_id)
+    answer = filter_inputs.mapping("node_problems", value, "the registered result of kubernetes.core.k8s_info")
+    filter_inputs.mappings("node_problems: resources", answer.get("resources") or [], "Nodes")
+    counts = filter_inputs.mapping("node_problems: resources", resources, "names of resources and their numbers")
+    return nodes.node_problems(dict(answer), dict(counts), old_boot_id)
 
 
 class FilterModule:

@@ -7,11 +7,24 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import (
-    plan_markdown,
-    plan_table,
-    unused_policies,
-)
+from ansible_collections.baremetal.sriov.plugins.plugin_utils import filter_inputs
+from ansible_collections.baremetal.sriov.plugins.plugin_utils import plan_table as plans
+
+
+def plan_table(value: Any, node: str) -> str:
+    """The plan of a node as a table."""
+    return plans.plan_table(dict(filter_inputs.module_result("plan_table", value)), node)
+
+
+def plan_markdown(value: Any, node: str) -> str:
+    """The plan of a node as Markdown."""
+    return plans.plan_markdown(dict(filter_inputs.module_result("plan_markdown", value)), node)
+
+
+def unused_policies(value: Any, hosts: Any) -> list[str]:
+    """Policies that fit none of the hosts."""
+    results = filter_inputs.mapping("unused_policies", value, "results of baremetal.sriov.sriov_node by host")
+    return plans.unused_policies(dict(results), list(hosts))
 
 
 class FilterModule:

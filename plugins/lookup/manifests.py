@@ -14,7 +14,9 @@ description:
   - Reads C(SriovNetworkNodePolicy) and C(SriovNetwork) of C(sriovnetwork.openshift.io) from YAML or JSON files on the
     controller, and gives them as policies and networks of this collection. Lists as C(kubectl get -o yaml) prints
     them are read as well.
-  - Other kinds are named in a warning and do no harm. Every mistake in all files is reported at once.
+  - Other kinds are named in a warning and do no harm. Every mistake in all files is reported at once, with the file,
+    the line or the object, and the field as the file spells it.
+  - A file without an object, a folder without a manifest, and manifests of other kinds alone are mistakes as well.
   - A policy's C(nodeSelector) becomes C(node_selector.labels).
 options:
   _terms:
@@ -49,6 +51,14 @@ _raw:
       description: Networks, with the fields of P(baremetal.sriov.network_attachments#filter).
       type: list
       elements: dict
+    policy_places:
+      description: The file, kind and name of each policy.
+      type: list
+      elements: str
+    network_places:
+      description: The file, kind and name of each network.
+      type: list
+      elements: str
     notes:
       description: What is in the files and is not used.
       type: list
@@ -65,6 +75,11 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.errors import Inva
 from ansible_collections.baremetal.sriov.plugins.plugin_utils import manifests
 
 
+def _flat(terms: Any) -> list[Any]:
+    """The terms, each of which may be a list of terms."""
+    return [inner for term in terms for inner in (term if isinstance(term, (list, tuple)) else [term])]
+
+
 class LookupModule(LookupBase):
     """What Ansible loads."""
 
@@ -72,7 +87,7 @@ class LookupModule(LookupBase):
         """Document above."""
         self.set_options(var_options=variables, direct=kwargs)
         paths = []
-        for term in terms:
+        for term in _flat(terms):
             path = self.find_file_in_search_path(variables, "files", str(term), ignore_missing=True)
             paths.append(path or str(term))
         try:

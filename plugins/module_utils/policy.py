@@ -98,12 +98,16 @@ def parse(value: Any, path: str = "sriov_policies") -> tuple[Policy, ...]:
     return policies
 
 
-def collect(value: Any, path: str, mistakes: list[Mistake]) -> tuple[Policy, ...]:
-    """As `parse`, adding to a list of mistakes."""
+def collect(
+    value: Any, path: str, mistakes: list[Mistake], places: Mapping[int, str] | None = None
+) -> tuple[Policy, ...]:
+    """As `parse`, adding to a list of mistakes. places: number -> the path of a policy that comes from elsewhere."""
+    other = places or {}
     if not isinstance(value, (list, tuple)):
         mistakes.append(Mistake(path, f"expected a list of policies, found {show(value)}"))
         return ()
-    policies = tuple(_policy(item, f"{path}[{number}]", mistakes) for number, item in enumerate(value))
+    paths = (other.get(number, f"{path}[{number}]") for number in range(len(value)))
+    policies = tuple(_policy(item, where, mistakes) for item, where in zip(value, paths))
     _check_names(policies, mistakes)
     return policies
 

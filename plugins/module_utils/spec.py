@@ -165,6 +165,7 @@ def _module(value: Any, path: str, mistakes: list[Mistake]) -> ModuleGoal:
 def node_spec(
     policies: Any,
     *,
+    places: Mapping[int, str] | None = None,
     overrides: Any = (),
     groups: Sequence[str] = (),
     variables: Mapping[str, Any] | None = None,
@@ -188,12 +189,13 @@ def node_spec(
     """On the controller: the JSON form for one host, from the user's lists and what the inventory says of
     the host.
 
-    Raises InvalidSpecError with every mistake in all policies, also in those that are not for this host.
+    places: number -> the path of a policy that comes from elsewhere. Raises InvalidSpecError with every mistake in all
+    policies, also in those that are not for this host.
     """
     mistakes = _inventory_mistakes(groups, variables, labels)
     raise_if(mistakes)
     merged = merge_host(policies, overrides)
-    parsed = collect(merged, "sriov_policies", mistakes)
+    parsed = collect(merged, "sriov_policies", mistakes, places)
     raise_if(mistakes)
     reasons = {policy.name: why_not(policy, groups, variables or {}, labels or {}) for policy in parsed}
     chosen = [dict(policy.source) for policy in parsed if not reasons[policy.name]]

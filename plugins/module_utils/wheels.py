@@ -128,12 +128,21 @@ def prepare(request: Request, cache: str, python: str) -> Unpacked:
 
 
 def _key(request: Request) -> str:
+    """The cache folder's name. Raises OSError, and HostError for a folder of wheels that can't be read."""
     with open(request.requirements, "rb") as stream:
         text = stream.read()
     version = ".".join(request.version.split(".")[:2])
     parts = [str(FORMAT), hashlib.sha256(text).hexdigest(), version, request.machine, request.libc]
     if request.folder is not None:
-        parts += sorted(os.listdir(request.folder))
+        try:
+            parts += sorted(os.listdir(request.folder))
+        except OSError as error:
+            raise HostError(
+                request.folder,
+                "a readable folder of wheels on the controller",
+                error.strerror or str(error),
+                "Correct sriov_device_plugin_wheels (the module's option wheels), or leave it out to download them.",
+            ) from error
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

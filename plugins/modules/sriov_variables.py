@@ -19,7 +19,12 @@ description:
     C(sriov_kernel_arguments_unsafe) is true.
   - Each playbook begins with it, and each role depends on it, so it is seldom called by hand.
   - Runs on the controller, and makes no call to the host. A variable that is not set is passed over.
-options: {}
+options:
+  manifests:
+    description:
+      - Whether the files that C(sriov_manifests) names are read as well, and their mistakes told with the others.
+    type: bool
+    default: false
 attributes:
   action:
     description: Runs on the controller alone.
@@ -39,6 +44,7 @@ attributes:
 EXAMPLES = r"""
 - name: Check the variables of the roles
   baremetal.sriov.sriov_variables:
+    manifests: true
 """
 
 RETURN = r"""

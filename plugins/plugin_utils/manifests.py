@@ -8,47 +8,39 @@ Their fields are ours in camelCase. What is in a manifest and means nothing here
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from ..module_utils import policy
 from ..module_utils.errors import InvalidSpecError, Mistake
+from ..module_utils.fields import show
+from . import manifest_files
+from .manifest_names import camel_name, name_as_the_file, snake_name
 from .networks import OWNER, network_attachments
 
 GROUP = "sriovnetwork.openshift.io"
 POLICY, NETWORK = "SriovNetworkNodePolicy", "SriovNetwork"
-SIZE_LIMIT = 8 << 20  # bytes of one file
-SUFFIXES = (".yml", ".yaml", ".json")
-
-# Words whose humps do not tell where the words of our name begin.
-_NAMES = {
-    "vlanQoS": "vlan_qos",
-    "deviceID": "device_id",
-    "nicSelector": "nic_selector",
-    "numVfs": "num_vfs",
-    "eSwitchMode": "eswitch_mode",
-    "needVhostNet": "need_vhost_net",
-}
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MAPPINGS = ("nic_selector", "bridge")  # the fields whose own fields are camelCase as well
+_MOST = 3  # notes that an error repeats
 
 
 @dataclass
 class Manifests:
-    """What was found. notes: what is in the files and is not used, in words."""
+    """What was found. policy_places, network_places: file, kind and name of each; notes: what is in the files and is
+    not used, in words.
+    """
 
     policies: list[dict[str, Any]] = field(default_factory=list)
     networks: list[dict[str, Any]] = field(default_factory=list)
+    policy_places: list[str] = field(default_factory=list)
+    network_places: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """For Ansible."""
-        return {"policies": self.policies, "networks": self.networks, "notes": self.notes}
+        return dict(vars(self))
 
 
 def read(paths: Iterable[str]) -> Manifests:
@@ -56,45 +48,18 @@ def read(paths: Iterable[str]) -> Manifests:
     found = Manifests()
     mistakes: list[Mistake] = []
     seen: dict[tuple[str, str], str] = {}
-    for path in paths:
-        for name in _files(path, mistakes):
-            for item in _documents(name, mistakes):
+    named = list(paths)
+    for path in named:
+        for name in manifest_files.files(path, mistakes):
+            for item in manifest_files.objects(name, mistakes):
                 _take(item, name, found, mistakes, seen)
+    if named and not (mistakes or found.policies or found.networks):
+        more = f", but {'; '.join(found.notes[:_MOST])}" if found.notes else ""
+        expected = f"expected at least one {POLICY} or {NETWORK} of {GROUP}, found none"
+        mistakes.append(Mistake(", ".join(named), expected + more))
     if mistakes:
         raise InvalidSpecError(mistakes)
     return found
-
-
-def _files(path: str, mistakes: list[Mistake]) -> list[str]:
-    if os.path.isdir(path):
-        return [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.endswith(SUFFIXES)]
-    if not os.path.isfile(path):
-        mistakes.append(Mistake(path, "expected a file or a folder of YAML, found nothing there"))
-        return []
-    return [path]
-
-
-def _documents(path: str, mistakes: list[Mistake]) -> Iterator[Mapping[str, Any]]:
-    """The objects of a file, those of lists as `kubectl get -o yaml` prints them one by one."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(SIZE_LIMIT + 1)
-        if len(data) > SIZE_LIMIT:
-            mistakes.append(Mistake(path, f"expected at most {SIZE_LIMIT} bytes, found more"))
-            return
-        documents = list(yaml.safe_load_all(data))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        mistakes.append(Mistake(path, f"expected YAML, found {' '.join(str(error).split())}"))
-        return
-    for number, document in enumerate(documents):
-        if document is None:
-            continue
-        if not isinstance(document, Mapping):
-            mistakes.append(Mistake(f"{path} document {number + 1}", "expected an object with kind and metadata"))
-            continue
-        items = document.get("items")
-        inner = items if str(document.get("kind", "")).endswith("List") and isinstance(items, list) else [document]
-        yield from (item for item in inner if isinstance(item, Mapping))
 
 
 def _take(
@@ -104,7 +69,7 @@ def _take(
     kind = str(item.get("kind", "without a kind"))
     metadata = item.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
-    name = str(metadata.get("name", ""))
+    name = "" if metadata.get("name") is None else str(metadata["name"])
     where = f"{path}: {kind} {name}".rstrip()
     group = str(item.get("apiVersion", "")).partition("/")[0]
     if group != GROUP or kind not in (POLICY, NETWORK):
@@ -114,62 +79,97 @@ def _take(
         found.notes.append(f"{where} is not used: the operator makes it for itself")
         return
     spec = item.get("spec")
+    if not name:
+        mistakes.append(Mistake(f"{where}: metadata.name", "is missing; expected the name of the object"))
+    if not isinstance(spec, Mapping):
+        mistakes.append(Mistake(f"{where}: spec", f"expected a mapping of fields, found {show(spec)}"))
     if not name or not isinstance(spec, Mapping):
-        mistakes.append(Mistake(where, "expected metadata.name and a spec"))
         return
     identity = (kind, name)
     if identity in seen:
         mistakes.append(Mistake(where, f"is in {seen[identity]} already"))
         return
     seen[identity] = path
+    spelled: dict[str, str] = {}
+    try:
+        wrong: list[Mistake] = []
+        made = _snake(spec, spelled, wrong)
+        wrong += _odd(made)
+    except RecursionError:
+        mistakes.append(Mistake(f"{where}: spec", "refers to itself, through an anchor of YAML"))
+        return
     if kind == POLICY:
-        made = _policy(name, spec)
-        before = len(mistakes)
-        policy.collect([made], where, mistakes)
-        _rename(mistakes, before, f"{where}[0]", where)
+        made = _policy(name, made)
+        wrong += _wrong_policy(made)
         found.policies.append(made)
+        found.policy_places.append(where)
     else:
-        made = _network(name, spec, str(metadata.get("namespace") or "default"))
-        try:
-            network_attachments([made], OWNER)
-        except InvalidSpecError as error:
-            before = len(mistakes)
-            mistakes += error.mistakes
-            _rename(mistakes, before, "sriov_networks[0]", where)
+        made = _network(name, made, str(metadata.get("namespace") or "default"))
+        wrong += _wrong_network(made)
         found.networks.append(made)
+        found.network_places.append(where)
+    name_as_the_file(wrong, "it", where, spelled)
+    mistakes += wrong
 
 
-def _rename(mistakes: list[Mistake], start: int, prefix: str, where: str) -> None:
-    """Let the mistakes from `start` on name the object in its file."""
-    for mistake in mistakes[start:]:
-        rest = mistake.path[len(prefix) :].lstrip(".") if mistake.path.startswith(prefix) else mistake.path
-        mistake.path = f"{where} {rest}".rstrip()
+def _wrong_policy(made: dict[str, Any]) -> list[Mistake]:
+    wrong: list[Mistake] = []
+    policy.collect([made], "it", wrong, {0: "it"})
+    return wrong
 
 
-def _policy(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    made = _snake(spec)
+def _wrong_network(made: dict[str, Any]) -> list[Mistake]:
+    try:
+        network_attachments([made], OWNER, {0: "it"})
+    except InvalidSpecError as error:
+        return list(error.mistakes)
+    return []
+
+
+def _odd(value: Any, path: str = "it") -> list[Mistake]:
+    """What YAML makes of a bare word and JSON, which goes to the node, has no form for: dates, bytes, sets."""
+    if isinstance(value, Mapping):
+        return [mistake for key, item in value.items() for mistake in _odd(item, f"{path}.{key}")]
+    if isinstance(value, list):
+        return [mistake for number, item in enumerate(value) for mistake in _odd(item, f"{path}[{number}]")]
+    try:
+        json.dumps(value)
+    except TypeError:
+        return [Mistake(path, f"expected a text, a number, true or false, found {show(value)}. Put it in quotes")]
+    return []
+
+
+def _policy(name: str, made: dict[str, Any]) -> dict[str, Any]:
     labels = made.pop("node_selector", None)
     if labels:
         made["node_selector"] = {"labels": labels}
     return {"name": name, **made}
 
 
-def _network(name: str, spec: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+def _network(name: str, made: dict[str, Any], namespace: str) -> dict[str, Any]:
     """The operator puts the definition where the resource itself is, unless networkNamespace says another place."""
-    return {"name": name, "network_namespace": namespace, **_snake(spec)}
+    return {"name": name, "network_namespace": namespace, **made}
 
 
-def _snake(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields with our names; those that say nothing ("", [] and {}) are left out, as the operator reads them."""
+def _snake(
+    value: Mapping[str, Any], spelled: dict[str, str], wrong: list[Mistake], path: str = "it"
+) -> dict[str, Any]:
+    """Fields with our names; those that say nothing ("", [] and {}) are left out, as the operator reads them.
+
+    spelled: gets our name -> the file's; wrong: gets fields that only look like one of the operator's, which tells
+    cases apart.
+    """
     found: dict[str, Any] = {}
     for key, item in value.items():
         name = snake_name(str(key))
-        inner = _snake(item) if name in _MAPPINGS and isinstance(item, Mapping) else item
+        if camel_name(name) != key:
+            spelled[str(key)] = str(key)
+            wrong.append(Mistake(f"{path}.{key}", f"is not a known field; did you mean '{camel_name(name)}'?"))
+            continue
+        spelled[name] = str(key)
+        inner = item
+        if name in _MAPPINGS and isinstance(item, Mapping):
+            inner = _snake(item, spelled, wrong, f"{path}.{name}")
         if inner is not None and inner != "" and inner != [] and inner != {}:
             found[name] = inner
     return found
-
-
-def snake_name(name: str) -> str:
-    """numVfs -> num_vfs."""
-    return _NAMES.get(name) or _HUMP.sub("_", name).lower()

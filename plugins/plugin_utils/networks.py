@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Callable
 
 from ..module_utils.errors import InvalidSpecError, Mistake
@@ -184,10 +185,13 @@ _OTHER_FIELDS: dict[str, Parser] = {
 _REQUIRED = ("name", "resource_name")
 
 
-def network_attachments(networks: Any, resource_prefix: str) -> list[dict[str, Any]]:
+def network_attachments(
+    networks: Any, resource_prefix: str, places: Mapping[int, str] | None = None
+) -> list[dict[str, Any]]:
     """NetworkAttachmentDefinitions for the networks of the inventory.
 
-    Raises InvalidSpecError with every mistake, each with the path of its field.
+    places: number -> the path of a network that comes from elsewhere. Raises InvalidSpecError with every mistake, each
+    with the path of its field.
     """
     if not isinstance(networks, list):
         raise InvalidSpecError([Mistake("sriov_networks", f"expected a list, found {networks!r}")])
@@ -195,7 +199,7 @@ def network_attachments(networks: Any, resource_prefix: str) -> list[dict[str, A
     objects = []
     seen: dict[tuple[str, str], str] = {}
     for number, network in enumerate(networks):
-        path = f"sriov_networks[{number}]"
+        path = (places or {}).get(number, f"sriov_networks[{number}]")
         values = _parse(network, path, mistakes)
         identity = (str(values.get("network_namespace", "default")), str(values.get("name")))
         if "name" in values and seen.setdefault(identity, path) != path:
@@ -221,6 +225,10 @@ def _parse(network: Any, path: str, mistakes: list[Mistake]) -> dict[str, Any]:
             continue
         try:
             values[field] = parsers[field](value)
+            json.dumps(values[field])
+        except TypeError:
+            problem = f"expected texts, numbers, lists and mappings, found {value!r}. Put dates in quotes"
+            mistakes.append(Mistake(f"{path}.{field}", problem))
         except _Wrong as error:
             mistakes.append(Mistake(f"{path}.{field}", str(error)))
     mistakes.extend(Mistake(f"{path}.{field}", "is missing") for field in _REQUIRED if field not in network)

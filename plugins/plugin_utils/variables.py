@@ -21,6 +21,7 @@ from ..module_utils.errors import Mistake
 from ..module_utils.fields import show
 
 LIST, MAPPING, TEXT, NUMBER, BOOLEAN, NULL = "list", "mapping", "text", "number", "boolean", "null"
+MANIFESTS = "sriov_manifests"
 ARGUMENTS, ARGUMENTS_UNSAFE = "sriov_kernel_arguments", "sriov_kernel_arguments_unsafe"
 _LONGEST_EXAMPLE = 60  # characters of a text that is repeated as an item
 
@@ -58,7 +59,7 @@ VARIABLES: dict[str, Variable] = {
     "sriov_policies": _list("a policy", "policies", [_POLICY], MAPPING),
     "sriov_policies_host": _list("a policy", "policies", [{"name": "dpdk", "num_vfs": 2}], MAPPING),
     "sriov_networks": _list("a network", "networks", [{"name": "blue", "resource_name": "dpdk"}], MAPPING),
-    "sriov_manifests": _list("a file or folder", "files or folders", ["operator/"], TEXT),
+    MANIFESTS: _list("a file or folder", "files or folders", ["operator/"], TEXT),
     ARGUMENTS: _list("a kernel argument", "kernel arguments", ["pci=realloc"], TEXT),
     "sriov_hugepages": _list("a huge page pool", "huge page pools", [{"size": "2M", "count": 512}], MAPPING),
     "sriov_kernel_modules": _list("a kernel module", "kernel modules", ["vfio-pci"], TEXT, MAPPING),

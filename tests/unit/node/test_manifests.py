@@ -168,11 +168,11 @@ def test_every_mistake_in_all_files_names_its_object(tmp_path: Path) -> None:
         )
     found = [m.path.rpartition("/")[2] for m in caught.value.mistakes]
     assert found == [
-        "a.yaml: SriovNetworkNodePolicy fast num_vfs",
-        "a.yaml: SriovNetworkNodePolicy fast prioritaet",
-        "b.yaml: SriovNetwork blue link_state",
-        "c.yaml",
-        "d.yaml document 1",
+        "a.yaml: SriovNetworkNodePolicy fast: spec.numVfs",
+        "a.yaml: SriovNetworkNodePolicy fast: spec.prioritaet",
+        "b.yaml: SriovNetwork blue: spec.linkState",
+        "c.yaml:1",
+        "d.yaml: document 1",
         "e.yaml: SriovNetworkNodePolicy fast",
     ]
     with pytest.raises(InvalidSpecError, match="nothing there"):
