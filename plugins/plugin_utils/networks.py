@@ -24,10 +24,12 @@ RESOURCE_ANNOTATION = "k8s.v1.cni.cncf.io/resourceName"
 OWNER_LABEL = "app.kubernetes.io/managed-by"
 OWNER = "baremetal.sriov"
 CNI_VERSION = "1.0.0"
+PLUGIN = "sriov"  # the type of ours
 
 # RFC 1123 subdomain, what the API server asks of an object's name; a namespace is a single label of it.
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_FILE_NAME = re.compile(r"[^/\x00-\x1f\x7f]{0,255}")
 _VLAN = re.compile(r"[0-9]{1,4}")
 _RESOURCE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _PROTOCOLS = {"802.1q": "802.1q", "802.1ad": "802.1ad"}
@@ -115,6 +117,20 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value
 
 
+def _ipam(value: Any) -> dict[str, Any]:
+    """The IPAM part of a CNI configuration. Its plugin is a file beside ours, and never ours."""
+    found = _mapping(value)
+    kind = "" if found.get("type") is None else found["type"]
+    if not isinstance(kind, str) or kind in (".", "..") or not _FILE_NAME.fullmatch(kind):
+        raise _Wrong(f"type: expected the name of an IPAM plugin, a file in CNI_PATH and no path, found {kind!r}")
+    if kind == PLUGIN:
+        raise _Wrong(
+            f"type: expected an IPAM plugin, found {kind!r}, the CNI plugin itself, which would start itself without "
+            "end: name one such as host-local, or leave ipam out"
+        )
+    return found
+
+
 def _dns(value: Any) -> dict[str, Any]:
     """The DNS part of a CNI configuration."""
     found = _mapping(value)
@@ -151,6 +167,12 @@ def _plugins(value: Any) -> list[dict[str, Any]]:
             raise _Wrong(f"is not a comma-separated list of JSON objects ({error})") from error
     if not isinstance(value, list) or not all(isinstance(item, dict) and item.get("type") for item in value):
         raise _Wrong("expected a list of CNI configurations, each with a type")
+    for number, plugin in enumerate(value):
+        if isinstance(plugin.get("ipam"), dict):
+            try:
+                _ipam(plugin["ipam"])
+            except _Wrong as error:
+                raise _Wrong(f"plugin {number}: ipam: {error}") from error
     return value
 
 
@@ -173,7 +195,7 @@ _CNI_FIELDS: dict[str, tuple[str, Parser]] = {
     "dns": ("dns", _dns),
     "log_level": ("logLevel", _choice(*_LOG_LEVELS)),
     "log_file": ("logFile", _text),
-    "ipam": ("ipam", _mapping),
+    "ipam": ("ipam", _ipam),
 }
 _OTHER_FIELDS: dict[str, Parser] = {
     "name": _pattern(_OBJECT_NAME, 253, "a Kubernetes object name"),
@@ -255,7 +277,7 @@ def _combinations(values: dict[str, Any], path: str) -> list[Mistake]:
 
 
 def _attachment(values: dict[str, Any], resource_prefix: str) -> dict[str, Any]:
-    plugin: dict[str, Any] = {"type": "sriov"}
+    plugin: dict[str, Any] = {"type": PLUGIN}
     plugin.update({key: values[field] for field, (key, _parser) in _CNI_FIELDS.items() if field in values})
     if values.get("routes"):
         plugin["ipam"] = {**values["ipam"], "routes": [*values["ipam"].get("routes", []), *values["routes"]]}

@@ -36,6 +36,9 @@ def add(host: Host, request: Request) -> dict[str, Any]:
     config = parse(request.conf, request.args)
     vf = find(host, config.device)
     host.log.fields["vf"] = vf.address
+    ipam = request.ipam(host)
+    if ipam is not None:
+        ipam.find()  # before anything is changed
     store = Store(host)
     store.prepare()
     pod = Pod(host, pod_netns(request))
@@ -45,7 +48,7 @@ def add(host: Host, request: Request) -> dict[str, Any]:
             raise CniError(
                 ENVIRONMENT, f"CNI_IFNAME: the namespace {request.netns} has an interface {request.ifname} already"
             )
-        attachment = _Attachment(host, store, request, config, vf, pod)
+        attachment = _Attachment(host, store, request, config, vf, pod, ipam)
         host.step("journal")
         store.begin(attachment.record)
         try:
@@ -95,11 +98,11 @@ class _Attachment:
     """One VF on its way into a pod. Making one changes nothing; it reads what the journal needs."""
 
     def __init__(
-        self, host: Host, store: Store, request: Request, config: Config, vf: Vf, pod: Pod
+        self, host: Host, store: Store, request: Request, config: Config, vf: Vf, pod: Pod, ipam: Ipam | None
     ) -> None:
-        self._host, self._store, self._request, self._config = host, store, request, config
-        self._vf, self._pod = vf, pod
-        self._ipam: Ipam | None = None
+        self._host, self._store, self._config = host, store, config
+        self._vf, self._pod, self._delegate = vf, pod, ipam
+        self._ipam: Ipam | None = None  # the delegate, from when it may be started
         self._previous = request.previous()
         self.port = host.pf_port(vf.pf) if vf.pf else None
         self.record = Record()
@@ -154,7 +157,7 @@ class _Attachment:
 
     def _start_ipam(self) -> None:
         """Start an IPAM plugin that does not need the interface in the pod; to start it takes its time as well."""
-        self._ipam = self._request.ipam(self._host)
+        self._ipam = self._delegate
         if self._ipam is not None and self._ipam.aside:
             self._host.step("ipam aside")
             self._ipam.begin("ADD")

@@ -10,6 +10,7 @@ their own.
 
 from __future__ import annotations
 
+from . import delegate
 from .addresses import parse_mac
 from .errors import CONFIG, ENVIRONMENT, CniError
 from .pci import is_address
@@ -78,10 +79,10 @@ def canonical(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def ipam_type(conf: dict[str, Any]) -> str:
-    """The delegated IPAM plugin's name, "" where there is none or the key is no good (DEL must go on)."""
+    """The delegated IPAM plugin's name, "" where there is none or it is no name (DEL must go on)."""
     ipam = conf.get("ipam")
     kind = ipam.get("type") if isinstance(ipam, dict) else ""
-    return kind if isinstance(kind, str) and "/" not in kind else ""
+    return kind if isinstance(kind, str) and delegate.is_name(kind) else ""
 
 
 def valid_attachments(conf: dict[str, Any]) -> set[tuple[str, str]]:
@@ -295,8 +296,11 @@ def _ipam_and_dns(conf: dict[str, Any], config: Config, problems: list[str]) -> 
         problems.append(f"ipam: expected an object, found {shown(ipam)}")
     else:
         kind = ipam.get("type") or ""
-        if not isinstance(kind, str) or "/" in kind:
+        if not isinstance(kind, str):
             problems.append(f"ipam.type: expected the name of an IPAM plugin, found {shown(kind)}")
+        elif kind:
+            problem = delegate.problem(kind, str(conf.get("name", "")), conf.get("type"))
+            problems += [problem] if problem else []
     config.ipam_type = ipam_type(conf)
     try:
         config.dns = parse_dns(dns)

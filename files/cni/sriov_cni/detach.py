@@ -30,8 +30,11 @@ def delete(host: Host, request: Request) -> None:
         if failure is not None:
             error.details = "; ".join([error.details, str(failure)] if error.details else [str(failure)])
         raise
-    if ipam is not None:
-        ipam.finish()  # its error comes last: the runtime calls again, and only this is left then
+    failure = ipam.failure() if ipam is not None else None
+    if failure is not None and ipam is not None and ipam.refused:
+        host.log.error(failure.msg)  # it has no address of this pod, which can go
+    elif failure is not None:
+        raise failure  # last of all: the runtime calls again, and only this is left then
 
 
 def _take_back(host: Host, request: Request) -> None:

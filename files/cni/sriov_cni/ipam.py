@@ -28,13 +28,16 @@ from _signal import (  # type: ignore[import-not-found]
 )
 from _struct import pack
 
-from .errors import ENVIRONMENT, INTERNAL, IO, TRY_AGAIN, CniError
+from .delegate import MARK, is_ours, itself, problem
+from .errors import CONFIG, ENVIRONMENT, INTERNAL, IO, TRY_AGAIN, CniError
 from .host import Pauses
 from .jsontext import loads
 from .result import Result, parse_result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .host import Host
 
 # These never look at the interface, so they run while the kernel moves it. Others (dhcp) may need it in the pod.
@@ -49,14 +52,22 @@ _ETXTBSY = 26
 
 
 class Ipam:
-    """One delegated plugin, for one request. `kind` is ipam.type; `raw` the bytes that we got on stdin."""
+    """One delegated plugin, for one request. `kind` is ipam.type; `raw` the bytes that we got on stdin, `conf` what
+    they say.
+    """
 
-    def __init__(self, host: Host, kind: str, environment: dict[str, str], raw: bytes, version: str) -> None:
+    def __init__(
+        self, host: Host, kind: str, environment: dict[str, str], raw: bytes, conf: dict[str, Any]
+    ) -> None:
         self._host = host
         self._kind = kind
         self._environment = environment
         self._raw = raw
-        self._version = version
+        self._version = str(conf.get("cniVersion") or "0.1.0")
+        self._network = str(conf.get("name", ""))
+        self._own = conf.get("type")
+        self._path = ""
+        self.refused = False  # it is this plugin itself: nothing of it is ever started
         self._pid = 0  # of the plugin while it runs
         self._command = ""
         self._files: list[int] = []
@@ -120,12 +131,23 @@ class Ipam:
         self.begin(command)
         self.finish()
 
-    def _find(self) -> str:
+    def find(self) -> str:
+        """Its path. Raises CniError: 4 where it is not there, 7 where it is this plugin itself."""
+        if self._path:
+            return self._path
+        refusal = problem(self._kind, self._network, self._own)
         path = self._environment.get("CNI_PATH", "")
-        for folder in path.split(":"):
+        for folder in path.split(":") if not refusal else []:
             candidate = f"{folder}/{self._kind}"
             if folder and os.path.isfile(candidate):
+                if is_ours(candidate):
+                    refusal = itself(self._kind, self._network, candidate)
+                    break
+                self._path = candidate
                 return candidate
+        if refusal:
+            self.refused = True
+            raise CniError(CONFIG, refusal)
         raise CniError(
             ENVIRONMENT,
             f"IPAM plugin {self._kind}: not found in CNI_PATH ({path or 'empty'}); install it there, or "
@@ -134,7 +156,7 @@ class Ipam:
         )
 
     def _start(self, command: str) -> None:
-        path = self._find()
+        path = self.find()
         self._command = command
         gate = self._gate(command)
         self._files = [*(os.memfd_create(name) for name in ("stdin", "stdout", "stderr")), *gate]
@@ -229,7 +251,7 @@ class Ipam:
 
     def _spawn(self, path: str, command: str, files: list[int]) -> int:
         actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(files)]
-        environment = {**self._environment, "CNI_COMMAND": command}
+        environment = {**self._environment, "CNI_COMMAND": command, MARK: "1"}
         for left in range(_BUSY_TRIES - 1, -1, -1):
             try:
                 return os.posix_spawn(

@@ -12,6 +12,7 @@ import os
 import sys
 
 from . import SUPPORTED
+from .delegate import MARK
 from .errors import DECODE, ENVIRONMENT, INTERNAL, IO, VERSION, CniError
 
 TYPE_CHECKING = False
@@ -81,6 +82,8 @@ def answer_call(host: Host, environment: dict[str, str], stdin: int = 0) -> tupl
         raw = _read(stdin)
         conf = _decode(raw)
         version = _check_configuration(conf, command)
+        if MARK in environment:
+            raise _called_again(conf)
         result = _dispatch(host, command, environment, raw, conf)
         return 0, "" if result is None else dumps(result)
     except CniError as error:
@@ -186,6 +189,15 @@ def _check_configuration(conf: dict[str, Any], command: str) -> str:
             f"name: expected a letter or digit, then letters, digits, '_', '.', '-', found {shown(name)}",
         )
     return str(version)
+
+
+def _called_again(conf: dict[str, Any]) -> CniError:
+    """The refusal of a call by a plugin that this one has started; each command would start it again."""
+    from .config import ipam_type
+    from .delegate import again
+    from .errors import CONFIG
+
+    return CniError(CONFIG, again(conf["name"], ipam_type(conf)))
 
 
 def _dispatch(

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 
 from . import SUPPORTED
-from .config import MISSING_DEVICE, canonical, parse, shown
+from .config import MISSING_DEVICE, canonical, ipam_type, parse, shown
+from .delegate import is_ours, itself
 from .errors import CniError
 from .jsontext import dumps, loads
 
@@ -28,6 +29,7 @@ usage: sriov --version
 A container runtime calls this program with CNI_COMMAND in the environment instead.
 """
 _LIMIT = 1 << 20  # bytes
+_CNI_PATH = "/opt/cni/bin:/usr/libexec/cni:/usr/lib/cni"  # where runtimes have their plugins, unless CNI_PATH says it
 
 
 def run(arguments: list[str]) -> tuple[int, str]:
@@ -163,4 +165,14 @@ def _judge(raw: dict[str, Any]) -> list[str]:
     except CniError as error:
         rest = error.msg.partition(": ")[2].replace(MISSING_DEVICE, "")
         found += [text for text in rest.split("; ") if text]
-    return found
+    return found if any(text.startswith("ipam") for text in found) else found + _judge_delegate(conf)
+
+
+def _judge_delegate(conf: dict[str, Any]) -> list[str]:
+    """The refusal of an IPAM plugin that is on this node, and is this program under another name."""
+    kind = ipam_type(conf)
+    for folder in (os.environ.get("CNI_PATH") or _CNI_PATH).split(":") if kind else []:
+        path = f"{folder}/{kind}"
+        if os.path.isfile(path):
+            return [itself(kind, str(conf.get("name", "")), path)] if is_ours(path) else []
+    return []

@@ -38,7 +38,7 @@ class Request:
             return None
         from .ipam import Ipam
 
-        return Ipam(host, kind, self.environment, self.raw, self.version)
+        return Ipam(host, kind, self.environment, self.raw, self.conf)
 
     def previous(self) -> Result:
         """The result of the plugins before us, empty where we are the first. Raises CniError (7)."""

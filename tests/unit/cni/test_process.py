@@ -212,9 +212,9 @@ def test_stand_in_for_os(program, tmp_path):
 def test_layers():
     """An import points down only. `start` is none of the modules: the launcher runs it."""
     order = [
-        ["errors", "libc", "meeting"], ["addresses", "jsontext", "netlink", "netns", "log", "pci"], ["rtnl", "vlans"],
-        ["result", "pf"], ["config", "host"], ["journal", "ipam", "trunk"], ["pod", "request"], ["announce", "vf"],
-        ["restore"], ["adopted"], ["attach", "check", "detach", "upkeep"],
+        ["delegate", "errors", "libc", "meeting"], ["addresses", "jsontext", "netlink", "netns", "log", "pci"],
+        ["rtnl", "vlans"], ["result", "pf"], ["config", "host"], ["journal", "ipam", "trunk"], ["pod", "request"],
+        ["announce", "vf"], ["restore"], ["adopted"], ["attach", "check", "detach", "upkeep"],
         ["commands", "people", "rehearsal", "worker"], ["service"], ["main"],
     ]  # fmt: skip
     level = {name: i for i, names in enumerate(order) for name in names}

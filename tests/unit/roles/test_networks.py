@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 import pytest
+from expected_network_plugins import INVENTORY
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.networks import (
@@ -143,6 +144,13 @@ def test_text_that_would_break_a_template_stays_text() -> None:
 )
 def test_a_mistake_has_the_path_of_its_field(change: dict[str, Any], path: str) -> None:
     assert list(mistakes([PLAIN, {**PLAIN, "name": "other", **change}])) == [f"sriov_networks[1].{path}"]
+
+
+@pytest.mark.parametrize(
+    ("change", "path"), [pytest.param(*case, id=f"finding-cni-01-{name}") for name, case in INVENTORY.items()]
+)
+def test_the_plugin_does_not_delegate_to_itself(change: dict[str, Any], path: str) -> None:
+    assert list(mistakes([{**PLAIN, **change}])) == [f"sriov_networks[0].{path}"]
 
 
 def test_all_mistakes_at_once() -> None:
