@@ -14,13 +14,13 @@ from ansible_collections.baremetal.sriov.plugins.plugin_utils import filter_inpu
 
 
 def network_attachments(
-    value: Any, resource_prefix: str = networks.OWNER, manifests: Any = None
+    value: Any, resource_prefix: str = networks.OWNER, manifests: Any = None, log_dir: str = networks.LOG_FOLDER
 ) -> list[dict[str, Any]]:
     """Networks of the inventory and of manifests to definitions, or every mistake in one error."""
     try:
         together, places = manifest_names.together("networks", value, manifests)
         try:
-            return networks.network_attachments(together, resource_prefix, places)
+            return networks.network_attachments(together, resource_prefix, places, log_dir)
         except InvalidSpecError as error:
             manifest_names.name_places(error.mistakes, places)
             raise InvalidSpecError(list(error.mistakes)) from error

@@ -120,7 +120,7 @@ def _wrong_policy(made: dict[str, Any]) -> list[Mistake]:
 
 def _wrong_network(made: dict[str, Any]) -> list[Mistake]:
     try:
-        network_attachments([made], OWNER, {0: "it"})
+        network_attachments([made], OWNER, {0: "it"}, log_dir_known=False)
     except InvalidSpecError as error:
         return list(error.mistakes)
     return []

@@ -25,6 +25,7 @@ OWNER_LABEL = "app.kubernetes.io/managed-by"
 OWNER = "baremetal.sriov"
 CNI_VERSION = "1.0.0"
 PLUGIN = "sriov"  # the type of ours
+LOG_FOLDER = "/var/log"  # below which it writes log files, unless the node names another
 
 # RFC 1123 subdomain, what the API server asks of an object's name; a namespace is a single label of it.
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -94,6 +95,37 @@ def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise _Wrong(f"expected text, found {value!r}")
     return value
+
+
+def log_folder(value: Any) -> str:
+    """The path of the nodes' log folder. Raises _Wrong for what is none."""
+    parts = _path_parts(value) if isinstance(value, str) else []
+    if not parts or not str(value).startswith("/") or ".." in parts or not str(value).isprintable():
+        raise _Wrong(f"expected the absolute path of a folder other than /, without '..', found {value!r}")
+    return "/" + "/".join(parts)
+
+
+def _path_parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def _log_file(value: Any) -> str:
+    """A path that is absolute and goes to no folder above. The plugin writes it as root, and refuses others as well."""
+    text = _text(value)
+    if not text.startswith("/") or ".." in _path_parts(text) or not text.isprintable():
+        raise _Wrong(f"expected the absolute path of a file, without '..' and control characters, found {value!r}")
+    return text
+
+
+def _outside(file: str, folder: str) -> str:
+    """Why the plugin refuses this log file, "" where it does not."""
+    parts, above = _path_parts(file), _path_parts(folder)
+    if parts[: len(above)] == above and len(parts) > len(above):
+        return ""
+    return (
+        f"expected a file below {folder}, found {file!r}: the plugin writes it as root and refuses others; name one "
+        "there, or another folder of the nodes in sriov_cni_log_dir"
+    )
 
 
 def _pattern(pattern: re.Pattern[str], longest: int, what: str) -> Parser:
@@ -194,7 +226,7 @@ _CNI_FIELDS: dict[str, tuple[str, Parser]] = {
     "ipv6_dad": ("ipv6_dad", _choice(*_DAD)),
     "dns": ("dns", _dns),
     "log_level": ("logLevel", _choice(*_LOG_LEVELS)),
-    "log_file": ("logFile", _text),
+    "log_file": ("logFile", _log_file),
     "ipam": ("ipam", _ipam),
 }
 _OTHER_FIELDS: dict[str, Parser] = {
@@ -208,9 +240,14 @@ _REQUIRED = ("name", "resource_name")
 
 
 def network_attachments(
-    networks: Any, resource_prefix: str, places: Mapping[int, str] | None = None
+    networks: Any,
+    resource_prefix: str,
+    places: Mapping[int, str] | None = None,
+    log_dir: Any = LOG_FOLDER,
+    *,
+    log_dir_known: bool = True,
 ) -> list[dict[str, Any]]:
-    """NetworkAttachmentDefinitions for the networks of the inventory.
+    """NetworkAttachmentDefinitions for the networks of the inventory, whose log files are below the nodes' `log_dir`.
 
     places: number -> the path of a network that comes from elsewhere. Raises InvalidSpecError with every mistake, each
     with the path of its field.
@@ -218,11 +255,17 @@ def network_attachments(
     if not isinstance(networks, list):
         raise InvalidSpecError([Mistake("sriov_networks", f"expected a list, found {networks!r}")])
     mistakes: list[Mistake] = []
+    try:
+        folder = log_folder(log_dir) if log_dir_known else ""
+    except _Wrong as error:
+        raise InvalidSpecError([Mistake("sriov_cni_log_dir", str(error))]) from error
     objects = []
     seen: dict[tuple[str, str], str] = {}
     for number, network in enumerate(networks):
         path = (places or {}).get(number, f"sriov_networks[{number}]")
         values = _parse(network, path, mistakes)
+        outside = _outside(values["log_file"], folder) if "log_file" in values else ""
+        mistakes += [Mistake(f"{path}.log_file", outside)] if outside else []
         identity = (str(values.get("network_namespace", "default")), str(values.get("name")))
         if "name" in values and seen.setdefault(identity, path) != path:
             mistakes.append(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def add(host: Host, request: Request) -> dict[str, Any]:
     """Give the VF to the pod. Raises CniError, with all undone, or left to the journal where that failed."""
-    config = parse(request.conf, request.args)
+    config = parse(request.conf, request.args, host.log.problem)
     vf = find(host, config.device)
     host.log.fields["vf"] = vf.address
     ipam = request.ipam(host)

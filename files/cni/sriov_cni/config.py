@@ -103,8 +103,9 @@ def valid_attachments(conf: dict[str, Any]) -> set[tuple[str, str]]:
     raise CniError(CONFIG, f"{_VALID_KEYS[0]}: GC needs the list of attachments that are in use, found none")
 
 
-def parse(conf: dict[str, Any], args: str = "") -> Config:
-    """Judge a configuration (as canonical() gives it) and CNI_ARGS.
+def parse(conf: dict[str, Any], args: str = "", log: str = "") -> Config:
+    """Judge a configuration (as canonical() gives it) and CNI_ARGS; `log` is what is wrong with its logFile on this
+    node.
 
     Raises CniError with code 7 that lists every mistake, or 4 for CNI_ARGS that are no KEY=VALUE list.
     """
@@ -129,6 +130,7 @@ def parse(conf: dict[str, Any], args: str = "") -> Config:
     _ipam_and_dns(conf, config, problems)
     for key in ("logLevel", "logFile"):
         _text(conf, key, problems)
+    problems += [log] if log else []
     if problems:
         raise CniError(CONFIG, "invalid network configuration: " + "; ".join(problems))
     return config

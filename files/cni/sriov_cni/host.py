@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 STATE = "/var/lib/cni/sriov"
+SETTING = "/etc/baremetal-sriov/cni.json"  # the node's; a network cannot change it
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1  # seconds
 
 
@@ -26,6 +27,7 @@ class Host:
     sys_root = ""
     proc_root = ""
     state = STATE
+    setting = SETTING
     settle_seconds = 10.0  # for the kernel to bring a VF back after its namespace ended
     mac_seconds = 2.0  # for a driver to take a MAC
     lock_seconds = 60.0  # for another call on the same VF or PF to end

@@ -207,13 +207,14 @@ def _dispatch(
     from .request import Request
 
     level, file = conf.get("logLevel", ""), conf.get("logFile", "")
-    host.log.configure(level if isinstance(level, str) else "", file if isinstance(file, str) else "")
     host.log.fields = {
         "command": command,
         "containerID": environment.get("CNI_CONTAINERID", ""),
         "netns": environment.get("CNI_NETNS", ""),
         "ifname": environment.get("CNI_IFNAME", ""),
     }
+    file = file if isinstance(file, str) else ""
+    host.log.configure(level if isinstance(level, str) else "", file, host.setting)
     return run(host, command, Request(environment, raw, conf))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from _stat import S_ISREG
 
 from .libc import function
 
@@ -42,6 +43,8 @@ class Netns:
 def open_netns(path: str) -> Netns | None:
     """The namespace at `path`; None where nothing is there, or something that is no network namespace."""
     try:
+        if not S_ISREG(os.stat(path).st_mode):  # to open a device or a FIFO may do something
+            return None
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return None

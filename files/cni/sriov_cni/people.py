@@ -161,11 +161,23 @@ def _judge(raw: dict[str, Any]) -> list[str]:
     if conf.get("type") != "sriov":
         found.append(f"type: expected sriov, found {shown(conf.get('type', ''))}")
     try:
-        parse(conf)
+        parse(conf, log=_judge_log_file(conf.get("logFile")))
     except CniError as error:
         rest = error.msg.partition(": ")[2].replace(MISSING_DEVICE, "")
         found += [text for text in rest.split("; ") if text]
     return found if any(text.startswith("ipam") for text in found) else found + _judge_delegate(conf)
+
+
+def _judge_log_file(file: object) -> str:
+    from .host import SETTING
+    from .logfile import folder_of, problem
+
+    if not isinstance(file, str) or not file:
+        return ""
+    try:
+        return problem(file, folder_of(SETTING))
+    except ValueError as error:
+        return f"logFile: {error}"
 
 
 def _judge_delegate(conf: dict[str, Any]) -> list[str]:

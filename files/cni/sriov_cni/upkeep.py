@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from . import adopted, pci
-from .config import valid_attachments
+from .config import shown, valid_attachments
 from .errors import NOT_AVAILABLE, REFUSED, CniError
 from .journal import Store
 from .netlink import NetlinkError
@@ -72,7 +72,7 @@ def _collect_one(host: Host, store: Store, owner: tuple[str, str], network: str)
 def status(host: Host, request: Request) -> None:
     """STATUS: could an ADD be served now. Raises CniError (50) with all that stands in the way."""
     problems = []
-    for problem in (_state_folder(host), _kernel(host), _devices(host, request)):
+    for problem in (host.log.problem, _state_folder(host), _kernel(host), _devices(host, request)):
         if problem:
             problems.append(problem)
     ipam = request.ipam(host)
@@ -109,6 +109,8 @@ def _devices(host: Host, request: Request) -> str:
     """
     device = request.conf.get("deviceID")
     if isinstance(device, str) and device:
+        if not pci.is_address(device.lower()):
+            return f"deviceID: expected a PCI address like 0000:3b:02.1, found {shown(device)}"
         try:
             find(host, device.lower())
         except CniError as error:

@@ -38,14 +38,16 @@ def world(tmp_path):
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
-    """The plugin as the installer lays it out, in a folder of its own, with its state in `state` beside it."""
+    """The plugin as the installer lays it out, in a folder of its own, with its state and setting beside it."""
     base = tmp_path_factory.mktemp("cni")
     shutil.copytree(
         FILES / "sriov_cni", base / "lib" / "sriov_cni", ignore=shutil.ignore_patterns("__pycache__")
     )
     host = base / "lib" / "sriov_cni" / "host.py"
     assert 'STATE = "/var/lib/cni/sriov"' in host.read_text()
-    host.write_text(host.read_text().replace("/var/lib/cni/sriov", str(base / "state")))
+    assert 'SETTING = "/etc/baremetal-sriov/cni.json"' in host.read_text()
+    text = host.read_text().replace("/var/lib/cni/sriov", str(base / "state"))
+    host.write_text(text.replace("/etc/baremetal-sriov", str(base)))
     compileall.compile_dir(
         base / "lib", quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
     )

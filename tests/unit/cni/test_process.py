@@ -87,6 +87,7 @@ def test_log_file(program, tmp_path, vector):
     """
     base = {"cniVersion": "1.0.0", "name": "n", "deviceID": "0000:ff:1f.7", "logLevel": "chatty"}
     file = tmp_path / "log"
+    (program.parent / "cni.json").write_text(json.dumps({"format": 1, "log_dir": str(tmp_path)}))
     done = start(
         program, json.dumps({**base, "logFile": str(file)}).encode(), CNI_COMMAND="ADD", **ENVIRONMENT
     )
@@ -95,6 +96,7 @@ def test_log_file(program, tmp_path, vector):
     assert file.stat().st_mode & 0o777 == 0o600
     other = {**base, "logFile": str(tmp_path / "no" / "log"), "secret": "hunter2"}
     done = start(program, json.dumps(other).encode(), CNI_COMMAND="ADD", **ENVIRONMENT)
+    (program.parent / "cni.json").unlink()
     assert b"level=error" in done.stderr
     assert b"hunter2" not in done.stderr + done.stdout
 
@@ -212,9 +214,9 @@ def test_stand_in_for_os(program, tmp_path):
 def test_layers():
     """An import points down only. `start` is none of the modules: the launcher runs it."""
     order = [
-        ["delegate", "errors", "libc", "meeting"], ["addresses", "jsontext", "netlink", "netns", "log", "pci"],
-        ["rtnl", "vlans"], ["result", "pf"], ["config", "host"], ["journal", "ipam", "trunk"], ["pod", "request"],
-        ["announce", "vf"], ["restore"], ["adopted"], ["attach", "check", "detach", "upkeep"],
+        ["delegate", "errors", "libc", "meeting"], ["addresses", "jsontext", "netlink", "netns", "pci"],
+        ["rtnl", "vlans", "logfile"], ["result", "pf", "log"], ["config", "host"], ["journal", "ipam", "trunk"],
+        ["pod", "request"], ["announce", "vf"], ["restore"], ["adopted"], ["attach", "check", "detach", "upkeep"],
         ["commands", "people", "rehearsal", "worker"], ["service"], ["main"],
     ]  # fmt: skip
     level = {name: i for i, names in enumerate(order) for name in names}

@@ -91,10 +91,12 @@ def test_a_closed_stream_is_left_to_the_program(warm):
 
 
 def test_working_directory_is_the_clients(warm, tmp_path):
-    conf = json.dumps({**CONF, "logFile": "log"}).encode()
-    done = subprocess.run([warm.program], env=ADD, input=conf, capture_output=True, cwd=tmp_path, check=False)
-    assert (done.returncode, done.stderr) == (1, b"")
-    assert b"0000:ff:1f.7" in (tmp_path / "log").read_bytes()
+    (tmp_path / "here").write_text("#!/bin/sh\npwd > seen\n")
+    (tmp_path / "here").chmod(0o755)
+    conf = json.dumps({**CONF, "cniVersion": "1.1.0", "ipam": {"type": "here"}}).encode()
+    environment = {**ADD, "CNI_COMMAND": "STATUS", "CNI_PATH": ".", "PATH": os.environ["PATH"]}
+    subprocess.run([warm.program], env=environment, input=conf, capture_output=True, cwd=tmp_path, check=False)
+    assert (tmp_path / "seen").read_text() == f"{tmp_path}\n"
     assert warm.direct == 0
 
 

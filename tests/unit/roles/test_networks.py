@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 import pytest
+from expected_network_log_files import BAD_FOLDERS, ELSEWHERE, ELSEWHERE_FIT, ELSEWHERE_UNFIT, FIT, UNFIT
 from expected_network_plugins import INVENTORY
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError
@@ -92,9 +93,28 @@ def test_meta_plugins_make_a_list_of_plugins(text: Any) -> None:
     assert found["name"] == "plain"
 
 
-def test_text_that_would_break_a_template_stays_text() -> None:
-    path = '/var/log/"quoted"\n{{ name }}'
+@pytest.mark.parametrize("path", [pytest.param(path, id=f"finding-cni-05-{path}") for path in FIT])
+def test_a_log_file_below_the_folder(path: str) -> None:
+    """Also text that would break a template stays text."""
     assert config({**PLAIN, "log_file": path})["logFile"] == path
+
+
+@pytest.mark.parametrize("case", [pytest.param(name, id=f"finding-cni-05-{name}") for name in UNFIT])
+def test_a_log_file_that_root_must_not_write(case: str) -> None:
+    assert list(mistakes([{**PLAIN, "log_file": UNFIT[case]}])) == ["sriov_networks[0].log_file"]
+
+
+def test_the_nodes_may_have_another_log_folder() -> None:
+    for folder in (ELSEWHERE, f"{ELSEWHERE}/"):
+        network_attachments([{**PLAIN, "log_file": ELSEWHERE_FIT}], PREFIX, log_dir=folder)
+        with pytest.raises(InvalidSpecError, match=f"below {ELSEWHERE}, found"):
+            network_attachments([{**PLAIN, "log_file": ELSEWHERE_UNFIT}], PREFIX, log_dir=folder)
+
+
+@pytest.mark.parametrize("folder", [pytest.param(folder, id=f"finding-cni-05-{folder!r}") for folder in BAD_FOLDERS])
+def test_a_log_folder_that_is_none(folder: Any) -> None:
+    with pytest.raises(InvalidSpecError, match="sriov_cni_log_dir: expected the absolute path of a folder"):
+        network_attachments([PLAIN], PREFIX, log_dir=folder)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role cni ships, as Ansible makes it of the role's variables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # before ansible-core 2.19 every text is a template
+
+    def trust_as_template(value: str) -> str:
+        return value
+
+
+ROLE = Path(__file__).resolve().parents[3] / "roles" / "cni"
+
+
+def setting(**variables: Any) -> list[dict[str, str]]:
+    text = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["cni_setting"]
+    found: list[dict[str, str]] = Templar(loader=DataLoader(), variables=variables).template(trust_as_template(text))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("folder", "files"),
+    [
+        pytest.param("/var/log", [], id="finding-cni-05-default"),
+        pytest.param("/data/log", ["/etc/baremetal-sriov/cni.json"], id="finding-cni-05-another"),
+        pytest.param('/data/"log"\\n', ["/etc/baremetal-sriov/cni.json"], id="finding-cni-05-quoted"),
+    ],
+)
+def test_the_nodes_setting(folder: str, files: list[str]) -> None:
+    """The file that the plugin reads; without it the folder is /var/log."""
+    found = setting(sriov_cni_log_dir=folder)
+    assert [file["dest"] for file in found] == files
+    assert [json.loads(file["content"]) for file in found] == [{"format": 1, "log_dir": folder} for _file in files]
