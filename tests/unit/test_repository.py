@@ -80,7 +80,7 @@ PROGRAMS = {
             "attach check detach upkeep",
             "adopted",
             "restore",
-            "vf announce",
+            "vf announce releases",
             "ipam journal pod request trunk",
             "host pf",
             "config result",

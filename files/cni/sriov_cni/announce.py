@@ -76,8 +76,10 @@ def run_later(later: Callable[[], None]) -> None:
         return
     try:
         os.setsid()
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         for fd in (0, 1, 2):
-            os.close(fd)
+            os.dup2(null, fd)
+        os.close(null)
         later()
     except OSError:
         pass  # nobody is there to hear of it

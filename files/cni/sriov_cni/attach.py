@@ -52,6 +52,7 @@ def add(host: Host, request: Request) -> dict[str, Any]:
         host.step("journal")
         store.begin(attachment.record)
         try:
+            attachment.end_earlier_address()
             answer = to_version(attachment.make(), request.version)
             host.step("commit")
             store.commit(attachment.record)
@@ -78,6 +79,7 @@ def _clear_way(host: Host, store: Store, vf: Vf, request: Request) -> None:
 
             clear_way(host, store, vf)
         return
+    from .releases import expect
     from .restore import alive, give_back
 
     netns = alive(host, record)
@@ -90,6 +92,7 @@ def _clear_way(host: Host, store: Store, vf: Vf, request: Request) -> None:
             "is alive; expected the runtime to call DEL for it first",
         )
     host.log.warning(f"VF {vf.address} was left by {record.owner}: it is brought back first")
+    expect(host, record.container, record.ifname)
     if not give_back(host, store, record, netns):
         raise CniError(DEVICE, f"VF {vf.address} is not as it was before {record.owner} had it; the log says why")
 
@@ -103,6 +106,8 @@ class _Attachment:
         self._host, self._store, self._config = host, store, config
         self._vf, self._pod, self._delegate = vf, pod, ipam
         self._ipam: Ipam | None = None  # the delegate, from when it may be started
+        self._request = request
+        self.held = False  # an earlier ADD of the same owner has an address that was not released
         self._previous = request.previous()
         self.port = host.pf_port(vf.pf) if vf.pf else None
         self.record = Record()
@@ -162,17 +167,39 @@ class _Attachment:
             self._host.step("ipam aside")
             self._ipam.begin("ADD")
 
+    def end_earlier_address(self) -> None:
+        """See to one that an earlier ADD of the same owner left, before the IPAM plugin is asked for another."""
+        if os.access(f"{self._host.state}/releases", os.F_OK):
+            from .releases import before_add
+
+            self.held = before_add(self._host, self._request)
+
+    def _end_address(self) -> CniError | None:
+        """Have the IPAM plugin do its DEL, also where its ADD failed: it may have reserved something (specification,
+        section 4). What may be held then is kept to be tried again. Returns why it was not done.
+        """
+        from .releases import note
+
+        if self._ipam is None or not (self._ipam.started or self.held):
+            if self.held:
+                note(self._host, self._request)
+            return None
+        try:
+            self._ipam.call("DEL")
+        except CniError as problem:
+            if self._ipam.may_hold or self.held:
+                note(self._host, self._request, problem)
+            return problem
+        return None
+
     def undo(self, error: BaseException) -> None:
         """After make() failed. What fails here is told with `error`, and left to the next DEL or ADD."""
         from .restore import bring_back
 
         problems = []
-        if self._ipam is not None:
-            try:
-                # also where its ADD failed: it may have reserved something (specification, section 4)
-                self._ipam.call("DEL")
-            except CniError as problem:
-                problems.append(str(problem))
+        failure = self._end_address()
+        if failure is not None and str(failure) not in str(error):
+            problems.append(str(failure))
         try:
             missing = bring_back(self._host, self._store, self.record, self._pod)
             if missing:

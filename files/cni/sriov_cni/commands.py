@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -15,6 +17,16 @@ if TYPE_CHECKING:
 
 def run(host: Host, command: str, request: Request) -> dict[str, Any] | None:
     """The answer for stdout, None where the command has none. Raises CniError."""
+    try:
+        return _run(host, command, request)
+    finally:
+        if os.access(f"{host.state}/releases", os.F_OK):
+            from .releases import plan
+
+            plan(host)
+
+
+def _run(host: Host, command: str, request: Request) -> dict[str, Any] | None:
     if command == "ADD":
         from .attach import add
 

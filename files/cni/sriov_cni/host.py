@@ -32,6 +32,7 @@ class Host:
     mac_seconds = 2.0  # for a driver to take a MAC
     lock_seconds = 60.0  # for another call on the same VF or PF to end
     ipam_seconds = 90.0  # for the delegated IPAM plugin to answer
+    ipam_del_seconds = 10.0  # in DEL, for which a pod waits that has to go
     gate_seconds = 30.0  # for an IPAM plugin that an ADD left behind to end, before it is stopped
 
     def __init__(self) -> None:

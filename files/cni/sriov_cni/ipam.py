@@ -47,6 +47,7 @@ _OFD_SETLK, _LOCKS_TAKEN = 37, (11, 13)  # linux/fcntl.h; EAGAIN, EACCES
 _OFFSETS = (1 << 62) - 1
 _GATE_FD = 3  # where the plugin has it, behind its streams
 _GATE_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+_KILL_SECONDS = 2.0  # for a process that was killed to go; one that waits for a disk does not
 _BUSY_TRIES, _BUSY_PAUSE = 6, 0.2  # an executable that is being replaced (ETXTBSY)
 _ETXTBSY = 26
 
@@ -67,12 +68,14 @@ class Ipam:
         self._network = str(conf.get("name", ""))
         self._own = conf.get("type")
         self._path = ""
+        self.started = False
+        self.may_hold = False  # its ADD gave an address, or nobody knows what it did
         self.refused = False  # it is this plugin itself: nothing of it is ever started
         self._pid = 0  # of the plugin while it runs
         self._command = ""
         self._files: list[int] = []
         self._mask: set[int] = set()
-        self._end = 0.0
+        self._end = self._seconds = 0.0
         self._failure: CniError | None = None
 
     def begin(self, command: str) -> None:
@@ -169,7 +172,10 @@ class Ipam:
         finally:
             if not self._pid:
                 self._clean()
-        self._end = time.monotonic() + self._host.ipam_seconds
+        self.started = True
+        self.may_hold = self.may_hold or command == "ADD"
+        self._seconds = self._host.ipam_del_seconds if command == "DEL" else self._host.ipam_seconds
+        self._end = time.monotonic() + self._seconds
 
     def _gate(self, command: str) -> list[int]:
         """See that no DEL overtakes an ADD whose caller was killed: the address would stay for good.
@@ -284,10 +290,12 @@ class Ipam:
                 break
             sigtimedwait([SIGCHLD], left)
         os.killpg(pid, SIGKILL)
-        os.waitpid(pid, 0)
+        end = time.monotonic() + _KILL_SECONDS
+        while not os.waitpid(pid, os.WNOHANG)[0] and time.monotonic() < end:
+            sigtimedwait([SIGCHLD], max(0.0, end - time.monotonic()))
         raise CniError(
             TRY_AGAIN,
-            f"IPAM plugin {self._kind}: no answer to {command} within {self._host.ipam_seconds:.0f} s; "
+            f"IPAM plugin {self._kind}: no answer to {command} within {self._seconds:.0f} s; "
             "it was stopped",
         )
 
@@ -302,11 +310,10 @@ class Ipam:
             code = raw.get("code")
             good = isinstance(code, int) and not isinstance(code, bool) and 0 < code <= 0xFFFFFFFF
             details = raw.get("details")
-            return CniError(
-                code if isinstance(code, int) and good else INTERNAL,
-                prefix + raw["msg"],
-                details if isinstance(details, str) else "",
-            )
+            self.may_hold = self.may_hold and command != "ADD"  # it says itself that it did nothing
+            # In one text: callers show the message, and leave the details out.
+            words = [text for text in (raw["msg"], details) if isinstance(text, str) and text]
+            return CniError(code if isinstance(code, int) and good else INTERNAL, prefix + "; ".join(words))
         said = (answer.strip() or complaint.strip())[:2000].decode("utf-8", "replace")
         how = f"exit code {status}" if status > 0 else f"signal {-status}"
         return CniError(

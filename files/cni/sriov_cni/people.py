@@ -9,7 +9,7 @@ import os
 
 from . import SUPPORTED
 from .config import MISSING_DEVICE, canonical, ipam_type, parse, shown
-from .delegate import is_ours, itself
+from .delegate import MARK, is_ours, itself
 from .errors import CniError
 from .jsontext import dumps, loads
 
@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 USAGE = """\
 usage: sriov --version
        sriov check-config FILE   judge a network configuration, a list of plugins, or stdin for -
-       sriov attachments         list who has which VF, as JSON; "in_use" tells whether the namespace is alive
-       sriov release             bring back the VFs that were left behind: their namespace is gone, or their ADD died
+       sriov attachments         list who has which VF, as JSON; "in_use" tells whether the namespace is alive. Without
+                                 a VF: whose address its IPAM plugin ("address_held_by") did not release yet
+       sriov release             bring back the VFs that were left behind: their namespace is gone, or their ADD died;
+                                 ask IPAM plugins again for the addresses that they did not release
 A container runtime calls this program with CNI_COMMAND in the environment instead.
 """
 _LIMIT = 1 << 20  # bytes
+_MOST_ADDRESSES = 1024
 _CNI_PATH = "/opt/cni/bin:/usr/libexec/cni:/usr/lib/cni"  # where runtimes have their plugins, unless CNI_PATH says it
 
 
@@ -37,6 +40,8 @@ def run(arguments: list[str]) -> tuple[int, str]:
     if arguments == ["--version"]:
         return 0, f"sriov, the CNI plugin of baremetal.sriov; CNI {', '.join(SUPPORTED)}\n"
     if arguments in (["attachments"], ["release"]):
+        if MARK in os.environ and arguments == ["release"]:
+            return 1, "release: called by a plugin that this one had started, which would go on without end\n"
         try:
             return _attachments() if arguments == ["attachments"] else _release()
         except (CniError, OSError) as error:
@@ -57,6 +62,7 @@ def _attachments(host: Host | None = None) -> tuple[int, str]:
     from .adopted import attachments
     from .host import Host as RunningHost
     from .journal import Store
+    from .releases import entries
     from .restore import alive
 
     host = host or RunningHost()
@@ -67,14 +73,17 @@ def _attachments(host: Host | None = None) -> tuple[int, str]:
         entry |= {"network": record.network, "netns": record.netns}
         in_use = record.complete and alive(host, record) is not None
         found.append({**entry, "in_use": in_use, "made_by": "baremetal.sriov"})
-    return 0, dumps(found + attachments(host, store)) + "\n"
+    return 0, dumps(found + attachments(host, store) + entries(host)) + "\n"
 
 
 def _release(host: Host | None = None) -> tuple[int, str]:
-    """One line for each VF that is back, or not, with the reason where one is known; then the exit code is 1."""
+    """One line for each VF that is back, or not, with the reason where one is known; then the exit code is 1. One for
+    each address that its IPAM plugin was asked for: it is not ours, and the code does not tell of it.
+    """
     from .adopted import collect
     from .host import Host as RunningHost
     from .journal import Store
+    from .releases import sweep
 
     host = host or RunningHost()
     store = Store(host)
@@ -84,6 +93,9 @@ def _release(host: Host | None = None) -> tuple[int, str]:
         owner = f"container {entry['container']} interface {entry['interface']}"
         name = f"{entry['container']}-{entry['interface']}"
         good.append(_tell(lines, entry["vf"], owner, collect, host, store, name))
+    for (container, ifname), failure in sweep(host, _MOST_ADDRESSES, forced=True):
+        what = f"is not released: {failure}" if failure else "is released"
+        lines.append(f"the address of container {container} interface {ifname} {what}\n")
     return 0 if all(good) else 1, "".join(lines)
 
 
@@ -101,12 +113,14 @@ def _tell(lines: list[str], address: str, owner: str, act: Callable[..., bool | 
 
 def _give_back(host: Host, store: Store, seen: Record) -> bool | None:
     """None where it is in use, or its DEL was faster."""
+    from .releases import expect
     from .restore import alive, give_back
 
     with store.lock(seen.address, "VF"):
         record = store.of_owner(seen.container, seen.ifname)
         if record is None or (record.complete and alive(host, record) is not None):
             return None
+        expect(host, record.container, record.ifname)
         return give_back(host, store, record, alive(host, record))
 
 

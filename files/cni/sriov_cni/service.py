@@ -27,7 +27,23 @@ from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM
 from _socket import socket as _Socket
 
 # All that a call may need: workers get it with the fork.
-from . import PACK, adopted, announce, attach, check, commands, detach, ipam, jsontext, request, restore, upkeep
+from . import (
+    PACK,
+    adopted,
+    announce,
+    attach,
+    check,
+    commands,
+    detach,
+    ipam,
+    jsontext,
+    logfile,
+    releases,
+    request,
+    restore,
+    upkeep,
+)
+from .host import Host
 from .libc import pidfd_getfd
 from .meeting import SLOTS, Meeting
 from .rehearsal import rehearse, set_stage
@@ -40,11 +56,14 @@ if TYPE_CHECKING:
     from .rehearsal import Call
     from .worker import Answer
 
-LOADED = (adopted, announce, attach, check, commands, detach, ipam, jsontext, request, restore, upkeep)
+LOADED = (
+    adopted, announce, attach, check, commands, detach, ipam, jsontext, logfile, releases, request, restore, upkeep,
+)  # fmt: skip
 SPARES = 3  # workers that wait, as for an ADD and a DEL in a row and one beside them
 _TICK_SECONDS = 10.0  # a third of WatchdogSec=
 _QUIET_SECONDS = 0.03  # without an event: there is time to make spare workers
 _STOP_SECONDS = 30.0  # for workers to end; TimeoutStopSec= is longer
+_ADDRESSES = 16  # that IPAM plugins are asked for again, in one round
 _DISTURBED = 1  # exit code: systemd starts it again
 
 
@@ -120,6 +139,7 @@ class Service:
         self._call = call
         self._spare: set[int] = set()  # process ids of workers that wait
         self._busy: dict[int, int] = {}  # those that serve: process id to slot
+        self._sweeper = 0  # process id of who asks IPAM plugins again for addresses that they kept
         self._events, self._tell = os.pipe()
         self._signals, self._wakeup = os.pipe()
         for fd in (self._events, self._signals, self._wakeup):
@@ -164,6 +184,30 @@ class Service:
             self._meeting.dismiss(len(self._spare) - SPARES)
         if PACK >= 0 and os.fstat(PACK).st_nlink == 0:
             self._stop(_DISTURBED, "another version is installed: this one ends")
+        if not self._sweeper and not self._end and releases.due(Host()):
+            self._sweep_addresses()
+
+    def _sweep_addresses(self) -> None:
+        """In a process of its own: this one never waits for anybody."""
+        self._sweeper = os.fork()
+        if self._sweeper:
+            return
+        try:
+            self._leave_to_child()
+            releases.sweep(Host(), _ADDRESSES)
+        except Exception as error:
+            _say(f"addresses were not released: unexpected {type(error).__name__}: {error}")
+        finally:
+            os._exit(0)
+
+    def _leave_to_child(self) -> None:
+        """In a child: hold nothing that others wait to be let go of."""
+        set_wakeup_fd(-1)  # its own file is closed below
+        for number in (SIGCHLD, SIGTERM, SIGINT):
+            signal(number, SIG_DFL)
+        for fd in (self._events, self._signals, self._wakeup):
+            os.close(fd)
+        self._meeting.for_worker()
 
     def _receive(self) -> None:
         try:
@@ -180,6 +224,9 @@ class Service:
                 return
             if pid == 0:
                 return
+            if pid == self._sweeper:
+                self._sweeper = 0
+                continue
             self._hear()  # what it told before its end
             if os.WIFEXITED(status) and status:
                 _say(f"the worker {pid} failed; the client whose call it served was told to call again")
@@ -224,12 +271,7 @@ class Service:
             return
         code = 1
         try:
-            set_wakeup_fd(-1)  # its own file is closed below
-            for number in (SIGCHLD, SIGTERM, SIGINT):
-                signal(number, SIG_DFL)
-            for fd in (self._events, self._signals, self._wakeup):
-                os.close(fd)
-            self._meeting.for_worker()
+            self._leave_to_child()
             assert self._getfd is not None
             rehearse(self._meeting.stage, self._call, self._meeting.waiting)
             work(self._meeting, self._tell, self._getfd, self._answer)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from . import adopted, pci
+from . import adopted, pci, releases
 from .config import shown, valid_attachments
 from .errors import NOT_AVAILABLE, REFUSED, CniError
 from .journal import Store
@@ -66,6 +66,7 @@ def _collect_one(host: Host, store: Store, owner: tuple[str, str], network: str)
         left = store.of_owner(*owner)  # its DEL may have been faster
         if left is not None:
             host.log.warning(f"{left.owner} is gone: its VF is brought back")
+            releases.expect(host, *owner)
             give_back(host, store, left, alive(host, left))
 
 

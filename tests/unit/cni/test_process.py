@@ -216,8 +216,8 @@ def test_layers():
     order = [
         ["delegate", "errors", "libc", "meeting"], ["addresses", "jsontext", "netlink", "netns", "pci"],
         ["rtnl", "vlans", "logfile"], ["result", "pf", "log"], ["config", "host"], ["journal", "ipam", "trunk"],
-        ["pod", "request"], ["announce", "vf"], ["restore"], ["adopted"], ["attach", "check", "detach", "upkeep"],
-        ["commands", "people", "rehearsal", "worker"], ["service"], ["main"],
+        ["pod", "request"], ["announce", "vf", "releases"], ["restore"], ["adopted"],
+        ["attach", "check", "detach", "upkeep"], ["commands", "people", "rehearsal", "worker"], ["service"], ["main"],
     ]  # fmt: skip
     level = {name: i for i, names in enumerate(order) for name in names}
     for file in sorted((FILES / "sriov_cni").glob("*.py")):

@@ -1,0 +1,1 @@
+../../../../../files/cni/sriov_cni/releases.py
