@@ -129,7 +129,8 @@ def _bring_up(host: Host, goal: Goal, text: str | None, kinds: Collection[str]) 
     """
 
     def current(state: NodeState) -> Goal:
-        return goal if (state.file_texts or {}).get(NODE_PATH) == text else Goal(whole=False)
+        same = (state.file_texts or {}).get(NODE_PATH) == text
+        return _as_accepted(goal, state) if same else Goal(whole=False)
 
     for attempt in range(TRIES):
         try:
@@ -144,6 +145,15 @@ def _bring_up(host: Host, goal: Goal, text: str | None, kinds: Collection[str]) 
         for step in outcome.plan.steps:
             sys.stdout.write(f"{step.target}: {step.action}: done\n")
         return
+
+
+def _as_accepted(goal: Goal, state: NodeState) -> Goal:
+    """What the last run left was accepted by it: an address that came later, or with the initial RAM disk, keeps no PF
+    from its VFs. A PF without an interface here may be in a pod.
+    """
+    here = {pf.address for pf in state.pfs if pf.name is not None}
+    pfs = (replace(pf, allow_in_use=True) if pf.address in here else pf for pf in goal.pfs)
+    return replace(goal, pfs=tuple(pfs))
 
 
 def _say_failed(errors: Sequence[str], parts: int) -> int:

@@ -13,7 +13,7 @@ import pytest
 from fake_host import FakeHost
 from fake_kubelet import kubelet, response
 from fake_net import Net
-from in_use_table import ACTS, NO_USES, NOT_AWAY, PF_HOLDERS, UNKNOWN_PFS, USES
+from in_use_table import ACTS, BOOT_MAKES_VFS, NO_USES, NOT_AWAY, PF_HOLDERS, UNKNOWN_PFS, USES
 from interface_uses import USES as DO
 from node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, make_host, present, snapshot
 
@@ -266,17 +266,22 @@ def test_what_is_done_to_a_pf_in_use(tmp_path: Path, act: str, answer: str, use:
         assert ("made anew" if answer == "refused" else "Or set allow_in_use: true") in str(caught.value)
 
 
-@pytest.mark.parametrize("allow", named([False, True], "boot-allow"))
-def test_a_boot_with_the_network_up_already(tmp_path: Path, capsys: pytest.CaptureFixture[str], allow: bool) -> None:
-    """The host starts from this PF (iSCSI): the boot service holds to the same word, which node.json carries."""
+@pytest.mark.parametrize(("use", "comes_back"), named(BOOT_MAKES_VFS.items(), "boot"))
+def test_a_boot_brings_back_what_the_last_run_left(tmp_path: Path, use: str, comes_back: bool) -> None:
+    """No word was asked for: the VFs were there first."""
     host = make_host(tmp_path)
-    present(host, [{**KERNEL, "allow_in_use": allow}, {**DPDK, "num_vfs": 2}])
+    policy = {**BY_ADDRESS, "mtu": 9000}
+    present(host, [policy])
     host.reboot()
-    host.nets["enp1s0"].addresses.append("192.0.2.7")
-    assert boot.main(host, [boot.EARLY]) == (0 if allow else 1)
-    assert [host.numvfs(pf) for pf in host.pfs] == [4 if allow else 0, 2]
-    told = capsys.readouterr()
-    assert "it carries the address 192.0.2.7/24" in (told.out if allow else told.err)
+    host.nets["enp1s0"].up = True
+    if use == "other_namespace":
+        host.move_away(PF1)
+    else:
+        DO[use](host, "enp1s0")
+    assert boot.main(host) == (0 if comes_back else 1)
+    assert host.numvfs(PF1) == (4 if comes_back else 0)
+    if comes_back:
+        assert host.nets["enp1s0"].mtu == 9000 and not present(host, [policy]).plan.steps
 
 
 @pytest.mark.parametrize("what", named(["every_reason"], "text"))
