@@ -81,7 +81,13 @@ def answer_call(host: Host, environment: dict[str, str], stdin: int = 0) -> tupl
         command = check_environment(environment)
         raw = _read(stdin)
         conf = _decode(raw)
-        version = _check_configuration(conf, command)
+        try:
+            version = _check_configuration(conf, command)
+        except CniError as error:
+            if command != "DEL":
+                raise
+            # Its ADD was refused for the same reason, or the configuration was another one then: the pod has to go.
+            host.log.warning(f"{error}. DEL goes on without it")
         if MARK in environment:
             raise _called_again(conf)
         result = _dispatch(host, command, environment, raw, conf)
@@ -197,7 +203,7 @@ def _called_again(conf: dict[str, Any]) -> CniError:
     from .delegate import again
     from .errors import CONFIG
 
-    return CniError(CONFIG, again(conf["name"], ipam_type(conf)))
+    return CniError(CONFIG, again(str(conf.get("name", "")), ipam_type(conf)))
 
 
 def _dispatch(

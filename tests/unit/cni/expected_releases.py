@@ -49,3 +49,18 @@ DEL_SECONDS = 10.0  # for the IPAM plugin in DEL; together with what else DEL wa
 PAUSES = [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]  # seconds before each further try
 TRIES = 48  # then only `sriov release` tries again
 KEPT = 1024  # at most; more are told and not kept
+
+# Configurations that ADD refuses before it looks at them as a network, and its code: the runtime calls DEL with the
+# same ones, and the pod goes.
+# source: CNI specification 1.1.0, section 2, DEL, as above; libcni, api.go (delNetwork checks no network name,
+# addNetwork does); the table of error codes (1: incompatible version, 7: invalid network configuration).
+REFUSED_BY_ADD = {
+    "version of the future": ({"cniVersion": "2.0.0"}, 1),
+    "version with a letter": ({"cniVersion": "v1.0.0"}, 1),
+    "version of two numbers": ({"cniVersion": "1.1"}, 1),
+    "version as a number": ({"cniVersion": 1.0}, 1),
+    "name with a blank": ({"name": "my net"}, 7),
+    "name of none": ({"name": ""}, 7),
+    "name as a number": ({"name": 5}, 7),
+    "name missing": ({"name": None}, 7),
+}

@@ -13,7 +13,7 @@ import time
 import pytest
 from brokenipam import Broken
 from cniworld import Refusal, WorldHost, run
-from expected_releases import BROKEN, DEL_SECONDS, HELD_AFTER_FAILED_ADD, KEPT, NO_RESULT, PAUSES, TRIES
+from expected_releases import BROKEN, DEL_SECONDS, HELD_AFTER_FAILED_ADD, KEPT, NO_RESULT, PAUSES, REFUSED_BY_ADD, TRIES
 from warm import eventually
 
 from sriov_cni import people, releases
@@ -76,6 +76,20 @@ def test_a_pod_whose_add_failed_goes(world, broken, kind):
     assert held(world) == []
     world.call("DEL", conf(world), host(world))
     assert (world.snapshot(), held(world)) == (before, [])
+
+
+@pytest.mark.parametrize("kind", cases(REFUSED_BY_ADD))
+def test_a_pod_whose_configuration_add_refuses_goes(world, broken, kind):
+    """Also where the configuration was in order at ADD: the VF comes back and the address is asked for."""
+    keys, code = REFUSED_BY_ADD[kind]
+    before = world.snapshot()
+    odd = {**conf(world), **keys}
+    assert json.loads(world.raw_call("ADD", odd, host(world))[1])["code"] == code
+    assert world.raw_call("DEL", odd, host(world)) == (0, "")
+    world.call("ADD", conf(world), host(world))
+    assert world.raw_call("DEL", odd, host(world)) == (0, "")
+    assert (world.snapshot(), held(world)) == (before, [])
+    assert broken.called[-1] == "DEL c1"
 
 
 @pytest.mark.parametrize("kind", cases(NO_RESULT))
