@@ -7,7 +7,8 @@ waits for somebody at the console. They are taken on request only. Pure.
 Not here is what only changes how the usual system runs (`ro`, `panic=`, `selinux=0`, `systemd.debug_shell`).
 
 Sources: kernel-command-line(7), systemd(1), systemd-run-generator(8), systemd's runlevel_to_target();
-Documentation/admin-guide/kernel-parameters.txt; dracut.cmdline(7); initramfs-tools(7); live-boot(7).
+Documentation/admin-guide/kernel-parameters.txt; dracut.cmdline(7); initramfs-tools(7); systemd-debug-generator(8);
+live-boot(7); casper(7).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _ROOT = "is about which root file system is booted"
 _USR = "is about which /usr is booted"
 _ASKS = "waits for somebody at the console"
 _INIT = "starts another program in the place of init"
+_NO_STATE = "boots without the state that the root file system has"
 _INITRD = "is about which initial RAM disk is booted"
 
 # Words that count as a whole, without a value.
@@ -54,24 +56,32 @@ _KEYS = {
     "roothash": _ROOT,
     "usrhash": _USR,
     "mount.usr": _USR,
+    "mount.usrflags": _USR,
+    "mount.usrfstype": _USR,
+    "ostree": _ROOT,
     "systemd.unit": _TARGET,
     "rd.systemd.unit": _TARGET,
     "systemd.run": "boots one command in the place of the usual target",
+    "systemd.break": _SHELL,
+    "rd.systemd.break": _SHELL,
     "rd.break": _SHELL,
     "break": _SHELL,
 }
 # Keys that do no harm with a value that means no.
 _SWITCHES = {
     "systemd.confirm_spawn": _ASKS,
-    "systemd.volatile": "boots without the state that the root file system has",
+    "systemd.volatile": _NO_STATE,
+    "overlayroot": _NO_STATE,
 }
-_NO = ("0", "no", "n", "false", "f", "off")
+_NO = ("0", "no", "n", "false", "f", "off", "disabled")
 # Keys of which some values alone count.
 _VALUES = {
     ("boot", "nfs"): _ROOT,
     ("boot", "live"): _ROOT,
+    ("boot", "casper"): _ROOT,
     ("rd.cmdline", "ask"): _ASKS,
 }
+_NUMBER = "is a number alone, which is what is left of a text that was split at its commas"
 _LETTER = "is one character, which is what is left of a text that was taken apart into its letters"
 
 
@@ -82,6 +92,8 @@ def what(argument: str) -> str:
         return _WORDS[plain]
     if len(plain) == 1:
         return _LETTER
+    if plain.isdigit():
+        return _NUMBER
     key, _equals, value = plain.partition("=")
     key = key.replace("-", "_")
     if key in _SWITCHES:
