@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from ..module_utils.errors import InvalidSpecError, Mistake
+from ..module_utils.fields import show
 
 API_VERSION = "k8s.cni.cncf.io/v1"
 KIND = "NetworkAttachmentDefinition"
@@ -143,7 +144,8 @@ def _mapping(value: Any) -> dict[str, Any]:
         try:
             value = json.loads(value) if value.strip() else {}
         except ValueError as error:
-            raise _Wrong(f"is not JSON ({error})") from error
+            expected = f"expected a mapping or the JSON text of one, found {show(value)}"
+            raise _Wrong(f"is not JSON ({error}): {expected}") from error
     if not isinstance(value, dict):
         raise _Wrong(f"expected a mapping or the JSON text of one, found {value!r}")
     return value

@@ -69,7 +69,8 @@ VARIABLES: dict[str, Variable] = {
     "sriov_present_labels": _labels({"example.org/zone": "a"}, TEXT, NUMBER, BOOLEAN),
 }
 # What else a check needs to know.
-ALSO_READ = (ARGUMENTS_UNSAFE,)
+KUBECONFIG = "sriov_kubeconfig"
+ALSO_READ = (ARGUMENTS_UNSAFE, KUBECONFIG)
 
 
 def mistakes(values: Mapping[str, Any]) -> list[Mistake]:
@@ -82,6 +83,9 @@ def mistakes(values: Mapping[str, Any]) -> list[Mistake]:
         if name == ARGUMENTS and not here:
             here = _arguments(values)
         found += here
+    if kind_of(values.get(KUBECONFIG, "")) != TEXT:  # templates ask for its length
+        problem = f"expected the path of a file, found {_found(values[KUBECONFIG])}. "
+        found.append(Mistake(KUBECONFIG, problem + f'Write {KUBECONFIG}: "" for none, or leave the variable out.'))
     return found
 
 

@@ -148,6 +148,16 @@ REFUSED: list[tuple[str, dict[str, Any], list[str]]] = [
         ["sriov_present_labels[7]: expected a text as the name, found 7. Put it in quotes"],
     ),
     (
+        "null-for-the-kubeconfig",  # a key without a value
+        {"sriov_kubeconfig": None},
+        ['sriov_kubeconfig: expected the path of a file, found nothing (null). Write sriov_kubeconfig: "" for none'],
+    ),
+    (
+        "list-for-the-kubeconfig",
+        {"sriov_kubeconfig": ["/etc/kubernetes/admin.conf"]},
+        ["sriov_kubeconfig: expected the path of a file, found a list, ['/etc/kubernetes/admin.conf']."],
+    ),
+    (
         "all-at-once",
         {"sriov_kernel_arguments": "s", "sriov_policies": "dpdk", "sriov_node_labels": "a=b", "sriov_networks": [1]},
         [
