@@ -100,9 +100,9 @@ ACTS: list[tuple[str, str]] = [
     ("teardown_of_switchdev", "refused"),
 ]
 
-# A PF that came into use after its VFs were made and lost them since (a reboot with addresses from the initial RAM disk,
-# a NIC that was reset) -> whether the boot service makes them again. What the host's network does with it was there
-# when the last run found all in order; an interface that is not here may be in a pod.
+# A PF that came into use after its VFs were made, and lost them since (a reboot with addresses from the initial RAM
+# disk, a NIC that was reset) -> whether the boot service makes them again. What the host's network does with it was
+# there when the last run found all in order; an interface that is not here may be in a pod.
 # Sources: Linux Documentation/admin-guide/nfs/nfsroot.rst, ip= (addresses before any service);
 # Documentation/ABI/testing/sysfs-bus-pci, sriov_numvfs (0 after each reset of the function's driver).
 BOOT_MAKES_VFS = {
