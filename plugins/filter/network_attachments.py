@@ -30,8 +30,8 @@ def network_attachments(
 
 def network_changes(value: Any, found: Any, prune: bool = False) -> dict[str, Any]:
     """Wanted definitions against the cluster's."""
-    wanted = filter_inputs.mappings("network_changes", value, "the wanted definitions")
-    there = filter_inputs.mappings("network_changes: found", found, "the cluster's definitions")
+    wanted = filter_inputs.objects("network_changes", value, "the wanted definitions")
+    there = filter_inputs.objects("network_changes: found", found, "the cluster's definitions")
     return networks.network_changes(wanted, there, bool(prune))
 
 

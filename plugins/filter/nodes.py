@@ -19,6 +19,7 @@ def node_label_patch(value: Any, labels: Any) -> dict[str, Any]:
     for name in ("metadata", "status"):
         filter_inputs.mapping(f"node_label_patch: {name}", node.get(name) or {}, "the Node as the API gives it")
     wanted = filter_inputs.mapping("node_label_patch: labels", labels, "labels, names and values")
+    filter_inputs.names("node_label_patch: labels", list(wanted), "the names of labels")
     try:
         return nodes.node_label_patch(dict(node), dict(wanted))
     except SriovError as error:

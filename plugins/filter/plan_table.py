@@ -24,7 +24,9 @@ def plan_markdown(value: Any, node: str) -> str:
 def unused_policies(value: Any, hosts: Any) -> list[str]:
     """Policies that fit none of the hosts."""
     results = filter_inputs.mapping("unused_policies", value, "results of baremetal.sriov.sriov_node by host")
-    return plans.unused_policies(dict(results), list(hosts))
+    for host, result in results.items():
+        filter_inputs.mapping(f"unused_policies[{host}]", {} if result is None else result, "a result of sriov_node")
+    return plans.unused_policies(dict(results), filter_inputs.names("unused_policies: hosts", hosts, "names of hosts"))
 
 
 class FilterModule:

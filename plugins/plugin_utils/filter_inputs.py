@@ -29,6 +29,24 @@ def mappings(argument: str, value: Any, what: str) -> list[Any]:
     return list(value)
 
 
+def objects(argument: str, value: Any, what: str) -> list[Any]:
+    """The value, a list of Kubernetes' objects, which have names. Raises AnsibleFilterError."""
+    found = mappings(argument, value, what)
+    for number, item in enumerate(found):
+        metadata = mapping(f"{argument}[{number}].metadata", item.get("metadata"), f"the metadata of one of {what}")
+        if not isinstance(metadata.get("name"), str):
+            problem = f"expected the name of one of {what}, a text; found {show(metadata.get('name'))}"
+            raise AnsibleFilterError(f"{argument}[{number}].metadata.name: {problem}")
+    return found
+
+
+def names(argument: str, value: Any, what: str) -> list[str]:
+    """The value, a list of texts. Raises AnsibleFilterError."""
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+        raise AnsibleFilterError(f"{argument}: expected {what}, a list of texts; found {show(value)}")
+    return list(value)
+
+
 def module_result(filter_name: str, value: Any) -> Mapping[str, Any]:
     """The result of sriov_node. Raises AnsibleFilterError."""
     what = "the registered result of baremetal.sriov.sriov_node"

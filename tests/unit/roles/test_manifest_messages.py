@@ -194,6 +194,36 @@ def test_roles_tell_the_errors_of_lookups_and_filters(controller: Controller) ->
 
 
 FILTERS: list[tuple[str, Callable[..., Any], tuple[Any, ...], str]] = [
+    (
+        "definition-without-a-name",
+        network_attachments.network_changes,
+        ([], [{"metadata": {}}]),
+        "network_changes: found[0].metadata.name: expected the name of one of the cluster's definitions, a text; found",
+    ),
+    (
+        "definition-without-metadata",
+        network_attachments.network_changes,
+        ([{"spec": {}}], []),
+        "network_changes[0].metadata: expected the metadata of one of the wanted definitions, a mapping; found",
+    ),
+    (
+        "number-for-the-hosts",
+        plan_table.unused_policies,
+        ({}, 5),
+        "unused_policies: hosts: expected names of hosts, a list of texts; found 5",
+    ),
+    (
+        "text-for-a-result",
+        plan_table.unused_policies,
+        ({"node1": "x"}, ["node1"]),
+        "unused_policies[node1]: expected a result of sriov_node, a mapping; found 'x'",
+    ),
+    (
+        "number-for-a-labels-name",
+        nodes.node_label_patch,
+        ({}, {5: "a"}),
+        "node_label_patch: labels: expected the names of labels, a list of texts; found [5]",
+    ),
     ("plan-table", plan_table.plan_table, ("x", "n"), "plan_table: expected the registered result of"),
     ("plan-steps", plan_table.plan_markdown, ({"plan": {"steps": [1]}}, "n"), "plan_markdown: plan.steps: expected"),
     ("plan", plan_table.plan_table, ({"plan": "x"}, "n"), "plan_table: plan: expected the registered result of"),
