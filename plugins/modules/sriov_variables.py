@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: sriov_variables
 short_description: Check the variables of the roles
-version_added: 0.1.0
+version_added: 0.1.1
 author:
   - The baremetal.sriov authors (@baremetal-sriov)
 description:
