@@ -3,4 +3,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The SR-IOV device plugin: offers PCI functions, above all VFs, to the kubelet as extended resources."""
 
-__version__ = "0.1.0"
+__version__ = "0.1.1"
