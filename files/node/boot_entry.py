@@ -8,4 +8,4 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
-sys.exit(importlib.import_module("baremetal_sriov.boot").main(arguments=sys.argv[1:]))
+sys.exit(importlib.import_module("baremetal_sriov.node.boot").main(arguments=sys.argv[1:]))

@@ -12,7 +12,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError, Mistake
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError, Mistake
 from ansible_collections.baremetal.sriov.plugins.plugin_utils import variables
 
 _LOOKUP = "baremetal.sriov.manifests"

@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError, SriovError
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError, SriovError
 from ansible_collections.baremetal.sriov.plugins.plugin_utils import filter_inputs, manifest_names, networks
 
 

@@ -10,8 +10,8 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils import spec
-from ..module_utils.errors import InvalidSpecError
+from ..module_utils.model.errors import InvalidSpecError
+from ..module_utils.policy import node_spec as spec
 from ..plugin_utils import manifest_names
 from ..plugin_utils.filter_inputs import HostVariables
 

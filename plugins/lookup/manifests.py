@@ -71,7 +71,7 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.plugin_utils import manifests
 
 

@@ -219,7 +219,7 @@ mistakes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import precompiled
+from ..module_utils import import_cache
 
 
 def main() -> None:
@@ -268,10 +268,10 @@ def main() -> None:
         supports_check_mode=True,
         no_log=True,  # the manifest is long, and of no use in the node's log
     )
-    precompiled.use()  # before the imports: see there
-    from ..module_utils import bundle_view
+    import_cache.use()  # before the imports: see there
+    from ..module_utils.entry import bundle_module
 
-    bundle_view.run(module)
+    bundle_module.run(module)
 
 
 if __name__ == "__main__":

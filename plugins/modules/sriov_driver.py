@@ -137,7 +137,7 @@ mistakes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import precompiled
+from ..module_utils import import_cache
 
 
 def main() -> None:
@@ -147,9 +147,9 @@ def main() -> None:
         argument_spec={"functions": {"type": "list", "elements": "dict", "required": True, "options": function}},
         supports_check_mode=True,
     )
-    precompiled.use()  # before the imports: see there
-    from ..module_utils.node_module import run_module
-    from ..module_utils.views import driver_goal
+    import_cache.use()  # before the imports: see there
+    from ..module_utils.entry.node_module import run_module
+    from ..module_utils.policy.narrow import driver_goal
 
     functions = module.params["functions"]
     run_module(module, lambda state: driver_goal(functions), kernel_side=False)

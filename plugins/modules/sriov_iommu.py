@@ -93,7 +93,7 @@ refused:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import precompiled
+from ..module_utils import import_cache
 
 
 def main() -> None:
@@ -102,10 +102,10 @@ def main() -> None:
         argument_spec={"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}},
         supports_check_mode=True,
     )
-    precompiled.use()  # before the imports: see there
-    from ..module_utils import kernel_views
+    import_cache.use()  # before the imports: see there
+    from ..module_utils.entry import kernel_modules
 
-    kernel_views.run(module, kernel_views.iommu_arguments(module.params["state"] == "present"))
+    kernel_modules.run(module, kernel_modules.iommu_arguments(module.params["state"] == "present"))
 
 
 if __name__ == "__main__":

@@ -131,14 +131,14 @@ mistakes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import precompiled
+from ..module_utils import import_cache
 
 
 def main() -> None:
     """Run the module."""
-    precompiled.use()  # before the imports: see there
-    from ..module_utils import kernel_views
-    from ..module_utils.spec import BOOT_LOADERS
+    import_cache.use()  # before the imports: see there
+    from ..module_utils.entry import kernel_modules
+    from ..module_utils.policy.node_spec import BOOT_LOADERS
 
     module = AnsibleModule(
         argument_spec={
@@ -151,8 +151,8 @@ def main() -> None:
     )
     wanted = module.params["arguments"] if module.params["state"] == "present" else []
     unsafe = module.params["arguments_unsafe"]
-    look = kernel_views.kernel_arguments(tuple(wanted), module.params["boot_loader"], unsafe)
-    kernel_views.run(module, look)
+    look = kernel_modules.kernel_arguments(tuple(wanted), module.params["boot_loader"], unsafe)
+    kernel_modules.run(module, look)
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ mistakes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import precompiled
+from ..module_utils import import_cache
 
 
 def main() -> None:
@@ -141,10 +141,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    precompiled.use()  # before the imports: see there
-    from ..module_utils import kernel_views
+    import_cache.use()  # before the imports: see there
+    from ..module_utils.entry import kernel_modules
 
-    kernel_views.run(module, kernel_views.modules(module.params["modules"]))
+    kernel_modules.run(module, kernel_modules.modules(module.params["modules"]))
 
 
 if __name__ == "__main__":

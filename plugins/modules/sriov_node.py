@@ -165,7 +165,7 @@ mistakes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import precompiled
+from ..module_utils import import_cache
 
 
 def main() -> None:
@@ -178,13 +178,13 @@ def main() -> None:
         required_if=[("state", "present", ["spec"])],
         supports_check_mode=True,
     )
-    precompiled.use()  # before the imports: see there
-    from ..module_utils.errors import InvalidSpecError
-    from ..module_utils.model import Goal
-    from ..module_utils.node_module import run_module
-    from ..module_utils.resolve import resolve
-    from ..module_utils.runner import fail
-    from ..module_utils.spec import parse_spec
+    import_cache.use()  # before the imports: see there
+    from ..module_utils.entry.node_module import run_module
+    from ..module_utils.entry.results import fail
+    from ..module_utils.model.errors import InvalidSpecError
+    from ..module_utils.model.model import Goal
+    from ..module_utils.policy.node_spec import parse_spec
+    from ..module_utils.policy.resolve import resolve
 
     if module.params["state"] == "absent":
         run_module(module, lambda state: Goal(absent=True), kernel_side=True)

@@ -69,18 +69,18 @@ mistakes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import precompiled
+from ..module_utils import import_cache
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec={"spec": {"type": "dict"}}, supports_check_mode=True)
-    precompiled.use()  # before the imports: see there
-    from ..module_utils import preflight
-    from ..module_utils.errors import SriovError
-    from ..module_utils.host import Host
-    from ..module_utils.runner import fail
-    from ..module_utils.spec import parse_spec
+    import_cache.use()  # before the imports: see there
+    from ..module_utils.entry.results import fail
+    from ..module_utils.host.host import Host
+    from ..module_utils.model.errors import SriovError
+    from ..module_utils.node import preflight
+    from ..module_utils.policy.node_spec import parse_spec
 
     try:
         spec = None if module.params["spec"] is None else parse_spec(module.params["spec"])

@@ -187,7 +187,7 @@ mistakes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import precompiled
+from ..module_utils import import_cache
 
 
 def main() -> None:
@@ -214,9 +214,9 @@ def main() -> None:
         argument_spec={"pfs": {"type": "list", "elements": "dict", "required": True, "options": pf}},
         supports_check_mode=True,
     )
-    precompiled.use()  # before the imports: see there
-    from ..module_utils.node_module import given, run_module
-    from ..module_utils.views import vfs_goal
+    import_cache.use()  # before the imports: see there
+    from ..module_utils.entry.node_module import given, run_module
+    from ..module_utils.policy.narrow import vfs_goal
 
     pfs = given(module.params["pfs"])
     run_module(module, lambda state: vfs_goal(pfs, state), kernel_side=False)

@@ -89,8 +89,8 @@ import sys
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import SriovError
-from ansible_collections.baremetal.sriov.plugins.module_utils.wheels import Request, prepare
+from ansible_collections.baremetal.sriov.plugins.module_utils.entry.wheels import Request, prepare
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import SriovError
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 from ansible.errors import AnsibleError, AnsibleFilterError
 from jinja2 import UndefinedError
 
-from ..module_utils.errors import InvalidSpecError, Mistake
-from ..module_utils.fields import show
+from ..module_utils.model.errors import InvalidSpecError, Mistake
+from ..module_utils.policy.validation import show
 
 
 def mapping(argument: str, value: Any, what: str) -> Mapping[str, Any]:

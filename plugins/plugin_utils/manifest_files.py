@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from ..module_utils.errors import Mistake
-from ..module_utils.fields import show
+from ..module_utils.model.errors import Mistake
+from ..module_utils.policy.validation import show
 
 SIZE_LIMIT = 8 << 20  # bytes of one file
 SUFFIXES = (".yml", ".yaml", ".json")

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..module_utils.errors import InvalidSpecError, Mistake
-from ..module_utils.fields import show
+from ..module_utils.model.errors import InvalidSpecError, Mistake
+from ..module_utils.policy.validation import show
 
 # Names whose humps do not tell where the words of ours begin.
 _NAMES = {

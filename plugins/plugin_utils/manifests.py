@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..module_utils import policy
-from ..module_utils.errors import InvalidSpecError, Mistake
-from ..module_utils.fields import show
+from ..module_utils.model.errors import InvalidSpecError, Mistake
+from ..module_utils.policy import policy
+from ..module_utils.policy.validation import show
 from . import manifest_files
 from .manifest_names import camel_name, name_as_the_file, snake_name
 from .networks import OWNER, network_attachments

@@ -15,8 +15,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from ..module_utils.errors import InvalidSpecError, Mistake
-from ..module_utils.fields import show
+from ..module_utils.model.errors import InvalidSpecError, Mistake
+from ..module_utils.policy.validation import show
 
 API_VERSION = "k8s.cni.cncf.io/v1"
 KIND = "NetworkAttachmentDefinition"

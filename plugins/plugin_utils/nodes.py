@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..module_utils.errors import InvalidSpecError, Mistake
+from ..module_utils.model.errors import InvalidSpecError, Mistake
 
 LABELS_ANNOTATION = "baremetal.sriov/node-labels"
 

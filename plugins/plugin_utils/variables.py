@@ -16,9 +16,9 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ..module_utils import cmdline, kernel_unsafe
-from ..module_utils.errors import Mistake
-from ..module_utils.fields import show
+from ..module_utils.kernel import cmdline, unsafe_arguments
+from ..module_utils.model.errors import Mistake
+from ..module_utils.policy.validation import show
 
 LIST, MAPPING, TEXT, NUMBER, BOOLEAN, NULL = "list", "mapping", "text", "number", "boolean", "null"
 MANIFESTS = "sriov_manifests"
@@ -172,4 +172,4 @@ def _arguments(values: Mapping[str, Any]) -> list[Mistake]:
     found = cmdline.mistakes(arguments, ARGUMENTS)
     if boolean(values.get(ARGUMENTS_UNSAFE, False), strict=False):
         return found
-    return found + kernel_unsafe.mistakes(arguments, ARGUMENTS, ARGUMENTS_UNSAFE)
+    return found + unsafe_arguments.mistakes(arguments, ARGUMENTS, ARGUMENTS_UNSAFE)

@@ -105,7 +105,7 @@ class Node:
             for path in sorted((cni_native.CNI / "sriov_cni").glob("*.py")):
                 tar.add(path, f"lib/sriov_cni/{path.name}")
             tar.add(HERE / "cni_pairs.py", "cni_pairs.py")
-            tar.add(cni_native.BUNDLE_PACK, "bundle_pack.py")
+            tar.add(cni_native.BUNDLE_PACK, "pack.py")
         self.lab.run(["mkdir", "-p", NODE])
         self.lab.run(["tar", "-x", "--no-same-owner", "-C", NODE], input=content.getvalue())
         launcher = (cni_native.CNI / "launcher.py").read_text().replace(cni_native.NODE_FOLDER, f"{NODE}/lib")

@@ -33,7 +33,7 @@ from device_plugin.dp_host import FakeHost  # noqa: E402
 from device_plugin.dp_kubelet import FakeKubelet, Plugin  # noqa: E402
 from figures import figure  # noqa: E402
 
-from sriov_device_plugin.discovery import Scanner  # noqa: E402
+from sriov_device_plugin.host.discovery import Scanner  # noqa: E402
 
 STARTS = 7
 SCANS = 7

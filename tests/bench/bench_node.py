@@ -36,11 +36,11 @@ from fake_host import FakeHost  # noqa: E402
 from figures import figure  # noqa: E402
 from node_runs import PF1, PF2, present  # noqa: E402
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import precompiled  # noqa: E402
-from ansible_collections.baremetal.sriov.plugins.module_utils.model import NodeState, Pf  # noqa: E402
-from ansible_collections.baremetal.sriov.plugins.module_utils.plan import KernelSide, make_plan  # noqa: E402
-from ansible_collections.baremetal.sriov.plugins.module_utils.resolve import resolve  # noqa: E402
-from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec, parse_spec  # noqa: E402
+from ansible_collections.baremetal.sriov.plugins.module_utils import import_cache  # noqa: E402
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import NodeState, Pf  # noqa: E402
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.plan import KernelSide, make_plan  # noqa: E402
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec  # noqa: E402
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import resolve  # noqa: E402
 
 VFS, PAIRS = 64, 25
 MANY, FEW, PER_PF, TURNS = 4096, 256, 128, 9
@@ -56,7 +56,7 @@ def install_library(root: Path) -> None:
     shipped = Bundle(BundleHost(root), "node")
     shipped.compiled = True
     for file in sorted(LIBRARY.rglob("*.py")):
-        shipped.files[f"{precompiled.FOLDER}/{file.relative_to(LIBRARY)}"] = file.read_bytes()
+        shipped.files[f"{import_cache.FOLDER}/{file.relative_to(LIBRARY)}"] = file.read_bytes()
     shipped.run()
 
 

@@ -26,7 +26,7 @@ from typing import Any
 import cni_pairs
 
 CNI = Path(__file__).resolve().parents[2] / "files" / "cni"
-BUNDLE_PACK = CNI.parents[1] / "plugins" / "module_utils" / "bundle_pack.py"
+BUNDLE_PACK = CNI.parents[1] / "plugins" / "module_utils" / "bundle" / "pack.py"
 NODE_FOLDER = "/usr/lib/baremetal-sriov/cni"
 MEETING = "/run/baremetal-sriov/cni"
 INTERPRETER = "/usr/bin/python3"
@@ -34,10 +34,10 @@ INTERPRETER = "/usr/bin/python3"
 PACKER = """
 import pathlib, sys
 sys.path.insert(0, sys.argv[1])
-import bundle_pack
+import pack
 files = pathlib.Path(sys.argv[2]).glob("__pycache__/*.cpython-*.pyc")
-content = bundle_pack.content({file.name.partition(".")[0]: file.read_bytes() for file in files})
-pathlib.Path(bundle_pack.path_of(sys.argv[2])).write_bytes(content)
+content = pack.content({file.name.partition(".")[0]: file.read_bytes() for file in files})
+pathlib.Path(pack.path_of(sys.argv[2])).write_bytes(content)
 """
 PF, VF = "0000:01:00.0", "0000:01:10.0"
 PF_NAME, VF_NAME, OTHER_NAME = "benchpf", "benchvf", "benchother"
@@ -246,7 +246,7 @@ def namespace() -> Iterator[None]:
     """Put this process into a network namespace of its own, and back."""
     name = f"bench-host-{os.getpid()}"
     sys.path.insert(0, str(CNI))
-    from sriov_cni.netns import open_netns, set_netns
+    from sriov_cni.pod.netns import open_netns, set_netns
 
     home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     subprocess.run(["ip", "netns", "add", name], check=True)

@@ -109,8 +109,8 @@ def test_vf_of_a_pod_blocks_the_change_and_the_pod_is_named(lab: Lab, holder: Po
     # The kubelet itself has said so: our own call, with what is installed on the node.
     program = (
         "import sys\nsys.path.insert(0, '/usr/lib/baremetal-sriov/lib')\n"
-        "from baremetal_sriov import host, pod_resources\n"
-        "print(*pod_resources.containers(host.Host(), '/var/lib/kubelet'), sep='\\n')\n"
+        "from baremetal_sriov.host.host import Host\nfrom baremetal_sriov.usage import pod_resources\n"
+        "print(*pod_resources.containers(Host(), '/var/lib/kubelet'), sep='\\n')\n"
     )
     told = lab.run(["python3", "-I", "-c", program]).stdout.splitlines()
     assert f"Container(namespace='default', pod='holder', name='main', devices=('{vf}',))" in told

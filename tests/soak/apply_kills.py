@@ -22,8 +22,9 @@ from dataclasses import replace
 from typing import Any
 
 sys.path.insert(0, "/usr/lib/baremetal-sriov/lib")
-boot, host, model, node, record = (
-    importlib.import_module(f"baremetal_sriov.{name}") for name in ("boot", "host", "model", "node", "record")
+boot, host, model, run, record = (
+    importlib.import_module(f"baremetal_sriov.{name}")
+    for name in ("node.boot", "host.host", "model.model", "node.run", "record.record")
 )
 MTUS = (1500, 2000)
 DRIVERS = (model.DEFAULT_DRIVER, "vfio-pci")
@@ -47,7 +48,7 @@ def drawn(rng: random.Random, whole: Any) -> Any:
 
 def without_vfs(whole: Any) -> Any:
     """The specification without VFs, and with the MTUs that the PFs have now: what the rounds set is gone with it."""
-    state = node.run(host.Host(), lambda _state: whole, check=True, kernel_side=False).state
+    state = run.run(host.Host(), lambda _state: whole, check=True, kernel_side=False).state
     pfs = (replace(pf, num_vfs=0, vfs=(), mtu=state.pf(pf.address).mtu, exact=True) for pf in whole.pfs)
     return replace(whole, pfs=tuple(pfs))
 
@@ -59,7 +60,7 @@ def start(goal: Any) -> int:
         return pid
     status = 1
     try:
-        node.run(host.Host(), lambda _state: goal, check=False, kernel_side=False)
+        run.run(host.Host(), lambda _state: goal, check=False, kernel_side=False)
         status = 0
     finally:
         sys.stdout.flush()
@@ -75,7 +76,7 @@ def finish(pid: int) -> None:
 def wrong(goal: Any, original: bytes) -> list[str]:
     """What is not as it should be."""
     here = host.Host()
-    plan = node.run(here, lambda _state: goal, check=True, kernel_side=False).plan
+    plan = run.run(here, lambda _state: goal, check=True, kernel_side=False).plan
     found = [f"{step.target}: {step.action} is left to do" for step in plan.steps]
     if os.path.exists(record.JOURNAL):
         found.append(f"{record.JOURNAL} is left")

@@ -11,8 +11,8 @@ from typing import Any
 from fake_memory import FakeMemory
 from fake_net import FakePf, Net, address_json, link_json, set_link
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import CommandError
-from ansible_collections.baremetal.sriov.plugins.module_utils.host import Completed
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import CommandError
 
 
 class FakeCommands(FakeMemory):

@@ -21,8 +21,8 @@ from typing import Any
 from fake_commands import FakeCommands
 from fake_net import FakePf, Net
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import HostError
-from ansible_collections.baremetal.sriov.plugins.module_utils.host import Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError
 
 DEVICES = "sys/bus/pci/devices"
 NVME = "0x010802"

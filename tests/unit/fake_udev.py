@@ -12,7 +12,7 @@ from typing import Any
 
 from fake_host import DEVICES, FakeHost
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.host import Completed
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
 
 
 class HostWithUdev(FakeHost):

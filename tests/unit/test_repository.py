@@ -44,20 +44,8 @@ def _rooms(*rooms: str) -> tuple[frozenset[str], ...]:
 PROGRAMS = {
     "node library": Program(
         "plugins/module_utils",
-        _rooms(
-            "precompiled boot node node_module runner bundle_view kernel_views views preflight",
-            "apply",
-            # The writers: they carry out the steps that the plan names.
-            "vfs drivers",
-            "plan plan_pf plan_record refusals resolve resolve_pfs bundle bundle_compiled bundle_units",
-            "spec policy manifests render",
-            # The readers of the host, with the one write that each knows.
-            "pci pci_groups security netdev offload devlink hands kubelet kernel cmdline iommu modprobe usage "
-            "processes bootloaders files state record cni_dirs bundle_store bundle_python bundle_pack",
-            "host",
-            "steps model fields identity errors frozen",
-        ),
-        others=5,
+        _rooms(*"import_cache entry node policy pf usage kernel bundle record host model shared".split()),
+        others=0,
     ),
     "device plugin": Program(
         "files/device_plugin/sriov_device_plugin",
@@ -193,7 +181,7 @@ def test_node_code_runs_without_ansible(folder: str) -> None:
 
 
 def test_the_shared_pci_model_imports_os_alone() -> None:
-    imported = set(_imported_names("plugins/module_utils/pci.py")) - {"__future__"}
+    imported = set(_imported_names("plugins/module_utils/shared/pci.py")) - {"__future__"}
     assert imported == {"os"}
 
 

@@ -12,15 +12,15 @@ import os
 import sys
 
 from . import SUPPORTED
-from .delegate import MARK
-from .errors import DECODE, ENVIRONMENT, INTERNAL, IO, VERSION, CniError
+from .spec.delegate import MARK
+from .spec.errors import DECODE, ENVIRONMENT, INTERNAL, IO, VERSION, CniError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .host import Host
+    from .host.host import Host
 
 _STDIN_LIMIT = 1 << 20  # bytes
 _REQUIRED = {
@@ -39,18 +39,18 @@ _CONTAINER_LIMIT = 200  # characters: container, interface and PCI address name 
 def main() -> int:
     """Answer the call that the environment describes. Returns the exit code."""
     if sys.argv[1:] == ["serve"]:
-        from .service import serve
+        from .warm.service import serve
 
         return serve(os.environ, answer, answer_call)
     if len(sys.argv) > 1:
-        from .people import run
+        from .cli import run
 
         code, text = run(sys.argv[1:])
         os.write(1 if code == 0 else 2, text.encode("utf-8", "surrogateescape"))
         return code
     code, later = answer(dict(os.environ))
     if later is not None:
-        from .announce import run_later
+        from .pod.announce import run_later
 
         run_later(later)
     return code
@@ -63,7 +63,7 @@ def answer(environment: dict[str, str]) -> tuple[int, Callable[[], None] | None]
         versions = '","'.join(SUPPORTED)
         code, text = 0, f'{{"cniVersion":"{SUPPORTED[-1]}","supportedVersions":["{versions}"]}}'
     else:
-        from .host import Host as RunningHost
+        from .host.host import Host as RunningHost
 
         host = RunningHost()
         code, text = answer_call(host, environment)
@@ -74,7 +74,7 @@ def answer(environment: dict[str, str]) -> tuple[int, Callable[[], None] | None]
 
 def answer_call(host: Host, environment: dict[str, str], stdin: int = 0) -> tuple[int, str]:
     """Exit code and the one document for stdout ("" where there is none). Never raises an Exception."""
-    from .jsontext import dumps
+    from .spec.json_text import dumps
 
     version = SUPPORTED[-1]
     try:
@@ -160,8 +160,8 @@ def _read(stdin: int) -> bytes:
 
 
 def _decode(raw: bytes) -> dict[str, Any]:
-    from .config import canonical
-    from .jsontext import loads
+    from .spec.config import canonical
+    from .spec.json_text import loads
 
     try:
         conf = loads(raw)
@@ -174,9 +174,9 @@ def _decode(raw: bytes) -> dict[str, Any]:
 
 def _check_configuration(conf: dict[str, Any], command: str) -> str:
     """The configuration's version. Raises CniError: 1 for the version, 7 for the network's name."""
-    from .config import shown
-    from .errors import CONFIG
-    from .result import version_tuple
+    from .spec.config import shown
+    from .spec.errors import CONFIG
+    from .spec.result import version_tuple
 
     version = conf.get("cniVersion") or "0.1.0"
     if version not in SUPPORTED:
@@ -199,9 +199,9 @@ def _check_configuration(conf: dict[str, Any], command: str) -> str:
 
 def _called_again(conf: dict[str, Any]) -> CniError:
     """The refusal of a call by a plugin that this one has started; each command would start it again."""
-    from .config import ipam_type
-    from .delegate import again
-    from .errors import CONFIG
+    from .spec.config import ipam_type
+    from .spec.delegate import again
+    from .spec.errors import CONFIG
 
     return CniError(CONFIG, again(str(conf.get("name", "")), ipam_type(conf)))
 
@@ -209,8 +209,8 @@ def _called_again(conf: dict[str, Any]) -> CniError:
 def _dispatch(
     host: Host, command: str, environment: dict[str, str], raw: bytes, conf: dict[str, Any]
 ) -> dict[str, Any] | None:
-    from .commands import run
-    from .request import Request
+    from .commands.request import Request
+    from .commands.table import run
 
     level, file = conf.get("logLevel", ""), conf.get("logFile", "")
     host.log.fields = {

@@ -10,12 +10,13 @@ import logging
 import os
 import sys
 
-from . import __version__, cdi, device_info, logs
-from .config import load, prefix_problem, read
-from .convert import convert
-from .discovery import Scanner
+from . import __version__, logs
 from .errors import ConfigError
-from .explain import explain
+from .host.discovery import Scanner
+from .pool import cdi, device_info
+from .pool.config import load, prefix_problem, read
+from .pool.explain import explain
+from .pool.legacy_config import convert
 
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h: starting again does not help, the unit does not try
 # Logging options of the Go plugin: taken so that its command lines still work, and without effect.

@@ -14,16 +14,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import allocation, cdi, config, health, pools, registration
-from .discovery import Device, Scanner
 from .errors import ConfigError
-from .events import DEVICE, LINK, Events
-from .holding import Holding
-from .nodes import Nodes
+from .host.device_nodes import Nodes
+from .host.discovery import Device, Scanner
+from .host.kernel_events import DEVICE, LINK, Events
+from .kubelet import registration
+from .kubelet.plugin_server import PoolService
+from .kubelet.registration import Presence
+from .kubelet.renamed_allocations import Holding
 from .notify import Watchdog, notify
-from .pools import Member, Pool, Share
-from .registration import Presence
-from .server import PoolService
+from .pool import allocation, cdi, config, health, pools
+from .pool.pools import Member, Pool, Share
 
 if TYPE_CHECKING:
     from .metrics import MetricsServer

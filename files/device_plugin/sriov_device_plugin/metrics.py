@@ -16,10 +16,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from socketserver import ThreadingMixIn
 from typing import Any, Callable
 
-from . import __version__, pod_resources
-from .discovery import Device
-from .pod_resources import Holder
-from .registration import Presence
+from . import __version__
+from .host.discovery import Device
+from .kubelet import pod_resources
+from .kubelet.pod_resources import Holder
+from .kubelet.registration import Presence
 
 CLIENTS = 8  # at once; more wait
 CLIENT_TIMEOUT = 5.0  # seconds to ask and to take the answer

@@ -14,18 +14,18 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import precompiled
+from ansible_collections.baremetal.sriov.plugins.module_utils import import_cache
 
 
 def main() -> None:
     """Run as a module."""
     texts = {name: {"type": "str", "required": True} for name in ("root", "links")}
     module = AnsibleModule(argument_spec={**texts, "spec": {"type": "dict"}}, supports_check_mode=True)
-    precompiled.use(os.environ["SRIOV_BENCH_LIBRARY"])
-    from ansible_collections.baremetal.sriov.plugins.module_utils.host import Completed, Host
-    from ansible_collections.baremetal.sriov.plugins.module_utils.node_module import run_module
-    from ansible_collections.baremetal.sriov.plugins.module_utils.resolve import resolve
-    from ansible_collections.baremetal.sriov.plugins.module_utils.spec import parse_spec
+    import_cache.use(os.environ["SRIOV_BENCH_LIBRARY"])
+    from ansible_collections.baremetal.sriov.plugins.module_utils.entry.node_module import run_module
+    from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed, Host
+    from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import parse_spec
+    from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import resolve
 
     class FakeRoot(Host):
         """Says that it is running."""

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import bundle, bundle_store
-from ansible_collections.baremetal.sriov.plugins.module_utils.bundle_python import ask
-from ansible_collections.baremetal.sriov.plugins.module_utils.bundle_store import Item, Request, Unit
-from ansible_collections.baremetal.sriov.plugins.module_utils.host import Completed, Host
-from ansible_collections.baremetal.sriov.plugins.module_utils.steps import Step
+from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import plan as bundle_plan
+from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import store
+from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.interpreter import ask
+from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.store import Item, Request, Unit
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed, Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Step
 
 PYTHON = ask(Host(), sys.executable)
 CHANGES = ("rename", "replace", "unlink", "mkdir", "rmdir", "chmod")
@@ -137,7 +138,7 @@ class Bundle:
         items = tuple(
             Item(
                 path,
-                bundle_store.hashlib.sha256(data).hexdigest(),
+                store.hashlib.sha256(data).hexdigest(),
                 self.modes.get(path, 0o644),
                 self.compiled,
                 pack=self.packed and path.endswith(".py"),
@@ -149,18 +150,18 @@ class Bundle:
 
     def plan(self) -> tuple[Step, ...]:
         """The steps."""
-        return bundle.plan(self.host, self.request(), PYTHON).steps
+        return bundle_plan.plan(self.host, self.request(), PYTHON).steps
 
     def run(self) -> tuple[Step, ...]:
         """Plan and apply, as the module does; the steps that were done."""
-        planned = bundle.plan(self.host, self.request(), PYTHON)
-        contents = {bundle_store.hashlib.sha256(data).hexdigest(): data for data in self.files.values()}
+        planned = bundle_plan.plan(self.host, self.request(), PYTHON)
+        contents = {store.hashlib.sha256(data).hexdigest(): data for data in self.files.values()}
         if planned.steps:
-            bundle.apply(self.host, self.request(), planned, PYTHON, contents.__getitem__)
+            bundle_plan.apply(self.host, self.request(), planned, PYTHON, contents.__getitem__)
         return planned.steps
 
-    def remove(self) -> bundle.BundlePlan:
+    def remove(self) -> bundle_plan.BundlePlan:
         """Take it away."""
-        planned = bundle.plan_absent(self.host, self.name)
-        bundle.apply_absent(self.host, planned)
+        planned = bundle_plan.plan_absent(self.host, self.name)
+        bundle_plan.apply_absent(self.host, planned)
         return planned

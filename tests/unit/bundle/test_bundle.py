@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from bundle.bundle_host import PYTHON, Bundle, BundleHost, Killed, Killer
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import bundle
-from ansible_collections.baremetal.sriov.plugins.module_utils.bundle_store import RECORDS, Unit
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import (
+from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import plan as bundle_plan
+from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.store import RECORDS, Unit
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
     HostError,
     RefusedError,
     StateFileError,
@@ -232,7 +232,7 @@ def test_removal_stops_and_disables_before_it_takes_files(host: BundleHost, samp
     sample.remove()
     assert host.verbs == ["stop sample.service", "disable sample.service", "daemon-reload"]
     assert (host.tree(), host.folders()) == ({}, folders)
-    assert bundle.plan_absent(host, "sample").steps == ()
+    assert bundle_plan.plan_absent(host, "sample").steps == ()
 
 
 def test_two_bundles_share_a_folder(host: BundleHost, sample: Bundle) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import bundle_python
-from ansible_collections.baremetal.sriov.plugins.module_utils.bundle_python import Interpreter
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import RefusedError
-from ansible_collections.baremetal.sriov.plugins.module_utils.host import Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import interpreter
+from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.interpreter import Interpreter
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
         version = (host.read_text(path) or "").strip()
         return Interpreter(path, version, f"{version}.1", "", "", "", "")
 
-    monkeypatch.setattr(bundle_python, "ask", ask)
+    monkeypatch.setattr(interpreter, "ask", ask)
     return Host(str(tmp_path))
 
 
@@ -36,7 +36,7 @@ def put(host: Host, path: str, version: str, mode: int = 0o755) -> None:
 def test_the_systems_python3_is_taken_where_it_is_new_enough(host: Host) -> None:
     put(host, "/usr/bin/python3", "3.9")
     put(host, "/usr/bin/python3.12", "3.12")
-    assert bundle_python.choose(host).path == "/usr/bin/python3"
+    assert interpreter.choose(host).path == "/usr/bin/python3"
 
 
 def test_else_the_newest_versioned_one(host: Host) -> None:
@@ -45,35 +45,35 @@ def test_else_the_newest_versioned_one(host: Host) -> None:
         put(host, f"/usr/bin/python3.{minor}", f"3.{minor}")
     put(host, "/usr/bin/python3.13", "3.13", 0o775)
     put(host, "/usr/bin/python3.12-config", "no")
-    assert bundle_python.choose(host).path == "/usr/bin/python3.12"
+    assert interpreter.choose(host).path == "/usr/bin/python3.12"
 
 
 def test_what_others_than_root_may_change_is_refused(host: Host) -> None:
     put(host, "/usr/bin/python3", "3.11", 0o757)
     with pytest.raises(RefusedError, match=r"/usr/bin/python3: others than root may change it \(mode 0757\)"):
-        bundle_python.choose(host)
+        interpreter.choose(host)
     put(host, "/opt/python", "3.11")
     os.chown(host.path("/opt/python"), 1234, 1234)
     with pytest.raises(RefusedError, match="user 1234"):
-        bundle_python.choose(host, "/opt/python")
+        interpreter.choose(host, "/opt/python")
 
 
 @pytest.mark.parametrize("wanted", ["python3", "/usr/bin/none", "/usr"])
 def test_a_path_that_is_no_interpreter_is_refused(host: Host, wanted: str) -> None:
     put(host, "/usr/bin/python3", "3.11")
     with pytest.raises(RefusedError, match=f"python {wanted}"):
-        bundle_python.choose(host, wanted)
+        interpreter.choose(host, wanted)
 
 
 def test_too_old_ones_are_named(host: Host) -> None:
     put(host, "/usr/bin/python3", "3.6")
     with pytest.raises(RefusedError, match=r"/usr/bin/python3 is 3\.6\.1"):
-        bundle_python.choose(host)
+        interpreter.choose(host)
 
 
 def test_an_interpreter_says_the_same_in_this_process_and_in_another() -> None:
-    inside = bundle_python.ask(Host(), sys.executable)
-    outside = bundle_python.ask(NotRunning(), sys.executable)
+    inside = interpreter.ask(Host(), sys.executable)
+    outside = interpreter.ask(NotRunning(), sys.executable)
     assert inside == outside
     assert inside.abi == f"cp3{sys.version_info[1]}"
     assert inside.version == f"3.{sys.version_info[1]}"

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from bundle.bundle_host import BundleHost
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import bundle_view
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import HostError
+from ansible_collections.baremetal.sriov.plugins.module_utils.entry import bundle_module
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError
 
 DATA = b"content\n"
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -65,7 +65,7 @@ def archive(path: Path, members: dict[str, bytes]) -> str:
 
 def call(host: BundleHost, **params: Any) -> dict[str, Any]:
     module = FakeModule(**params)
-    bundle_view.run(module, host)
+    bundle_module.run(module, host)
     return module.result
 
 
@@ -133,7 +133,7 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     path = archive(tmp_path / "a.tar.gz", {SHA256: DATA * 9000})
     Path(path).write_bytes(Path(path).read_bytes()[:60])
     with pytest.raises(HostError, match="the archive of the missing contents"):
-        bundle_view.read_archive(path)
+        bundle_module.read_archive(path)
 
 
 @pytest.mark.parametrize(

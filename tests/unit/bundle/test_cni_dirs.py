@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from bundle.bundle_host import BundleHost
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import cni_dirs
+from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import cni_dirs
 
 CONTAINERD = "etc/containerd/config.toml"
 K3S = "var/lib/rancher/k3s/agent/etc/containerd/config.toml"

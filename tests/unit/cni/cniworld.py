@@ -19,12 +19,14 @@ from pathlib import Path
 
 import pytest
 
-from sriov_cni import main, netlink, rtnl
-from sriov_cni.addresses import ZERO_MAC
-from sriov_cni.errors import CniError
-from sriov_cni.host import Host
-from sriov_cni.netns import open_netns, own_netns, set_netns
-from sriov_cni.pf import FIELDS_OF, PfPort
+from sriov_cni import main
+from sriov_cni.host.host import Host
+from sriov_cni.netlink import messages
+from sriov_cni.netlink import socket as netlink
+from sriov_cni.netlink.addresses import ZERO_MAC
+from sriov_cni.pod.netns import open_netns, own_netns, set_netns
+from sriov_cni.spec.errors import CniError
+from sriov_cni.vf.pf_port import FIELDS_OF, PfPort
 
 PF, PF_NAME = "0000:01:00.0", "enp1s0"
 VF, VF_NAME, VF_MAC = "0000:01:10.0", "enp1s0v0", "02:00:00:00:00:10"
@@ -71,8 +73,8 @@ class FakePf(PfPort):
         self._file = file
         self.mtu = 1500
 
-    def read(self, vf: int) -> rtnl.VfState:
-        state = rtnl.VfState()
+    def read(self, vf: int) -> messages.VfState:
+        state = messages.VfState()
         vfs = json.loads(self._file.read_text())["vfs"]
         if vf >= len(vfs):
             raise CniError(100, f"PF {self.name}: expected VF {vf} among its VFs, found {len(vfs)}")
@@ -80,7 +82,7 @@ class FakePf(PfPort):
             setattr(state, name, value)
         return state
 
-    def send(self, vf: int, target: rtnl.VfState, keys) -> None:
+    def send(self, vf: int, target: messages.VfState, keys) -> None:
         data = json.loads(self._file.read_text())
         for key in keys:  # like the kernel: in order, stopping at the first error
             if key in data["refuse"]:
@@ -124,12 +126,12 @@ class WorldHost(Host):
         self.steps.append(what)
 
 
-def links_by_alias(socket: netlink.Socket, alias: str) -> list[rtnl.Link]:
+def links_by_alias(socket: netlink.Socket, alias: str) -> list[messages.Link]:
     """The links of the socket's namespace that carry this alias, which no move and no rename takes away."""
     found = []
-    for payload in socket.dump(rtnl.dump_links()):
+    for payload in socket.dump(messages.dump_links()):
         if dict(netlink.attributes(payload[16:])).get(IFLA_IFALIAS, b"").rstrip(b"\0").decode() == alias:
-            found.append(rtnl.Link(payload))
+            found.append(messages.Link(payload))
     return found
 
 

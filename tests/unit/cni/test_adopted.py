@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cniworld import VF, VF_NAME, VF_VFIO, Refusal, WorldHost, run
 
-from sriov_cni import people
+from sriov_cni import cli
 
 MAC = "02:00:00:00:0a:e1"
 NETWORK = "net"
@@ -169,7 +169,7 @@ def test_gc_goes_on_after_a_damaged_file(world):
 
 
 def listed(world) -> list[tuple[str, str, bool]]:
-    status, text = people._attachments(WorldHost(world))
+    status, text = cli._attachments(WorldHost(world))
     assert status == 0
     return [(entry["vf"], entry["container"], entry["in_use"]) for entry in json.loads(text)]
 
@@ -177,16 +177,16 @@ def listed(world) -> list[tuple[str, str, bool]]:
 def test_people_see_its_attachments_and_release_those_that_are_gone(world):
     before = world.snapshot()
     attach(world)
-    entry = json.loads(people._attachments(WorldHost(world))[1])[0]
+    entry = json.loads(cli._attachments(WorldHost(world))[1])[0]
     assert entry == {
         "vf": VF, "container": "c1", "interface": "net1", "network": NETWORK, "netns": f"/run/netns/{world.pod_ns}",
         "in_use": True, "made_by": "sriov-cni",
     }  # fmt: skip
-    assert people._release(WorldHost(world)) == (0, "")
+    assert cli._release(WorldHost(world)) == (0, "")
     run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns, "name", "dev7")
     run("ip", "netns", "del", world.pod_ns)
     assert listed(world) == [(VF, "c1", False)]
-    assert people._release(WorldHost(world)) == (0, f"VF {VF} of container c1 interface net1 is back\n")
+    assert cli._release(WorldHost(world)) == (0, f"VF {VF} of container c1 interface net1 is back\n")
     assert (world.snapshot(), left(world), listed(world)) == (before, [], [])
 
 
@@ -202,14 +202,14 @@ def test_people_release_a_vf_from_the_last_pod_to_the_first(world):
     run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns)
     run("ip", "netns", "del", world.pod_ns)
     back = "".join([f"VF {VF} of container {container} interface net1 is back\n" for container in ("c2", "c1")])
-    assert people._release(WorldHost(world)) == (0, back)
+    assert cli._release(WorldHost(world)) == (0, back)
     assert (world.snapshot(), left(world)) == (before, [])
 
 
 def test_people_are_told_of_one_that_does_not_come_back(world):
     attach(world)
     run("ip", "netns", "del", world.pod_ns)  # and the veth with it
-    assert people._release(WorldHost(world)) == (1, f"VF {VF} of container c1 interface net1 is not back\n")
+    assert cli._release(WorldHost(world)) == (1, f"VF {VF} of container c1 interface net1 is not back\n")
 
 
 @pytest.mark.parametrize("who", ["ours", "its"])
@@ -230,7 +230,7 @@ def test_people_release_the_others_where_one_is_refused(world, who):
     host.lock_seconds = 0.1
     with open(held, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        status, text = people._release(host)
+        status, text = cli._release(host)
     lines = sorted(text.splitlines())
     assert status == 1
     assert lines[0] == f"VF {VF} of container c1 interface net1 is back"
@@ -247,7 +247,7 @@ def test_people_are_not_shown_what_is_none(world, spoil):
     else:
         os.utime(file, (1, 1))
     assert listed(world) == []
-    assert people._release(WorldHost(world)) == (0, "")
+    assert cli._release(WorldHost(world)) == (0, "")
 
 
 @pytest.mark.parametrize("command", ["DEL", "GC"])

@@ -10,10 +10,11 @@ import json
 import pytest
 from cniworld import VF, VF_VFIO, Refusal, WorldHost, vector
 
-from sriov_cni import SUPPORTED, jsontext, main
-from sriov_cni.addresses import parse_mac
-from sriov_cni.config import canonical, parse
-from sriov_cni.errors import CniError
+from sriov_cni import SUPPORTED, main
+from sriov_cni.netlink.addresses import parse_mac
+from sriov_cni.spec import json_text
+from sriov_cni.spec.config import canonical, parse
+from sriov_cni.spec.errors import CniError
 
 BASE = {"cniVersion": "1.0.0", "name": "net", "type": "sriov", "deviceID": VF}
 
@@ -304,12 +305,12 @@ def test_json_is_the_standard_librarys():
         "12",
     ]
     for text in samples:
-        value = jsontext.loads(text.encode())
+        value = json_text.loads(text.encode())
         assert value == json.loads(text)
     for value in ({"k": ['\x00"\\\u2028', 5, True, None, {"z": {}}]}, [], "é"):
-        assert json.loads(jsontext.dumps(value)) == value
+        assert json.loads(json_text.dumps(value)) == value
     for bad in (b"{", b"1 2", b"", b"nul", b"{'a': 1}", b"[1,]", b"\xff", b"Infinity"):
         with pytest.raises(ValueError):
-            jsontext.loads(bad)
+            json_text.loads(bad)
     with pytest.raises(TypeError):
-        jsontext.dumps(1.5)
+        json_text.dumps(1.5)

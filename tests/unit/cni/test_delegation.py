@@ -18,10 +18,10 @@ from cniworld import VF, World
 from expected_delegation import ACCEPTED_NAMES, CODES, REFUSED_NAMES, SAME_FILE, SELF, WRAPPERS
 from warm import CONF, Warm
 
-from sriov_cni import people
-from sriov_cni.config import parse
-from sriov_cni.delegate import MARK
-from sriov_cni.errors import CniError
+from sriov_cni import cli
+from sriov_cni.spec.config import parse
+from sriov_cni.spec.delegate import MARK
+from sriov_cni.spec.errors import CniError
 
 MISSING = {"cniVersion": "1.1.0", "cni.dev/valid-attachments": [], "prevResult": {"cniVersion": "1.1.0"}}
 
@@ -72,7 +72,7 @@ def test_a_name_that_is_no_ipam_plugins(world, tmp_path, case):
     assert "'net'" in answer["msg"]
     assert world.raw_call("DEL", conf) == (0, "")
     assert world.snapshot() == before
-    (mistake,) = people._judge(conf)
+    (mistake,) = cli._judge(conf)
     assert words in mistake
 
 
@@ -109,7 +109,7 @@ def test_a_file_that_is_ours(world, program, tmp_path, kind, monkeypatch):
     assert world.raw_call("DEL", conf, CNI_PATH=folder) == (0, "")
     assert world.snapshot() == before
     monkeypatch.setenv("CNI_PATH", folder)
-    assert [SELF in mistake for mistake in people._judge(conf)] == [True]
+    assert [SELF in mistake for mistake in cli._judge(conf)] == [True]
 
 
 def test_an_attachment_of_before_goes(world):

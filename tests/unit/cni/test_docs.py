@@ -9,7 +9,8 @@ import json
 import re
 from pathlib import Path
 
-from sriov_cni import config, people
+from sriov_cni import cli
+from sriov_cni.spec import config
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "cni.md").read_text()
 FIELDS = Path(__file__).resolve().parents[3] / "plugins" / "plugin_utils" / "networks.py"
@@ -18,7 +19,7 @@ FIELDS = Path(__file__).resolve().parents[3] / "plugins" / "plugin_utils" / "net
 def test_example_of_a_configuration_has_every_key():
     """Some keys exclude each other, so there are two."""
     examples = [json.loads(example) for example in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
-    assert [people._judge(conf) for conf in examples] == [[], []]
+    assert [cli._judge(conf) for conf in examples] == [[], []]
     assert set(config.KEYS) - {"prevResult"} <= {key for conf in examples for key in conf}
 
 
@@ -38,4 +39,4 @@ def test_example_of_a_network_has_every_field():
 
 def test_commands_are_those_of_the_usage():
     named = re.findall(r"^\| `/opt/cni/bin/sriov ([\w-]+)", TEXT, re.MULTILINE)
-    assert sorted(named) == sorted(re.findall(r"sriov ([\w-]+)", people.USAGE))
+    assert sorted(named) == sorted(re.findall(r"sriov ([\w-]+)", cli.USAGE))

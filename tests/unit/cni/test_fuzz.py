@@ -16,9 +16,10 @@ from cniworld import VF, WorldHost
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from sriov_cni import SUPPORTED, jsontext, main
-from sriov_cni.config import KEYS, canonical, parse, parse_args
-from sriov_cni.errors import CniError
+from sriov_cni import SUPPORTED, main
+from sriov_cni.spec import json_text
+from sriov_cni.spec.config import KEYS, canonical, parse, parse_args
+from sriov_cni.spec.errors import CniError
 
 COMMANDS = ("ADD", "DEL", "CHECK", "GC", "STATUS")
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -58,7 +59,7 @@ def call(host, environment: dict[str, str], stdin: bytes) -> tuple[int, dict]:
 )
 def test_stdin(raw, command):
     """Nothing drawn here is a network configuration: it has no name. DEL takes any object."""
-    from sriov_cni.host import Host
+    from sriov_cni.host.host import Host
 
     assume(command != "DEL" or not raw.lstrip().startswith(b"{"))
     environment = {"CNI_COMMAND": command, "CNI_CONTAINERID": "c", "CNI_NETNS": "/nowhere", "CNI_IFNAME": "net1"}
@@ -84,7 +85,7 @@ def test_configuration(conf, args):
 @given(file=st.text(max_size=10), level=JSON)
 def test_log_settings(file, level):
     """Also a path that no file can have."""
-    from sriov_cni.host import Host
+    from sriov_cni.host.host import Host
 
     conf = {"cniVersion": "1.0.0", "name": "n", "logLevel": level, "logFile": "/dev/null/" + file, "deviceID": "x"}
     environment = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c", "CNI_NETNS": "/nowhere", "CNI_IFNAME": "net1"}
@@ -111,7 +112,7 @@ def test_json_both_ways(value):
     text = json.dumps(value)
     if "NaN" in text or "Infinity" in text:
         return
-    assert jsontext.loads(text.encode()) == json.loads(text)
+    assert json_text.loads(text.encode()) == json.loads(text)
 
 
 @FUZZ
@@ -119,7 +120,7 @@ def test_json_both_ways(value):
 def test_json_that_is_none(raw):
     """Nothing but ValueError, and only where the json package refuses as well."""
     try:
-        value = jsontext.loads(raw)
+        value = json_text.loads(raw)
     except ValueError:
         return
     assert json.loads(raw) == value

@@ -31,8 +31,8 @@ from expected_log_files import (
 )
 from warm import CONF, Warm
 
-from sriov_cni import people
-from sriov_cni.log import Log
+from sriov_cni import cli
+from sriov_cni.host.log import Log
 
 VALID = {"cni.dev/valid-attachments": [{"containerID": "c1", "ifname": "net1"}]}
 
@@ -60,8 +60,8 @@ def host(world, folder: Path) -> WorldHost:
 
 def judge(conf: dict, setting: str, monkeypatch) -> list[str]:
     """What check-config says."""
-    monkeypatch.setattr("sriov_cni.host.SETTING", setting)
-    return people._judge(conf)
+    monkeypatch.setattr("sriov_cni.host.host.SETTING", setting)
+    return cli._judge(conf)
 
 
 @pytest.mark.parametrize("case", cases(REFUSED_PATHS))

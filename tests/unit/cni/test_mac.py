@@ -11,11 +11,11 @@ import time
 import pytest
 from cniworld import VF_MAC, WorldHost, vector
 
-from sriov_cni import netlink, rtnl
-from sriov_cni.addresses import ZERO_MAC
-from sriov_cni.errors import CniError
-from sriov_cni.host import Host, Pauses
-from sriov_cni.vf import set_mac
+from sriov_cni.host.host import Host, Pauses
+from sriov_cni.netlink import messages, socket
+from sriov_cni.netlink.addresses import ZERO_MAC
+from sriov_cni.spec.errors import CniError
+from sriov_cni.vf.vf import set_mac
 
 OLD, NEW = "02:00:00:00:00:10", "02:00:00:00:00:99"
 
@@ -33,22 +33,22 @@ class Driver:
     def get(self, message) -> bytes:
         if self.mode == "late" and self.tries >= 3:
             self.mac = NEW
-        header = rtnl.get_link(7)[2]
-        return header + netlink.attribute(rtnl.IFLA_ADDRESS, bytes.fromhex(self.mac.replace(":", "")))
+        header = messages.get_link(7)[2]
+        return header + socket.attribute(messages.IFLA_ADDRESS, bytes.fromhex(self.mac.replace(":", "")))
 
     def change(self, *batch) -> None:
         for _kind, _flags, payload in batch:
-            _rest, _rest, _rest, flags, change = rtnl._IFINFO.unpack_from(payload)
-            if change & rtnl.IFF_UP:
-                if self.up and not flags & rtnl.IFF_UP:
+            _rest, _rest, _rest, flags, change = messages._IFINFO.unpack_from(payload)
+            if change & messages.IFF_UP:
+                if self.up and not flags & messages.IFF_UP:
                     self.resets += 1
                     self.mac = NEW if self.mode == "pinned" else self.mac
-                self.up = bool(flags & rtnl.IFF_UP)
-            for kind, value in netlink.attributes(payload[16:]):
-                if kind == rtnl.IFLA_ADDRESS:
+                self.up = bool(flags & messages.IFF_UP)
+            for kind, value in socket.attributes(payload[16:]):
+                if kind == messages.IFLA_ADDRESS:
                     self.tries += 1
                     if self.mode == "pinned":
-                        raise netlink.NetlinkError(errno.EADDRNOTAVAIL)
+                        raise socket.NetlinkError(errno.EADDRNOTAVAIL)
                     if self.mode == "obeys":
                         self.mac = value.hex(":")
 
@@ -57,7 +57,7 @@ def attempt(mode: str) -> Driver:
     driver = Driver(mode)
     host = Host()
     host.mac_seconds = 0.2
-    set_mac(host, driver, rtnl.Link(driver.get(None)), NEW)
+    set_mac(host, driver, messages.Link(driver.get(None)), NEW)
     return driver
 
 

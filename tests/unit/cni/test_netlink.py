@@ -18,9 +18,11 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from sriov_cni import announce, netlink, rtnl
-from sriov_cni.addresses import mac_bytes, mac_text
-from sriov_cni.pf import FIELDS_OF, PfPort
+from sriov_cni.netlink import messages
+from sriov_cni.netlink import socket as netlink
+from sriov_cni.netlink.addresses import mac_bytes, mac_text
+from sriov_cni.pod import announce
+from sriov_cni.vf.pf_port import FIELDS_OF, PfPort
 
 MAC = "02:00:00:00:0a:e1"
 
@@ -46,7 +48,7 @@ def same(message, kind, fields: dict, attrs: list) -> None:
 
 
 def _plain(data: bytes) -> list:
-    header = {rtnl.RTM_NEWADDR: 8, rtnl.RTM_NEWROUTE: 12}.get(int.from_bytes(data[4:6], "little"), 16)
+    header = {messages.RTM_NEWADDR: 8, messages.RTM_NEWROUTE: 12}.get(int.from_bytes(data[4:6], "little"), 16)
     return [data[: 16 + header], _tree(data[16 + header :])]
 
 
@@ -61,19 +63,19 @@ def _tree(data: bytes) -> list:
 
 
 def test_link_messages():
-    same(rtnl.get_link(5), ifinfmsg, {"index": 5}, [])
+    same(messages.get_link(5), ifinfmsg, {"index": 5}, [])
     same(
-        rtnl.get_link(name="enp1s0", mask=9), ifinfmsg, {}, [["IFLA_IFNAME", "enp1s0"], ["IFLA_EXT_MASK", 9]]
+        messages.get_link(name="enp1s0", mask=9), ifinfmsg, {}, [["IFLA_IFNAME", "enp1s0"], ["IFLA_EXT_MASK", 9]]
     )
     same(
-        rtnl.set_link(5, name="net1", mac=MAC, mtu=1400, netns_fd=9, flags=1, change=1),
+        messages.set_link(5, name="net1", mac=MAC, mtu=1400, netns_fd=9, flags=1, change=1),
         ifinfmsg,
         {"index": 5, "flags": 1, "change": 1},
         [["IFLA_NET_NS_FD", 9], ["IFLA_ADDRESS", MAC], ["IFLA_MTU", 1400], ["IFLA_IFNAME", "net1"]],
     )
     for add in (True, False):
         same(
-            rtnl.set_altnames(5, ["a", "enp1s0f0v0"], add=add),
+            messages.set_altnames(5, ["a", "enp1s0f0v0"], add=add),
             ifinfmsg,
             {"index": 5},
             [["IFLA_PROP_LIST", {"attrs": [["IFLA_ALT_IFNAME", "a"], ["IFLA_ALT_IFNAME", "enp1s0f0v0"]]}]],
@@ -98,17 +100,17 @@ def test_link_messages():
     ],
 )
 def test_vf_settings(key, attr):
-    message = rtnl.set_vf(5, [rtnl.vf_attribute(3, key, wanted())])
+    message = messages.set_vf(5, [messages.vf_attribute(3, key, wanted())])
     attrs = [["IFLA_VFINFO_LIST", {"attrs": [["IFLA_VF_INFO", {"attrs": [attr]}]]}]]
     theirs = oracle(ifinfmsg, message[0], message[1], {"index": 5}, attrs)
     mine = ours(message)
     if (
         key == "vlan"
     ):  # pyroute2 leaves out the two bytes that pad struct ifla_vf_vlan_info: 16 bytes in if_link.h
-        [(_rest, vlan_list)] = [(k, v) for k, v in _vf_info(mine) if k == rtnl.IFLA_VF_VLAN_LIST]
+        [(_rest, vlan_list)] = [(k, v) for k, v in _vf_info(mine) if k == messages.IFLA_VF_VLAN_LIST]
         [(_rest, entry)] = netlink.attributes(vlan_list)
         assert entry == pack("=III", 3, 100, 5) + b"\x88\xa8\0\0"
-        [(_rest, their_list)] = [(k, v) for k, v in _vf_info(theirs) if k == rtnl.IFLA_VF_VLAN_LIST]
+        [(_rest, their_list)] = [(k, v) for k, v in _vf_info(theirs) if k == messages.IFLA_VF_VLAN_LIST]
         [(_rest, their_entry)] = netlink.attributes(their_list)
         assert entry[:14] == their_entry[:14]
         return
@@ -117,14 +119,14 @@ def test_vf_settings(key, attr):
 
 def _vf_info(data: bytes) -> list:
     [(kind, vfs)] = netlink.attributes(data[32:])
-    assert kind == rtnl.IFLA_VFINFO_LIST
+    assert kind == messages.IFLA_VFINFO_LIST
     [(kind, info)] = netlink.attributes(vfs)
-    assert kind == rtnl.IFLA_VF_INFO
+    assert kind == messages.IFLA_VF_INFO
     return list(netlink.attributes(info))
 
 
-def wanted() -> rtnl.VfState:
-    state = rtnl.VfState()
+def wanted() -> messages.VfState:
+    state = messages.VfState()
     state.mac, state.vlan, state.qos, state.proto = MAC, 100, 5, 0x88A8
     state.spoofchk, state.trust, state.link_state, state.min_rate, state.max_rate = 1, 1, 2, 10, 200
     return state
@@ -133,21 +135,21 @@ def wanted() -> rtnl.VfState:
 def test_address_and_route_messages():
     v4, v6 = socket.inet_aton("10.0.0.2"), socket.inet_pton(socket.AF_INET6, "fd00::2")
     same(
-        rtnl.new_address(5, socket.AF_INET, v4, 24),
+        messages.new_address(5, socket.AF_INET, v4, 24),
         ifaddrmsg,
         {"family": 2, "prefixlen": 24, "index": 5},
         [["IFA_LOCAL", "10.0.0.2"], ["IFA_ADDRESS", "10.0.0.2"]],
     )
     same(
-        rtnl.new_address(5, socket.AF_INET6, v6, 64),
+        messages.new_address(5, socket.AF_INET6, v6, 64),
         ifaddrmsg,
         {"family": 10, "prefixlen": 64, "index": 5},
         [["IFA_ADDRESS", "fd00::2"]],
     )
-    route = rtnl.Route(socket.AF_INET, socket.inet_aton("10.5.0.0"), 16, socket.inet_aton("10.0.0.1"))
+    route = messages.Route(socket.AF_INET, socket.inet_aton("10.5.0.0"), 16, socket.inet_aton("10.0.0.1"))
     route.oif, route.priority, route.mtu, route.advmss, route.table = 5, 9, 1300, 1200, 1000
     same(
-        rtnl.new_route(route),
+        messages.new_route(route),
         rtmsg,
         {"family": 2, "dst_len": 16, "table": 0, "proto": 3, "scope": 0, "type": 1},
         [
@@ -159,10 +161,10 @@ def test_address_and_route_messages():
             ["RTA_METRICS", {"attrs": [["RTAX_MTU", 1300], ["RTAX_ADVMSS", 1200]]}],
         ],
     )
-    default = rtnl.Route(socket.AF_INET6, bytes(16), 0, v6)
+    default = messages.Route(socket.AF_INET6, bytes(16), 0, v6)
     default.oif = 5
     same(
-        rtnl.new_route(default),
+        messages.new_route(default),
         rtmsg,
         {"family": 10, "dst_len": 0, "table": 254, "proto": 3, "scope": 0, "type": 1},
         [["RTA_TABLE", 254], ["RTA_GATEWAY", "fd00::2"], ["RTA_OIF", 5]],
@@ -192,7 +194,7 @@ def vf_message(count: int) -> bytes:
 
 
 def test_decode_vfs():
-    link = rtnl.Link(vf_message(120))
+    link = messages.Link(vf_message(120))
     assert (link.name, link.mtu, len(link.vfs)) == ("enp1s0", 9000, 120)
     assert link.vfs[77].to_dict() == {
         "mac": "02:00:00:00:00:4d", "vlan": 77, "qos": 1, "proto": 0x88A8, "spoofchk": 1, "trust": -1,
@@ -202,14 +204,14 @@ def test_decode_vfs():
 
 def test_what_we_set_is_what_we_read():
     state = wanted()
-    info = netlink.nested(rtnl.IFLA_VF_INFO, *[rtnl.vf_attribute(3, key, state) for key in FIELDS_OF])
-    assert rtnl.parse_vfs(info)[3].to_dict() == state.to_dict()
+    info = netlink.nested(messages.IFLA_VF_INFO, *[messages.vf_attribute(3, key, state) for key in FIELDS_OF])
+    assert messages.parse_vfs(info)[3].to_dict() == state.to_dict()
 
 
 @pytest.mark.parametrize("cut", range(0, 400, 7))
 def test_cut_messages_do_not_break_decoding(cut):
     data = vf_message(2)
-    link = rtnl.Link(data[: max(16, len(data) - cut)])
+    link = messages.Link(data[: max(16, len(data) - cut)])
     assert len(link.vfs) <= 2
 
 
@@ -237,7 +239,7 @@ def test_settings_go_in_one_message_and_the_culprit_is_named():
     port.apply(0, wanted(), list(FIELDS_OF))
     assert len(good.sent) == 1
     assert len(good.sent[0]) == len(FIELDS_OF)
-    bad = PfPort(Recorder({rtnl.IFLA_VF_RATE}), "enp1s0", "0000:01:00.0", "igb")
+    bad = PfPort(Recorder({messages.IFLA_VF_RATE}), "enp1s0", "0000:01:00.0", "igb")
     bad.read(0)
     with pytest.raises(Exception, match=r"driver igb\) refused min_tx_rate/max_tx_rate .*no such thing here"):
         bad.apply(0, wanted(), list(FIELDS_OF))
@@ -248,7 +250,7 @@ def test_settings_go_in_one_message_and_the_culprit_is_named():
 def test_real_socket_against_pyroute2(world):
     """The kernel's own answers, decoded by both; its extended acknowledgement; and batches."""
     sock = netlink.Socket()
-    links = {link.index: link for link in map(rtnl.Link, sock.dump(rtnl.dump_links()))}
+    links = {link.index: link for link in map(messages.Link, sock.dump(messages.dump_links()))}
     with IPRoute() as ipr:
         theirs = {link["index"]: link for link in ipr.get_links()}
         assert set(links) == set(theirs)
@@ -258,18 +260,18 @@ def test_real_socket_against_pyroute2(world):
             assert link.mac == theirs[index].get("address")
             assert link.flags == theirs[index]["flags"]
         run("ip", "link", "set", "lo", "up")
-        mine = {(i, text) for i, text, _rest in map(rtnl.parse_address, sock.dump(rtnl.get_addresses()))}
+        mine = {(i, text) for i, text, _rest in map(messages.parse_address, sock.dump(messages.get_addresses()))}
         assert mine == {(a["index"], f"{a.get('address')}/{a['prefixlen']}") for a in ipr.get_addr()}
     index = next(link.index for link in links.values() if link.name == VF_NAME)
     with pytest.raises(netlink.NetlinkError) as caught:
         sock.change(
-            rtnl.set_link(index, mtu=1400),
-            rtnl.set_link(index, mtu=10_000_000),
-            rtnl.set_link(index, mtu=1300),
+            messages.set_link(index, mtu=1400),
+            messages.set_link(index, mtu=10_000_000),
+            messages.set_link(index, mtu=1300),
         )
     assert (caught.value.index, caught.value.errno) == (1, errno.EINVAL)
     assert "mtu" in str(caught.value)  # the kernel's own words
-    assert rtnl.Link(sock.get(rtnl.get_link(name="enp1s0f0v0"))).mtu == 1300
+    assert messages.Link(sock.get(messages.get_link(name="enp1s0f0v0"))).mtu == 1300
 
 
 def test_mac_text():
@@ -291,7 +293,7 @@ def test_advertisement_on_the_wire():
 
 def test_use_neighbour():
     expected = oracle(
-        ndmsg, rtnl.RTM_NEWNEIGH, netlink.NLM_F_CREATE,
+        ndmsg, messages.RTM_NEWNEIGH, netlink.NLM_F_CREATE,
         {"family": socket.AF_INET, "ifindex": 5, "state": 0, "flags": 1}, [("NDA_DST", "10.9.0.5")],
     )  # fmt: skip
-    assert ours(rtnl.use_neighbour(5, socket.AF_INET, bytes([10, 9, 0, 5]))) == expected
+    assert ours(messages.use_neighbour(5, socket.AF_INET, bytes([10, 9, 0, 5]))) == expected

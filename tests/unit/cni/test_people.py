@@ -11,7 +11,7 @@ import subprocess
 import pytest
 from cniworld import VF, VF_VFIO, WorldHost, run
 
-from sriov_cni import people
+from sriov_cni import cli
 
 GOOD = {"cniVersion": "1.1.0", "name": "net", "type": "sriov", "vlan": 5, "ipam": {"type": "host-local"}}
 BAD = {**GOOD, "vlan": 5000, "spoofchk": 1, "cniVersion": "9", "name": ""}
@@ -72,21 +72,21 @@ def test_no_file(program):
 
 def test_attachments_and_release(world):
     """Who has a VF keeps it; what was left behind comes back."""
-    assert people._attachments(WorldHost(world)) == (0, "[]\n")
+    assert cli._attachments(WorldHost(world)) == (0, "[]\n")
     before = world.snapshot()
     world.call("ADD")
     vfio = {**world.conf, "deviceID": VF_VFIO, "vlan": 9}
     gone = world.add_netns(world.pod_ns + "x")
     world.call("ADD", vfio, CNI_CONTAINERID="c2", CNI_NETNS=gone)
     run("ip", "netns", "del", world.pod_ns + "x")
-    status, out = people._attachments(WorldHost(world))
+    status, out = cli._attachments(WorldHost(world))
     found = {entry["vf"]: entry for entry in json.loads(out)}
     assert (status, found[VF]["in_use"], found[VF_VFIO]["in_use"]) == (0, True, False)
     assert (found[VF]["container"], found[VF]["interface"], found[VF]["network"]) == ("c1", "net1", "net")
     assert {entry["made_by"] for entry in found.values()} == {"baremetal.sriov"}
-    assert people._release(WorldHost(world)) == (0, f"VF {VF_VFIO} of container c2 interface net1 is back\n")
+    assert cli._release(WorldHost(world)) == (0, f"VF {VF_VFIO} of container c2 interface net1 is back\n")
     assert world.pod_link()["ifname"] == "net1"
-    assert people._release(WorldHost(world)) == (0, "")
+    assert cli._release(WorldHost(world)) == (0, "")
     world.call("DEL")
     assert world.snapshot() == before
 
@@ -94,4 +94,4 @@ def test_attachments_and_release(world):
 def test_release_tells_what_does_not_come_back(world):
     world.call("ADD")
     run("ip", "netns", "del", world.pod_ns)  # and the veth with it
-    assert people._release(WorldHost(world)) == (1, f"VF {VF} of container c1 interface net1 is not back\n")
+    assert cli._release(WorldHost(world)) == (1, f"VF {VF} of container c1 interface net1 is not back\n")

@@ -16,8 +16,9 @@ from cniworld import Refusal, WorldHost, run
 from expected_releases import BROKEN, DEL_SECONDS, HELD_AFTER_FAILED_ADD, KEPT, NO_RESULT, PAUSES, REFUSED_BY_ADD, TRIES
 from warm import eventually
 
-from sriov_cni import people, releases
-from sriov_cni.host import Host
+from sriov_cni import cli
+from sriov_cni.commands import releases
+from sriov_cni.host.host import Host
 
 OTHERS = {"CNI_CONTAINERID": "c2"}
 
@@ -53,7 +54,7 @@ def make_due(world) -> None:
 
 
 def entries(world) -> list[dict]:
-    status, text = people._attachments(WorldHost(world))
+    status, text = cli._attachments(WorldHost(world))
     assert status == 0
     return json.loads(text)
 
@@ -173,10 +174,10 @@ def test_pauses_grow_and_end(world, broken):
     assert entries(world)[0]["next_try"] == ""  # given up
     assert releases.due(host(world)) == []
     calls = len(broken.called)
-    assert people._release(host(world))[0] == 0
+    assert cli._release(host(world))[0] == 0
     assert len(broken.called) == calls + 1  # by a person, still
     broken.works()
-    assert people._release(host(world)) == (0, "the address of container c1 interface net1 is released\n")
+    assert cli._release(host(world)) == (0, "the address of container c1 interface net1 is released\n")
     assert held(world) == []
 
 
@@ -184,7 +185,7 @@ def test_people_are_told_why(world, broken):
     world.call("ADD", conf(world), host(world))
     broken.fails("its error", "DEL")
     world.call("DEL", conf(world), host(world))
-    status, text = people._release(host(world))
+    status, text = cli._release(host(world))
     assert (status, "no such file: /run/cni/dhcp.sock" in text) == (0, True)
     assert text.startswith("the address of container c1 interface net1 is not released: IPAM plugin broken: ")
 
@@ -269,7 +270,7 @@ def test_a_vf_that_somebody_else_took_back(world, broken, who):
     run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns)
     run("ip", "netns", "del", world.pod_ns)
     if who == "release":
-        assert people._release(host(world))[0] == 0
+        assert cli._release(host(world))[0] == 0
     elif who == "GC":
         world.call("GC", {**world.conf, "cni.dev/valid-attachments": []}, host(world))
     run("ip", "netns", "add", world.pod_ns)

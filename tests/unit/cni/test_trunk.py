@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from cniworld import PF, VF, VF_VFIO, Refusal, WorldHost
 
-from sriov_cni import trunk
-from sriov_cni import vlans as vlans_of
+from sriov_cni.netlink import vlans as vlans_of
+from sriov_cni.vf import vlan_trunk
 
 DIALECTS = ["i40e", "mlx5_core"]
 
@@ -63,7 +63,7 @@ class Driver:
 @pytest.fixture(params=DIALECTS)
 def driver(world, request, monkeypatch):
     made = Driver(world, request.param)
-    monkeypatch.setattr(trunk, "_write", made.write)
+    monkeypatch.setattr(vlan_trunk, "_write", made.write)
     return made
 
 

@@ -161,7 +161,7 @@ def test_move_fails_while_ipam_runs(world, monkeypatch, ipam):
     def set_link(index: int, **keys):
         return real(2**31 - 1 if "netns_fd" in keys else index, **keys)
 
-    monkeypatch.setattr("sriov_cni.vf.set_link", set_link)
+    monkeypatch.setattr("sriov_cni.vf.vf.set_link", set_link)
     before = world.snapshot()
     with pytest.raises(Refusal, match=r"cannot be moved to /run/netns/.* as net1: No such device") as refused:
         world.call("ADD", {**world.conf, "ipam": {**world.ipam("10.9.0.5/24"), "type": "static", **ipam}})

@@ -11,12 +11,13 @@ from types import SimpleNamespace
 
 import pytest
 from cniworld import PF, PF_NAME, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run, vector
+from shared import pci
 
-from sriov_cni import netlink, pci, rtnl
-from sriov_cni.errors import CniError
-from sriov_cni.journal import Record, Store
-from sriov_cni.pod import Pod
-from sriov_cni.vf import find, move_to_pod
+from sriov_cni.netlink import messages, socket
+from sriov_cni.pod.interface import Pod
+from sriov_cni.spec.errors import CniError
+from sriov_cni.vf.journal import Record, Store
+from sriov_cni.vf.vf import find, move_to_pod
 
 UNKNOWN = "0000:af:07.0"
 
@@ -88,7 +89,7 @@ class Refusing:
     """A socket whose kernel refuses every change."""
 
     def change(self, *batch) -> None:
-        raise netlink.NetlinkError(errno.EBUSY, "driver says no")
+        raise socket.NetlinkError(errno.EBUSY, "driver says no")
 
 
 @vector("49")
@@ -116,7 +117,7 @@ def test_move_fails(world, vector):
 
 @vector("51")
 def test_vf_without_interface(world, vector, monkeypatch):
-    monkeypatch.setattr("sriov_cni.vf._PROBE_SECONDS", 0.1)
+    monkeypatch.setattr("sriov_cni.vf.vf._PROBE_SECONDS", 0.1)
     before = world.pf
     run("ip", "link", "del", VF_NAME)
     with pytest.raises(Refusal, match="has no network interface on the host") as refused:
@@ -162,6 +163,6 @@ def test_everything_asked_everything_back(world, vector):
     assert sorted(world.pf["sent"]) == [
         ["link_state", 2], ["mac", VF_MAC], ["rate", 0, 0], ["spoofchk", 0], ["trust", 0], ["vlan", 1, 1, -1],
     ]  # fmt: skip
-    state = rtnl.VfState()
+    state = messages.VfState()
     state.vlan, state.qos = 1, 1
-    assert rtnl.vf_attribute(0, "vlan", state)[-4:-2] == bytes.fromhex("8100")
+    assert messages.vf_attribute(0, "vlan", state)[-4:-2] == bytes.fromhex("8100")

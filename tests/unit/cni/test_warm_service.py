@@ -17,8 +17,9 @@ import pytest
 from cniworld import missing
 from warm import Warm, eventually, outcome
 
-from sriov_cni import main, rehearsal
-from sriov_cni.meeting import Meeting
+from sriov_cni import main
+from sriov_cni.warm import warm_up
+from sriov_cni.warm.handoff import Meeting
 
 
 def test_another_version_is_installed(program, tmp_path):
@@ -112,11 +113,11 @@ def test_rehearsal_goes_all_the_way_and_leaves_nothing(tmp_path):
     """What a worker does before it waits: an ADD that is refused late, an ADD and a DEL."""
     if os.geteuid() != 0:
         missing("root: it opens a namespace")
-    rehearsal.set_stage(str(tmp_path))
-    rehearsal.set_stage(str(tmp_path))
+    warm_up.set_stage(str(tmp_path))
+    warm_up.set_stage(str(tmp_path))
     before = subprocess.run(["ip", "-j", "-d", "link", "show"], capture_output=True, check=True).stdout
-    assert rehearsal.rehearse(str(tmp_path), main.answer_call, lambda: 0) == [1, 0, 0]
-    assert rehearsal.rehearse(str(tmp_path), main.answer_call, lambda: 1) == []
+    assert warm_up.rehearse(str(tmp_path), main.answer_call, lambda: 0) == [1, 0, 0]
+    assert warm_up.rehearse(str(tmp_path), main.answer_call, lambda: 1) == []
     assert list((tmp_path / "state" / "journal").iterdir()) == []
     assert subprocess.run(["ip", "-j", "-d", "link", "show"], capture_output=True, check=True).stdout == before
 

@@ -22,8 +22,9 @@ import atheris
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "files" / "device_plugin"))
 with atheris.instrument_imports(include=["sriov_device_plugin"]):
-    from sriov_device_plugin import config, convert, routes
     from sriov_device_plugin.errors import ConfigError
+    from sriov_device_plugin.host import routes
+    from sriov_device_plugin.pool import config, legacy_config
 
 
 KEYS = (
@@ -61,7 +62,7 @@ def _config(content: bytes) -> None:
 
 def _convert(content: bytes) -> None:
     with contextlib.suppress(ConfigError):
-        text, _notes = convert.convert(_document(content))
+        text, _notes = legacy_config.convert(_document(content))
         json.loads(text)
 
 

@@ -14,7 +14,8 @@ from device_plugin.dp_daemon import Daemon
 from device_plugin.dp_kubelet import FakeKubelet, wait_for
 from device_plugin.dp_vectors import vectors
 
-from sriov_device_plugin import cdi, config, files
+from sriov_device_plugin import files
+from sriov_device_plugin.pool import cdi, config
 
 PF = "0000:01:00.0"
 KERNEL, VFIO = "0000:01:10.0", "0000:01:10.2"

@@ -15,7 +15,8 @@ import yaml
 from device_plugin.dp_daemon import PLUGIN
 
 from sriov_device_plugin import __main__ as program
-from sriov_device_plugin import allocation, config, device_info, pod_resources, registration
+from sriov_device_plugin.kubelet import pod_resources, registration
+from sriov_device_plugin.pool import allocation, config, device_info
 
 DOCUMENTS = yaml.safe_load((PLUGIN / "daemonset.yml").read_text())["items"]
 CONFIG_MAP, DAEMON_SET = DOCUMENTS
@@ -112,7 +113,7 @@ def test_the_image_holds_the_whole_program() -> None:
     lines = (PLUGIN / "Containerfile").read_text().splitlines()
     copied = [line.split()[1] for line in lines if line.startswith("COPY ")]
     assert copied == [
-        "plugins/module_utils/pci.py", "files/device_plugin/run.py", "files/device_plugin/sriov_device_plugin",
+        "plugins/module_utils/shared/pci.py", "files/device_plugin/run.py", "files/device_plugin/sriov_device_plugin",
     ]  # fmt: skip
     top = PLUGIN.parents[1]
     outside = [path for path in (PLUGIN / "sriov_device_plugin").rglob("*.py") if path.is_symlink()]

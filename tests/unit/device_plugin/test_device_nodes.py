@@ -20,11 +20,13 @@ from device_plugin.dp_host import FakeHost
 from device_plugin.dp_kubelet import FakeKubelet, wait_for
 from device_plugin.dp_serving import VFIO, both_registered
 from device_plugin.dp_vectors import finding
+from shared import pci
 
-from sriov_device_plugin import allocation, cdi, config, device_info, events, explain, pci, pools
-from sriov_device_plugin.discovery import Scanner
 from sriov_device_plugin.errors import DeviceChangedError
-from sriov_device_plugin.nodes import Nodes
+from sriov_device_plugin.host import kernel_events
+from sriov_device_plugin.host.device_nodes import Nodes
+from sriov_device_plugin.host.discovery import Scanner
+from sriov_device_plugin.pool import allocation, cdi, config, device_info, explain, pools
 
 PF, VF = "0000:01:00.0", "0000:01:10.0"
 
@@ -268,4 +270,4 @@ def test_a_whole_pool_is_one_line(node: Daemon, kubelet: FakeKubelet) -> None:
 
 @pytest.mark.parametrize("subsystem", ["misc", "infiniband_verbs", "vfio", "uio"], ids=lambda s: f"finding-dp-01-{s}")
 def test_the_kernels_messages_about_nodes_matter(subsystem: str) -> None:
-    assert events._matters(f"add@/devices/virtual/x\0SUBSYSTEM={subsystem}\0".encode())
+    assert kernel_events._matters(f"add@/devices/virtual/x\0SUBSYSTEM={subsystem}\0".encode())

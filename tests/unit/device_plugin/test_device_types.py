@@ -13,10 +13,11 @@ import pytest
 from device_plugin.dp_host import FakeHost
 from device_plugin.dp_vectors import vectors
 
-from sriov_device_plugin import allocation, config, ddp, device_info, device_types, functions, pools
-from sriov_device_plugin.device_types import TYPES, DeviceType, fields
-from sriov_device_plugin.discovery import Device, Scanner
 from sriov_device_plugin.errors import DeviceChangedError
+from sriov_device_plugin.host import ddp, rdma_vdpa
+from sriov_device_plugin.host.discovery import Device, Scanner
+from sriov_device_plugin.pool import allocation, config, device_info, device_types, pools
+from sriov_device_plugin.pool.device_types import TYPES, DeviceType, fields
 
 PF, VF = "0000:01:00.0", "0000:01:10.0"
 
@@ -131,10 +132,10 @@ def test_vdpa(mlx: FakeHost, driver: str | None, wanted: dict[str, list[str]], n
 @vectors(81)
 def test_a_vdpa_device_of_no_known_kind(mlx: FakeHost) -> None:
     mlx.vdpa(VF, "vdpa2", "not supported")
-    assert functions.vdpa_devices(str(mlx.root)) == {VF: functions.Vdpa("vdpa2")}
+    assert rdma_vdpa.vdpa_devices(str(mlx.root)) == {VF: rdma_vdpa.Vdpa("vdpa2")}
     (mlx.root / "sys/bus/vdpa/devices/loop").symlink_to("loop")
     (mlx.root / "sys/bus/vdpa/devices/file").write_text("")
-    assert set(functions.vdpa_devices(str(mlx.root))) <= {VF, ""}
+    assert set(rdma_vdpa.vdpa_devices(str(mlx.root))) <= {VF, ""}
 
 
 def test_vdpa_without_its_node_is_refused(mlx: FakeHost) -> None:
@@ -180,7 +181,7 @@ def test_iommufd_nodes_are_added_where_the_kernel_has_them(host: FakeHost) -> No
     ids=lambda value: f"dp-vector-59-{value.encode('ascii', 'replace').decode()}",
 )  # fmt: skip
 def test_kinds_of_auxiliary_devices(name: str, wanted: str) -> None:
-    assert functions.aux_kind(name) == wanted
+    assert rdma_vdpa.aux_kind(name) == wanted
 
 
 @vectors(25)

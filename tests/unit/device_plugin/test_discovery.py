@@ -13,8 +13,8 @@ from device_plugin.dp_vectors import vectors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sriov_device_plugin.device_types import TYPES
-from sriov_device_plugin.discovery import Device, Scanner
+from sriov_device_plugin.host.discovery import Device, Scanner
+from sriov_device_plugin.pool.device_types import TYPES
 
 PF = "0000:01:00.0"
 VF0, VF1, VF2 = "0000:01:10.0", "0000:01:10.2", "0000:01:10.4"

@@ -19,13 +19,13 @@ from device_plugin.dp_kubelet import Plugin
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sriov_device_plugin import allocation, config, convert, health, pools
 from sriov_device_plugin.api import deviceplugin_pb2 as api
-from sriov_device_plugin.discovery import Scanner
 from sriov_device_plugin.errors import ConfigError, DevicePluginError
-from sriov_device_plugin.explain import explain
-from sriov_device_plugin.holding import Holding
-from sriov_device_plugin.server import PoolServer, PoolService
+from sriov_device_plugin.host.discovery import Scanner
+from sriov_device_plugin.kubelet.plugin_server import PoolServer, PoolService
+from sriov_device_plugin.kubelet.renamed_allocations import Holding
+from sriov_device_plugin.pool import allocation, config, health, legacy_config, pools
+from sriov_device_plugin.pool.explain import explain
 
 PF = "0000:01:00.0"
 VFS = [f"0000:01:10.{n}" for n in (0, 2, 4)]
@@ -103,7 +103,7 @@ def test_any_sysfs(tmp_path: Path, entries: dict[str, tuple[str, bytes]], klass:
     max_leaves=12))  # fmt: skip
 def test_any_old_configuration(document: Any) -> None:
     try:
-        text, _notes = convert.convert(json.dumps(document).encode())
+        text, _notes = legacy_config.convert(json.dumps(document).encode())
     except ConfigError as error:
         assert error.problems
     else:

@@ -17,9 +17,9 @@ from device_plugin.dp_daemon import PROGRAM, Daemon
 from device_plugin.dp_host import FakeHost
 from device_plugin.dp_kubelet import FakeKubelet, Stream, wait_for
 
-from sriov_device_plugin.discovery import Device
-from sriov_device_plugin.events import DEVICE, LINK, Events
-from sriov_device_plugin.health import Links, problem
+from sriov_device_plugin.host.discovery import Device
+from sriov_device_plugin.host.kernel_events import DEVICE, LINK, Events
+from sriov_device_plugin.pool.health import Links, problem
 
 PF = "0000:01:00.0"
 VF = Device(id="0000:01:10.0", class_id="020000", driver="igbvf", pf_name="enp1s0", net_name="enp1s0v0")
@@ -208,7 +208,7 @@ def test_the_kernels_messages_wake_us() -> None:
     ],
 )
 def test_which_messages_about_devices_matter(message: bytes, wanted: bool) -> None:
-    from sriov_device_plugin import events
+    from sriov_device_plugin.host import kernel_events as events
 
     assert events._matters(message) is wanted
 

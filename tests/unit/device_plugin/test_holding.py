@@ -17,9 +17,9 @@ from device_plugin.dp_kubelet import FakeKubelet, wait_for
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sriov_device_plugin import holding, pod_resources
-from sriov_device_plugin.holding import Holding
-from sriov_device_plugin.pod_resources import Holder, known_holders
+from sriov_device_plugin.kubelet import pod_resources, renamed_allocations
+from sriov_device_plugin.kubelet.pod_resources import Holder, known_holders
+from sriov_device_plugin.kubelet.renamed_allocations import Holding
 
 PF = "0000:01:00.0"
 VFS = [f"0000:01:10.{n}" for n in (0, 2, 4, 6)]
@@ -103,7 +103,7 @@ def test_what_was_just_given_is_held_before_the_kubelet_says_so(
         stream = plugin.watch()
         assert stream.next_ids() == VFS[:3]
         assert "it was given to a pod as intel.com/old a moment ago" in node.logged()
-        assert stream.next_ids(2 * holding.FRESH) == VFS
+        assert stream.next_ids(2 * renamed_allocations.FRESH) == VFS
 
 
 def checkpoint(folder: Path, *entries: Any) -> None:

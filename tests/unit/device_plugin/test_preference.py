@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sriov_device_plugin.discovery import Device
-from sriov_device_plugin.preference import PACKED, SPREAD, choose
+from sriov_device_plugin.host.discovery import Device
+from sriov_device_plugin.pool.preference import PACKED, SPREAD, choose
 
 # Two PFs on node 0 and one on node 1; a pool lists its devices by PF and index.
 DEVICES = {

@@ -16,7 +16,7 @@ from device_plugin.dp_kubelet import FakeKubelet, Plugin, wait_for
 from device_plugin.dp_serving import KERNEL, POOLS, both_registered
 from device_plugin.dp_vectors import vectors
 
-from sriov_device_plugin import registration
+from sriov_device_plugin.kubelet import registration
 
 WITHIN = 1.0  # seconds: promised after the kubelet's return; the best of three, since other work may run here
 
@@ -156,7 +156,7 @@ def test_a_long_path_gets_a_short_socket(node: Daemon, kubelet: FakeKubelet) -> 
 
 @vectors(85)
 def test_socket_names() -> None:
-    from sriov_device_plugin.registration import socket_path
+    from sriov_device_plugin.kubelet.registration import socket_path
 
     assert socket_path("/a/plugins_registry", "fakename.fakesuffix", "x") == (
         "/a/plugins_registry/fakename.fakesuffix_x.sock"

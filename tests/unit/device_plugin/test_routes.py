@@ -15,7 +15,7 @@ from device_plugin.dp_daemon import PLUGIN
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sriov_device_plugin import routes
+from sriov_device_plugin.host import routes
 
 SETUP = (
     "link add p0 type veth peer name p1", "link add p2 type veth peer name p3",

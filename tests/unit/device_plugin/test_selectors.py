@@ -14,11 +14,11 @@ from device_plugin.dp_vectors import vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sriov_device_plugin import config, pools
-from sriov_device_plugin.discovery import Device
 from sriov_device_plugin.errors import ConfigError
-from sriov_device_plugin.functions import Vdpa
-from sriov_device_plugin.selectors import MAX_INDEX, parse_item
+from sriov_device_plugin.host.discovery import Device
+from sriov_device_plugin.host.rdma_vdpa import Vdpa
+from sriov_device_plugin.pool import config, pools
+from sriov_device_plugin.pool.selectors import MAX_INDEX, parse_item
 
 VF = Device(
     id="0000:03:02.0", class_id="020000", vendor="8086", device="154c", driver="iavf",

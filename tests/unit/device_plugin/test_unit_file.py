@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from device_plugin.dp_daemon import PLUGIN
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.bundle_store import substitute
+from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.store import substitute
 
 TEMPLATE = PLUGIN / "baremetal-sriov-device-plugin.service.in"
 

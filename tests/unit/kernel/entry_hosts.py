@@ -13,9 +13,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.bootloaders import bls
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import CommandError
-from ansible_collections.baremetal.sriov.plugins.module_utils.host import Completed, Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed, Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.bootloaders import bls
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import CommandError
 
 ID = "6f9cc9cb7d7845d49698c9537337cedc"
 RHEL8_ENTRY = """\

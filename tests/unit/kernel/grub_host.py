@@ -10,9 +10,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.bootloaders import grub_d
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import CommandError
-from ansible_collections.baremetal.sriov.plugins.module_utils.host import Completed, Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed, Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.bootloaders import grub_d
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import CommandError
 
 SETTINGS = """\
 GRUB_DEFAULT=0

@@ -14,17 +14,19 @@ from pathlib import Path
 import pytest
 from kernel.entry_hosts import ID, EntryHost, Killed, rhel8, rhel9, rpm_ostree, systemd_boot
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import cmdline, kernel, kernel_views
-from ansible_collections.baremetal.sriov.plugins.module_utils.bootloaders import ours, table
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import (
+from ansible_collections.baremetal.sriov.plugins.module_utils.entry import kernel_modules
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import arguments as kernel_arguments
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import cmdline
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.arguments import KernelSpec
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.bootloaders import ours, table
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
     HostError,
     RefusedError,
     SriovError,
     StateFileError,
 )
-from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import KernelSpec
-from ansible_collections.baremetal.sriov.plugins.module_utils.spec import BOOT_LOADERS
-from ansible_collections.baremetal.sriov.plugins.module_utils.steps import Step
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Step
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import BOOT_LOADERS
 
 IOMMU = KernelSpec(("intel_iommu=on", "iommu=pt"))
 NONE = KernelSpec()
@@ -39,13 +41,13 @@ every_host = pytest.mark.parametrize(
 
 
 def plan(host: EntryHost, spec: KernelSpec) -> list[Step]:
-    return kernel.plan(spec, kernel.read(host))
+    return kernel_arguments.plan(spec, kernel_arguments.read(host))
 
 
 def bring(host: EntryHost, spec: KernelSpec) -> list[str]:
     steps = plan(host, spec)
     for step in steps:
-        kernel.apply(host, step)
+        kernel_arguments.apply(host, step)
     return [step.kind for step in steps]
 
 
@@ -174,14 +176,14 @@ def test_a_named_boot_loader_is_used_and_taken_back_without_its_name(tmp_path: P
     host.put("/etc/default/grub", "GRUB_ENABLE_BLSCFG=true\n")
     host.put(f"/boot/loader/entries/{ID}-old.conf", "title old\nlinux /old\noptions ro\n")
     before = host.tree()
-    steps = kernel.plan(IOMMU, kernel.read(host, "systemd-boot"))
+    steps = kernel_arguments.plan(IOMMU, kernel_arguments.read(host, "systemd-boot"))
     assert steps[0].target == "systemd-boot"
-    kernel.apply(host, steps[0])
+    kernel_arguments.apply(host, steps[0])
     with pytest.raises(HostError, match="expected the one that our kernel arguments are in; found systemd-boot"):
-        kernel.read(host, "grub-bls")
+        kernel_arguments.read(host, "grub-bls")
     bring(host, NONE)
     assert host.tree() == before
-    assert kernel.read(host).loader is not None and plan(host, IOMMU)[0].target == "grub-bls"
+    assert kernel_arguments.read(host).loader is not None and plan(host, IOMMU)[0].target == "grub-bls"
 
 
 def test_the_module_of_kernel_arguments_names_one_too(tmp_path: Path) -> None:
@@ -189,7 +191,7 @@ def test_the_module_of_kernel_arguments_names_one_too(tmp_path: Path) -> None:
     host.put("/etc/default/grub", "GRUB_ENABLE_BLSCFG=true\n")
     host.put(f"/boot/loader/entries/{ID}-old.conf", "title old\nlinux /old\noptions ro\n")
     for name in ("grub-bls", "systemd-boot"):
-        facts = kernel_views.kernel_arguments((), name)(host).facts
+        facts = kernel_modules.kernel_arguments((), name)(host).facts
         assert facts["boot_loader"] == name
 
 
@@ -198,7 +200,7 @@ def test_a_damaged_memory_is_refused(tmp_path: Path, text: str) -> None:
     host = rhel9(tmp_path)
     host.put(ours.MEMORY, text)
     with pytest.raises(StateFileError, match="Nothing was changed"):
-        kernel.read(host)
+        kernel_arguments.read(host)
     assert issubclass(StateFileError, SriovError)
 
 

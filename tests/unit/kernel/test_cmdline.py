@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import cmdline
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import cmdline
 
 KEYS = st.sampled_from(["intel_iommu", "iommu", "vfio-pci.ids", "vfio_pci.ids", "quiet", "console", "isolcpus"])
 VALUES = st.sampled_from(["on", "off", "pt", "on,sm_on", "ttyS0", "2-7", "8086:10ca", "8086:10ca,8086:1572"])

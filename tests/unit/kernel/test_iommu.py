@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import iommu
-from ansible_collections.baremetal.sriov.plugins.module_utils.host import Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import iommu
 
 INTEL = "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\n"
 AMD = "processor\t: 0\nvendor_id\t: AuthenticAMD\n"

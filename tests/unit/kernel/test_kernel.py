@@ -10,17 +10,19 @@ from pathlib import Path
 import pytest
 from kernel.grub_host import GrubHost, Killed
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import cmdline, kernel, kernel_reboot
-from ansible_collections.baremetal.sriov.plugins.module_utils.bootloaders import grub_d
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import (
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import arguments as kernel_arguments
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import cmdline
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.arguments import KernelSpec
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.bootloaders import grub_d
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
     HostError,
     InvalidSpecError,
     RefusedError,
 )
-from ansible_collections.baremetal.sriov.plugins.module_utils.host import Host
-from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import KernelSpec
-from ansible_collections.baremetal.sriov.plugins.module_utils.record import ASKED
-from ansible_collections.baremetal.sriov.plugins.module_utils.steps import Plan, Step
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Plan, Step
+from ansible_collections.baremetal.sriov.plugins.module_utils.record import pending_reboot
+from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ASKED
 
 IOMMU = KernelSpec(("intel_iommu=on", "iommu=pt"))
 NONE = KernelSpec()
@@ -32,13 +34,13 @@ def host(tmp_path: Path) -> GrubHost:
 
 
 def plan(host: Host, spec: KernelSpec) -> list[Step]:
-    return kernel.plan(spec, kernel.read(host))
+    return kernel_arguments.plan(spec, kernel_arguments.read(host))
 
 
 def bring(host: Host, spec: KernelSpec) -> list[str]:
     steps = plan(host, spec)
     for step in steps:
-        kernel.apply(host, step)
+        kernel_arguments.apply(host, step)
     return [step.kind for step in steps]
 
 
@@ -97,12 +99,12 @@ def test_nothing_is_owed_for_what_others_give_as_well(tmp_path: Path) -> None:
 
 
 def test_a_reboot_that_did_not_help_is_not_asked_for_again(host: GrubHost) -> None:
-    kernel_reboot.note(host, plan(host, IOMMU))
+    pending_reboot.note(host, plan(host, IOMMU))
     bring(host, IOMMU)
     assert bring(host, IOMMU) == ["reboot"]  # nobody has rebooted it yet
     line = host.read_text("/proc/cmdline") or ""
     host.boot()
-    kernel_reboot.settle(host, ("intel_iommu=on",))
+    pending_reboot.settle(host, ("intel_iommu=on",))
     host.put("/proc/cmdline", line)  # another menu was used
     with pytest.raises(RefusedError) as caught:
         plan(host, IOMMU)
@@ -112,14 +114,14 @@ def test_a_reboot_that_did_not_help_is_not_asked_for_again(host: GrubHost) -> No
     assert plan(host, NONE)[0].kind == "kernel_arguments"  # and there is a way back
     host.boot()
     assert plan(host, IOMMU) == []
-    kernel_reboot.settle(host, ())
+    pending_reboot.settle(host, ())
     assert not host.exists(ASKED)
 
 
 def test_a_damaged_memory_of_a_reboot_is_none(host: GrubHost) -> None:
     for text in ("{", "[]", '{"format": 2, "boot_id": "x", "arguments": ["iommu=pt"]}'):
         host.put(ASKED, text)
-        assert kernel_reboot.read(host).asked == ()
+        assert pending_reboot.read(host).asked == ()
 
 
 def test_a_menu_that_was_not_made_again_is_noticed(host: GrubHost) -> None:

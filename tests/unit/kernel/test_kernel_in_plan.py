@@ -9,9 +9,17 @@ from pathlib import Path
 
 from kernel.grub_host import GrubHost
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import iommu, kernel, modprobe
-from ansible_collections.baremetal.sriov.plugins.module_utils.model import Goal, ModuleGoal, NodeState
-from ansible_collections.baremetal.sriov.plugins.module_utils.plan import KernelSide, make_plan, module_specs
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import (
+    arguments as kernel_arguments,
+)
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import (
+    iommu,
+)
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import (
+    modules as kernel_modules,
+)
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import Goal, ModuleGoal, NodeState
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.plan import KernelSide, make_plan, module_specs
 
 
 def test_the_command_line_gets_the_iommus_the_built_in_modules_and_the_users_arguments(tmp_path: Path) -> None:
@@ -23,8 +31,8 @@ def test_the_command_line_gets_the_iommus_the_built_in_modules_and_the_users_arg
         iommu=True,
         modules=(ModuleGoal("vfio-pci", (("disable_idle_d3", "1"),), True),),
     )
-    modules = modprobe.read(host, module_specs(goal))
-    planned = make_plan(goal, NodeState(), KernelSide(kernel.read(host), iommu.read(host), modules))
+    modules = kernel_modules.read(host, module_specs(goal))
+    planned = make_plan(goal, NodeState(), KernelSide(kernel_arguments.read(host), iommu.read(host), modules))
     first, last = planned.plan.steps
     assert first.after == ["iommu=pt", "intel_iommu=on,sm_on", "hugepages=8", "vfio-pci.disable_idle_d3=1"]
     assert (last.kind, last.after) == ("reboot", first.after)

@@ -13,28 +13,29 @@ from expected_kernel_words import SAFE, UNSAFE
 from kernel.grub_host import GrubHost
 from kernel.test_kernel_views import ran
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import kernel_unsafe, kernel_views
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError
-from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec, parse_spec
+from ansible_collections.baremetal.sriov.plugins.module_utils.entry import kernel_modules
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import unsafe_arguments
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 
 ID = "finding-people-01-word"
 
 
 @pytest.mark.parametrize("word", [pytest.param(word, id=f"{ID}-{word.strip()}") for word, _source in UNSAFE])
 def test_words_that_boot_something_else_need_a_yes(word: str) -> None:
-    (mistake,) = kernel_unsafe.mistakes(("quiet", word), "x", "the_option")
+    (mistake,) = unsafe_arguments.mistakes(("quiet", word), "x", "the_option")
     assert mistake.path == "x[1]"
     assert repr(word) in mistake.problem and "set the_option: true" in mistake.problem
 
 
 @pytest.mark.parametrize("word", [pytest.param(word, id=f"{ID}-{word}") for word, _source in SAFE])
 def test_others_need_none(word: str) -> None:
-    assert kernel_unsafe.what(word) == ""
+    assert unsafe_arguments.what(word) == ""
 
 
 @pytest.mark.parametrize("word", ["systemd.confirm_spawn=no", "systemd.volatile=0", "systemd.volatile=False"])
 def test_a_switch_that_is_off_needs_none(word: str) -> None:
-    assert kernel_unsafe.what(word) == ""
+    assert unsafe_arguments.what(word) == ""
 
 
 def mistakes(value: dict[str, Any]) -> dict[str, str]:
@@ -74,9 +75,9 @@ def test_what_a_selector_is_compared_with_has_its_kind(given: dict[str, Any]) ->
 def test_the_narrow_module_asks_for_the_same_yes(tmp_path: Path) -> None:
     host = GrubHost(tmp_path)
     before = host.tree()
-    refused = ran(host, kernel_views.kernel_arguments(("quiet", "single", "-b"))).result
+    refused = ran(host, kernel_modules.kernel_arguments(("quiet", "single", "-b"))).result
     assert refused["failed"] and host.tree() == before
     assert [mistake["path"] for mistake in refused["mistakes"]] == ["arguments[2]", "arguments[1]"]
     assert "set arguments_unsafe: true" in refused["msg"]
-    taken = ran(host, kernel_views.kernel_arguments(("single",), unsafe=True)).result
+    taken = ran(host, kernel_modules.kernel_arguments(("single",), unsafe=True)).result
     assert taken["changed"] and taken["plan"]["steps"][0]["action"] == "append single"

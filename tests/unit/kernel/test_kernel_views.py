@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from kernel.grub_host import GrubHost
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import kernel_views
-from ansible_collections.baremetal.sriov.plugins.module_utils.host import Host
-from ansible_collections.baremetal.sriov.plugins.module_utils.record import ORIGINAL
+from ansible_collections.baremetal.sriov.plugins.module_utils.entry import kernel_modules
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ORIGINAL
 
 
 class FakeModule:
@@ -47,14 +47,14 @@ def host(tmp_path: Path) -> GrubHost:
     return made
 
 
-def ran(host: GrubHost, look: Callable[[Host], kernel_views.Look], check: bool = False) -> FakeModule:
+def ran(host: GrubHost, look: Callable[[Host], kernel_modules.Look], check: bool = False) -> FakeModule:
     module = FakeModule(check)
-    kernel_views.run(module, look, host)
+    kernel_modules.run(module, look, host)
     return module
 
 
 def test_a_check_predicts_the_run_and_changes_nothing(host: GrubHost) -> None:
-    look = kernel_views.iommu_arguments(True)
+    look = kernel_modules.iommu_arguments(True)
     before = host.tree()
     check = ran(host, look, check=True).result
     assert host.tree() == before
@@ -72,27 +72,27 @@ def test_a_check_predicts_the_run_and_changes_nothing(host: GrubHost) -> None:
 
 
 def test_the_record_keeps_what_was_there_before_the_first_change(host: GrubHost) -> None:
-    ran(host, kernel_views.kernel_arguments(("a=1",)))
-    ran(host, kernel_views.kernel_arguments(("a=2",)))
+    ran(host, kernel_modules.kernel_arguments(("a=1",)))
+    ran(host, kernel_modules.kernel_arguments(("a=2",)))
     assert json.loads(host.read_text(ORIGINAL) or "")["objects"] == {"kernel_arguments grub": []}
 
 
 def test_the_next_boot_is_shown(host: GrubHost) -> None:
-    run = ran(host, kernel_views.kernel_arguments(("a=1",))).result
+    run = ran(host, kernel_modules.kernel_arguments(("a=1",))).result
     assert [entry["arguments"][-1] for entry in run["next_boot"]] == ["a=1", "a=1"]
     assert run["boot_loader"] == "grub"
 
 
 def test_errors_are_failures_in_words(host: GrubHost) -> None:
-    bad = ran(host, kernel_views.kernel_arguments(("a b",))).result
+    bad = ran(host, kernel_modules.kernel_arguments(("a b",))).result
     assert bad["failed"] and bad["mistakes"][0]["path"] == "arguments[0]"
     Path(host.path("/boot/grub/grub.cfg")).unlink()
-    refused = ran(host, kernel_views.kernel_arguments(("a=1",))).result
+    refused = ran(host, kernel_modules.kernel_arguments(("a=1",))).result
     assert refused["failed"] and refused["refused"][0].startswith("boot loader: expected one of rpm-ostree, grub, ")
 
 
 def test_modules_take_options_of_all_types(host: GrubHost) -> None:
-    look = kernel_views.modules(
+    look = kernel_modules.modules(
         [{"name": "vfio-pci", "options": {"b": True, "n": 3, "s": "x"}, "load": True}]
     )
     run = ran(host, look).result

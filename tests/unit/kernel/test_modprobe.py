@@ -13,15 +13,16 @@ from pathlib import Path
 import pytest
 from kernel.grub_host import GrubHost, Killed
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import kernel_reboot, modprobe
-from ansible_collections.baremetal.sriov.plugins.module_utils.apply import carry_out
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError, RefusedError
-from ansible_collections.baremetal.sriov.plugins.module_utils.host import Completed
-from ansible_collections.baremetal.sriov.plugins.module_utils.model import NodeState
-from ansible_collections.baremetal.sriov.plugins.module_utils.modprobe import ModuleSpec
-from ansible_collections.baremetal.sriov.plugins.module_utils.record import ORIGINAL
-from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec, parse_spec
-from ansible_collections.baremetal.sriov.plugins.module_utils.steps import Plan
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import modules as kernel_modules
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.modules import ModuleSpec
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError, RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import NodeState
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Plan
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.apply import carry_out
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
+from ansible_collections.baremetal.sriov.plugins.module_utils.record import pending_reboot
+from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ORIGINAL
 
 VFIO = ModuleSpec("vfio-pci", (("disable_idle_d3", "1"),))
 DEP = "kernel/drivers/vfio/pci/vfio-pci.ko.xz: kernel/drivers/vfio/vfio.ko.xz\nkernel/x/igbvf.ko:\n"
@@ -37,9 +38,9 @@ def host(tmp_path: Path) -> GrubHost:
 
 
 def bring(host: GrubHost, *specs: ModuleSpec) -> list[str]:
-    steps = modprobe.plan(specs, modprobe.read(host, specs))
+    steps = kernel_modules.plan(specs, kernel_modules.read(host, specs))
     for step in steps:
-        modprobe.apply(host, step)
+        kernel_modules.apply(host, step)
     return [f"{step.kind} {step.target}" for step in steps]
 
 
@@ -53,22 +54,22 @@ def loaded(host: GrubHost, name: str, **parameters: tuple[str, int]) -> None:
 def test_a_module_is_loaded_now_and_at_boot_and_taken_back(host: GrubHost) -> None:
     before = set(host.tree())
     assert bring(host, VFIO) == [
-        f"module_options {modprobe.OPTIONS_FILE}",
-        f"module_boot_list {modprobe.BOOT_FILE}",
+        f"module_options {kernel_modules.OPTIONS_FILE}",
+        f"module_boot_list {kernel_modules.BOOT_FILE}",
         "module_load vfio-pci",
     ]
-    assert (host.read_text(modprobe.OPTIONS_FILE) or "").endswith("\noptions vfio-pci disable_idle_d3=1\n")
-    assert (host.read_text(modprobe.BOOT_FILE) or "").endswith("\nvfio-pci\n")
+    assert (host.read_text(kernel_modules.OPTIONS_FILE) or "").endswith("\noptions vfio-pci disable_idle_d3=1\n")
+    assert (host.read_text(kernel_modules.BOOT_FILE) or "").endswith("\nvfio-pci\n")
     assert bring(host, VFIO) == []
     assert bring(host) == [
-        f"module_options {modprobe.OPTIONS_FILE}", f"module_boot_list {modprobe.BOOT_FILE}",
+        f"module_options {kernel_modules.OPTIONS_FILE}", f"module_boot_list {kernel_modules.BOOT_FILE}",
     ]  # fmt: skip
     assert set(host.tree()) - before == {"/sys/module/vfio_pci/initstate"}
 
 
 def test_a_module_may_have_options_and_not_be_loaded(host: GrubHost) -> None:
     assert bring(host, ModuleSpec("igbvf", (("debug", "3"),), load=False)) == [
-        f"module_options {modprobe.OPTIONS_FILE}"
+        f"module_options {kernel_modules.OPTIONS_FILE}"
     ]
 
 
@@ -102,32 +103,32 @@ def test_a_built_in_module_takes_its_options_from_the_kernels_command_line(host:
     host.put("/sys/module/vfio_pci/uevent", "")  # no initstate: built in
     for spec in (stub, VFIO):
         assert bring(host, spec) == []
-    state = modprobe.read(host, [stub, VFIO])
-    assert modprobe.kernel_arguments([stub, VFIO], state) == (
+    state = kernel_modules.read(host, [stub, VFIO])
+    assert kernel_modules.kernel_arguments([stub, VFIO], state) == (
         "pci-stub.ids=8086:10ca", "vfio-pci.disable_idle_d3=1",
     )  # fmt: skip
 
 
 def test_what_can_not_be_done_is_refused_at_once(host: GrubHost) -> None:
-    host.put(modprobe.OPTIONS_FILE, "options igb max_vfs=7\n")
+    host.put(kernel_modules.OPTIONS_FILE, "options igb max_vfs=7\n")
     with pytest.raises(RefusedError) as caught:
         bring(host, VFIO, ModuleSpec("no_such_module"))
     assert [problem.target for problem in caught.value.problems] == [
-        modprobe.OPTIONS_FILE, "module no_such_module",
+        kernel_modules.OPTIONS_FILE, "module no_such_module",
     ]  # fmt: skip
 
 
 def test_every_mistake_is_named() -> None:
     specs = [ModuleSpec("a b"), ModuleSpec("x", (("o=", "1"), ("p", "1 2"))), ModuleSpec("x")]
     with pytest.raises(InvalidSpecError) as caught:
-        modprobe.validate(specs)
+        kernel_modules.validate(specs)
     assert [mistake.path for mistake in caught.value.mistakes] == [
         "modules[0].name", "modules[1].options", "modules[1].options.p", "modules[2].name",
     ]  # fmt: skip
 
 
 def carried_out(host: GrubHost, *specs: ModuleSpec) -> list[str]:
-    plan = Plan(tuple(modprobe.plan(specs, modprobe.read(host, specs))))
+    plan = Plan(tuple(kernel_modules.plan(specs, kernel_modules.read(host, specs))))
     carry_out(host, plan, NodeState())
     return [f"{step.kind} {step.target}" for step in plan.steps]
 
@@ -154,12 +155,12 @@ def test_a_module_that_is_gone_has_no_parameter_to_give_back(host: GrubHost) -> 
 def test_an_option_that_no_reboot_brings_is_refused(host: GrubHost) -> None:
     loaded(host, "vfio_pci", disable_idle_d3=("N\n", 0o444))
     for turn in range(2):
-        steps = modprobe.plan([VFIO], modprobe.read(host, [VFIO]))
+        steps = kernel_modules.plan([VFIO], kernel_modules.read(host, [VFIO]))
         assert [step.kind for step in steps][-1] == "reboot", turn
-        kernel_reboot.note(host, steps)
+        pending_reboot.note(host, steps)
     host.boot()
     with pytest.raises(RefusedError, match=r"vfio_pci\.disable_idle_d3"):
-        modprobe.plan([VFIO], modprobe.read(host, [VFIO]))
+        kernel_modules.plan([VFIO], kernel_modules.read(host, [VFIO]))
 
 
 class WithInitramfs(GrubHost):
@@ -232,14 +233,14 @@ def test_a_run_that_is_killed_before_the_initramfs_is_made_is_finished(initramfs
 def test_blacklists_and_soft_dependencies(host: GrubHost) -> None:
     spec = ModuleSpec("igbvf", load=False, blacklist=True)
     around = ModuleSpec("vfio-pci", (), False, before=("vfio", "x_y"), after=("z",))
-    assert bring(host, spec, around) == [f"module_options {modprobe.OPTIONS_FILE}"]
-    assert (host.read_text(modprobe.OPTIONS_FILE) or "").splitlines()[1:] == [
+    assert bring(host, spec, around) == [f"module_options {kernel_modules.OPTIONS_FILE}"]
+    assert (host.read_text(kernel_modules.OPTIONS_FILE) or "").splitlines()[1:] == [
         "blacklist igbvf", "softdep vfio-pci pre: vfio x_y post: z",
     ]  # fmt: skip
     assert bring(host, spec, around) == []
-    assert bring(host) == [f"module_options {modprobe.OPTIONS_FILE}"]
+    assert bring(host) == [f"module_options {kernel_modules.OPTIONS_FILE}"]
     with pytest.raises(InvalidSpecError) as caught:
-        modprobe.validate([ModuleSpec("a", blacklist=True, before=("b c",))])
+        kernel_modules.validate([ModuleSpec("a", blacklist=True, before=("b c",))])
     assert [mistake.path for mistake in caught.value.mistakes] == ["modules[0].softdep", "modules[0].blacklist"]
 
 

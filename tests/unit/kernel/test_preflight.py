@@ -12,10 +12,10 @@ import pytest
 from fake_host import FakeHost
 from node_runs import DPDK, KERNEL, PF1, PF2, make_host
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import preflight
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import CommandError
-from ansible_collections.baremetal.sriov.plugins.module_utils.host import Completed
-from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec, parse_spec
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import CommandError
+from ansible_collections.baremetal.sriov.plugins.module_utils.node import preflight
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 
 QUERY = """
 Device #1:

@@ -14,7 +14,7 @@ import pytest
 from fake_host import FakeHost
 from node_runs import DPDK, KERNEL, PF1, PF2, drivers, make_host, present, restart
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import boot
+from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 
 
 @pytest.fixture
@@ -53,10 +53,10 @@ def test_the_boot_entry_runs_the_library_from_the_nodes_folders(tmp_path: Path) 
     shutil.copytree(here / "plugins/module_utils", library)
     (tmp_path / "node").mkdir()
     shutil.copy(here / "files/node/boot_entry.py", tmp_path / "node")
-    render = (library / "render.py").read_text()
+    render = (library / "policy/rendered_files.py").read_text()
     assert "/etc/baremetal-sriov/node.json" in render
     goal = tmp_path / "node.json"
-    (library / "render.py").write_text(render.replace("/etc/baremetal-sriov/node.json", str(goal)))
+    (library / "policy/rendered_files.py").write_text(render.replace("/etc/baremetal-sriov/node.json", str(goal)))
 
     def boots() -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-I", str(tmp_path / "node/boot_entry.py")]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import boot
+from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 
 FILES = Path(__file__).resolve().parents[3] / "files" / "node"
 

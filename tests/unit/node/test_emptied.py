@@ -14,14 +14,14 @@ from emptied_table import ALLOWED, ELSEWHERE, REFUSED
 from fake_host import FakeHost
 from node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present, restart, snapshot
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import boot
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError, RefusedError
-from ansible_collections.baremetal.sriov.plugins.module_utils.node import run
-from ansible_collections.baremetal.sriov.plugins.module_utils.record import ORIGINAL
-from ansible_collections.baremetal.sriov.plugins.module_utils.render import NODE_PATH
-from ansible_collections.baremetal.sriov.plugins.module_utils.resolve import resolve
-from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec, parse_spec
-from ansible_collections.baremetal.sriov.plugins.module_utils.views import driver_goal, vfs_goal
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError, RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import driver_goal, vfs_goal
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.rendered_files import NODE_PATH
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import resolve
+from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ORIGINAL
 
 WORD = "sriov_policies_may_be_empty: true"
 

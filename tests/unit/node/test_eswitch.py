@@ -12,7 +12,7 @@ import pytest
 from fake_host import FakeHost, Killed
 from node_runs import KERNEL, PF1, absent, actions, drivers, make_host, present, snapshot
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 
 SWITCHDEV = {**KERNEL, "eswitch_mode": "switchdev"}
 VFIO = {**SWITCHDEV, "device_type": "vfio-pci"}

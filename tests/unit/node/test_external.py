@@ -12,8 +12,8 @@ import pytest
 from fake_host import FakeHost
 from node_runs import KERNEL, PF1, absent, drivers, make_host, present
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import boot
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 
 EXTERNAL = {**KERNEL, "externally_managed": True}
 

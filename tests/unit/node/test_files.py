@@ -15,7 +15,7 @@ import pytest
 from fake_host import FakeHost, Killed
 from node_runs import KERNEL, absent, make_host, present
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import RefusedError, StateFileError
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError, StateFileError
 
 CONFIG = "etc/pcidp/config.json"
 ORIGINAL = "var/lib/baremetal-sriov/original.json"

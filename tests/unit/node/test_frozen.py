@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import frozen, model
+from ansible_collections.baremetal.sriov.plugins.module_utils.model import frozen, model
 
 
 def _make(dataclass: Any) -> Any:

@@ -13,8 +13,8 @@ import pytest
 from fake_host import FakeHost
 from node_runs import DPDK, KERNEL, PF1, absent, actions, drivers, make_host, present, snapshot
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import boot
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 
 DISK = "0000:05:00.0"
 NVME: dict[str, Any] = {

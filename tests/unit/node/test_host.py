@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import host as host_module
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import CommandError, HostError
-from ansible_collections.baremetal.sriov.plugins.module_utils.host import Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.host import host as host_module
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import CommandError, HostError
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -60,7 +60,7 @@ HANG = """
 import sys, os
 sys.path.insert(0, {helpers!r})
 import conftest
-from ansible_collections.baremetal.sriov.plugins.module_utils import host as host_module
+from ansible_collections.baremetal.sriov.plugins.module_utils.host import host as host_module
 os.kill = lambda pid, number: None  # the kernel does not let go of it
 host_module.STOP_SECONDS = 0.1
 host = host_module.Host({root!r})

@@ -14,10 +14,14 @@ import pytest
 from fake_host import FakeHost, Killed
 from node_runs import KERNEL, PF1, absent, actions, make_host, present, snapshot
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import boot
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import HostError, RefusedError, StateFileError
-from ansible_collections.baremetal.sriov.plugins.module_utils.record import ORIGINAL
-from ansible_collections.baremetal.sriov.plugins.module_utils.render import NODE_PATH
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
+    HostError,
+    RefusedError,
+    StateFileError,
+)
+from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.rendered_files import NODE_PATH
+from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ORIGINAL
 
 M2, G1 = 2 << 20, 1 << 30
 SMALL = {"size": "2M", "count": 64}

@@ -17,10 +17,10 @@ from in_use_table import ACTS, BOOT_MAKES_VFS, NO_USES, NOT_AWAY, PF_HOLDERS, UN
 from interface_uses import USES as DO
 from node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, make_host, present, snapshot
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import boot
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import RefusedError
-from ansible_collections.baremetal.sriov.plugins.module_utils.node import run
-from ansible_collections.baremetal.sriov.plugins.module_utils.views import vfs_goal
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import vfs_goal
 
 BY_ADDRESS: dict[str, Any] = {**KERNEL, "nic_selector": {"root_devices": [PF1]}}
 SWITCHDEV: dict[str, Any] = {**BY_ADDRESS, "eswitch_mode": "switchdev"}

@@ -13,8 +13,8 @@ import pytest
 from fake_kubelet import GROUPS, NOTE, UID, allocate
 from node_runs import DPDK, KERNEL, PF1, PF2, make_host, present
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import kubelet
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import HostError, RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError, RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.usage import kubelet
 
 
 @pytest.mark.parametrize("group", GROUPS)

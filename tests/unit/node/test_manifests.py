@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError
-from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec
 from ansible_collections.baremetal.sriov.plugins.plugin_utils import manifests, networks
 
 POLICY = """

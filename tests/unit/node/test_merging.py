@@ -13,7 +13,7 @@ import pytest
 from fake_host import FakeHost
 from node_runs import KERNEL, PF1, PF2, drivers, make_host, present
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ import pytest
 from fake_host import FakeHost
 from node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, drivers, make_host, present, snapshot
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import boot, record
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import RefusedError
-from ansible_collections.baremetal.sriov.plugins.module_utils.node import Outcome, run
-from ansible_collections.baremetal.sriov.plugins.module_utils.views import driver_goal, vfs_goal
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import Outcome, run
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import driver_goal, vfs_goal
+from ansible_collections.baremetal.sriov.plugins.module_utils.record import record
 
 ORIGINAL = "var/lib/baremetal-sriov/original.json"
 

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from node_runs import KERNEL, PF1, absent, make_host, present
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import grpc_call, pod_resources
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import HostError, RefusedError
-from ansible_collections.baremetal.sriov.plugins.module_utils.host import Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError, RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.usage import grpc_call, pod_resources
 from sriov_device_plugin.api import podresources_pb2 as api
 
 FOLDER = "/var/lib/kubelet"

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from node_runs import DPDK, KERNEL
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import fields, policy
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError
-from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec, parse_spec
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy import policy, validation
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 
 
 def mistakes(policies: Any) -> list[str]:
@@ -166,7 +166,7 @@ def test_a_wrong_spec_is_refused(value: Any, path: str) -> None:
 @given(st.sets(st.integers(0, 300), min_size=1))
 def test_ranges_and_indices_are_inverse(found: set[int]) -> None:
     """`0-3,5` means what it was made from."""
-    assert set(fields.indices(fields.ranges(found))) == found
+    assert set(validation.indices(validation.ranges(found))) == found
 
 
 @given(

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, make_host, present, snapshot
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.model import Goal, NodeState
-from ansible_collections.baremetal.sriov.plugins.module_utils.node import run
-from ansible_collections.baremetal.sriov.plugins.module_utils.views import vfs_goal
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import Goal, NodeState
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import vfs_goal
 
 KINDS = ["netdevice", "vfio-pci", "uio_pci_generic"]
 MACS = st.integers(0, 255).map(lambda n: f"02:00:00:00:aa:{n:02x}")

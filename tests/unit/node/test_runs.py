@@ -13,15 +13,16 @@ import pytest
 from fake_host import FakeHost
 from node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, actions, drivers, make_host, present, restart, snapshot
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import boot, record
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import (
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
     HostError,
     RefusedError,
     StateFileError,
 )
-from ansible_collections.baremetal.sriov.plugins.module_utils.node import run
-from ansible_collections.baremetal.sriov.plugins.module_utils.steps import AFTER_REBOOT, NOW
-from ansible_collections.baremetal.sriov.plugins.module_utils.views import driver_goal
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import AFTER_REBOOT, NOW
+from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import driver_goal
+from ansible_collections.baremetal.sriov.plugins.module_utils.record import record
 
 SET_UP = {
     **KERNEL,

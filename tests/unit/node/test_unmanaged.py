@@ -11,8 +11,8 @@ import pytest
 from fake_host import FakeHost, Killed
 from node_runs import DPDK, KERNEL, PF1, PF2, absent, make_host, present, snapshot
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import RefusedError
-from ansible_collections.baremetal.sriov.plugins.module_utils.render import UDEV_PATH
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.rendered_files import UDEV_PATH
 
 
 def place(host: FakeHost, text: str) -> int:

@@ -12,8 +12,13 @@ import pytest
 from fake_host import FakeHost
 from node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import boot, cmdline
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import HostError, InvalidSpecError, RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import cmdline
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
+    HostError,
+    InvalidSpecError,
+    RefusedError,
+)
+from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 
 OPTIONS = "etc/modprobe.d/baremetal-sriov.conf"
 

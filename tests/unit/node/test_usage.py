@@ -14,7 +14,7 @@ from fake_host import FakeHost
 from fake_net import Net
 from node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, drivers, make_host, present
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 
 VF = "enp1s0v1"
 

@@ -14,12 +14,12 @@ import pytest
 from fake_host import FakeHost
 from node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present, snapshot
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import (
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
     HostError,
     InvalidSpecError,
     RefusedError,
 )
-from ansible_collections.baremetal.sriov.plugins.module_utils.spec import node_spec
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec
 
 UIO = {**KERNEL, "device_type": "uio_pci_generic"}
 

@@ -17,7 +17,7 @@ from ansible.plugins.filter import core as filters
 from ansible.plugins.test import core as tests
 from jinja2.nativetypes import NativeEnvironment
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.bundle_store import substitute
+from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.store import substitute
 
 PLUGIN = Path(__file__).resolve().parents[3] / "files" / "device_plugin"
 TEMPLATE = PLUGIN / "baremetal-sriov-device-plugin.service.in"

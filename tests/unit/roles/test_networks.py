@@ -13,7 +13,7 @@ import pytest
 from expected_network_log_files import BAD_FOLDERS, ELSEWHERE, ELSEWHERE_FIT, ELSEWHERE_UNFIT, FIT, UNFIT
 from expected_network_plugins import INVENTORY
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.networks import (
     network_attachments,
     network_changes,

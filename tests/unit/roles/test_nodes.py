@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import InvalidSpecError
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.nodes import (
     LABELS_ANNOTATION,
     node_label_patch,

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.baremetal.sriov.plugins.module_utils import wheels
-from ansible_collections.baremetal.sriov.plugins.module_utils.errors import HostError
-from ansible_collections.baremetal.sriov.plugins.module_utils.wheels import Request, platforms, prepare
+from ansible_collections.baremetal.sriov.plugins.module_utils.entry import wheels
+from ansible_collections.baremetal.sriov.plugins.module_utils.entry.wheels import Request, platforms, prepare
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError
 
 pytest.importorskip("pip", reason="the interpreter that runs the tests has no pip")
 

@@ -1,0 +1,204 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""For people at a terminal, and for the installer: what has which VF, and whether a configuration is good."""
+
+from __future__ import annotations
+
+import os
+
+from . import SUPPORTED
+from .spec.config import MISSING_DEVICE, canonical, ipam_type, parse, shown
+from .spec.delegate import MARK, is_ours, itself
+from .spec.errors import CniError
+from .spec.json_text import dumps, loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from .host.host import Host
+    from .vf.journal import Record, Store
+
+USAGE = """\
+usage: sriov --version
+       sriov check-config FILE   judge a network configuration, a list of plugins, or stdin for -
+       sriov attachments         list who has which VF, as JSON; "in_use" tells whether the namespace is alive. Without
+                                 a VF: whose address its IPAM plugin ("address_held_by") did not release yet
+       sriov release             bring back the VFs that were left behind: their namespace is gone, or their ADD died;
+                                 ask IPAM plugins again for the addresses that they did not release
+A container runtime calls this program with CNI_COMMAND in the environment instead.
+"""
+_LIMIT = 1 << 20  # bytes
+_MOST_ADDRESSES = 1024
+_CNI_PATH = "/opt/cni/bin:/usr/libexec/cni:/usr/lib/cni"  # where runtimes have their plugins, unless CNI_PATH says it
+
+
+def run(arguments: list[str]) -> tuple[int, str]:
+    """Exit code (0 good, 1 mistakes, 2 wrong use) and what to print."""
+    if arguments == ["--version"]:
+        return 0, f"sriov, the CNI plugin of baremetal.sriov; CNI {', '.join(SUPPORTED)}\n"
+    if arguments in (["attachments"], ["release"]):
+        if MARK in os.environ and arguments == ["release"]:
+            return 1, "release: called by a plugin that this one had started, which would go on without end\n"
+        try:
+            return _attachments() if arguments == ["attachments"] else _release()
+        except (CniError, OSError) as error:
+            return 1, f"{error}\n"
+    if len(arguments) != 2 or arguments[0] != "check-config":
+        return 2, USAGE
+    try:
+        configurations = _read(arguments[1])
+    except (OSError, ValueError) as error:
+        return 1, f"{arguments[1]}: {error.strerror if isinstance(error, OSError) else error}\n"
+    mistakes = [text for conf in configurations for text in _judge(conf)]
+    if mistakes:
+        return 1, "".join([f"{arguments[1]}: {text}\n" for text in mistakes])
+    return 0, f"{arguments[1]}: good\n"
+
+
+def _attachments(host: Host | None = None) -> tuple[int, str]:
+    from .commands.releases import entries
+    from .host.host import Host as RunningHost
+    from .vf.go_plugin_state import attachments
+    from .vf.journal import Store
+    from .vf.restore import alive
+
+    host = host or RunningHost()
+    store = Store(host)
+    found = []
+    for record in store.records():
+        entry = {"vf": record.address, "container": record.container, "interface": record.ifname}
+        entry |= {"network": record.network, "netns": record.netns}
+        in_use = record.complete and alive(host, record) is not None
+        found.append({**entry, "in_use": in_use, "made_by": "baremetal.sriov"})
+    return 0, dumps(found + attachments(host, store) + entries(host)) + "\n"
+
+
+def _release(host: Host | None = None) -> tuple[int, str]:
+    """One line for each VF that is back, or not, with the reason where one is known; then the exit code is 1. One for
+    each address that its IPAM plugin was asked for: it is not ours, and the code does not tell of it.
+    """
+    from .commands.releases import sweep
+    from .host.host import Host as RunningHost
+    from .vf.go_plugin_state import collect
+    from .vf.journal import Store
+
+    host = host or RunningHost()
+    store = Store(host)
+    lines: list[str] = []
+    good = [_tell(lines, seen.address, seen.owner, _give_back, host, store, seen) for seen in store.records()]
+    for entry in _left_by_others(host, store):
+        owner = f"container {entry['container']} interface {entry['interface']}"
+        name = f"{entry['container']}-{entry['interface']}"
+        good.append(_tell(lines, entry["vf"], owner, collect, host, store, name))
+    for (container, ifname), failure in sweep(host, _MOST_ADDRESSES, forced=True):
+        what = f"is not released: {failure}" if failure else "is released"
+        lines.append(f"the address of container {container} interface {ifname} {what}\n")
+    return 0 if all(good) else 1, "".join(lines)
+
+
+def _tell(lines: list[str], address: str, owner: str, act: Callable[..., bool | None], *arguments: object) -> bool:
+    """False where the VF is not back; one that fails keeps no other from coming back. None: nothing was left."""
+    reason = ""
+    try:
+        back = act(*arguments)
+    except (CniError, OSError) as error:
+        back, reason = False, f": {error}"
+    if back is not None:
+        lines.append(f"VF {address} of {owner} is {'' if back else 'not '}back{reason}\n")
+    return back is not False
+
+
+def _give_back(host: Host, store: Store, seen: Record) -> bool | None:
+    """None where it is in use, or its DEL was faster."""
+    from .commands.releases import expect
+    from .vf.restore import alive, give_back
+
+    with store.lock(seen.address, "VF"):
+        record = store.of_owner(seen.container, seen.ifname)
+        if record is None or (record.complete and alive(host, record) is not None):
+            return None
+        expect(host, record.container, record.ifname)
+        return give_back(host, store, record, alive(host, record))
+
+
+def _left_by_others(host: Host, store: Store) -> Iterator[dict[str, Any]]:
+    """Attachments of sriov-cni whose pods are gone, each once; one may come to light when a later one is given back."""
+    from .vf.go_plugin_state import attachments
+
+    seen: list[dict[str, Any]] = []
+    while True:
+        left = [entry for entry in attachments(host, store) if not entry["in_use"] and entry not in seen]
+        if not left:
+            return
+        yield from left
+        seen += left
+
+
+def _read(path: str) -> list[dict[str, Any]]:
+    """The configurations of this plugin in a file. Raises OSError, ValueError."""
+    fd = 0 if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    raw = b""
+    while len(raw) <= _LIMIT:
+        part = os.read(fd, 65536)
+        if not part:
+            break
+        raw += part
+    if len(raw) > _LIMIT:
+        raise ValueError(f"expected at most {_LIMIT} bytes, found more")
+    conf = loads(raw)
+    if not isinstance(conf, dict):
+        raise ValueError("expected a JSON object")
+    plugins = conf.get("plugins")
+    if plugins is None:
+        return [conf]
+    if not isinstance(plugins, list) or not all(isinstance(plugin, dict) for plugin in plugins):
+        raise ValueError("plugins: expected a list of objects")
+    shared = {key: conf[key] for key in ("cniVersion", "name") if key in conf}
+    ours = [{**plugin, **shared} for plugin in plugins if plugin.get("type") == "sriov"]
+    if not ours:
+        raise ValueError("plugins: expected one of type sriov, found none")
+    return ours
+
+
+def _judge(raw: dict[str, Any]) -> list[str]:
+    """The mistakes; deviceID may be missing, as Multus adds it when a pod gets its VF."""
+    conf = canonical(raw)
+    found = []
+    version = conf.get("cniVersion", "0.1.0")
+    if version not in SUPPORTED:
+        found.append(f"cniVersion: expected one of {', '.join(SUPPORTED)}, found {shown(version)}")
+    if not isinstance(conf.get("name"), str) or not conf["name"]:
+        found.append(f"name: expected the network's name, found {shown(conf.get('name', ''))}")
+    if conf.get("type") != "sriov":
+        found.append(f"type: expected sriov, found {shown(conf.get('type', ''))}")
+    try:
+        parse(conf, log=_judge_log_file(conf.get("logFile")))
+    except CniError as error:
+        rest = error.msg.partition(": ")[2].replace(MISSING_DEVICE, "")
+        found += [text for text in rest.split("; ") if text]
+    return found if any(text.startswith("ipam") for text in found) else found + _judge_delegate(conf)
+
+
+def _judge_log_file(file: object) -> str:
+    from .host.host import SETTING
+    from .host.log_file import folder_of, problem
+
+    if not isinstance(file, str) or not file:
+        return ""
+    try:
+        return problem(file, folder_of(SETTING))
+    except ValueError as error:
+        return f"logFile: {error}"
+
+
+def _judge_delegate(conf: dict[str, Any]) -> list[str]:
+    """The refusal of an IPAM plugin that is on this node, and is this program under another name."""
+    kind = ipam_type(conf)
+    for folder in (os.environ.get("CNI_PATH") or _CNI_PATH).split(":") if kind else []:
+        path = f"{folder}/{kind}"
+        if os.path.isfile(path):
+            return [itself(kind, str(conf.get("name", "")), path)] if is_ours(path) else []
+    return []

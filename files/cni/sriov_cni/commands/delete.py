@@ -1,0 +1,86 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DEL: take a VF back from a pod (CNI specification 1.1.0, section 2).
+
+The IPAM plugin is started first: it runs while the rest of this plugin is loaded, and while the kernel moves the VF.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..spec.errors import CniError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..host.host import Host
+    from ..pod.ipam import Ipam
+    from .request import Request
+
+
+def delete(host: Host, request: Request) -> None:
+    """Take the VF back. Succeeds where there is nothing to do, and whatever the IPAM plugin says: its part is kept to
+    be tried again. Raises CniError where something of ours is left to be done.
+    """
+    ipam = request.ipam(host)
+    if ipam is not None:
+        ipam.begin("DEL")
+    try:
+        held = _take_back(host, request, ipam)
+    except CniError as error:
+        failure = ipam.failure() if ipam is not None else None
+        if failure is not None:
+            error.details = "; ".join([error.details, str(failure)] if error.details else [str(failure)])
+        raise
+    _end_address(host, request, ipam, held)
+
+
+def _end_address(host: Host, request: Request, ipam: Ipam | None, held: bool) -> None:
+    """What becomes of the address; `held` tells whether there may be one."""
+    from .releases import note, settle
+
+    failure = ipam.failure() if ipam is not None else None
+    if failure is None or ipam is None or ipam.refused:
+        if failure is not None:
+            host.log.error(f"{failure}. No address of this pod is there; it can go")
+        if held:
+            settle(host, request.container, request.ifname)
+    elif not held:
+        host.log.warning(f"{failure}. No ADD of this pod was completed; it can go")
+    elif note(host, request, failure):
+        host.log.error(
+            f"{failure}. The pod can go; its address is kept to be released later, 'sriov attachments' shows it and "
+            "'sriov release' tries at once"
+        )
+
+
+def _take_back(host: Host, request: Request, ipam: Ipam | None) -> bool:
+    """Give the VF back. False where nothing tells that an ADD of this pod was completed."""
+    from shared.pci import is_address
+
+    from ..vf.journal import Store
+    from ..vf.restore import alive, give_back
+    from .releases import known, note
+
+    store = Store(host)
+    store.prepare()
+    record = store.of_owner(request.container, request.ifname)
+    held = record is not None or known(host, request.container, request.ifname)
+    held = held or os.access(f"{host.state}/{request.container}-{request.ifname}", os.F_OK)
+    if held and ipam is not None and not ipam.refused:
+        note(host, request)  # before the journal goes: a process that is killed shall not lose the address
+    if record is None:
+        from ..vf.go_plugin_state import take_back
+
+        take_back(host, store, request.container, request.ifname, request.netns)
+        device = request.conf.get("deviceID")
+        if isinstance(device, str) and is_address(device.lower()):
+            store.sweep(device.lower())
+        return held
+    host.log.fields["vf"] = record.address
+    with store.lock(record.address, "VF"):
+        record = store.of_owner(request.container, request.ifname)  # another DEL may have been faster
+        if record is not None and give_back(host, store, record, alive(host, record)):
+            host.log.info("the VF is back")
+    return True

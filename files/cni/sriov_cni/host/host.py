@@ -1,0 +1,93 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the commands touch of the machine besides netlink messages; tests pass a Host of their own."""
+
+from __future__ import annotations
+
+import time
+
+from shared import pci
+
+from ..netlink.socket import Socket
+from ..vf.pf_port import PfPort
+from .log import Log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STATE = "/var/lib/cni/sriov"
+SETTING = "/etc/baremetal-sriov/cni.json"  # the node's; a network cannot change it
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1  # seconds
+
+
+class Host:
+    """The running machine. `sys_root` and `proc_root` are put before /sys and /proc."""
+
+    sys_root = ""
+    proc_root = ""
+    state = STATE
+    setting = SETTING
+    settle_seconds = 10.0  # for the kernel to bring a VF back after its namespace ended
+    mac_seconds = 2.0  # for a driver to take a MAC
+    lock_seconds = 60.0  # for another call on the same VF or PF to end
+    ipam_seconds = 90.0  # for the delegated IPAM plugin to answer
+    ipam_del_seconds = 10.0  # in DEL, for which a pod waits that has to go
+    gate_seconds = 30.0  # for an IPAM plugin that an ADD left behind to end, before it is stopped
+
+    def __init__(self) -> None:
+        self.log = Log()
+        self._socket: Socket | None = None
+        self.later: Callable[[], None] | None = None  # to be done once the runtime has its answer
+
+    @property
+    def socket(self) -> Socket:
+        """A netlink socket of the host's namespace; first used before any namespace is entered."""
+        if self._socket is None:
+            self._socket = Socket()
+        return self._socket
+
+    def net_names(self, address: str) -> list[str]:
+        """The function's interfaces in the host's namespace."""
+        return pci.net_names(self.sys_root, address)
+
+    def pf_port(self, pf: str) -> PfPort | None:
+        """The PF's netlink side, found by its PCI address so that a renamed PF is no other; None without
+        interface.
+        """
+        name = pci.uplink_name(self.sys_root, pf)
+        return (
+            None
+            if name is None
+            else PfPort(self.socket, name, pf, pci.driver(self.sys_root, pf) or "no driver")
+        )
+
+    def boot_id(self) -> str:
+        """The id of this boot; "" where the kernel tells none."""
+        return pci.read_text(f"{self.proc_root}/proc/sys/kernel/random/boot_id") or ""
+
+    def step(self, what: str) -> None:
+        """Called right before each change, with its name; for tests that stop the process there."""
+
+
+class Pauses:
+    """Waits of 2, 4, 8 .. 100 ms up to a deadline: `while pauses.more():`.
+
+    The first round comes at once, and one more comes after the deadline: what took long may have helped.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+        self._pause = 0.0
+        self._last = False
+
+    def more(self) -> bool:
+        """False once the last round was had; sleeps before each round but the first."""
+        if self._last:
+            return False
+        if self._pause:
+            time.sleep(self._pause)
+            self._last = time.monotonic() >= self._end
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE) or _FIRST_PAUSE
+        return True

@@ -1,0 +1,164 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The file that `logFile` names. It is written with root's rights, and whoever may write a network's configuration
+chooses it: so only below a folder that the node's owner chose, only regular files of ours, and never by a link.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from _stat import S_IMODE, S_ISDIR, S_ISFIFO, S_ISLNK, S_ISREG, S_ISSOCK
+
+from ..spec.json_text import loads
+
+FOLDER = "/var/log"  # unless the node's setting names another
+_FORMAT = 1
+_SETTING_LIMIT = 65536  # bytes
+_FILE_LIMIT = 64 << 20  # bytes: what grows on has to be rotated
+_OTHERS_WRITE = 0o022
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FILE_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+
+
+class Unfit(Exception):
+    """Not a file that may be written; its text is what was found."""
+
+
+def folder_of(setting: str) -> str:
+    """The node's log folder, by the file `setting`. Raises ValueError where that file is no good."""
+    try:
+        raw = _read(setting)
+        if raw is None:
+            return FOLDER
+        conf = loads(raw)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"the node's setting {setting} cannot be read: {error}") from None
+    if not isinstance(conf, dict) or conf.get("format") != _FORMAT:
+        raise ValueError(f"the node's setting {setting}: expected an object of format {_FORMAT}")
+    folder = conf.get("log_dir", FOLDER)
+    if not isinstance(folder, str) or not folder.startswith("/") or not folder.isprintable() or not _parts(folder):
+        raise ValueError(f"the node's setting {setting}: log_dir: expected the absolute path of a folder")
+    if ".." in _parts(folder):
+        raise ValueError(f"the node's setting {setting}: log_dir: expected a path without '..', found {folder}")
+    return folder
+
+
+def problem(path: str, folder: str) -> str:
+    """Why `path` is no log file below `folder`, "" where it is one. Makes nothing."""
+    try:
+        fd = _open(path, folder, make=False)
+    except Unfit as error:
+        return (
+            f"logFile: expected a regular file below {folder}, found {error}: name one there, or have the node "
+            "name another folder (sriov_cni_log_dir)"
+        )
+    except OSError:
+        return ""  # it cannot be written now, which is told when it is tried
+    if fd >= 0:
+        os.close(fd)
+    return ""
+
+
+def append(path: str, folder: str, line: bytes) -> None:
+    """Raises Unfit, or OSError where it cannot be written now."""
+    fd = _open(path, folder, make=True)
+    try:
+        if os.fstat(fd).st_size + len(line) > _FILE_LIMIT:
+            raise OSError(errno.EFBIG, f"it has {_FILE_LIMIT >> 20} MiB, have it rotated")
+        os.write(fd, line)
+    finally:
+        os.close(fd)
+
+
+def _read(path: str) -> bytes | None:
+    """A file of root's alone, None where there is none."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    try:
+        status = os.fstat(fd)
+        if not S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or S_IMODE(status.st_mode) & _OTHERS_WRITE:
+            raise ValueError("expected a regular file that root alone can write")
+        raw = os.read(fd, _SETTING_LIMIT + 1)
+        if len(raw) > _SETTING_LIMIT:
+            raise ValueError(f"expected at most {_SETTING_LIMIT} bytes")
+        return raw
+    finally:
+        os.close(fd)
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def _below(path: str, folder: str) -> list[str]:
+    """The names from the folder to the file. Raises Unfit."""
+    shown = f"'{path}'" if path.isprintable() and len(path) <= 300 else "a path"
+    if not path.isprintable():
+        raise Unfit("a path with a control character")
+    parts, above = _parts(path), _parts(folder)
+    if not path.startswith("/"):
+        raise Unfit(f"{shown}, which is relative")
+    if ".." in parts:
+        raise Unfit(f"{shown}, with '..' in it")
+    if parts == above:
+        raise Unfit(f"{shown}, the folder itself")
+    if parts[: len(above)] != above:
+        raise Unfit(f"{shown}, which is elsewhere")
+    return parts[len(above) :]
+
+
+def _open(path: str, folder: str, make: bool) -> int:
+    """The file, open for appending; -1 where it is not there, and not to be made. Each step is taken from the folder
+    before it, so that nobody can put a link in the way meanwhile. Raises Unfit, OSError.
+    """
+    *folders, name = _below(path, folder)
+    at = os.open(folder, _FOLDER_FLAGS)
+    try:
+        for part in folders:
+            mode = os.stat(part, dir_fd=at, follow_symlinks=False).st_mode
+            if not S_ISDIR(mode):
+                what = "a symbolic link" if S_ISLNK(mode) else "no folder"
+                raise Unfit(f"'{path}', in which {part} is {what}")
+            before, at = at, os.open(part, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=at)
+            os.close(before)
+        try:
+            _judge(path, os.stat(name, dir_fd=at, follow_symlinks=False))
+        except FileNotFoundError:
+            if not make:
+                return -1
+        fd = os.open(name, _FILE_FLAGS, 0o600, dir_fd=at)
+    finally:
+        os.close(at)
+    try:
+        _judge(path, os.fstat(fd))  # what was opened, whatever was there before
+    except Unfit:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _judge(path: str, status: os.stat_result) -> None:
+    """Raises Unfit for what is no file of ours."""
+    mode, what = status.st_mode, ""
+    if S_ISLNK(mode):
+        what = "a symbolic link"
+    elif S_ISDIR(mode):
+        what = "a folder"
+    elif S_ISFIFO(mode):
+        what = "a FIFO"
+    elif S_ISSOCK(mode):
+        what = "a socket"
+    elif not S_ISREG(mode):
+        what = "a device"
+    elif status.st_nlink > 1:
+        what = f"a file with {status.st_nlink} names"
+    elif status.st_uid != os.geteuid():
+        what = f"a file of another user ({status.st_uid})"
+    elif S_IMODE(mode) & _OTHERS_WRITE:
+        what = "a file that is writable by others"
+    if what:
+        raise Unfit(f"'{path}', which is {what}")

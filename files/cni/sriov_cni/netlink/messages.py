@@ -1,0 +1,317 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rtnetlink messages that this plugin needs: links, VFs of a PF, alternative names, addresses, routes.
+
+Numbers and layouts: linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h,
+linux/neighbour.h. Requests are (type, flags, payload)
+for netlink.Socket; parse_* takes the payload of an answer.
+"""
+
+from __future__ import annotations
+
+from _struct import Struct, pack, unpack
+
+from .addresses import ip_text, mac_bytes, mac_text
+from .socket import NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, attribute, attributes, nested, number, text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .socket import Message
+
+RTM_NEWLINK, RTM_GETLINK, RTM_SETLINK = 16, 18, 19
+RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_GETROUTE = 20, 22, 24, 26
+RTM_NEWNEIGH, RTM_NEWLINKPROP, RTM_DELLINKPROP = 28, 108, 109
+
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_VFINFO_LIST = 1, 3, 4, 5, 10, 22
+IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_LINK_NETNSID, IFLA_PROP_LIST, IFLA_ALT_IFNAME = 28, 29, 37, 52, 53
+IFLA_PARENT_DEV_NAME = 56
+EXT_VF, EXT_SKIP_STATS = 1, 8
+IFF_UP, IFF_RUNNING, IFF_PROMISC, IFF_ALLMULTI = 0x1, 0x40, 0x100, 0x200
+ARPHRD_ETHER, ARPHRD_INFINIBAND = 1, 32
+
+IFLA_VF_INFO = 1
+IFLA_VF_MAC, IFLA_VF_VLAN, IFLA_VF_SPOOFCHK, IFLA_VF_LINK_STATE = 1, 2, 4, 5
+IFLA_VF_RATE, IFLA_VF_TRUST, IFLA_VF_VLAN_LIST, IFLA_VF_VLAN_INFO = 6, 9, 12, 1
+PROTO_8021Q, PROTO_8021AD = 0x8100, 0x88A8
+_UNREPORTED = 0xFFFFFFFF  # the kernel's answer for a flag that the driver does not keep
+
+IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS = 1, 2, 8
+IFA_F_NODAD, IFA_F_OPTIMISTIC, IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x02, 0x04, 0x08, 0x40
+_NDA_DST, _NTF_USE = 1, 0x01
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_METRICS, RTA_TABLE = 1, 4, 5, 6, 8, 15
+RTAX_MTU, RTAX_ADVMSS = 2, 8
+RT_TABLE_MAIN, RTPROT_BOOT, RTN_UNICAST = 254, 3, 1
+RT_SCOPE_UNIVERSE, RT_SCOPE_LINK = 0, 253
+
+_IFINFO = Struct("=BxHiII")
+_IFADDR = Struct("=BBBBI")
+_NDMSG = Struct("=BxxxiHBB")
+_RTMSG = Struct("=BBBBBBBBI")
+
+
+class Link:
+    """A network interface, as the kernel describes it."""
+
+    def __init__(self, payload: bytes) -> None:
+        _family, self.kind, self.index, self.flags, _change = _IFINFO.unpack_from(payload)
+        self.name = ""
+        self.mac = ""
+        self.mtu = 0
+        self.master = 0  # index of the bridge or bond that this is a port of
+        self.lower = 0  # index of the interface that a VLAN or macvlan is on, or of a veth's peer, in this namespace
+        self.altnames: list[str] = []
+        self.parent = ""  # the PCI address, from Linux 5.14 on
+        self.vfs: dict[int, VfState] = {}
+        for kind, data in attributes(payload[_IFINFO.size :]):
+            if kind == IFLA_IFNAME:
+                self.name = _string(data)
+            elif kind == IFLA_ADDRESS:
+                self.mac = mac_text(data)
+            elif kind == IFLA_MTU:
+                self.mtu = _number(data)
+            elif kind == IFLA_MASTER:
+                self.master = _number(data)
+            elif kind == IFLA_LINK:
+                self.lower = _number(data)
+            elif kind == IFLA_LINK_NETNSID:  # follows IFLA_LINK, and says that it counts in another namespace
+                self.lower = 0
+            elif kind == IFLA_PROP_LIST:
+                self.altnames = [_string(d) for k, d in attributes(data) if k == IFLA_ALT_IFNAME]
+            elif kind == IFLA_PARENT_DEV_NAME:
+                self.parent = _string(data)
+            elif kind == IFLA_VFINFO_LIST:
+                self.vfs = parse_vfs(data)
+
+
+class VfState:
+    """What a PF's driver keeps for one VF; -1 (or "" for the MAC) where it reports nothing.
+
+    Rates are in Mb/s, proto is 0x8100 or 0x88a8, link_state 0 follows the PF, 1 is always up, 2 always down.
+    """
+
+    FIELDS = ("mac", "vlan", "qos", "proto", "spoofchk", "trust", "link_state", "min_rate", "max_rate")
+
+    def __init__(self) -> None:
+        self.mac = ""
+        self.vlan = self.qos = self.proto = -1
+        self.spoofchk = self.trust = self.link_state = -1
+        self.min_rate = self.max_rate = -1
+
+    def to_dict(self) -> dict[str, object]:
+        """For the journal."""
+        return {name: getattr(self, name) for name in self.FIELDS}
+
+
+def _string(data: bytes) -> str:
+    return data.split(b"\0", 1)[0].decode("utf-8", "replace")
+
+
+def _words(data: bytes) -> tuple[int, ...]:
+    return unpack(f"={len(data) // 4}I", data[: len(data) & ~3])
+
+
+def _number(data: bytes) -> int:
+    return (_words(data) or (0,))[0]
+
+
+def parse_vfs(data: bytes) -> dict[int, VfState]:
+    """VF index -> state, from the IFLA_VFINFO_LIST of a PF; the index is read, not counted."""
+    found: dict[int, VfState] = {}
+    for kind, info in attributes(data):
+        if kind != IFLA_VF_INFO:
+            continue
+        state = VfState()
+        index = -1
+        for field, value in attributes(info):
+            index = max(index, _vf_field(state, field, value))
+        if index >= 0:
+            found[index] = state
+    return found
+
+
+def _vf_field(state: VfState, field: int, value: bytes) -> int:
+    """Put one attribute into `state`; returns the VF index in it, -1 for an attribute that we do not use.
+
+    Each is a struct of u32 that starts with the VF's index; a short one is as if it were not reported.
+    """
+    words = _words(value)
+    if field == IFLA_VF_MAC and len(value) >= 10:
+        state.mac = mac_text(value[4:10])
+    elif field == IFLA_VF_VLAN and len(words) >= 3:
+        if state.vlan < 0:  # the list below says more, whichever comes first
+            state.vlan, state.qos, state.proto = words[1], words[2], PROTO_8021Q
+    elif field == IFLA_VF_VLAN_LIST:
+        entries = [
+            entry for kind, entry in attributes(value) if kind == IFLA_VF_VLAN_INFO and len(entry) >= 14
+        ]
+        if entries:  # drivers keep one
+            state.vlan, state.qos = _words(entries[0])[1:3]
+            state.proto = int.from_bytes(entries[0][12:14], "big")
+        return -1
+    elif field == IFLA_VF_RATE and len(words) >= 3:
+        state.min_rate, state.max_rate = words[1:3]
+    elif field in _VF_FLAGS and len(words) >= 2:
+        setattr(state, _VF_FLAGS[field], -1 if words[1] == _UNREPORTED else words[1])
+    else:
+        return -1
+    return words[0]
+
+
+_VF_FLAGS = {IFLA_VF_SPOOFCHK: "spoofchk", IFLA_VF_TRUST: "trust", IFLA_VF_LINK_STATE: "link_state"}
+
+
+def vf_attribute(vf: int, key: str, state: VfState) -> bytes:
+    """The attribute that sets `key` of a VF from `state`: mac, vlan (with qos and proto), rate, spoofchk,
+    trust, link_state.
+    """
+    if key == "mac":
+        return attribute(IFLA_VF_MAC, pack("=I32s", vf, mac_bytes(state.mac)))
+    if key == "vlan":
+        proto = state.proto if state.proto > 0 else PROTO_8021Q
+        entry = pack("=III", vf, max(state.vlan, 0), max(state.qos, 0)) + pack(">H2x", proto)
+        return nested(IFLA_VF_VLAN_LIST, attribute(IFLA_VF_VLAN_INFO, entry))
+    if key == "rate":
+        return attribute(IFLA_VF_RATE, pack("=III", vf, max(state.min_rate, 0), max(state.max_rate, 0)))
+    kind = {name: number_ for number_, name in _VF_FLAGS.items()}[key]
+    return attribute(kind, pack("=II", vf, max(getattr(state, key), 0)))
+
+
+def get_link(index: int = 0, name: str = "", mask: int = 0) -> Message:
+    """Ask for one link by index or by name (an alternative name counts); mask: EXT_VF, EXT_SKIP_STATS."""
+    payload = _IFINFO.pack(0, 0, index, 0, 0)
+    if name:
+        payload += text(IFLA_IFNAME, name)
+    if mask:
+        payload += number(IFLA_EXT_MASK, mask)
+    return RTM_GETLINK, 0, payload
+
+
+def dump_links() -> Message:
+    """Ask for all links."""
+    return RTM_GETLINK, 0, _IFINFO.pack(0, 0, 0, 0, 0)
+
+
+def set_link(
+    index: int,
+    *,
+    name: str = "",
+    mac: str = "",
+    mtu: int = 0,
+    netns_fd: int = -1,
+    flags: int = 0,
+    change: int = 0,
+) -> Message:
+    """Change a link; `change` masks the `flags` to set. The kernel moves, then sets MAC, MTU, name and
+    flags.
+    """
+    payload = _IFINFO.pack(0, 0, index, flags, change)
+    if netns_fd >= 0:
+        payload += number(IFLA_NET_NS_FD, netns_fd)
+    if mac:
+        payload += attribute(IFLA_ADDRESS, mac_bytes(mac))
+    if mtu:
+        payload += number(IFLA_MTU, mtu)
+    if name:
+        payload += text(IFLA_IFNAME, name)
+    return RTM_SETLINK, 0, payload
+
+
+def set_vf(index: int, changes: Sequence[bytes]) -> Message:
+    """Change one VF's settings on the PF with this interface index; the kernel stops at the first that
+    fails.
+    """
+    info = nested(IFLA_VF_INFO, *changes)
+    return RTM_SETLINK, 0, _IFINFO.pack(0, 0, index, 0, 0) + nested(IFLA_VFINFO_LIST, info)
+
+
+def set_altnames(index: int, names: Sequence[str], *, add: bool) -> Message:
+    """Add or remove alternative names (from Linux 5.5 on)."""
+    entries = [text(IFLA_ALT_IFNAME, name) for name in names]
+    payload = _IFINFO.pack(0, 0, index, 0, 0) + nested(IFLA_PROP_LIST, *entries)
+    if add:
+        return RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, payload
+    return RTM_DELLINKPROP, 0, payload
+
+
+def new_address(index: int, family: int, address: bytes, prefix: int, flags: int = 0) -> Message:
+    """Give a link an address; IPv4 ones are sent as local and peer alike."""
+    payload = _IFADDR.pack(family, prefix, flags, 0, index)
+    if len(address) == 4:
+        payload += attribute(IFA_LOCAL, address)
+    return RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, payload + attribute(IFA_ADDRESS, address)
+
+
+def get_addresses(index: int = 0) -> Message:
+    """Ask for all addresses, or those of one link; a kernel before 4.20 sends all."""
+    return RTM_GETADDR, 0, _IFADDR.pack(0, 0, 0, 0, index)
+
+
+def parse_address(payload: bytes) -> tuple[int, str, int]:
+    """Interface index, `ADDRESS/LENGTH` and flags of one address."""
+    family, prefix, flags, _scope, index = _IFADDR.unpack_from(payload)
+    found = dict(attributes(payload[_IFADDR.size :]))
+    if IFA_FLAGS in found:
+        flags = _number(found[IFA_FLAGS])
+    raw = found.get(IFA_LOCAL) or found.get(IFA_ADDRESS) or b""
+    return index, f"{ip_text(family, raw)}/{prefix}" if raw else "", flags
+
+
+class Route:
+    """A route to set or as found. `dst` and `gateway` are bytes, `dst` empty for a default route."""
+
+    def __init__(self, family: int, dst: bytes, prefix: int, gateway: bytes = b"") -> None:
+        self.family = family
+        self.dst = dst if prefix else b""
+        self.prefix = prefix
+        self.gateway = gateway
+        self.oif = 0
+        self.table = RT_TABLE_MAIN
+        self.scope = -1  # -1: universe with a gateway, link without
+        self.priority = self.mtu = self.advmss = 0
+
+
+def new_route(route: Route) -> Message:
+    """Add a route; a second one to the same destination is appended (ECMP for IPv6)."""
+    scope = route.scope
+    if scope < 0:
+        scope = RT_SCOPE_UNIVERSE if route.gateway or len(route.dst) == 16 else RT_SCOPE_LINK
+    table = route.table if route.table < 256 else 0
+    payload = _RTMSG.pack(route.family, route.prefix, 0, 0, table, RTPROT_BOOT, scope, RTN_UNICAST, 0)
+    payload += number(RTA_TABLE, route.table)
+    if route.dst:
+        payload += attribute(RTA_DST, route.dst)
+    if route.gateway:
+        payload += attribute(RTA_GATEWAY, route.gateway)
+    payload += number(RTA_OIF, route.oif)
+    if route.priority:
+        payload += number(RTA_PRIORITY, route.priority)
+    metrics = [number(k, v) for k, v in ((RTAX_MTU, route.mtu), (RTAX_ADVMSS, route.advmss)) if v]
+    if metrics:
+        payload += nested(RTA_METRICS, *metrics)
+    return RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, payload
+
+
+def use_neighbour(index: int, family: int, address: bytes) -> Message:
+    """Have the kernel look a neighbour up, now and twice more a second apart."""
+    payload = _NDMSG.pack(family, index, 0, _NTF_USE, 0) + attribute(_NDA_DST, address)
+    return RTM_NEWNEIGH, NLM_F_CREATE, payload
+
+
+def get_routes(oif: int = 0) -> Message:
+    """Ask for all routes of both families, or those through one link; a kernel before 4.20 sends all."""
+    return RTM_GETROUTE, 0, _RTMSG.pack(0, 0, 0, 0, 0, 0, 0, 0, 0) + (number(RTA_OIF, oif) if oif else b"")
+
+
+def parse_route(payload: bytes) -> Route:
+    """One route as found; multipath next hops are left out."""
+    family, prefix, _src, _tos, table, _proto, scope, _type, _flags = _RTMSG.unpack_from(payload)
+    found = dict(attributes(payload[_RTMSG.size :]))
+    route = Route(family, found.get(RTA_DST, b""), prefix, found.get(RTA_GATEWAY, b""))
+    route.table = _number(found[RTA_TABLE]) if RTA_TABLE in found else table
+    route.scope = scope
+    route.oif = _number(found[RTA_OIF]) if RTA_OIF in found else 0
+    route.priority = _number(found[RTA_PRIORITY]) if RTA_PRIORITY in found else 0
+    return route

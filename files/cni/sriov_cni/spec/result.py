@@ -1,0 +1,216 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ADD answers, and what a delegated IPAM plugin answers to us: one model, printed in the form of each
+version.
+
+Forms: CNI specification 0.2.0, 0.3.1, 0.4.0, 1.0.0 and 1.1.0, "Result types".
+"""
+
+from __future__ import annotations
+
+from _socket import AF_INET, AF_INET6
+
+from ..netlink.addresses import parse_cidr, parse_ip
+from ..netlink.messages import Route
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_LIST_LIMIT = 1024  # addresses or routes of one result
+_ROUTE_NUMBERS = ("mtu", "advmss", "priority", "table", "scope")
+
+
+def version_tuple(version: str) -> tuple[int, ...]:
+    """`1.0.0` as (1, 0, 0), for comparing; only for versions of SUPPORTED."""
+    return tuple([int(part) for part in version.split(".")])
+
+
+class Result:
+    """Interface, addresses, routes and DNS of one attachment. `ips` and `routes` are in the specification's
+    1.1 form.
+    """
+
+    def __init__(self) -> None:
+        self.interface: dict[str, Any] = {}  # ours, for the answer
+        self.interfaces: list[dict[str, Any]] = []  # those of a result that was read
+        self.before: list[dict[str, Any]] = []  # interfaces of the plugins before us, for the answer
+        self.ips: list[dict[str, Any]] = []
+        self.routes: list[dict[str, Any]] = []
+        self.dns: dict[str, Any] = {}
+
+    def after(self, previous: Result) -> None:
+        """Put this result behind that of the plugins before us in the chain, which has to be passed on."""
+        offset = len(previous.interfaces)
+        self.before = previous.interfaces
+        self.ips = previous.ips + [{**ip, "interface": offset} for ip in self.ips]
+        self.routes = previous.routes + self.routes
+        self.dns = self.dns or previous.dns
+
+
+def parse_result(raw: Any, version: str) -> Result:
+    """The result of an IPAM plugin (or a prevResult), `version` where it names none itself.
+
+    Raises ValueError that names the part that is wrong.
+    """
+    result = Result()
+    if raw is None:
+        return result
+    if not isinstance(raw, dict):
+        raise ValueError("a result is an object")
+    text = raw.get("cniVersion") or version
+    if text in ("0.1.0", "0.2.0"):
+        raw = _from_legacy(raw)
+    result.ips = [_ip(entry) for entry in _objects(raw, "ips")]
+    result.routes = [_route(entry) for entry in _objects(raw, "routes")]
+    result.interfaces = _objects(raw, "interfaces")
+    result.dns = parse_dns(raw.get("dns"))
+    return result
+
+
+def parse_dns(raw: Any) -> dict[str, Any]:
+    """The specification's four DNS keys, those that hold something. Raises ValueError."""
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise ValueError("dns: expected an object")
+    found: dict[str, Any] = {}
+    for key in ("nameservers", "domain", "search", "options"):
+        value = raw.get(key)
+        if not value:
+            continue
+        if key == "domain":
+            good = isinstance(value, str)
+        else:
+            good = isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+        if not good:
+            raise ValueError(f"dns.{key}: expected {'a string' if key == 'domain' else 'a list of strings'}")
+        found[key] = value
+    return found
+
+
+def _objects(raw: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    entries = raw.get(key) or []
+    if not isinstance(entries, list) or len(entries) > _LIST_LIMIT:
+        raise ValueError(f"{key} is no list of at most {_LIST_LIMIT} entries")
+    if not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError(f"{key} holds something that is no object")
+    return entries
+
+
+def _from_legacy(raw: dict[str, Any]) -> dict[str, Any]:
+    """ip4 and ip6 of 0.2.0 as ips and routes."""
+    ips: list[Any] = []
+    routes: list[Any] = []
+    for key in ("ip4", "ip6"):
+        part = raw.get(key)
+        if isinstance(part, dict):
+            ips.append({"address": part.get("ip"), "gateway": part.get("gateway")})
+            routes += _objects(part, "routes")
+    return {"ips": ips, "routes": routes, "dns": raw.get("dns")}
+
+
+def _ip(entry: dict[str, Any]) -> dict[str, Any]:
+    address, gateway = entry.get("address"), entry.get("gateway")
+    if not isinstance(address, str):
+        raise ValueError("ips: an entry has no address")
+    family = parse_cidr(address)[0]
+    found: dict[str, Any] = {"address": address}
+    if gateway:
+        if not isinstance(gateway, str) or parse_ip(gateway)[0] != family:
+            raise ValueError(f"ips: the gateway of {address} is no address of its family")
+        found["gateway"] = gateway
+    if isinstance(entry.get("interface"), int):
+        found["interface"] = entry["interface"]
+    return found
+
+
+def _route(entry: dict[str, Any]) -> dict[str, Any]:
+    dst, gateway = entry.get("dst"), entry.get("gw")
+    if not isinstance(dst, str):
+        raise ValueError("routes: an entry has no dst")
+    family = parse_cidr(dst)[0]
+    found: dict[str, Any] = {"dst": dst}
+    if gateway:
+        if not isinstance(gateway, str) or parse_ip(gateway)[0] != family:
+            raise ValueError(f"routes: gw of {dst} is no address of its family")
+        found["gw"] = gateway
+    for key in _ROUTE_NUMBERS:
+        value = entry.get(key)
+        if value is None:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 0xFFFFFFFF:
+            raise ValueError(f"routes: {key} of {dst} is no number")
+        found[key] = value
+    if found.get("scope", 0) > 255:
+        raise ValueError(f"routes: scope of {dst} is more than 255")
+    return found
+
+
+def kernel_routes(result: Result) -> list[Route]:
+    """The routes for the kernel; one without gw goes through the first gateway of its family, if there is
+    one.
+    """
+    default: dict[int, bytes] = {}
+    for ip in result.ips:
+        if "gateway" in ip:
+            family, raw = parse_ip(ip["gateway"])
+            default.setdefault(family, raw)
+    routes = []
+    for entry in result.routes:
+        family, dst, prefix = parse_cidr(entry["dst"])
+        gateway = parse_ip(entry["gw"])[1] if "gw" in entry else default.get(family, b"")
+        if entry.get("scope") == 253:  # link: no gateway wanted
+            gateway = b""
+        route = Route(family, dst, prefix, gateway)
+        route.table = entry.get("table") or route.table
+        route.scope = entry.get("scope", -1)
+        route.priority, route.mtu = entry.get("priority", 0), entry.get("mtu", 0)
+        route.advmss = entry.get("advmss", 0)
+        routes.append(route)
+    return routes
+
+
+def to_version(result: Result, version: str) -> dict[str, Any]:
+    """The answer of ADD in the form of `version`."""
+    number = version_tuple(version)
+    if number < (0, 3):
+        return _legacy(result, version)
+    answer: dict[str, Any] = {"cniVersion": version}
+    keys = ("name", "mac", "sandbox") if number < (1, 1) else ("name", "mac", "mtu", "sandbox", "pciID")
+    answer["interfaces"] = [
+        *result.before,
+        {key: result.interface[key] for key in keys if result.interface.get(key)},
+    ]
+    if result.ips:
+        answer["ips"] = []
+        for ip in result.ips:
+            entry = dict(ip)
+            if number < (1, 0):
+                entry = {"version": "6" if ":" in ip["address"] else "4", **entry}
+            answer["ips"].append(entry)
+    if result.routes:
+        keep = ("dst", "gw") if number < (1, 1) else ("dst", "gw", *_ROUTE_NUMBERS)
+        answer["routes"] = [{k: v for k, v in route.items() if k in keep} for route in result.routes]
+    if result.dns:
+        answer["dns"] = result.dns
+    return answer
+
+
+def _legacy(result: Result, version: str) -> dict[str, Any]:
+    """0.1.0 and 0.2.0: the first address of each family, its routes, no interface."""
+    answer: dict[str, Any] = {"cniVersion": version}
+    for key, family in (("ip4", AF_INET), ("ip6", AF_INET6)):
+        ips = [ip for ip in result.ips if parse_cidr(ip["address"])[0] == family]
+        if not ips:
+            continue
+        part: dict[str, Any] = {"ip": ips[0]["address"]}
+        if "gateway" in ips[0]:
+            part["gateway"] = ips[0]["gateway"]
+        routes = [r for r in result.routes if parse_cidr(r["dst"])[0] == family]
+        if routes:
+            part["routes"] = [{k: v for k, v in r.items() if k in ("dst", "gw")} for r in routes]
+        answer[key] = part
+    answer["dns"] = result.dns
+    return answer

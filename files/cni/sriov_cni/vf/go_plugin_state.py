@@ -1,0 +1,267 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Attachments that sriov-cni, the program in Go whose name and state folder we share, made before we took its place.
+
+It keeps the configuration with what has to be undone in CONTAINER-IFNAME, and in pci/ADDRESS the namespace of who has
+the VF. Neither says which boot it is of: files that are older than this boot describe VFs that are no more.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from shared import pci
+
+from ..netlink.messages import PROTO_8021Q
+from ..pod.interface import Pod
+from ..pod.netns import open_netns
+from ..spec.errors import JOURNAL, TRY_AGAIN, CniError
+from ..spec.json_text import loads
+from .journal import Record
+from .restore import give_back
+from .vf import USERSPACE_DRIVERS, host_link
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..host.host import Host
+    from ..pod.netns import Netns
+    from .journal import Store
+    from .vf import Vf
+
+_LIMIT = 65536  # bytes
+_FILES = 4096  # more than a node has VFs
+# Our setting: the keys that asked for it there.
+_ASKED = {
+    "vlan": ("vlan",), "spoofchk": ("spoofchk",), "trust": ("trust",), "rate": ("min_tx_rate", "max_tx_rate"),
+    "link_state": ("link_state",),
+}  # fmt: skip
+# Our field: the key of what was before.
+_BEFORE = {
+    "vlan": "Vlan", "qos": "VlanQoS", "proto": "VlanProto", "spoofchk": "SpoofChk", "trust": "Trust",
+    "link_state": "LinkState", "min_rate": "MinTxRate", "max_rate": "MaxTxRate",
+}  # fmt: skip
+
+
+def take_back(host: Host, store: Store, container: str, ifname: str, netns: str) -> None:
+    """DEL of such an attachment, where there is one. Raises CniError where something is left to be done."""
+    name = f"{container}-{ifname}"
+    file = f"{host.state}/{name}"
+    conf = _read(file)
+    if conf is None:
+        host.log.info("no journal of this container and interface: no VF to bring back")
+        return
+    address = _address(host, file, conf)
+    with store.lock(address, "VF"):
+        if _read(file) is None:  # another DEL was faster
+            return
+        if store.of_vf(address) is None and not _given_on(host, name, address):
+            _give_back(host, store, name, conf, open_netns(netns) if netns else None, (ifname,))
+        else:  # another pod has it by now
+            _remove(file)
+
+
+def clear_way(host: Host, store: Store, vf: Vf) -> None:
+    """See that no such attachment has the VF; repair what one left. Raises CniError (11) where it is in use."""
+    netns = _holder(host, vf.address)
+    if netns is not None:
+        netns.close()
+        raise CniError(
+            TRY_AGAIN, f"VF {vf.address} is in use by a pod that another CNI plugin sriov gave it to, whose namespace "
+            f"{netns.path} is alive; expected the runtime to call DEL for it first",
+        )
+    for name, conf in _files(host):
+        if _text(conf, "deviceID") == vf.address:
+            host.log.warning(f"VF {vf.address} was left by {_owner(name)}: it is brought back first")
+            _give_back(host, store, name, conf, None, _ifnames(name))
+    _remove(_marker(host, vf.address))
+
+
+def gone(host: Host, network: str, valid: set[tuple[str, str]]) -> list[str]:
+    """The network's attachments, by the names of their files, that are not among `valid`: container and interface."""
+    kept = {f"{container}-{ifname}" for container, ifname in valid}
+    return [name for name, conf in _files(host) if name not in kept and _text(conf, "name") == network]
+
+
+def attachments(host: Host, store: Store) -> list[dict[str, Any]]:
+    """Those of this boot whose VF no later attachment has, for people; keys as `sriov attachments` prints them."""
+    latest: dict[str, tuple[str, dict[str, Any]]] = {}
+    for name, conf in sorted(_files(host), key=lambda file: _made(f"{host.state}/{file[0]}")):
+        if pci.is_address(_text(conf, "deviceID")) and not _of_earlier_boot(f"{host.state}/{name}"):
+            latest[conf["deviceID"]] = name, conf
+    found = []
+    for address, (name, conf) in latest.items():
+        if store.of_vf(address) is not None:
+            continue
+        container, _dash, ifname = name.rpartition("-")
+        entry = {"vf": address, "container": container, "interface": ifname, "network": _text(conf, "name")}
+        netns = _holder(host, address)
+        entry["netns"] = netns.path if netns is not None else ""
+        found.append({**entry, "in_use": netns is not None, "made_by": "sriov-cni"})
+        if netns is not None:
+            netns.close()
+    return found
+
+
+def collect(host: Host, store: Store, name: str) -> bool:
+    """Give back the VF of one whose pod is gone, by its file; False where its file is left. Raises CniError."""
+    file = f"{host.state}/{name}"
+    conf = _read(file)
+    if conf is None:  # its DEL was faster
+        return True
+    address = _address(host, file, conf)
+    store.prepare()
+    with store.lock(address, "VF"):
+        if store.of_vf(address) is not None:
+            _remove(file)
+        elif _given_on(host, name, address):
+            # How the VF was before both pods is in this file alone: it is wanted once the other pod has gone.
+            host.log.info(f"VF {address} went from {_owner(name)} to another pod, which is left alone")
+        elif _read(file) is not None:
+            host.log.warning(f"{_owner(name)} is gone: its VF is brought back")
+            _give_back(host, store, name, conf, _holder(host, address), _ifnames(name))
+        return _read(file) is None
+
+
+def address_of(host: Host, store: Store, container: str, ifname: str) -> str:
+    """The VF of such an attachment, "" where there is none. Raises CniError (103) for a file that cannot be used."""
+    file = f"{host.state}/{container}-{ifname}"
+    conf = _read(file)
+    if conf is None or _of_earlier_boot(file):
+        return ""
+    address = _address(host, file, conf)
+    return address if store.of_vf(address) is None else ""
+
+
+def _files(host: Host) -> list[tuple[str, dict[str, Any]]]:
+    found = [(name, _read(f"{host.state}/{name}")) for name in pci.list_dir(host.state)[:_FILES]]
+    return [(name, conf) for name, conf in found if conf is not None]
+
+
+def _address(host: Host, file: str, conf: dict[str, Any]) -> str:
+    address = _text(conf, "deviceID")
+    if not pci.is_address(address):
+        raise CniError(JOURNAL, f"the file {file} cannot be used: expected a PCI address as deviceID")
+    host.log.fields["vf"] = address
+    return address
+
+
+def _ifnames(name: str) -> tuple[str, ...]:
+    """What of a file's name may be the interface's, the likely one first: it too may have dashes."""
+    parts = name.split("-")
+    return tuple(["-".join(parts[at:]) for at in range(len(parts) - 1, 0, -1)])
+
+
+def _owner(name: str) -> str:
+    """For messages."""
+    container, _rest, ifname = name.rpartition("-")
+    return f"container {container} interface {ifname}"
+
+
+def _marker(host: Host, address: str) -> str:
+    return f"{host.state}/pci/{address}"
+
+
+def _holder(host: Host, address: str) -> Netns | None:
+    """The namespace of the pod that was given the VF last, None where that has ended."""
+    marker = _marker(host, address)
+    path = pci.read_text(marker) or ""
+    return open_netns(path) if path and not _of_earlier_boot(marker) else None
+
+
+def _given_on(host: Host, name: str, address: str) -> bool:
+    """Whether a later attachment has this VF: it gives a VF away again once the namespace has ended, DEL or not."""
+    made = _made(f"{host.state}/{name}")
+    others = [other for other, conf in _files(host) if other != name and _text(conf, "deviceID") == address]
+    return any(_made(f"{host.state}/{other}") > made for other in others)
+
+
+def _made(file: str) -> int:
+    try:
+        return os.stat(file).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _give_back(
+    host: Host, store: Store, name: str, conf: dict[str, Any], netns: Netns | None, ifnames: tuple[str, ...]
+) -> None:
+    file = f"{host.state}/{name}"
+    done = _of_earlier_boot(file) or give_back(host, store, _record(host, conf, name, netns, ifnames), netns)
+    if done:
+        _remove(_marker(host, _text(conf, "deviceID")))
+        _remove(file)
+        host.log.info("the VF is back, which another CNI plugin sriov had given away")
+
+
+def _record(
+    host: Host, conf: dict[str, Any], name: str, netns: Netns | None, ifnames: tuple[str, ...]
+) -> Record:
+    before = conf.get("OrigVfState")
+    before = before if isinstance(before, dict) else {}
+    record = Record()
+    record.container, _rest, record.ifname = name.rpartition("-")
+    record.network = _text(conf, "name")
+    record.boot = host.boot_id()
+    record.netns, record.netns_id = (netns.path, netns.identity) if netns is not None else ("its namespace", "")
+    record.address = _text(conf, "deviceID")
+    record.pf = pci.physfn(host.sys_root, record.address) or ""
+    record.driver = pci.driver(host.sys_root, record.address) or ""
+    record.host_name = _text(before, "HostIFName")
+    record.kernel = bool(record.host_name) and record.driver not in USERSPACE_DRIVERS
+    record.mac = _text(before, "EffectiveMAC").lower()
+    record.mtu = _number(before, "MTU") or _number(conf, "MTU")
+    record.original.mac = _text(before, "AdminMAC").lower()
+    record.asked = [key for key, keys in _ASKED.items() if any(conf.get(name) not in (None, "") for name in keys)]
+    record.asked += ["mac"] if record.original.mac else []
+    for field, key in _BEFORE.items():
+        setattr(record.original, field, _number(before, key))
+    record.original.proto = record.original.proto or PROTO_8021Q
+    link = Pod(host, netns).find(record.address, ifnames) if netns is not None and record.kernel else None
+    record.ifname = link.name if link is not None else record.ifname
+    link = link or (host_link(host, record.address, 0) if record.kernel else None)
+    # It did not write them down: all are the host's but the pod's name, which udev may have kept as one.
+    record.altnames = [other for other in link.altnames if other not in ifnames] if link is not None else []
+    return record
+
+
+def _text(conf: dict[str, Any], key: str) -> str:
+    value = conf.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _number(conf: dict[str, Any], key: str) -> int:
+    value = conf.get(key)
+    return int(value) if isinstance(value, int) and 0 <= value <= 0xFFFFFFFF else 0
+
+
+def _of_earlier_boot(file: str) -> bool:
+    try:
+        return os.stat(file).st_mtime < time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    except OSError:
+        return False
+
+
+def _read(file: str) -> dict[str, Any] | None:
+    """None for what is none of its files."""
+    try:
+        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        conf = loads(os.read(fd, _LIMIT))
+    except (OSError, ValueError):  # a folder, or what its crash left; it takes such a file for none as well
+        return None
+    finally:
+        os.close(fd)
+    return conf if isinstance(conf, dict) and "deviceID" in conf else None
+
+
+def _remove(file: str) -> None:
+    try:
+        os.unlink(file)
+    except OSError:
+        return

@@ -1,0 +1,291 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has to be undone, on disk before the first change; and the locks that keep two calls off one VF or PF.
+
+One file for each container and interface, named `ADDRESS@CONTAINER@IFNAME`, so that the owner of a VF and the
+VF of an owner are both found by listing the folder. An ADD that is still under way, or died, has `adding-` in
+front. The file is written aside, synced and renamed; the folder is not synced, and the last rename neither: a
+power loss takes the namespaces and the VFs with it, and a journal of an earlier boot is dropped unread.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+
+from ..host.host import Pauses
+from ..netlink.messages import VfState
+from ..spec.errors import IO, JOURNAL, TRY_AGAIN, CniError
+from ..spec.json_text import dumps, loads
+from .pf_port import FIELDS_OF
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, ClassVar
+
+    from ..host.host import Host
+
+FORMAT = 1
+_ADDING = "adding-"
+_READ_LIMIT = 65536  # bytes
+
+
+class Record:
+    """One attachment: whose, which VF, where, and how the VF was before."""
+
+    TYPES: ClassVar[dict[str, type]] = {
+        "container": str, "ifname": str, "network": str,  # the owner
+        "address": str, "pf": str, "driver": str, "kernel": bool,  # the VF; kernel: it has an interface
+        "netns": str, "netns_id": str, "boot": str,  # where it went
+        "host_name": str, "altnames": list, "mac": str, "mtu": int, "flags": int,  # its interface before
+        "asked": list,  # what was set on the PF: keys of pf.FIELDS_OF
+        "trunk": list,  # the VF's VLAN trunk before, empty where it was not changed
+    }  # fmt: skip
+    LATER: ClassVar[frozenset[str]] = frozenset(["trunk"])  # what journals of the first version do not have
+
+    def __init__(self) -> None:
+        self.container = self.ifname = self.network = ""
+        self.address = self.pf = self.driver = ""
+        self.kernel = False
+        self.netns = self.netns_id = self.boot = ""
+        self.host_name = self.mac = ""
+        self.altnames: list[str] = []
+        self.asked: list[str] = []
+        self.trunk: list[str] = []
+        self.mtu = self.flags = 0
+        self.original = VfState()
+        self.complete = False
+
+    @property
+    def owner(self) -> str:
+        """For messages."""
+        return f"container {self.container} interface {self.ifname}"
+
+    def to_dict(self) -> dict[str, Any]:
+        fields = {name: getattr(self, name) for name in self.TYPES}
+        return {"format": FORMAT, **fields, "original": self.original.to_dict()}
+
+    @classmethod
+    def from_dict(cls, raw: Any) -> Record:
+        """Raises ValueError for what to_dict would not have written."""
+        if not isinstance(raw, dict):
+            raise ValueError("it is no JSON object")
+        if raw.get("format") != FORMAT:
+            raise ValueError(f"expected format {FORMAT}, found {raw.get('format')}")
+        record = cls()
+        for name, kind in cls.TYPES.items():
+            if name in cls.LATER and name not in raw:
+                continue
+            if not isinstance(raw.get(name), kind):
+                raise ValueError(f"'{name}' is missing or of another type")
+            setattr(record, name, raw[name])
+        if not all(isinstance(name, str) for name in record.altnames):
+            raise ValueError("'altnames' holds something that is no name")
+        if not all(isinstance(text, str) for text in record.trunk):
+            raise ValueError("'trunk' holds something that is no text")
+        if not all(key in FIELDS_OF for key in record.asked):
+            raise ValueError("'asked' holds a setting that this version does not know")
+        original = raw.get("original")
+        for name in VfState.FIELDS:
+            value = original.get(name) if isinstance(original, dict) else None
+            if not isinstance(value, str if name == "mac" else int):
+                raise ValueError(f"'original.{name}' is missing or of another type")
+            setattr(record.original, name, value)
+        return record
+
+
+class Lock:
+    """An exclusive flock(2), let go at the end of the block, or of the process."""
+
+    def __init__(self, path: str, subject: str, seconds: float) -> None:
+        self._path = path
+        self._subject = subject
+        self._seconds = seconds
+        self._fd = -1
+
+    def __enter__(self) -> None:
+        try:
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise CniError(IO, f"cannot open the lock file {self._path}: {error.strerror}") from None
+        pauses = Pauses(self._seconds)
+        while pauses.more():
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                continue
+        os.close(self._fd)
+        raise CniError(
+            TRY_AGAIN,
+            f"{self._subject} is held by another call of this plugin for more than {self._seconds:.0f} s; "
+            f"'fuser {self._path}' names its process",
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._fd)
+
+
+class Store:
+    """The journal's folder and the locks beside it."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._folder = f"{host.state}/journal"
+        self._locks = f"{host.state}/locks"
+
+    def prepare(self) -> None:
+        """Make the folders, for root alone. Raises CniError (5)."""
+        for path in (self._host.state, self._folder, self._locks):
+            try:
+                os.mkdir(path, 0o700)
+            except FileExistsError:
+                continue
+            except FileNotFoundError:
+                os.makedirs(path, 0o700, exist_ok=True)
+            except OSError as error:
+                raise CniError(IO, f"cannot make the state folder {path}: {error.strerror}") from None
+
+    def lock(self, address: str, what: str) -> Lock:
+        """The lock of a VF or PF, by PCI address."""
+        return Lock(f"{self._locks}/{address}.lock", f"{what} {address}", self._host.lock_seconds)
+
+    def of_owner(self, container: str, ifname: str) -> Record | None:
+        """The owner's record. Raises CniError (103) for a file that cannot be used."""
+        return self._find(lambda parts: parts[1:] == [container, ifname])
+
+    def of_vf(self, address: str) -> Record | None:
+        """The record of the VF's owner. Raises CniError (103) for a file that cannot be used."""
+        return self._find(lambda parts: parts[0] == address)
+
+    def owners(self) -> list[tuple[str, str]]:
+        """Container and interface of every record, from the names of the files."""
+        found = []
+        for name in self._names():
+            parts = name[len(_ADDING) if name.startswith(_ADDING) else 0 :].split("@", 2)
+            if len(parts) == 3:
+                found.append((parts[1], parts[2]))
+        return sorted(found)
+
+    def records(self) -> list[Record]:
+        """All records. Raises CniError (103) for a file that cannot be used."""
+        found = [self.of_owner(container, ifname) for container, ifname in self.owners()]
+        return [record for record in found if record is not None]
+
+    def _find(self, wanted: Any) -> Record | None:
+        for name in self._names():
+            complete = not name.startswith(_ADDING)
+            parts = (name if complete else name[len(_ADDING) :]).split("@", 2)
+            if len(parts) == 3 and wanted(parts):
+                record = self._read(f"{self._folder}/{name}")
+                if record is not None:
+                    record.complete = complete
+                    return record
+        return None
+
+    def _names(self) -> list[str]:
+        try:
+            return os.listdir(self._folder)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise CniError(IO, f"cannot list the journal {self._folder}: {error.strerror}") from None
+
+    def _read(self, path: str) -> Record | None:
+        """None where the file went away meanwhile: its owner's DEL was faster."""
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise CniError(IO, f"cannot open the journal file {path}: {error.strerror}") from None
+        try:
+            return Record.from_dict(loads(os.read(fd, _READ_LIMIT)))
+        except (OSError, ValueError) as error:
+            raise CniError(
+                JOURNAL,
+                f"the journal file {path} cannot be used: {error}. It tells how the VF in its name was "
+                "before a pod "
+                "got it: look at the VF ('ip link show' on the host and its PF), then remove the file",
+            ) from None
+        finally:
+            os.close(fd)
+
+    def _path(self, record: Record, complete: bool) -> str:
+        prefix = "" if complete else _ADDING
+        return f"{self._folder}/{prefix}{record.address}@{record.container}@{record.ifname}"
+
+    def _aside(self, address: str) -> str:
+        return f"{self._folder}/.new-{address}"
+
+    def sweep(self, address: str) -> None:
+        """Remove what an ADD of this VF wrote aside that died before it was a journal. Raises CniError (5, 11)."""
+        aside = self._aside(address)
+        if not os.access(aside, os.F_OK):
+            return
+        with self.lock(address, "VF"):  # who has it writes nothing aside
+            try:
+                os.unlink(aside)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                raise CniError(IO, f"cannot remove {aside}: {error.strerror}") from None
+
+    def begin(self, record: Record) -> None:
+        """Put the record on disk, as of an ADD under way. Raises CniError (5); then nothing may be
+        changed.
+        """
+        path = self._path(record, False)
+        aside = self._aside(record.address)
+        try:
+            fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                data = dumps(record.to_dict()).encode()
+                if os.write(fd, data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            os.rename(aside, path)
+        except OSError as error:
+            raise CniError(
+                IO, f"cannot write the journal file {path}: {error.strerror}; nothing was changed"
+            ) from None
+
+    def commit(self, record: Record) -> None:
+        """Mark the ADD as done. Raises CniError (5)."""
+        try:
+            os.rename(self._path(record, False), self._path(record, True))
+        except OSError as error:
+            raise CniError(
+                IO, f"cannot rename the journal file of {record.owner}: {error.strerror}"
+            ) from None
+        record.complete = True
+
+    def reopen(self, record: Record) -> None:
+        """Mark the record as of an ADD that died: what it says is still to be undone. Raises CniError (5)."""
+        if record.complete:
+            try:
+                os.rename(self._path(record, True), self._path(record, False))
+            except OSError as error:
+                raise CniError(
+                    IO, f"cannot rename the journal file of {record.owner}: {error.strerror}"
+                ) from None
+            record.complete = False
+
+    def remove(self, record: Record) -> None:
+        """Forget the record: all of it is undone. Raises CniError (5)."""
+        for complete in (False, True):
+            try:
+                os.unlink(self._path(record, complete))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise CniError(
+                    IO, f"cannot remove the journal file of {record.owner}: {error.strerror}"
+                ) from None

@@ -1,0 +1,372 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The VF itself: find it, remember how it is, hand it to a pod. The way back is in restore."""
+
+from __future__ import annotations
+
+import _thread
+import errno
+from _signal import SIG_BLOCK, SIGCHLD, pthread_sigmask  # type: ignore[import-not-found]
+
+from shared import pci
+
+from ..host.host import Pauses
+from ..netlink.messages import (
+    ARPHRD_ETHER,
+    IFF_ALLMULTI,
+    IFF_PROMISC,
+    IFF_UP,
+    Link,
+    dump_links,
+    get_addresses,
+    get_link,
+    get_routes,
+    parse_address,
+    parse_route,
+    set_altnames,
+    set_link,
+)
+from ..netlink.socket import NetlinkError
+from ..spec.errors import CONFIG, DEVICE, REFUSED, CniError
+from .pf_port import FIELDS_OF
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..host.host import Host
+    from ..netlink.socket import Socket
+    from ..pod.interface import Pod
+    from ..spec.config import Config
+    from .journal import Record, Store
+    from .pf_port import PfPort
+
+USERSPACE_DRIVERS = ("vfio-pci", "uio_pci_generic", "igb_uio")
+KEPT_FLAGS = IFF_UP | IFF_PROMISC | IFF_ALLMULTI
+_PROBE_SECONDS = 2.0  # a VF's interface appears a moment after its driver was bound
+
+
+class Vf:
+    """A VF as sysfs shows it now. `kernel` is true where its driver makes a network interface.
+
+    `pf` is "" and `index` -1 for a function without a PF: a VF that a hypervisor gave to this (virtual) node, or a PF
+    that goes to the pod as a whole.
+    """
+
+    def __init__(self, address: str, pf: str, index: int, driver: str) -> None:
+        self.address = address
+        self.pf = pf
+        self.index = index
+        self.driver = driver
+        self.kernel = driver not in USERSPACE_DRIVERS
+
+    def __str__(self) -> str:
+        """For messages."""
+        return f"VF {self.index} of PF {self.pf} ({self.address})" if self.pf else f"PCI function {self.address}"
+
+
+def find(host: Host, address: str) -> Vf:
+    """Raises CniError (100) for what is not there, or no VF that can be handed out."""
+    root = host.sys_root
+    if not pci.exists(root, address):
+        raise CniError(
+            DEVICE,
+            f"deviceID {address}: no such PCI device on this node; VFs vanish when the PF's number of VFs is "
+            "changed "
+            "or its driver is unloaded: look at sriov_numvfs of the PF",
+        )
+    pf = pci.physfn(root, address)
+    index = pci.vf_index(root, address)
+    if pf is None and pci.num_vfs(root, address):
+        raise CniError(
+            DEVICE, f"deviceID {address}: expected a VF, found a PF with {pci.num_vfs(root, address)} VFs, which would "
+            "lose their network; a PF goes to a pod only while its sriov_numvfs is 0",
+        )
+    if pf is not None and index < 0:
+        raise CniError(
+            DEVICE, f"deviceID {address}: its PF {pf} does not list it among its VFs (virtfn links)"
+        )
+    driver = pci.driver(root, address)
+    if driver is None:
+        raise CniError(
+            DEVICE,
+            f"deviceID {address}: the device has no driver; expected a network driver or one of "
+            + ", ".join(USERSPACE_DRIVERS),
+        )
+    return Vf(address, pf or "", index, driver)
+
+
+def port_of(host: Host, address: str, pf: str) -> PfPort:
+    """The PF's netlink side. Raises CniError (100) where the PF has no interface."""
+    port = host.pf_port(pf)
+    if port is None:
+        raise CniError(
+            DEVICE,
+            f"PF {pf} of VF {address} has no interface on the host; its driver is not bound, or not ready, or the "
+            "interface is in another namespace",
+        )
+    return port
+
+
+def host_link(host: Host, address: str, seconds: float) -> Link | None:
+    """The VF's interface in the host's namespace, under whatever name; None where none comes within
+    `seconds`.
+    """
+    pauses = Pauses(seconds)
+    while pauses.more():
+        for name in host.net_names(address):
+            try:
+                return Link(host.socket.get(get_link(name=name)))
+            except NetlinkError as error:
+                if error.errno != errno.ENODEV:  # renamed between the two looks: look again
+                    raise CniError(
+                        DEVICE, f"interface {name} of VF {address} does not answer: {error}"
+                    ) from None
+    return None
+
+
+def remember(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Record) -> Link | None:
+    """Read what may be changed into `record`. Returns the VF's interface, if it has one.
+
+    Raises CniError for a VF that cannot do what is asked.
+    """
+    record.address, record.pf, record.driver, record.kernel = vf.address, vf.pf, vf.driver, vf.kernel
+    if vf.pf:
+        _remember_pf(host, vf, config, port, record)
+    else:
+        keys = [key for key in config.asked if key != "mac" or not vf.kernel]
+        keys += ["vlan_trunk"] if config.trunk else []
+        if keys:
+            raise CniError(CONFIG, f"{', '.join(keys)}: {vf} has no PF on this node to set it on")
+    if config.flags and record.original.trust == 0 and "trust" not in config.asked:
+        raise CniError(
+            CONFIG, f"promisc, allmulticast: VF {vf.address} is not trusted, and its PF would ignore them; add "
+            "trust: on"
+        )
+    if not vf.kernel:
+        if config.flags:
+            raise CniError(
+                CONFIG, f"promisc, allmulticast: VF {vf.address} has driver {vf.driver}, and so no interface"
+            )
+        if config.mtu:
+            raise CniError(
+                CONFIG, f"mtu: VF {vf.address} has driver {vf.driver}, and so no interface to set it on"
+            )
+        return None
+    link = host_link(host, vf.address, _PROBE_SECONDS)
+    if link is None:
+        raise CniError(
+            DEVICE,
+            f"VF {vf.address} (driver {vf.driver}) has no network interface on the host; expected one, or "
+            "one of the "
+            f"drivers {', '.join(USERSPACE_DRIVERS)}. Something else may have put it into another namespace",
+        )
+    if link.kind != ARPHRD_ETHER:
+        raise CniError(
+            DEVICE, f"VF {vf.address}: interface {link.name} is not Ethernet; InfiniBand is not supported"
+        )
+    if link.master:
+        raise CniError(
+            DEVICE,
+            f"VF {vf.address}: interface {link.name} is a port of a bridge or bond: the host uses it",
+        )
+    _refuse_in_use(host, vf, link)
+    record.host_name, record.altnames = link.name, link.altnames
+    record.mac, record.mtu, record.flags = link.mac, link.mtu, link.flags & KEPT_FLAGS
+    return link
+
+
+def _remember_pf(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Record) -> None:
+    record.asked = config.asked
+    if config.trunk:
+        from .vlan_trunk import require
+
+        record.trunk = [require(host, vf.pf, vf.index)]
+    try:
+        port = port or port_of(host, vf.address, vf.pf)
+        record.original = port.read(vf.index)
+    except CniError as error:
+        if config.asked or config.trunk:
+            raise
+        host.log.warning(f"nothing is asked of the PF, so this may be: {error}")
+        return
+    for key in config.asked:
+        if key != "mac" and all(getattr(record.original, field) in (-1, "") for field in FIELDS_OF[key]):
+            host.log.debug(f"the driver of PF {port.name} reports no {key}; it is set, and restored to 0")
+
+
+def _refuse_in_use(host: Host, vf: Vf, link: Link) -> None:
+    """Raises CniError for an interface that the host itself uses: it may be the node's own network. That it is up
+    with an address that the kernel gave it (IPv6, link-local) is no use.
+    """
+    found = [parse_address(payload) for payload in host.socket.dump(get_addresses(link.index))]
+    used = [f"address {text}" for index, text, _flags in found if index == link.index and not text.startswith("fe80:")]
+    if link.flags & IFF_UP:  # else there is neither route nor traffic
+        routes = [parse_route(payload) for payload in host.socket.dump(get_routes(link.index))]
+        if any(not route.dst and route.oif == link.index for route in routes):
+            used.append("a default route")
+        for payload in host.socket.dump(dump_links()):
+            upper = Link(payload)
+            if upper.lower == link.index and upper.index != link.lower:  # not a veth's peer
+                used.append(f"interface {upper.name} on top of it")
+    if used:
+        raise CniError(
+            DEVICE,
+            f"{vf}: the host uses its interface {link.name} ({', '.join(used)}); expected a VF that is free: take "
+            "that away, or take the VF out of the resource pool",
+        )
+
+
+def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) -> None:
+    """Give the PF's driver the settings that are asked for; a MAC is read back. Raises CniError (101)."""
+    if not config.asked and not config.trunk:
+        return
+    with store.lock(vf.pf, "PF"):
+        host.step("set on pf")
+        if config.asked:
+            port.apply(vf.index, config.target, config.asked)
+        if config.trunk:  # after the VLAN: a driver forgets the trunk when that is set
+            from .vlan_trunk import apply
+
+            apply(host, vf.pf, vf.index, config.trunk)
+        if not config.mac:
+            return
+        pauses = Pauses(host.mac_seconds)
+        while pauses.more():
+            found = port.read(vf.index).mac
+            if found == config.mac:
+                return
+    raise CniError(
+        REFUSED,
+        f"mac: PF {port.name} (driver {port.driver}) took {config.mac} for VF {vf.index}, but still reports "
+        f"{found} "
+        f"after {host.mac_seconds:.0f} s",
+    )
+
+
+def set_on_host(host: Host, store: Store, vf: Vf, port: PfPort | None, link: Link, config: Config) -> None:
+    """What is best set on the VF's interface before it moves. Raises CniError (101).
+
+    The MAC goes to the VF before it goes to the PF: once a PF's driver has an administrator's MAC, many take
+    none from the VF any more, and some reset the VF to make it read the new one. A refusal here is no error:
+    set_mac() decides.
+    """
+    if config.mac and link.mac != config.mac:
+        if port is not None and port.frees_mac:
+            with store.lock(port.address, "PF"):
+                free_mac(host, port, vf.index)
+        offer_mac(host, link, config.mac)
+    if config.mtu and link.mtu != config.mtu:
+        host.step("set mtu")
+        try:
+            host.socket.change(set_link(link.index, mtu=config.mtu))
+        except NetlinkError as error:
+            raise CniError(
+                REFUSED, f"mtu: interface {link.name} (driver {vf.driver}) refused {config.mtu}: {error}"
+            ) from None
+
+
+def free_mac(host: Host, port: PfPort, index: int) -> None:
+    """Have the PF forget an administrator's MAC until the caller sets one, so that the VF may take its own: to set it
+    up and down instead takes a hundred times as long. To be called under the PF's lock, after port.read().
+    """
+    host.step("free mac")
+    try:
+        port.forget_mac(index)
+    except NetlinkError as error:
+        host.log.debug(f"PF {port.name} does not free the MAC of VF {index}: {error}")
+
+
+def offer_mac(host: Host, link: Link, mac: str) -> None:
+    """Set the MAC, if the driver takes it without more."""
+    host.step("set mac on vf")
+    try:
+        host.socket.change(set_link(link.index, mac=mac))
+    except NetlinkError as error:
+        host.log.debug(f"{link.name} does not take {mac} before its PF has it: {error}")
+
+
+def move_to_pod(host: Host, link: Link, ifname: str, pod: Pod, meanwhile: Callable[[], None]) -> Link:
+    """Move and rename in one message: no other name is ever seen, neither here nor in the pod. Raises
+    CniError (101).
+
+    A failure can leave the interface on either side; restore.bring_back() finds it on both. `meanwhile` is called
+    while the kernel moves.
+    """
+    try:
+        if ifname in link.altnames:
+            host.step("remove altname")
+            host.socket.change(set_altnames(link.index, [ifname], add=False))
+        host.step("move")
+        move = set_link(link.index, netns_fd=pod.netns.fd, name=ifname)
+        _together(lambda: host.socket.change(move), meanwhile)
+    except NetlinkError as error:
+        raise CniError(
+            REFUSED, f"interface {link.name} cannot be moved to {pod.netns.path} as {ifname}: {error}"
+        ) from None
+    moved = pod.link(ifname)
+    if moved is None:
+        raise CniError(
+            REFUSED, f"interface {link.name} was moved, but {ifname} is not in {pod.netns.path}"
+        )
+    return moved
+
+
+def _together(slow: Callable[[], None], quick: Callable[[], None]) -> None:
+    """Call `slow` in a thread and `quick` in this one, and wait for both. Raises what either raises.
+
+    SIGCHLD stays blocked: the thread inherits that, so the end of a program that `quick` starts reaches who waits.
+    """
+    pthread_sigmask(SIG_BLOCK, [SIGCHLD])
+    errors: list[BaseException] = []
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def run() -> None:
+        try:
+            slow()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            done.release()
+
+    _thread.start_new_thread(run, ())
+    try:
+        quick()
+    finally:
+        done.acquire()
+    if errors:
+        raise errors[0]
+
+
+def set_mac(host: Host, socket: Socket, link: Link, mac: str) -> None:
+    """Have the interface take `mac`, and see that it did; the interface is down before and after.
+
+    Drivers differ: one takes it from the VF, one from the PF a moment later, one (igbvf) from the PF when it
+    is reset, which setting it up and down does. Raises CniError (101) when none of it helped in time.
+    """
+    problem = ""
+    rounds = 0
+    pauses = Pauses(host.mac_seconds)
+    while pauses.more():
+        if Link(socket.get(get_link(link.index))).mac == mac:
+            return
+        host.step("set mac")
+        try:
+            socket.change(set_link(link.index, mac=mac))
+            if Link(socket.get(get_link(link.index))).mac == mac:
+                return
+            problem = "it was accepted, but not taken"
+        except NetlinkError as error:
+            problem = str(error)
+        rounds += 1
+        if rounds in (1, 4):
+            try:
+                socket.change(
+                    set_link(link.index, flags=IFF_UP, change=IFF_UP),
+                    set_link(link.index, flags=0, change=IFF_UP),
+                )
+            except NetlinkError as error:
+                host.log.debug(f"{link.name} cannot be reset: {error}")
+    raise CniError(REFUSED, f"interface {link.name} does not take the MAC {mac}: {problem}")

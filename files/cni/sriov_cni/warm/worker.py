@@ -1,0 +1,196 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A process of the service that serves calls, one after the other, in the place of the client that handed it over.
+
+It has the client's streams (the very same open files, by pidfd_getfd(2)), environment and working directory, and dies
+with it: the kernel sends SIGKILL when the client's end of its sign of life goes, as a runtime that gives up kills the
+one process that it knows. What cannot be taken over is left to the client, which then does the work itself.
+
+It waits for another call only after one that succeeded, and only if it is as it was before that one: the same open
+files and namespaces, no children and no threads. Else it ends, and the next call has a new process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import select
+from _signal import SIG_SETMASK, SIGKILL, pthread_sigmask  # type: ignore[import-not-found]
+from _struct import Struct
+
+from .handoff import same_fifo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .handoff import Meeting
+
+    # Answers one call: environment to exit code, and what is to be done once the runtime has its answer (main.answer).
+    Answer = Callable[[dict[str, str]], tuple[int, Callable[[], None] | None]]
+
+# What a worker tells the service: its process id, and the slot that it serves.
+TAKEN = Struct("=ii")
+NO_SLOT = -1  # the request was no client's
+CONFUSED = -2  # what came was no request: nobody knows where the next one begins
+FREE = -3  # it has served its call, and waits for the next
+_CALLS = 200  # by one worker; what a library leaks ends with it
+# Where client.sh has the reply and what it was started with.
+_REPLY, _STREAMS = 0, (3, 4, 5)
+_ENVIRONMENT_LIMIT = 8 << 20  # bytes; execve(2) takes 6 MiB
+# A client in another of these would have other files, devices or rights than we.
+_NAMESPACES = ("mnt", "net", "user")
+
+
+class _Refused(Exception):
+    """The client has to do the work itself."""
+
+
+class Client:
+    """The process with this id, which holds the other end of `reply`. Raises OSError, _Refused."""
+
+    def __init__(self, pid: int, reply: int, getfd: Callable[[int, int], int]) -> None:
+        self._proc = f"/proc/{pid}"
+        pidfd = os.pidfd_open(pid)
+        theirs = getfd(pidfd, _REPLY)
+        if not same_fifo(theirs, reply):
+            raise _Refused  # the id is that of another process, as where the client has process ids of its own
+        os.close(theirs)
+        if place_of(self._proc) != place_of("/proc/self"):
+            raise _Refused
+        self._streams = [getfd(pidfd, fd) for fd in _STREAMS]
+        self.environment = self._read_environment()
+        os.close(pidfd)
+
+    def _read_environment(self) -> dict[str, str]:
+        """As the client was started with: a shell leaves out names that it can't use."""
+        fd = os.open(f"{self._proc}/environ", os.O_RDONLY | os.O_CLOEXEC)
+        raw = b""
+        while len(raw) < _ENVIRONMENT_LIMIT:
+            part = os.read(fd, 1 << 17)
+            if not part:
+                break
+            raw += part
+        os.close(fd)
+        found: dict[str, str] = {}
+        for entry in raw.decode("utf-8", "surrogateescape").split("\0"):
+            name, equals, value = entry.partition("=")
+            if equals:
+                found.setdefault(name, value)
+        return found
+
+    def step_in(self) -> None:
+        """Have its working directory, and its streams as ours."""
+        os.chdir(f"{self._proc}/cwd")
+        for number, fd in enumerate(self._streams):
+            os.dup2(fd, number)
+            os.close(fd)
+
+
+def place_of(proc: str) -> list[tuple[int, int]]:
+    """What tells whether two processes see the same host: namespaces and root folder."""
+    statuses = [os.stat(f"{proc}/{name}") for name in (*(f"ns/{kind}" for kind in _NAMESPACES), "root")]
+    return [(status.st_dev, status.st_ino) for status in statuses]
+
+
+def work(meeting: Meeting, events: int, getfd: Callable[[int, int], int], answer: Answer) -> None:
+    """Wait for requests and serve them; the caller ends the process then."""
+    _leave()
+    gc.collect()
+    before = _state()
+    for _turn in range(_CALLS):
+        try:
+            request = meeting.next()
+        except ValueError:
+            os.write(events, TAKEN.pack(os.getpid(), CONFUSED))
+            return
+        if request is None:
+            return
+        slot, pid = request
+        if meeting.claimer(slot) != pid:  # of a client that met the service before this one
+            os.write(events, TAKEN.pack(os.getpid(), NO_SLOT))
+            return
+        os.write(events, TAKEN.pack(os.getpid(), slot))
+        if not _take(meeting, slot, pid, getfd, answer):
+            return
+        gc.collect()
+        pthread_sigmask(SIG_SETMASK, [])  # an IPAM plugin's end is waited for with SIGCHLD blocked
+        if _state() != before:
+            return
+        os.write(events, TAKEN.pack(os.getpid(), FREE))
+
+
+def _state() -> tuple[list[str], list[tuple[int, int]], int, bool]:
+    """What a call must leave as it was: files, namespaces, threads, and no child."""
+    try:
+        os.waitpid(-1, os.WNOHANG)
+        childless = False
+    except ChildProcessError:
+        childless = True
+    files = [f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}" for fd in _open_files()]
+    return files, place_of("/proc/self"), len(os.listdir("/proc/self/task")), childless
+
+
+def _open_files() -> list[str]:
+    """Without the one that it takes to list them."""
+    found = []
+    for fd in sorted(os.listdir("/proc/self/fd")):
+        try:
+            os.fstat(int(fd))
+        except OSError:
+            continue
+        found.append(fd)
+    return found
+
+
+def _take(
+    meeting: Meeting, slot: int, pid: int, getfd: Callable[[int, int], int], answer: Answer
+) -> bool:
+    """Serve one call. True where this process may serve another one."""
+    try:
+        reply = meeting.reply(slot)
+        try:
+            client = Client(pid, reply, getfd)
+            client.step_in()
+            life = meeting.life(slot)
+            _die_with(life)
+        except (_Refused, OSError):
+            os.write(reply, b"n\n")
+            return False
+    except OSError:
+        return False  # it is gone
+    os.write(reply, b"t\n")
+    return _serve(answer, client.environment, reply, life)
+
+
+def _die_with(life: int) -> None:
+    """Have the kernel end this process once nobody holds the other end. Raises _Refused where that is so already."""
+    fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(life, fcntl.F_SETSIG, SIGKILL)
+    fcntl.fcntl(life, fcntl.F_SETFL, os.O_WRONLY | os.O_NONBLOCK | os.O_ASYNC)
+    poll = select.poll()
+    poll.register(life, 0)
+    if poll.poll(0):  # POLLERR: it went between open(2) and here
+        raise _Refused
+
+
+def _serve(answer: Answer, environment: dict[str, str], reply: int, life: int) -> bool:
+    code, later = answer(environment)
+    os.close(life)  # all is done: this process outlives the client now
+    _leave()
+    os.write(reply, b"%d\n" % code)
+    os.close(reply)
+    if later is not None:
+        later()
+    return code == 0 and later is None
+
+
+def _leave() -> None:
+    """Let go of the client's streams and folder before it ends: the runtime reads until the last writer is gone."""
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.close(null)
+    os.chdir("/")

@@ -1,0 +1,280 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One gRPC server and socket per pool: the device plugin API, and what the kubelet's plugin watcher asks."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn
+
+import grpc
+
+from ..api import deviceplugin_pb2 as api
+from ..api import pluginregistration_pb2 as watcher_api
+from ..errors import DeviceChangedError, DevicePluginError, UnknownDeviceError
+from ..host.device_nodes import Nodes
+from ..host.discovery import Scanner
+from ..pool import allocation, cdi, device_info, preference
+from ..pool.pools import Member, Pool, match
+from .renamed_allocations import Holding
+
+API_VERSION = "v1beta1"
+HEALTHY, UNHEALTHY = "Healthy", "Unhealthy"
+MAX_STREAMS = 3  # a kubelet holds one; while it restarts, the old one may not have ended yet
+WORKERS = MAX_STREAMS + 5
+NAMED_IDS = 5  # of many unknown ids, how many an error names
+
+log = logging.getLogger(__name__)
+
+
+class PoolService:
+    """Answers the kubelet for one pool; called on gRPC's threads."""
+
+    def __init__(self, pool: Pool, scanner: Scanner, devinfo_dir: str, cdi_dir: str, holding: Holding) -> None:
+        self.pool = pool
+        self.scanner = scanner
+        self.holding = holding
+        self.devinfo_dir = devinfo_dir
+        self.cdi_dir = cdi_dir  # "": device nodes are named in the answer to Allocate
+        self.endpoint = ""  # absolute path of the socket
+        self.registered = threading.Event()  # the plugin watcher took us
+        self.refused = threading.Event()  # the plugin watcher refused us
+        self.lost = threading.Event()  # a kubelet listened to us, and does no longer
+
+    def options(self, request: Any, context: Any) -> api.DevicePluginOptions:
+        """GetDevicePluginOptions."""
+        return options()
+
+    def list_and_watch(self, request: Any, context: Any) -> Iterator[api.ListAndWatchResponse]:
+        """ListAndWatch: the whole list now and after each change, until the kubelet or the server ends it."""
+        stream = self.pool.subscribe(MAX_STREAMS)
+        try:
+            more = context.add_callback(lambda: stream.put(False))  # False: already over
+            if more:
+                self.lost.clear()
+            while more:
+                yield self._listing()
+                more = _wait(stream)
+        finally:
+            if not self.pool.unsubscribe(stream):
+                self.lost.set()
+
+    def _listing(self) -> api.ListAndWatchResponse:
+        answer = api.ListAndWatchResponse()
+        for device_id, node, healthy in self.pool.listing():
+            device = answer.devices.add(ID=device_id, health=HEALTHY if healthy else UNHEALTHY)
+            if node >= 0:
+                device.topology.nodes.add(ID=node)
+        return answer
+
+    def preferred(self, request: Any, context: Any) -> api.PreferredAllocationResponse:
+        """GetPreferredAllocation."""
+        devices = {device_id: member.device for device_id, member in self.pool.members.items()}
+        answer = api.PreferredAllocationResponse()
+        for wish in request.container_requests:
+            ids = preference.choose(
+                self.pool.config.preference,
+                devices,
+                wish.available_deviceIDs,
+                wish.must_include_deviceIDs,
+                wish.allocation_size,
+            )
+            answer.container_responses.add(deviceIDs=ids)
+        return answer
+
+    def allocate(self, request: Any, context: Any) -> api.AllocateResponse:
+        """Allocate: all containers of the request, or an error and nothing."""
+        config = self.pool.config
+        try:
+            wanted = [self._members(list(c.devices_ids)) for c in request.container_requests]
+            seen = Nodes(self.scanner.root)
+            grants = [allocation.grant(config, members, nodes=seen) for members in wanted]
+            for members in wanted:
+                self.save_device_info(members)
+            self.save_cdi({member.device.id: member for members in wanted for member in members})
+        except UnknownDeviceError as error:
+            _abort(context, grpc.StatusCode.INVALID_ARGUMENT, error)
+        except DevicePluginError as error:
+            _abort(context, grpc.StatusCode.FAILED_PRECONDITION, error)
+        except OSError as error:
+            _abort(context, grpc.StatusCode.INTERNAL, f"device-info or CDI files can't be written: {error}")
+        answer = api.AllocateResponse()
+        for members, granted in zip(wanted, grants):
+            response = answer.container_responses.add(envs=granted.envs)
+            if self.cdi_dir:
+                self._name_devices(response, granted.with_nodes)
+            else:
+                for node in granted.nodes:
+                    response.devices.add(host_path=node.host_path, container_path=node.container_path, permissions="rw")
+            log.info("%s: allocated %s", config.resource_name, ", ".join(m.device.id for m in members) or "nothing")
+        return answer
+
+    def save_device_info(self, members: Iterable[Member]) -> None:
+        """Write the device-info files of these members, where the type has them. Raises OSError."""
+        config = self.pool.config
+        for member in members if config.device_type.device_info else ():
+            device_info.write(self.devinfo_dir, config.resource_name, member.device, member.selector.flags)
+
+    def save_cdi(self, fresh: Mapping[str, Member]) -> None:
+        """Write the CDI spec file, where CDI is on; `fresh` members are newer than the pool's. Raises OSError."""
+        if self.cdi_dir:
+            members = {**self.pool.members, **fresh}
+            cdi.write(self.cdi_dir, self.pool.config, members.values(), self.scanner.root)
+
+    def _name_devices(self, response: api.ContainerAllocateResponse, ids: Sequence[str]) -> None:
+        """By both ways: a runtime that gets a name twice uses it once."""
+        config = self.pool.config
+        if not ids:
+            return
+        key, value = cdi.annotation(cdi.kind(config), ids)
+        response.annotations[key] = value
+        for name in cdi.names(cdi.kind(config), ids):
+            response.cdi_devices.add(name=name)
+
+    def _members(self, ids: list[str]) -> list[Member]:
+        """The devices as they are now: a driver or an IOMMU group may have changed since the last pass."""
+        name = self.pool.config.resource_name
+        known = self.pool.members
+        unknown = [device_id for device_id in ids if device_id not in known]
+        if unknown:
+            named = ", ".join(repr(text[:64]) for text in unknown[:NAMED_IDS])
+            more = f" and {len(unknown) - NAMED_IDS} more" if len(unknown) > NAMED_IDS else ""
+            raise UnknownDeviceError(f"pool {name} has no device {named}{more}; it has {len(known)} devices")
+        # First noted, then looked again: one that moves to another pool meanwhile is either refused here or held there.
+        self.holding.allocated(name, ids)
+        moved = [device_id for device_id in ids if device_id not in self.pool.members]
+        if moved:
+            raise DeviceChangedError(f"pool {name}: {moved[0]} was just taken out of the pool")
+        found = []
+        for device_id in ids:
+            device = self.scanner.refresh(known[device_id].device)
+            if device is None:
+                raise DeviceChangedError(f"pool {name}: {device_id} is gone from the PCI bus")
+            if device.group_mates != known[device_id].device.group_mates:
+                raise DeviceChangedError(f"pool {name}: other functions share IOMMU group {device.iommu_group} now")
+            selector, reason = match(self.pool.config, device)
+            if selector is None:
+                raise DeviceChangedError(f"pool {name}: {device_id} no longer fits the pool: {reason}")
+            found.append(Member(device, selector))
+        return found
+
+    def pre_start(self, request: Any, context: Any) -> api.PreStartContainerResponse:
+        """PreStartContainer: not asked for, and nothing to do."""
+        return api.PreStartContainerResponse()
+
+    def info(self, request: Any, context: Any) -> watcher_api.PluginInfo:
+        """GetInfo, of the plugin watcher."""
+        return watcher_api.PluginInfo(
+            type="DevicePlugin",
+            name=self.pool.config.resource_name,
+            endpoint=self.endpoint,
+            supported_versions=[API_VERSION],
+        )
+
+    def status(self, request: Any, context: Any) -> watcher_api.RegistrationStatusResponse:
+        """NotifyRegistrationStatus, of the plugin watcher."""
+        if request.plugin_registered:
+            log.info("%s: registered with the kubelet", self.pool.config.resource_name)
+            self.refused.clear()
+            self.registered.set()
+        else:
+            log.error("%s: the kubelet refused it: %s", self.pool.config.resource_name, request.error[:500])
+            self.registered.clear()
+            self.refused.set()
+        return watcher_api.RegistrationStatusResponse()
+
+
+def options() -> api.DevicePluginOptions:
+    """The optional calls that we answer."""
+    return api.DevicePluginOptions(get_preferred_allocation_available=True)
+
+
+def _wait(stream: queue.SimpleQueue[bool]) -> bool:
+    """The next signal; several changes that waited are one."""
+    more = stream.get()
+    while more and not stream.empty():
+        more = stream.get()
+    return more
+
+
+def _abort(context: Any, code: grpc.StatusCode, problem: object) -> NoReturn:
+    log.error("Allocate refused: %s", problem)
+    context.abort(code, str(problem))
+    raise AssertionError("abort() always raises")
+
+
+class PoolServer:
+    """The gRPC server of one pool on one socket."""
+
+    def __init__(self, service: PoolService) -> None:
+        self.service = service
+        self._server: grpc.Server | None = None
+
+    def start(self, path: str) -> None:
+        """Listen on the Unix socket `path`. Raises OSError.
+
+        The library takes the place of a stale socket, and leaves what is not a socket.
+        """
+        self.stop(0)  # one whose socket was wiped before it could be seen
+        self.service.endpoint = path
+        self.service.registered.clear()
+        self.service.refused.clear()
+        self.service.lost.clear()
+        server = grpc.server(ThreadPoolExecutor(WORKERS, self.service.pool.config.name))
+        server.add_generic_rpc_handlers(_handlers(self.service))
+        try:
+            bound = server.add_insecure_port(f"unix:{path}")
+        except RuntimeError as error:  # newer grpcio raises, older answers 0
+            raise OSError(f"can't listen on {path}: {error}") from None
+        if not bound:
+            raise OSError(f"can't listen on {path}; is its folder there and writable?")
+        server.start()
+        self._server = server
+
+    def stop(self, grace: float = 1.0) -> None:
+        """End the streams and let running calls finish within `grace` seconds.
+
+        The library removes the socket by its path; we wait for that, lest it takes away a later one.
+        """
+        if self._server is None:
+            return
+        self.service.pool.end_streams()
+        self._server.stop(grace).wait(grace + 2)
+        self._server = None
+
+
+def _handlers(service: PoolService) -> tuple[grpc.GenericRpcHandler, ...]:
+    def unary(method: Any, request: Any) -> grpc.RpcMethodHandler[Any, Any]:
+        return grpc.unary_unary_rpc_method_handler(
+            method, request_deserializer=request.FromString, response_serializer=_serialize
+        )
+
+    plugin = {
+        "GetDevicePluginOptions": unary(service.options, api.Empty),
+        "ListAndWatch": grpc.unary_stream_rpc_method_handler(
+            service.list_and_watch,
+            request_deserializer=api.Empty.FromString,
+            response_serializer=_serialize,
+        ),
+        "GetPreferredAllocation": unary(service.preferred, api.PreferredAllocationRequest),
+        "Allocate": unary(service.allocate, api.AllocateRequest),
+        "PreStartContainer": unary(service.pre_start, api.PreStartContainerRequest),
+    }
+    watcher = {
+        "GetInfo": unary(service.info, watcher_api.InfoRequest),
+        "NotifyRegistrationStatus": unary(service.status, watcher_api.RegistrationStatus),
+    }
+    return (
+        grpc.method_handlers_generic_handler("v1beta1.DevicePlugin", plugin),
+        grpc.method_handlers_generic_handler("pluginregistration.Registration", watcher),
+    )
+
+
+def _serialize(message: Any) -> bytes:
+    data: bytes = message.SerializeToString()
+    return data

@@ -1,0 +1,80 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The selector fields that device types share, with what makes a value odd."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Callable
+
+from shared import pci
+
+from ...host.discovery import Device
+from ..selectors import Doubt, Field, Test, indexed, one_of
+
+
+def no_driver(device: Device) -> str | None:
+    """Why a device without a driver is not offered."""
+    return None if device.driver else "no driver is bound to it"
+
+
+def _doubt_id(value: str) -> str | None:
+    return None if re.fullmatch("[0-9a-f]{4}", value) else "expected four lower-case hex digits without 0x"
+
+
+def _doubt_address(value: str) -> str | None:
+    return None if pci.is_address(value) else "expected a full PCI address in lower case, like 0000:3b:02.1"
+
+
+def _doubt_root(value: str) -> str | None:
+    return _doubt_address(value.partition("#")[0].lower())
+
+
+def _doubt_link_type(value: str) -> str | None:
+    return None if value in ("ether", "infiniband") else "expected ether or infiniband"
+
+
+def _partition_keys(values: Sequence[str]) -> Test:
+    """As text, and as numbers: the kernel prints 0x8001 with four digits, people write 0x1 or 0xABCD."""
+    texts = frozenset(values) - {""}
+    numbers = frozenset(number for number in map(_number, texts) if number is not None)
+    return lambda device: device.pkey in texts or _number(device.pkey) in numbers
+
+
+def _number(text: str) -> int | None:
+    return int(text, 16) if re.fullmatch("0[xX][0-9a-fA-F]{1,4}", text) else None
+
+
+def _aux_types(values: Sequence[str]) -> Test:
+    for number, value in enumerate(values):
+        if value != "sf":
+            raise ValueError(f"[{number}]: {value!r} is not supported; expected sf")
+    return one_of(lambda d: d.aux_type)(values)
+
+
+def _text(key: str, read: Callable[[Device], str], doubt: Doubt = lambda value: None) -> Field:
+    return Field(key, one_of(read), doubt, read)
+
+
+def _indexed(key: str, read: Callable[[Device], str], doubt: Doubt = lambda value: None) -> Field:
+    return Field(key, indexed(read), doubt, read)
+
+
+VENDORS = _text("vendors", lambda d: d.vendor, _doubt_id)
+DEVICES = _text("devices", lambda d: d.device, _doubt_id)
+DRIVERS = _text("drivers", lambda d: d.driver)
+PCI_ADDRESSES = _text("pciAddresses", lambda d: d.id, _doubt_address)
+ACPI_INDEXES = _text("acpiIndexes", lambda d: d.acpi_index)
+AUX_TYPES = Field("auxTypes", _aux_types, read=lambda d: d.aux_type)
+PF_NAMES = _indexed("pfNames", lambda d: d.pf_name)
+ROOT_DEVICES = _indexed("rootDevices", lambda d: d.pf_address, _doubt_root)
+LINK_TYPES = _text("linkTypes", lambda d: d.link_type, _doubt_link_type)
+DDP_PROFILES = _text("ddpProfiles", lambda d: d.ddp_profile)
+PARTITION_KEYS = Field("pKeys", _partition_keys, read=lambda d: d.pkey)
+
+
+def is_rdma(device: Device) -> bool:
+    """The test of isRdma."""
+    return device.rdma_capable

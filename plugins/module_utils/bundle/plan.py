@@ -1,0 +1,324 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bundles: bring the files and units of a bundle to what is asked, or take exactly them away again.
+
+plan() reads and decides, apply() does. A file that we did not ship is never replaced unless it is adopted,
+and one that was changed since we shipped it is left when the bundle goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+
+from ..host.host import Host
+from ..model.errors import HostError, Problem, RefusedError
+from ..model.frozen import dataclass
+from ..model.plan import Plan, Step
+from . import bytecode as compiled
+from . import store, units
+from .interpreter import Interpreter
+from .store import Item, Record, Request, Shipped
+
+FILE, COMPILED = "file", "compiled"
+INSTALL, REPLACE, MODE, REMOVE, LEAVE, RESTORE = (
+    "install",
+    "replace",
+    "set the mode",
+    "remove",
+    "leave",
+    "put back",
+)
+
+
+@dataclass(frozen=True)
+class BundlePlan:
+    """The steps, and what they rest on. contents: paths whose content the caller must bring for apply()."""
+
+    steps: tuple[Step, ...]
+    record: Record
+    contents: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def public(self) -> Plan:
+        """As every other plan is shown."""
+        return Plan(self.steps, self.warnings)
+
+
+# present
+# --------------------------------------------------------------------------------------------------------
+
+
+def plan(host: Host, request: Request, python: Interpreter) -> BundlePlan:
+    """The steps to the bundle. Raises RefusedError with every file that stands in the way, StateFileError."""
+    record = store.read_record(host, request.name)
+    steps: list[Step] = []
+    problems: list[Problem] = []
+    for item in request.items:
+        _plan_item(host, request, record, item, steps, problems)
+    if problems:
+        raise RefusedError(problems)
+    asked = {item.path for item in request.items}
+    warnings: list[str] = []
+    for path in sorted(set(record.files) - asked):
+        steps.append(_removal(host, record, path, warnings))
+    stale = compiled.stale(host, request, record, python, {step.target for step in steps})
+    if stale:
+        steps.append(
+            Step(
+                COMPILED,
+                python.path,
+                f"compile {len(stale)} files",
+                "not compiled by this Python",
+                record.compiled_by or None,
+                sorted(stale),
+            )
+        )
+    changed = {step.target for step in steps if step.kind == FILE and step.after != LEAVE}
+    wanted = [unit.name for unit in request.units]
+    gone = [name for name in record.units if name not in wanted]
+    states = units.read(host, [*wanted, *gone])
+    steps = [
+        *units.plan_removal(gone, states),
+        *steps,
+        *units.plan(request.units, states, changed, record.pending),
+    ]
+    texts = {item.path for item in request.items if item.text is not None}
+    contents = tuple(
+        step.target
+        for step in steps
+        if step.kind == FILE and step.action in (INSTALL, REPLACE) and step.target not in texts
+    )
+    return BundlePlan(tuple(steps), record, contents, tuple(warnings))
+
+
+def _plan_item(
+    host: Host, request: Request, record: Record, item: Item, steps: list[Step], problems: list[Problem]
+) -> None:
+    status, known = store.look(host, item.path), _ours(record, item.path)
+    after = {"sha256": item.sha256, "mode": f"{item.mode:04o}"}
+    if status is None:
+        steps.append(Step(FILE, item.path, INSTALL, "it is missing", None, after))
+        return
+    if known is None and item.if_missing:  # whatever it is, a link among others: theirs
+        return
+    if not store.is_plain(status):
+        problems.append(
+            Problem(item.path, "a regular file or nothing", "a link, a folder or a device", "Move it away.")
+        )
+        return
+    found = store.digest(
+        host, item.path, status, known.stamp if known else None, known.sha256 if known else ""
+    )
+    mode = status.st_mode & 0o7777
+    before = {"sha256": found, "mode": f"{mode:04o}"}
+    if known is None and (found, mode) != (item.sha256, item.mode) and not request.adopt:
+        problems.append(
+            Problem(
+                item.path,
+                "nothing, or the file that we ship",
+                "another file, which we did not ship",
+                "Move it away, or set adopt: it is put back when this bundle is removed.",
+            )
+        )
+    elif found != item.sha256:
+        reason = "it is not ours, and is adopted" if known is None else "it differs"
+        steps.append(Step(FILE, item.path, REPLACE, reason, before, after))
+    elif mode != item.mode:
+        steps.append(Step(FILE, item.path, MODE, f"it is {mode:04o}", before, after))
+
+
+def _ours(record: Record, path: str) -> Shipped | None:
+    """The record's entry, None for a path where we wrote nothing."""
+    known = record.files.get(path)
+    return None if known is None or known.kept else known
+
+
+def _removal(host: Host, record: Record, path: str, warnings: list[str]) -> Step:
+    """What to do with a file that is no longer asked for."""
+    known, status = record.files[path], store.look(host, path)
+    after = LEAVE
+    if status is None:
+        reason = "it is gone already"
+    elif known.kept:
+        reason = "it was there before us"
+    elif not store.is_plain(status) or store.digest(host, path, status, known.stamp, known.sha256) not in (
+        known.sha256,
+        known.was,
+    ):
+        reason = "it was changed since we shipped it"
+        warnings.append(f"{path} is left: {reason}")
+    elif known.original is not None:
+        after, reason = RESTORE, "we had adopted it"
+    else:
+        after, reason = REMOVE, "it is no longer asked for"
+    return Step(FILE, path, after, reason, {"sha256": known.sha256, "mode": f"{known.mode:04o}"}, after)
+
+
+def apply(
+    host: Host, request: Request, planned: BundlePlan, python: Interpreter, content: Callable[[str], bytes]
+) -> None:
+    """Do the steps. `content` gives the bytes of a source by its sha256. Raises HostError.
+
+    The record says what we are about to do before the first file is written, and loses what is done at the
+    end.
+    """
+    record = planned.record
+    files = [step for step in planned.steps if step.kind == FILE]
+    changed = {step.target for step in files if step.after != LEAVE}
+    store.sweep(host, record.name, [*record.files, *(item.path for item in request.items)])
+    _announce(host, request, record, files, changed)
+    for step in planned.steps:
+        if (
+            step.kind == units.KIND
+            and step.after in (units.STOP, units.DISABLE)
+            and step.target in record.units
+        ):
+            units.apply(host, step)
+    _write_files(host, request, record, files, content)
+    for step in files:
+        if step.after in (REMOVE, RESTORE, LEAVE):
+            _remove(host, record, step)
+    for step in planned.steps:
+        if step.kind == COMPILED:
+            compiled.make(host, request, record, python, list(step.after))
+    store.remove_folders(host, [folder for folder in record.folders if not _used(folder, record)])
+    for step in planned.steps:
+        if step.kind == units.KIND and not (
+            step.after in (units.STOP, units.DISABLE) and step.target in record.units
+        ):
+            units.apply(host, step)
+    record.pending, record.units = [], [unit.name for unit in request.units]
+    for shipped in record.files.values():
+        shipped.was = None
+    record.folders = [folder for folder in record.folders if host.exists(folder)]
+    _save(host, record)
+
+
+def _announce(host: Host, request: Request, record: Record, files: list[Step], changed: set[str]) -> None:
+    """Put down what we are going to do, and keep what we adopt."""
+    items = {item.path: item for item in request.items}
+    for step in files:
+        if step.action not in (INSTALL, REPLACE, MODE):
+            continue
+        item, known = items[step.target], _ours(record, step.target)
+        shipped = Shipped(item.sha256, item.mode, was=step.before["sha256"] if step.before else None)
+        if known is not None:
+            shipped.original = known.original
+        elif step.before is not None:
+            data = host.read_bytes(step.target, store.FILE_LIMIT) or b""
+            store.install(host, [(store.original_path(request.name, step.target), data, 0o600)])
+            shipped.original = int(step.before["mode"], 8)
+        record.files[step.target] = shipped
+    for path, item in items.items():  # there with this very content, though we did not ship it
+        record.files.setdefault(path, Shipped(item.sha256, item.mode, kept=True))
+    record.folders = sorted(
+        {
+            *record.folders,
+            *store.missing_folders(host, [step.target for step in files if step.action == INSTALL]),
+        }
+    )
+    if any(path.startswith(units.FOLDERS) for path in changed):
+        record.pending.append("")
+    record.pending.extend(
+        unit.name for unit in request.units if unit.started and units.restarts(unit, changed)
+    )
+    record.pending = sorted(set(record.pending))
+    _save(host, record)
+
+
+def _write_files(
+    host: Host, request: Request, record: Record, files: list[Step], content: Callable[[str], bytes]
+) -> None:
+    items = {item.path: item for item in request.items}
+    made = [step.target for step in files if step.action in (INSTALL, REPLACE)]
+    batch = []
+    for path in made:
+        item = items[path]
+        data = content(item.sha256) if item.text is None else item.text.encode()
+        if hashlib.sha256(data).hexdigest() != item.sha256:
+            raise HostError(
+                path,
+                f"content with sha256 {item.sha256}",
+                "another content was sent",
+                "A source was changed while it was sent: run this again.",
+            )
+        batch.append((path, data, item.mode))
+    for path, stamp in store.install(host, batch).items():
+        record.files[path].stamp = stamp
+    for step in files:
+        if step.action == MODE:
+            os.chmod(host.path(step.target), items[step.target].mode)
+            record.files[step.target].stamp = store.stamp_of(os.lstat(host.path(step.target)))
+
+
+def _remove(host: Host, record: Record, step: Step) -> None:
+    path, known = step.target, record.files[step.target]
+    if step.after == RESTORE:
+        kept = store.original_path(record.name, path)
+        data = host.read_bytes(kept, store.FILE_LIMIT)
+        if data is None:
+            raise HostError(
+                kept,
+                f"the content of {path} before we adopted it",
+                "no such file",
+                f"Put {path} back from a backup, then remove it from {store.record_path(record.name)}.",
+            )
+        store.install(host, [(path, data, known.original or 0o644)])
+        host.remove_file(kept)
+    elif step.after == REMOVE:
+        host.remove_file(path)
+    if (
+        step.after != LEAVE or path in record.compiled
+    ):  # an unchecked compiled file would hide a changed source
+        for pyc in store.compiled_names(host, path):
+            host.remove_file(pyc)
+    store.remove_folders(host, [f"{os.path.dirname(path)}/__pycache__"] if path.endswith(".py") else [])
+    del record.files[path]
+    record.compiled.pop(path, None)
+
+
+def _used(folder: str, record: Record) -> bool:
+    return any(path.startswith(folder + "/") for path in record.files)
+
+
+def _save(host: Host, record: Record) -> None:
+    store.install(host, [(store.record_path(record.name), record.text().encode(), 0o600)])
+
+
+# absent
+# ---------------------------------------------------------------------------------------------------------
+
+
+def plan_absent(host: Host, name: str) -> BundlePlan:
+    """The steps that take away what the record says we shipped; none where there is no record."""
+    record = store.read_record(host, name)
+    if not host.exists(store.record_path(name)):
+        return BundlePlan((), record)
+    warnings: list[str] = []
+    steps = units.plan_removal(record.units, units.read(host, record.units))
+    steps.extend(_removal(host, record, path, warnings) for path in sorted(record.files))
+    if any(path.startswith(units.FOLDERS) for path in record.files):
+        steps.append(Step(units.KIND, units.SYSTEMD, units.RELOAD, "unit files go", None, units.RELOAD))
+    steps.append(Step(FILE, store.record_path(name), REMOVE, "the bundle is gone then", None, REMOVE))
+    return BundlePlan(tuple(steps), record, (), tuple(warnings))
+
+
+def apply_absent(host: Host, planned: BundlePlan) -> None:
+    """Units first, then files and the folders that we made, the record last. Raises HostError."""
+    record = planned.record
+    folders, own = list(record.folders), store.record_path(record.name)
+    store.sweep(host, record.name, record.files)
+    for step in planned.steps:
+        if step.kind == units.KIND:
+            units.apply(host, step)
+        elif step.target != own:
+            _remove(host, record, step)
+    store.remove_folders(host, folders)
+    originals = store.originals_folder(record.name)
+    for name in host.list_dir(originals):
+        host.remove_file(f"{originals}/{name}")
+    host.remove_file(own)
+    store.remove_folders(host, [originals, *store.OUR_FOLDERS])

@@ -1,0 +1,130 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module sriov_bundle: its arguments to a request, its archive to contents, its plan to a result."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ..bundle import cni_dirs, interpreter
+from ..bundle import plan as bundle_plan
+from ..bundle.interpreter import Interpreter
+from ..bundle.store import FILE_LIMIT, RECORDS, Request, request_from
+from ..host.host import Host
+from ..model.errors import HostError, SriovError
+from ..model.plan import Plan
+from . import results
+
+CNI_BIN_DIR = "CNI_BIN_DIR"
+LOCK = "/run/baremetal-sriov/bundle.lock"
+LOCK_SECONDS = 300.0  # another bundle may wait for units to start
+
+
+def run(module: results.Module, host: Host | None = None) -> None:
+    """Run the module; ends in exit_json or fail_json."""
+    where = Host() if host is None else host
+    try:
+        if module.params["state"] == "absent":
+            results.finish(module, _absent(module, where))
+            return
+        python = interpreter.choose(where, module.params["python"])
+        if module.params["gather_only"]:
+            module.exit_json(changed=False, python=python.as_dict())
+            return
+        variables = _variables(module, where, python)
+        planned, missing = _present(module, where, _request(module, variables), python)
+    except SriovError as error:
+        results.fail(module, error)
+        return
+    if missing:
+        module.exit_json(changed=False, missing=missing)
+    else:
+        found: dict[str, object] = {"python": python.as_dict()}
+        folder = variables.get(CNI_BIN_DIR)
+        if folder is not None:
+            found.update(cni_bin_dir=folder, cni_plugins_missing=cni_dirs.missing(where, folder))
+        results.finish(module, planned.public(), **found)
+
+
+def _absent(module: results.Module, host: Host) -> Plan:
+    name = module.params["name"]
+    if module.check_mode or not host.exists(RECORDS):
+        return bundle_plan.plan_absent(host, name).public()
+    with host.lock(LOCK, LOCK_SECONDS):
+        planned = bundle_plan.plan_absent(host, name)
+        bundle_plan.apply_absent(host, planned)
+    return planned.public()
+
+
+def _variables(module: results.Module, host: Host, python: Interpreter) -> dict[str, str]:
+    """What `@NAME@` stands for. The folder for CNI plugins is looked for where a file goes there."""
+    params = module.params
+    found = {name: str(value) for name, value in {"PYTHON": python.path, **params["variables"]}.items()}
+    entries = (params["manifest"] or {}).get("files", [])
+    if any(f"@{CNI_BIN_DIR}@" in str(entry["path"]) for entry in entries):
+        found.setdefault(CNI_BIN_DIR, cni_dirs.bin_dir(host))
+    return found
+
+
+def _request(module: results.Module, variables: dict[str, str]) -> Request:
+    params = module.params
+    if params["manifest"] is None:
+        raise HostError(
+            "sriov_bundle",
+            "a manifest of the files, which the action plugin makes",
+            "none",
+            "Call it as baremetal.sriov.sriov_bundle from a task.",
+        )
+    manifest, params["manifest"] = params["manifest"], None  # a result repeats its parameters
+    return request_from(params["name"], manifest, params["units"], variables, params["adopt"])
+
+
+def _present(
+    module: results.Module, host: Host, request: Request, python: Interpreter
+) -> tuple[bundle_plan.BundlePlan, list[str]]:
+    """The plan, carried out unless this is a check; or the checksums of contents that must be sent first."""
+    planned = bundle_plan.plan(host, request, python)
+    if module.check_mode or not planned.steps:
+        return planned, []
+    archive = module.params["archive"]
+    if planned.contents and archive is None:
+        sums = {item.path: item.sha256 for item in request.items}
+        return planned, sorted({sums[path] for path in planned.contents})
+    contents = read_archive(archive) if archive is not None else {}
+    with host.lock(LOCK, LOCK_SECONDS):
+        planned = bundle_plan.plan(host, request, python)
+        bundle_plan.apply(host, request, planned, python, lambda sha256: _content(contents, sha256))
+    return planned, []
+
+
+def read_archive(path: str) -> dict[str, bytes]:
+    """sha256 -> content; each member is named by its checksum, and nothing is unpacked. Raises HostError."""
+    import tarfile  # only here: a call that ships nothing needs none
+
+    contents: dict[str, bytes] = {}
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            for member in archive:
+                file = archive.extractfile(member) if member.isreg() and member.size <= FILE_LIMIT else None
+                data = b"" if file is None else file.read(FILE_LIMIT)
+                if hashlib.sha256(data).hexdigest() != member.name:
+                    raise HostError(
+                        path,
+                        f"a content with checksum {member.name}",
+                        "another one",
+                        "The transfer was damaged, or a source changed meanwhile: run this again.",
+                    )
+                contents[member.name] = data
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise HostError(path, "the archive of the missing contents", str(error), "Run this again.") from error
+    return contents
+
+
+def _content(contents: dict[str, bytes], sha256: str) -> bytes:
+    """The content with this checksum. Raises HostError."""
+    if sha256 not in contents:
+        raise HostError(
+            "the archive", f"the content {sha256}", "none: a file changed while this ran", "Run this again."
+        )
+    return contents[sha256]

@@ -1,0 +1,193 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wheels for a node's Python, fetched and unpacked on the controller.
+
+Runs under the controller's Python and is not shipped to nodes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..model.errors import HostError
+
+FORMAT = 1
+DOWNLOAD_SECONDS = 900
+# PEP 600: a manylinux_2_N wheel runs on every glibc from 2.N on. 2.5 is the oldest that the tags know.
+_OLDEST_GLIBC = 5
+# PEP 656: the musl versions that wheels are built for.
+_OLDEST_MUSL = 1
+_LEGACY_MANYLINUX = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted. folder: wheels to take instead of downloading."""
+
+    requirements: str
+    version: str
+    machine: str
+    libc: str
+    folder: str | None = None
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """Where the unpacked wheels lie, and their file names."""
+
+    path: str
+    wheels: tuple[str, ...]
+
+
+def platforms(machine: str, libc: str) -> list[str]:
+    """Platform tags that a node accepts, newest first (PEP 600, PEP 656).
+
+    Raises HostError for a C library that no wheel tag is known for.
+    """
+    match = re.fullmatch(r"(glibc|musl)\s+(\d+)\.(\d+).*", libc.strip())
+    if match is None:
+        raise HostError(
+            "the node's C library",
+            "glibc or musl with its version",
+            repr(libc),
+            "Give a folder of wheels that fit, and report this libc.",
+        )
+    name, major, minor = match.group(1), int(match.group(2)), int(match.group(3))
+    tags = []
+    if name == "musl":
+        return [f"musllinux_{major}_{number}_{machine}" for number in range(minor, _OLDEST_MUSL - 1, -1)]
+    for number in range(minor, _OLDEST_GLIBC - 1, -1):
+        tags.append(f"manylinux_{major}_{number}_{machine}")
+        if number in _LEGACY_MANYLINUX:
+            tags.append(f"{_LEGACY_MANYLINUX[number]}_{machine}")
+    return tags
+
+
+def download_command(python: str, request: Request, destination: str) -> list[str]:
+    """The pip call that fetches wheels for the node and nothing that would have to be built."""
+    version = ".".join(request.version.split(".")[:2])
+    command = [
+        python,
+        "-m",
+        "pip",
+        "download",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--quiet",
+        "--only-binary",
+        ":all:",
+        "--implementation",
+        "cp",
+        "--python-version",
+        version,
+        "--requirement",
+        request.requirements,
+        "--dest",
+        destination,
+    ]
+    for tag in platforms(request.machine, request.libc):
+        command += ["--platform", tag]
+    if request.folder is not None:
+        command += ["--no-index", "--find-links", request.folder]
+    return command
+
+
+def prepare(request: Request, cache: str, python: str) -> Unpacked:
+    """The folder of unpacked wheels, from the cache or made now; complete or not there, also when killed.
+
+    Raises HostError where the requirements can't be read, the cache can't be written, or no wheel fits.
+    """
+    try:
+        home = os.path.join(cache, "wheels", _key(request))
+        os.makedirs(os.path.dirname(home), mode=0o755, exist_ok=True)
+        with _locked(f"{home}.lock"):
+            if not os.path.exists(home):
+                _make(request, home, python)
+        with open(os.path.join(home, "wheels.json"), encoding="utf-8") as stream:
+            names = json.load(stream)["wheels"]
+    except OSError as error:
+        raise HostError(
+            str(error.filename or cache),
+            "a readable requirements file and a writable cache folder",
+            error.strerror or str(error),
+            "Correct the path, or name another cache folder.",
+        ) from error
+    return Unpacked(os.path.join(home, "site"), tuple(names))
+
+
+def _key(request: Request) -> str:
+    """The cache folder's name. Raises OSError, and HostError for a folder of wheels that can't be read."""
+    with open(request.requirements, "rb") as stream:
+        text = stream.read()
+    version = ".".join(request.version.split(".")[:2])
+    parts = [str(FORMAT), hashlib.sha256(text).hexdigest(), version, request.machine, request.libc]
+    if request.folder is not None:
+        try:
+            parts += sorted(os.listdir(request.folder))
+        except OSError as error:
+            raise HostError(
+                request.folder,
+                "a readable folder of wheels on the controller",
+                error.strerror or str(error),
+                "Correct sriov_device_plugin_wheels (the module's option wheels), or leave it out to download them.",
+            ) from error
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _locked(path: str) -> Iterator[None]:
+    with open(path, "w", encoding="utf-8") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _make(request: Request, home: str, python: str) -> None:
+    work = tempfile.mkdtemp(prefix=".making-", dir=os.path.dirname(home))
+    try:
+        wheels = os.path.join(work, "wheels")
+        os.mkdir(wheels)
+        _download(download_command(python, request, wheels), request)
+        names = sorted(os.listdir(wheels))
+        for name in names:
+            with zipfile.ZipFile(os.path.join(wheels, name)) as archive:
+                archive.extractall(os.path.join(work, "site"))
+        shutil.rmtree(wheels)
+        with open(os.path.join(work, "wheels.json"), "w", encoding="utf-8") as stream:
+            json.dump({"format": FORMAT, "wheels": names}, stream)
+        os.chmod(work, 0o755)
+        os.rename(work, home)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _download(command: list[str], request: Request) -> None:
+    wanted = f"wheels for Python {request.version} on {request.machine} with {request.libc}"
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise HostError(
+            "pip download",
+            wanted,
+            f"no end after {DOWNLOAD_SECONDS} s",
+            "Check the controller's way to its package index, or give a folder of wheels.",
+        ) from error
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines()[-8:]
+        raise HostError(
+            "pip download",
+            wanted,
+            " / ".join(lines) or f"exit status {done.returncode}",
+            "Check the controller's way to its package index, or give a folder of wheels.",
+        )

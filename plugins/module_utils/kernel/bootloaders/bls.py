@@ -1,0 +1,132 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Entries of the Boot Loader Specification, type 1 (uapi-group.org/specifications): one text file for each kernel.
+
+GRUB reads them on RHEL and Fedora, systemd-boot everywhere. Our tokens go to the end of each entry's last `options`
+line, and of /etc/kernel/cmdline, from which kernel-install makes the entries of kernels to come. (grubby would replace
+others' tokens of the same key; it reads and writes the same lines, so both get on with each other.)
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ...host.host import Host
+from ...model.errors import HostError, Problem
+from .. import cmdline
+from . import ours
+from .base import BootLoader, Entry, Foreign, LoaderState
+
+ROOTS = ("/efi", "/boot", "/boot/efi")  # where kernel-install looks for the partition of the entries
+KERNEL_CMDLINE = "/etc/kernel/cmdline"
+RESCUE = "-0-rescue"  # how dracut names the entry that is for repairs
+_OPTIONS = re.compile(r"^(options[ \t]+)(.*?)([ \t]*)$", re.M)
+_TITLE = re.compile(r"^title[ \t]+(.*?)[ \t]*$", re.M)
+_LINE = re.compile(r"^([ \t]*)([^\s#].*?)([ \t]*)$", re.M)
+
+
+class BlsEntries(BootLoader):
+    """What both boot loaders share. `folders`: where the entries are."""
+
+    @abstractmethod
+    def folders(self, host: Host) -> tuple[str, ...]:
+        """Folders with entries that this boot loader starts."""
+
+    def variables(self, host: Host) -> Mapping[str, str]:
+        """What a word such as $kernelopts stands for."""
+        return {}
+
+    def obstacles(self, host: Host) -> tuple[Problem, ...]:
+        """What stands against any change."""
+        return ()
+
+    def read(self, host: Host) -> LoaderState:
+        memory = ours.load(host)
+        variables = self.variables(host)
+        entries = []
+        foreign: dict[str, Foreign] = {}
+        for path, text in self._texts(host).items():
+            line = options(path, text)
+            for token in cmdline.split(memory.without_ours(path, line)):
+                for word in expand(token, variables):
+                    foreign.setdefault(word, Foreign(word, path))
+            if path != KERNEL_CMDLINE:
+                title = _TITLE.search(text)
+                words = tuple(w for token in cmdline.split(all_options(text)) for w in expand(token, variables))
+                entries.append(Entry(title.group(1) if title else path, words))
+        return LoaderState(
+            self.name,
+            memory.present,
+            memory.tokens,
+            memory.pending,
+            tuple(entries),
+            tuple(foreign.values()),
+            self.obstacles(host),
+        )
+
+    def write(self, host: Host, tokens: tuple[str, ...]) -> None:
+        before = ours.load(host)
+        texts = self._texts(host)
+        lines = {path: before.without_ours(path, options(path, text)) for path, text in texts.items()}
+        earlier = before.tokens or before.earlier
+        memory = ours.Memory(tokens, earlier, lines, pending=True, loader=self.name)
+        ours.save(host, memory)
+        try:
+            for path, text in texts.items():
+                _write(host, path, text, with_options(path, text, ours.with_ours(lines[path], tokens)))
+        except HostError:
+            for path, text in texts.items():
+                _write(host, path, host.read_text(path) or "", text)
+            ours.save(host, before)
+            raise
+        ours.save(host, replace(memory, earlier=(), pending=False))
+
+    def _texts(self, host: Host) -> dict[str, str]:
+        """The files whose lines are ours to extend, by path."""
+        found = {}
+        for folder in self.folders(host):
+            for name in host.list_dir(folder):
+                text = host.read_text(f"{folder}/{name}") if name.endswith(".conf") and RESCUE not in name else None
+                if text is not None:
+                    found[f"{folder}/{name}"] = text
+        text = host.read_text(KERNEL_CMDLINE)
+        if text is not None:
+            found[KERNEL_CMDLINE] = text
+        return found
+
+
+def _write(host: Host, path: str, now: str, wanted: str) -> None:
+    """The mode stays: the file system of the firmware has one for all its files."""
+    if now != wanted:
+        host.write_file(path, wanted.encode(), host.file_mode(path) or 0o644)
+
+
+def options(path: str, text: str) -> str:
+    """The line that ours go to the end of: the last one with options, "" where there is none."""
+    found = list((_LINE if path == KERNEL_CMDLINE else _OPTIONS).finditer(text))
+    return found[-1].group(2) if found else ""
+
+
+def all_options(text: str) -> str:
+    """An entry may have several such lines; the kernel gets them one after the other."""
+    return " ".join(found.group(2) for found in _OPTIONS.finditer(text))
+
+
+def with_options(path: str, text: str, line: str) -> str:
+    """The text with that line replaced, every other byte as it was."""
+    found = list((_LINE if path == KERNEL_CMDLINE else _OPTIONS).finditer(text))
+    if found:
+        return text[: found[-1].start(2)] + line + text[found[-1].end(2) :]
+    if not line:
+        return text
+    head = text if text.endswith("\n") or not text else text + "\n"
+    return f"{head}{'' if path == KERNEL_CMDLINE else 'options '}{line}\n"
+
+
+def expand(token: str, variables: Mapping[str, str]) -> tuple[str, ...]:
+    """A word such as $kernelopts as what it stands for; nothing where it is not set."""
+    return cmdline.split(variables.get(token[1:], "")) if token.startswith("$") else (token,)

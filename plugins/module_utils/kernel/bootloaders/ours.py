@@ -1,0 +1,121 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Our tokens at the end of lines that others own, and the memory of what these lines were without them.
+
+The memory is written before the lines are: so at any moment it can be told from a line whether ours are in it, and a
+token that was there before us stays when ours go.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import field
+
+from ...host.host import Host
+from ...model.errors import StateFileError
+from ...model.frozen import dataclass
+from .. import cmdline
+
+FORMAT = 1
+FOLDER = "/etc/baremetal-sriov"
+MEMORY = f"{FOLDER}/boot-loader.json"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """tokens: ours; earlier: those that an unfinished change replaces; lines: name -> the line without ours.
+
+    pending: the lines may not have our tokens yet. loader: the back-end that they belong to.
+    """
+
+    tokens: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
+    lines: Mapping[str, str] = field(default_factory=dict)
+    pending: bool = False
+    loader: str = ""
+    present: bool = False
+
+    def without_ours(self, name: str, line: str) -> str:
+        """The line as others have it. One that is newer than our last change (a kernel was installed) was made from
+        a line that had ours, so they go from it as well.
+        """
+        known = self.lines.get(name)
+        if line == known:
+            return line
+        for ours in (self.tokens, self.earlier):
+            suffix = " " + " ".join(ours)
+            if ours and line.endswith(suffix):
+                return line[: -len(suffix)]
+        words = cmdline.split(line)
+        for ours in (self.tokens, self.earlier):
+            shorter = _without_block(words, ours)
+            if shorter is None and known is not None:
+                shorter = _without_each(words, ours)
+            if shorter is not None and shorter != words:
+                return " ".join(shorter)
+        return line
+
+
+def with_ours(line: str, tokens: tuple[str, ...]) -> str:
+    """The line with our tokens at its end, where they win."""
+    return " ".join([line, *tokens]) if line else " ".join(tokens)
+
+
+def _without_block(words: tuple[str, ...], ours: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Without the last place where ours stand together; None where there is none."""
+    for start in range(len(words) - len(ours), -1, -1):
+        if ours and words[start : start + len(ours)] == ours:
+            return words[:start] + words[start + len(ours) :]
+    return None
+
+
+def _without_each(words: tuple[str, ...], ours: tuple[str, ...]) -> tuple[str, ...]:
+    """Somebody put words between ours: the last of each goes."""
+    left = list(words)
+    for token in ours:
+        if token in left:
+            del left[len(left) - 1 - left[::-1].index(token)]
+    return tuple(left)
+
+
+def load(host: Host) -> Memory:
+    """Read the memory. Raises StateFileError where it is damaged."""
+    text = host.read_text(MEMORY)
+    if text is None:
+        return Memory()
+    try:
+        value = json.loads(text)
+        if value["format"] != FORMAT:
+            raise ValueError(f"format {value['format']!r}, and this code knows {FORMAT}")
+        return Memory(
+            tuple(str(token) for token in value["tokens"]),
+            tuple(str(token) for token in value["earlier"]),
+            {str(name): str(line) for name, line in value["lines"].items()},
+            bool(value["pending"]),
+            str(value["loader"]),
+            True,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StateFileError(
+            f"{MEMORY}: expected our note of the kernel arguments that are ours, found {error!r}. Nothing was changed. "
+            "Restore it, or take our arguments out of the boot loader by hand and remove the file."
+        ) from error
+
+
+def save(host: Host, memory: Memory) -> None:
+    """Write it durably; an empty one is removed."""
+    if not memory.tokens and not memory.pending:
+        host.remove_file(MEMORY)
+        host.remove_empty_folder(FOLDER)
+        return
+    value = {
+        "format": FORMAT,
+        "tokens": list(memory.tokens),
+        "earlier": list(memory.earlier),
+        "lines": dict(sorted(memory.lines.items())),
+        "pending": memory.pending,
+        "loader": memory.loader,
+    }
+    host.write_file(MEMORY, (json.dumps(value, indent=2) + "\n").encode(), 0o600)

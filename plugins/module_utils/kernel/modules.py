@@ -1,0 +1,373 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kernel modules: their options, their loading at boot, and their loading now.
+
+Two files are ours alone: /etc/modprobe.d/baremetal-sriov.conf and /etc/modules-load.d/baremetal-sriov.conf.
+A module that is built into the kernel takes its options from the command line: kernel_arguments() gives them.
+Sources: modprobe.d(5), modules-load.d(5), Linux Documentation/ABI/stable/sysfs-module (initstate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import field, replace
+
+from ..host.host import Host
+from ..model.errors import HostError, InvalidSpecError, Mistake, Problem, RefusedError
+from ..model.frozen import dataclass
+from ..model.plan import REBOOT, Step
+from ..record import pending_reboot, record
+from ..record.pending_reboot import Reboots
+from . import initramfs
+from .arguments import REBOOT_KIND
+
+OPTIONS_KIND = "module_options"
+BOOT_KIND = "module_boot_list"
+LOAD_KIND = "module_load"
+PARAMETER_KIND = "module_parameter"
+INITRAMFS_KIND, INITRAMFS = "module_initramfs", "initramfs"
+KINDS = (OPTIONS_KIND, BOOT_KIND, LOAD_KIND, PARAMETER_KIND, INITRAMFS_KIND)
+
+OPTIONS_FILE = "/etc/modprobe.d/baremetal-sriov.conf"
+BOOT_FILE = "/etc/modules-load.d/baremetal-sriov.conf"
+MARK = "# Made by baremetal.sriov; changes here are lost."
+INDEX_LIMIT = 16 << 20  # bytes; modules.dep of a distribution's kernel is about 1 MiB
+LOAD_SECONDS = 60.0
+
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+_BOOLEANS = {"y": "Y", "yes": "Y", "on": "Y", "1": "Y", "n": "N", "no": "N", "off": "N", "0": "N"}
+
+
+@dataclass(frozen=True)
+class ModuleSpec:
+    """A module (`-` and `_` alike), its options, and whether it shall be loaded, now and at each boot.
+
+    blacklist: not loaded because a device asks for it; before, after: modules that are loaded around it (softdep).
+    """
+
+    name: str
+    options: tuple[tuple[str, str], ...] = ()
+    load: bool = True
+    blacklist: bool = False
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The name as sysfs writes it."""
+        return self.name.replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Live:
+    """A module now. available: None where nothing tells. parameters: (name, value, writable)."""
+
+    loaded: bool
+    builtin: bool
+    available: bool | None
+    parameters: tuple[tuple[str, str, bool], ...] = ()
+
+
+@dataclass(frozen=True)
+class ModulesState:
+    """The texts of our two files (None: missing), the modules that were asked for, and those whose parameters we set.
+
+    parameters: (`module.parameter`, its value before we set it). initramfs: the modules in the initramfs whose lines in
+    our file change, or changed when a run was stopped.
+    """
+
+    options: str | None
+    boot: str | None
+    live: tuple[tuple[str, Live], ...]
+    parameters: tuple[tuple[str, str], ...] = ()
+    reboots: Reboots = field(default_factory=Reboots)
+    initramfs: tuple[str, ...] = ()
+
+    def of(self, module: ModuleSpec) -> Live:
+        """The module's state; what was not read counts as not loaded."""
+        return dict(self.live).get(module.key, Live(False, False, None))
+
+
+def validate(specs: Sequence[ModuleSpec], path: str = "modules") -> None:
+    """Raises InvalidSpecError with every mistake."""
+    mistakes: list[Mistake] = []
+    for index, spec in enumerate(specs):
+        where = f"{path}[{index}]"
+        if not spec.name or len(spec.name) > 64 or set(spec.name) - _NAME:
+            mistakes.append(Mistake(f"{where}.name", f"{spec.name!r} is no module's name"))
+        if any(other.key == spec.key for other in specs[:index]):
+            mistakes.append(Mistake(f"{where}.name", f"{spec.name!r} is there twice"))
+        for other in (*spec.before, *spec.after):
+            if not other or len(other) > 64 or set(other) - _NAME:
+                mistakes.append(Mistake(f"{where}.softdep", f"{other!r} is no module's name"))
+        if spec.blacklist and spec.load:
+            mistakes.append(Mistake(f"{where}.blacklist", "contradicts load: true; choose one"))
+        for option, value in spec.options:
+            if not option or set(option) - _NAME:
+                mistakes.append(Mistake(f"{where}.options", f"{option!r} is no option's name"))
+            if not value.isprintable() or set(value) & set(" \"'\\#") or len(value) > 256:
+                mistakes.append(
+                    Mistake(f"{where}.options.{option}", f"{value!r} has blanks, quotes or controls")
+                )
+    if mistakes:
+        raise InvalidSpecError(mistakes)
+
+
+def read(host: Host, specs: Sequence[ModuleSpec]) -> ModulesState:
+    """Our files, and the state of the modules of `specs`. Raises HostError."""
+    start = f"{PARAMETER_KIND} "
+    known = record.load(host)
+    before = tuple(
+        (key[len(start) :], str(value))
+        for key, value in sorted(known.objects.items())
+        if key.startswith(start) and "." in key
+    )
+    names = dict.fromkeys([*(spec.key for spec in specs), *(target.partition(".")[0] for target, _value in before)])
+    state = ModulesState(
+        host.read_text(OPTIONS_FILE),
+        host.read_text(BOOT_FILE),
+        tuple((name, _read_live(host, name)) for name in names),
+        before,
+        pending_reboot.read(host),
+    )
+    touched = _touched(state.options, options_text(specs, state))
+    if f"{INITRAMFS_KIND} {INITRAMFS}" in known.interrupted:
+        touched |= _touched(None, state.options) | {"*"}
+    if not touched:
+        return state
+    held = initramfs.modules(host)
+    return replace(state, initramfs=tuple(sorted(touched & (held | {"*"} if held else held))))
+
+
+def _touched(before: str | None, after: str | None) -> set[str]:
+    """The modules whose lines in our modprobe.d file differ."""
+    lines = set((before or "").splitlines()) ^ set((after or "").splitlines())
+    return {line.split()[1].replace("-", "_") for line in lines if line and not line.startswith("#")}
+
+
+def plan(specs: Sequence[ModuleSpec], state: ModulesState) -> list[Step]:
+    """The files first (they count at boot), then modules to load now, and parameters that can be set now.
+
+    Modules that we loaded stay loaded when they are no longer asked for: others may have come to use them.
+    Raises InvalidSpecError and RefusedError.
+    """
+    validate(specs)
+    _refuse(specs, state)
+    steps = [
+        *_file_step(OPTIONS_KIND, OPTIONS_FILE, state.options, options_text(specs, state)),
+        *_file_step(BOOT_KIND, BOOT_FILE, state.boot, boot_text(specs, state)),
+    ]
+    if state.initramfs:
+        names = ", ".join(state.initramfs)
+        reason = f"it holds {names}, which read their options there" if names != "*" else "a run was stopped before"
+        steps.append(Step(INITRAMFS_KIND, INITRAMFS, "make it again", reason, None, list(state.initramfs)))
+    for spec in specs:
+        live = state.of(spec)
+        if spec.load and not live.loaded and not live.builtin:
+            steps.append(Step(LOAD_KIND, spec.name, "load it", "it is not loaded", False, True))
+        steps.extend(_parameter_steps(spec, live, state.reboots))
+    steps.extend(_steps_back(specs, state))
+    return steps
+
+
+def apply(host: Host, step: Step) -> None:
+    """Do one step. Raises HostError."""
+    if step.kind in (OPTIONS_KIND, BOOT_KIND):
+        if step.after is None:
+            host.remove_file(step.target)
+        else:
+            host.write_file(step.target, str(step.after).encode())
+    elif step.kind == INITRAMFS_KIND:
+        initramfs.make(host)
+    elif step.kind == LOAD_KIND:
+        host.run(["modprobe", "--", step.target], seconds=LOAD_SECONDS)
+        if not host.exists(f"/sys/module/{step.target.replace('-', '_')}"):
+            raise HostError(
+                step.target,
+                "the module loaded",
+                "modprobe succeeded, but not in /sys/module",
+                "An install line in /etc/modprobe.d may run something else: see `modprobe -v`.",
+            )
+    elif step.kind == PARAMETER_KIND:
+        host.write_attribute(_parameter_path(*step.target.split(".", 1)), str(step.after))
+
+
+def kernel_arguments(specs: Sequence[ModuleSpec], state: ModulesState) -> tuple[str, ...]:
+    """The options of modules that are built into the kernel: modprobe.d never reaches them."""
+    return tuple(
+        f"{spec.name}.{option}={value}"
+        for spec in specs
+        if state.of(spec).builtin
+        for option, value in spec.options
+    )
+
+
+def options_text(specs: Sequence[ModuleSpec], state: ModulesState) -> str | None:
+    """The text of our modprobe.d file, None where none is needed."""
+    lines = []
+    for spec in specs:
+        if spec.options and not state.of(spec).builtin:
+            lines.append(f"options {spec.name} " + " ".join(f"{option}={value}" for option, value in spec.options))
+        if spec.blacklist:
+            lines.append(f"blacklist {spec.name}")
+        around = [f"{word}: {' '.join(names)}" for word, names in (("pre", spec.before), ("post", spec.after)) if names]
+        if around:
+            lines.append(f"softdep {spec.name} {' '.join(around)}")
+    return "\n".join([MARK, *lines]) + "\n" if lines else None
+
+
+def boot_text(specs: Sequence[ModuleSpec], state: ModulesState) -> str | None:
+    """The text of our modules-load.d file, None where none is needed."""
+    names = [spec.name for spec in specs if spec.load and not state.of(spec).builtin]
+    return "\n".join([MARK, *names]) + "\n" if names else None
+
+
+def _refuse(specs: Sequence[ModuleSpec], state: ModulesState) -> None:
+    problems = [
+        Problem(
+            path,
+            "a file that we made, or none",
+            "one of somebody else's under our name",
+            "Move it to another name in that folder.",
+        )
+        for path, text in ((OPTIONS_FILE, state.options), (BOOT_FILE, state.boot))
+        if text is not None and not text.startswith(MARK)
+    ]
+    for spec in specs:
+        live = state.of(spec)
+        if spec.load and not live.loaded and not live.builtin and live.available is False:
+            problems.append(
+                Problem(
+                    f"module {spec.name}",
+                    "a module of the running kernel",
+                    "none of that name in its modules.dep or modules.builtin",
+                    "Install the package that holds it, or correct the name.",
+                )
+            )
+    if problems:
+        raise RefusedError(problems)
+
+
+def _file_step(kind: str, path: str, before: str | None, after: str | None) -> list[Step]:
+    if before == after:
+        return []
+    if after is None:
+        return [Step(kind, path, "remove our file", "nothing in it is asked for any more", before, None)]
+    held = [line for line in after.splitlines() if not line.startswith("#")]
+    action = ("write" if before is None else "rewrite") + f" {', '.join(held)}"
+    reason = "the file is missing" if before is None else "the file differs"
+    return [Step(kind, path, action, reason, before, after)]
+
+
+def _steps_back(specs: Sequence[ModuleSpec], state: ModulesState) -> list[Step]:
+    """Parameters that we set in the running kernel and that nobody asks for any more get their value of before."""
+    wanted = {f"{spec.key}.{option.replace('-', '_')}" for spec in specs for option, _value in spec.options}
+    steps: list[Step] = []
+    for target, before in state.parameters:
+        if target in wanted:
+            continue
+        key, name = target.split(".", 1)
+        live = dict(state.live).get(key, Live(False, False, None))
+        values = {parameter: value for parameter, value, writable in live.parameters if writable}
+        found = values.get(name, before)
+        if not same_value(found, before):
+            reason = f"the running kernel has {found!r}, and nothing asks for it any more"
+            steps.append(Step(PARAMETER_KIND, target, f"put back to {before!r}", reason, found, before))
+        action, reason = "forget its original value", "it is given back"
+        steps.append(Step(record.FORGET, f"{PARAMETER_KIND} {target}", action, reason, True, None))
+    return steps
+
+
+def _parameter_steps(spec: ModuleSpec, live: Live, reboots: Reboots) -> list[Step]:
+    """Options that the loaded module has otherwise: set now where the kernel lets us, else by a reboot."""
+    steps: list[Step] = []
+    if not live.loaded or live.builtin:
+        return steps
+    values = {name: (value, writable) for name, value, writable in live.parameters}
+    for option, wanted in spec.options:
+        found, writable = values.get(option.replace("-", "_"), (wanted, False))
+        if same_value(found, wanted):
+            continue
+        target = f"{spec.key}.{option.replace('-', '_')}"
+        reason = f"the loaded module has {found!r}"
+        if writable:
+            steps.append(Step(PARAMETER_KIND, target, f"set to {wanted!r}", reason, found, wanted))
+            continue
+        item = f"{pending_reboot.MODULE}{target}={wanted}"
+        if reboots.useless([item]):
+            raise RefusedError([_no_effect(target, found, wanted)])
+        steps.append(
+            Step(
+                REBOOT_KIND,
+                f"module {spec.name}",
+                "reboot",
+                f"{reason} for {option}, which only its loading sets (to {wanted!r})",
+                [f"{pending_reboot.MODULE}{target}={found}"],
+                [item],
+                needs=(REBOOT,),
+            )
+        )
+    return steps
+
+
+def _no_effect(target: str, found: str, wanted: str) -> Problem:
+    return Problem(
+        f"module parameter {target}",
+        f"{wanted!r} after the reboot that was asked for ({OPTIONS_FILE})",
+        f"{found!r} in a boot since then",
+        "Something else sets it: look for other `options` lines in /etc/modprobe.d and /run/modprobe.d, for "
+        f"{target} in /proc/cmdline, and for an initramfs that loads the module. It is not rebooted for this again.",
+    )
+
+
+def same_value(found: str, wanted: str) -> bool:
+    """True where two texts of a parameter say the same: booleans in any spelling, numbers in any base."""
+    if found == wanted:
+        return True
+    if found in ("Y", "N"):
+        return _BOOLEANS.get(wanted.lower()) == found
+    try:
+        return int(found, 0) == int(wanted, 0)
+    except ValueError:
+        return False
+
+
+def _read_live(host: Host, key: str) -> Live:
+    base = f"/sys/module/{key}"
+    if host.exists(base) and not host.exists(f"{base}/initstate"):
+        return Live(True, True, True)
+    if not host.exists(base):
+        builtin, available = _indexed(host, key)
+        return Live(False, builtin, available)
+    parameters = []
+    for name in host.list_dir(f"{base}/parameters"):
+        mode = host.file_mode(_parameter_path(key, name)) or 0
+        if mode & 0o444:
+            value = (host.read_text(_parameter_path(key, name), 65536) or "").strip()
+            parameters.append((name, value, bool(mode & 0o200)))
+    return Live(True, False, True, tuple(parameters))
+
+
+def _indexed(host: Host, key: str) -> tuple[bool, bool | None]:
+    """(built in, there at all) by the running kernel's indexes; (False, None) where it has none."""
+    release = (host.read_text("/proc/sys/kernel/osrelease") or "").strip()
+    folder = f"/lib/modules/{release}"
+    if not release or "/" in release or host.read_text(f"{folder}/modules.dep", INDEX_LIMIT) is None:
+        return False, None
+    if _holds(host.read_text(f"{folder}/modules.builtin", INDEX_LIMIT) or "", key):
+        return True, True
+    return False, _holds(host.read_text(f"{folder}/modules.dep", INDEX_LIMIT) or "", key)
+
+
+def _holds(index: str, key: str) -> bool:
+    """True where a line of an index begins with the path of this module (`kernel/.../vfio-pci.ko.xz: ...`)"""
+    for line in index.splitlines():
+        name = line.partition(":")[0].rpartition("/")[2].partition(".ko")[0]
+        if name.replace("-", "_") == key:
+            return True
+    return False
+
+
+def _parameter_path(key: str, name: str) -> str:
+    return f"/sys/module/{key}/parameters/{name}"

@@ -1,0 +1,177 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The boot services: bring PFs, VFs, drivers and huge pages to what the last run of sriov_node left in node.json.
+
+Huge pages are taken first, while memory is free. VFs are made before the network comes up; then, before the kubelet
+starts, all is brought to its goal. Kernel arguments and files are never touched here. A PF that fails does not keep the
+others from being set up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from ..host.host import Host
+from ..kernel import arguments as kernel_arguments
+from ..kernel import cmdline, hugepages
+from ..model.errors import SriovError, StateFileError
+from ..model.model import Goal, NodeState, PfGoal, goal_from_dict
+from ..pf.plan import AUTOPROBE, ESWITCH, LINK, NUM_VFS
+from ..policy.rendered_files import NODE_PATH
+from ..record import pending_reboot
+from ..shared import pci
+from .run import run
+
+APPEAR_SECONDS = 60.0  # a PF's driver is loaded by udev, which may be busy at boot
+TRIES = 3
+PAUSE_SECONDS = 2.0
+ALL, EARLY, ONE_PF = "all", "early", "pf"
+STATUS_LIMIT = 2000  # characters
+EARLY_KINDS = (LINK, AUTOPROBE, NUM_VFS, ESWITCH, hugepages.KIND)
+
+
+def load_goal(host: Host) -> Goal:
+    """The goal from node.json; an empty one where there is no such file. Raises StateFileError."""
+    text = host.read_text(NODE_PATH)
+    if text is None:
+        return Goal(whole=False)
+    try:
+        return goal_from_dict(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StateFileError(
+            f"{NODE_PATH}: expected the goal that sriov_node writes, found {error}. "
+            "Run the role again; it writes the file anew."
+        ) from error
+
+
+def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
+    """Exit status 0 where everything is as it should be; the lines that it prints go to the journal.
+
+    arguments: none for everything, EARLY for what comes before the network (huge pages, VFs without drivers and
+    settings), or ONE_PF and the address of a PF that has appeared.
+    """
+    host = host or Host()
+    what, rest = (arguments[0], arguments[1:]) if arguments else (ALL, ())
+    if (what, len(rest)) not in ((ALL, 0), (EARLY, 0), (ONE_PF, 1)):
+        return _say_failed([f"{' '.join(arguments)}: expected {ALL}, {EARLY}, or {ONE_PF} ADDRESS"], 0)
+    try:
+        goal = _chosen(load_goal(host), what, rest)
+    except SriovError as error:
+        return _say_failed([str(error)], 0)
+    text = host.read_text(NODE_PATH)
+    parts = [replace(goal, pfs=(pf,), functions=(), hugepages=()) for pf in goal.pfs]
+    if goal.functions:
+        parts.append(replace(goal, pfs=(), hugepages=()))
+    if goal.hugepages:
+        parts.insert(0, replace(goal, pfs=(), functions=()))
+    wait_for_pfs(host, goal.pfs)
+    errors = []
+    with contextlib.suppress(SriovError):  # a memory that stays costs nothing now
+        _settle_reboot(host)
+    for part in parts:
+        try:
+            _bring_up(host, part, text, EARLY_KINDS if what == EARLY else ())
+        except SriovError as error:
+            errors.append(str(error))
+    if errors:
+        return _say_failed(errors, len(parts))
+    _tell_status(f"{len(parts)} of {len(parts)} as they should be")
+    return 0
+
+
+def _chosen(goal: Goal, what: str, rest: Sequence[str]) -> Goal:
+    if what == EARLY:  # VFs that somebody else makes may come with the network
+        return replace(goal, pfs=tuple(pf for pf in goal.pfs if not pf.externally_managed), functions=())
+    if what == ONE_PF:
+        return replace(goal, pfs=tuple(pf for pf in goal.pfs if pf.address in rest), functions=(), hugepages=())
+    return goal
+
+
+def _settle_reboot(host: Host) -> None:
+    running = cmdline.split(host.read_text(kernel_arguments.RUNNING) or "")
+    pending_reboot.settle(host, cmdline.lacking(running, pending_reboot.read(host).asked))
+
+
+def wait_for_pfs(host: Host, pfs: Sequence[PfGoal]) -> None:
+    """Until each PF has its driver, if it is a NIC its interface, and the VFs that somebody else makes.
+
+    A bounded time, as the plan tells what is missing.
+    """
+    give_up = host.monotonic() + APPEAR_SECONDS
+    waiting = list(pfs)
+    while waiting and host.monotonic() < give_up:
+        waiting = [pf for pf in waiting if not _is_ready(host, pf)]
+        if waiting:
+            host.sleep(0.5)
+
+
+def _is_ready(host: Host, pf: PfGoal) -> bool:
+    address = pf.address
+    if pf.externally_managed and pci.total_vfs(host.root, address) < 0 and host.exists(f"{pci.DEVICES}/{address}"):
+        return True  # a VF without its PF
+    if pf.externally_managed and pci.num_vfs(host.root, address) < pf.num_vfs:
+        return False
+    network = pci.class_id(host.root, address).startswith("02")
+    return pci.total_vfs(host.root, address) >= 0 and (
+        pci.uplink_name(host.root, address) is not None if network else pci.driver(host.root, address) is not None
+    )
+
+
+def _bring_up(host: Host, goal: Goal, text: str | None, kinds: Collection[str]) -> None:
+    """Plan and carry out the steps of these kinds (none: of all).
+
+    Again where udev renamed an interface or a driver was not ready.
+    Nothing is done where another run has changed or removed node.json (its `text`) meanwhile: it knows better.
+    """
+
+    def current(state: NodeState) -> Goal:
+        same = (state.file_texts or {}).get(NODE_PATH) == text
+        return _as_accepted(goal, state) if same else Goal(whole=False)
+
+    for attempt in range(TRIES):
+        try:
+            outcome = run(host, current, check=False, kernel_side=False, kinds=kinds)
+        except SriovError:
+            if attempt == TRIES - 1:
+                raise
+            host.sleep(PAUSE_SECONDS)
+            continue
+        for warning in outcome.plan.warnings:
+            sys.stdout.write(f"<4>{warning}\n")
+        for step in outcome.plan.steps:
+            sys.stdout.write(f"{step.target}: {step.action}: done\n")
+        return
+
+
+def _as_accepted(goal: Goal, state: NodeState) -> Goal:
+    """What the last run left was accepted by it: an address that came later, or with the initial RAM disk, keeps no PF
+    from its VFs. A PF without an interface here may be in a pod.
+    """
+    here = {pf.address for pf in state.pfs if pf.name is not None}
+    pfs = (replace(pf, allow_in_use=True) if pf.address in here else pf for pf in goal.pfs)
+    return replace(goal, pfs=tuple(pfs))
+
+
+def _say_failed(errors: Sequence[str], parts: int) -> int:
+    """Exit status 1. journald takes the priority from the line: 3 is an error."""
+    for error in errors:
+        for line in error.splitlines():
+            sys.stderr.write(f"<3>{line}\n")
+    first = " ".join(errors[0].split())
+    _tell_status(f"{len(errors)} of {max(parts, 1)} NOT as they should be, the node offers too little: {first}")
+    return 1
+
+
+def _tell_status(text: str) -> None:
+    """The line `Status:` of systemctl status, also of a unit that failed (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address.startswith(("/", "@")):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(f"STATUS={text}"[:STATUS_LIMIT].encode(), address.replace("@", "\0", 1))

@@ -1,0 +1,95 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of ours: planned with what was there before, never over a file that somebody else wrote. See
+`render`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from ..host.host import FileState, Host
+from ..model.errors import HostError, Problem
+from ..model.model import FileGoal, Goal, NodeState
+from ..model.plan import Step
+
+FILE = "file"
+UDEV_FOLDER = "/etc/udev/rules.d/"
+OWN_FOLDERS = ("/etc/baremetal-sriov", "/etc/pcidp")
+
+
+def file_steps(goal: Goal, state: NodeState) -> list[Step]:
+    """Write what the goal names; give back what an earlier goal named and this one does not."""
+    now: Mapping[str, FileState] = state.file_states or {}
+    recorded: Mapping[str, FileState] = state.recorded_files or {}
+    steps = []
+    for file in goal.files:
+        if not _has_text(file.path, file.text, state):
+            action = "write it" if now.get(file.path) is None else "rewrite it"
+            steps.append(Step(FILE, file.path, action, "derived from the policies", now.get(file.path), file.text))
+    for path in unnamed(goal, state):
+        before = recorded[path]
+        if now.get(path) != before and not (isinstance(before, str) and _has_text(path, before, state)):
+            action = "remove it" if before is None else "put back what was there"
+            steps.append(Step(FILE, path, action, "no policy needs it any more", now.get(path), before))
+    return steps
+
+
+def _has_text(path: str, text: str, state: NodeState) -> bool:
+    """A file of its own with this text; who owns it, and its mode, are the administrator's to change."""
+    now = (state.file_states or {}).get(path)
+    is_link = isinstance(now, Mapping) and "link" in now
+    return not is_link and (state.file_texts or {}).get(path) == text
+
+
+def unnamed(goal: Goal, state: NodeState) -> list[str]:
+    """Files that we changed once and that the goal does not name: they are given back."""
+    return sorted(set(state.recorded_files or {}) - {file.path for file in goal.files})
+
+
+def file_problems(goal: Goal, state: NodeState) -> list[Problem]:
+    """Files at our paths that somebody else wrote."""
+    found = []
+    for file in goal.files:
+        there = (state.file_states or {}).get(file.path) is not None
+        ours = file.path in (state.recorded_files or {}) or _has_text(file.path, file.text, state)
+        if there and not ours and not file.adopt:
+            found.append(_foreign(file))
+    return found
+
+
+def _foreign(file: FileGoal) -> Problem:
+    return Problem(
+        file.path,
+        "no file, or one that we wrote",
+        "a file that somebody else wrote",
+        "Set adopt: true to replace it (teardown puts it back), or leave that part to its owner.",
+    )
+
+
+def is_early(step: Step) -> bool:
+    """True for what must be there before VFs appear."""
+    return step.kind == FILE and step.target.startswith(UDEV_FOLDER) and step.after is not None
+
+
+def apply(host: Host, step: Step) -> None:
+    """Write or remove the file, and read it back. Raises HostError."""
+    if step.after is None:
+        host.remove_file(step.target)
+        folder = os.path.dirname(step.target)
+        if folder in OWN_FOLDERS:
+            host.remove_empty_folder(folder)
+    elif isinstance(step.after, Mapping):
+        host.restore(step.target, step.after)
+    else:
+        host.write_file(step.target, step.after.encode())
+    found = host.read_exact(step.target) if isinstance(step.after, Mapping) else host.read_text(step.target)
+    if found != step.after:
+        raise HostError(step.target, "what was written", "something else", "See who else writes it.")
+    if step.target.startswith(UDEV_FOLDER):
+        host.run(["udevadm", "control", "--reload"])  # udevd looks for new rules every few seconds only
+        if any("NM_UNMANAGED" in str(text) for text in (step.before, step.after)):
+            # Interfaces that are there already get what the rules say, too.
+            host.run(["udevadm", "trigger", "--action=change", "--subsystem-match=net"])

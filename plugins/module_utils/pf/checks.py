@@ -1,0 +1,263 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands against a goal on this host: every problem, before anything is changed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..model.errors import Problem
+from ..model.model import AWAY, NO_INTERFACE, Goal, NodeState, Pf, PfGoal, is_uio, is_userspace, is_vfio
+from ..model.plan import DRAIN, NOW, Step
+from .identity import moved_words
+from .plan import ESWITCH, LINK, NUM_VFS, PF_MTU, SWITCHDEV, parse_target
+
+LOCKDOWN = "/sys/kernel/security/lockdown"
+OWN_GROUP = (
+    "vfio gives a group to one owner as a whole: switch PCIe ACS on in the firmware (BIOS), put the NIC into a "
+    "slot with a root port of its own, or give the other functions to vfio-pci too."
+)
+FIRMWARE = "Switch SR-IOV on in the firmware (BIOS) and on the NIC (mlx: SRIOV_EN, NUM_OF_VFS)."
+
+# Why what a PF carries is unknown -> the words, and what makes it known.
+UNKNOWN = {
+    AWAY: (
+        "its network interface is in another network namespace (of a pod, a container, or one of `ip netns`)",
+        "Bring the interface back: delete the pod or container that has it, or see `ip netns` and move it with "
+        "`ip -n NAMESPACE link set INTERFACE netns 1`",
+    ),
+    NO_INTERFACE: (
+        "its driver {driver} shows no network interface",
+        "See the kernel's log (dmesg) for the driver's reason, and bind the driver again, or reboot",
+    ),
+}
+
+
+def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step], state: NodeState) -> list[Problem]:
+    """Why this PF can't become what is asked."""
+    if pf is None:
+        if goal.given_back:
+            return []  # a NIC that was taken out: nothing is left to give back
+        return [
+            Problem(
+                goal.address,
+                "a PCI function at this address",
+                "none" + moved_words(goal.address, state),
+                "The NIC was moved, taken out or switched off; correct the policy if it is another one.",
+            )
+        ]
+    if pf.alone and goal.given_back:
+        return list(_driver_problems(goal, pf, state))
+    if goal.externally_managed and not goal.given_back:
+        return [*_external(goal, pf), *_driver_problems(goal, pf, state)]
+    return [*_capability(goal, pf), *_driver_problems(goal, pf, state), *_in_use(goal, pf, steps)]
+
+
+def _external(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
+    """Somebody else makes the VFs of this PF, and chooses its MTU and mode: they must be there already."""
+    if pf.alone:
+        yield from _alone(goal, pf)
+        return
+    owner = "Let whoever makes this PF's VFs do so first, or take externally_managed out of the policy."
+    if pf.num_vfs < goal.num_vfs:
+        yield Problem(
+            pf.label, f"{goal.num_vfs} VFs that somebody else made (externally_managed)", f"{pf.num_vfs}", owner
+        )
+    highest = max((s.mtu for s in goal.settings if s.mtu is not None), default=0)
+    if pf.mtu is not None and highest > pf.mtu:
+        yield Problem(pf.label, f"an MTU of {highest} or more on the PF (externally_managed)", f"{pf.mtu}", owner)
+    if goal.eswitch_mode is not None and pf.eswitch_mode not in (None, goal.eswitch_mode):
+        yield Problem(
+            pf.label, f"eswitch mode {goal.eswitch_mode} (externally_managed)", f"{pf.eswitch_mode}", owner
+        )
+
+
+def _alone(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
+    """A VF whose PF belongs to the machine below: it can be bound to a driver, and nothing else."""
+    settings = sorted({name for settings in goal.settings for name in settings.attributes()})
+    settings += ["mtu"] if any(one.mtu is not None for one in goal.settings) else []
+    settings += ["eswitch_mode"] if goal.eswitch_mode is not None else []
+    if goal.num_vfs != 1:
+        yield Problem(
+            pf.label,
+            f"a PF, for {goal.num_vfs} VFs",
+            "a NIC without SR-IOV in a virtual machine: a VF of the machine below, or no VF at all",
+            "Ask for num_vfs: 1, which binds it alone, or configure the machine below.",
+        )
+    if settings:
+        yield Problem(
+            pf.label,
+            f"a PF, for {', '.join(settings)}",
+            "a VF whose PF belongs to the machine below",
+            f"Take {', '.join(settings)} out of the policy, and set it there.",
+        )
+
+
+def _capability(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
+    if goal.num_vfs == 0:
+        return
+    if pf.driver is None:
+        yield Problem(
+            pf.label,
+            "a driver on the PF",
+            "no driver is bound to it",
+            "Load the NIC's driver; the kernel creates VFs through it.",
+        )
+    elif pf.total_vfs < 0:
+        yield Problem(
+            pf.label,
+            "a PF with SR-IOV",
+            f"its driver {pf.driver} shows no sriov_totalvfs",
+            "The function has no SR-IOV, or it is hidden by the firmware. " + FIRMWARE,
+        )
+    elif pf.total_vfs == 0:
+        yield Problem(pf.label, f"{goal.num_vfs} VFs to be possible", "sriov_totalvfs is 0", FIRMWARE)
+    elif goal.num_vfs > pf.total_vfs:
+        yield Problem(
+            pf.label,
+            f"at most {pf.total_vfs} VFs (sriov_totalvfs)",
+            f"{goal.num_vfs} asked for",
+            "Lower num_vfs, or raise the number of VFs in the NIC's firmware.",
+        )
+    if goal.eswitch_mode == SWITCHDEV and pf.eswitch_mode is None:
+        yield Problem(
+            pf.label,
+            "an eswitch that can be in switchdev mode",
+            f"its driver {pf.driver or '(none)'} shows no eswitch mode (devlink dev eswitch show pci/{pf.address})",
+            "Take eswitch_mode out of the policy, or use a NIC that has one.",
+        )
+    if not pf.is_nic and (goal.mtu is not None or goal.eswitch_mode is not None):
+        yield Problem(
+            pf.label,
+            "a NIC, which alone has an MTU and an eswitch mode",
+            f"a function of PCI class {pf.class_id}",
+            "Take mtu and eswitch_mode out of the policy.",
+        )
+    if pf.name is None and any(settings.attributes() for settings in goal.settings):
+        yield Problem(
+            pf.label,
+            "a network interface of the PF, which VF settings are made through",
+            "none here",
+            "Bind the PF's network driver, or take mac, vlan, rates etc. out of the policy.",
+        )
+
+
+def _driver_problems(goal: PfGoal, pf: Pf, state: NodeState) -> Iterator[Problem]:
+    """Drivers that a VF could be bound to, and that nobody could then use."""
+    uio = sorted({settings.driver or "" for settings in goal.settings if is_uio(settings.driver)})
+    if uio and state.lockdown and not goal.given_back:
+        yield Problem(
+            pf.label,
+            f"a kernel that gives user space the registers of VFs, which {', '.join(uio)} is for",
+            f"it is locked down ({state.lockdown}, {LOCKDOWN})",
+            "Use device_type vfio-pci, or switch Secure Boot off in the firmware (BIOS).",
+        )
+    wanted = {index for index, settings in goal.vfs if is_vfio(settings.driver)}
+    for vf in pf.vfs:
+        if vf.index in wanted and vf.group_strangers and pf.num_vfs == goal.num_vfs and not is_vfio(vf.driver):
+            found = f"it shares one with {', '.join(vf.group_strangers)}"
+            yield Problem(f"{pf.label} vf {vf.index}", "an IOMMU group of the VF's own", found, OWN_GROUP)
+
+
+def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> Iterator[Problem]:
+    """A PF that the host lives on is not reset; first VFs and a new MTU need the user's word."""
+    # Through 0; taking VFs away for good is like the first ones.
+    resets = sum(s.kind == NUM_VFS for s in steps) > 1 or any(s.kind == ESWITCH for s in steps)
+    if not pf.in_use or not _touches(steps):
+        return
+    if resets:
+        keep = "or keep the number of VFs and the eswitch mode as they are"
+        rest = "and run this again" if goal.given_back else keep
+        yield Problem(
+            pf.label,
+            "a PF that the host does not need, since its VFs have to be made anew",
+            _use_words(pf),
+            f"{_way_out(pf)} first, {rest}.",
+        )
+    elif not goal.allow_in_use and not goal.given_back:
+        where = f"policy {' or '.join(goal.policies)}" if goal.policies else "pfs of sriov_vfs, or in the policy"
+        yield Problem(
+            pf.label,
+            f"a PF that the host does not need, or allow_in_use: true in the {where}",
+            _use_words(pf),
+            f"{_way_out(pf)}. Or set allow_in_use: true, if its link may be down for a moment while VFs are made or "
+            "taken away, or the MTU changes.",
+        )
+
+
+def use_warnings(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> list[str]:
+    """What a plan does to a PF in use, on the user's word or to give it back."""
+    if not pf.in_use or not _touches(steps) or goal.externally_managed:
+        return []
+    word = "" if goal.given_back else " (allow_in_use)"
+    return [f"{pf.label}: {_use_words(pf)}; its link may be down for a moment{word}"]
+
+
+def _touches(steps: Sequence[Step]) -> bool:
+    """Whether the PF's link may be lost for a moment, or longer."""
+    return any(s.kind in (NUM_VFS, ESWITCH, PF_MTU) or (s.kind == LINK and not s.after) for s in steps)
+
+
+def _use_words(pf: Pf) -> str:
+    """Every reason why a PF counts as in use."""
+    words = []
+    if pf.uses:
+        words.append("it carries " + " and ".join(filter(None, [", ".join(pf.uses[:-1]), pf.uses[-1]])))
+    if pf.unknown:
+        words.append(UNKNOWN[pf.unknown][0].format(driver=pf.driver) + ", so what it carries is unknown")
+    return "; ".join(words)
+
+
+def _way_out(pf: Pf) -> str:
+    """What makes a PF free."""
+    ways = []
+    if pf.uses:
+        ways.append("Move that to another interface, or stop what uses it")
+    if pf.unknown:
+        ways.append(UNKNOWN[pf.unknown][1])
+    return ". ".join(ways)
+
+
+def drain_problems(steps: Sequence[Step], state: NodeState) -> list[Problem]:
+    """The steps that would take VFs away from their holders now."""
+    found = []
+    for step in steps:
+        if DRAIN not in step.needs or step.stage != NOW:
+            continue
+        address, index = parse_target(step.target)
+        pf = state.pf(address)
+        vfs = [vf for vf in pf.vfs if vf.in_use and index in (None, vf.index)] if pf else []
+        held = "; ".join(f"VF {vf.index} ({vf.address}) by {', '.join(vf.in_use)}" for vf in vfs)
+        found.append(
+            Problem(
+                step.target,
+                f"VFs that nobody uses, in order to {step.action}",
+                f"needs drain: {held}",
+                "Drain the node, or stop what uses them, and run this again.",
+            )
+        )
+    return found
+
+
+def iommu_problems(goal: Goal, state: NodeState, found: Sequence[Problem]) -> list[Problem]:
+    """VFs can't go to vfio-pci without IOMMU groups; `found` is why there are none on a kernel that was
+    asked for them.
+    """
+    problems = []
+    for wanted in goal.pfs:
+        pf = state.pf(wanted.address)
+        if pf is None or not any(is_vfio(s.driver) for s in wanted.settings) or wanted.given_back:
+            continue
+        without = [vf.address for vf in pf.vfs if vf.iommu_group is None and not is_userspace(vf.driver)]
+        if found or (pf.vfs and without and pf.num_vfs == wanted.num_vfs):
+            reasons = list(found) or [
+                Problem(
+                    pf.label,
+                    "an IOMMU group for each VF",
+                    f"none for {', '.join(without)}",
+                    "Switch the IOMMU on (iommu: true), or use device_type netdevice.",
+                )
+            ]
+            problems += [reason for reason in reasons if reason not in problems]
+    return problems

@@ -1,0 +1,191 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Binding a function to a driver with driver_override, and back to the kernel's own (Linux ABI:
+sysfs-bus-pci).
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Callable, TypeVar
+
+from ..host.host import Host
+from ..kernel import lockdown
+from ..model.errors import HostError
+from ..model.model import DEFAULT_DRIVER, NO_DRIVER, is_userspace, is_vfio
+from ..model.plan import Step
+from ..shared import pci
+from ..usage import iommu_groups
+from .checks import OWN_GROUP
+from .plan import driver_is_right, parse_target
+
+BIND_SECONDS = 15.0
+BUSY_SECONDS = 10.0  # a VF answers EACCES or EBUSY while it is being probed, for a moment after it appears
+POLL_SECONDS = 0.1
+PROBING = (errno.EACCES, errno.EBUSY, errno.EAGAIN)
+ANY: tuple[int, ...] = ()  # as codes of patiently: any failure of the host
+T = TypeVar("T")
+PROBE = "/sys/bus/pci/drivers_probe"
+
+
+def vf_address(host: Host, target: str) -> str:
+    """The PCI address of a step's target now. Raises HostError where the VF is not there."""
+    address, index = parse_target(target)
+    if index is None:
+        return address
+    found = pci.virtfns(host.root, address).get(index)
+    if found is None and pci.total_vfs(host.root, address) < 0 and host.exists(f"{pci.DEVICES}/{address}"):
+        return address  # it stands for its PF (see `model.Pf`)
+    if found is None:
+        raise HostError(
+            target,
+            f"the PF to have VF {index}",
+            f"{pci.num_vfs(host.root, address)} VFs",
+            "Somebody else changed the number of VFs meanwhile; run this again.",
+        )
+    return found
+
+
+def apply(host: Host, step: Step) -> None:
+    """Give the function its driver; where that fails, put the earlier one back. Raises HostError."""
+    address = vf_address(host, step.target)
+    earlier, override = pci.driver(host.root, address), pci.driver_override(host.root, address)
+    if driver_is_right(step.after, earlier, override):
+        return
+    try:
+        change(host, address, step.after)
+        _need_own_group(host, address, step.after)
+    except HostError:
+        put_back(host, address, earlier, override)
+        raise
+
+
+def _need_own_group(host: Host, address: str, driver: str) -> None:
+    """vfio would refuse to open the VF for whoever gets it; better said now. Raises HostError."""
+    strangers = iommu_groups.strangers(host, address) if is_vfio(driver) else ()
+    if strangers:
+        found = f"it shares one with {', '.join(strangers)}"
+        raise HostError(address, "an IOMMU group of the VF's own", found, OWN_GROUP)
+
+
+def change(host: Host, address: str, wanted: str) -> None:
+    """Unbind what is bound, then bind what is wanted."""
+    base = f"{pci.DEVICES}/{address}"
+    name = "" if wanted in (DEFAULT_DRIVER, NO_DRIVER) else wanted
+    if name:
+        need_driver(host, name)
+    override = pci.driver_override(host.root, address) or ""
+    if wanted != DEFAULT_DRIVER or override or is_userspace(pci.driver(host.root, address)):
+        unbind(host, address)
+    if override != name:
+        host.write_attribute(f"{base}/driver_override", name + "\n")
+    if wanted == NO_DRIVER:
+        return
+    if wanted == DEFAULT_DRIVER:
+        probe_default(host, address)
+    else:
+        patiently(host, lambda: host.write_attribute(PROBE, address))
+    if not wait_for(
+        host,
+        lambda: driver_is_right(wanted, pci.driver(host.root, address), pci.driver_override(host.root, address)),
+        BIND_SECONDS,
+    ):
+        raise HostError(
+            address,
+            "the kernel's own driver bound" if wanted == DEFAULT_DRIVER else f"driver {wanted} bound",
+            f"driver {pci.driver(host.root, address) or 'none'} after {BIND_SECONDS:g} s",
+            "See the kernel's log (dmesg) for the reason; vfio-pci needs an IOMMU group of the VF's own.",
+        )
+
+
+def probe_default(host: Host, address: str) -> None:
+    """Let the kernel choose; its module may have to be loaded by the function's alias first."""
+    if pci.driver(host.root, address) is None:
+        patiently(host, lambda: host.write_attribute(PROBE, address))
+    if pci.driver(host.root, address) is None:
+        alias = pci.read_text(host.path(f"{pci.DEVICES}/{address}/modalias"))
+        if alias:
+            host.run(["modprobe", "--quiet", "--", alias], check=False)
+        if pci.driver(host.root, address) is None:
+            patiently(host, lambda: host.write_attribute(PROBE, address))
+
+
+def need_driver(host: Host, name: str) -> None:
+    """Load the driver's module where its driver is not there. Raises HostError where it stays away."""
+    if not host.exists(f"/sys/bus/pci/drivers/{name}"):
+        done = host.run(["modprobe", "--", name], check=False)
+        if not host.exists(f"/sys/bus/pci/drivers/{name}"):
+            raise HostError(
+                f"driver {name}",
+                "the PCI driver to exist",
+                done.stderr.strip()[-500:] or "no such driver",
+                lockdown.module_remedy(host, done.stderr),
+            )
+
+
+def unbind(host: Host, address: str) -> None:
+    """Take the driver away; nothing to do where none is bound."""
+    if pci.driver(host.root, address) is not None:
+        patiently(host, lambda: host.write_attribute(f"{pci.DEVICES}/{address}/driver/unbind", address))
+        if not wait_for(host, lambda: pci.driver(host.root, address) is None, BIND_SECONDS):
+            raise HostError(address, "no driver after unbinding", f"driver {pci.driver(host.root, address)}")
+
+
+def rebind(host: Host, address: str) -> None:
+    """Bind the same driver again, so that it reads what was set through the PF. Raises HostError."""
+    name = pci.driver(host.root, address)
+    if name is None:
+        return
+    unbind(host, address)
+    patiently(host, lambda: host.write_attribute(f"/sys/bus/pci/drivers/{name}/bind", address))
+
+
+def put_back(host: Host, address: str, driver: str | None, override: str | None) -> None:
+    """After a failure: the override and the driver that were there. What fails here is not worth a second
+    error.
+    """
+    try:
+        host.write_attribute(f"{pci.DEVICES}/{address}/driver_override", (override or "") + "\n")
+        if driver is not None and pci.driver(host.root, address) is None:
+            host.write_attribute(f"/sys/bus/pci/drivers/{driver}/bind", address)
+    except HostError:
+        return
+
+
+def patiently(
+    host: Host,
+    act: Callable[[], T],
+    codes: tuple[int, ...] = PROBING,
+    seconds: float = BUSY_SECONDS,
+    pause: float = POLL_SECONDS,
+) -> T:
+    """Do it, again for a while where it fails with one of these errnos, by default since the function is being probed.
+
+    codes: of a write, none of them for any failure of the host. Raises the last HostError.
+    """
+    give_up = host.monotonic() + seconds
+    while True:
+        try:
+            return act()
+        except HostError as error:
+            if (codes and errno_of(error) not in codes) or host.monotonic() >= give_up:
+                raise
+        host.sleep(pause)
+
+
+def errno_of(error: HostError) -> int:
+    """The errno of a write that failed, 0 for another failure."""
+    text = error.problem.found
+    code = text[text.rfind("(errno ") + 7 : -1] if text.endswith(")") and "(errno " in text else ""
+    return int(code) if code.isdecimal() else 0
+
+
+def wait_for(host: Host, done: Callable[[], bool], seconds: float) -> bool:
+    """Poll until it is so; False when the time is over."""
+    give_up = host.monotonic() + seconds
+    while not done():
+        if host.monotonic() >= give_up:
+            return False
+        host.sleep(POLL_SECONDS)
+    return True

@@ -1,0 +1,312 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of one PF, in the one order that works. Pure.
+
+The order: PF up (some PFs create VFs only then), autoprobe, the count (through 0) with the eswitch mode in
+between or behind, settings made through the PF, the PF's MTU, drivers, VF MTUs (these need the VF's
+interface), autoprobe back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..model.model import DEFAULT_DRIVER, NO_DRIVER, NO_MAC, Pf, PfGoal, Vf, VfSettings, is_userspace
+from ..model.plan import DRAIN, Step
+
+LINK, AUTOPROBE, NUM_VFS, ESWITCH, TC_OFFLOAD, ATTRIBUTES, PF_MTU, VF_MTU, DRIVER = KINDS = (
+    "pf_link",
+    "autoprobe",
+    "num_vfs",
+    "eswitch_mode",
+    "tc_offload",
+    "vf_attributes",
+    "pf_mtu",
+    "vf_mtu",
+    "driver",
+)
+
+LEGACY, SWITCHDEV = "legacy", "switchdev"
+# PF drivers that change the eswitch mode while there are no VFs; the others want to have them, without drivers.
+MODE_BEFORE_VFS = ("ice",)
+
+# What a VF that was just created has, and what a driver means that does not tell. spoofchk depends on the driver.
+FRESH: dict[str, Any] = {"vlan": 0, "qos": 0, "trust": False, "min_tx_rate": 0, "max_tx_rate": 0, "mac": NO_MAC}
+
+
+def vf_target(address: str, index: int) -> str:
+    """The name of a VF as a step's target."""
+    return f"{address} vf {index}"
+
+
+def parse_target(target: str) -> tuple[str, int | None]:
+    """The inverse: PF address and VF index; for a bare address, the address and None."""
+    address, separator, index = target.partition(" vf ")
+    return address, int(index) if separator else None
+
+
+def driver_is_right(wanted: str, driver: str | None, override: str | None) -> bool:
+    """True where a function's driver is the wanted one, also after the function is probed again."""
+    if wanted == DEFAULT_DRIVER:
+        return driver is not None and not is_userspace(driver) and not override
+    return driver == (None if wanted == NO_DRIVER else wanted)
+
+
+def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
+    """The steps from what the PF is to its goal. `original`: how the PF was before our first change, if
+    it is known.
+    """
+    reason = _reason(goal)
+    mode = wanted_mode(goal, original)
+    modes = pf.eswitch_mode is not None and mode is not None and pf.eswitch_mode != mode
+    fresh = not goal.externally_managed and (pf.num_vfs != goal.num_vfs or (modes and goal.num_vfs > 0))
+    steps: list[Step] = []
+    if goal.num_vfs and pf.up is False and not goal.externally_managed:
+        steps.append(Step(LINK, pf.address, "bring the PF up", f"its VFs need it ({reason})", False, True))
+    bare = mode == SWITCHDEV and pf.eswitch_mode is not None and pf.driver not in MODE_BEFORE_VFS
+    probing = _Autoprobe(goal, pf, original, fresh, bare)
+    steps += probing.before()
+    counting = list(_count_steps(goal, pf, probing.now, reason)) if fresh else []
+    offloading = _offload_steps(goal, pf, original, reason)
+    steps += [step for step in offloading if step.after]
+    steps += counting if goal.externally_managed else _with_mode(goal, pf, mode, counting, reason)
+    steps += _attribute_steps(goal, pf, fresh, reason)
+    if goal.mtu is not None and pf.mtu is not None and (pf.mtu != goal.mtu if goal.exact else pf.mtu < goal.mtu):
+        steps.append(Step(PF_MTU, pf.address, f"set the PF's MTU to {goal.mtu}", reason, pf.mtu, goal.mtu))
+    drivers = list(_driver_steps(goal, pf, fresh, probing.now, reason))
+    if any(step.after == DEFAULT_DRIVER for step in drivers):
+        steps += probing.on()
+    steps += drivers
+    steps += _mtu_steps(goal, pf, fresh, _bound_again(steps), reason)
+    steps += probing.after()
+    steps += [step for step in offloading if not step.after]
+    if goal.up is False and pf.up and not goal.num_vfs and not pf.in_use:
+        steps.append(Step(LINK, pf.address, "bring the PF down", "it was down before our first change", True, False))
+    return steps
+
+
+def wanted_mode(goal: PfGoal, original: PfGoal | None) -> str | None:
+    """The eswitch mode asked for, or the one from before our first change; None leaves it."""
+    return goal.eswitch_mode or (original.eswitch_mode if original is not None else None)
+
+
+def _offload_steps(goal: PfGoal, pf: Pf, original: PfGoal | None, reason: str) -> list[Step]:
+    """On with switchdev mode, before it; back to what it was, after all else, where nothing asks for that mode."""
+    wanted = goal.tc_offload
+    if goal.eswitch_mode == SWITCHDEV and not goal.given_back:
+        wanted = True
+    elif wanted is None and original is not None:
+        wanted = original.tc_offload
+    if wanted is None or pf.tc_offload in (None, wanted) or goal.externally_managed:
+        return []
+    action = f"turn hw-tc-offload {'on' if wanted else 'off'}"
+    return [Step(TC_OFFLOAD, pf.address, action, reason, pf.tc_offload, wanted)]
+
+
+def offload_warnings(goal: PfGoal, pf: Pf) -> list[str]:
+    """In switchdev mode without offload every packet goes through the host's CPUs."""
+    ours = goal.eswitch_mode == SWITCHDEV and not goal.externally_managed and not goal.given_back
+    if not ours or pf.eswitch_mode is None or pf.tc_offload is not None:
+        return []
+    return [f"{pf.label}: hw-tc-offload can't be set: ethtool is not installed, or the NIC's driver has it fixed"]
+
+
+def _with_mode(goal: PfGoal, pf: Pf, mode: str | None, counting: list[Step], reason: str) -> Iterator[Step]:
+    """The steps of the count with those of the eswitch mode where the PF's driver takes them.
+
+    Away from switchdev without VFs; to switchdev without VFs, or with VFs that have no driver yet.
+    """
+    now = pf.eswitch_mode
+    if now is None or mode is None:
+        yield from counting
+        return
+
+    def turn(after: str) -> Step:
+        return Step(ESWITCH, pf.address, f"set the eswitch mode to {after}", reason, now, after)
+
+    early = pf.driver in MODE_BEFORE_VFS or mode == LEGACY
+    removing = [step for step in counting if step.after["num_vfs"] == 0]
+    creating = [step for step in counting if step.after["num_vfs"] > 0]
+    yield from removing
+    if creating and now == SWITCHDEV and not early:
+        yield turn(LEGACY)
+        now = LEGACY
+    if now != mode and (early or not creating):
+        yield turn(mode)
+        now = mode
+    yield from creating
+    if now != mode:
+        yield turn(mode)
+
+
+def _reason(goal: PfGoal) -> str:
+    if goal.given_back:
+        return "no policy names it any more: back to what it was before our first change"
+    return (
+        f"polic{'ies' if len(goal.policies) > 1 else 'y'} {', '.join(goal.policies)}" if goal.policies else "asked for"
+    )
+
+
+class _Autoprobe:
+    """sriov_drivers_autoprobe over the course of a plan: off while VFs are made that all go to userspace
+    drivers.
+    """
+
+    def __init__(self, goal: PfGoal, pf: Pf, original: PfGoal | None, fresh: bool, bare: bool) -> None:
+        self.address = pf.address
+        self.now = pf.autoprobe
+        drivers = [settings.driver for settings in goal.settings]
+        self.all_userspace = goal.num_vfs > 0 and len(drivers) == goal.num_vfs and all(map(is_userspace, drivers))
+        self.fresh = fresh and goal.num_vfs > 0
+        self.bare = bare
+        if goal.externally_managed:
+            self.final: bool | None = pf.autoprobe
+        elif goal.autoprobe is not None:
+            self.final = goal.autoprobe
+        elif DEFAULT_DRIVER in drivers:
+            self.final = True
+        else:
+            known = original.autoprobe if original is not None else None
+            self.final = pf.autoprobe if known is None else known
+
+    def before(self) -> list[Step]:
+        if self.fresh and self.all_userspace:
+            return self._turn(False, "all VFs go to userspace drivers, so the kernel's own need not probe them")
+        if self.fresh and self.bare:
+            return self._turn(False, "the eswitch mode is set while the VFs have no driver")
+        if self.fresh and self.final:
+            return self._turn(True, "new VFs are to get the kernel's driver")
+        return []
+
+    def on(self) -> list[Step]:
+        return self._turn(True, "the kernel binds no driver to a VF of this PF otherwise")
+
+    def after(self) -> list[Step]:
+        return [] if self.final is None else self._turn(self.final, "as it was before")
+
+    def _turn(self, wanted: bool, reason: str) -> list[Step]:
+        if self.now is None or self.now == wanted:
+            return []
+        step = Step(
+            AUTOPROBE,
+            self.address,
+            f"turn driver autoprobe {'on' if wanted else 'off'}",
+            reason,
+            self.now,
+            wanted,
+        )
+        self.now = wanted
+        return [step]
+
+
+def _count_steps(goal: PfGoal, pf: Pf, autoprobe: bool | None, reason: str) -> Iterator[Step]:
+    """A PF refuses another count while it has VFs, so the way from N to M is through 0."""
+    if pf.num_vfs:
+        needs = (DRAIN,) if any(vf.in_use for vf in pf.vfs) else ()
+        action = f"remove {_count(pf.num_vfs)}"
+        yield Step(
+            NUM_VFS,
+            pf.address,
+            action,
+            reason,
+            {"num_vfs": pf.num_vfs},
+            {"num_vfs": 0, "probed": []},
+            needs=needs,
+        )
+    if goal.num_vfs:
+        probed = [i for i, s in goal.vfs if s.driver == DEFAULT_DRIVER] if autoprobe is not False else []
+        yield Step(
+            NUM_VFS,
+            pf.address,
+            f"create {_count(goal.num_vfs)}",
+            reason,
+            {"num_vfs": 0},
+            {"num_vfs": goal.num_vfs, "probed": probed},
+        )
+
+
+def _count(number: int) -> str:
+    return f"{number} VF{'s' if number != 1 else ''}"
+
+
+def _settings(goal: PfGoal, pf: Pf, fresh: bool) -> Iterator[tuple[int, VfSettings, Vf | None]]:
+    """Each VF that has wishes, with what it is now (None: it is yet to be created)."""
+    now = {} if fresh else {vf.index: vf for vf in pf.vfs}
+    for index, settings in goal.vfs:
+        if index < goal.num_vfs and (fresh or index in now):
+            yield index, settings, now.get(index)
+
+
+def _attribute_steps(goal: PfGoal, pf: Pf, fresh: bool, reason: str) -> Iterator[Step]:
+    for index, settings, vf in _settings(goal, pf, fresh):
+        if vf is not None and (vf.holders or vf.is_away):
+            continue  # whoever holds it (a pod's CNI plugin, a VM) sets it up as well
+        before: dict[str, Any] = {}
+        after: dict[str, Any] = {}
+        for name, wanted in settings.attributes().items():
+            found = FRESH.get(name) if vf is None or getattr(vf, name) is None else getattr(vf, name)
+            # The host may give an interface that it uses another address, as a bond does with its ports.
+            own = vf.netdev_mac if name == "mac" and vf and not vf.host_uses and wanted != NO_MAC else None
+            if found != wanted or own not in (None, wanted):
+                before[name], after[name] = found, wanted
+        if "qos" in after or "vlan" in after:  # one setting for the kernel
+            after.setdefault("vlan", (vf.vlan if vf else None) or 0)
+            after.setdefault("qos", (vf.qos if vf and after["vlan"] else None) or 0)
+        if after:
+            text = ", ".join(f"{name} {_word(value)}" for name, value in after.items())
+            # A new MAC address needs the driver bound again, and a new VLAN cuts off whoever is in the old one.
+            needs = (DRAIN,) if vf is not None and vf.host_uses and {"mac", "vlan"} & set(after) else ()
+            yield Step(ATTRIBUTES, vf_target(pf.address, index), f"set {text}", reason, before, after, needs=needs)
+
+
+def _word(value: Any) -> str:
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)
+
+
+def _driver_steps(goal: PfGoal, pf: Pf, fresh: bool, autoprobe: bool | None, reason: str) -> Iterator[Step]:
+    for index, settings, vf in _settings(goal, pf, fresh):
+        wanted = settings.driver
+        if wanted is None:
+            continue
+        target = vf_target(pf.address, index)
+        if vf is not None:
+            if not driver_is_right(wanted, vf.driver, vf.override):
+                yield driver_step(target, vf.driver, wanted, reason, bool(vf.in_use))
+        elif wanted == DEFAULT_DRIVER:
+            if autoprobe is False:
+                yield driver_step(target, None, wanted, reason, False)
+        elif wanted != NO_DRIVER or autoprobe is not False:
+            yield driver_step(target, None, wanted, reason, False)
+
+
+def driver_step(target: str, found: str | None, wanted: str, reason: str, held: bool) -> Step:
+    """The step that gives a function another driver."""
+    action = {DEFAULT_DRIVER: "bind the kernel's own driver", NO_DRIVER: "unbind its driver"}.get(
+        wanted, f"bind {wanted}"
+    )
+    return Step(DRIVER, target, action, reason, found, wanted, needs=(DRAIN,) if held else ())
+
+
+def _bound_again(steps: list[Step]) -> set[str]:
+    """The VFs that a driver is bound to by these steps: a new MAC address is read at binding too."""
+    return {step.target for step in steps if step.kind == DRIVER or (step.kind == ATTRIBUTES and "mac" in step.after)}
+
+
+def _mtu_steps(goal: PfGoal, pf: Pf, fresh: bool, bound: set[str], reason: str) -> Iterator[Step]:
+    """A driver that is bound starts with its own MTU, so a right one is set again after that."""
+    for index, settings, vf in _settings(goal, pf, fresh):
+        if settings.mtu is None or is_userspace(settings.driver) or settings.driver == NO_DRIVER:
+            continue
+        target = vf_target(pf.address, index)
+        if vf is not None and (vf.in_use or vf.is_away or (vf.mtu == settings.mtu and target not in bound)):
+            continue
+        yield Step(
+            VF_MTU,
+            target,
+            f"set its MTU to {settings.mtu}",
+            reason,
+            vf.mtu if vf else None,
+            settings.mtu,
+        )

@@ -1,0 +1,128 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading PFs and VFs of a host into NodeState. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..host import ip_link, machine
+from ..host.host import Host
+from ..host.ip_link import Link
+from ..kernel import lockdown
+from ..model.model import NodeState, Pf, Vf
+from ..record.record import Record
+from ..shared import pci
+
+NETWORK_CLASS = "02"  # PCI Code and ID Assignment: base class of network controllers
+RENAME_PAUSES = (0.2, 0.2, 0.0)  # seconds after a look that udev came between
+
+
+def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeState:
+    """PFs, their VFs, and the texts of the files that may be written. Raises HostError.
+
+    Reads what every run needs; who uses a VF is looked for by `usage`, and only where something would change.
+    """
+    pfs = _read_pfs(host)
+    states = {path: host.read_exact(path) for path in sorted({*files, *record.files})}
+    return NodeState(
+        pfs=tuple(pfs),
+        originals=record.pfs,
+        owners=record.owners,
+        identities=record.identities,
+        recorded_objects=record.objects,
+        recorded_files=record.files,
+        recorded=record.exists,
+        file_states=states,
+        file_texts={path: state if isinstance(state, str) else host.read_text(path) for path, state in states.items()},
+        interrupted=record.interrupted,
+        lockdown=lockdown.lockdown(host),
+    )
+
+
+def _read_pfs(host: Host) -> list[Pf]:
+    """udev may rename an interface between the two looks, at the links and at sysfs: then both are taken again."""
+    for pause in RENAME_PAUSES:
+        links = ip_link.read_links(host)
+        pfs = _pfs_with(host, links)
+        names = {name for pf in pfs for name in (pf.name, *(vf.netdev for vf in pf.vfs)) if name is not None}
+        if names <= links.keys():
+            break
+        host.sleep(pause)
+    return pfs
+
+
+def _pfs_with(host: Host, links: Mapping[str, Link]) -> list[Pf]:
+    pfs = []
+    for address in pci.addresses(host.root):
+        if pci.link_name(f"{pci.device_dir(host.root, address)}/physfn") is not None:
+            continue
+        total = pci.total_vfs(host.root, address)
+        if total >= 0 or pci.class_id(host.root, address).startswith(NETWORK_CLASS):
+            pfs.append(read_pf(host, address, links))
+    if not any(pf.total_vfs > 0 for pf in pfs) and machine.is_virtual(host):
+        pfs = [_alone(host, pf, links) if pf.is_nic else pf for pf in pfs]
+    return pfs
+
+
+def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
+    """One PF with its VFs."""
+    root = host.root
+    name = pci.uplink_name(root, address)
+    link = links.get(name) if name else None
+    autoprobe = pci.read_int(f"{pci.device_dir(root, address)}/sriov_drivers_autoprobe")
+    driver = pci.driver(root, address)
+    return Pf(
+        address=address,
+        vendor=pci.vendor_id(root, address),
+        device=pci.device_id(root, address),
+        class_id=pci.class_id(root, address),
+        rdma=bool(host.list_dir(f"{pci.DEVICES}/{address}/infiniband")),
+        driver=driver,
+        name=name,
+        altnames=link.altnames if link else (),
+        mac=link.mac if link else None,
+        permanent_mac=_permanent_mac(host, link) if link else None,
+        total_vfs=pci.total_vfs(root, address),
+        num_vfs=pci.num_vfs(root, address),
+        autoprobe=None if autoprobe is None else bool(autoprobe),
+        mtu=link.mtu if link else None,
+        up=link.up if link else None,
+        iommu_group=pci.iommu_group(root, address),
+        vfs=tuple(_vf(host, index, vf, link, links) for index, vf in pci.virtfns(root, address).items()),
+    )
+
+
+def _alone(host: Host, pf: Pf, links: Mapping[str, Link]) -> Pf:
+    """In a virtual machine without any PF each NIC may be a VF of the machine below: it can be bound, and no more."""
+    return replace(pf, alone=True, num_vfs=1, vfs=(_vf(host, 0, pf.address, None, links),))
+
+
+def _permanent_mac(host: Host, link: Link) -> str | None:
+    """The NIC's own MAC address; None where what it has was drawn, or set by somebody, and `ip` tells no other.
+
+    addr_assign_type is 0 for an address of the hardware (Linux Documentation/ABI/testing/sysfs-class-net).
+    """
+    own = pci.read_int(host.path(f"/sys/class/net/{link.name}/addr_assign_type")) == 0
+    return link.permanent_mac or (link.mac if own else None)
+
+
+def _vf(host: Host, index: int, address: str, pf: Link | None, links: Mapping[str, Link]) -> Vf:
+    root = host.root
+    names = pci.net_names(root, address)
+    own = links.get(names[0]) if names else None
+    told = pf.vfs.get(index, {}) if pf else {}
+    return Vf(
+        index=index,
+        address=address,
+        driver=pci.driver(root, address),
+        override=pci.driver_override(root, address),
+        netdev=names[0] if names else None,
+        netdev_mac=own.mac if own else None,
+        iommu_group=pci.iommu_group(root, address),
+        network_class=pci.class_id(root, address).startswith(NETWORK_CLASS),
+        mtu=own.mtu if own else None,
+        **told,
+    )

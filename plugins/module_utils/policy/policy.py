@@ -1,0 +1,378 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`sriov_policies`: the user's list, validated as a whole, merged with a host's own list, and selected
+for a host.
+
+The fields are those of the SR-IOV network operator's SriovNetworkNodePolicy in snake_case, and lists of
+VFs with settings of their own. Pure: it knows nothing of a host; `resolve` finds the PFs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..model.errors import Mistake
+from ..model.frozen import dataclass
+from ..model.model import DEFAULT_DRIVER, USERSPACE_DRIVERS, VfSettings, is_userspace
+from .validation import INDEX_LIMIT, Fields, indices, raise_if, show
+
+NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"
+RESOURCE_NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"  # a Kubernetes qualified name's last part
+DRIVER_NAME = r"^[A-Za-z0-9_-]{1,64}$"
+PCI_ADDRESS = r"^[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$"
+HEX_ID = r"^[0-9a-f]{4}$"
+MAC_TEXT = r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$"
+DEVICE_TYPES = ("netdevice", *USERSPACE_DRIVERS)
+ESWITCH_MODES = ("legacy", "switchdev")
+LINK_TYPES = ("eth", "ETH", "ib", "IB")
+# The operator's fields that are read and refused: nobody has shown on hardware that we do them right.
+UNPROVED = {
+    "vdpa_type": "vDPA devices are not made by this collection yet",
+    "bridge": "Open vSwitch bridges are not made by this collection",
+}
+LOWEST_MTU = 68  # RFC 791
+HIGHEST_MTU = 65535
+HIGHEST_RATE = 4_000_000  # Mbit/s, far above any NIC
+LOWEST_PRIORITY = 99
+
+
+@dataclass(frozen=True)
+class PfName:
+    """A PF by its interface name or PCI address, and the VF indices meant (None: all)."""
+
+    name: str
+    indices: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class NicSelector:
+    """Which PFs a policy is for; what is given must all hold."""
+
+    vendor: str = ""
+    device_id: str = ""
+    root_devices: tuple[PfName, ...] = ()
+    pf_names: tuple[PfName, ...] = ()
+    mac_addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One policy, validated. named_driver: "" unless the user names one beyond device_type's. `source` is the
+    user's mapping, for the JSON form.
+    """
+
+    name: str
+    resource_name: str
+    selector: NicSelector
+    num_vfs: int
+    mtu: int | None
+    device_type: str
+    named_driver: str
+    priority: int
+    exclude_topology: bool
+    need_vhost_net: bool
+    is_rdma: bool
+    allow_in_use: bool
+    stable_macs: bool
+    eswitch_mode: str | None
+    externally_managed: bool
+    vfs: tuple[tuple[int, VfSettings], ...]
+    node_selector: Mapping[str, Any]
+    source: Mapping[str, Any]
+    path: str
+
+    @property
+    def driver(self) -> str:
+        """The driver of this policy's VFs."""
+        return self.named_driver or (DEFAULT_DRIVER if self.device_type == "netdevice" else self.device_type)
+
+
+def parse(value: Any, path: str = "sriov_policies") -> tuple[Policy, ...]:
+    """All policies of a list. Raises InvalidSpecError with every mistake in all of them."""
+    mistakes: list[Mistake] = []
+    policies = collect(value, path, mistakes)
+    raise_if(mistakes)
+    return policies
+
+
+def collect(
+    value: Any, path: str, mistakes: list[Mistake], places: Mapping[int, str] | None = None
+) -> tuple[Policy, ...]:
+    """As `parse`, adding to a list of mistakes. places: number -> the path of a policy that comes from elsewhere."""
+    other = places or {}
+    if not isinstance(value, (list, tuple)):
+        mistakes.append(Mistake(path, f"expected a list of policies, found {show(value)}"))
+        return ()
+    paths = (other.get(number, f"{path}[{number}]") for number in range(len(value)))
+    policies = tuple(_policy(item, where, mistakes) for item, where in zip(value, paths))
+    _check_names(policies, mistakes)
+    return policies
+
+
+def merge_host(policies: Any, overrides: Any) -> list[Any]:
+    """The raw list for one host: each override replaces the fields that it names in the policy of that
+    name.
+
+    An override with a name of its own is one more policy. Raises InvalidSpecError where the lists are not
+    lists of mappings, or an override has no name.
+    """
+    mistakes: list[Mistake] = []
+    merged: list[Any] = list(policies) if isinstance(policies, (list, tuple)) else []
+    if not isinstance(policies, (list, tuple)):
+        mistakes.append(Mistake("sriov_policies", f"expected a list of policies, found {show(policies)}"))
+    if not isinstance(overrides, (list, tuple)):
+        mistakes.append(Mistake("sriov_policies_host", f"expected a list of policies, found {show(overrides)}"))
+        overrides = ()
+    for number, override in enumerate(overrides):
+        name = override.get("name") if isinstance(override, Mapping) else None
+        if not isinstance(name, str):
+            mistakes.append(Mistake(f"sriov_policies_host[{number}].name", "is missing; it says which policy is meant"))
+            continue
+        for place, policy in enumerate(merged):
+            if isinstance(policy, Mapping) and policy.get("name") == name:
+                merged[place] = {**policy, **override}
+                break
+        else:
+            merged.append(override)
+    raise_if(mistakes)
+    return merged
+
+
+def why_not(policy: Policy, groups: Sequence[str], variables: Mapping[str, Any], labels: Mapping[str, Any]) -> str:
+    """Empty where the policy's node_selector holds: one of `groups`, and every one of `variables` and `labels`; else
+    what does not.
+    """
+    wanted = policy.node_selector
+    reasons = []
+    if "groups" in wanted and not set(wanted["groups"]) & set(groups):
+        here = ", ".join(groups) or "none"
+        reasons.append(f"node_selector.groups wants one of {', '.join(wanted['groups'])}; the host's groups: {here}")
+    for kind, found in (("variables", variables), ("labels", labels)):
+        for key, value in wanted.get(kind, {}).items():
+            if key not in found:
+                reasons.append(f"node_selector.{kind} wants {key}: {show(value)}; the host has no {key}")
+            elif not _equal(found[key], value):
+                reasons.append(f"node_selector.{kind} wants {key}: {show(value)}; the host has another value")
+    return "; ".join(reasons)
+
+
+def _equal(found: Any, wanted: Any) -> bool:
+    """Labels are texts, and YAML makes `true` of a bare word: compare as texts, booleans in lower case."""
+
+    def text(value: Any) -> str:
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    return text(found) == text(wanted)
+
+
+def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
+    fields = Fields(value, path, mistakes)
+    num_vfs = fields.number("num_vfs", 1, INDEX_LIMIT, required=isinstance(value, Mapping)) or 0
+    device_type = fields.choice("device_type", DEVICE_TYPES, "netdevice")
+    mtu = fields.number("mtu", LOWEST_MTU, HIGHEST_MTU)
+    policy = Policy(
+        name=fields.text("name", required=True, pattern=NAME, meaning="a name of letters, digits, - _ ."),
+        resource_name=fields.text(
+            "resource_name",
+            required=True,
+            pattern=RESOURCE_NAME,
+            meaning="a resource name: at most 63 letters, digits, - _ ., alphanumeric ends",
+        ),
+        selector=_selector(fields, num_vfs, mistakes),
+        num_vfs=num_vfs,
+        mtu=mtu,
+        device_type=device_type,
+        named_driver=fields.text("driver", pattern=DRIVER_NAME, meaning="the name of a kernel driver"),
+        priority=_or(fields.number("priority", 0, LOWEST_PRIORITY), LOWEST_PRIORITY),
+        exclude_topology=bool(fields.flag("exclude_topology")),
+        need_vhost_net=bool(fields.flag("need_vhost_net")),
+        is_rdma=bool(fields.flag("is_rdma")),
+        allow_in_use=bool(fields.flag("allow_in_use")),
+        stable_macs=bool(fields.flag("stable_macs")),
+        eswitch_mode=fields.choice("eswitch_mode", ESWITCH_MODES, "") or None,
+        externally_managed=bool(fields.flag("externally_managed")),
+        vfs=_vf_settings(fields, num_vfs, mistakes),
+        node_selector=_node_selector(fields, mistakes),
+        source=value if isinstance(value, Mapping) else {},
+        path=path,
+    )
+    if policy.is_rdma and is_userspace(policy.driver):
+        fields.wrong(
+            "is_rdma", f"an RDMA VF needs the kernel's driver; expected device_type netdevice, found {policy.driver}"
+        )
+    if policy.named_driver and device_type != "netdevice":
+        fields.wrong("driver", f"contradicts device_type {device_type}; use one of both")
+    if policy.named_driver in ("default", "none"):
+        fields.wrong("driver", "expected a driver's name; leave it out for the kernel's own")
+    _unproved(fields)
+    fields.finish()
+    return policy
+
+
+def _unproved(fields: Fields) -> None:
+    """What the operator knows and we don't do is refused in words, never passed over."""
+    for key, words in UNPROVED.items():
+        if fields.get(key):
+            fields.wrong(key, f"is not supported: {words}; leave it out")
+    if fields.choice("link_type", LINK_TYPES, "eth").lower() == "ib":
+        fields.wrong("link_type", "is not supported: InfiniBand ports are not configured by this collection yet")
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+def _selector(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> NicSelector:
+    if not fields.has("nic_selector"):
+        fields.get("nic_selector")
+        fields.wrong(
+            "nic_selector",
+            "is missing; expected at least one of vendor, device_id, root_devices, pf_names, mac_addresses",
+        )
+        return NicSelector()
+    inner = Fields(fields.get("nic_selector"), f"{fields.path}.nic_selector", mistakes)
+
+    def pf(item: Any, path: str, pattern: str, meaning: str) -> PfName:
+        name, mark, rest = item.partition("#") if isinstance(item, str) else ("", "", "")
+        if not re.match(pattern, name):
+            mistakes.append(Mistake(path, f"expected {meaning}, found {show(item)}"))
+            return PfName("")
+        if not mark:
+            return PfName(name)
+        try:
+            found = indices(rest)
+        except ValueError as error:
+            mistakes.append(Mistake(path, str(error)))
+            return PfName(name)
+        if num_vfs and found[-1] >= num_vfs:
+            mistakes.append(Mistake(path, f"expected VF indices below num_vfs ({num_vfs}), found {found[-1]}"))
+        return PfName(name, found)
+
+    selector = NicSelector(
+        vendor=inner.text("vendor", pattern=HEX_ID, meaning='four lower-case hex digits such as "8086"'),
+        device_id=inner.text("device_id", pattern=HEX_ID, meaning='four lower-case hex digits such as "10c9"'),
+        root_devices=inner.items(
+            "root_devices",
+            lambda item, path: pf(item, path, PCI_ADDRESS, "a PCI address such as 0000:01:00.0 or 0000:01:00.0#0-3"),
+        ),
+        pf_names=inner.items(
+            "pf_names",
+            lambda item, path: pf(
+                item,
+                path,
+                r"^[^\s/#:]{1,127}$",
+                "an interface name such as enp1s0, enp1s0#0-3 or enp1s0#0,3-5",
+            ),
+        ),
+        mac_addresses=tuple(m.lower() for m in inner.texts("mac_addresses", MAC_TEXT, "a MAC address")),
+    )
+    if inner.get("net_filter"):
+        inner.wrong("net_filter", "is not supported: networks of OpenStack and AWS are not told apart; name the PF")
+    inner.finish()
+    if inner.value and not any(inner.value.values()):
+        fields.wrong("nic_selector", "selects nothing; expected at least one of its fields to have a value")
+    elif fields.value["nic_selector"] == {}:
+        fields.wrong(
+            "nic_selector",
+            "is empty; expected at least one of vendor, device_id, root_devices, pf_names, mac_addresses",
+        )
+    return selector
+
+
+def _vf_settings(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> tuple[tuple[int, VfSettings], ...]:
+    found: dict[int, VfSettings] = {}
+
+    def entry(item: Any, path: str) -> None:
+        inner = Fields(item, path, mistakes)
+        chosen = vf_indices(inner)
+        settings = vf_attributes(inner)
+        inner.finish()
+        if settings.mac is not None and len(chosen) > 1:
+            inner.wrong("mac", f"one MAC address can't serve {len(chosen)} VFs; expected a single index")
+        for index in chosen:
+            if num_vfs and index >= num_vfs:
+                inner.wrong("indices", f"expected VF indices below num_vfs ({num_vfs}), found {index}")
+            elif index in found:
+                inner.wrong("indices", f"VF {index} is in an earlier entry of this list already")
+            found[index] = settings
+
+    fields.items("vfs", entry)
+    return tuple(sorted(found.items()))
+
+
+def vf_indices(fields: Fields) -> tuple[int, ...]:
+    """The required field `indices` of an entry of `vfs`."""
+    value = fields.get("indices")
+    if value is None:
+        if fields.value:
+            fields.wrong("indices", "is missing; expected VF indices such as 0-3,5")
+        return ()
+    try:
+        return indices(value)
+    except ValueError as error:
+        fields.wrong("indices", str(error))
+        return ()
+
+
+def vf_attributes(fields: Fields) -> VfSettings:
+    """The attributes of an entry of `vfs`, with the checks that hold for one VF."""
+    settings = VfSettings(
+        mac=fields.mac("mac"),
+        vlan=fields.number("vlan", 0, 4094),
+        qos=fields.number("qos", 0, 7),
+        spoofchk=fields.flag("spoofchk", None),
+        trust=fields.flag("trust", None),
+        min_tx_rate=fields.number("min_tx_rate", 0, HIGHEST_RATE),
+        max_tx_rate=fields.number("max_tx_rate", 0, HIGHEST_RATE),
+    )
+    if settings.qos and not settings.vlan:
+        fields.wrong("qos", "needs a vlan other than 0: the priority is in the VLAN tag")
+    if settings.max_tx_rate and (settings.min_tx_rate or 0) > settings.max_tx_rate:
+        fields.wrong(
+            "min_tx_rate",
+            f"expected at most max_tx_rate ({settings.max_tx_rate}), found {settings.min_tx_rate}",
+        )
+    return settings
+
+
+def _node_selector(fields: Fields, mistakes: list[Mistake]) -> Mapping[str, Any]:
+    if not fields.has("node_selector"):
+        fields.get("node_selector")
+        return {}
+    inner = Fields(fields.get("node_selector"), f"{fields.path}.node_selector", mistakes)
+    found: dict[str, Any] = {}
+    if inner.has("groups"):
+        found["groups"] = inner.texts("groups", r"^\S{1,200}$", "a group name")
+    inner.get("groups")
+    for key in ("labels", "variables"):
+        value = inner.get(key)
+        if value is None:
+            continue
+        if isinstance(value, Mapping):
+            found[key] = {str(name): item for name, item in value.items()}
+        else:
+            inner.wrong(key, f"expected a mapping of names to values, found {show(value)}")
+    inner.finish()
+    return found
+
+
+def _check_names(policies: Sequence[Policy], mistakes: list[Mistake]) -> None:
+    """What must hold across policies: names are unique, and one resource has one set of pool-wide options."""
+    names: dict[str, Policy] = {}
+    resources: dict[str, Policy] = {}
+    for policy in policies:
+        first = names.setdefault(policy.name, policy)
+        if policy.name and first is not policy:
+            mistakes.append(Mistake(f"{policy.path}.name", f"{policy.name} is the name of {first.path} already"))
+        first = resources.setdefault(policy.resource_name, policy)
+        if policy.resource_name and first.exclude_topology != policy.exclude_topology:
+            mistakes.append(
+                Mistake(
+                    f"{policy.path}.exclude_topology",
+                    f"must be the same in all policies of the resource {policy.resource_name}; "
+                    f"{first.path} says {str(first.exclude_topology).lower()}",
+                )
+            )

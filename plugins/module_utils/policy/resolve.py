@@ -1,0 +1,303 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a NodeSpec to a Goal: selectors become PCI addresses, and several policies on one PF become one.
+Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from ..model.errors import Problem
+from ..model.model import (
+    AT_BOOT,
+    DEFAULT_DRIVER,
+    USERSPACE_DRIVERS,
+    FileGoal,
+    Goal,
+    ModuleGoal,
+    NodeState,
+    Pf,
+    PfGoal,
+    VfSettings,
+    goal_as_dict,
+    is_userspace,
+    is_vfio,
+)
+from ..pf.plan import SWITCHDEV
+from ..shared.pci import DEVICES
+from .node_spec import NodeSpec
+from .policy import Policy
+from .rendered_files import (
+    CONFIG_PATH,
+    HOTPLUG_PATH,
+    NODE_PATH,
+    REPRESENTORS_PATH,
+    UDEV_PATH,
+    Pool,
+    device_plugin_config,
+    hotplug_rules,
+    json_text,
+    representor_name,
+    representor_rules,
+    udev_rules,
+)
+from .selectors import Match, matches
+from .validation import ranges
+
+LONGEST_NAME = 15  # IFNAMSIZ of Linux include/uapi/linux/if.h, less the end of the text
+VHOST_MODULES = ("vhost_net", "tun")  # what makes /dev/vhost-net and /dev/net/tun, which such pods get
+
+
+@dataclass
+class _Merge:
+    """What is left of the policies on one PF, in the order in which they are applied (the last one wins)."""
+
+    kept: list[Match] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def resolve(spec: NodeSpec, state: NodeState) -> Goal:
+    """The goal for this host; its `problems` hold every selector that does not fit the host."""
+    problems: list[Problem] = []
+    warnings: list[str] = []
+    by_pf: dict[str, list[Match]] = {}
+    for policy in spec.policies:
+        for address, match in matches(policy, state, problems):
+            by_pf.setdefault(address, []).append(match)
+    pfs: list[PfGoal] = []
+    pools: dict[str, Pool] = {}
+    for address in sorted(by_pf):
+        merged = _merge(address, by_pf[address])
+        problems += merged.problems
+        warnings += merged.warnings
+        pf = state.pf(address)
+        goal = _pf_goal(address, merged.kept, pf)
+        problems += _contradictions(address, merged.kept)
+        pfs.append(goal)
+        for match in merged.kept:
+            if pf is None or pf.is_nic:
+                _add_to_pool(pools, address, match, goal, pf is not None and pf.alone)
+            else:
+                warnings.append(_not_offered(pf, match.policy))
+            if pf is not None and match.policy.is_rdma and not pf.rdma:
+                problems.append(_no_rdma(pf, match.policy))
+            if pf is not None and match.policy.stable_macs and pf.permanent_mac is None:
+                problems.append(_no_own_mac(pf, match.policy))
+    wants_vfio = any(is_vfio(policy.driver) for policy in spec.policies)
+    modules = spec.modules
+    for asked, warning, module in _unsafe(spec):
+        if asked:
+            warnings.append(warning)
+            modules = _with_module(modules, module)
+    for needed in VHOST_MODULES if any(policy.need_vhost_net for policy in spec.policies) else ():
+        modules = _with_module(modules, ModuleGoal(needed))
+    for driver in USERSPACE_DRIVERS:
+        if any(policy.driver == driver for policy in spec.policies):
+            modules = _with_module(modules, ModuleGoal(driver))
+    goal_of_node = Goal(
+        pfs=tuple(pfs),
+        kernel_arguments=spec.kernel_arguments,
+        hugepages=spec.hugepages,
+        memory_floor=spec.hugepages_floor << 20,
+        kubelet_dir=spec.kubelet_root_dir,
+        boot_loader=spec.boot_loader,
+        modules=modules,
+        warnings=tuple(warnings),
+        problems=tuple(problems),
+        skipped=spec.skipped,
+        may_be_empty=spec.policies_may_be_empty,
+        iommu=wants_vfio and not spec.no_iommu if spec.iommu is None else spec.iommu,
+        no_iommu=spec.no_iommu,
+        unsafe_interrupts=spec.allow_unsafe_interrupts,
+        resources=tuple((f"{spec.resource_prefix}/{name}", pools[name].count) for name in sorted(pools)),
+    )
+    switched = _switched(goal_of_node, state, warnings)
+    files = _files(spec, goal_of_node, pools)
+    if switched:
+        files = (*files, FileGoal(REPRESENTORS_PATH, representor_rules(switched), adopt=spec.adopt))
+    return replace(goal_of_node, files=files, warnings=tuple(warnings))
+
+
+def _switched(goal: Goal, state: NodeState, warnings: list[str]) -> list[tuple[str, str, int]]:
+    """The PFs whose representors get names: address, name, number of VFs."""
+    found = []
+    for pf_goal in goal.pfs:
+        pf = state.pf(pf_goal.address)
+        if pf_goal.eswitch_mode != SWITCHDEV or pf_goal.externally_managed or pf is None or pf.name is None:
+            continue
+        longest = representor_name(pf.name, pf_goal.num_vfs - 1)
+        if len(longest) > LONGEST_NAME:
+            words = f"a name such as {longest} is longer than {LONGEST_NAME} characters"
+            warnings.append(f"{pf.label}: udev names its representors, as {words}; give the PF a shorter name")
+        else:
+            found.append((pf.address, pf.name, pf_goal.num_vfs))
+    return found
+
+
+def _not_offered(pf: Pf, policy: Policy) -> str:
+    return (
+        f"policy {policy.name}: {pf.label} is no NIC (PCI class {pf.class_id}): its VFs are made and bound, and the "
+        f"device plugin, which offers network functions, does not offer them as {policy.resource_name}"
+    )
+
+
+def _no_rdma(pf: Pf, policy: Policy) -> Problem:
+    return Problem(
+        f"policy {policy.name}",
+        f"an RDMA device of {pf.label} (is_rdma)",
+        f"none at {DEVICES}/{pf.address}/infiniband",
+        "Load the NIC's RDMA driver (mlx5_ib, irdma, bnxt_re, ...; sriov_kernel_modules), or take is_rdma out.",
+    )
+
+
+def _no_own_mac(pf: Pf, policy: Policy) -> Problem:
+    return Problem(
+        f"policy {policy.name}",
+        f"a MAC address of {pf.label}'s own, which those of its VFs are made of (stable_macs)",
+        "none that the kernel tells",
+        "Take stable_macs out of the policy, and give each VF a mac in vfs.",
+    )
+
+
+def stable_mac(pf_mac: str, index: int) -> str:
+    """A VF's MAC address: always the same one for a NIC and an index, locally administered (IEEE 802)."""
+    import hashlib  # most runs make none, and it takes long to load
+
+    number = hashlib.sha256(f"{pf_mac.lower()} vf {index}".encode()).digest()[:6]
+    return ":".join(f"{byte:02x}" for byte in (number[0] & 0xFC | 0x02, *number[1:]))
+
+
+def _unsafe(spec: NodeSpec) -> tuple[tuple[bool, str, ModuleGoal], ...]:
+    """What gives up isolation, only on request (Linux Documentation/driver-api/vfio): asked for, what is given up,
+    and the module's option.
+    """
+    return (
+        (
+            spec.allow_unsafe_interrupts,
+            "allow_unsafe_interrupts: whoever has a VF can send interrupts of any kind to this host and to other VMs",
+            ModuleGoal("vfio_iommu_type1", (("allow_unsafe_interrupts", "1"),), load=False),
+        ),
+        (
+            spec.no_iommu,
+            "no_iommu: whoever has a VF can read and write all memory of this host, and the kernel is tainted",
+            ModuleGoal("vfio", (("enable_unsafe_noiommu_mode", "1"),), load=False),
+        ),
+    )
+
+
+def _with_module(modules: tuple[ModuleGoal, ...], wanted: ModuleGoal) -> tuple[ModuleGoal, ...]:
+    """The list with one more module; one that the user names too keeps the user's options."""
+    key = wanted.name.replace("-", "_")
+    for place, module in enumerate(modules):
+        if module.name.replace("-", "_") == key:
+            options = tuple(sorted({**dict(wanted.options), **dict(module.options)}.items()))
+            return (*modules[:place], replace(module, options=options), *modules[place + 1 :])
+    return (*modules, wanted)
+
+
+def _files(spec: NodeSpec, goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal, ...]:
+    files = []
+    if goal.pfs or any(pages.at != AT_BOOT for pages in goal.hugepages):
+        files.append(FileGoal(NODE_PATH, json_text(goal_as_dict(goal))))
+    if goal.pfs:
+        rules = hotplug_rules([pf.address for pf in goal.pfs])
+        files.append(FileGoal(HOTPLUG_PATH, rules, adopt=spec.adopt))
+    if spec.device_plugin and pools:
+        config = device_plugin_config(spec.resource_prefix, [pools[name] for name in sorted(pools)])
+        files.append(FileGoal(CONFIG_PATH, json_text(config), adopt=spec.adopt))
+    if spec.vfs_unmanaged and goal.pfs:
+        files.append(FileGoal(UDEV_PATH, udev_rules([pf.address for pf in goal.pfs]), adopt=spec.adopt))
+    return tuple(files)
+
+
+def _merge(address: str, matches: list[Match]) -> _Merge:
+    """Apply policies in turn, high priority numbers first, then by name; a later one takes overlapping
+    groups away.
+
+    As the SR-IOV network operator merges them, except that two policies of equal priority must not
+    overlap.
+    """
+    result = _Merge()
+    for match in sorted(matches, key=lambda m: (-m.policy.priority, m.policy.name)):
+        for earlier in list(result.kept):
+            common = sorted(set(earlier.indices) & set(match.indices))
+            if not common:
+                continue
+            if earlier.policy.priority == match.policy.priority:
+                result.problems.append(
+                    Problem(
+                        f"policies {earlier.policy.name} and {match.policy.name}",
+                        f"different VFs of {address}, or different priorities",
+                        f"both have priority {match.policy.priority} and VFs {ranges(common)}",
+                        "Give them ranges (enp1s0#0-3) that don't overlap, or a lower priority number to one.",
+                    )
+                )
+                continue
+            result.kept.remove(earlier)
+            result.warnings.append(
+                f"{address}: policy {match.policy.name} (priority {match.policy.priority}) replaces "
+                f"{earlier.policy.name} (priority {earlier.policy.priority}); both are for VFs {ranges(common)}"
+            )
+        result.kept.append(match)
+    return result
+
+
+def _contradictions(address: str, kept: list[Match]) -> list[Problem]:
+    """What is one for the whole PF: who makes its VFs, and, at equal priority, its eswitch mode."""
+    found = []
+    for number, match in enumerate(kept):
+        for earlier in kept[:number]:
+            both = f"policies {earlier.policy.name} and {match.policy.name}"
+            if earlier.policy.externally_managed != match.policy.externally_managed:
+                found.append(
+                    Problem(both, f"one answer to who makes the VFs of {address}", "different externally_managed",
+                            "Say the same in both.")
+                )
+            modes = {earlier.policy.eswitch_mode, match.policy.eswitch_mode} - {None}
+            if len(modes) > 1 and earlier.policy.priority == match.policy.priority:
+                found.append(
+                    Problem(both, f"one eswitch_mode for {address}", " and ".join(sorted(map(str, modes))),
+                            "Say the same in both, or give a lower priority number to one.")
+                )
+    return found
+
+
+def _pf_goal(address: str, kept: list[Match], pf: Pf | None) -> PfGoal:
+    external = any(m.policy.externally_managed for m in kept) or (pf is not None and pf.alone)
+    own_mac = pf.permanent_mac if pf is not None else None
+    modes = [m.policy.eswitch_mode for m in kept if m.policy.eswitch_mode is not None]
+    mtus = [m.policy.mtu for m in kept if m.policy.mtu is not None]
+    vfs: dict[int, VfSettings] = {}
+    for match in kept:
+        own = dict(match.policy.vfs)
+        for index in match.indices:
+            mtu = None if is_userspace(match.policy.driver) else match.policy.mtu
+            settings = replace(own.get(index, VfSettings()), driver=match.policy.driver, mtu=mtu)
+            if match.policy.stable_macs and settings.mac is None and own_mac is not None:
+                settings = replace(settings, mac=stable_mac(own_mac, index))
+            vfs[index] = settings
+    return PfGoal(
+        address=address,
+        num_vfs=max(m.policy.num_vfs for m in kept),
+        mtu=max(mtus) if mtus and not external else None,
+        vfs=tuple(sorted(vfs.items())),
+        policies=tuple(m.policy.name for m in kept),
+        allow_in_use=any(m.policy.allow_in_use for m in kept),
+        eswitch_mode=modes[-1] if modes else None,
+        externally_managed=external,
+    )
+
+
+def _add_to_pool(pools: dict[str, Pool], address: str, match: Match, goal: PfGoal, alone: bool) -> None:
+    policy = match.policy
+    # An address alone means all its VFs, and somebody else may have made more than ours.
+    whole = match.indices == tuple(range(goal.num_vfs)) and not goal.externally_managed
+    device = address if whole else f"{address}#{ranges(match.indices)}"
+    driver = "" if policy.driver == DEFAULT_DRIVER else policy.driver
+    pool = pools.setdefault(policy.resource_name, Pool(policy.resource_name, policy.exclude_topology))
+    pool.count += len(match.indices)
+    devices = pool.functions if alone else pool.devices
+    devices.setdefault((driver, policy.is_rdma, policy.need_vhost_net), []).append(address if alone else device)

@@ -1,0 +1,172 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which PFs of a host a policy is for, and in words why it is for none. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..model.errors import Problem
+from ..model.model import NodeState, Pf
+from ..pf.identity import moved_words
+from .policy import PfName, Policy
+
+
+@dataclass
+class Match:
+    """One policy on one PF: the VF indices that it means, and whether the user wrote them out."""
+
+    policy: Policy
+    indices: tuple[int, ...]
+    explicit: bool
+
+
+def matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[tuple[str, Match]]:
+    """The PFs that a policy is for. Whatever it names must be there."""
+    selector = policy.selector
+    already = len(problems)
+    candidates: list[Pf] = list(state.pfs)
+    chosen: dict[str, set[int] | None] = {}
+    named: list[tuple[str, list[str]]] = []
+    for kind, names in (("pf_names", selector.pf_names), ("root_devices", selector.root_devices)):
+        if not names:
+            continue
+        found = _named(policy, kind, names, state, problems)
+        named.append((kind, sorted(found)))
+        candidates = [pf for pf in candidates if pf.address in found]
+        for address, some in found.items():
+            before = chosen.get(address)
+            chosen[address] = some if before is None else before if some is None else before & some
+    if selector.mac_addresses:
+        having = _with_mac(policy, state, problems)
+        named.append(("mac_addresses", [pf.address for pf in having]))
+        candidates = [pf for pf in candidates if pf in having]
+    fitting = [
+        pf
+        for pf in candidates
+        if selector.vendor in ("", pf.vendor)
+        and selector.device_id in ("", pf.device)
+        and (named or pf.total_vfs > 0 or pf.alone)
+    ]
+    problems += _not_fitting(policy, [pf for pf in candidates if pf not in fitting] if named else [])
+    if not fitting and len(problems) == already:
+        problems.append(_nothing(policy, named, state))
+    if len(fitting) > 1 and any(pair[1].mac for pair in policy.vfs):
+        problems.append(
+            Problem(
+                f"policy {policy.name}",
+                "one PF, since its vfs have MAC addresses of their own",
+                "several: " + ", ".join(pf.label for pf in fitting),
+                "Write one policy for each PF.",
+            )
+        )
+    result = []
+    for pf in fitting:
+        some = chosen.get(pf.address)
+        if some is not None and not some:
+            problems.append(
+                Problem(f"policy {policy.name}", f"a VF of {pf.label} that pf_names and root_devices both select",
+                        "different ranges", "Write the range in one of them.")
+            )
+        indices = tuple(range(policy.num_vfs)) if some is None else tuple(sorted(some))
+        result.append((pf.address, Match(policy, indices, some is not None)))
+    return result
+
+
+def _named(
+    policy: Policy, kind: str, names: Sequence[PfName], state: NodeState, problems: list[Problem]
+) -> dict[str, set[int] | None]:
+    """PF address -> the VF indices that were written with it (None: all)."""
+    found: dict[str, set[int] | None] = {}
+    for wanted in names:
+        pf = _find(wanted, kind, state)
+        if pf is None:
+            problems.append(_unknown(policy, kind, wanted.name, state))
+            continue
+        chosen_here = found.get(pf.address, set())
+        if wanted.indices is None or chosen_here is None:
+            found[pf.address] = None
+        else:
+            found[pf.address] = chosen_here | set(wanted.indices)
+    return found
+
+
+def _not_fitting(policy: Policy, pfs: Sequence[Pf]) -> list[Problem]:
+    """PFs that are named, and are not what vendor and device_id say."""
+    return [
+        Problem(
+            f"policy {policy.name}",
+            f"a PF {policy.selector.vendor or '*'}:{policy.selector.device_id or '*'}",
+            f"{pf.label} is {pf.vendor}:{pf.device}",
+            "Correct vendor or device_id, or name another PF.",
+        )
+        for pf in pfs
+    ]
+
+
+def _nothing(policy: Policy, named: Sequence[tuple[str, Sequence[str]]], state: NodeState) -> Problem:
+    """No PF is left, and which field of the selector it failed at."""
+    if not named:
+        return Problem(
+            f"policy {policy.name}",
+            f"a PF {policy.selector.vendor or '*'}:{policy.selector.device_id or '*'} with SR-IOV",
+            f"this host has {inventory(state)}",
+            "Correct nic_selector, or keep the policy off this host with node_selector.",
+        )
+    return Problem(
+        f"policy {policy.name}",
+        "one PF that every field of nic_selector selects",
+        "; ".join(f"{kind} selects {', '.join(addresses)}" for kind, addresses in named),
+        "Keep one of these fields, or correct them to name the same PF.",
+    )
+
+
+def _find(wanted: PfName, kind: str, state: NodeState) -> Pf | None:
+    """Interface names are unique on a host, alternative names included; so are PCI addresses."""
+    for pf in state.pfs:
+        if kind == "root_devices" and pf.address == wanted.name:
+            return pf
+        if kind == "pf_names" and (pf.name == wanted.name or wanted.name in pf.altnames):
+            return pf
+    return None
+
+
+def _with_mac(policy: Policy, state: NodeState, problems: list[Problem]) -> list[Pf]:
+    found = []
+    for mac in policy.selector.mac_addresses:
+        having = [pf for pf in state.pfs if pf.mac == mac]
+        if not having:
+            problems.append(_unknown(policy, "mac_addresses", mac, state))
+        elif len(having) > 1:
+            problems.append(
+                Problem(
+                    f"policy {policy.name}",
+                    f"one PF with the MAC address {mac}",
+                    "several: " + ", ".join(pf.label for pf in having),
+                    "Select by root_devices or pf_names instead.",
+                )
+            )
+        else:
+            found += having
+    return found
+
+
+def _unknown(policy: Policy, kind: str, name: str, state: NodeState) -> Problem:
+    return Problem(
+        f"policy {policy.name}",
+        f"a PF {name} (nic_selector.{kind})",
+        f"none; this host has {inventory(state)}{moved_words(name, state)}",
+        "Correct the name, or keep the policy off this host with node_selector.",
+    )
+
+
+def inventory(state: NodeState) -> str:
+    """The PFs that a user can choose from, for a message."""
+    pfs = [pf for pf in state.pfs if pf.total_vfs > 0 or pf.alone]
+    return ", ".join(f"{pf.label} {pf.vendor}:{pf.device} {_room(pf)}" for pf in pfs) or "no PF with SR-IOV"
+
+
+def _room(pf: Pf) -> str:
+    return "without a PF" if pf.alone else f"up to {pf.total_vfs} VFs"

@@ -1,0 +1,194 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading the user's data with every mistake collected, each with the path of its field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable, TypeVar
+
+from ..model.errors import InvalidSpecError, Mistake
+
+T = TypeVar("T")
+
+INDEX_LIMIT = 65535  # a PF's sriov_totalvfs is a 16-bit field (PCI Express Base, SR-IOV capability)
+RANGES = re.compile(r"^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$")
+MAC = re.compile(r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")
+
+
+class Fields:
+    """One mapping of the user's data: typed access to its keys, and the mistakes found on the way.
+
+    Every access names its key, so that `finish` can tell the keys that nobody knows.
+    """
+
+    def __init__(self, value: Any, path: str, mistakes: list[Mistake]) -> None:
+        self.path = path
+        self.mistakes = mistakes
+        self.seen: list[str] = []
+        self.value: Mapping[Any, Any] = {}
+        if isinstance(value, Mapping):
+            self.value = value
+        else:
+            self.wrong("", f"expected a mapping, found {show(value)}")
+
+    def wrong(self, key: str, problem: str) -> None:
+        """Collect one mistake of a key ("" is the mapping itself)."""
+        self.mistakes.append(Mistake(f"{self.path}.{key}" if key else self.path, problem))
+
+    def get(self, key: str) -> Any:
+        """A key's raw value, None where it is missing."""
+        self.seen.append(key)
+        return self.value.get(key)
+
+    def has(self, key: str) -> bool:
+        """True where the user gave the key a value."""
+        return self.value.get(key) is not None
+
+    def text(
+        self,
+        key: str,
+        default: str = "",
+        *,
+        required: bool = False,
+        pattern: str = "",
+        meaning: str = "a text",
+    ) -> str:
+        """A text that matches the pattern."""
+        value = self.get(key)
+        if value is None:
+            if required:
+                self.wrong(key, f"is missing; expected {meaning}")
+            return default
+        if not isinstance(value, str) or (pattern and not re.match(pattern, value)):
+            self.wrong(key, f"expected {meaning}, found {show(value)}")
+            return default
+        return str(value)
+
+    def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
+        """One of some words."""
+        value = self.get(key)
+        if value is None:
+            return default
+        if value not in choices:
+            self.wrong(key, f"expected one of {', '.join(choices)}; found {show(value)}")
+            return default
+        return str(value)
+
+    def number(
+        self, key: str, low: int, high: int, default: int | None = None, *, required: bool = False
+    ) -> int | None:
+        """An integer in a range; a text of digits counts (templates make texts), true and false do not."""
+        value = self.get(key)
+        if value is None:
+            if required:
+                self.wrong(key, f"is missing; expected a number from {low} to {high}")
+            return default
+        if isinstance(value, str) and re.match(r"^\d{1,9}$", value):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            self.wrong(key, f"expected a number from {low} to {high}, found {show(value)}")
+            return default
+        return value
+
+    def flag(self, key: str, default: bool | None = False) -> bool | None:
+        """True or false; the words on/off and yes/no count as well, as in `ip link`."""
+        value = self.get(key)
+        if value is None:
+            return default
+        if isinstance(value, bool):
+            return value
+        words = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}
+        if isinstance(value, str) and value.lower() in words:
+            return words[value.lower()]
+        self.wrong(key, f"expected true or false, found {show(value)}")
+        return default
+
+    def mac(self, key: str) -> str | None:
+        """A unicast MAC address in lower case."""
+        value = self.get(key)
+        if value is None:
+            return None
+        text = value.lower().replace("-", ":") if isinstance(value, str) else ""
+        if not MAC.match(text) or int(text[:2], 16) & 1 or text == "00:00:00:00:00:00":
+            self.wrong(key, f"expected a unicast MAC address such as 02:00:00:00:00:01, found {show(value)}")
+            return None
+        return text
+
+    def items(self, key: str, read: Callable[[Any, str], T]) -> tuple[T, ...]:
+        """A list, each element read with its own path."""
+        value = self.get(key)
+        if value is None:
+            return ()
+        if not isinstance(value, (list, tuple)):
+            self.wrong(key, f"expected a list, found {show(value)}")
+            return ()
+        return tuple(read(item, f"{self.path}.{key}[{number}]") for number, item in enumerate(value))
+
+    def texts(self, key: str, pattern: str, meaning: str) -> tuple[str, ...]:
+        """A list of texts that match the pattern; the ones that don't are mistakes and left out."""
+
+        def read(item: Any, path: str) -> str:
+            if not isinstance(item, str) or not re.match(pattern, item):
+                self.mistakes.append(Mistake(path, f"expected {meaning}, found {show(item)}"))
+                return ""
+            return item
+
+        return tuple(text for text in self.items(key, read) if text)
+
+    def finish(self) -> None:
+        """Collect the keys that nobody asked for."""
+        for key in self.value:
+            if key not in self.seen:
+                known = ", ".join(sorted(self.seen))
+                self.wrong(str(key)[:80], f"is not a known field; known are {known}")
+
+
+def show(value: Any) -> str:
+    """A value for a message, short."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def indices(value: Any) -> tuple[int, ...]:
+    """VF indices from `3`, `[0, 2]` or `"0-3,5"`, sorted. Raises ValueError with what is wrong."""
+    if isinstance(value, bool):
+        raise ValueError(f"expected VF indices such as 0-3,5; found {show(value)}")
+    if isinstance(value, int):
+        value = [value]
+    if isinstance(value, (list, tuple)) and all(isinstance(i, int) and not isinstance(i, bool) for i in value):
+        found = list(value)
+    elif isinstance(value, str) and RANGES.match(value.replace(" ", "")):
+        found = []
+        for part in value.replace(" ", "").split(","):
+            ends = part.split("-")
+            low, high = int(ends[0]), int(ends[-1])
+            if high < low or high > INDEX_LIMIT:
+                raise ValueError(f"the range {part} must rise and stay below {INDEX_LIMIT + 1}")
+            found.extend(range(low, high + 1))
+    else:
+        raise ValueError(f"expected VF indices such as 0-3,5; found {show(value)}")
+    if not found or min(found) < 0 or max(found) > INDEX_LIMIT:
+        raise ValueError(f"expected VF indices from 0 to {INDEX_LIMIT}; found {show(value)}")
+    if len(set(found)) != len(found):
+        raise ValueError(f"an index is named twice in {show(value)}")
+    return tuple(sorted(found))
+
+
+def ranges(found: Iterable[int]) -> str:
+    """The inverse of `indices`: "0-3,5"."""
+    parts: list[list[int]] = []
+    for index in sorted(found):
+        if parts and parts[-1][1] == index - 1:
+            parts[-1][1] = index
+        else:
+            parts.append([index, index])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
+
+
+def raise_if(mistakes: list[Mistake]) -> None:
+    """Raise InvalidSpecError with all mistakes, if there are any."""
+    if mistakes:
+        raise InvalidSpecError(mistakes)

@@ -1,0 +1,30 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""IOMMU groups, which vfio gives to one owner as a whole (Linux Documentation/driver-api/vfio.rst). Writes nothing.
+"""
+
+from __future__ import annotations
+
+from ..host.host import Host
+from ..model.model import is_vfio
+from ..shared import pci
+
+BRIDGE = "06"  # PCI Code and ID Assignment: base class of bridges, which vfio leaves to their driver
+HARMLESS = ("pci-stub", "pcieport")
+
+
+def strangers(host: Host, vf: str) -> tuple[str, ...]:
+    """The functions in a VF's group, with their drivers, that keep vfio from opening it: those that the host's drivers
+    have. VFs of the same PF are left out: they are ours to bind.
+    """
+    root = host.root
+    group = pci.iommu_group(root, vf)
+    found = []
+    for member in pci.iommu_group_members(root, group) if group is not None else ():
+        driver = pci.driver(root, member)
+        if member == vf or driver is None or is_vfio(driver) or driver in HARMLESS:
+            continue
+        if pci.physfn(root, member) != pci.physfn(root, vf) and not pci.class_id(root, member).startswith(BRIDGE):
+            found.append(f"{member} ({driver})")
+    return tuple(found)

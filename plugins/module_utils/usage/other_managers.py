@@ -1,0 +1,122 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Somebody else's hand on the VFs of this host: programs that set their number, or offer them, too.
+
+Read from files alone, and told as warnings: who is right is for a person to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from ..host.host import Host
+from ..kernel import cmdline
+from ..model.errors import HostError
+from ..model.frozen import dataclass
+from ..model.model import KUBELET_FOLDERS
+
+SIZE_LIMIT = 1 << 20  # bytes; a settings file that is longer is not one
+FILES_LIMIT = 2000  # in one folder
+OUR_PREFIX = "baremetal-sriov"
+POD_LOGS = "/var/log/pods"  # folders named NAMESPACE_NAME_UID
+OPERATOR = "/etc/sriov-operator"
+SOCKETS = ("plugins_registry", "device-plugins")  # where a device plugin of the kubelet has its socket
+OUR_PLUGIN = "/etc/systemd/system/baremetal-sriov-device-plugin.service"
+PODS = {
+    "sriov-network-config-daemon": "the SR-IOV network operator's daemon",
+    "sriov-device-plugin": "another SR-IOV device plugin",
+    "kube-sriov-device-plugin": "another SR-IOV device plugin",
+}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a program keeps settings, and what in them says that it makes VFs. what: the program, in words."""
+
+    what: str
+    folders: tuple[str, ...]
+    suffix: str
+    sign: re.Pattern[str]
+
+
+def _sign(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"^(?!\s*[#;]).*?({pattern})", re.M)
+
+
+_PLACES = (
+    _Place("a udev rule", ("/etc/udev/rules.d", "/run/udev/rules.d"), ".rules", _sign("sriov_numvfs")),
+    _Place("a systemd unit", ("/etc/systemd/system", "/run/systemd/system"), ".service", _sign("sriov_numvfs")),
+    _Place("netplan", ("/etc/netplan",), ".yaml", _sign("virtual-function-count|embedded-switch-mode")),
+    _Place(
+        "NetworkManager",
+        ("/etc/NetworkManager/system-connections", "/run/NetworkManager/system-connections"),
+        ".nmconnection",
+        _sign(r"^\[sriov\]|^total-vfs="),
+    ),
+    _Place(
+        "systemd-udevd",
+        ("/etc/systemd/network", "/run/systemd/network"),
+        ".link",
+        _sign(r"SR-IOVVirtualFunctions|^\[SR-IOV\]"),
+    ),
+    _Place("the NIC's driver", ("/etc/modprobe.d", "/run/modprobe.d"), ".conf", _sign(r"\bmax_vfs=")),
+    _Place("a script at boot", ("/etc",), "rc.local", _sign("sriov_numvfs")),
+)
+
+
+def hands(host: Host, resources: Iterable[str] = (), kubelet_dir: str = "") -> tuple[str, ...]:
+    """What else makes VFs here, or offers them, each in one sentence with what to do.
+
+    resources: full names of what this host is to offer. kubelet_dir: the kubelet's root folder; "" for the usual ones.
+    """
+    return (*_warnings(host), *_plugins(host, resources, kubelet_dir))
+
+
+def _plugins(host: Host, resources: Iterable[str], kubelet_dir: str) -> Iterator[str]:
+    """Another device plugin with the same resource, by the name of its socket, which is what ours will be called."""
+    if host.exists(OUR_PLUGIN):
+        return
+    sockets = {f"{resource.replace('/', '_', 1)}.sock": resource for resource in resources}
+    for root in (kubelet_dir,) if kubelet_dir else KUBELET_FOLDERS:
+        for folder in SOCKETS:
+            for name in sorted(sockets.keys() & set(host.list_dir(f"{root}/{folder}"))):
+                yield (
+                    f"{root}/{folder}/{name} is there, and is not ours: another device plugin offers {sockets[name]}, "
+                    "or has; remove it, or choose another sriov_resource_prefix or resource_name"
+                )
+
+
+def _warnings(host: Host) -> Iterator[str]:
+    for place in _PLACES:
+        for folder in place.folders:
+            for name in host.list_dir(folder)[:FILES_LIMIT]:
+                if not name.endswith(place.suffix) or name.startswith(OUR_PREFIX):
+                    continue
+                found = place.sign.search(_text(host, f"{folder}/{name}"))
+                if found:
+                    yield _words(f"{folder}/{name} ({place.what}) has {found.group(1)}")
+    for token in cmdline.split(_text(host, "/proc/cmdline")):
+        if cmdline.key(token).endswith(".max_vfs"):
+            yield _words(f"the kernel's command line has {token}")
+    if host.list_dir(f"{OPERATOR}/pci"):
+        yield _words(f"{OPERATOR}/pci holds settings of the SR-IOV network operator")
+    for name in host.list_dir(POD_LOGS)[:FILES_LIMIT]:
+        pod = name.split("_")[1] if name.count("_") == 2 else ""
+        for start, what in PODS.items():
+            if pod.startswith(f"{start}-"):
+                where = f"the pod {name.split('_')[0]}/{pod}"
+                yield f"{where} is on this node, {what}: two that manage the same VFs undo each other's work"
+
+
+def _text(host: Host, path: str) -> str:
+    """A file's text; "" where it can't be read: a warning less, and no run that fails for a file of others."""
+    try:
+        return host.read_text(path, SIZE_LIMIT) or ""
+    except HostError:
+        return ""
+
+
+def _words(found: str) -> str:
+    return f"{found}: it may undo what is configured here; remove it, or say externally_managed in the policy"

@@ -1,0 +1,79 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What would be lost: who uses a PF or a VF, be it the host's own network (see `net_uses`), a pod or a program.
+
+Looked for only where a plan would change something: it walks the processes' open files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..host.host import Host
+from ..model.errors import CommandError
+from ..model.model import KUBELET_FOLDERS, NodeState, Pf, Vf, is_userspace
+from ..shared import pci
+from . import iommu_groups, kubelet, net_uses, processes
+
+
+def read_usage(
+    host: Host, state: NodeState, ssh_connection: str, plugin_unit: str, kubelet_dirs: Sequence[str] = KUBELET_FOLDERS
+) -> NodeState:
+    """The state with each PF's `uses` and `unknown`, each VF's `holders` and `host_uses`, and whether the device
+    plugin's unit runs.
+
+    `ssh_connection`: sshd's SSH_CONNECTION, a hint ("" where there is none). `kubelet_dirs`: where a kubelet may have
+    its files.
+
+    Raises HostError where the host can't be read: nothing may be changed then.
+    """
+    running = processes.names(host)
+    network, interfaces = net_uses.read(host, state, running, ssh_connection)
+    opened = processes.open_devices(host, running)
+    pods = kubelet.allocations(host, kubelet_dirs)
+
+    def holders(function: Pf | Vf) -> tuple[str, ...]:
+        found = list(pods.get(function.address, ()))
+        if isinstance(function, Vf) and function.is_away:
+            found.append("another network namespace (a pod, or a container)")
+        for path in device_files(host, function):
+            found += opened.get(path, ())
+        return tuple(found)
+
+    def with_usage(pf: Pf) -> Pf:
+        vfs = (
+            replace(
+                vf,
+                holders=holders(vf),
+                host_uses=network.uses(interfaces.vfs[vf.address]) if vf.address in interfaces.vfs else (),
+                group_strangers=iommu_groups.strangers(host, vf.address),
+            )
+            for vf in pf.vfs
+        )
+        uses = (*net_uses.pf_uses(network, interfaces, pf), *holders(pf))
+        return replace(pf, uses=uses, unknown=net_uses.unknown_of(host, pf, interfaces), vfs=tuple(vfs))
+
+    active = _is_active(host, plugin_unit)
+    return replace(state, pfs=tuple(with_usage(pf) for pf in state.pfs), plugin_active=active, with_usage=True)
+
+
+def device_files(host: Host, function: Pf | Vf) -> list[str]:
+    """The device files through which programs use a PF or VF: VFIO's group and cdev, UIO, RDMA verbs."""
+    base = f"{pci.DEVICES}/{function.address}"
+    found = [f"/dev/{name}" for name in host.list_dir(f"{base}/uio")]
+    found += [f"/dev/infiniband/{name}" for name in host.list_dir(f"{base}/infiniband_verbs")]
+    if is_userspace(function.driver):
+        found += [f"/dev/vfio/devices/{name}" for name in host.list_dir(f"{base}/vfio-dev")]
+        if function.iommu_group is not None:
+            found += [f"/dev/vfio/{function.iommu_group}", f"/dev/vfio/noiommu-{function.iommu_group}"]
+    return found
+
+
+def _is_active(host: Host, unit: str) -> bool:
+    """False also where there is no systemd, or it does not answer: then nothing of ours runs under it."""
+    try:
+        return host.run(["systemctl", "is-active", "--quiet", unit], seconds=10.0, check=False).status == 0
+    except CommandError:
+        return False

@@ -1,1 +1,0 @@
-../../../../files/cni/launcher.py

@@ -1,1 +1,0 @@
-../../../../../files/cni/sriov_cni/rtnl.py

@@ -1,1 +1,0 @@
-../../../../files/device_plugin/run.py

@@ -1,1 +1,0 @@
-../../../../../../files/device_plugin/sriov_device_plugin/device_types/aux_net_device.py

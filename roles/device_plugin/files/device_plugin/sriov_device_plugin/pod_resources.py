@@ -1,1 +1,0 @@
-../../../../../files/device_plugin/sriov_device_plugin/pod_resources.py

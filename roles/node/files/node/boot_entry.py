@@ -1,1 +1,0 @@
-../../../../files/node/boot_entry.py
