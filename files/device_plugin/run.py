@@ -14,6 +14,8 @@ import sys
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "site")]
+# Where it runs from the collection itself, the shared facts are in the node library.
+sys.path.append(os.path.join(HERE, "..", "..", "plugins", "module_utils"))
 
 from sriov_device_plugin.__main__ import main  # noqa: E402
 

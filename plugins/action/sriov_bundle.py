@@ -15,6 +15,7 @@ import io
 import os
 import tarfile
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -25,6 +26,8 @@ from ansible_collections.baremetal.sriov.plugins.plugin_utils.archives import Ar
 Sources = dict[str, "str | bytes"]  # sha256 -> the controller's file, or the content itself
 MODULE = "baremetal.sriov.sriov_bundle"
 EXCLUDED = ("__pycache__", "*.pyc")
+_OURS = "@COLLECTION@/"
+_COLLECTION = Path(__file__).resolve().parents[2]
 TEXT_LIMIT = 256 << 10  # bytes; a text goes into the module's arguments
 FILES_LIMIT = 20000
 
@@ -108,7 +111,9 @@ class ActionModule(ActionBase):
         return entries
 
     def _find(self, src: str) -> str:
-        """Where a source is, looked for as copy does."""
+        """Where a source is: below the collection where it begins with @COLLECTION@, else as copy looks for it."""
+        if src.startswith(_OURS):
+            return _below_the_collection(src)
         base: Any = self
         try:
             found: str = base._find_needle("files", src)
@@ -135,6 +140,17 @@ class ActionModule(ActionBase):
             return remote
         finally:
             os.unlink(path)
+
+
+def _below_the_collection(src: str) -> str:
+    """The path of a file or folder of the collection itself. Raises AnsibleActionFail."""
+    path = _COLLECTION / src[len(_OURS) :]
+    if ".." in path.parts or not path.exists():
+        raise AnsibleActionFail(
+            f"sriov_bundle: src {src}: expected a file or folder of the collection in {_COLLECTION}, found none. "
+            "The installed collection is not whole: install it again."
+        )
+    return str(path)
 
 
 def walk(root: str, exclude: list[str]) -> list[tuple[str, str]]:

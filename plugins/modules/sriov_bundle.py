@@ -37,6 +37,7 @@ options:
       src:
         description:
           - A file or folder on the controller, looked for as M(ansible.builtin.copy) does.
+          - What begins with C(@COLLECTION@/) is looked for below this collection's own folder.
           - Links to files are shipped as the files that they lead to. Compiled Python files are left out.
         type: str
       member:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "ansible_collections.baremetal.sriov"
 
 # Programs of the controller: they may use newer Python than nodes have.
-CONTROLLER_ONLY = ["lab", "plugins/filter", "roles", "test_repository.py", "tools"]
+CONTROLLER_ONLY = ["lab", "plugins/filter", "roles", "test_architecture.py", "test_repository.py", "tools"]
 collect_ignore = [] if sys.version_info >= (3, 11) else CONTROLLER_ONLY
 
 

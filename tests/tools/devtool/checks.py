@@ -71,13 +71,7 @@ def _mypy_targets(copy: Path) -> list[tuple[str, Path, str, list[str]]]:
         ("collection", top, NODE_LEVEL, plugins),
         ("device plugin", copy / "files" / "device_plugin", NODE_LEVEL, ["."]),
         ("CNI plugin", copy / "files" / "cni", NODE_LEVEL, ["."]),
-        # The links through which the role ships the library make it the package that it is on a node.
-        (
-            "boot service",
-            copy / "roles" / "node" / "files" / "lib",
-            NODE_LEVEL,
-            [str(copy / "files" / "node"), "."],
-        ),
+        ("boot service", copy / "files" / "node", NODE_LEVEL, ["."]),
         ("lab", copy / "tests" / "lab", CONTROLLER_LEVEL, ["."]),
         ("tools", copy / "tests" / "tools", CONTROLLER_LEVEL, ["."]),
     ]
@@ -96,7 +90,9 @@ def mypy(context: Context) -> None:
         config = ["--config-file", str(context.copy / "pyproject.toml"), "--python-version", level]
         cache = ["--cache-dir", str(OUTPUT / "mypy" / name.replace(" ", "-"))]
         try:
-            context.run([tool("mypy"), *config, *cache, *paths], env=environment(), cwd=base)
+            # The programs find the facts that they share as they do where they are installed.
+            shared = str(context.copy / "plugins" / "module_utils") if base.parent.name == "files" else ""
+            context.run([tool("mypy"), *config, *cache, *paths], env=environment(MYPYPATH=shared), cwd=base)
         except StageFailed:
             failed.append(name)
     if failed:

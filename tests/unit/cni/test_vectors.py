@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 from cniworld import PF, PF_NAME, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run, vector
-from shared import pci
 
+from shared import pci
 from sriov_cni.netlink import messages, socket
 from sriov_cni.pod.interface import Pod
 from sriov_cni.spec.errors import CniError

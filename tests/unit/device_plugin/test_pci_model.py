@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from device_plugin.dp_host import FakeHost
 from device_plugin.dp_vectors import vectors
+
 from shared import pci
 
 PF, VF = "0000:01:00.0", "0000:01:10.0"
