@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "files" / "device_plugin"), str(ROOT / "tests" / "unit")]
+FOLDERS = ("files/device_plugin", "plugins/module_utils", "tests", "tests/unit")
+sys.path[:0] = [str(ROOT / folder) for folder in FOLDERS]
 
 from device_plugin.dp_daemon import PROGRAM, Daemon  # noqa: E402 - the folders above hold them
 from device_plugin.dp_host import FakeHost  # noqa: E402

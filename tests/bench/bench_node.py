@@ -26,21 +26,20 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-UNIT = HERE.parent / "unit"
-LIBRARY = HERE.parents[1] / "roles" / "node" / "files" / "lib" / "baremetal_sriov"
-sys.path[:0] = [str(UNIT), str(UNIT / "bundle")]
+LIBRARY = HERE.parents[1] / "plugins" / "module_utils"
+sys.path.insert(0, str(HERE.parent))
 
-importlib.import_module("conftest")  # names the checkout, so that the collection can be imported
-from bundle_host import Bundle, BundleHost  # noqa: E402
-from fake_host import FakeHost  # noqa: E402
+importlib.import_module("support.checkout")
 from figures import figure  # noqa: E402
-from node_runs import PF1, PF2, present  # noqa: E402
 
 from ansible_collections.baremetal.sriov.plugins.module_utils import import_cache  # noqa: E402
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import NodeState, Pf  # noqa: E402
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.plan import KernelSide, make_plan  # noqa: E402
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec  # noqa: E402
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import resolve  # noqa: E402
+from support.bundle_host import Bundle, BundleHost  # noqa: E402
+from support.fake_host import FakeHost  # noqa: E402
+from support.node_runs import PF1, PF2, present  # noqa: E402
 
 VFS, PAIRS = 64, 25
 MANY, FEW, PER_PF, TURNS = 4096, 256, 128, 9

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve()
-sys.path.insert(0, str(HERE.parents[1] / "unit"))
-importlib.import_module("conftest")  # it names this checkout as the collection
-from fake_host import FakeHost  # noqa: E402
-from node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, drivers, present, snapshot  # noqa: E402
+sys.path.insert(0, str(HERE.parents[1]))
+importlib.import_module("support.checkout")
+from support.fake_host import FakeHost  # noqa: E402
+from support.node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, drivers, present, snapshot  # noqa: E402
 
 Act = Callable[[], Any]
 TEARDOWN = 0.25  # the share of rounds that end with one

@@ -1,36 +1,23 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Let the tests import the collection by its full name from any checkout, wherever it lies."""
+"""Settings of all unit tests."""
 
 from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from types import ModuleType
 
 from hypothesis import settings
 
-ROOT = Path(__file__).resolve().parents[2]
-COLLECTION = "ansible_collections.baremetal.sriov"
+from support import checkout
 
 # Programs of the controller: they may use newer Python than nodes have.
 CONTROLLER_ONLY = ["lab", "plugins/filter", "roles", "test_architecture.py", "test_repository.py", "tools"]
 collect_ignore = [] if sys.version_info >= (3, 11) else CONTROLLER_ONLY
 
 
-def _name_the_checkout() -> None:
-    """Make ``ansible_collections.baremetal.sriov`` mean this checkout, and never an installed copy of it."""
-    parts = COLLECTION.split(".")
-    for depth in range(1, len(parts) + 1):
-        name = ".".join(parts[:depth])
-        module = ModuleType(name)
-        module.__path__ = [str(ROOT)] if name == COLLECTION else []
-        sys.modules[name] = module
-
-
-_name_the_checkout()
+checkout.name_the_checkout()
 
 # Before gRPC is imported: its fork handlers stop the fake kubelet's server where subprocess forks (Python 3.9).
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"

@@ -11,7 +11,6 @@ import os
 from pathlib import Path
 
 import pytest
-from bundle.bundle_host import PYTHON, Bundle, BundleHost, Killed, Killer
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import plan as bundle_plan
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.store import RECORDS, Unit
@@ -20,6 +19,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
     RefusedError,
     StateFileError,
 )
+from support.bundle_host import PYTHON, Bundle, BundleHost, Killed, Killer
 
 LIB = "/usr/lib/baremetal-sriov/sample"
 UNIT = "/etc/systemd/system/sample.service"

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bundle.bundle_host import BundleHost
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry import bundle_module
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError
+from support.bundle_host import BundleHost
 
 DATA = b"content\n"
 SHA256 = hashlib.sha256(DATA).hexdigest()

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bundle.bundle_host import BundleHost
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import cni_dirs
+from support.bundle_host import BundleHost
 
 CONTAINERD = "etc/containerd/config.toml"
 K3S = "var/lib/rancher/k3s/agent/etc/containerd/config.toml"

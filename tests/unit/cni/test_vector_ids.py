@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vector_ids import without_test
+from support.vector_ids import without_test
 
 
 def test_every_vector_has_a_test():

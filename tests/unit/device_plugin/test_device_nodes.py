@@ -20,8 +20,8 @@ from device_plugin.dp_host import FakeHost
 from device_plugin.dp_kubelet import FakeKubelet, wait_for
 from device_plugin.dp_serving import VFIO, both_registered
 from device_plugin.dp_vectors import finding
-from shared import pci
 
+from shared import pci
 from sriov_device_plugin.errors import DeviceChangedError
 from sriov_device_plugin.host import kernel_events
 from sriov_device_plugin.host.device_nodes import Nodes

@@ -173,7 +173,7 @@ def test_links_are_not_looked_at_where_that_is_not_wanted(node: Daemon, kubelet:
 UNSHARE = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--map-root-user", "--net")
 EVENTS = """
 import os, signal, subprocess, sys, time
-from sriov_device_plugin.events import DEVICE, Events
+from sriov_device_plugin.host.kernel_events import DEVICE, Events
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
 events = Events(signal.SIGIO)
 events.drain()

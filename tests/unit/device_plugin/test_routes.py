@@ -26,7 +26,7 @@ SETUP = (
 TELL = """
 import ipaddress, json, sys
 sys.path.insert(0, sys.argv[1])
-from sriov_device_plugin import host_use, routes
+from sriov_device_plugin.host import routes
 found = routes.read("", [ipaddress.ip_address(text) for text in sys.argv[2:]])
 print(json.dumps([[str(r.target), list(r.interfaces), r.table] for r in found]))
 """

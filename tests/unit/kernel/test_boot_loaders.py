@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kernel.entry_hosts import ID, EntryHost, Killed, rhel8, rhel9, rpm_ostree, systemd_boot
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry import kernel_modules
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import arguments as kernel_arguments
@@ -27,6 +26,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 )
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Step
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import BOOT_LOADERS
+from support.entry_hosts import ID, EntryHost, Killed, rhel8, rhel9, rpm_ostree, systemd_boot
 
 IOMMU = KernelSpec(("intel_iommu=on", "iommu=pt"))
 NONE = KernelSpec()

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kernel.grub_host import GrubHost, Killed
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import arguments as kernel_arguments
@@ -23,6 +22,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Plan, Step
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import pending_reboot
 from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ASKED
+from support.grub_host import GrubHost, Killed
 
 IOMMU = KernelSpec(("intel_iommu=on", "iommu=pt"))
 NONE = KernelSpec()

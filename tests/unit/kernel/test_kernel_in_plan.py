@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kernel.grub_host import GrubHost
-
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import (
     arguments as kernel_arguments,
 )
@@ -20,6 +18,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import (
 )
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import Goal, ModuleGoal, NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.plan import KernelSide, make_plan, module_specs
+from support.grub_host import GrubHost
 
 
 def test_the_command_line_gets_the_iommus_the_built_in_modules_and_the_users_arguments(tmp_path: Path) -> None:

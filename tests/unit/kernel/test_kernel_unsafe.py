@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from expected_kernel_words import SAFE, UNSAFE
-from kernel.grub_host import GrubHost
-from kernel.test_kernel_views import ran
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry import kernel_modules
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import unsafe_arguments
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
+from support.expected_kernel_words import SAFE, UNSAFE
+from support.grub_host import GrubHost
+from support.module_runs import ran
 
 ID = "finding-people-01-word"
 

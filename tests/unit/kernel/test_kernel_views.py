@@ -6,38 +6,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from kernel.grub_host import GrubHost
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry import kernel_modules
-from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ORIGINAL
-
-
-class FakeModule:
-    """Keeps how the module ended."""
-
-    def __init__(self, check: bool = False) -> None:
-        self.params: dict[str, Any] = {}
-        self.check_mode = check
-        self._diff = True
-        self.warnings: list[str] = []
-        self.result: dict[str, Any] = {}
-
-    def exit_json(self, **result: Any) -> None:
-        assert not self.result
-        self.result = json.loads(json.dumps(result))
-
-    def fail_json(self, msg: str, **result: Any) -> None:
-        assert not self.result
-        self.result = {"failed": True, "msg": msg, **json.loads(json.dumps(result))}
-
-    def warn(self, warning: str) -> None:
-        self.warnings.append(warning)
+from support.grub_host import GrubHost
+from support.module_runs import ran
 
 
 @pytest.fixture
@@ -45,12 +21,6 @@ def host(tmp_path: Path) -> GrubHost:
     made = GrubHost(tmp_path)
     made.put("/proc/cpuinfo", "vendor_id\t: GenuineIntel\n")
     return made
-
-
-def ran(host: GrubHost, look: Callable[[Host], kernel_modules.Look], check: bool = False) -> FakeModule:
-    module = FakeModule(check)
-    kernel_modules.run(module, look, host)
-    return module
 
 
 def test_a_check_predicts_the_run_and_changes_nothing(host: GrubHost) -> None:

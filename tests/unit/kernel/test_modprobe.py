@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from kernel.grub_host import GrubHost, Killed
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import modules as kernel_modules
@@ -23,6 +22,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.node.apply import 
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import pending_reboot
 from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ORIGINAL
+from support.grub_host import GrubHost, Killed
 
 VFIO = ModuleSpec("vfio-pci", (("disable_idle_d3", "1"),))
 DEP = "kernel/drivers/vfio/pci/vfio-pci.ko.xz: kernel/drivers/vfio/vfio.ko.xz\nkernel/x/igbvf.ko:\n"

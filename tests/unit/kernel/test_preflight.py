@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_host import FakeHost
-from node_runs import DPDK, KERNEL, PF1, PF2, make_host
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import CommandError
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import preflight
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
+from support.fake_host import FakeHost
+from support.node_runs import DPDK, KERNEL, PF1, PF2, make_host
 
 QUERY = """
 Device #1:

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_host import FakeHost
-from node_runs import DPDK, KERNEL, PF1, PF2, drivers, make_host, present, restart
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from support.fake_host import FakeHost
+from support.node_runs import DPDK, KERNEL, PF1, PF2, drivers, make_host, present, restart
 
 
 @pytest.fixture

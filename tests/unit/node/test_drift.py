@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present
 
 FILES = Path(__file__).resolve().parents[3] / "files" / "node"
 

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from emptied_table import ALLOWED, ELSEWHERE, REFUSED
-from fake_host import FakeHost
-from node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present, restart, snapshot
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError, RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
@@ -22,6 +19,9 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec i
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.rendered_files import NODE_PATH
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import resolve
 from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ORIGINAL
+from support.emptied_table import ALLOWED, ELSEWHERE, REFUSED
+from support.fake_host import FakeHost
+from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present, restart, snapshot
 
 WORD = "sriov_policies_may_be_empty: true"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_host import FakeHost, Killed
-from node_runs import KERNEL, PF1, absent, actions, drivers, make_host, present, snapshot
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
+from support.fake_host import FakeHost, Killed
+from support.node_runs import KERNEL, PF1, absent, actions, drivers, make_host, present, snapshot
 
 SWITCHDEV = {**KERNEL, "eswitch_mode": "switchdev"}
 VFIO = {**SWITCHDEV, "device_type": "vfio-pci"}

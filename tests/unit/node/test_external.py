@@ -9,11 +9,11 @@ import json
 from pathlib import Path
 
 import pytest
-from fake_host import FakeHost
-from node_runs import KERNEL, PF1, absent, drivers, make_host, present
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from support.fake_host import FakeHost
+from support.node_runs import KERNEL, PF1, absent, drivers, make_host, present
 
 EXTERNAL = {**KERNEL, "externally_managed": True}
 

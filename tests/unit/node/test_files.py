@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from fake_host import FakeHost, Killed
-from node_runs import KERNEL, absent, make_host, present
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError, StateFileError
+from support.fake_host import FakeHost, Killed
+from support.node_runs import KERNEL, absent, make_host, present
 
 CONFIG = "etc/pcidp/config.json"
 ORIGINAL = "var/lib/baremetal-sriov/original.json"

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_host import FakeHost
-from node_runs import DPDK, KERNEL, PF1, absent, actions, drivers, make_host, present, snapshot
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from support.fake_host import FakeHost
+from support.node_runs import DPDK, KERNEL, PF1, absent, actions, drivers, make_host, present, snapshot
 
 DISK = "0000:05:00.0"
 NVME: dict[str, Any] = {

@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from node_runs import KERNEL, absent, make_host, present
+
+from support.node_runs import KERNEL, absent, make_host, present
 
 RULE = 'ACTION=="add", SUBSYSTEM=="net", ENV{ID_NET_DRIVER}=="igb", ATTR{device/sriov_numvfs}="4"\n'
 PLACES = [

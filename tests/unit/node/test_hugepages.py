@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_host import FakeHost
-from node_runs import KERNEL, absent, make_host, present, snapshot
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import cmdline
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError, RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec
+from support.fake_host import FakeHost
+from support.node_runs import KERNEL, absent, make_host, present, snapshot
 
 GIB = 1 << 20  # kB
 PAGES = [{"size": "1G", "nodes": {"0": 2, "1": 1}}, {"size": "2M", "count": 64, "at": "boot"}]

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_host import FakeHost, Killed
-from node_runs import KERNEL, PF1, absent, actions, make_host, present, snapshot
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
     HostError,
@@ -22,6 +20,8 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.rendered_files import NODE_PATH
 from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ORIGINAL
+from support.fake_host import FakeHost, Killed
+from support.node_runs import KERNEL, PF1, absent, actions, make_host, present, snapshot
 
 M2, G1 = 2 << 20, 1 << 30
 SMALL = {"size": "2M", "count": 64}

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from fake_host import FakeHost
-from fake_kubelet import kubelet, response
-from fake_net import Net
-from in_use_table import ACTS, BOOT_MAKES_VFS, NO_USES, NOT_AWAY, PF_HOLDERS, UNKNOWN_PFS, USES
-from interface_uses import USES as DO
-from node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, make_host, present, snapshot
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import vfs_goal
+from support.fake_host import FakeHost
+from support.fake_kubelet import kubelet, response
+from support.fake_net import Net
+from support.in_use_table import ACTS, BOOT_MAKES_VFS, NO_USES, NOT_AWAY, PF_HOLDERS, UNKNOWN_PFS, USES
+from support.interface_uses import USES as DO
+from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, make_host, present, snapshot
 
 BY_ADDRESS: dict[str, Any] = {**KERNEL, "nic_selector": {"root_devices": [PF1]}}
 SWITCHDEV: dict[str, Any] = {**BY_ADDRESS, "eswitch_mode": "switchdev"}

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_kubelet import GROUPS, NOTE, UID, allocate
-from node_runs import DPDK, KERNEL, PF1, PF2, make_host, present
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError, RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.usage import kubelet
+from support.fake_kubelet import GROUPS, NOTE, UID, allocate
+from support.node_runs import DPDK, KERNEL, PF1, PF2, make_host, present
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_host import FakeHost
-from node_runs import KERNEL, PF1, PF2, drivers, make_host, present
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
+from support.fake_host import FakeHost
+from support.node_runs import KERNEL, PF1, PF2, drivers, make_host, present
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_host import FakeHost
-from node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, drivers, make_host, present, snapshot
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import Outcome, run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import driver_goal, vfs_goal
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import record
+from support.fake_host import FakeHost
+from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, drivers, make_host, present, snapshot
 
 ORIGINAL = "var/lib/baremetal-sriov/original.json"
 

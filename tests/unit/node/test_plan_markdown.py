@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from node_runs import DPDK, KERNEL, make_host, present
-
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import plan_markdown, plan_table
+from support.node_runs import DPDK, KERNEL, make_host, present
 
 
 def test_a_real_plan_is_a_table_with_six_cells_in_each_row(tmp_path: Path) -> None:

@@ -12,15 +12,15 @@ from typing import Any
 
 import grpc
 import pytest
-from fake_kubelet import GROUPS, NOTE, UID, allocate, kubelet, response, stranger
 from hypothesis import given
 from hypothesis import strategies as st
-from node_runs import KERNEL, PF1, absent, make_host, present
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError, RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.usage import grpc_call, pod_resources
 from sriov_device_plugin.api import podresources_pb2 as api
+from support.fake_kubelet import GROUPS, NOTE, UID, allocate, kubelet, response, stranger
+from support.node_runs import KERNEL, PF1, absent, make_host, present
 
 FOLDER = "/var/lib/kubelet"
 TWO = [{**KERNEL, "num_vfs": 2}]

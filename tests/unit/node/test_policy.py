@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from node_runs import DPDK, KERNEL
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy import policy, validation
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
+from support.node_runs import DPDK, KERNEL
 
 
 def mistakes(policies: Any) -> list[str]:

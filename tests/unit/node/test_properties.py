@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_host import FakeHost, Killed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, make_host, present, snapshot
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import Goal, NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import vfs_goal
+from support.fake_host import FakeHost, Killed
+from support.node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, make_host, present, snapshot
 
 KINDS = ["netdevice", "vfio-pci", "uio_pci_generic"]
 MACS = st.integers(0, 255).map(lambda n: f"02:00:00:00:aa:{n:02x}")

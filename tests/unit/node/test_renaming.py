@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fake_udev import HostWithUdev
-from node_runs import KERNEL, PF1, make_host, present
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError
+from support.fake_udev import HostWithUdev
+from support.node_runs import KERNEL, PF1, make_host, present
 
 MAC = "02:00:00:00:bb:03"
 POLICY = {**KERNEL, "mtu": 2000, "vfs": [{"indices": [3], "mac": MAC}]}

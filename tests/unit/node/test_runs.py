@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_host import FakeHost
-from node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, actions, drivers, make_host, present, restart, snapshot
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
     HostError,
@@ -23,6 +21,21 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import driver_goal
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import record
+from support.fake_host import FakeHost
+from support.node_runs import (
+    DPDK,
+    KERNEL,
+    PF1,
+    PF2,
+    PLUGIN,
+    absent,
+    actions,
+    drivers,
+    make_host,
+    present,
+    restart,
+    snapshot,
+)
 
 SET_UP = {
     **KERNEL,

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from node_runs import DPDK, KERNEL, PF1, PF2, absent, make_host, present, snapshot
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import stable_mac
+from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, make_host, present, snapshot
 
 STABLE = {**KERNEL, "stable_macs": True, "vfs": [{"indices": 2, "mac": "02:00:00:00:aa:02"}]}
 OWN = "52:54:00:00:00:01"

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fake_host import FakeHost, Killed
-from node_runs import DPDK, KERNEL, PF1, PF2, absent, make_host, present, snapshot
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.rendered_files import UDEV_PATH
+from support.fake_host import FakeHost, Killed
+from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, make_host, present, snapshot
 
 
 def place(host: FakeHost, text: str) -> int:

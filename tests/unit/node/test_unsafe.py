@@ -9,8 +9,6 @@ import errno
 from pathlib import Path
 
 import pytest
-from fake_host import FakeHost
-from node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import cmdline
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
@@ -19,6 +17,8 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
     RefusedError,
 )
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from support.fake_host import FakeHost
+from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present
 
 OPTIONS = "etc/modprobe.d/baremetal-sriov.conf"
 

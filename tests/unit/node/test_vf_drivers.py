@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_host import FakeHost
-from node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present, snapshot
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
     HostError,
@@ -20,6 +18,8 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
     RefusedError,
 )
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec
+from support.fake_host import FakeHost
+from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present, snapshot
 
 UIO = {**KERNEL, "device_type": "uio_pci_generic"}
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_host import FakeHost
-from node_runs import absent, actions, make_host, present, snapshot
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.host import machine
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot, preflight
+from support.fake_host import FakeHost
+from support.node_runs import absent, actions, make_host, present, snapshot
 
 FIRST, SECOND = "0000:00:05.0", "0000:00:06.0"
 FAST: dict[str, Any] = {

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleError, AnsibleFilterError
-from expected_manifests import FILE, FOLDER, GOOD, NETWORK, PATHS, REFUSED
-from playbook_runs import Controller
 
 from ansible_collections.baremetal.sriov.plugins.filter import network_attachments, node_spec, nodes, plan_table
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry import wheels
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError, InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.plugin_utils import manifests
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.filter_inputs import HostVariables
+from support.expected_manifests import FILE, FOLDER, GOOD, NETWORK, PATHS, REFUSED
+from support.playbook_runs import Controller
 
 ID = "finding-people-03"
 

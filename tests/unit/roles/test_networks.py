@@ -10,14 +10,14 @@ import json
 from typing import Any
 
 import pytest
-from expected_network_log_files import BAD_FOLDERS, ELSEWHERE, ELSEWHERE_FIT, ELSEWHERE_UNFIT, FIT, UNFIT
-from expected_network_plugins import INVENTORY
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.networks import (
     network_attachments,
     network_changes,
 )
+from support.expected_network_log_files import BAD_FOLDERS, ELSEWHERE, ELSEWHERE_FIT, ELSEWHERE_UNFIT, FIT, UNFIT
+from support.expected_network_plugins import INVENTORY
 
 PREFIX = "baremetal.sriov"
 PLAIN = {"name": "plain", "resource_name": "kernel"}

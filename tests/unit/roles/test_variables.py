@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
-from expected_variables import ACCEPTED, KINDS, REFUSED
-from playbook_runs import Controller, Run
 
 from ansible_collections.baremetal.sriov.plugins.plugin_utils import variables
+from support.expected_variables import ACCEPTED, KINDS, REFUSED
+from support.playbook_runs import Controller, Run
 
 ROOT = Path(__file__).resolve().parents[3]
 CHECKER = "variables"

@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from .worker import Answer
 
 LOADED = (
-    go_plugin_state, announce, add, check, table, delete, ipam, json_text, log_file, releases, request, restore, gc_status,
+    go_plugin_state, announce, add, check, table, delete, ipam, json_text, log_file, releases, request, restore,
+    gc_status,
 )  # fmt: skip
 SPARES = 3  # workers that wait, as for an ADD and a DEL in a row and one beside them
 _TICK_SECONDS = 10.0  # a third of WatchdogSec=

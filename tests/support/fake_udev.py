@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fake_host import DEVICES, FakeHost
-
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
+from support.fake_host import DEVICES, FakeHost
 
 
 class HostWithUdev(FakeHost):

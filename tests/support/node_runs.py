@@ -8,12 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable
 
-from fake_host import FakeHost
-
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import Goal, NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import Outcome, run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import resolve
+from support.fake_host import FakeHost
 
 PF1, PF2 = "0000:01:00.0", "0000:02:00.0"
 PLUGIN = "baremetal-sriov-device-plugin.service"

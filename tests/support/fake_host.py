@@ -18,11 +18,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from fake_commands import FakeCommands
-from fake_net import FakePf, Net
-
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError
+from support.fake_commands import FakeCommands
+from support.fake_net import FakePf, Net
 
 DEVICES = "sys/bus/pci/devices"
 NVME = "0x010802"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from fake_disk import FakeDisk
+from support.fake_disk import FakeDisk
 
 MIB = 1 << 20
 _PAGES = re.compile(r"^/sys/(?:kernel/mm|devices/system/node/node(\d+))/hugepages/hugepages-(\d+)kB/nr_hugepages$")

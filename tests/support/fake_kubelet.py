@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Callable
 
 import grpc
-from fake_host import FakeHost
 
 from sriov_device_plugin.api import podresources_pb2 as api
+from support.fake_host import FakeHost
 
 UID = "0f6c51a5-6d8b-4a5e-9b7c-2f0c9a1d3e4f"
 NOTE = "var/lib/kubelet/device-plugins/kubelet_internal_checkpoint"

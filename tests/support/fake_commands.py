@@ -8,11 +8,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fake_memory import FakeMemory
-from fake_net import FakePf, Net, address_json, link_json, set_link
-
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import CommandError
+from support.fake_memory import FakeMemory
+from support.fake_net import FakePf, Net, address_json, link_json, set_link
 
 
 class FakeCommands(FakeMemory):

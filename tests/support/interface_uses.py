@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from typing import Any, Callable
 
-from fake_host import FakeHost
-from fake_net import Net
+from support.fake_host import FakeHost
+from support.fake_net import Net
 
 MAC = "52:54:00:00:00:99"
 ADDRESS = "192.0.2.7"
