@@ -15,16 +15,17 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..model.errors import HostError
+from ..host.host import Host
+from ..model.errors import CommandError, HostError
 
 FORMAT = 1
-DOWNLOAD_SECONDS = 900
+DOWNLOAD_SECONDS = 900.0
+NO_INDEX = "Check the controller's way to its package index, or give a folder of wheels."
 # PEP 600: a manylinux_2_N wheel runs on every glibc from 2.N on. 2.5 is the oldest that the tags know.
 _OLDEST_GLIBC = 5
 # PEP 656: the musl versions that wheels are built for.
@@ -175,19 +176,9 @@ def _make(request: Request, home: str, python: str) -> None:
 def _download(command: list[str], request: Request) -> None:
     wanted = f"wheels for Python {request.version} on {request.machine} with {request.libc}"
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise HostError(
-            "pip download",
-            wanted,
-            f"no end after {DOWNLOAD_SECONDS} s",
-            "Check the controller's way to its package index, or give a folder of wheels.",
-        ) from error
-    if done.returncode != 0:
+        done = Host().run(command, seconds=DOWNLOAD_SECONDS, check=False, variables=os.environ)
+    except CommandError as error:
+        raise HostError("pip download", wanted, error.problem.found, NO_INDEX) from error
+    if done.status != 0:
         lines = done.stderr.strip().splitlines()[-8:]
-        raise HostError(
-            "pip download",
-            wanted,
-            " / ".join(lines) or f"exit status {done.returncode}",
-            "Check the controller's way to its package index, or give a folder of wheels.",
-        )
+        raise HostError("pip download", wanted, " / ".join(lines) or f"exit status {done.status}", NO_INDEX)
