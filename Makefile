@@ -5,7 +5,7 @@ ARGS ?=
 RUN = $(PYTHON) tests/tools/run.py
 
 .DEFAULT_GOAL := help
-.PHONY: help deps test lint sanity unit build image machines demo bench soak clean
+.PHONY: help deps test lint sanity unit build image machines demo bench soak lab clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -17,13 +17,13 @@ test: ## everything that checks the project, the emulated node included
 	@$(RUN) test $(ARGS)
 
 lint: ## the fast linters
-	@$(RUN) test --only changelog,ruff,mypy,ansible-lint,docs $(ARGS)
+	@$(RUN) test --only lint $(ARGS)
 
-sanity: ## ansible-test sanity
+sanity: ## ansible-test sanity, of each supported ansible-core
 	@$(RUN) test --only sanity $(ARGS)
 
-unit: ## the unit tests, also under Python 3.9 where it is present
-	@$(RUN) test --only unit,unit-py39 $(ARGS)
+unit: ## the unit tests, also under Python 3.9 and with newer releases of ansible-core where they can be
+	@$(RUN) test --only unit,unit-py39,unit-2.20,unit-2.21 $(ARGS)
 
 build: ## the collection's tarball, into tests/output
 	@$(RUN) build $(ARGS)
@@ -37,11 +37,14 @@ machines: ## the device plugin on arm64 and ppc64le, under QEMU's user mode; nee
 demo: ## an emulated server with SR-IOV NICs, Kubernetes on it, site, and a pod that gets VFs
 	@$(RUN) demo $(ARGS)
 
-bench: ## the benchmarks; writes tests/bench/results.json
+bench: ## the benchmarks (ARGS="--only node"); writes tests/bench/results.json, and fails above a limit
 	@$(RUN) bench $(ARGS)
 
 soak: ## the long loops (ARGS="--only cni,restarts" COUNT=20 SEED=7)
 	@$(RUN) soak $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+lab: ## groups of long tests on the emulated node (ARGS="--only boot --resume", ARGS=--list names them)
+	@$(RUN) lab $(ARGS)
 
 clean: ## remove what the tools left in the checkout
 	@$(RUN) clean

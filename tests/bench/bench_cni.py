@@ -4,7 +4,7 @@
 """The CNI plugin beside Debian's host-device, which is written in Go and moves an interface, nothing more.
 
 On the emulated node, on the same VF, each in turn, ours with VLAN and MAC on top, by its service (the warm way in):
-cni.version_ratio: VERSION, compared with the bare interpreter.
+cni.version_ratio, cni.cold_version_ratio: VERSION, compared with the bare interpreter; the latter without the service.
 cni.add_ratio, cni.del_ratio, cni.add_p99_ratio: ADD and DEL with host-local.
 cni.cold_add_ratio, cni.cold_del_ratio: the same without the service.
 cni.parallel_seconds: ADD of 14 VFs of two PFs at once, as after a reboot.
@@ -18,6 +18,7 @@ without the service, compared with the bare interpreter.
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import json
 import statistics
@@ -28,12 +29,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "chain")]
+import cni_native
+import cni_pairs
+from figures import decided, figure
 
-import cni_native  # noqa: E402 - the folders above hold them
-import cni_pairs  # noqa: E402
-from figures import figure  # noqa: E402
+HERE = Path(__file__).resolve().parent
 
 NATIVE_ROUNDS, NODE_ROUNDS, COLD_ROUNDS, PARALLEL_ROUNDS = 60, 200, 40, 5
 NODE = "/var/tmp/bench-cni"  # /run allows no programs
@@ -42,11 +42,12 @@ COLD, WARM, UNIT = f"{NODE}/sriov", f"{NODE}/sriov-warm", "bench-cni"
 BARE = "python3 -I -S -c pass"
 
 
-def ratio(name: str, ours: list[float], base: list[float], compared_with: str, percent: int = 50) -> dict[str, Any]:
+def ratio(name: str, ours: list[float], base: list[float], compared_with: str, percent: int = 50,
+          limit: float | None = None) -> dict[str, Any]:
     """Ours over the other's; samples are the ratios of the pairs."""
     pairs = [own / other for own, other in zip(ours, base)]
     value = _percentile(ours, percent) / _percentile(base, percent)
-    return figure(name, "ratio", pairs, compared_with, value=value)
+    return figure(name, "ratio", pairs, compared_with, value=value, limit=limit)
 
 
 def _percentile(samples: list[float], percent: int) -> float:
@@ -169,6 +170,7 @@ def emulated() -> list[dict[str, Any]]:
     plan: dict[str, Any] = {"rounds": NATIVE_ROUNDS, "commands": version_argvs(WARM),
                             "environment": {"CNI_COMMAND": "VERSION"}}
     version = node.measure(plan, 300)
+    first = node.measure({**plan, "commands": version_argvs(COLD)}, 300)
     one = node.compare("ours", node.vfs[:1], NODE_ROUNDS)
     cold = node.compare("cold", node.vfs[:1], COLD_ROUNDS)
     all_vfs = node.compare("ours", node.vfs, PARALLEL_ROUNDS)
@@ -178,15 +180,21 @@ def emulated() -> list[dict[str, Any]]:
     ours, peer, beside_cold = one["ours"], one["host-device"], cold["host-device"]
     parallel, beside = all_vfs["ours"]["ADD"], statistics.median(all_vfs["host-device"]["ADD"])
     return [
-        ratio("cni.version_ratio", version["ours"], version["bare"], BARE),
-        ratio("cni.add_ratio", ours["ADD"], peer["ADD"], "host-device ADD"),
+        ratio("cni.version_ratio", version["ours"], version["bare"], BARE, limit=2),
+        ratio("cni.cold_version_ratio", first["ours"], first["bare"], f"{BARE}, without the service", limit=2),
+        ratio("cni.add_ratio", ours["ADD"], peer["ADD"], "host-device ADD", limit=1),
         ratio("cni.add_p99_ratio", ours["ADD"], peer["ADD"], "host-device ADD, 99th percentile", 99),
-        ratio("cni.del_ratio", ours["DEL"], peer["DEL"], "host-device DEL"),
+        ratio("cni.del_ratio", ours["DEL"], peer["DEL"], "host-device DEL", limit=1),
         ratio("cni.cold_add_ratio", cold["cold"]["ADD"], beside_cold["ADD"], "host-device ADD, without the service"),
         ratio("cni.cold_del_ratio", cold["cold"]["DEL"], beside_cold["DEL"], "host-device DEL, without the service"),
         figure("cni.service_rss_mib", "MiB", [size]),
         figure("cni.parallel_seconds", "s", parallel, f"host-device, {len(node.vfs)} VFs", base=beside),
     ]
+
+
+def measured(only_native: bool) -> list[dict[str, Any]]:
+    """All of them."""
+    return native() + ([] if only_native else emulated())
 
 
 def main() -> int:
@@ -195,9 +203,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
     parser.add_argument("--native", action="store_true", help="without the emulated node")
     options = parser.parse_args()
-    figures = native()
-    if not options.native:
-        figures += emulated()
+    figures = decided(functools.partial(measured, options.native))
     options.output.write_text(json.dumps(figures, indent=2) + "\n")
     return 0
 

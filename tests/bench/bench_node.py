@@ -7,14 +7,13 @@ node.nochange_ratio: a call of sriov_node that changes nothing, 2 PFs with 64 VF
 ansible.builtin.ping on the same (local) connection; each in turn, in one playbook run. The node library is installed,
 as on every node that the role configured.
 node.nochange_bare_ratio: the same call where the library is not installed, as in a plan for a new node.
+node.nochange_cpu_ms: CPU time, user and system, of that module's own process from its start to its end.
 plan.4096_vfs_seconds: CPU time to resolve a policy and plan 4,096 VFs of 32 PFs that are yet to be made.
 plan.growth: that time for each VF, over the time for each VF at 256 VFs of 2 PFs.
 """
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import json
 import os
 import statistics
@@ -25,23 +24,22 @@ import time
 from pathlib import Path
 from typing import Any
 
+from figures import figure, main
+
+from ansible_collections.baremetal.sriov.plugins.module_utils import import_cache
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import NodeState, Pf
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.plan import KernelSide, make_plan
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import resolve
+from support.bundle_host import Bundle, BundleHost
+from support.fake_host import FakeHost
+from support.node_runs import PF1, PF2, present
+
 HERE = Path(__file__).resolve().parent
 LIBRARY = HERE.parents[1] / "plugins" / "module_utils"
-sys.path.insert(0, str(HERE.parent))
-
-importlib.import_module("support.checkout")
-from figures import figure  # noqa: E402
-
-from ansible_collections.baremetal.sriov.plugins.module_utils import import_cache  # noqa: E402
-from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import NodeState, Pf  # noqa: E402
-from ansible_collections.baremetal.sriov.plugins.module_utils.node.plan import KernelSide, make_plan  # noqa: E402
-from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec  # noqa: E402
-from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import resolve  # noqa: E402
-from support.bundle_host import Bundle, BundleHost  # noqa: E402
-from support.fake_host import FakeHost  # noqa: E402
-from support.node_runs import PF1, PF2, present  # noqa: E402
 
 VFS, PAIRS = 64, 25
+NOCHANGE_CPU_MS = 250
 MANY, FEW, PER_PF, TURNS = 4096, 256, 128, 9
 POLICIES = [
     {"name": "kernel", "resource_name": "kernel", "nic_selector": {"pf_names": ["enp1s0"]}, "num_vfs": VFS},
@@ -71,20 +69,24 @@ def nochange(folder: Path) -> list[dict[str, Any]]:
     links = folder / "links.json"
     links.write_text(json.dumps(host._ip_json(["-d", "link", "show"])))
     call = {"bench_node": {"root": str(root), "links": str(links), "spec": node_spec(POLICIES)}}
-    configured = {**call, "environment": {"SRIOV_BENCH_LIBRARY": str(root)}}
+    cpu = folder / "cpu"
+    configured = {**call, "environment": {"SRIOV_BENCH_LIBRARY": str(root), "SRIOV_BENCH_CPU": str(cpu)}}
     bare = {**call, "environment": {"SRIOV_BENCH_LIBRARY": str(folder / "bare")}}
     seconds = task_seconds(folder, [{"ansible.builtin.ping": {}}, configured, bare])
     pings = seconds[0]
-    return [
+    ratios = [
         figure(
             name,
             "ratio",
             [own / other for own, other in zip(ours, pings)],
             "one ansible.builtin.ping, local connection",
             value=statistics.median(ours) / statistics.median(pings),
+            limit=limit,
         )
-        for name, ours in zip(("node.nochange_ratio", "node.nochange_bare_ratio"), seconds[1:])
+        for name, ours, limit in zip(("node.nochange_ratio", "node.nochange_bare_ratio"), seconds[1:], (1.5, None))
     ]
+    spent = [float(line) * 1000 for line in cpu.read_text().splitlines()][1:]
+    return [*ratios, figure("node.nochange_cpu_ms", "ms", spent, limit=NOCHANGE_CPU_MS)]
 
 
 def task_seconds(folder: Path, tasks: list[dict[str, Any]]) -> list[tuple[float, ...]]:
@@ -143,21 +145,16 @@ def planning() -> list[dict[str, Any]]:
     growth = (min(many) / MANY) / (min(few) / FEW)
     samples = [(one / MANY) / (other / FEW) for one, other in pairs]
     return [
-        figure("plan.4096_vfs_seconds", "s", list(many)),
-        figure("plan.growth", "ratio", samples, f"time for each VF at {FEW} VFs", value=growth),
+        figure("plan.4096_vfs_seconds", "s", list(many), limit=1),
+        figure("plan.growth", "ratio", samples, f"time for each VF at {FEW} VFs", value=growth, limit=1.3),
     ]
 
 
-def main() -> int:
-    """Run all, write the list of figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
-    output = parser.parse_args().output
+def measured() -> list[dict[str, Any]]:
+    """All of them."""
     with tempfile.TemporaryDirectory(prefix="bench-node-") as folder:
-        figures = [*nochange(Path(folder)), *planning()]
-    output.write_text(json.dumps(figures, indent=2) + "\n")
-    return 0
+        return [*nochange(Path(folder)), *planning()]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, measured))

@@ -11,8 +11,6 @@ connection.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import sys
@@ -24,7 +22,7 @@ from typing import Any
 
 import chain
 import standalone
-from figures import figure
+from figures import figure, main
 
 from sriovlab.guest import Lab
 
@@ -60,7 +58,7 @@ def remote_calls() -> dict[str, Any]:
                 del os.environ[name]
         calls = [line.split()[1] for line in log.read_text().splitlines() if line.startswith("ssh ")]
     print("module executions on the node:", ", ".join(calls))
-    return figure("site.remote_calls", "calls", [float(len(calls))])
+    return figure("site.remote_calls", "calls", [float(len(calls))], limit=10, runs=1)
 
 
 def seconds(run: Callable[[], Any]) -> float:
@@ -88,15 +86,12 @@ def nochange(ping: Path) -> list[dict[str, Any]]:
     pong()  # opens the shared connection
     pairs = [(seconds(unchanged_site), seconds(pong)) for _turn in range(PAIRS)]
     base, than = statistics.median(pair[1] for pair in pairs), "a playbook with one ansible.builtin.ping"
-    ratios = figure("site.nochange_ratio", "ratio", [own / other for own, other in pairs], than)
+    ratios = figure("site.nochange_ratio", "ratio", [own / other for own, other in pairs], than, limit=15)
     return [figure("site.nochange_seconds", "s", [pair[0] for pair in pairs], than, base=base), ratios]
 
 
-def main() -> int:
-    """Run all, write the list of figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
-    output = parser.parse_args().output
+def measured() -> list[dict[str, Any]]:
+    """All of them."""
     figures = [boot(standalone.start(pristine=True))]
     standalone.configured()
     with tempfile.TemporaryDirectory(prefix="bench-site-") as folder:
@@ -104,9 +99,8 @@ def main() -> int:
         ping.write_text(PING)
         figures += [remote_calls(), *nochange(ping)]
     standalone.stop()
-    output.write_text(json.dumps(figures, indent=2) + "\n")
-    return 0
+    return figures
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, measured))

@@ -25,8 +25,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Union
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
-
 import cni_native
 
 # What changes something: on disk, in the kernel over netlink, another process. The count is each process' own.

@@ -10,24 +10,19 @@ left over, or where a teardown does not give back what was there. Needs no node.
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import pickle
 import random
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve()
-sys.path.insert(0, str(HERE.parents[1]))
-importlib.import_module("support.checkout")
-from support.fake_host import FakeHost  # noqa: E402
-from support.node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, drivers, present, snapshot  # noqa: E402
+from support.fake_host import FakeHost
+from support.node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, drivers, present, snapshot
 
 Act = Callable[[], Any]
 TEARDOWN = 0.25  # the share of rounds that end with one

@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .junit import clean
+from .console import clean
 
 # Ansible's words for a task that failed: its name, the summary, the host with the result, the result's message.
 _TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(.*)\] \**$", re.MULTILINE)
 _SUMMARY = re.compile(r"^\[ERROR\]: (.*)$", re.MULTILINE)
 _FATAL = re.compile(r"^fatal: \[.*$", re.MULTILINE)
 _MESSAGE = re.compile(r"^    msg: (?:\|-?\n +)?(.*(?:\n     .*|\n(?=\n     ))*)", re.MULTILINE)
+_MISSING = re.compile(r"\bmissing=[1-9]|Missing playbook")
+_VERIFY = re.compile(r"^\s*- verify (\w+)\.yml\s*$", re.MULTILINE)
 _IGNORED = re.compile(r"^\.\.\.ignoring$", re.MULTILINE)
 
 
@@ -33,3 +35,11 @@ def failed_task(log: Path) -> str:
         parts += [found[1] for found in (summary, message) if found]
         return " | ".join(" ".join(part.split()) for part in parts if part)
     return ""
+
+
+def unseen(sequence: str, log: Path, junit: Path) -> list[str]:
+    """What a scenario's sequence names and its run did not do: Molecule calls a step without playbook a success."""
+    lines = log.read_text(errors="replace").splitlines()
+    problems = [f"Molecule passed over steps: {line.strip()}" for line in lines if _MISSING.search(line)]
+    missing = [name for name in _VERIFY.findall(sequence) if not (junit / f"chain-{name}.xml").exists()]
+    return problems + [f"verify {name}.yml left no {junit.name}/chain-{name}.xml" for name in missing]

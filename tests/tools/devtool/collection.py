@@ -34,15 +34,13 @@ _LEFT_OUT = {".gitignore", "galaxy.yml"}
 _ADDED = {"MANIFEST.json", "FILES.json"}
 
 
-def environment(collections: Path | None = None, **extra: str) -> dict[str, str]:
+def environment(collections: Path | None = None, venv: Path | None = None, **extra: str) -> dict[str, str]:
     """The environment for Ansible's tools: ours first on PATH, nobody's Ansible settings, no terminal."""
+    venv = venv or dev_venv()
     foreign = ("ANSIBLE_", "MOLECULE_", "PYTEST_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    env["PATH"] = os.pathsep.join([str(dev_venv() / "bin"), env.get("PATH", os.defpath)])
-    env["VIRTUAL_ENV"] = str(dev_venv())
-    env["LC_ALL"] = "C.UTF-8"
-    env["PY_COLORS"] = "0"
-    env["NO_COLOR"] = env["ANSIBLE_NOCOLOR"] = "1"
+    env["PATH"] = os.pathsep.join([str(venv / "bin"), env.get("PATH", os.defpath)])
+    env |= {"VIRTUAL_ENV": str(venv), "LC_ALL": "C.UTF-8", "PY_COLORS": "0", "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"}
     if collections is not None:
         env["ANSIBLE_COLLECTIONS_PATH"] = os.pathsep.join([str(collections), str(collections_folder())])
     return {**env, **extra}
@@ -106,17 +104,6 @@ def install(tarball: Path, target: Path = INSTALLED) -> Path:
     """Install the tarball into a fresh collections folder, from nothing but itself and the cache."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    call(
-        [
-            tool("ansible-galaxy"),
-            "collection",
-            "install",
-            "--offline",
-            "--no-deps",
-            "-p",
-            str(target),
-            str(tarball),
-        ],
-        env=environment(target),
-    )
+    argv = [tool("ansible-galaxy"), "collection", "install", "--offline", "--no-deps", "-p", str(target), str(tarball)]
+    call(argv, env=environment(target))
     return target

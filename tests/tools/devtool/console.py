@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 HEARTBEAT_SECONDS = 30.0
 KILL_GRACE_SECONDS = 20.0
-_running: set[subprocess.Popen[bytes]] = set()  # what run_logged started, in any thread
+TAIL_BYTES = 16_384
+# What XML 1.0 can't hold, and the colour codes of terminals.
+_UNPRINTABLE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class ToolError(Exception):
@@ -29,17 +32,45 @@ def say(text: str) -> None:
 
 def duration(seconds: float) -> str:
     """`8.4 s` or `12 min 05 s`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60:02} s"
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60:02} s"
+
+
+def clean(text: str) -> str:
+    """The text without what XML can't carry."""
+    return _UNPRINTABLE.sub("", text)
+
+
+def tail(log: Path) -> str:
+    """The end of a log, as text for a failure; "" where there is none."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        return clean(file.read().decode("utf-8", "replace"))
 
 
 def last_line(log: Path) -> str:
-    """The last line of a log that is being written, for a progress line."""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 4096))
-        lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    return lines[-1][:100] if lines else ""
+    """A log's name and its last line, for a sign of life."""
+    return f"{log.stem}: {''.join(tail(log).strip().splitlines()[-1:]).strip()[:100]}"
+
+
+def watched(process: subprocess.Popen[bytes], beat: Callable[[], str], limit_seconds: float) -> int:
+    """Wait for a command that leads a session, with a sign of life on long ones, and leave none of its group behind.
+
+    Returns the exit status, 124 where the limit was exceeded.
+    """
+    started = time.monotonic()
+    try:
+        while (left := limit_seconds - (time.monotonic() - started)) > 0:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(timeout=min(HEARTBEAT_SECONDS, left))
+            say(f"    ... {duration(time.monotonic() - started)}, {beat()}")
+        return 124
+    finally:
+        for number in (signal.SIGINT, signal.SIGKILL) if process.poll() is None else ():
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, number)
+                process.wait(timeout=KILL_GRACE_SECONDS)
 
 
 def run_logged(
@@ -50,113 +81,42 @@ def run_logged(
     cwd: Path | None = None,
     limit_seconds: float = 3600.0,
 ) -> int:
-    """Run a command without a terminal, append its output to `log`, and show a sign of life on long ones.
+    """Run a command without a terminal and append its output to `log`; its exit status.
 
-    Returns the exit status; a command that exceeds its limit is stopped with its children and counts as 124.
+    A command that exceeds its limit is stopped with its children and counts as 124.
     """
-    with log.open("ab") as output:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab", buffering=0) as output:
         output.write(f"$ {' '.join(argv)}\n".encode())
-        output.flush()
         try:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=env,
-                cwd=cwd,
-                start_new_session=True,
-            )
+            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                                       env=env, cwd=cwd, start_new_session=True)  # fmt: skip
         except OSError as error:
             output.write(f"{argv[0]} can't be started: {error.strerror}\n".encode())
             return 127
-        _running.add(process)
-        try:
-            status = _wait(process, log, limit_seconds)
-        except BaseException:
-            _stop(process)
-            raise
-        finally:
-            _running.discard(process)
-        if status is None:
-            _stop(process)
+        status = watched(process, lambda: last_line(log), limit_seconds)
+        if status == 124:
             output.write(f"\nstopped: it took longer than {duration(limit_seconds)}\n".encode())
-            return 124
         return status
-
-
-def _wait(process: subprocess.Popen[bytes], log: Path, limit_seconds: float) -> int | None:
-    started = time.monotonic()
-    while True:
-        elapsed = time.monotonic() - started
-        if elapsed >= limit_seconds:
-            return None
-        try:
-            return process.wait(timeout=min(HEARTBEAT_SECONDS, limit_seconds - elapsed))
-        except subprocess.TimeoutExpired:
-            say(f"    ... {log.stem}, {duration(time.monotonic() - started)}: {last_line(log)}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the command and what it started in its session, politely first."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            return
-        try:
-            process.wait(timeout=KILL_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-
-
-def stop_all() -> None:
-    """End the commands that other threads wait for, when the run is stopped."""
-    for process in list(_running):
-        _stop(process)
 
 
 def call(argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
     """Run a short command and return its standard output; raises ToolError with its error text."""
-    try:
-        done = subprocess.run(
-            argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
-    except OSError as error:
-        raise ToolError(f"{argv[0]} can't be started: {error.strerror}") from error
-    if done.returncode != 0:
-        output = done.stderr.strip() or done.stdout.strip()
-        raise ToolError(f"{' '.join(argv)} failed ({done.returncode}): {output}")
-    return done.stdout
+    return _run(argv, cwd, env, capture=True)
 
 
 def show(argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
     """Run a command whose output is for the person; raises ToolError when it fails."""
-    sys.stdout.flush()
-    try:
-        status = subprocess.run(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, check=False).returncode
-    except OSError as error:
-        raise ToolError(f"{argv[0]} can't be started: {error.strerror}") from error
-    if status != 0:
-        raise ToolError(f"{' '.join(argv)} failed with exit status {status}; its own output is above")
+    _run(argv, cwd, env, capture=False)
 
 
-def follow(argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run a command whose output is for the person; its exit status and the last line of its standard output."""
-    last = ""
+def _run(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str] | None, *, capture: bool) -> str:
+    null = subprocess.DEVNULL
     try:
-        process = subprocess.Popen(
-            argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace"
-        )
+        done = subprocess.run(argv, cwd=cwd, env=env, stdin=null, capture_output=capture, text=True, check=False)
     except OSError as error:
         raise ToolError(f"{argv[0]} can't be started: {error.strerror}") from error
-    with process:
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                say(line.rstrip("\n"))
-                last = line.strip() or last
-        except BaseException:
-            process.terminate()
-            raise
-    return process.returncode, last
+    if done.returncode != 0:
+        told = (done.stderr.strip() or done.stdout.strip()) if capture else "its own output is above"
+        raise ToolError(f"{' '.join(argv)} failed ({done.returncode}): {told}")
+    return done.stdout or ""

@@ -11,26 +11,94 @@ import shutil
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from .cache import cache_folder, key_of, locked, published
-from .console import ToolError, call, duration, run_logged, say, show
-from .junit import tail
-from .pythons import find_python
+from .console import ToolError, call, duration, run_logged, say, show, tail
 
 ROOT = Path(__file__).resolve().parents[3]
 LAB = ROOT / "tests" / "lab" / "lab.py"
 
 # The wheel of this release, the last one for Python 3.11, carries kubernetes.core: Galaxy is not needed.
 ANSIBLE_BUNDLE = "12.3.0"
-# Modules run under the node's Python with the controller's module_utils, which still know 3.9.
-MODULE_UTILS = "ansible-core>=2.19.11,<2.20"
-NODE_PYTHON = "3.9"
 # Written last: what lacks it is half done.
 MARKER = ".complete"
 INSTALL_LIMIT_SECONDS = 1800.0
+# Debian packages by what they bring; the lab lists its own. Tests call the files, which need not be on a PATH.
+PACKAGES = {"git": "git", "ssh": "openssh-client", "/usr/lib/cni/host-local": "containernetworking-plugins",
+            "/usr/bin/ip": "iproute2", "/usr/bin/strace": "strace"}  # fmt: skip
+
+
+_NEWER = ("2.20", "2.21")  # the development environment has 2.19, the last for Python 3.11
+# What nox installs for the stages that have environments of their own: the arguments of pip's calls.
+OWN: dict[str, list[list[str]]] = {
+    # Modules run under the node's Python with the controller's module_utils, which still know 3.9.
+    "unit-py39": [["--requirement=requirements-py39.txt"],
+                  ["--no-deps", "--ignore-requires-python", "ansible-core>=2.19.11,<2.20"]],
+    **{f"unit-{core}": [["--requirement=requirements-unit.txt", f"ansible-core~={core}.0"]] for core in _NEWER},
+    **{f"sanity-{core}": [[f"ansible-core~={core}.0"]] for core in _NEWER},
+}  # fmt: skip
+
+
+def _key(*files: str) -> str:
+    return key_of(sys.base_prefix, sys.version, *((ROOT / f"requirements-{file}.txt").read_text() for file in files))
+
+
+def dev_venv() -> Path:
+    """The environment that the checks run in, of this interpreter."""
+    return cache_folder() / "venvs" / f"dev-{_key('unit', 'dev')}"
+
+
+def own_venvs() -> Path:
+    """Where nox keeps those of stages; one that is whole has a file NAME.complete there."""
+    return cache_folder() / "venvs" / f"nox-{key_of(_key('unit', 'py39'), repr(OWN))}"
+
+
+def to_install(stage: str) -> str:
+    """What is still missing for a stage, as a sentence; "" for nothing."""
+    if stage not in OWN or (own_venvs() / f"{stage}{MARKER}").exists():
+        return ""
+    return f"Python packages for {stage}, {' '.join(OWN[stage][0])} (at most 150 MB, into {own_venvs()})"
+
+
+def collections_folder() -> Path:
+    """Where the collections that ours depends on lie; for ANSIBLE_COLLECTIONS_PATH."""
+    return cache_folder() / f"collections-{ANSIBLE_BUNDLE}"
+
+
+def ansible_test_home() -> Path:
+    """The home folder that ansible-test gets: its environments go to the cache, not to the user's home."""
+    return cache_folder() / "ansible-test"
+
+
+def _logged(*argv: str) -> None:
+    log = cache_folder() / "pip.log"
+    if run_logged(argv, log, limit_seconds=INSTALL_LIMIT_SECONDS) != 0:
+        raise ToolError(f"{' '.join(argv)} failed; the end of {log}:\n{tail(log)[-3000:]}")
+
+
+def _make_dev() -> None:
+    """Environments can't be moved, so they are made in place. nox is in this one: it makes the others."""
+    folder = dev_venv()
+    shutil.rmtree(folder, ignore_errors=True)
+    _logged(sys.executable, "-m", "venv", str(folder))
+    files = [f"--requirement={ROOT / name}" for name in ("requirements-unit.txt", "requirements-dev.txt")]
+    _logged(str(folder / "bin" / "python"), "-m", "pip", "install", *files)
+    (folder / MARKER).touch()
+
+
+def _fetch_collections() -> None:
+    with published(collections_folder()) as folder:
+        wheels = folder / "wheels"
+        _logged(str(dev_venv() / "bin" / "python"), "-m", "pip", "download", "--no-deps", "--dest", str(wheels),
+                f"ansible=={ANSIBLE_BUNDLE}")  # fmt: skip
+        with zipfile.ZipFile(next(wheels.glob("ansible-*.whl"))) as wheel:
+            prefix = "ansible_collections/kubernetes/core/"
+            wheel.extractall(folder, [name for name in wheel.namelist() if name.startswith(prefix)])
+        shutil.rmtree(wheels)
+        (folder / MARKER).touch()
+
 
 _STAND_IN = '''\
 """Do what get-pip.py does for ansible-test, from the wheel beside this file instead of a download."""
@@ -45,148 +113,26 @@ sys.argv[1:] = ["install"] + [word for word in sys.argv[1:] if word not in ("--n
 import runpy
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
 '''
+_PIP_OF_ANSIBLE_TEST = """\
+from types import SimpleNamespace as N
+from ansible_test._internal.python_requirements import get_venv_packages
+print(get_venv_packages(N(version="3.12"))["pip"])
+"""
 
 
-@dataclass(frozen=True)
-class Item:
-    """One thing that the checks need; the marker file exists when it is whole."""
-
-    name: str
-    marker: Path
-    install: Callable[[], None]
-
-
-def _venv_folder(name: str, python: str, requirements: Path) -> Path:
-    version = call([python, "-I", "-c", "import sys; print(sys.executable, sys.version)"])
-    return cache_folder() / "venvs" / f"{name}-{key_of(version, requirements.read_text(), MODULE_UTILS)}"
-
-
-def dev_venv() -> Path:
-    """The environment that the checks run in, of this interpreter."""
-    return _venv_folder("dev", sys.executable, ROOT / "requirements-dev.txt")
-
-
-def node_venv() -> Path | None:
-    """The environment with the lowest Python of nodes; None where this machine lacks that Python."""
-    python = find_python(NODE_PYTHON)
-    return _venv_folder("py39", str(python), ROOT / "requirements-py39.txt") if python else None
-
-
-def collections_folder() -> Path:
-    """Where the collections that ours depends on lie; for ANSIBLE_COLLECTIONS_PATH."""
-    return cache_folder() / f"collections-{ANSIBLE_BUNDLE}"
-
-
-def ansible_test_home() -> Path:
-    """The home folder that ansible-test gets: its environments go to the cache, not to the user's home."""
-    return cache_folder() / "ansible-test"
-
-
-def _pip(python: Path, *words: str) -> None:
-    log = cache_folder() / "pip.log"
-    status = run_logged(
-        [str(python), "-m", "pip", "--disable-pip-version-check", *words],
-        log,
-        limit_seconds=INSTALL_LIMIT_SECONDS,
-    )
-    if status != 0:
-        raise ToolError(f"pip {' '.join(words)} failed; the end of {log}:\n{tail(log)[-3000:]}")
-
-
-def _make_venv(folder: Path, python: str, requirements: Path, *, module_utils: bool = False) -> None:
-    """Environments can't be moved, so they are made in place; the marker file comes last."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    call([python, "-m", "venv", str(folder)])
-    own = folder / "bin" / "python"
-    _pip(own, "install", "--quiet", "--requirement", str(requirements))
-    if module_utils:
-        _pip(own, "install", "--quiet", "--no-deps", "--ignore-requires-python", MODULE_UTILS)
-    (folder / MARKER).touch()
-
-
-def _fetch_collections() -> None:
-    with published(collections_folder()) as folder:
-        wheels = folder / "wheels"
-        wanted = f"ansible=={ANSIBLE_BUNDLE}"
-        _pip(dev_venv() / "bin" / "python", "download", "--quiet", "--no-deps", "--dest", str(wheels), wanted)
-        with zipfile.ZipFile(next(wheels.glob("ansible-*.whl"))) as wheel:
-            prefix = "ansible_collections/kubernetes/core/"
-            wheel.extractall(folder, [name for name in wheel.namelist() if name.startswith(prefix)])
-        shutil.rmtree(wheels)
-        (folder / MARKER).touch()
-
-
-def _pip_of_ansible_test() -> str:
-    """The pip release that ansible-test puts into its environments."""
-    code = (
-        "from types import SimpleNamespace as N; from ansible_test._internal.python_requirements import "
-        "get_venv_packages as f; print(f(N(version='3.11'))['pip'])"
-    )
-    return call([str(dev_venv() / "bin" / "python"), "-c", code]).strip()
-
-
-def _prepare_ansible_test() -> None:
+def prepare_ansible_test(venv: Path) -> None:
     """ansible-test would fetch get-pip.py from a server of its own, which a site may not reach."""
-    version = _pip_of_ansible_test()
+    python = str(venv / "bin" / "python")
+    version = call([python, "-c", _PIP_OF_ANSIBLE_TEST]).strip()
     folder = ansible_test_home() / ".ansible" / "test" / "cache"
-    folder.mkdir(parents=True, exist_ok=True)
-    python = dev_venv() / "bin" / "python"
-    _pip(python, "download", "--quiet", "--no-deps", "--dest", str(folder), f"pip=={version}")
     script = folder / f"get_pip_{version.replace('.', '_')}.py"
-    script.write_text(_STAND_IN.format(version=version))
-    (ansible_test_home() / f"{MARKER}-{dev_venv().name}").touch()
+    if not script.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _logged(python, "-m", "pip", "download", "--no-deps", "--dest", str(folder), f"pip=={version}")
+        script.write_text(_STAND_IN.format(version=version))
 
 
-def _python_items() -> list[Item]:
-    dev = dev_venv()
-    items = [
-        Item(
-            f"Python packages of requirements-dev.txt (about 350 MB, into {dev})",
-            dev / MARKER,
-            lambda: _make_venv(dev, sys.executable, ROOT / "requirements-dev.txt"),
-        ),
-        Item(
-            f"kubernetes.core, out of the wheel ansible=={ANSIBLE_BUNDLE} (into {collections_folder()})",
-            collections_folder() / MARKER,
-            _fetch_collections,
-        ),
-        Item(
-            f"pip for ansible-test's environments (into {ansible_test_home()})",
-            ansible_test_home() / f"{MARKER}-{dev.name}",
-            _prepare_ansible_test,
-        ),
-    ]
-    node = node_venv()
-    if node is not None:
-        python = str(find_python(NODE_PYTHON))
-        items.append(
-            Item(
-                f"Python packages of requirements-py39.txt (about 150 MB, into {node})",
-                node / MARKER,
-                lambda: _make_venv(node, python, ROOT / "requirements-py39.txt", module_utils=True),
-            )
-        )
-    return items
-
-
-def _missing_system_packages() -> list[str]:
-    """Debian packages that the tools and the unit tests need; the lab lists its own."""
-    commands = {"git": "git", "ssh": "openssh-client"}
-    missing = [package for command, package in commands.items() if shutil.which(command) is None]
-    # The CNI plugin's tests call these; they need not be on a person's PATH.
-    files = {
-        "/usr/lib/cni/host-local": "containernetworking-plugins",
-        "/usr/bin/ip": "iproute2",
-        "/usr/bin/strace": "strace",
-    }
-    missing += [package for path, package in files.items() if not Path(path).exists()]
-    if importlib.util.find_spec("ensurepip") is None:
-        missing.append("python3-venv")
-    return missing
-
-
-def _ensure_packages(packages: list[str]) -> None:
+def ensure_packages(packages: Sequence[str]) -> None:
     """Install Debian packages, after saying which; nothing for none. Raises ToolError."""
     if not packages:
         return
@@ -198,26 +144,24 @@ def _ensure_packages(packages: list[str]) -> None:
     show([*sudo, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages])
 
 
-def ensure_programs(programs: Sequence[str]) -> None:
-    """Install what is missing of programs whose Debian packages have their names. Raises ToolError."""
-    _ensure_packages([program for program in programs if shutil.which(program) is None])
-
-
 def ensure_tools() -> None:
     """Install what is missing of the checks' tools, after saying so. Raises ToolError."""
     say(f"    tools are kept in {cache_folder()} (another place: BAREMETAL_SRIOV_CACHE)")
-    _ensure_packages(_missing_system_packages())
-    missing = [item for item in _python_items() if not item.marker.exists()]
-    for item in missing:
-        say(f"    will install {item.name}")
-    for item in missing:
-        with locked("tools"):
-            if item.marker.exists():
-                continue
-            say(f"    installing {item.name}")
-            started = time.monotonic()
-            item.install()
-            say(f"    done in {duration(time.monotonic() - started)}")
+    missing = [package for what, package in PACKAGES.items() if not (shutil.which(what) or Path(what).exists())]
+    ensure_packages(missing + ["python3-venv"] * (importlib.util.find_spec("ensurepip") is None))
+    packages = f"Python packages of requirements-dev.txt and -unit.txt (about 350 MB, into {dev_venv()})"
+    bundle = f"kubernetes.core, out of the wheel ansible=={ANSIBLE_BUNDLE} (into {collections_folder()})"
+    items = ((dev_venv(), packages, _make_dev), (collections_folder(), bundle, _fetch_collections))
+    wanted = [item for item in items if not (item[0] / MARKER).exists()]
+    for _folder, what, _install in wanted:
+        say(f"    will install {what}")
+    with locked("tools"):
+        for folder, what, install in wanted:
+            if not (folder / MARKER).exists():  # another checkout may have been quicker
+                say(f"    installing {what}")
+                started = time.monotonic()
+                install()
+                say(f"    done in {duration(time.monotonic() - started)}")
 
 
 def ensure_lab() -> None:

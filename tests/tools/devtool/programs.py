@@ -1,11 +1,12 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The demo, the benchmarks and the long loops: programs of their own, the latter found by their names.
+"""The demo, the benchmarks, the long loops, and groups of long tests on the emulated node, found by their names.
 
-tests/bench/bench_*.py is called with `--output FILE` and writes a JSON list of measures there, each with the
-keys of FIELDS. tests/soak/soak_*.py is called with `--seed S`, and with `--count N` where N is not its own number;
-its last line says what it did.
+tests/bench/bench_*.py is called with `--output FILE` and writes a JSON list of figures there (tests/bench/figures.py).
+tests/soak/soak_*.py is called with `--seed S`, and with `--count N` where N is not its own number; its last line says
+what it did. tests/lab_groups/NAME/test_*.py are a group: one pytest run of at most half an hour, whose conftest.py
+leaves tests/output/lab/NAME.json beside the JUnit file.
 """
 
 from __future__ import annotations
@@ -14,18 +15,23 @@ import json
 import os
 import platform
 import random
+import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .collection import build, environment, install, tool
-from .console import ToolError, call, duration, follow, say, show
-from .deps import ROOT
+from .collection import OUTPUT, build, environment, install, tool
+from .console import ToolError, call, duration, last_line, run_logged, say, show, tail
+from .deps import LAB, ROOT
 
-DEMO = ROOT / "tests" / "demo" / "demo.py"
-RESULTS = ROOT / "tests" / "bench" / "results.json"
-FIELDS = ("name", "value", "unit", "compared_with", "ratio", "n", "min", "max", "samples")
+TESTS = ROOT / "tests"
+KINDS = {"bench": "bench/bench_*.py", "soak": "soak/soak_*.py", "lab": "lab_groups/*/"}
+RESULTS = TESTS / "bench" / "results.json"
+FIELDS = ("name", "value", "unit", "compared_with", "ratio", "n", "min", "max", "samples", "limit", "runs", "values")
+GROUP_SECONDS = 1800.0
+DAYS = 7 * 86_400.0  # long loops end by themselves
 
 
 def python() -> str:
@@ -33,97 +39,106 @@ def python() -> str:
     return tool("python")
 
 
-def _environment() -> dict[str, str]:
-    """The collection as users get it, and the chain's and the lab's helpers for the programs to import."""
-    helpers = os.pathsep.join(str(ROOT / "tests" / name) for name in ("chain", "lab", "soak"))
-    return environment(install(build()), PYTHONPATH=helpers)
+def program_environment() -> dict[str, str]:
+    """The collection as users get it, and what the unit tests find to import, by the same setting."""
+    import tomllib  # run.py says it where Python is too old
+
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    installed = install(build())
+    folders = [*(ROOT / folder for folder in settings["pythonpath"]), installed]
+    return environment(installed, PYTHONPATH=os.pathsep.join(map(str, folders)))
 
 
-def soak_loops(only: str | None = None) -> list[Path]:
-    """The long loops that exist, or those with these names. Raises ToolError for other names."""
-    found = sorted((ROOT / "tests" / "soak").glob("soak_*.py"))
-    names = {name.strip() for name in only.split(",")} if only else {loop_name(program) for program in found}
-    unknown = sorted(names - {loop_name(program) for program in found})
-    if unknown:
-        there = ", ".join(loop_name(program) for program in found)
-        raise ToolError(f"unknown loop {', '.join(unknown)}; there are: {there}")
-    return [program for program in found if loop_name(program) in names]
+def found(kind: str, only: str | None = None) -> dict[str, Path]:
+    """The programs or groups of a kind by their names, or those with these. Raises ToolError for other names."""
+    paths = sorted(path for path in TESTS.glob(KINDS[kind]) if path.suffix or any(path.glob("test_*.py")))
+    there = {path.stem.removeprefix(f"{kind}_"): path for path in paths}
+    names = {name.strip() for name in only.split(",")} if only else there.keys()
+    if names - there.keys():
+        raise ToolError(f"unknown name {', '.join(sorted(names - there.keys()))}; there are: {', '.join(there)}")
+    return {name: path for name, path in there.items() if name in names}
 
 
-def loop_name(program: Path) -> str:
-    """What a long loop is called on the command line."""
-    return program.stem.removeprefix("soak_")
-
-
-def _machine() -> str:
-    cpus = Path("/proc/cpuinfo").read_text().splitlines()
-    models = [line.split(":", 1)[1].strip() for line in cpus if line.startswith("model name")]
-    model = models[0] if models else platform.machine()
-    return f"{model}, {os.cpu_count()} cores, Linux {platform.release()}"
-
-
-def _commit() -> str:
+def stamp() -> dict[str, str]:
+    """The checkout's commit, with a word where it has changes, and the machine."""
     git = ["git", "-c", f"safe.directory={ROOT}"]
     dirty = call([*git, "status", "--porcelain"], cwd=ROOT).strip()
-    return call([*git, "rev-parse", "--short=12", "HEAD"], cwd=ROOT).strip() + ("+changes" if dirty else "")
+    cpus = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.split(":", 1)[1].strip() for line in cpus if line.startswith("model name")] or [platform.machine()]
+    return {"commit": call([*git, "rev-parse", "--short=12", "HEAD"], cwd=ROOT).strip() + ("+changes" if dirty else ""),
+            "machine": f"{models[0]}, {os.cpu_count()} cores, Linux {platform.release()}"}  # fmt: skip
 
 
-def _measures(program: Path, env: dict[str, str], folder: Path) -> list[dict[str, Any]]:
+def _figures(program: Path, env: Mapping[str, str], folder: Path) -> list[dict[str, Any]]:
+    say(f"{program.relative_to(TESTS)}")
     output = folder / f"{program.stem}.json"
     show([python(), str(program), "--output", str(output)], cwd=ROOT, env=env)
-    measures = json.loads(output.read_text())
-    for measure in measures:
-        missing = [field for field in FIELDS if field not in measure]
-        if missing:
-            raise ToolError(f"{program.name}: the measure {measure.get('name', '?')} lacks {missing}")
-    return list(measures)
+    figures: list[dict[str, Any]] = json.loads(output.read_text())
+    for figure in figures:
+        if missing := [field for field in FIELDS if field not in figure]:
+            raise ToolError(f"{program.name}: the figure {figure.get('name', '?')} lacks {missing}")
+    return figures
 
 
-def benchmarks() -> int:
-    """Run every benchmark and write results.json, with commit and machine; returns the exit status."""
-    programs = sorted((ROOT / "tests" / "bench").glob("bench_*.py"))
-    if not programs:
-        raise ToolError("there is no tests/bench/bench_*.py")
-    env = _environment()
-    stamp = {"commit": _commit(), "machine": _machine()}
-    results: list[dict[str, Any]] = []
+def benchmarks(only: str | None = None) -> int:
+    """Run benchmarks and write results.json, with commit and machine; 1 where a figure is above its limit."""
+    chosen, env, stamped = found("bench", only), program_environment(), stamp()
     with tempfile.TemporaryDirectory(prefix="baremetal-sriov-bench-") as folder:
-        for program in programs:
-            say(f"{program.relative_to(ROOT)}")
-            results += [{**measure, **stamp} for measure in _measures(program, env, Path(folder))]
+        results = [{**one, **stamped} for path in chosen.values() for one in _figures(path, env, Path(folder))]
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    say(f"\n{'figure':32} {'value':>12} {'unit':8} compared with")
+    say(f"\n{'figure':32} {'value':>12} {'limit':>8} {'unit':8} compared with")
     for result in results:
         ratio = f"{result['compared_with']} (x {result['ratio']:.2f})" if result["ratio"] else "-"
-        say(f"{result['name']:32} {result['value']:12.3f} {result['unit']:8} {ratio}")
-    say(f"written to {RESULTS}; machine: {stamp['machine']}")
-    return 0
+        limit = "-" if result["limit"] is None else f"{result['limit']:g}"
+        say(f"{result['name']:32} {result['value']:12.3f} {limit:>8} {result['unit']:8} {ratio}")
+    say(f"written to {RESULTS}; machine: {stamped['machine']}")
+    bad = [result for result in results if result["limit"] is not None and result["value"] > result["limit"]]
+    for one in bad:
+        runs = f"{one['unit']}, the median of {len(one['values'])} runs"
+        say(f"above its limit: {one['name']} is {one['value']:.3f} {runs}; its limit is {one['limit']:g}")
+    return 1 if bad else 0
 
 
-def soak_command(program: Path, count: int | None, seed: int) -> list[str]:
-    """The command line of a long loop; without a count it does its own number of repetitions."""
-    counted = [] if count is None else ["--count", str(count)]
-    return [python(), str(program), *counted, "--seed", str(seed)]
-
-
-def loops(chosen: list[Path], count: int | None, seed: int | None) -> int:
-    """Run long loops, each to its end whatever became of the others; returns the exit status."""
-    seed = random.SystemRandom().randrange(2**31) if seed is None else seed
-    env = _environment()
+def each(kind: str, commands: Mapping[str, Sequence[str]], limit_seconds: float, env: Mapping[str, str]) -> int:
+    """Run commands, each to its end whatever became of the others, and sum up their last lines; the exit status."""
     lines, failed = [], 0
-    for program in chosen:
-        command = soak_command(program, count, seed)
-        say(f"{program.relative_to(ROOT)} {' '.join(command[2:])}")
-        started = time.monotonic()
-        status, last = follow(command, cwd=ROOT, env=env)
+    for name, command in commands.items():
+        say(f"{kind} {name}: {' '.join(command[1:])}")
+        log, started = OUTPUT / kind / f"{name}.log", time.monotonic()
+        log.unlink(missing_ok=True)
+        status = run_logged(command, log, cwd=ROOT, env=env, limit_seconds=limit_seconds)
         failed += status != 0
-        what = last if status == 0 else f"FAILED with exit status {status}; its own output is above"
-        lines.append(f"{loop_name(program):12} {duration(time.monotonic() - started):>14}  {what}")
-    say("\n".join([f"\nseed {seed}", *lines]))
+        what = last_line(log).partition(": ")[2]
+        if status:
+            say(tail(log))
+            what = f"FAILED with exit status {status}; its own output is above, and in {log}: {what}"
+        lines.append(f"{name:12} {duration(time.monotonic() - started):>14}  {what}")
+    say("\n".join(["", *lines]))
     return 1 if failed else 0
+
+
+def loops(only: str | None, count: int | None, seed: int | None) -> int:
+    """Run long loops; returns the exit status."""
+    seed = random.SystemRandom().randrange(2**31) if seed is None else seed
+    words = [*([] if count is None else ["--count", str(count)]), "--seed", str(seed)]
+    commands = {name: [python(), "-u", str(path), *words] for name, path in found("soak", only).items()}
+    return each("soak", commands, DAYS, program_environment())
+
+
+def groups(only: str | None, *, resume: bool = False) -> int:
+    """Run groups of long tests, and power the node off; returns the exit status."""
+    # The time limit is the group's; its conftest.py stands above it.
+    words = [f"--commit={stamp()['commit']}", "--timeout=0", f"--confcutdir={TESTS}", *(["--resume"] if resume else [])]
+    argv = [python(), "-m", "pytest", "-p", "no:cacheprovider", "--override-ini=junit_suite_name=lab", *words]
+    commands = {name: [*argv, f"--junit-xml={OUTPUT}/lab/{name}.xml", f"--result={OUTPUT}/lab/{name}.json", str(path)]
+                for name, path in found("lab", only).items()}  # fmt: skip
+    try:
+        return each("lab", commands, GROUP_SECONDS, program_environment())
+    finally:
+        show([sys.executable, str(LAB), "down"])
 
 
 def demonstration() -> int:
     """Run the demo; returns the exit status."""
-    show([python(), str(DEMO)], cwd=ROOT, env=_environment())
+    show([python(), str(TESTS / "demo" / "demo.py")], cwd=ROOT, env=program_environment())
     return 0

@@ -10,8 +10,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-CONTROLLER_MINIMUM = (3, 11)
-
 
 def pyenv_folders() -> list[Path]:
     """The bin folders of pyenv's real interpreters, newest release first."""
@@ -26,10 +24,14 @@ def path_without_shims() -> list[str]:
     return [entry for entry in entries if not entry.endswith("/shims")]
 
 
+def interpreter_path() -> str:
+    """A PATH that finds the machine's real interpreters; its own come first."""
+    return os.pathsep.join([*path_without_shims(), *map(str, pyenv_folders())])
+
+
 def find_python(version: str) -> Path | None:
     """A working interpreter of that version ("3.9"), from PATH or pyenv; None where there is none."""
-    folders = [*path_without_shims(), *(str(folder) for folder in pyenv_folders())]
-    for folder in folders:
+    for folder in interpreter_path().split(os.pathsep):
         found = shutil.which(f"python{version}", path=folder)
         if found and _version(found) == version:
             return Path(found)

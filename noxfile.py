@@ -1,0 +1,225 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stages of `make test`; `make test ARGS="--only NAME"` runs one, with its log and JUnit file.
+
+Two run at a time, in this order: first what leads to the emulated node, then the others beside it. `lab` tags what
+needs that node; the other tags are names for several stages. antsibull-nox does not serve: its sanity and unit sessions
+want a container engine and collections from Galaxy, and it installs all of that anew in each run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "tests" / "tools"))
+
+from devtool import collection, deps, images  # noqa: E402 - the folder above holds them
+from devtool.ansible_log import unseen  # noqa: E402
+from devtool.cache import locked  # noqa: E402
+from devtool.collection import INSTALLED, OUTPUT, clean_copy, environment, tool  # noqa: E402
+from devtool.deps import MARKER, OWN  # noqa: E402
+from devtool.pythons import interpreter_path  # noqa: E402
+
+signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what a session started ends with it
+
+nox.needs_version = ">=2026.10"
+nox.options.error_on_missing_interpreters = False  # also where CI is set: the stage is skipped, and says so
+nox.options.reuse_venv = "yes"
+nox.options.envdir = str(deps.own_venvs())
+nox.options.default_venv_backend = "none"
+
+MEMORY = "/dev/shm"
+MEMORY_BYTES = 2 << 30  # wanted: a tenth of it is used
+# Node code must pass with the lowest Python that mypy knows; programs of the controller with Debian 12's.
+NODE_LEVEL, CONTROLLER_LEVEL = "3.10", "3.11"
+CORE_PYTHONS = ">=3.12,<3.15"  # of ansible-core 2.20 and 2.21 on the controller
+SCENARIO = ROOT / "extensions" / "molecule" / "default" / "molecule.yml"
+# Tests of what runs in Ansible's own processes.
+_CONTROLLER = re.compile(
+    r"^(?:from|import) ansible[. ]|ansible-playbook|ansible\.cli|plugins\.(?:filter|action|lookup|plugin_utils)", re.M
+)
+
+
+def run(session: nox.Session, *argv: str, env: dict[str, str] | None = None, seconds: int = 1800) -> None:
+    """Run a program of the development environment, or another by its path; its output goes to the session's log.
+
+    It is stopped with its children at its limit (then its exit status is 124), and when the session is.
+    """
+    program = argv[0] if "/" in argv[0] else tool(argv[0])
+    argv = ("timeout", "--kill-after=20", str(seconds), program, *argv[1:])
+    with (OUTPUT / f"{session.name}.log").open("a") as log:
+        log.write(f"$ {' '.join(argv)}\n")
+        log.flush()
+        session.run(*argv, env=env or environment(), include_outer_env=False, external=True, log=False, stdout=log)
+
+
+def in_copy(session: nox.Session, *argv: str) -> None:
+    """The same in a clean copy of the project, which finds itself and the collections that it needs."""
+    with clean_copy() as copy, session.chdir(copy):
+        run(session, *argv, env=environment(copy.parents[2]))
+
+
+def install(session: nox.Session) -> Path:
+    """Fill the session's environment, once for its content; where it is."""
+    whole = deps.own_venvs() / f"{session.name}{MARKER}"
+    if not whole.exists():
+        with (OUTPUT / f"{session.name}.log").open("a") as log:
+            for words in OWN[session.name]:
+                session.install(*words, silent=False, stdout=log)
+        whole.touch()
+    return Path(session.virtualenv.location)
+
+
+def pytest(session: nox.Session, venv: Path, *words: str) -> None:
+    """Run unit tests from the checkout; fake hosts are tens of thousands of files, so in memory where that has room."""
+    found = os.statvfs(MEMORY) if Path(MEMORY).is_dir() else None
+    good = found and found.f_bavail * found.f_frsize >= MEMORY_BYTES and not found.f_flag & os.ST_NOEXEC
+    name = session.name
+    with tempfile.TemporaryDirectory(prefix="unit-", dir=MEMORY if good else None) as folder:
+        run(session, str(venv / "bin" / "python"), "-m", "pytest", "-p", "no:cacheprovider", *words,
+            f"--junit-xml={OUTPUT}/junit/{name}.xml", "-o", f"junit_suite_name={name}",
+            env=environment(venv=venv, PYTHONDONTWRITEBYTECODE="1", TMPDIR=folder))  # fmt: skip
+
+
+@nox.session(name="lab-deps", tags=["lab"])
+def lab_deps(session: nox.Session) -> None:
+    """what the emulated node needs is there, and what its container image is built with"""
+    run(session, sys.executable, str(deps.LAB), "install")
+    deps.ensure_packages([program for program in images.TOOLS if shutil.which(program) is None])
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """the tarball builds, holds the project and no more, and installs"""
+    tarball = collection.build()
+    collection.install(tarball)
+    session.log(f"{tarball.name}: {tarball.stat().st_size // 1024} KiB")
+    env = environment(INSTALLED)
+    run(session, "ansible-galaxy", "collection", "list", env=env)
+    names = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
+    for name in names:
+        run(session, "ansible-playbook", "--syntax-check", "--inventory=localhost,", f"baremetal.sriov.{name}", env=env)
+
+
+@nox.session(tags=["lab"], requires=["lab-deps", "build"])
+def molecule(session: nox.Session) -> None:
+    """the chain on the emulated node: the collection from the tarball, the tests from the checkout"""
+    env = environment(collection.install(collection.build()))
+    # Of a run that was killed Molecule would believe that its node is there.
+    for words in (["reset"], ["test"]):
+        run(session, "molecule", *words, "--scenario-name", SCENARIO.parent.name, env=env, seconds=4500)
+    # The scenario's own tests leave their JUnit files beside this stage's; they are counted with it.
+    problems = unseen(SCENARIO.read_text(), OUTPUT / "molecule.log", OUTPUT / "junit")
+    if problems:
+        session.error("\n".join(problems))
+
+
+@nox.session(tags=["lint"])
+def changelog(session: nox.Session) -> None:
+    """the change log's fragments are well-formed"""
+    run(session, "antsibull-changelog", "lint")
+
+
+@nox.session(tags=["lint"])
+def ruff(session: nox.Session) -> None:
+    """style and common errors of Python, and its format of imports"""
+    run(session, "ruff", "check", "--no-cache", "--output-format", "concise", ".")
+
+
+@nox.session(tags=["lint"])
+def mypy(session: nox.Session) -> None:
+    """types, strict, each program with its own lowest Python and the imports that it has where it runs"""
+    kinds = ("module_utils", "modules", "plugin_utils", "filter", "action", "lookup")
+    plugins = [f"ansible_collections/baremetal/sriov/plugins/{kind}" for kind in kinds]
+    with clean_copy() as copy:
+        targets = {"collection": (copy.parents[2], NODE_LEVEL, plugins)}
+        for name in ("device_plugin", "cni", "node"):
+            targets[name] = (copy / "files" / name, NODE_LEVEL, ["."])
+        for name in ("lab", "tools"):
+            targets[name] = (copy / "tests" / name, CONTROLLER_LEVEL, ["."])
+        failed = []
+        for name, (base, level, paths) in targets.items():
+            # The programs find the facts that they share as they do where they are installed.
+            shared = str(copy / "plugins" / "module_utils") if base.parent.name == "files" else ""
+            try:
+                with session.chdir(base):
+                    run(session, "mypy", f"--config-file={copy}/pyproject.toml", f"--python-version={level}",
+                        f"--cache-dir={OUTPUT}/mypy/{name}", *paths, env=environment(MYPYPATH=shared))  # fmt: skip
+            except nox.command.CommandFailed:
+                failed.append(name)
+    if failed:
+        session.error(f"mypy found errors in: {', '.join(failed)}")
+
+
+@nox.session(tags=["unit"])
+def unit(session: nox.Session) -> None:
+    """unit tests under the controller's Python"""
+    pytest(session, deps.dev_venv(), "tests/unit")
+
+
+@nox.session(name="unit-py39", tags=["unit"], python="3.9", venv_backend="venv")
+def unit_node(session: nox.Session) -> None:
+    """unit tests of node code under Python 3.9, where it is present"""
+    # Those that build their own environments have done so in the stage before.
+    pytest(session, install(session), "tests/unit", "-m", "not levels")
+
+
+def sane(session: nox.Session, venv: Path) -> None:
+    """All of ansible-test's sanity tests, with no entry in an ignore file."""
+    ignored = sorted((ROOT / "tests" / "sanity").glob("ignore*.txt"))
+    if ignored:
+        session.error(f"{ignored[0]} exists: mend what it ignores instead")
+    home = deps.ansible_test_home()
+    # Real interpreters behind PATH; a shim of pyenv that exists but fails would abort the tests.
+    env = environment(venv=venv, HOME=str(home))
+    env["PATH"] = os.pathsep.join([str(venv / "bin"), interpreter_path()])
+    with locked("ansible-test"), clean_copy() as copy, session.chdir(copy):
+        deps.prepare_ansible_test(venv)
+        run(session, str(venv / "bin" / "ansible-test"), "sanity", "--color", "no", env=env)
+
+
+@nox.session(name="sanity-2.19", tags=["sanity"])
+def sanity(session: nox.Session) -> None:
+    """ansible-test sanity of ansible-core 2.19, with every Python that is present"""
+    sane(session, deps.dev_venv())
+
+
+def unit_core(session: nox.Session) -> None:
+    """unit tests that meet Ansible, with another release of ansible-core"""
+    paths = sorted((ROOT / "tests" / "unit").rglob("test_*.py"))
+    chosen = [path for path in paths if path.parent.name == "roles" or _CONTROLLER.search(path.read_text())]
+    pytest(session, install(session), *map(str, chosen))
+
+
+def sanity_core(session: nox.Session) -> None:
+    """ansible-test sanity of another release of ansible-core"""
+    sane(session, install(session))
+
+
+for _name in OWN:
+    if not _name.endswith("py39"):
+        kind = _name.partition("-")[0]
+        work = {"unit": unit_core, "sanity": sanity_core}[kind]
+        nox.session(work, name=_name, tags=[kind], python=CORE_PYTHONS, venv_backend="venv")
+
+
+@nox.session(name="ansible-lint", tags=["lint"])
+def ansible_lint(session: nox.Session) -> None:
+    """ansible-lint with the production profile, which Automation Hub asks for"""
+    in_copy(session, "ansible-lint", "--offline", "--strict", "--profile", "production", "--nocolor")
+
+
+@nox.session(tags=["lint"])
+def docs(session: nox.Session) -> None:
+    """antsibull-docs: the documentation of modules, plugins and roles, and the references among them"""
+    in_copy(session, "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=self", ".")

@@ -1,0 +1,127 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check a checkout of baremetal.sriov, and run its demonstrations; `make` calls this, and nox does most of it."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+from . import deps, images, machines, programs, stages
+from .cache import cache_folder
+from .collection import OUTPUT, build
+from .console import ToolError, say
+
+CONTROLLER_MINIMUM = (3, 11)
+DROPPINGS = (".ansible", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".hypothesis", "collections")
+OPTIONS: dict[str, dict[str, Any]] = {
+    "only": {"metavar": "NAME,NAME", "help": "only these"},
+    "list": {"action": "store_true", "help": "list their names and stop"},
+    "fast": {"action": "store_true", "help": "without what needs the emulated node"},
+    "resume": {"action": "store_true", "help": "without modules that passed at this commit"},
+    "base": {"default": "", "help": "an image to build on (one is made from Debian's packages)"},
+    "count": {"type": int, "help": "repetitions of each loop (each has a number of its own)"},
+    "seed": {"type": int, "help": "the random seed (one is drawn and shown)"},
+}
+
+
+def install(options: Namespace) -> int:
+    """What all stages need, and all programs."""
+    stages.install()
+    if not options.fast:
+        deps.ensure_lab()
+    return 0
+
+
+def test(options: Namespace) -> int:
+    """The stages that were asked for."""
+    known = stages.all_stages()
+    chosen = stages.choose(known, options.only, fast=options.fast)
+    if options.list:
+        say("\n".join(f"{stage.name:16} {stage.what}" for stage in chosen))
+        return 0
+    return stages.run(chosen, complete=chosen == known)
+
+
+def built(what: object) -> int:
+    """Say what came of it."""
+    say(f"Built {what}")
+    return 0
+
+
+def clean(options: Namespace) -> int:
+    """Remove the droppings in the checkout; the cache is for other checkouts too and stays."""
+    for folder in (OUTPUT, *(deps.ROOT / name for name in DROPPINGS), *deps.ROOT.rglob("__pycache__")):
+        shutil.rmtree(folder, ignore_errors=True)
+    say(f"The checkout is clean. The cache {cache_folder()} stays; remove it by hand if you want its space.")
+    return 0
+
+
+# What each does, its options, and what has to be installed before it: "tools" or "lab".
+COMMANDS: dict[str, tuple[Callable[[Namespace], int], str, str, str]] = {
+    "deps": (install, "fast", "tools", "install what the checks need, after saying what"),
+    "test": (test, "only list fast", "tools", "run the checks"),
+    "build": (lambda options: built(build()), "", "tools", "build the tarball into tests/output"),
+    "image": (lambda options: built(images.image(options.base)), "base", "",
+              "build the device plugin's container image into tests/output"),
+    "machines": (lambda options: machines.run(), "", "tools",
+                 "run the device plugin on arm64 and ppc64le, under QEMU's user mode"),
+    "demo": (lambda options: programs.demonstration(), "", "lab", "an emulated server, from nothing to a pod with VFs"),
+    "bench": (lambda options: programs.benchmarks(options.only), "only list", "lab",
+              "run the benchmarks; writes tests/bench/results.json"),
+    "soak": (lambda options: programs.loops(options.only, options.count, options.seed), "only list count seed", "lab",
+             "run the long loops"),
+    "lab": (lambda options: programs.groups(options.only, resume=options.resume), "only list resume", "lab",
+            "run groups of long tests on the emulated node"),
+    "clean": (clean, "", "", "remove what the tools left in the checkout"),
+}  # fmt: skip
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    root = argparse.ArgumentParser(prog="run.py", description=__doc__)
+    commands = root.add_subparsers(dest="command", required=True)
+    for name, (_do, options, _needs, what) in COMMANDS.items():
+        command = commands.add_parser(name, help=what)
+        for option in options.split():
+            command.add_argument(f"--{option}", **OPTIONS[option])
+    return root
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """Turn a signal into an exception, so that what was started is stopped too."""
+    raise KeyboardInterrupt
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; 2 is for a run that could not be carried out, 1 for one with failures."""
+    if sys.version_info < CONTROLLER_MINIMUM:
+        print("run.py needs Python 3.11 or newer; choose one: make PYTHON=/path/to/python3", file=sys.stderr)
+        return 2
+    for number in (signal.SIGTERM, signal.SIGINT):  # the latter too: what a shell starts with & ignores it
+        signal.signal(number, _terminate)
+    options = parser().parse_args(argv)
+    do, _options, needs, _what = COMMANDS[options.command]
+    try:
+        if options.command in programs.KINDS and options.list:
+            say("\n".join(programs.found(options.command, options.only)))
+            return 0
+        if needs:
+            deps.ensure_tools()
+        if needs == "lab":
+            deps.ensure_lab()
+        return do(options)
+    except ToolError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+

@@ -1,0 +1,52 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ledger of time: its arithmetic, and the lines of the project."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from devtool import budget, stages
+from devtool.budget import Ledger
+from devtool.console import ToolError
+
+
+def test_the_ledger_is_of_this_noxfile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each stage has a line, each line is a stage's, and what runs one after the other fits into the total."""
+    monkeypatch.setattr(stages, "tool", lambda name: sys.executable)
+    known = stages.all_stages()
+    reference, ledger = budget.read()
+    assert reference > 0
+    assert ledger.lines.keys() == {budget.TOTAL, *(stage.name for stage in known)}
+    chain = sum(ledger.lines[name] for name in ("lab-deps", "build", "molecule"))
+    beside = sum(seconds for name, seconds in ledger.lines.items() if name != budget.TOTAL) - chain
+    assert max(chain, beside) <= ledger.lines[budget.TOTAL] <= 2400
+
+
+@pytest.mark.parametrize(
+    ("seconds", "scale", "over"),
+    [(10, 1.0, False), (12.5, 1.0, False), (12.6, 1.0, True), (24, 2.0, False), (25.1, 2.0, True), (6, 0.5, False),
+     (6.5, 0.5, True)],
+)  # fmt: skip
+def test_a_stage_over_its_line_is_said(seconds: float, scale: float, over: bool) -> None:
+    told = Ledger({"unit": 10}, scale).over("unit", seconds)
+    assert bool(told) == over
+    if over:
+        assert told.startswith("unit took ") and "10 s" in told and f"x {scale:.2f}" in told
+
+
+def test_a_stage_without_a_line_is_an_error() -> None:
+    with pytest.raises(ToolError, match=r"no line for unit: give it"):
+        Ledger({"ruff": 10}).over("unit", 0)
+
+
+def test_the_calibration_scales_by_the_best_of_three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "budget.toml"
+    file.write_text("calibration_seconds = 2\ntotal_seconds = 9\n[stages]\nunit = 5\n")
+    works = iter([5.0, 3.0, 4.0])
+    monkeypatch.setattr(budget, "work", lambda: next(works))
+    assert budget.calibrated(file) == Ledger({budget.TOTAL: 9, "unit": 5}, 1.5)
