@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`dataclass(frozen=True)` without its cost at each start.
 
+Kept for what it saves of each call that changes nothing (`node.nochange_cpu_ms`, the medians of five runs in turn): 246
+ms of CPU time with it, 276 ms with the standard one; of the quickest calls of each run, 183 ms and 197 ms.
+
 The standard one writes and compiles six methods for each class, which no compiled file keeps: with the forty classes
 of a run, that takes longer than to read a host with 128 VFs. Here all classes share methods that go by the fields.
 `fields`, `replace` and `asdict` are the standard library's. A class that is based on another of these, or `field()`
