@@ -19,8 +19,8 @@ from device_plugin.dp_daemon import PLUGIN, Daemon
 from device_plugin.dp_host import FakeHost
 from device_plugin.dp_serving import leaves, serves
 from device_plugin.dp_wheels import LEVELS, wheels
+from machines import emulated
 
-from devtool import machines
 from sriov_device_plugin import __version__
 
 WHEELS = ("aarch64",)  # machine types of MACHINES that grpcio has wheels for
@@ -34,7 +34,7 @@ print(json.dumps([platform.machine(), cygrpc.__file__, protobuf.Type()]))
 """
 
 
-@pytest.fixture(scope="module", params=machines.MACHINES)
+@pytest.fixture(scope="module", params=emulated.MACHINES)
 def machine(request: pytest.FixtureRequest) -> str:
     """A machine type that this one is not."""
     name: str = request.param
@@ -60,9 +60,9 @@ def output(python: Sequence[str], *words: str, status: int = 0) -> str:
 
 
 def test_it_is_that_machine_with_its_own_libraries(machine: str) -> None:
-    found, library, protobuf = json.loads(output(machines.interpreter(machine), "-I", "-c", LIBRARY))
+    found, library, protobuf = json.loads(output(emulated.interpreter(machine), "-I", "-c", LIBRARY))
     assert found == machine
-    assert Path(library).is_relative_to(machines.packages(machine))
+    assert Path(library).is_relative_to(emulated.packages(machine))
     assert protobuf in ("cpp", "upb"), "compiled, not the slow one"
 
 
@@ -82,13 +82,13 @@ def test_it_answers_as_here(machine: str, daemon: Daemon) -> None:
         (explain, 0, second),
     ]
     for words, status, expected in calls:
-        found = output(machines.interpreter(machine), *RUN, *words, status=status)
+        found = output(emulated.interpreter(machine), *RUN, *words, status=status)
         assert found == output([sys.executable], *RUN, *words, status=status)
         assert expected in found
 
 
 def test_it_serves_with_debians_packages(machine: str, daemon: Daemon) -> None:
-    serves(daemon, [*machines.interpreter(machine), *RUN], SECONDS)
+    serves(daemon, [*emulated.interpreter(machine), *RUN], SECONDS)
     leaves(daemon)
 
 
@@ -97,8 +97,8 @@ def test_it_serves_with_the_wheels_that_the_role_ships(name: str, daemon: Daemon
     installed = daemon.folder / "device-plugin"
     shutil.copytree(PLUGIN, installed)
     (installed / "site").symlink_to(wheels("3.11", LEVELS["3.12"], name))
-    serves(daemon, [*machines.interpreter(name), "-I", str(installed / "run.py")], SECONDS)
+    serves(daemon, [*emulated.interpreter(name), "-I", str(installed / "run.py")], SECONDS)
     leaves(daemon)
     where = f"import runpy; runpy.run_path({str(installed / 'run.py')!r}); from grpc._cython import cygrpc; "
-    found = output(machines.interpreter(name), "-I", "-c", where + "print(cygrpc.__file__)")
+    found = output(emulated.interpreter(name), "-I", "-c", where + "print(cygrpc.__file__)")
     assert Path(found.strip()).is_relative_to(installed / "site")

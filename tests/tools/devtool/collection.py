@@ -70,10 +70,9 @@ def clean_copy() -> Iterator[Path]:
             target = copy / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target, follow_symlinks=False)
-        call(["git", "init", "--quiet", "--initial-branch=main"], cwd=copy)
-        call(["git", "add", "--all"], cwd=copy)
-        who = ["-c", "user.name=check", "-c", "user.email=check@localhost"]
-        call(["git", *who, "commit", "--quiet", "--no-verify", "--message=copy"], cwd=copy)
+        who = "-c user.name=check -c user.email=check@localhost"
+        for words in ("init --quiet --initial-branch=main", "add --all", f"{who} commit --quiet -n --message=copy"):
+            call(["git", *words.split()], cwd=copy)
         yield copy
 
 

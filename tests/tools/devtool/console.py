@@ -100,17 +100,10 @@ def run_logged(
         return status
 
 
-def call(argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
+def call(
+    argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, capture: bool = True
+) -> str:
     """Run a short command and return its standard output; raises ToolError with its error text."""
-    return _run(argv, cwd, env, capture=True)
-
-
-def show(argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
-    """Run a command whose output is for the person; raises ToolError when it fails."""
-    _run(argv, cwd, env, capture=False)
-
-
-def _run(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str] | None, *, capture: bool) -> str:
     null = subprocess.DEVNULL
     try:
         done = subprocess.run(argv, cwd=cwd, env=env, stdin=null, capture_output=capture, text=True, check=False)
@@ -120,3 +113,8 @@ def _run(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str] | None, *
         told = (done.stderr.strip() or done.stdout.strip()) if capture else "its own output is above"
         raise ToolError(f"{' '.join(argv)} failed ({done.returncode}): {told}")
     return done.stdout or ""
+
+
+def show(argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
+    """Run a command whose output is for the person; raises ToolError when it fails."""
+    call(argv, cwd=cwd, env=env, capture=False)

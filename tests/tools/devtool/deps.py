@@ -132,6 +132,13 @@ def prepare_ansible_test(venv: Path) -> None:
         script.write_text(_STAND_IN.format(version=version))
 
 
+def needed(*programs: str, **packages: str) -> None:
+    """Raises ToolError where a program is missing: its Debian package has its name, or the one that is given."""
+    wanted = {**{program: program for program in programs}, **packages}
+    if missing := sorted({package for program, package in wanted.items() if shutil.which(program) is None}):
+        raise ToolError(f"missing: apt-get install --no-install-recommends {' '.join(missing)}")
+
+
 def ensure_packages(packages: Sequence[str]) -> None:
     """Install Debian packages, after saying which; nothing for none. Raises ToolError."""
     if not packages:

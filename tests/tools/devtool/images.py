@@ -8,7 +8,6 @@ Nothing of the machine's own images is touched: buildah's storage is a folder of
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 from .cache import cache_folder, key_of, locked, published
 from .collection import OUTPUT
 from .console import ToolError, call, say
-from .deps import ROOT
+from .deps import ROOT, needed
 
 TOOLS = ("buildah", "mmdebstrap")  # commands, and Debian's packages of them
 PACKAGES = ("python3-minimal", "python3-grpcio", "python3-protobuf", "iproute2")
@@ -69,10 +68,7 @@ def _copied() -> list[Path]:
 
 def _build(archive: Path, base: str) -> None:
     """Build, have the image's program answer, and write the archive."""
-    missing = [name for name in TOOLS[: 1 if base else None] if shutil.which(name) is None]
-    if missing:
-        install = f"apt-get install --no-install-recommends {' '.join(missing)}"
-        raise ToolError(f"{' and '.join(missing)} can't be found: {install}")
+    needed(*TOOLS[: 1 if base else None])
     name = f"{NAME}:{version()}"
     with tempfile.TemporaryDirectory(prefix="image-") as folder:
         # vfs and chroot: they need neither overlays nor namespaces, so this works in a container as well.
@@ -82,7 +78,10 @@ def _build(archive: Path, base: str) -> None:
             base = _base(build, Path(folder))
         say(f"image: {name} on {base}")
         call([*build, "--build-arg", f"BASE={base}", "-f", str(CONTAINERFILE), "-t", name, str(ROOT)])
-        _check(buildah, name)
+        container = call([*buildah, "from", name]).strip()
+        told = call([*buildah, "run", "--isolation", "chroot", container, "--", *PROGRAM, "--version"]).strip()
+        if told != version():
+            raise ToolError(f"the image's program says that it is {told!r}; expected {version()}")
         call([*buildah, "push", name, f"docker-archive:{archive}:{name}"])
 
 
@@ -97,11 +96,3 @@ def _base(build: list[str], folder: Path) -> str:
     (context / "Containerfile").write_text("FROM scratch\nADD base.tar /\n")
     call([*build, "-t", BASE, str(context)])
     return BASE
-
-
-def _check(buildah: list[str], name: str) -> None:
-    """The program in the image says its version."""
-    container = call([*buildah, "from", name]).strip()
-    told = call([*buildah, "run", "--isolation", "chroot", container, "--", *PROGRAM, "--version"]).strip()
-    if told != version():
-        raise ToolError(f"the image's program says that it is {told!r}; expected {version()}")

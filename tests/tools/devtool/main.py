@@ -11,10 +11,9 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import Any
 
-from . import deps, images, machines, programs, stages
+from . import deps, images, programs, stages
 from .cache import cache_folder
 from .collection import OUTPUT, build
 from .console import ToolError, say
@@ -71,7 +70,7 @@ COMMANDS: dict[str, tuple[Callable[[Namespace], int], str, str, str]] = {
     "build": (lambda options: built(build()), "", "tools", "build the tarball into tests/output"),
     "image": (lambda options: built(images.image(options.base)), "base", "",
               "build the device plugin's container image into tests/output"),
-    "machines": (lambda options: machines.run(), "", "tools",
+    "machines": (lambda options: programs.machines(), "", "tools",
                  "run the device plugin on arm64 and ppc64le, under QEMU's user mode"),
     "demo": (lambda options: programs.demonstration(), "", "lab", "an emulated server, from nothing to a pod with VFs"),
     "bench": (lambda options: programs.benchmarks(options.only), "only list", "lab",
@@ -95,18 +94,13 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    """Turn a signal into an exception, so that what was started is stopped too."""
-    raise KeyboardInterrupt
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; 2 is for a run that could not be carried out, 1 for one with failures."""
     if sys.version_info < CONTROLLER_MINIMUM:
         print("run.py needs Python 3.11 or newer; choose one: make PYTHON=/path/to/python3", file=sys.stderr)
         return 2
     for number in (signal.SIGTERM, signal.SIGINT):  # the latter too: what a shell starts with & ignores it
-        signal.signal(number, _terminate)
+        signal.signal(number, signal.default_int_handler)
     options = parser().parse_args(argv)
     do, _options, needs, _what = COMMANDS[options.command]
     try:

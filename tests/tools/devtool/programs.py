@@ -24,19 +24,13 @@ from typing import Any
 
 from .collection import OUTPUT, build, environment, install, tool
 from .console import ToolError, call, duration, last_line, run_logged, say, show, tail
-from .deps import LAB, ROOT
+from .deps import LAB, ROOT, needed
 
 TESTS = ROOT / "tests"
 KINDS = {"bench": "bench/bench_*.py", "soak": "soak/soak_*.py", "lab": "lab_groups/*/"}
 RESULTS = TESTS / "bench" / "results.json"
-FIELDS = ("name", "value", "unit", "compared_with", "ratio", "n", "min", "max", "samples", "limit", "runs", "values")
 GROUP_SECONDS = 1800.0
 DAYS = 7 * 86_400.0  # long loops end by themselves
-
-
-def python() -> str:
-    """The interpreter that has what these programs import."""
-    return tool("python")
 
 
 def program_environment() -> dict[str, str]:
@@ -72,12 +66,8 @@ def stamp() -> dict[str, str]:
 def _figures(program: Path, env: Mapping[str, str], folder: Path) -> list[dict[str, Any]]:
     say(f"{program.relative_to(TESTS)}")
     output = folder / f"{program.stem}.json"
-    show([python(), str(program), "--output", str(output)], cwd=ROOT, env=env)
-    figures: list[dict[str, Any]] = json.loads(output.read_text())
-    for figure in figures:
-        if missing := [field for field in FIELDS if field not in figure]:
-            raise ToolError(f"{program.name}: the figure {figure.get('name', '?')} lacks {missing}")
-    return figures
+    show([tool("python"), str(program), "--output", str(output)], cwd=ROOT, env=env)
+    return list(json.loads(output.read_text()))
 
 
 def benchmarks(only: str | None = None) -> int:
@@ -121,7 +111,7 @@ def loops(only: str | None, count: int | None, seed: int | None) -> int:
     """Run long loops; returns the exit status."""
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     words = [*([] if count is None else ["--count", str(count)]), "--seed", str(seed)]
-    commands = {name: [python(), "-u", str(path), *words] for name, path in found("soak", only).items()}
+    commands = {name: [tool("python"), "-u", str(path), *words] for name, path in found("soak", only).items()}
     return each("soak", commands, DAYS, program_environment())
 
 
@@ -129,7 +119,7 @@ def groups(only: str | None, *, resume: bool = False) -> int:
     """Run groups of long tests, and power the node off; returns the exit status."""
     # The time limit is the group's; its conftest.py stands above it.
     words = [f"--commit={stamp()['commit']}", "--timeout=0", f"--confcutdir={TESTS}", *(["--resume"] if resume else [])]
-    argv = [python(), "-m", "pytest", "-p", "no:cacheprovider", "--override-ini=junit_suite_name=lab", *words]
+    argv = [tool("python"), "-m", "pytest", "-p", "no:cacheprovider", "--override-ini=junit_suite_name=lab", *words]
     commands = {name: [*argv, f"--junit-xml={OUTPUT}/lab/{name}.xml", f"--result={OUTPUT}/lab/{name}.json", str(path)]
                 for name, path in found("lab", only).items()}  # fmt: skip
     try:
@@ -138,7 +128,15 @@ def groups(only: str | None, *, resume: bool = False) -> int:
         show([sys.executable, str(LAB), "down"])
 
 
+def machines() -> int:
+    """Run the tests of the device plugin on other machine types; returns the exit status."""
+    needed("mmdebstrap", **dict.fromkeys(("qemu-aarch64-static", "qemu-ppc64le-static"), "qemu-user-static"))
+    argv = [tool("python"), "-m", "pytest", "-p", "no:cacheprovider", "--durations=0", str(TESTS / "machines")]
+    show(argv, env=environment(PYTHONDONTWRITEBYTECODE="1"), cwd=ROOT)
+    return 0
+
+
 def demonstration() -> int:
     """Run the demo; returns the exit status."""
-    show([python(), str(TESTS / "demo" / "demo.py")], cwd=ROOT, env=program_environment())
+    show([tool("python"), str(TESTS / "demo" / "demo.py")], cwd=ROOT, env=program_environment())
     return 0

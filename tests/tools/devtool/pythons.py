@@ -11,34 +11,25 @@ import subprocess
 from pathlib import Path
 
 
-def pyenv_folders() -> list[Path]:
-    """The bin folders of pyenv's real interpreters, newest release first."""
+def interpreter_path() -> str:
+    """A PATH that finds the machine's real interpreters, its own first, then pyenv's, newest first.
+
+    pyenv's shims are left out: there is one for each version, and it fails where that is switched off.
+    """
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     folders = [folder for folder in root.glob("*/bin") if folder.parent.name.replace(".", "").isdecimal()]
-    return sorted(folders, key=lambda folder: [int(part) for part in folder.parent.name.split(".")], reverse=True)
-
-
-def path_without_shims() -> list[str]:
-    """PATH without pyenv's shims: there is one for each version, and it fails where that is switched off."""
-    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return [entry for entry in entries if not entry.endswith("/shims")]
-
-
-def interpreter_path() -> str:
-    """A PATH that finds the machine's real interpreters; its own come first."""
-    return os.pathsep.join([*path_without_shims(), *map(str, pyenv_folders())])
+    folders.sort(key=lambda folder: [int(part) for part in folder.parent.name.split(".")], reverse=True)
+    own = [entry for entry in os.environ.get("PATH", os.defpath).split(os.pathsep) if not entry.endswith("/shims")]
+    return os.pathsep.join([*own, *map(str, folders)])
 
 
 def find_python(version: str) -> Path | None:
     """A working interpreter of that version ("3.9"), from PATH or pyenv; None where there is none."""
-    for folder in interpreter_path().split(os.pathsep):
-        found = shutil.which(f"python{version}", path=folder)
-        if found and _version(found) == version:
-            return Path(found)
-    return None
-
-
-def _version(python: str) -> str | None:
     code = "import sys, ensurepip; print('%d.%d' % sys.version_info[:2])"
-    done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=False, timeout=60)
-    return done.stdout.strip() if done.returncode == 0 else None
+    for folder in interpreter_path().split(os.pathsep):
+        if found := shutil.which(f"python{version}", path=folder):
+            argv = [found, "-I", "-c", code]
+            done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+            if done.returncode == 0 and done.stdout.strip() == version:
+                return Path(found)
+    return None

@@ -27,7 +27,7 @@ def tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(programs, "OUTPUT", tmp_path / "output")
     monkeypatch.setattr(programs, "RESULTS", tmp_path / "results.json")
     monkeypatch.setattr(programs, "LAB", tmp_path / "lab.py")
-    monkeypatch.setattr(programs, "python", lambda: sys.executable)
+    monkeypatch.setattr(programs, "tool", lambda name: sys.executable)
     path = os.pathsep.join(str(deps.ROOT / "tests" / name) for name in ("bench", "lab"))
     monkeypatch.setattr(programs, "program_environment", lambda: {**os.environ, "PYTHONPATH": path})
     monkeypatch.setattr(programs, "stamp", lambda: {"commit": "0123456789ab", "machine": "this one"})
@@ -101,13 +101,6 @@ def test_a_figure_above_its_limit_fails_the_run(tests: Path, capsys: pytest.Capt
     assert programs.benchmarks() == 1
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == "above its limit: a.seconds is 2.500 s, the median of 3 runs; its limit is 2"
-
-
-def test_a_program_with_figures_of_another_form_is_told(tests: Path) -> None:
-    text = "import json, sys; open(sys.argv[2], 'w').write(json.dumps([{'name': 'x', 'value': 1}]))"
-    _write(tests / "bench" / "bench_old.py", text)
-    with pytest.raises(ToolError, match=r"bench_old.py: the figure x lacks \['unit', "):
-        programs.benchmarks()
 
 
 @pytest.fixture

@@ -9,25 +9,17 @@ Nothing is installed for them and nothing is registered with the kernel: QEMU is
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
-from .cache import cache_folder, key_of, locked, published
-from .collection import environment
-from .console import ToolError, call, say, show
-from .deps import ROOT, dev_venv
-from .images import PACKAGES, SUITE, UNREAD
+from devtool.cache import cache_folder, key_of, locked, published
+from devtool.console import call, say
+from devtool.images import PACKAGES, SUITE, UNREAD
 
 # As uname says it (QEMU's name too) -> as Debian's packages are called.
 MACHINES = {"aarch64": "arm64", "ppc64le": "ppc64el"}
 # One archive: what matters is the machine type, and those of security are not always whole for each.
 MIRROR = f"deb http://deb.debian.org/debian {SUITE} main"
 PYTHON = "usr/bin/python3.11"
-
-
-def emulator(machine: str) -> str:
-    """QEMU's program for a machine type."""
-    return f"qemu-{machine}-static"
 
 
 def packages(machine: str) -> Path:
@@ -58,16 +50,4 @@ def _keep_inside(root: Path) -> None:
 def interpreter(machine: str) -> list[str]:
     """The command line of that machine's Python on this machine. Raises ToolError."""
     root = packages(machine)
-    return [emulator(machine), "-L", str(root), str(root / PYTHON)]
-
-
-def run() -> int:
-    """Run tests/machines; returns the exit status. Raises ToolError."""
-    wanted = {"mmdebstrap": "mmdebstrap", **{emulator(machine): "qemu-user-static" for machine in MACHINES}}
-    missing = sorted({package for program, package in wanted.items() if shutil.which(program) is None})
-    if missing:
-        raise ToolError(f"missing: apt-get install --no-install-recommends {' '.join(missing)}")
-    python = str(dev_venv() / "bin" / "python")
-    show([python, "-m", "pytest", "-p", "no:cacheprovider", "--durations=0", "tests/machines"],
-         env=environment(PYTHONDONTWRITEBYTECODE="1"), cwd=ROOT)  # fmt: skip
-    return 0
+    return [f"qemu-{machine}-static", "-L", str(root), str(root / PYTHON)]
