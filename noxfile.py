@@ -147,10 +147,11 @@ def mypy(session: nox.Session) -> None:
             targets[name] = (copy / "files" / name, NODE_LEVEL, ["."])
         for name in ("lab", "tools"):
             targets[name] = (copy / "tests" / name, CONTROLLER_LEVEL, ["."])
+        targets["noxfile"] = (copy, CONTROLLER_LEVEL, ["noxfile.py"])
         failed = []
         for name, (base, level, paths) in targets.items():
             # The programs find the facts that they share as they do where they are installed.
-            shared = str(copy / "plugins" / "module_utils") if base.parent.name == "files" else ""
+            shared = str(copy / ("plugins/module_utils" if base.parent.name == "files" else "tests/tools"))
             try:
                 with session.chdir(base):
                     run(session, "mypy", f"--config-file={copy}/pyproject.toml", f"--python-version={level}",
@@ -210,7 +211,7 @@ for _name in OWN:
     if not _name.endswith("py39"):
         kind = _name.partition("-")[0]
         work = {"unit": unit_core, "sanity": sanity_core}[kind]
-        nox.session(work, name=_name, tags=[kind], python=CORE_PYTHONS, venv_backend="venv")
+        nox.session(name=_name, tags=[kind], python=CORE_PYTHONS, venv_backend="venv")(work)
 
 
 @nox.session(name="ansible-lint", tags=["lint"])
