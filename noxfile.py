@@ -180,12 +180,12 @@ def sane(session: nox.Session, venv: Path) -> None:
     ignored = sorted((ROOT / "tests" / "sanity").glob("ignore*.txt"))
     if ignored:
         session.error(f"{ignored[0]} exists: mend what it ignores instead")
-    home = deps.ansible_test_home()
+    home = deps.ansible_test_home() / session.name
     # Real interpreters behind PATH; a shim of pyenv that exists but fails would abort the tests.
     env = environment(venv=venv, HOME=str(home))
     env["PATH"] = os.pathsep.join([str(venv / "bin"), interpreter_path()])
-    with locked("ansible-test"), clean_copy() as copy, session.chdir(copy):
-        deps.prepare_ansible_test(venv)
+    with locked(f"ansible-test-{session.name}"), clean_copy() as copy, session.chdir(copy):
+        deps.prepare_ansible_test(venv, home)
         run(session, str(venv / "bin" / "ansible-test"), "sanity", "--color", "no", env=env)
 
 

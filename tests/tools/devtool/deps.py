@@ -68,7 +68,7 @@ def collections_folder() -> Path:
 
 
 def ansible_test_home() -> Path:
-    """The home folder that ansible-test gets: its environments go to the cache, not to the user's home."""
+    """Where ansible-test gets its home folders: its environments go to the cache, not to the user's home."""
     return cache_folder() / "ansible-test"
 
 
@@ -120,11 +120,11 @@ print(get_venv_packages(N(version="3.12"))["pip"])
 """
 
 
-def prepare_ansible_test(venv: Path) -> None:
+def prepare_ansible_test(venv: Path, home: Path) -> None:
     """ansible-test would fetch get-pip.py from a server of its own, which a site may not reach."""
     python = str(venv / "bin" / "python")
     version = call([python, "-c", _PIP_OF_ANSIBLE_TEST]).strip()
-    folder = ansible_test_home() / ".ansible" / "test" / "cache"
+    folder = home / ".ansible" / "test" / "cache"
     script = folder / f"get_pip_{version.replace('.', '_')}.py"
     if not script.exists():
         folder.mkdir(parents=True, exist_ok=True)
