@@ -23,12 +23,12 @@ import nox
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "tests" / "tools"))
 
-from devtool import collection, deps, images  # noqa: E402 - the folder above holds them
-from devtool.ansible_log import unseen  # noqa: E402
-from devtool.cache import locked  # noqa: E402
-from devtool.collection import INSTALLED, OUTPUT, clean_copy, environment, tool  # noqa: E402
-from devtool.deps import MARKER, OWN  # noqa: E402
-from devtool.pythons import interpreter_path  # noqa: E402
+from devtool import collection, deps, images
+from devtool.ansible_log import unseen
+from devtool.cache import locked
+from devtool.collection import INSTALLED, OUTPUT, clean_copy, environment, tool
+from devtool.deps import MARKER, OWN
+from devtool.pythons import interpreter_path
 
 signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what a session started ends with it
 

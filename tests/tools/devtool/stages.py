@@ -115,7 +115,7 @@ def result_of(stage: Stage, told: dict[str, Any], ledger: Ledger) -> Result:
     if told["result"] == "skipped":
         skipped = told["reason"] or "left out"
     elif told["result"] != "success":
-        reasons = [told["reason"] or f"nox says that it {told['result']}", failed_task(log)]
+        reasons = [told["reason"] or f"{told['result']}, see {log.name}", failed_task(log)]
         failure = ": ".join(reason for reason in reasons if reason)
     if not written or (failure and not tally.failed):
         # A tool without JUnit, or one that failed before it wrote a failure down.

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from devtool import deps
+from devtool.console import ToolError
 
 
 def test_environments_are_found_by_their_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,3 +33,9 @@ def test_what_is_installed_is_said_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert "requirements-py39.txt" in deps.to_install("unit-py39") and str(tmp_path) in deps.to_install("unit-py39")
     (tmp_path / "unit-py39.complete").touch()
     assert deps.to_install("unit-py39") == deps.to_install("ruff") == ""
+
+
+def test_what_is_missing_is_named_with_its_package() -> None:
+    deps.needed("sh", cat="coreutils")
+    with pytest.raises(ToolError, match=r"apt-get install --no-install-recommends made-of nowhere-to-be-found$"):
+        deps.needed("sh", "nowhere-to-be-found", **{"not-there-either": "made-of"})

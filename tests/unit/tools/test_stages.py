@@ -50,6 +50,12 @@ def bad(session):
 
 
 @nox.session
+def play(session):
+    log(session, "TASK [Apply the plan] ****\\nfatal: [node1]: FAILED! => no room\\n" + "more\\n" * 99)
+    session.run("false", external=True)
+
+
+@nox.session
 def crash(session):
     raise ZeroDivisionError
 
@@ -166,6 +172,12 @@ def test_a_stage_hides_no_failure(output: Path, capfd: pytest.CaptureFixture[str
     assert "failed in gives_up: gives_up: it is of no use" in lines
     assert any("there is no emulator" in line for line in lines)
     assert any("ERROR it is broken" in line for line in lines), "whoever sees only the end knows what failed"
+
+
+def test_the_task_that_failed_stands_in_the_summary(output: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert _run("play") == 1
+    wanted = "failed in play: play: failed, see play.log: TASK [Apply the plan] | fatal: [node1]: FAILED! => no room"
+    assert wanted in capfd.readouterr().out.splitlines()
 
 
 def test_what_could_not_be_checked_has_failed(output: Path, capfd: pytest.CaptureFixture[str]) -> None:
