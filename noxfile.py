@@ -4,8 +4,9 @@
 """The stages of `make test`; `make test ARGS="--only NAME"` runs one, with its log and JUnit file.
 
 Two run at a time, in this order: first what leads to the emulated node, then the others beside it. `lab` tags what
-needs that node; the other tags are names for several stages. antsibull-nox does not serve: its sanity and unit sessions
-want a container engine and collections from Galaxy, and it installs all of that anew in each run.
+needs that node; the other tags are names for several stages. antsibull-nox was tried and does not serve: it takes
+ansible-core from a source archive and collections from Galaxy, anew in each run, and its sanity sessions want a
+container engine. A site may have none of these.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from devtool.console import ToolError
 from devtool.junit import Tally
 from devtool.stages import Stage
 
+SECONDS = f"300.{os.getpid()}"  # what nobody else sleeps
 NOXFILE = """
 import signal
 import time
@@ -118,7 +120,7 @@ def right(session):
 @nox.session
 def slow(session):
     log(session, "waiting")
-    session.run("timeout", "--kill-after=20", "300", "sleep", "299.5", external=True)
+    session.run("timeout", "--kill-after=20", "300", "sleep", {seconds!r}, external=True)
 """
 
 
@@ -138,7 +140,7 @@ EASY = Ledger(AnyLine())
 @pytest.fixture
 def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stages are those of another file, and write below a temporary folder; nox is that of this interpreter."""
-    (tmp_path / "noxfile.py").write_text(NOXFILE.format(output=str(tmp_path)))
+    (tmp_path / "noxfile.py").write_text(NOXFILE.format(output=str(tmp_path), seconds=SECONDS))
     for name, value in {"OUTPUT": tmp_path, "JUNIT": tmp_path / "junit", "NOXFILE": tmp_path / "noxfile.py"}.items():
         monkeypatch.setattr(stages, name, value)
     monkeypatch.setattr(stages, "tool", lambda name: sys.executable)
@@ -256,7 +258,7 @@ def _sleepers() -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if path.read_bytes().endswith(b"sleep\x00299.5\x00"):
+            if path.read_bytes().endswith(f"sleep\0{SECONDS}\0".encode()):
                 found.append(int(path.parent.name))
         except OSError:
             continue  # it has just ended
