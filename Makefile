@@ -5,7 +5,7 @@ ARGS ?=
 RUN = $(PYTHON) tests/tools/run.py
 
 .DEFAULT_GOAL := help
-.PHONY: help deps test lint sanity unit build image machines demo bench soak lab clean
+.PHONY: help deps test lint sanity unit build image machines demo bench soak lab release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ soak: ## the long loops (ARGS="--only cni,restarts" COUNT=20 SEED=7)
 
 lab: ## groups of long tests on the emulated node (ARGS="--only boot --resume", ARGS=--list names them)
 	@$(RUN) lab $(ARGS)
+
+release: ## add the row of a release to tests/support/releases.toml (ARGS="--commit HASH")
+	@$(RUN) release $(ARGS)
 
 clean: ## remove what the tools left in the checkout
 	@$(RUN) clean

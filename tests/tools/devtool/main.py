@@ -13,7 +13,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import deps, images, programs, stages
+from . import deps, images, programs, releases, stages
 from .cache import cache_folder
 from .collection import OUTPUT, build
 from .console import ToolError, say
@@ -27,6 +27,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "resume": {"action": "store_true", "help": "without modules that passed at this commit"},
     "base": {"default": "", "help": "an image to build on (one is made from Debian's packages)"},
     "count": {"type": int, "help": "repetitions of each loop (each has a number of its own)"},
+    "commit": {"default": "HEAD", "help": "the release's commit (%(default)s)"},
     "seed": {"type": int, "help": "the random seed (one is drawn and shown)"},
 }
 
@@ -55,6 +56,12 @@ def built(what: object) -> int:
     return 0
 
 
+def release(options: Namespace) -> int:
+    """A row for the commit that was released."""
+    say(f"Added to {releases.LIST}: {releases.add(options.commit)}")
+    return 0
+
+
 def clean(options: Namespace) -> int:
     """Remove the droppings in the checkout; the cache is for other checkouts too and stays."""
     for folder in (OUTPUT, *(deps.ROOT / name for name in DROPPINGS), *deps.ROOT.rglob("__pycache__")):
@@ -79,6 +86,7 @@ COMMANDS: dict[str, tuple[Callable[[Namespace], int], str, str, str]] = {
              "run the long loops"),
     "lab": (lambda options: programs.groups(options.only, resume=options.resume), "only list resume", "lab",
             "run groups of long tests on the emulated node"),
+    "release": (release, "commit", "tools", "add a commit's row to tests/support/releases.toml"),
     "clean": (clean, "", "", "remove what the tools left in the checkout"),
 }  # fmt: skip
 

@@ -73,7 +73,7 @@ def test_a_process_that_is_refused_again_keeps_it(owed, tmp_path, finding):
     assert start(program, tmp_path, "DEL", "c2") == 0  # of which nothing is known
     eventually(lambda: file.exists() and file.stat().st_mtime > time.time())
     assert [name.name for name in file.parent.iterdir()] == ["c1@net1"]
-    assert json.loads(file.read_text())["tries"] == 2
+    assert json.loads(file.read_text())["tries"] in (2, 3)  # the service's own round may come between
     plugin.works()
     assert start(program, tmp_path, "DEL") == 0
     assert not file.parent.exists()

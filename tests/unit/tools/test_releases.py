@@ -88,7 +88,7 @@ def test_each_release_of_the_change_log_has_a_row() -> None:
     newest = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
     rows = {release.version for release in releases.read()}
     missing = set(released) - rows - {newest}
-    assert not missing, f"no row in {releases.LIST}: {sorted(missing)}; 'run.py release COMMIT' adds it"
+    assert not missing, f"no row in {releases.LIST}: {sorted(missing)}; 'make release ARGS=\"--commit HASH\"' adds it"
     assert not rows - set(released), f"rows of what the change log has not released: {sorted(rows - set(released))}"
 
 
