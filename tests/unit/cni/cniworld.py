@@ -66,7 +66,7 @@ class Refusal(Exception):
 
 
 class FakePf(PfPort):
-    """The PF's netlink boundary: its two messages go to a file, everything above them is the real thing."""
+    """The PF of a WorldHost: its two messages go to a file, everything above them is the real thing."""
 
     def __init__(self, file: Path) -> None:
         super().__init__(None, PF_NAME, PF, json.loads(file.read_text())["driver"])
@@ -159,6 +159,8 @@ class World:
         self.host_ns, self.pod_ns = f"cnihost-{number}", f"cnipod-{number}"
         self._namespaces: list[str] = []
         self._home = own_netns()
+        self._patches = pytest.MonkeyPatch()
+        self._patches.setattr(PfPort, "find", lambda host, pf: host.pf_port(pf))
         self._make_sysfs()
         self._write_pf()
         self.ipam_folder = root / "ipam"
@@ -180,6 +182,7 @@ class World:
         self.conf: dict = {"cniVersion": "1.1.0", "name": "net", "type": "sriov", "deviceID": VF}
 
     def close(self) -> None:
+        self._patches.undo()
         set_netns(self._home.fd)
         self._home.close()
         for name in self._namespaces:

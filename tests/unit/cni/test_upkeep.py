@@ -10,7 +10,7 @@ import os
 import pytest
 from cniworld import PF, VF, VF_VFIO, Refusal, WorldHost, vector
 
-import sriov_cni.vf
+from sriov_cni.netlink import messages
 
 KEY = "cni.dev/valid-attachments"
 
@@ -156,7 +156,7 @@ def test_ipam_is_not_asked_for_a_vf_that_is_found_wanting(world):
 def test_move_fails_while_ipam_runs(world, monkeypatch, ipam):
     """The move's error is told, whatever became of the IPAM plugin; the address is given back."""
     os.link(world.root / "bin" / "test-ipam", world.root / "bin" / "static")
-    real = sriov_cni.vf.set_link
+    real = messages.set_link
 
     def set_link(index: int, **keys):
         return real(2**31 - 1 if "netns_fd" in keys else index, **keys)

@@ -17,6 +17,7 @@ from ..spec.config import DAD_OFF, parse
 from ..spec.errors import DEVICE, ENVIRONMENT, TRY_AGAIN, CniError
 from ..spec.result import Result, to_version
 from ..vf.journal import Record, Store
+from ..vf.pf_port import PfPort
 from ..vf.vf import Vf, find, move_to_pod, remember, set_mac, set_on_host, set_on_pf
 from .request import pod_netns
 
@@ -109,7 +110,7 @@ class _Attachment:
         self._request = request
         self.held = False  # an earlier ADD of the same owner has an address that was not released
         self._previous = request.previous()
-        self.port = host.pf_port(vf.pf) if vf.pf else None
+        self.port = PfPort.find(host, vf.pf) if vf.pf else None
         self.record = Record()
         self.record.container, self.record.ifname = request.container, request.ifname
         self.record.network = request.conf["name"]

@@ -10,7 +10,6 @@ import time
 from shared import pci
 
 from ..netlink.socket import Socket
-from ..vf.pf_port import PfPort
 from .log import Log
 
 TYPE_CHECKING = False
@@ -51,17 +50,6 @@ class Host:
     def net_names(self, address: str) -> list[str]:
         """The function's interfaces in the host's namespace."""
         return pci.net_names(self.sys_root, address)
-
-    def pf_port(self, pf: str) -> PfPort | None:
-        """The PF's netlink side, found by its PCI address so that a renamed PF is no other; None without
-        interface.
-        """
-        name = pci.uplink_name(self.sys_root, pf)
-        return (
-            None
-            if name is None
-            else PfPort(self.socket, name, pf, pci.driver(self.sys_root, pf) or "no driver")
-        )
 
     def boot_id(self) -> str:
         """The id of this boot; "" where the kernel tells none."""

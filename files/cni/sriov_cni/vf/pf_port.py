@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from shared import pci
+
 from ..netlink.addresses import ZERO_MAC
 from ..netlink.messages import EXT_SKIP_STATS, EXT_VF, Link, VfState, get_link, set_vf, vf_attribute
 from ..netlink.socket import NetlinkError
@@ -14,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..host.host import Host
     from ..netlink.socket import Socket
 
 # The key of the configuration that a setting comes from, for messages.
@@ -42,6 +45,12 @@ class PfPort:
         self.mtu = 0
         self._index = 0
         self.frees_mac = driver in _FREE_MAC_WITH_ZEROS
+
+    @classmethod
+    def find(cls, host: Host, pf: str) -> PfPort | None:
+        """By the PF's PCI address, so that a renamed PF is no other; None where it has no interface."""
+        name = pci.uplink_name(host.sys_root, pf)
+        return None if name is None else cls(host.socket, name, pf, pci.driver(host.sys_root, pf) or "no driver")
 
     def read(self, vf: int) -> VfState:
         """What the driver keeps for VF number `vf`. Raises CniError where PF or VF does not answer."""

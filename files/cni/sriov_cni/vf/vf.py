@@ -29,7 +29,7 @@ from ..netlink.messages import (
 )
 from ..netlink.socket import NetlinkError
 from ..spec.errors import CONFIG, DEVICE, REFUSED, CniError
-from .pf_port import FIELDS_OF
+from .pf_port import FIELDS_OF, PfPort
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from ..pod.interface import Pod
     from ..spec.config import Config
     from .journal import Record, Store
-    from .pf_port import PfPort
 
 USERSPACE_DRIVERS = ("vfio-pci", "uio_pci_generic", "igb_uio")
 KEPT_FLAGS = IFF_UP | IFF_PROMISC | IFF_ALLMULTI
@@ -99,7 +98,7 @@ def find(host: Host, address: str) -> Vf:
 
 def port_of(host: Host, address: str, pf: str) -> PfPort:
     """The PF's netlink side. Raises CniError (100) where the PF has no interface."""
-    port = host.pf_port(pf)
+    port = PfPort.find(host, pf)
     if port is None:
         raise CniError(
             DEVICE,
