@@ -5,7 +5,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # /opt/cni/bin/sriov: hands the call to a process of the service that is warm already, or runs the program itself.
-# sriov_cni/service.py has the other side, and says how they meet. Nothing here starts a process: a shell that is only
+# sriov_cni/warm/handoff.py has the other side, and says how they meet. Nothing here starts a process: a shell that is only
 # loaded costs a tenth of what the interpreter does. Names begin with sriov_: others may be in the environment.
 
 sriov_program=/usr/lib/baremetal-sriov/cni/sriov

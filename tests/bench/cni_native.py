@@ -28,7 +28,7 @@ import cni_pairs
 CNI = Path(__file__).resolve().parents[2] / "files" / "cni"
 BUNDLE_PACK = CNI.parents[1] / "plugins" / "module_utils" / "bundle" / "pack.py"
 NODE_FOLDER = "/usr/lib/baremetal-sriov/cni"
-MEETING = "/run/baremetal-sriov/cni"
+HANDOFF = "/run/baremetal-sriov/cni"
 INTERPRETER = "/usr/bin/python3"
 # As the installer does: the folder with bundle_pack.py, and that of the package, are its arguments.
 PACKER = """
@@ -140,30 +140,30 @@ def phases(lines: str) -> dict[str, dict[str, float]]:
             for command, times in found.items()}
 
 
-def client(launcher: str, library: str, meeting: str) -> str:
+def client(launcher: str, library: str, handoff: str) -> str:
     """The text of the program that a runtime calls: the shell's, for a launcher, its modules' folder and the folder in
     which it meets the service.
     """
     text = (CNI / "client.sh").read_text().replace(f"sriov_program={NODE_FOLDER}/sriov", f"sriov_program={launcher}")
-    return "#!/bin/sh\n" + text.replace(NODE_FOLDER, library).replace(MEETING, meeting)
+    return "#!/bin/sh\n" + text.replace(NODE_FOLDER, library).replace(HANDOFF, handoff)
 
 
 class Service:
     """The warm way in, of a launcher that install() or install_for_veth() made in `base`; a context manager."""
 
     def __init__(self, launcher: Path, base: Path, shell: str = "/bin/sh") -> None:
-        self._launcher, self._meeting = launcher, Path(tempfile.mkdtemp(prefix="meeting-", dir=base))
+        self._launcher, self._handoff = launcher, Path(tempfile.mkdtemp(prefix="handoff-", dir=base))
         self._process: subprocess.Popen[bytes] | None = None
-        self.program = self._meeting.with_suffix(".sh")
-        text = client(str(launcher), str(base / "lib"), str(self._meeting))
+        self.program = self._handoff.with_suffix(".sh")
+        text = client(str(launcher), str(base / "lib"), str(self._handoff))
         self.program.write_text(text.replace("#!/bin/sh", f"#!{shell}", 1))
         self.program.chmod(0o755)
 
     def __enter__(self) -> Service:
-        environment = {"RUNTIME_DIRECTORY": str(self._meeting)}
+        environment = {"RUNTIME_DIRECTORY": str(self._handoff)}
         self._process = subprocess.Popen([self._launcher, "serve"], env=environment)
         end = time.monotonic() + 30
-        while not (self._meeting / "pack").is_file():
+        while not (self._handoff / "pack").is_file():
             if time.monotonic() > end or self._process.poll() is not None:
                 raise RuntimeError(f"{self._launcher} serve let nobody in")
             time.sleep(0.01)

@@ -11,7 +11,7 @@ import time
 import pytest
 from cniworld import VF_MAC, WorldHost, vector
 
-from sriov_cni.host.host import Host, Pauses
+from sriov_cni.host.host import Backoff, Host
 from sriov_cni.netlink import messages, socket
 from sriov_cni.netlink.addresses import ZERO_MAC
 from sriov_cni.spec.errors import CniError
@@ -85,13 +85,13 @@ def test_never(vector):
 @vector("32")
 def test_pauses(vector):
     """Rounds come at once, then after 2, 4, 8 .. ms, and one comes after the deadline."""
-    pauses = Pauses(0.05)
+    backoff = Backoff(0.05)
     start, rounds = time.monotonic(), 0
-    while pauses.more():
+    while backoff.more():
         rounds += 1
     assert rounds >= 2
     assert 0.05 <= time.monotonic() - start < 5
-    slow = Pauses(0.01)
+    slow = Backoff(0.01)
     assert slow.more()
     time.sleep(0.05)
     assert slow.more()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from _struct import pack
+from struct import pack
 
 import pytest
 from cniworld import VF_NAME, run

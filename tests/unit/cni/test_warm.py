@@ -113,7 +113,7 @@ def test_many_at_once(warm):
         assert status == 1
         assert f"0000:ff:1e.{number}" in json.loads(out)["msg"]
     assert warm.direct == 0
-    eventually(lambda: list(warm.meeting.glob("claim*")) == [] and warm.busy() == [])
+    eventually(lambda: list(warm.handoff.glob("claim*")) == [] and warm.busy() == [])
 
 
 def test_without_the_service(program):
@@ -126,7 +126,7 @@ def test_after_a_sudden_end_of_the_service(warm):
     workers = warm.workers()
     os.kill(warm.pid, signal.SIGKILL)
     eventually(lambda: not any(os.path.isdir(f"/proc/{pid}/fd") for pid in workers))  # they end with it
-    assert os.path.lexists(warm.meeting / "pack")
+    assert os.path.lexists(warm.handoff / "pack")
     assert outcome(warm.start(), b"{")[0] == 1
     assert warm.direct == 1
 
@@ -164,7 +164,7 @@ def test_a_waiting_worker_is_killed(program):
     """It may have had a request in its hand: the service ends, and with it every client's wait."""
     with Warm(program, program.parent, "/bin/sh") as warm:
         os.kill(warm.workers()[0], signal.SIGKILL)
-        eventually(lambda: not os.path.exists(warm.meeting / "pack"))
+        eventually(lambda: not os.path.exists(warm.handoff / "pack"))
         assert outcome(warm.start(), b"{")[0] == 1
         assert warm.direct == 1
 
@@ -174,7 +174,7 @@ def test_client_is_killed(warm):
     client.kill()
     client.communicate()
     eventually(lambda: not os.path.isdir(f"/proc/{worker}"))
-    eventually(lambda: list(warm.meeting.glob("claim*")) == [])
+    eventually(lambda: list(warm.handoff.glob("claim*")) == [])
 
 
 def test_client_is_killed_before_its_call_is_taken(warm):
@@ -185,24 +185,24 @@ def test_client_is_killed_before_its_call_is_taken(warm):
     client.communicate()
     for pid in pids:
         os.kill(pid, signal.SIGCONT)
-    eventually(lambda: list(warm.meeting.glob("claim*")) == [])
+    eventually(lambda: list(warm.handoff.glob("claim*")) == [])
     assert outcome(warm.start(), b"{")[0] == 1
     assert warm.direct == 0
 
 
 def test_no_slot_is_free(warm):
     for slot in range(64):
-        (warm.meeting / f"claim{slot}").write_text(f"{os.getpid()}\n")
+        (warm.handoff / f"claim{slot}").write_text(f"{os.getpid()}\n")
     assert outcome(warm.start(), b"{")[0] == 1
     assert warm.direct == 1
 
 
 def test_another_slot_where_the_first_is_taken(warm):
     for slot in range(63):
-        (warm.meeting / f"claim{slot}").write_text(f"{os.getpid()}\n")
+        (warm.handoff / f"claim{slot}").write_text(f"{os.getpid()}\n")
     for _turn in range(2):
         assert outcome(warm.start(), b"{")[0] == 1
-        eventually(lambda: not (warm.meeting / "claim63").exists())
+        eventually(lambda: not (warm.handoff / "claim63").exists())
     assert warm.direct == 0
 
 
@@ -219,7 +219,7 @@ def test_a_client_with_another_view_does_the_work_itself(warm, share):
 def test_stop_waits_for_calls(warm):
     client, _worker = warm.started_and_taken()
     os.kill(warm.pid, signal.SIGTERM)
-    eventually(lambda: not os.path.exists(warm.meeting / "pack"))
+    eventually(lambda: not os.path.exists(warm.handoff / "pack"))
     assert outcome(warm.start(), b"{")[0] == 1
     assert warm.direct == 1
     assert os.path.isdir(f"/proc/{warm.pid}/fd")
@@ -246,7 +246,7 @@ def test_stop_lets_go_of_who_waits(warm):
 
 
 def test_a_request_without_a_claim_is_nobodys(warm):
-    fd = os.open(warm.meeting / "request", os.O_WRONLY)
+    fd = os.open(warm.handoff / "request", os.O_WRONLY)
     os.write(fd, b"%2d %28d\n" % (5, os.getpid()))
     os.close(fd)
     assert outcome(warm.start(), b"{")[0] == 1
@@ -255,19 +255,19 @@ def test_a_request_without_a_claim_is_nobodys(warm):
 
 def test_a_claim_with_the_id_of_a_stranger_is_refused(warm):
     """As by a client with process ids of its own: its number means another process here."""
-    (warm.meeting / "claim5").write_text(f"{os.getpid()}\n")
-    with open(warm.meeting / "reply5", "r+b", buffering=0) as reply, open(warm.meeting / "request", "wb") as request:
+    (warm.handoff / "claim5").write_text(f"{os.getpid()}\n")
+    with open(warm.handoff / "reply5", "r+b", buffering=0) as reply, open(warm.handoff / "request", "wb") as request:
         request.write(b"%2d %28d\n" % (5, os.getpid()))
         request.flush()
         assert reply.read(2) == b"n\n"
-    eventually(lambda: not (warm.meeting / "claim5").exists())
+    eventually(lambda: not (warm.handoff / "claim5").exists())
 
 
 def test_a_worker_goes_on_after_a_call_that_left_it_as_it_was(warm):
     before = warm.workers()
     for _turn in range(10):
         assert outcome(warm.start({"CNI_COMMAND": "VERSION"}))[0] == 0
-    eventually(lambda: list(warm.meeting.glob("claim*")) == [])
+    eventually(lambda: list(warm.handoff.glob("claim*")) == [])
     assert warm.workers() == before
     assert warm.direct == 0
 

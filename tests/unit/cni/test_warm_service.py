@@ -19,7 +19,7 @@ from warm import Warm, eventually, outcome
 
 from sriov_cni import main
 from sriov_cni.warm import warm_up
-from sriov_cni.warm.handoff import Meeting
+from sriov_cni.warm.handoff import Handoff
 
 
 def test_another_version_is_installed(program, tmp_path):
@@ -44,7 +44,7 @@ def test_another_version_is_installed(program, tmp_path):
 
 def test_what_is_no_request_ends_the_service(program):
     with Warm(program, program.parent, "/bin/sh") as warm:
-        fd = os.open(warm.meeting / "request", os.O_WRONLY)
+        fd = os.open(warm.handoff / "request", os.O_WRONLY)
         os.write(fd, b"5 bytes\n")
         os.close(fd)
         assert warm.wait() == 1
@@ -53,28 +53,28 @@ def test_what_is_no_request_ends_the_service(program):
 @pytest.mark.parametrize("record", [b"64 1", b"-1 1", b"0 0", b"0 99999999999", b"x y", b"1"])
 def test_records_that_no_client_writes(program, record):
     with Warm(program, program.parent, "/bin/sh") as warm:
-        fd = os.open(warm.meeting / "request", os.O_WRONLY)
+        fd = os.open(warm.handoff / "request", os.O_WRONLY)
         os.write(fd, record.ljust(31) + b"\n")
         os.close(fd)
         assert warm.wait() == 1
 
 
 def test_claims_of_the_dead_are_swept(tmp_path):
-    meeting = Meeting(str(tmp_path))
+    handoff = Handoff(str(tmp_path))
     dead = subprocess.Popen(["true"])
     dead.wait()
     for slot, (pid, age) in enumerate([(dead.pid, 100), (dead.pid, 1), (os.getpid(), 100), (dead.pid, 100)]):
         claim = tmp_path / f"claim{slot}"
         claim.write_text(f"{pid}\n")
         os.utime(claim, (time.time() - age,) * 2)
-    meeting.sweep([3])
+    handoff.sweep([3])
     assert sorted(file.name for file in tmp_path.glob("claim*")) == ["claim1", "claim2", "claim3"]
 
 
 def test_what_an_earlier_service_left_is_cleared(tmp_path):
     for name in ("pack", "claim3", "reply3", "life9", "request"):
         (tmp_path / name).write_text("left")
-    Meeting(str(tmp_path))
+    Handoff(str(tmp_path))
     assert not list(tmp_path.glob("claim*"))
     assert not (tmp_path / "pack").exists()
     assert all(file.is_fifo() for file in tmp_path.iterdir())
@@ -109,22 +109,22 @@ def test_what_the_service_cannot_do_without(program, tmp_path, what):
     assert (b"RUNTIME_DIRECTORY" if what == "no folder" else b"one file") in err
 
 
-def test_rehearsal_goes_all_the_way_and_leaves_nothing(tmp_path):
+def test_warm_up_goes_all_the_way_and_leaves_nothing(tmp_path):
     """What a worker does before it waits: an ADD that is refused late, an ADD and a DEL."""
     if os.geteuid() != 0:
         missing("root: it opens a namespace")
     warm_up.set_stage(str(tmp_path))
     warm_up.set_stage(str(tmp_path))
     before = subprocess.run(["ip", "-j", "-d", "link", "show"], capture_output=True, check=True).stdout
-    assert warm_up.rehearse(str(tmp_path), main.answer_call, lambda: 0) == [1, 0, 0]
-    assert warm_up.rehearse(str(tmp_path), main.answer_call, lambda: 1) == []
+    assert warm_up.warm_up(str(tmp_path), main.answer_call, lambda: 0) == [1, 0, 0]
+    assert warm_up.warm_up(str(tmp_path), main.answer_call, lambda: 1) == []
     assert list((tmp_path / "state" / "journal").iterdir()) == []
     assert subprocess.run(["ip", "-j", "-d", "link", "show"], capture_output=True, check=True).stdout == before
 
 
-def test_workers_rehearse(program):
+def test_workers_warm_up(program):
     with Warm(program, program.parent, "/bin/sh") as warm:
-        eventually((warm.meeting / "stage/state/journal").is_dir)
+        eventually((warm.handoff / "stage/state/journal").is_dir)
 
 
 @pytest.mark.parametrize(

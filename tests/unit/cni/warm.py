@@ -39,10 +39,10 @@ class Warm(cni_native.Service):
 
     def __init__(self, launcher: Path, base: Path, shell: str) -> None:
         super().__init__(launcher, base, shell)
-        self.meeting = self.program.with_suffix("")
+        self.handoff = self.program.with_suffix("")
         self.launcher = launcher
-        self._direct = self.meeting.with_suffix(".direct")
-        counting = self.meeting.with_suffix(".program")
+        self._direct = self.handoff.with_suffix(".direct")
+        counting = self.handoff.with_suffix(".program")
         counting.write_text(f'#!/bin/sh\necho direct >> {self._direct}\nexec {launcher} "$@"\n')
         counting.chmod(0o755)
         text = self.program.read_text()
@@ -61,7 +61,7 @@ class Warm(cni_native.Service):
 
     def busy(self) -> list[int]:
         """The workers that have taken a call: they hold the sign of life of its client."""
-        sign = f"{self.meeting}/life"
+        sign = f"{self.handoff}/life"
         return [pid for pid in self.workers() if any(name.startswith(sign) for name in opened(pid))]
 
     def start(self, environment=None, **streams) -> subprocess.Popen:
@@ -112,9 +112,9 @@ def stands_still(pid: int) -> bool:
 
 def claimed_and_asked(warm) -> bool:
     """A client's request waits: it is in the FIFO, and not only about to be written."""
-    fd = os.open(warm.meeting / "request", os.O_RDONLY | os.O_NONBLOCK)
+    fd = os.open(warm.handoff / "request", os.O_RDONLY | os.O_NONBLOCK)
     try:
         waiting = int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
     finally:
         os.close(fd)
-    return waiting > 0 and any(file.read_text().strip() for file in warm.meeting.glob("claim*"))
+    return waiting > 0 and any(file.read_text().strip() for file in warm.handoff.glob("claim*"))

@@ -59,8 +59,8 @@ class Host:
         """Called right before each change, with its name; for tests that stop the process there."""
 
 
-class Pauses:
-    """Waits of 2, 4, 8 .. 100 ms up to a deadline: `while pauses.more():`.
+class Backoff:
+    """Waits of 2, 4, 8 .. 100 ms up to a deadline: `while backoff.more():`.
 
     The first round comes at once, and one more comes after the deadline: what took long may have helped.
     """

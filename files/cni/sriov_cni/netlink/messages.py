@@ -10,7 +10,7 @@ for netlink.Socket; parse_* takes the payload of an answer.
 
 from __future__ import annotations
 
-from _struct import Struct, pack, unpack
+from struct import Struct, pack, unpack
 
 from .addresses import ip_text, mac_bytes, mac_text
 from .socket import NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, attribute, attributes, nested, number, text

@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_DGRAM
 from _socket import socket as _Socket
-from _struct import pack, unpack
+from struct import pack, unpack
 
-from ..host.host import Pauses
+from ..host.host import Backoff
 from ..netlink.addresses import mac_bytes, parse_cidr
 from ..netlink.messages import IFF_RUNNING
 from .netns import Inside
@@ -58,8 +58,8 @@ def announce(host: Host, pod: Pod, link: Link, result: Result) -> None:
             socket.sendto(unsolicited_na(mac_bytes(link.mac), raw), (link.name, _ETH_IPV6, 0, 0, _ALL_NODES_MAC))
 
     def send_with_carrier() -> None:
-        pauses = Pauses(_CARRIER_SECONDS)
-        while pauses.more():
+        backoff = Backoff(_CARRIER_SECONDS)
+        while backoff.more():
             now = pod.link(link.name)
             if now is None or now.index != link.index:
                 return  # DEL was faster

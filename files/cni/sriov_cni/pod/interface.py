@@ -10,7 +10,7 @@ import os
 
 from shared.pci import is_address
 
-from ..host.host import Pauses
+from ..host.host import Backoff
 from ..netlink.addresses import parse_cidr
 from ..netlink.messages import (
     IFA_F_DADFAILED,
@@ -154,8 +154,8 @@ class Pod:
             self._host.log.warning(f"{link.name}: its addresses could not be announced: {error}")
 
     def _wait_for_v6(self, link: Link) -> None:
-        pauses = Pauses(_DAD_SECONDS)
-        while pauses.more():
+        backoff = Backoff(_DAD_SECONDS)
+        while backoff.more():
             flags = [flags for index, _rest, flags in self.addresses() if index == link.index]
             if any(f & IFA_F_DADFAILED for f in flags):
                 raise CniError(

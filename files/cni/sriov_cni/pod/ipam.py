@@ -26,9 +26,9 @@ from _signal import (  # type: ignore[import-not-found]
     signal,
     sigtimedwait,
 )
-from _struct import pack
+from struct import pack
 
-from ..host.host import Pauses
+from ..host.host import Backoff
 from ..spec.delegate import MARK, is_ours, itself, problem
 from ..spec.errors import CONFIG, ENVIRONMENT, INTERNAL, IO, TRY_AGAIN, CniError
 from ..spec.json_text import loads
@@ -196,8 +196,8 @@ class Ipam:
             self._lock(fd, fcntl.F_RDLCK)
             return [fd]
         try:
-            pauses = Pauses(self._host.gate_seconds)
-            while pauses.more():
+            backoff = Backoff(self._host.gate_seconds)
+            while backoff.more():
                 if self._lock(fd, fcntl.F_WRLCK):
                     return []
             self._end_others(os.readlink(f"/proc/self/fd/{fd}"))

@@ -47,7 +47,7 @@ MISSING_DEVICE = (
 
 class Config:
     """A valid configuration. `target` holds the VF settings asked for, `asked` their names for
-    pf.PfPort.apply.
+    PfPort.apply.
     """
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ import errno
 import fcntl
 import os
 
-from ..host.host import Pauses
+from ..host.host import Backoff
 from ..netlink.messages import VfState
 from ..spec.errors import IO, JOURNAL, TRY_AGAIN, CniError
 from ..spec.json_text import dumps, loads
@@ -41,7 +41,7 @@ class Record:
         "address": str, "pf": str, "driver": str, "kernel": bool,  # the VF; kernel: it has an interface
         "netns": str, "netns_id": str, "boot": str,  # where it went
         "host_name": str, "altnames": list, "mac": str, "mtu": int, "flags": int,  # its interface before
-        "asked": list,  # what was set on the PF: keys of pf.FIELDS_OF
+        "asked": list,  # what was set on the PF: keys of pf_port.FIELDS_OF
         "trunk": list,  # the VF's VLAN trunk before, empty where it was not changed
     }  # fmt: skip
     LATER: ClassVar[frozenset[str]] = frozenset(["trunk"])  # what journals of the first version do not have
@@ -111,8 +111,8 @@ class Lock:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise CniError(IO, f"cannot open the lock file {self._path}: {error.strerror}") from None
-        pauses = Pauses(self._seconds)
-        while pauses.more():
+        backoff = Backoff(self._seconds)
+        while backoff.more():
             try:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return

@@ -11,7 +11,7 @@ from _signal import SIG_BLOCK, SIGCHLD, pthread_sigmask  # type: ignore[import-n
 
 from shared import pci
 
-from ..host.host import Pauses
+from ..host.host import Backoff
 from ..netlink.messages import (
     ARPHRD_ETHER,
     IFF_ALLMULTI,
@@ -112,8 +112,8 @@ def host_link(host: Host, address: str, seconds: float) -> Link | None:
     """The VF's interface in the host's namespace, under whatever name; None where none comes within
     `seconds`.
     """
-    pauses = Pauses(seconds)
-    while pauses.more():
+    backoff = Backoff(seconds)
+    while backoff.more():
         for name in host.net_names(address):
             try:
                 return Link(host.socket.get(get_link(name=name)))
@@ -231,8 +231,8 @@ def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) ->
             apply(host, vf.pf, vf.index, config.trunk)
         if not config.mac:
             return
-        pauses = Pauses(host.mac_seconds)
-        while pauses.more():
+        backoff = Backoff(host.mac_seconds)
+        while backoff.more():
             found = port.read(vf.index).mac
             if found == config.mac:
                 return
@@ -347,8 +347,8 @@ def set_mac(host: Host, socket: Socket, link: Link, mac: str) -> None:
     """
     problem = ""
     rounds = 0
-    pauses = Pauses(host.mac_seconds)
-    while pauses.more():
+    backoff = Backoff(host.mac_seconds)
+    while backoff.more():
         if Link(socket.get(get_link(link.index))).mac == mac:
             return
         host.step("set mac")

@@ -28,7 +28,7 @@ _FIONREAD = 0x541B  # asm-generic/ioctls.h
 _STALE_SECONDS = 60.0  # a claim that old, by a process that is dead, was never followed by a request
 
 
-class Meeting:
+class Handoff:
     """The service's side. `folder` is there, and for root alone. Raises OSError."""
 
     def __init__(self, folder: str) -> None:
@@ -37,7 +37,7 @@ class Meeting:
         for name in sorted(os.listdir(self._at), key=lambda name: name != "pack"):  # nobody comes in any more
             if name != "stage":
                 os.unlink(name, dir_fd=self._at)
-        self.stage = f"{folder}/stage"  # of rehearsal.py
+        self.stage = f"{folder}/stage"  # of warm_up.py
         self._make_fifo("request")
         self.request = self._open("request", os.O_RDONLY | os.O_NONBLOCK)
         os.set_blocking(self.request, True)

@@ -5,7 +5,7 @@
 
 To start an interpreter takes most of a call's time. This process has all modules loaded and forks workers from it
 before they are needed; a worker serves one call at a time (worker.py), and no call waits for this process as long as
-one is free. client.sh says how a call gets here, meeting.py where. Nothing rests on this service: where it does not
+one is free. client.sh says how a call gets here, handoff.py where. Nothing rests on this service: where it does not
 run, or is of another version, client.sh runs the program itself.
 """
 
@@ -35,8 +35,8 @@ from ..host.libc import pidfd_getfd
 from ..pod import announce, ipam
 from ..spec import json_text
 from ..vf import go_plugin_state, restore
-from .handoff import SLOTS, Meeting
-from .warm_up import rehearse, set_stage
+from .handoff import SLOTS, Handoff
+from .warm_up import set_stage, warm_up
 from .worker import CONFUSED, FREE, TAKEN, work
 
 TYPE_CHECKING = False
@@ -66,7 +66,7 @@ def serve(environment: Mapping[str, str], answer: Answer, call: Call) -> int:
     if not folder:
         _say("RUNTIME_DIRECTORY is not set: this is started by baremetal-sriov-cni.service")
         return 2
-    return Service(Meeting(folder), answer, call, getfd, notify).run()
+    return Service(Handoff(folder), answer, call, getfd, notify).run()
 
 
 def _usable() -> Callable[[int, int], int] | None:
@@ -120,13 +120,13 @@ class Service:
 
     def __init__(
         self,
-        meeting: Meeting,
+        handoff: Handoff,
         answer: Answer,
         call: Call,
         getfd: Callable[[int, int], int] | None,
         notify: Callable[[str], None],
     ) -> None:
-        self._meeting, self._answer, self._getfd, self._notify = meeting, answer, getfd, notify
+        self._handoff, self._answer, self._getfd, self._notify = handoff, answer, getfd, notify
         self._call = call
         self._spare: set[int] = set()  # process ids of workers that wait
         self._busy: dict[int, int] = {}  # those that serve: process id to slot
@@ -146,10 +146,10 @@ class Service:
         gc.collect()
         gc.freeze()  # workers copy no page for it
         if self._getfd is not None:
-            set_stage(self._meeting.stage)
+            set_stage(self._handoff.stage)
             for _turn in range(SPARES):
                 self._fork()
-            self._meeting.open_to(PACK)
+            self._handoff.open_to(PACK)
         self._notify("READY=1")
         poll = select.poll()
         for fd in (self._events, self._signals):
@@ -165,14 +165,14 @@ class Service:
             wait = min(_QUIET_SECONDS if soon else _TICK_SECONDS, tick - time.monotonic())
             quiet = not poll.poll(max(0, int(wait * 1000)))
             self._receive()
-        self._meeting.close_door()
+        self._handoff.close_door()
         return self._code
 
     def _at_tick(self) -> None:
         self._notify("WATCHDOG=1")
-        self._meeting.sweep(self._busy.values())
+        self._handoff.sweep(self._busy.values())
         if len(self._spare) > SPARES and not self._busy and not self._end:
-            self._meeting.dismiss(len(self._spare) - SPARES)
+            self._handoff.dismiss(len(self._spare) - SPARES)
         if PACK >= 0 and os.fstat(PACK).st_nlink == 0:
             self._stop(_DISTURBED, "another version is installed: this one ends")
         if not self._sweeper and not self._end and releases.due(Host()):
@@ -198,7 +198,7 @@ class Service:
             signal(number, SIG_DFL)
         for fd in (self._events, self._signals, self._wakeup):
             os.close(fd)
-        self._meeting.for_worker()
+        self._handoff.for_worker()
 
     def _receive(self) -> None:
         try:
@@ -227,7 +227,7 @@ class Service:
                     self._stop(_DISTURBED, f"the worker {pid} was killed while it waited: the service starts anew")
             slot = self._busy.pop(pid, -1)
             if slot >= 0:
-                self._meeting.renew(slot)
+                self._handoff.renew(slot)
 
     def _hear(self) -> None:
         while True:
@@ -239,10 +239,10 @@ class Service:
             if slot == CONFUSED:
                 self._stop(_DISTURBED, "something else than a request was written for this service: it starts anew")
             if slot == FREE and pid in self._busy:
-                self._meeting.renew(self._busy.pop(pid))
+                self._handoff.renew(self._busy.pop(pid))
                 self._spare.add(pid)
                 if self._end:
-                    self._meeting.dismiss(1)
+                    self._handoff.dismiss(1)
             elif pid in self._spare:
                 self._spare.remove(pid)
                 self._busy[pid] = slot
@@ -251,7 +251,7 @@ class Service:
         """Make workers: at once where requests wait or nobody is there for the next one, else when nothing goes on."""
         if self._end or self._getfd is None:
             return
-        wanted = max(self._meeting.waiting(), 1, SPARES if quiet and not self._busy else 0)
+        wanted = max(self._handoff.waiting(), 1, SPARES if quiet and not self._busy else 0)
         for _turn in range(wanted - len(self._spare)):
             self._fork()
 
@@ -264,8 +264,8 @@ class Service:
         try:
             self._leave_to_child()
             assert self._getfd is not None
-            rehearse(self._meeting.stage, self._call, self._meeting.waiting)
-            work(self._meeting, self._tell, self._getfd, self._answer)
+            warm_up(self._handoff.stage, self._call, self._handoff.waiting)
+            work(self._handoff, self._tell, self._getfd, self._answer)
             code = 0
         except Exception as error:  # its client sees the end of the reply
             _say(f"unexpected {type(error).__name__}: {error}")
@@ -279,8 +279,8 @@ class Service:
             _say(why)
         self._code = code
         self._end = time.monotonic() + _STOP_SECONDS
-        self._meeting.close_door()
-        self._meeting.dismiss(len(self._spare))
+        self._handoff.close_door()
+        self._handoff.dismiss(len(self._spare))
 
     def _done(self) -> bool:
         """True once all workers have ended; those of a call that takes too long end with this process."""
@@ -288,5 +288,5 @@ class Service:
             return False
         if not self._spare:  # nobody is there for those that wait: let them do the work themselves
             for slot in set(range(SLOTS)) - set(self._busy.values()):
-                self._meeting.hang_up(slot)
+                self._handoff.hang_up(slot)
         return time.monotonic() >= self._end or not (self._spare or self._busy)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Call = Callable[[Host, dict[str, str], int], tuple[int, str]]  # main.answer_call
 
 _PF, _KERNEL, _USERSPACE = "0000:00:00.0", "0000:00:00.1", "0000:00:00.2"
-_CONF = '{"cniVersion":"1.0.0","name":"rehearsal","type":"sriov","deviceID":"%s","logLevel":"panic"}'
+_CONF = '{"cniVersion":"1.0.0","name":"warm-up","type":"sriov","deviceID":"%s","logLevel":"panic"}'
 # ADD is refused where the function's interface is the loopback, after all of it was read.
 _CALLS = (("ADD", _KERNEL), ("ADD", _USERSPACE), ("DEL", _USERSPACE))
 
@@ -44,16 +44,16 @@ def _link(target: str, path: str) -> None:
         return
 
 
-def rehearse(folder: str, call: Call, wanted: Callable[[], int]) -> list[int]:
+def warm_up(folder: str, call: Call, wanted: Callable[[], int]) -> list[int]:
     """The exit codes; ends early where `wanted` says that a request waits. Raises OSError."""
-    environment = {"CNI_CONTAINERID": "rehearsal", "CNI_IFNAME": "net1", "CNI_NETNS": "/proc/self/ns/net"}
+    environment = {"CNI_CONTAINERID": "warm-up", "CNI_IFNAME": "net1", "CNI_NETNS": "/proc/self/ns/net"}
     codes = []
     for command, address in _CALLS:
         if wanted():
             break
         host = Host()
         host.sys_root, host.state = folder, f"{folder}/state"
-        stdin = os.memfd_create("rehearsal")
+        stdin = os.memfd_create("warm-up")
         os.write(stdin, (_CONF % address).encode())
         os.lseek(stdin, 0, os.SEEK_SET)
         codes.append(call(host, {**environment, "CNI_COMMAND": command, "CNI_NETNS_OVERRIDE": "1"}, stdin)[0])

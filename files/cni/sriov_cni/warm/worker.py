@@ -18,7 +18,7 @@ import gc
 import os
 import select
 from _signal import SIG_SETMASK, SIGKILL, pthread_sigmask  # type: ignore[import-not-found]
-from _struct import Struct
+from struct import Struct
 
 from .handoff import same_fifo
 
@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .handoff import Meeting
+    from .handoff import Handoff
 
     # Answers one call: environment to exit code, and what is to be done once the runtime has its answer (main.answer).
     Answer = Callable[[dict[str, str]], tuple[int, Callable[[], None] | None]]
@@ -95,25 +95,25 @@ def place_of(proc: str) -> list[tuple[int, int]]:
     return [(status.st_dev, status.st_ino) for status in statuses]
 
 
-def work(meeting: Meeting, events: int, getfd: Callable[[int, int], int], answer: Answer) -> None:
+def work(handoff: Handoff, events: int, getfd: Callable[[int, int], int], answer: Answer) -> None:
     """Wait for requests and serve them; the caller ends the process then."""
     _leave()
     gc.collect()
     before = _state()
     for _turn in range(_CALLS):
         try:
-            request = meeting.next()
+            request = handoff.next()
         except ValueError:
             os.write(events, TAKEN.pack(os.getpid(), CONFUSED))
             return
         if request is None:
             return
         slot, pid = request
-        if meeting.claimer(slot) != pid:  # of a client that met the service before this one
+        if handoff.claimer(slot) != pid:  # of a client that met the service before this one
             os.write(events, TAKEN.pack(os.getpid(), NO_SLOT))
             return
         os.write(events, TAKEN.pack(os.getpid(), slot))
-        if not _take(meeting, slot, pid, getfd, answer):
+        if not _take(handoff, slot, pid, getfd, answer):
             return
         gc.collect()
         pthread_sigmask(SIG_SETMASK, [])  # an IPAM plugin's end is waited for with SIGCHLD blocked
@@ -146,15 +146,15 @@ def _open_files() -> list[str]:
 
 
 def _take(
-    meeting: Meeting, slot: int, pid: int, getfd: Callable[[int, int], int], answer: Answer
+    handoff: Handoff, slot: int, pid: int, getfd: Callable[[int, int], int], answer: Answer
 ) -> bool:
     """Serve one call. True where this process may serve another one."""
     try:
-        reply = meeting.reply(slot)
+        reply = handoff.reply(slot)
         try:
             client = Client(pid, reply, getfd)
             client.step_in()
-            life = meeting.life(slot)
+            life = handoff.life(slot)
             _die_with(life)
         except (_Refused, OSError):
             os.write(reply, b"n\n")

@@ -174,7 +174,7 @@ def listed(world) -> list[tuple[str, str, bool]]:
     return [(entry["vf"], entry["container"], entry["in_use"]) for entry in json.loads(text)]
 
 
-def test_people_see_its_attachments_and_release_those_that_are_gone(world):
+def test_cli_shows_its_attachments_and_releases_those_that_are_gone(world):
     before = world.snapshot()
     attach(world)
     entry = json.loads(cli._attachments(WorldHost(world))[1])[0]
@@ -190,7 +190,7 @@ def test_people_see_its_attachments_and_release_those_that_are_gone(world):
     assert (world.snapshot(), left(world), listed(world)) == (before, [], [])
 
 
-def test_people_release_a_vf_from_the_last_pod_to_the_first(world):
+def test_cli_releases_a_vf_from_the_last_pod_to_the_first(world):
     """How it was before both is in the first one's file, which comes to light when the last is given back."""
     before = world.snapshot()
     attach(world, container="c2")
@@ -206,14 +206,14 @@ def test_people_release_a_vf_from_the_last_pod_to_the_first(world):
     assert (world.snapshot(), left(world)) == (before, [])
 
 
-def test_people_are_told_of_one_that_does_not_come_back(world):
+def test_cli_tells_of_one_that_does_not_come_back(world):
     attach(world)
     run("ip", "netns", "del", world.pod_ns)  # and the veth with it
     assert cli._release(WorldHost(world)) == (1, f"VF {VF} of container c1 interface net1 is not back\n")
 
 
 @pytest.mark.parametrize("who", ["ours", "its"])
-def test_people_release_the_others_where_one_is_refused(world, who):
+def test_cli_releases_the_others_where_one_is_refused(world, who):
     gone = world.add_netns(world.pod_ns + "x")
     if who == "ours":
         world.call("ADD", {**world.conf, "deviceID": VF_VFIO, "vlan": 9}, CNI_CONTAINERID="c0", CNI_NETNS=gone)
@@ -239,7 +239,7 @@ def test_people_release_the_others_where_one_is_refused(world, who):
 
 
 @pytest.mark.parametrize("spoil", ["earlier boot", "no address"])
-def test_people_are_not_shown_what_is_none(world, spoil):
+def test_cli_does_not_show_what_is_none(world, spoil):
     attach(world, VF_VFIO)
     file = world.root / "state" / "c1-net1"
     if spoil == "no address":
