@@ -9,13 +9,13 @@
 # loaded costs a tenth of what the interpreter does. Names begin with sriov_: others may be in the environment.
 
 sriov_program=/usr/lib/baremetal-sriov/cni/sriov
-sriov_pack=/usr/lib/baremetal-sriov/cni/sriov_cni/__pycache__/__init__.all.pyc
+sriov_version=/usr/lib/baremetal-sriov/cni/@CNI_VERSION@
 sriov_at=/run/baremetal-sriov/cni
 sriov_said='' sriov_code='' sriov_turn=0
 
-# The service's own file of modules is behind this link: it lives, and is of the version that would run here.
+# The service's own folder of modules is behind this link: it lives, and is of the version that would run here.
 # shellcheck disable=SC3013 # -ef: dash, bash and busybox have it
-if [ $# = 0 ] && [ "$sriov_at/pack" -ef "$sriov_pack" ]; then
+if [ $# = 0 ] && [ "$sriov_at/version" -ef "$sriov_version" ]; then
     {
         set -C # a file that is there is not written: the first to make it has the slot
         while [ "$sriov_turn" -lt 64 ]; do

@@ -12,6 +12,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import io
+import json
 import os
 import tarfile
 import tempfile
@@ -28,6 +29,7 @@ MODULE = "baremetal.sriov.sriov_bundle"
 EXCLUDED = ("__pycache__", "*.pyc")
 _OURS = "@COLLECTION@/"
 _COLLECTION = Path(__file__).resolve().parents[2]
+VERSION_DIGITS = 12
 TEXT_LIMIT = 256 << 10  # bytes; a text goes into the module's arguments
 FILES_LIMIT = 20000
 
@@ -40,7 +42,7 @@ _FILE_SPEC = {
     "exclude": {"type": "list", "elements": "str", "default": []},
     "template": {"type": "bool", "default": False},
     "compile": {"type": "bool", "default": False},
-    "pack": {"type": "bool", "default": False},
+    "version": {"type": "str"},
     "if_missing": {"type": "bool", "default": False},
 }
 _SPEC = {
@@ -76,7 +78,9 @@ class ActionModule(ActionBase):
         sources: Sources = {}
         files = arguments.pop("files")
         if arguments["state"] == "present" and not arguments["gather_only"]:
-            arguments["manifest"] = {"files": self._manifest(files, sources)}
+            entries = self._manifest(files, sources)
+            arguments["manifest"] = {"files": entries}
+            arguments["variables"] = {**arguments["variables"], **versions(entries)}
         answer = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
         missing = answer.pop("missing", [])
         if missing and not answer.get("failed"):
@@ -232,9 +236,9 @@ def _entry(
                 f'sriov_bundle: {dest}: mode {file["mode"]!r}: write octal digits, such as "0644"'
             ) from error
     entry: dict[str, Any] = {"path": dest, "mode": mode}
-    for flag in ("compile", "pack", "if_missing"):
-        if file.get(flag):
-            entry[flag] = True
+    for option in ("compile", "version", "if_missing"):
+        if file.get(option):
+            entry[option] = file[option]
     if text is None:
         return {**entry, "sha256": sha256}
     if len(text.encode()) > TEXT_LIMIT:
@@ -243,6 +247,15 @@ def _entry(
             "template; ship a larger file with src"
         )
     return {**entry, "text": text}
+
+
+def versions(entries: list[dict[str, Any]]) -> dict[str, str]:
+    """The value of each variable that files have as their version: it is another one where any of them differs."""
+    digests: dict[str, Any] = {}
+    for entry in sorted((entry for entry in entries if "version" in entry), key=lambda entry: str(entry["path"])):
+        told = [entry["path"], entry["mode"], entry.get("sha256"), entry.get("text")]
+        digests.setdefault(entry["version"], hashlib.sha256()).update(json.dumps(told).encode())
+    return {name: digest.hexdigest()[:VERSION_DIGITS] for name, digest in digests.items()}
 
 
 def pack(file: Any, sources: Sources) -> None:

@@ -70,12 +70,14 @@ options:
         description: Whether Python files are compiled on the node by the chosen interpreter.
         type: bool
         default: false
-      pack:
+      version:
         description:
-          - Whether the compiled files are also put into one file, C(__pycache__/__init__.all.pyc), which is replaced
-            by a rename, so that a program has all of one version. Needs O(files[].compile=true).
-        type: bool
-        default: false
+          - The name of a variable that gets the version of all files with this name here, 12 digits made from their
+            paths, modes and contents. Each O(files[].dest) has C(@NAME@) as the name of a folder, and other files name
+            it in their text, so that a program has all of one version, from its start to its end.
+          - These files are installed, and compiled, before the others. Those of the version before stay until the next
+            version is shipped, for programs that run.
+        type: str
       if_missing:
         description: Whether a file that is there already, and is not of this bundle, is left as it is.
         type: bool
@@ -105,7 +107,8 @@ options:
   variables:
     description:
       - What replaces C(@NAME@) in templates and in O(files[].dest). C(PYTHON) is the path of the chosen interpreter,
-        C(CNI_BIN_DIR) the folder where the node's container runtime looks for CNI plugins.
+        C(CNI_BIN_DIR) the folder where the node's container runtime looks for CNI plugins, and each O(files[].version)
+        the version of its files.
     type: dict
     default: {}
   python:
@@ -242,7 +245,7 @@ def main() -> None:
                     "exclude": {"type": "list", "elements": "str", "default": []},
                     "template": {"type": "bool", "default": False},
                     "compile": {"type": "bool", "default": False},
-                    "pack": {"type": "bool", "default": False},
+                    "version": {"type": "str"},
                     "if_missing": {"type": "bool", "default": False},
                 },
                 "mutually_exclusive": [["src", "content"], ["member", "content"]],

@@ -33,12 +33,15 @@ import cni_native
 import cni_pairs
 from figures import decided, figure
 
+from support import cni_code
+
 HERE = Path(__file__).resolve().parent
 
 NATIVE_ROUNDS, NODE_ROUNDS, COLD_ROUNDS, PARALLEL_ROUNDS = 60, 200, 40, 5
 NODE = "/var/tmp/bench-cni"  # /run allows no programs
 PFS, VFS = ("enp1s0", "enp2s0"), 7
 COLD, WARM, UNIT = f"{NODE}/sriov", f"{NODE}/sriov-warm", "bench-cni"
+CODE = f"{NODE}/lib/{cni_code.VERSION}"
 BARE = "python3 -I -S -c pass"
 
 
@@ -103,24 +106,21 @@ class Node:
     def _install(self) -> None:
         content = io.BytesIO()
         with tarfile.open(fileobj=content, mode="w", dereference=True) as tar:
-            for path in sorted((cni_native.CNI / "sriov_cni").glob("*.py")):
-                tar.add(path, f"lib/sriov_cni/{path.name}")
+            for name, path in cni_code.sources().items():
+                tar.add(path, f"lib/{cni_code.VERSION}/{name}")
             tar.add(HERE / "cni_pairs.py", "cni_pairs.py")
-            tar.add(cni_native.BUNDLE_PACK, "pack.py")
         self.lab.run(["mkdir", "-p", NODE])
         self.lab.run(["tar", "-x", "--no-same-owner", "-C", NODE], input=content.getvalue())
-        launcher = (cni_native.CNI / "launcher.py").read_text().replace(cni_native.NODE_FOLDER, f"{NODE}/lib")
-        self.lab.put(f"#!/usr/bin/python3 -IS\n{launcher}".encode(), COLD, 0o755)
-        self.lab.run(["python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", f"{NODE}/lib"])
-        self.lab.run(["python3", "-I", "-c", cni_native.PACKER, NODE, f"{NODE}/lib/sriov_cni"])
+        self.lab.put(cni_code.launcher("/usr/bin/python3", CODE).encode(), COLD, 0o755)
+        self.lab.run(["python3", *cni_code.UNCHECKED, CODE])
         self._serve(COLD)
 
     def _serve(self, launcher: str) -> None:
         """Have the service of this launcher run, and WARM lead to it."""
-        text = cni_native.client(launcher, f"{NODE}/lib", f"/run/{UNIT}")
+        text = cni_code.client(launcher, CODE, f"/run/{UNIT}")
         self.lab.put(text.encode(), WARM, 0o755)
-        unit = (cni_native.CNI / "baremetal-sriov-cni.service").read_text()
-        unit = unit.replace(f"{cni_native.NODE_FOLDER}/sriov", launcher).replace("baremetal-sriov/cni", UNIT)
+        unit = (cni_code.CNI / "baremetal-sriov-cni.service").read_text()
+        unit = unit.replace(f"{cni_code.NODE_FOLDER}/sriov", launcher).replace("baremetal-sriov/cni", UNIT)
         self.lab.put(unit.encode(), f"/run/systemd/system/{UNIT}.service")
         self.lab.run(["systemctl", "daemon-reload"])
         self.lab.run(["systemctl", "restart", UNIT])

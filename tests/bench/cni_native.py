@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -23,22 +22,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
 import cni_pairs
 
-CNI = Path(__file__).resolve().parents[2] / "files" / "cni"
-BUNDLE_PACK = CNI.parents[1] / "plugins" / "module_utils" / "bundle" / "pack.py"
-NODE_FOLDER = "/usr/lib/baremetal-sriov/cni"
-HANDOFF = "/run/baremetal-sriov/cni"
+from support import cni_code
+
 INTERPRETER = "/usr/bin/python3"
-# As the installer does: the folder with bundle_pack.py, and that of the package, are its arguments.
-PACKER = """
-import pathlib, sys
-sys.path.insert(0, sys.argv[1])
-import pack
-files = pathlib.Path(sys.argv[2]).glob("__pycache__/*.cpython-*.pyc")
-content = pack.content({file.name.partition(".")[0]: file.read_bytes() for file in files})
-pathlib.Path(pack.path_of(sys.argv[2])).write_bytes(content)
-"""
 PF, VF = "0000:01:00.0", "0000:01:10.0"
 PF_NAME, VF_NAME, OTHER_NAME = "benchpf", "benchvf", "benchother"
 
@@ -46,7 +36,8 @@ PF_NAME, VF_NAME, OTHER_NAME = "benchpf", "benchvf", "benchother"
 _SEAM = """
 import _socket
 
-from sriov_cni import host, pci
+from shared import pci
+from sriov_cni.host.host import Host
 
 
 def net_names(self, address):
@@ -58,16 +49,18 @@ def net_names(self, address):
     return names
 
 
-host.Host.sys_root = {root!r}
-host.Host.state = {state!r}
-host.Host.net_names = net_names
+Host.sys_root = {root!r}
+Host.state = {state!r}
+Host.net_names = net_names
 """
 
 
 # Put into the launcher before its last line: when the call began to be answered, each change began, and all was done.
 _MARKS = """
 import time
-from sriov_cni import host, jsontext, main as calls
+from sriov_cni import main as calls
+from sriov_cni.host.host import Host
+from sriov_cni.spec.json_text import dumps
 
 marks, answer = [], calls.answer
 
@@ -78,12 +71,12 @@ def traced(environment):
     marks.append(("rest", time.monotonic()))
     with open({file!r}, "a") as out:
         times = [(name, int(seconds * 1e6)) for name, seconds in marks]
-        out.write(jsontext.dumps({{"command": environment["CNI_COMMAND"], "marks": times}}) + "\\n")
+        out.write(dumps({{"command": environment["CNI_COMMAND"], "marks": times}}) + "\\n")
     return found
 
 
 calls.answer = traced
-host.Host.step = lambda self, what: marks.append(("until " + what, time.monotonic()))
+Host.step = lambda self, what: marks.append(("until " + what, time.monotonic()))
 """
 _LAST = "posix._exit(main())"
 # Linux keeps the parent's ru_maxrss for a child, so a program asks for its own.
@@ -91,20 +84,8 @@ _OWN_SIZE = "next(line.split()[1] for line in open('/proc/self/status') if line.
 
 
 def install(base: Path) -> Path:
-    """The launcher, its package compiled as on a node."""
-    package = base / "lib" / "sriov_cni"
-    shutil.copytree(CNI / "sriov_cni", package, ignore=shutil.ignore_patterns("__pycache__"))
-    interpreter = os.path.realpath(INTERPRETER)
-    mode = "unchecked-hash"
-    subprocess.run([interpreter, "-m", "compileall", "-q", "--invalidation-mode", mode, str(package)], check=True)
-    make_pack(package)
-    return _launcher(base / "sriov", base, "")
-
-
-def make_pack(package: Path) -> None:
-    """The one file with all modules, from their compiled files in the package's folder."""
-    argv = [os.path.realpath(INTERPRETER), "-I", "-c", PACKER, str(BUNDLE_PACK.parent), str(package)]
-    subprocess.run(argv, check=True)
+    """The launcher, its code compiled as on a node."""
+    return cni_code.install(base, INTERPRETER)
 
 
 def install_for_veth(base: Path) -> Path:
@@ -140,14 +121,6 @@ def phases(lines: str) -> dict[str, dict[str, float]]:
             for command, times in found.items()}
 
 
-def client(launcher: str, library: str, handoff: str) -> str:
-    """The text of the program that a runtime calls: the shell's, for a launcher, its modules' folder and the folder in
-    which it meets the service.
-    """
-    text = (CNI / "client.sh").read_text().replace(f"sriov_program={NODE_FOLDER}/sriov", f"sriov_program={launcher}")
-    return "#!/bin/sh\n" + text.replace(NODE_FOLDER, library).replace(HANDOFF, handoff)
-
-
 class Service:
     """The warm way in, of a launcher that install() or install_for_veth() made in `base`; a context manager."""
 
@@ -155,7 +128,8 @@ class Service:
         self._launcher, self._handoff = launcher, Path(tempfile.mkdtemp(prefix="handoff-", dir=base))
         self._process: subprocess.Popen[bytes] | None = None
         self.program = self._handoff.with_suffix(".sh")
-        text = client(str(launcher), str(base / "lib"), str(self._handoff))
+        code = base / "lib" / cni_code.VERSION
+        text = cni_code.client(str(launcher), str(code), str(self._handoff))
         self.program.write_text(text.replace("#!/bin/sh", f"#!{shell}", 1))
         self.program.chmod(0o755)
 
@@ -163,7 +137,7 @@ class Service:
         environment = {"RUNTIME_DIRECTORY": str(self._handoff)}
         self._process = subprocess.Popen([self._launcher, "serve"], env=environment)
         end = time.monotonic() + 30
-        while not (self._handoff / "pack").is_file():
+        while not (self._handoff / "version").is_dir():
             if time.monotonic() > end or self._process.poll() is not None:
                 raise RuntimeError(f"{self._launcher} serve let nobody in")
             time.sleep(0.01)
@@ -203,11 +177,9 @@ def proportional(text: str) -> int:
 
 
 def _launcher(path: Path, base: Path, seam: str) -> Path:
-    text = (CNI / "launcher.py").read_text().replace(NODE_FOLDER, str(base / "lib"))
-    text = text.replace("from sriov_cni.main import main", f"{seam}\nfrom sriov_cni.main import main")
-    path.write_text(f"#!{os.path.realpath(INTERPRETER)} -IS\n{text}")
-    path.chmod(0o755)
-    return path
+    text = cni_code.launcher(os.path.realpath(INTERPRETER), str(base / "lib" / cni_code.VERSION))
+    start = "from sriov_cni.main import main"
+    return cni_code.put(path, text.replace(start, f"{seam}\n{start}"))
 
 
 def _sysfs(root: Path) -> None:
@@ -245,7 +217,7 @@ def sides(program: Path, leases: Path) -> dict[str, list[dict[str, Any]]]:
 def namespace() -> Iterator[None]:
     """Put this process into a network namespace of its own, and back."""
     name = f"bench-host-{os.getpid()}"
-    sys.path.insert(0, str(CNI))
+    sys.path.insert(0, str(cni_code.CNI))
     from sriov_cni.pod.netns import open_netns, set_netns
 
     home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)

@@ -22,7 +22,7 @@ import tempfile
 from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from cni_cycles import Wrong, by_ip, left_over
+from cni_cycles import Wrong, by_ip, code, left_over
 
 # linux/ptrace.h
 TRACEME, CONT_TO_SYSCALL, SETOPTIONS, GET_SYSCALL_INFO = 0, 24, 0x4200, 0x420E
@@ -31,7 +31,7 @@ ENTRY = 1
 ALL_THREADS = 0x40000000  # __WALL of waitpid(2)
 # write sendto sendmsg clone vfork fsync flock rename mkdir unlink setns memfd_create clone3 (asm/unistd_64.h)
 WRITING = frozenset([1, 44, 46, 56, 58, 74, 73, 82, 83, 87, 308, 319, 435])
-PLUGIN = ["/usr/bin/python3", "-I", "-S", "-c", "import sys\nsys.path.insert(0, '/usr/lib/baremetal-sriov/cni')\n"
+PLUGIN = ["/usr/bin/python3", "-BIS", "-c", f"import sys\nsys.path.insert(0, '{code()}')\n"
           "from sriov_cni.main import main\nsys.exit(main())"]  # fmt: skip
 
 

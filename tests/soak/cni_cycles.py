@@ -18,6 +18,7 @@ import importlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -27,10 +28,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-sys.path.insert(0, "/usr/lib/baremetal-sriov/cni")
-netlink, rtnl = (importlib.import_module(f"sriov_cni.{name}") for name in ("netlink", "rtnl"))
-
 SRIOV = "/opt/cni/bin/sriov"
+PROGRAM = "/usr/lib/baremetal-sriov/cni/sriov"
+
+
+def code() -> str:
+    """The folder of the installed version, which the program names."""
+    with open(PROGRAM, encoding="utf-8") as program:
+        found = re.search(r'"(/usr/lib/baremetal-sriov/cni/[0-9a-f]{12})"', program.read())
+    assert found is not None, f"{PROGRAM} names no folder of a version"
+    return found[1]
+
+
+sys.path.insert(0, code())
+netlink, messages = (importlib.import_module(f"sriov_cni.netlink.{name}") for name in ("socket", "messages"))
+
 STATE = "/var/lib/cni/sriov"
 LEASES = "/var/lib/cni/networks"
 WORKERS = 2
@@ -148,10 +160,11 @@ class Worker:
     def view(self, vf: Vf) -> dict[str, Any]:
         """The VF as its PF, sysfs and netlink tell of it."""
         get = self._socket.get
-        at_pf = rtnl.Link(get(rtnl.get_link(name=vf.pf, mask=rtnl.EXT_VF | rtnl.EXT_SKIP_STATS))).vfs[vf.index]
+        asked = messages.get_link(name=vf.pf, mask=messages.EXT_VF | messages.EXT_SKIP_STATS)
+        at_pf = messages.Link(get(asked)).vfs[vf.index]
         folder = f"/sys/bus/pci/devices/{vf.address}/net"
         names = os.listdir(folder) if os.path.isdir(folder) else []
-        links = [rtnl.Link(get(rtnl.get_link(name=name))) for name in names]
+        links = [messages.Link(get(messages.get_link(name=name))) for name in names]
         own = [(link.name, link.mac, link.mtu, sorted(link.altnames), link.flags & KEPT_FLAGS) for link in links]
         return {"at_pf": at_pf.to_dict(), "own": own}
 

@@ -128,7 +128,7 @@ class Bundle:
         self.files: dict[str, bytes] = {}
         self.modes: dict[str, int] = {}
         self.compiled = False
-        self.packed = False
+        self.version = ""  # the folder of its files that have versions
         self.if_missing = False
         self.units: tuple[Unit, ...] = ()
         self.adopt = False
@@ -141,8 +141,8 @@ class Bundle:
                 store.hashlib.sha256(data).hexdigest(),
                 self.modes.get(path, 0o644),
                 self.compiled,
-                pack=self.packed and path.endswith(".py"),
                 if_missing=self.if_missing,
+                version=self.version if self.version and path.startswith(f"{self.version}/") else "",
             )
             for path, data in self.files.items()
         )

@@ -5,9 +5,8 @@
 
 Start-up time is most of a CNI call, so what runs on each call imports nothing but C modules of the
 interpreter and the files of this folder: no json, re, logging, subprocess, dataclasses or typing
-(tests/unit/cni/test_process.py). Imports point down only (tests/unit/test_architecture.py): main, cli, warm, commands, vf,
-pod, spec, host, netlink, and the facts that our programs share. Only what a command needs is loaded.
+(tests/unit/cni/test_process.py). Only what a command needs is loaded. Imports point down only: main, cli,
+warm, commands, vf, pod, spec, host, netlink, shared (tests/unit/test_architecture.py).
 """
 
 SUPPORTED = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
-PACK = -1  # the open file that all modules come from, where `start` serves them

@@ -61,9 +61,11 @@ def plan(host: Host, request: Request, python: Interpreter) -> BundlePlan:
     if problems:
         raise RefusedError(problems)
     asked = {item.path for item in request.items}
+    before = tuple(f"{folder}/" for folder in request.versions_before(record.versions))
     warnings: list[str] = []
     for path in sorted(set(record.files) - asked):
-        steps.append(_removal(host, record, path, warnings))
+        if not path.startswith(before):
+            steps.append(_removal(host, record, path, warnings))
     stale = compiled.stale(host, request, record, python, {step.target for step in steps})
     if stale:
         steps.append(
@@ -163,7 +165,7 @@ def apply(
     """Do the steps. `content` gives the bytes of a source by its sha256. Raises HostError.
 
     The record says what we are about to do before the first file is written, and loses what is done at the
-    end.
+    end. Files that have versions are there, and compiled, before a file that names their folder is.
     """
     record = planned.record
     files = [step for step in planned.steps if step.kind == FILE]
@@ -177,13 +179,15 @@ def apply(
             and step.target in record.units
         ):
             units.apply(host, step)
-    _write_files(host, request, record, files, content)
+    versioned = {item.path for item in request.items if item.version}
+    stale = [path for step in planned.steps if step.kind == COMPILED for path in step.after]
+    _write_files(host, request, record, [step for step in files if step.target in versioned], content)
+    compiled.make(host, record, python, [path for path in stale if path in versioned])
+    _write_files(host, request, record, [step for step in files if step.target not in versioned], content)
     for step in files:
         if step.after in (REMOVE, RESTORE, LEAVE):
             _remove(host, record, step)
-    for step in planned.steps:
-        if step.kind == COMPILED:
-            compiled.make(host, request, record, python, list(step.after))
+    compiled.make(host, record, python, [path for path in stale if path not in versioned])
     store.remove_folders(host, [folder for folder in record.folders if not _used(folder, record)])
     for step in planned.steps:
         if step.kind == units.KIND and not (
@@ -191,6 +195,8 @@ def apply(
         ):
             units.apply(host, step)
     record.pending, record.units = [], [unit.name for unit in request.units]
+    record.versions = [folder for folder in record.versions if folder]
+    record.compiled = {path: known for path, known in record.compiled.items() if path in record.files}
     for shipped in record.files.values():
         shipped.was = None
     record.folders = [folder for folder in record.folders if host.exists(folder)]
@@ -226,6 +232,9 @@ def _announce(host: Host, request: Request, record: Record, files: list[Step], c
         unit.name for unit in request.units if unit.started and units.restarts(unit, changed)
     )
     record.pending = sorted(set(record.pending))
+    versions = [*request.versions, *request.versions_before(record.versions)]
+    if versions != record.versions:
+        record.versions = ["", *versions]
     _save(host, record)
 
 

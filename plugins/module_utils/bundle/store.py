@@ -33,15 +33,18 @@ _NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 @dataclass(frozen=True)
 class Item:
-    """One file to ship. text: its content, where it came with the request; else `sha256` stands for it."""
+    """One file to ship. text: its content, where it came with the request; else `sha256` stands for it.
+
+    version: the folder of this version of the files that it belongs to, "" where it has no versions.
+    """
 
     path: str
     sha256: str
     mode: int = 0o644
     compile: bool = False
     text: str | None = None
-    pack: bool = False
     if_missing: bool = False  # one of somebody else is left as it is
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,22 @@ class Request:
     items: tuple[Item, ...] = ()
     units: tuple[Unit, ...] = ()
     adopt: bool = False
+
+    @property
+    def versions(self) -> list[str]:
+        """The folders of versions that are asked for."""
+        return sorted({item.version for item in self.items if item.version})
+
+    def versions_before(self, known: list[str]) -> list[str]:
+        """Those of `known`, the record's, that stay beside ours, since programs that run still read them: the first one
+        for another version, all where the version stays or nobody knows which one programs were led to.
+        """
+        found: list[str] = []
+        for folder in self.versions:
+            beside = [other for other in known if os.path.dirname(other) == os.path.dirname(folder)]
+            others = [other for other in beside if other != folder]
+            found += others if beside[:1] == [folder] or "" in known else others[:1]
+        return found
 
 
 @dataclass
@@ -84,17 +103,21 @@ class Shipped:
 
 @dataclass
 class Record:
-    """What we shipped. pending: units that are still to be restarted, and "" for a reload of systemd."""
+    """What we shipped. pending: units that are still to be restarted, and "" for a reload of systemd.
+
+    versions: the folders of versions that were asked for, then those before them; with "" while they are changed.
+    compiled: path of a source to its sha256, and sha256 and stamp of its compiled form; records of 0.1.0 also have
+    other files there.
+    """
 
     name: str
     files: dict[str, Shipped] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     compiled_by: str = ""
-    compiled: dict[str, list[Any]] = field(
-        default_factory=dict
-    )  # path of a source, or of a pack -> source's ("" for a pack), pyc's sha256, pyc's stamp
+    compiled: dict[str, list[Any]] = field(default_factory=dict)
     units: list[str] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
 
     def text(self) -> str:
         """As the JSON of the record's file."""
@@ -106,7 +129,10 @@ class Record:
             }
             for path, shipped in sorted(self.files.items())
         }
-        return json.dumps({"format": FORMAT, **vars(self), "files": files}, indent=1, sort_keys=True) + "\n"
+        data = {"format": FORMAT, **vars(self), "files": files}
+        if not self.versions:
+            del data["versions"]  # 0.1.0 reads the record then
+        return json.dumps(data, indent=1, sort_keys=True) + "\n"
 
 
 def request_from(
@@ -126,10 +152,13 @@ def request_from(
     items: dict[str, Item] = {}
     for entry in entries:
         path, text, sha256 = substitute(str(entry["path"]), variables), entry.get("text"), str(entry.get("sha256", ""))
+        version = _version_folder(str(entry["path"]), str(entry.get("version") or ""))
         if not path.startswith("/") or os.path.normpath(path) != path or not path.isprintable():
             mistakes.append(Mistake(f"files: {path}", "write an absolute path without . and .."))
         if path in items:
             mistakes.append(Mistake(f"files: {path}", "two sources lead to this path"))
+        if entry.get("version") and not version:
+            mistakes.append(Mistake(f"files: {path}", f"write a dest below a folder @{entry['version']}@"))
         if text is not None:
             text = substitute(str(text), variables)
             sha256 = hashlib.sha256(text.encode()).hexdigest()
@@ -139,8 +168,8 @@ def request_from(
             int(entry.get("mode", 0o644)),
             bool(entry.get("compile")),
             text,
-            bool(entry.get("pack")),
             bool(entry.get("if_missing")),
+            substitute(version, variables),
         )
     made = tuple(
         Unit(
@@ -159,6 +188,12 @@ def request_from(
     if mistakes:
         raise InvalidSpecError(mistakes)
     return Request(name, tuple(items.values()), made, adopt)
+
+
+def _version_folder(path: str, name: str) -> str:
+    """The folder @NAME@ above the path, "" where there is none."""
+    above, found, _below = path.partition(f"/@{name}@/")
+    return f"{above}/@{name}@" if found else ""
 
 
 def substitute(text: str, variables: dict[str, str]) -> str:
@@ -305,7 +340,7 @@ def install(host: Host, files: list[tuple[str, bytes, int]]) -> dict[str, list[i
 def sweep(host: Host, name: str, paths: Iterable[str]) -> None:
     """Remove what an install of this bundle that was stopped left beside these paths and its record."""
     folders = {os.path.dirname(path) for path in paths}
-    folders |= {f"{folder}/__pycache__" for folder in folders}  # of packs
+    folders |= {f"{folder}/__pycache__" for folder in folders}  # where 0.1.0 wrote too
     for folder in sorted({RECORDS, originals_folder(name), *folders}):
         for entry in host.list_dir(folder):
             if entry.startswith(STAGED):
@@ -313,14 +348,14 @@ def sweep(host: Host, name: str, paths: Iterable[str]) -> None:
 
 
 def compiled_names(host: Host, path: str) -> list[str]:
-    """The paths of all compiled forms of a source, of whatever Python."""
+    """The paths of all compiled forms of a source, of whatever Python, also of those that were never finished."""
     folder, name = os.path.split(path)
     if not name.endswith(".py"):
         return []
     return [
         f"{folder}/__pycache__/{entry}"
         for entry in host.list_dir(f"{folder}/__pycache__")
-        if entry.startswith(f"{name[:-3]}.") and entry.endswith(".pyc")
+        if entry.startswith(f"{name[:-3]}.") and ".pyc" in entry
     ]
 
 

@@ -98,7 +98,7 @@ class Looking(action.ActionModule):
 
 
 def entry(src: str, name: str) -> dict[str, Any]:
-    flags = dict.fromkeys(("template", "compile", "pack"), False)
+    flags = {"template": False, "compile": False, "version": None}
     return {"src": src, "member": name, "content": None, "dest": f"/opt/cni/bin/{name}", "mode": "0755",
             "exclude": [], "if_missing": True, **flags}  # fmt: skip
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import importlib.util
-import marshal
 import os
 from pathlib import Path
 
@@ -99,54 +98,6 @@ def test_compiled_files_are_unchecked_and_part_of_the_state(host: BundleHost, sa
     pyc.unlink()
     assert what(sample.run())[0] == f"{PYTHON.path} compile 1 files"
     assert sample.plan() == ()
-
-
-def unpack(path: str) -> dict[str, bytes]:
-    """As a launcher reads it: module names to their code's bytes."""
-    data = Path(path).read_bytes()
-    assert data[:16] == importlib.util.MAGIC_NUMBER + bytes(12)
-    return {name: data[at : at + size] for name, (size, at) in marshal.loads(data[16:]).items()}
-
-
-def test_a_package_in_one_file(host: BundleHost, sample: Bundle) -> None:
-    """It holds the compiled forms, follows each change, is repaired, and goes with the package."""
-    package, sample.packed = f"{LIB}/p", True
-    pack = host.path(f"{package}/__pycache__/__init__.all.pyc")
-    sample.files.update({f"{package}/__init__.py": b"", f"{package}/x.py": b"X = 1\n"})
-    sample.run()
-    assert sample.plan() == ()
-    compiled = Path(importlib.util.cache_from_source(host.path(f"{package}/x.py"))).read_bytes()
-    assert unpack(pack)["x"] == compiled[16:]
-    assert set(unpack(pack)) == {"__init__", "x"}
-    sample.files[f"{package}/x.py"] = b"X = 2\n"
-    sample.run()
-    scope: dict[str, int] = {}
-    exec(marshal.loads(unpack(pack)["x"]), scope)
-    assert scope["X"] == 2
-    Path(pack).write_bytes(b"?")
-    assert what(sample.run()) == [f"{PYTHON.path} compile 1 files"]
-    Path(pack).unlink()
-    sample.run()
-    assert set(unpack(pack)) == {"__init__", "x"}
-    sample.packed = False
-    sample.run()
-    assert (os.path.exists(pack), sample.plan()) == (False, ())
-    sample.packed = True
-    sample.run()
-    sample.remove()
-    assert not os.path.exists(host.path(LIB))
-
-
-def test_a_pack_serves_until_the_new_one_is_made(host: BundleHost, sample: Bundle) -> None:
-    package, sample.packed = f"{LIB}/p", True
-    pack = host.path(f"{package}/__pycache__/__init__.all.pyc")
-    sample.files.update({f"{package}/__init__.py": b"", f"{package}/x.py": b"X = 1\n"})
-    sample.run()
-    before = Path(pack).read_bytes()
-    sample.files.update({f"{package}/__init__.py": b"Y = 2\n", f"{package}/x.py": b"def\n"})
-    with pytest.raises(HostError, match="compileall"):
-        sample.run()
-    assert Path(pack).read_bytes() == before
 
 
 def test_a_source_that_does_not_compile_is_an_error_and_stays_one(host: BundleHost, sample: Bundle) -> None:

@@ -30,12 +30,12 @@ def test_entries_carry_checksums_modes_and_texts(tmp_path: Path) -> None:
     script.write_text("#!@PYTHON@\n")
     script.chmod(0o700)
     sources: dict[str, str] = {}
-    plain = {"dest": "/opt/x", "mode": None, "template": False, "compile": True, "pack": True}
+    plain = {"dest": "/opt/x", "mode": None, "template": False, "compile": True, "version": "X"}
     entry = action._read_entry(plain, str(script), "run", sources)
     sha256 = hashlib.sha256(b"#!@PYTHON@\n").hexdigest()
-    assert entry == {"path": "/opt/x/run", "mode": 0o755, "compile": True, "pack": True, "sha256": sha256}
+    assert entry == {"path": "/opt/x/run", "mode": 0o755, "compile": True, "version": "X", "sha256": sha256}
     assert sources == {sha256: str(script)}
-    template = {**plain, "template": True, "compile": False, "pack": False, "mode": "0600"}
+    template = {**plain, "template": True, "compile": False, "version": None, "mode": "0600"}
     assert action._read_entry(template, str(script), "", sources) == {
         "path": "/opt/x", "mode": 0o600, "text": "#!@PYTHON@\n",
     }  # fmt: skip
@@ -54,7 +54,7 @@ def test_what_can_not_be_sent_is_named(
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(data)
-    file = {"dest": "/opt/x", "mode": None, "template": False, "compile": False, "pack": False, **options}
+    file = {"dest": "/opt/x", "mode": None, "template": False, "compile": False, "version": None, **options}
     with pytest.raises(action.AnsibleActionFail, match=words):
         action._read_entry(file, str(source), "", {})
 
@@ -66,3 +66,31 @@ def test_the_archive_names_contents_by_their_checksums(tmp_path: Path) -> None:
     packed.seek(0)
     with tarfile.open(fileobj=packed) as archive:
         assert archive.getnames() == ["0" * 64]
+
+
+CODE = {"path": "/opt/@X@/a.py", "mode": 0o644, "sha256": "0" * 64, "compile": True, "version": "X"}
+TEXT = {"path": "/opt/@X@/b", "mode": 0o755, "text": "b", "version": "X"}
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [CODE],
+        [CODE, {**TEXT, "text": "c"}],
+        [CODE, {**TEXT, "mode": 0o644}],
+        [CODE, {**TEXT, "path": "/opt/@X@/c"}],
+        [{**CODE, "sha256": "1" * 64}, TEXT],
+        [CODE, TEXT, {**CODE, "path": "/opt/@X@/c.py"}],
+    ],
+)
+def test_a_version_is_another_one_where_any_file_differs(others: list[dict[str, object]]) -> None:
+    version = action.versions([CODE, TEXT])["X"]
+    assert len(version) == 12 and set(version) <= set("0123456789abcdef")
+    assert action.versions(others)["X"] != version
+
+
+def test_a_version_is_the_same_in_any_order_and_with_any_other_files() -> None:
+    other = {"path": "/opt/c", "mode": 0o644, "text": "@X@"}
+    assert action.versions([other, TEXT, {**CODE, "compile": False}]) == action.versions([CODE, TEXT])
+    assert action.versions([other]) == {}
+    assert set(action.versions([CODE, {**TEXT, "version": "Y"}])) == {"X", "Y"}

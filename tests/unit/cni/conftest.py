@@ -5,20 +5,17 @@
 
 from __future__ import annotations
 
-import compileall
 import os
-import py_compile
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-FILES = HERE.parents[2] / "files" / "cni"
-sys.path[:0] = [str(HERE), str(FILES), str(HERE.parents[1] / "bench"), str(HERE.parents[1] / "soak")]
+from support import cni_code
 
-import cni_native  # noqa: E402
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "bench"), str(HERE.parents[1] / "soak")]
+
 from cniworld import World, missing  # noqa: E402
 
 
@@ -40,23 +37,5 @@ def world(tmp_path):
 def program(tmp_path_factory):
     """The plugin as the installer lays it out, in a folder of its own, with its state and setting beside it."""
     base = tmp_path_factory.mktemp("cni")
-    shutil.copytree(
-        FILES / "sriov_cni", base / "lib" / "sriov_cni", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    host = base / "lib" / "sriov_cni" / "host.py"
-    assert 'STATE = "/var/lib/cni/sriov"' in host.read_text()
-    assert 'SETTING = "/etc/baremetal-sriov/cni.json"' in host.read_text()
-    text = host.read_text().replace("/var/lib/cni/sriov", str(base / "state"))
-    host.write_text(text.replace("/etc/baremetal-sriov", str(base)))
-    compileall.compile_dir(
-        base / "lib", quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
-    )
-    cni_native.make_pack(base / "lib" / "sriov_cni")
-    text = (FILES / "launcher.py").read_text()
-    assert not text.startswith("#!")
-    _rest, _rest, rest = text.partition("\n")
-    launcher = base / "sriov"
-    interpreter = f"#!{os.path.realpath(sys.executable)} -IS\n"
-    launcher.write_text(interpreter + rest.replace("/usr/lib/baremetal-sriov/cni", str(base / "lib")))
-    launcher.chmod(0o755)
-    return launcher
+    moved = {"/var/lib/cni/sriov": str(base / "state"), "/etc/baremetal-sriov": str(base)}
+    return cni_code.install(base, sys.executable, moved=moved)

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cni_native
 import pytest
 from cniworld import VF, World
 from expected_delegation import ACCEPTED_NAMES, CODES, REFUSED_NAMES, SAME_FILE, SELF, WRAPPERS
@@ -22,6 +21,7 @@ from sriov_cni import cli
 from sriov_cni.spec.config import parse
 from sriov_cni.spec.delegate import MARK
 from sriov_cni.spec.errors import CniError
+from support import cni_code
 
 MISSING = {"cniVersion": "1.1.0", "cni.dev/valid-attachments": [], "prevResult": {"cniVersion": "1.1.0"}}
 
@@ -47,7 +47,7 @@ def place(kind: str, folder: Path, program: Path) -> Path:
     elif kind == "hard link":
         os.link(program, target)
     elif kind == "copy of the client":
-        target.write_text(cni_native.client(str(program), str(program.parent / "lib"), "/nowhere"))
+        target.write_text(cni_code.client(str(program), str(program.parent / "lib" / cni_code.VERSION), "/nowhere"))
     else:
         shutil.copy(program, target)
     target.chmod(0o755)

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import ast
+import fcntl
 import json
-import os
 import shutil
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 from cniworld import vector
 
 from sriov_cni import SUPPORTED
+from support import cni_code
 
 FILES = Path(__file__).resolve().parents[3] / "files" / "cni"
 # What the interpreter's C modules and its own start-up bring; anything else costs milliseconds per call.
@@ -28,16 +30,16 @@ ALLOWED = {
     "_signal",
     "_socket",
     "_stat",
-    "struct",
     "_thread",
     "builtins",
     "errno",
     "fcntl",
     "gc",
-    "marshal",
-    "posix",
     "os",
+    "posix",
     "select",
+    "shared",
+    "struct",
     "sys",
     "time",
 }
@@ -103,7 +105,7 @@ def test_log_file(program, tmp_path, vector):
 
 def test_imports_are_c_modules_and_ours():
     """Each costs milliseconds on every call, thirteen-fold under emulation."""
-    for file in sorted((FILES / "sriov_cni").glob("*.py")):
+    for file in sorted((FILES / "sriov_cni").rglob("*.py")):
         for node in ast.walk(_without_type_checking(ast.parse(file.read_text()))):
             names = []
             if isinstance(node, ast.Import):
@@ -111,7 +113,7 @@ def test_imports_are_c_modules_and_ours():
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module]
             for name in names:
-                assert name in ALLOWED | LAZY, f"{file.name} imports {name}"
+                assert name in ALLOWED | LAZY or name.startswith("shared."), f"{file.name} imports {name}"
 
 
 def _without_type_checking(tree: ast.Module) -> ast.Module:
@@ -125,12 +127,12 @@ def _without_type_checking(tree: ast.Module) -> ast.Module:
 def test_what_an_add_loads(program):
     """All modules of one ADD, measured: no package of the standard library beside what start-up brings."""
     code = (
-        "import sys; before = set(sys.modules); sys.path.insert(0, sys.argv[1]); import sriov_cni.attach, "
-        "sriov_cni.main, sriov_cni.config, sriov_cni.libc as c; c.function('setns'); "
+        "import sys; before = set(sys.modules); sys.path.insert(0, sys.argv[1]); import sriov_cni.commands.add, "
+        "sriov_cni.main, sriov_cni.spec.config, sriov_cni.host.libc as c; c.function('setns'); "
         "print(' '.join(sorted(set(sys.modules) - before)))"
     )
     out = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code, str(program.parent / "lib")],
+        [sys.executable, "-I", "-S", "-c", code, str(program.parent / "lib" / cni_code.VERSION)],
         capture_output=True,
         text=True,
         check=True,
@@ -143,92 +145,47 @@ def test_what_an_add_loads(program):
         "stat",
         "types",
     }  # by versions that load os late
-    foreign = {name for name in out if not name.startswith(("sriov_cni", "_"))}
+    foreign = {name for name in out if not name.startswith(("sriov_cni", "shared", "_"))}
     assert foreign <= ALLOWED | at_start
-
-
-def pack_of(program: Path) -> Path:
-    return program.parent / "lib" / "sriov_cni" / "__pycache__" / "__init__.all.pyc"
 
 
 def copy(program: Path, tmp_path: Path) -> Path:
     """A copy of the installed program that a test may change."""
     shutil.copytree(program.parent / "lib", tmp_path / "lib")
-    made = tmp_path / "sriov"
-    made.write_text(program.read_text().replace(str(program.parent), str(tmp_path)))
-    made.chmod(0o755)
-    return made
+    return cni_code.put(tmp_path / "sriov", program.read_text().replace(str(program.parent), str(tmp_path)))
 
 
-def test_modules_come_out_of_one_file(program, tmp_path):
-    """Sources that are changed or gone do not count while it is there."""
+def test_compiled_files_serve_and_none_are_written(program, tmp_path):
+    """The installer's record has the checksums of those that it made."""
     made = copy(program, tmp_path)
-    for file in (tmp_path / "lib" / "sriov_cni").glob("*.py"):
-        file.unlink()
-    for file in (tmp_path / "lib" / "sriov_cni" / "__pycache__").glob("*.cpython-*"):
-        file.unlink()
-    done = start(made, b"{", CNI_COMMAND="ADD", **ENVIRONMENT)
-    assert (done.returncode, json.loads(done.stdout)["code"]) == (1, 6)  # with the real os for the reason in words
-    assert start(made, CNI_COMMAND="VERSION").returncode == 0
-
-
-@pytest.mark.parametrize("pack", [None, b"", b"another Python's magic number"])
-def test_without_the_one_file_the_modules_are_imported(program, tmp_path, pack):
-    made = copy(program, tmp_path)
-    pack_of(made).unlink()
-    if pack is not None:
-        pack_of(made).write_bytes(pack)
+    assert list((tmp_path / "lib").rglob("*.pyc"))
+    for compiled in (tmp_path / "lib").rglob("__pycache__"):
+        shutil.rmtree(compiled)
     assert json.loads(start(made, CNI_COMMAND="VERSION").stdout)["supportedVersions"] == list(SUPPORTED)
+    assert json.loads(start(made, b"{", CNI_COMMAND="ADD", **ENVIRONMENT).stdout)["code"] == 6
+    assert not list((tmp_path / "lib").rglob("*.pyc"))
 
 
-def test_a_call_is_not_hurt_by_an_update(program, tmp_path):
+def test_a_call_is_not_hurt_by_an_update(tmp_path):
     """It has its version from the start to the end, with modules that it loads late."""
-    made = copy(program, tmp_path)
+    made = cni_code.install(tmp_path, sys.executable)
+    conf = b'{"cniVersion": "1.0.0", "name": "n", "type": "sriov", "vlan": "x"}'
     call = subprocess.Popen([made], env={"CNI_COMMAND": "ADD", **ENVIRONMENT}, stdin=subprocess.PIPE,
-                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    package = str(tmp_path / "lib" / "sriov_cni")
-    for _turn in range(500):  # until it has the file open
-        opened = [os.readlink(fd) for fd in Path(f"/proc/{call.pid}/fd").iterdir() if os.path.lexists(fd)]
-        if any(name.startswith(package) for name in opened):
-            break
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)  # fmt: skip
+    call.stdin.write(conf[:1])
+    wait_until_it_was_read(call.stdin)
+    cni_code.install(tmp_path, sys.executable, "ba9876543210")
+    config = tmp_path / "lib" / "ba9876543210" / "sriov_cni" / "spec" / "config.py"
+    config.write_text("raise ImportError('another version')\n")
+    for compiled in config.parent.glob("__pycache__/config.*"):
+        compiled.unlink()
+    assert json.loads(call.communicate(conf[1:], timeout=30)[0])["code"] == 7
+    assert "another version" in json.loads(start(made, conf, CNI_COMMAND="ADD", **ENVIRONMENT).stdout)["msg"]
+
+
+def wait_until_it_was_read(pipe) -> None:
+    """What the call has not loaded by then is loaded late."""
+    end = time.monotonic() + 20
+    while any(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))):
+        assert time.monotonic() < end
         time.sleep(0.01)
-    aside = tmp_path / "new"
-    aside.write_bytes(b"the next version's")
-    aside.rename(pack_of(made))
-    shutil.rmtree(tmp_path / "lib" / "sriov_cni")
-    out, _rest = call.communicate(b'{"cniVersion": "1.0.0", "name": "n", "type": "sriov", "vlan": "x"}', timeout=30)
-    assert json.loads(out)["code"] == 7
-
-
-def test_stand_in_for_os(program, tmp_path):
-    """What it has not is the real one's."""
-    made = copy(program, tmp_path)
-    code = "import os; print(os.path.basename('/a/b'), os.path.isdir('/'), os.path.isfile('/'), os.environ['A']); " \
-        "print(type(os).__name__, os.getcwdb(), os.cpu_count() > 0, os.fspath('x'), os.fsencode('y'))"
-    text = made.read_text()
-    made.write_text(text[: text.index("from sriov_cni.main")] + code + "\n")
-    done = subprocess.run([made], env={"A": "\u00e4"}, capture_output=True, check=True, cwd="/", timeout=30)
-    assert done.stdout.decode().splitlines() == ["b True False \u00e4", "_Os b'/' True x b'y'"]
-
-
-def test_layers():
-    """An import points down only. `start` is none of the modules: the launcher runs it."""
-    order = [
-        ["errors", "libc", "handoff"], ["addresses", "jsontext", "netlink", "netns", "log", "pci"], ["rtnl", "vlans"],
-        ["result", "pf"], ["config", "host"], ["journal", "ipam", "trunk"], ["pod", "request"], ["announce", "vf"],
-        ["restore"], ["adopted"], ["attach", "check", "detach", "upkeep"],
-        ["commands", "people", "warm-up", "worker"], ["service"], ["main"],
-    ]  # fmt: skip
-    level = {name: i for i, names in enumerate(order) for name in names}
-    for file in sorted((FILES / "sriov_cni").glob("*.py")):
-        if file.stem in ("__init__", "start"):
-            continue
-        for node in ast.walk(_without_type_checking(ast.parse(file.read_text()))):
-            if isinstance(node, ast.ImportFrom) and node.level == 1:
-                names = (
-                    [node.module]
-                    if node.module
-                    else [alias.name for alias in node.names if alias.name in level]
-                )
-                for name in names:
-                    assert level[name] < level[file.stem], f"{file.stem} imports {name}"

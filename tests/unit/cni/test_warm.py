@@ -126,7 +126,7 @@ def test_after_a_sudden_end_of_the_service(warm):
     workers = warm.workers()
     os.kill(warm.pid, signal.SIGKILL)
     eventually(lambda: not any(os.path.isdir(f"/proc/{pid}/fd") for pid in workers))  # they end with it
-    assert os.path.lexists(warm.handoff / "pack")
+    assert os.path.lexists(warm.handoff / "version")
     assert outcome(warm.start(), b"{")[0] == 1
     assert warm.direct == 1
 
@@ -164,7 +164,7 @@ def test_a_waiting_worker_is_killed(program):
     """It may have had a request in its hand: the service ends, and with it every client's wait."""
     with Warm(program, program.parent, "/bin/sh") as warm:
         os.kill(warm.workers()[0], signal.SIGKILL)
-        eventually(lambda: not os.path.exists(warm.handoff / "pack"))
+        eventually(lambda: not os.path.exists(warm.handoff / "version"))
         assert outcome(warm.start(), b"{")[0] == 1
         assert warm.direct == 1
 
@@ -219,7 +219,7 @@ def test_a_client_with_another_view_does_the_work_itself(warm, share):
 def test_stop_waits_for_calls(warm):
     client, _worker = warm.started_and_taken()
     os.kill(warm.pid, signal.SIGTERM)
-    eventually(lambda: not os.path.exists(warm.handoff / "pack"))
+    eventually(lambda: not os.path.exists(warm.handoff / "version"))
     assert outcome(warm.start(), b"{")[0] == 1
     assert warm.direct == 1
     assert os.path.isdir(f"/proc/{warm.pid}/fd")

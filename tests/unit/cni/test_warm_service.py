@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -20,26 +21,64 @@ from warm import Warm, eventually, outcome
 from sriov_cni import main
 from sriov_cni.warm import warm_up
 from sriov_cni.warm.handoff import Handoff
+from support import cni_code
+
+NEXT = "ba9876543210"
+HURRY = "from sriov_cni.warm import service\nservice._TICK_SECONDS = 0.2\n"
+
+
+def launcher_with(program, folder, lines):
+    """The installed launcher of a copy in `folder`, which does these lines before it starts."""
+    shutil.copytree(program.parent / "lib", folder / "lib")
+    text = program.read_text().replace(str(program.parent), str(folder))
+    return cni_code.put(folder / "sriov", text.replace("from sriov_cni.main", f"{lines}from sriov_cni.main"))
 
 
 def test_another_version_is_installed(program, tmp_path):
     """A call is never of the old one, and the service ends so that systemd starts the new one."""
-    shutil.copytree(program.parent / "lib", tmp_path / "lib")
-    launcher = tmp_path / "sriov"
-    hurry = "from sriov_cni import service\nservice._TICK_SECONDS = 0.2\nfrom sriov_cni.main"
-    text = program.read_text().replace(str(program.parent), str(tmp_path)).replace("from sriov_cni.main", hurry)
-    launcher.write_text(text)
-    launcher.chmod(0o755)
-    with Warm(launcher, tmp_path, "/bin/sh") as warm:
-        pack = tmp_path / "lib/sriov_cni/__pycache__/__init__.all.pyc"
-        aside = tmp_path / "new"
-        shutil.copy(pack, aside)
+    with Warm(launcher_with(program, tmp_path, HURRY), tmp_path, "/bin/sh") as warm:
+        old = warm.program.read_text()
         os.kill(warm.pid, signal.SIGSTOP)
-        aside.rename(pack)
+        cni_code.install(tmp_path, sys.executable, NEXT)
+        cni_code.put(warm.program, old.replace(f"lib/{cni_code.VERSION}\n", f"lib/{NEXT}\n"))
         assert outcome(warm.start({"CNI_COMMAND": "VERSION"}))[0] == 0
         assert warm.direct == 1
         os.kill(warm.pid, signal.SIGCONT)
         assert warm.wait() == 1
+
+
+def test_the_program_is_removed(program, tmp_path):
+    with Warm(launcher_with(program, tmp_path, HURRY), tmp_path, "/bin/sh") as warm:
+        (tmp_path / "sriov").unlink()
+        assert warm.wait() == 1
+
+
+CHECK = '"$sriov_at/version" -ef "$sriov_version"'
+
+
+@pytest.mark.parametrize(
+    ("check", "direct"),
+    [
+        pytest.param('"$sriov_at/pack" -ef "$sriov_version"', 1, id="0.1.0-finds-no-link"),
+        pytest.param('"$sriov_at/life0" -ef "$sriov_at/life0"', 0, id="0.1.0-had-looked-before-the-update"),
+    ],
+)
+def test_a_client_of_the_first_release(program, check, direct):
+    """It differs in the link that it looks at alone."""
+    with Warm(program, program.parent, "/bin/sh") as warm:
+        text = warm.program.read_text()
+        assert CHECK in text
+        cni_code.put(warm.program, text.replace(CHECK, check))
+        assert outcome(warm.start({"CNI_COMMAND": "VERSION"}))[0] == 0
+        assert warm.direct == direct
+
+
+def test_a_service_of_the_first_release(program):
+    """Its link has another name, and leads to a file."""
+    with Warm(program, program.parent, "/bin/sh") as warm:
+        (warm.handoff / "version").rename(warm.handoff / "pack")
+        assert outcome(warm.start({"CNI_COMMAND": "VERSION"}))[0] == 0
+        assert warm.direct == 1
 
 
 def test_what_is_no_request_ends_the_service(program):
@@ -72,25 +111,19 @@ def test_claims_of_the_dead_are_swept(tmp_path):
 
 
 def test_what_an_earlier_service_left_is_cleared(tmp_path):
-    for name in ("pack", "claim3", "reply3", "life9", "request"):
+    for name in ("version", "pack", "claim3", "reply3", "life9", "request"):
         (tmp_path / name).write_text("left")
     Handoff(str(tmp_path))
     assert not list(tmp_path.glob("claim*"))
-    assert not (tmp_path / "pack").exists()
+    assert not list(tmp_path.glob("version")) + list(tmp_path.glob("pack"))
     assert all(file.is_fifo() for file in tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("what", ["modules one by one", "no folder"])
+@pytest.mark.parametrize("what", ["no pidfd_getfd", "no folder"])
 def test_what_the_service_cannot_do_without(program, tmp_path, what):
-    """Without the one file it lets nobody in, but is no failed unit; without a folder it is one."""
-    lib = program.parent / "lib"
-    if what == "modules one by one":
-        shutil.copytree(lib, tmp_path / "lib")
-        shutil.rmtree(tmp_path / "lib/sriov_cni/__pycache__")
-        lib = tmp_path / "lib"
-    launcher = tmp_path / "sriov"
-    launcher.write_text(program.read_text().replace(str(program.parent / "lib"), str(lib)))
-    launcher.chmod(0o755)
+    """Without the system call it lets nobody in, but is no failed unit; without a folder it is one."""
+    old_kernel = "from sriov_cni.host import libc\nlibc._PIDFD_GETFD = 9999\n" if what != "no folder" else ""
+    launcher = launcher_with(program, tmp_path, old_kernel)
     folder = tempfile.mkdtemp(dir=tmp_path)
     environment = {"RUNTIME_DIRECTORY": folder} if what != "no folder" else {}
     address = tmp_path / "notify"
@@ -102,11 +135,11 @@ def test_what_the_service_cannot_do_without(program, tmp_path, what):
         if what != "no folder":
             assert systemd.recv(100) == b"READY=1"
             assert systemd.recv(100) == b"WATCHDOG=1"
-            assert not os.path.lexists(f"{folder}/pack")
+            assert not os.path.lexists(f"{folder}/version")
             service.terminate()
         _out, err = service.communicate(timeout=60)
     assert service.returncode == (2 if what == "no folder" else 0)
-    assert (b"RUNTIME_DIRECTORY" if what == "no folder" else b"one file") in err
+    assert (b"RUNTIME_DIRECTORY" if what == "no folder" else b"pidfd_getfd(2) cannot be used") in err
 
 
 def test_warm_up_goes_all_the_way_and_leaves_nothing(tmp_path):
@@ -132,12 +165,9 @@ def test_workers_warm_up(program):
 )
 def test_a_worker_that_is_not_as_before_ends(program, tmp_path, leaves):
     """Whatever a call leaves behind in it, the next call gets nothing of it."""
-    launcher = tmp_path / "sriov"
     seam = f"import _thread, os, time\nfrom sriov_cni import main as calls\nwas = calls.answer\n" \
-        f"def leave(environment):\n    {leaves}\n    return was(environment)\ncalls.answer = leave\nfrom sriov_cni.main"
-    launcher.write_text(program.read_text().replace("from sriov_cni.main", seam))
-    launcher.chmod(0o755)
-    with Warm(launcher, program.parent, "/bin/sh") as warm:
+        f"def leave(environment):\n    {leaves}\n    return was(environment)\ncalls.answer = leave\n"
+    with Warm(launcher_with(program, tmp_path, seam), tmp_path, "/bin/sh") as warm:
         before = set(warm.workers())
         assert outcome(warm.start({"CNI_COMMAND": "VERSION"}))[0] == 0
         eventually(lambda: len(before - set(warm.workers())) == 1)
@@ -145,11 +175,7 @@ def test_a_worker_that_is_not_as_before_ends(program, tmp_path, leaves):
 
 
 def test_more_workers_than_are_needed_are_let_go(program, tmp_path):
-    launcher = tmp_path / "sriov"
-    hurry = "from sriov_cni import service\nservice._TICK_SECONDS = 0.2\nfrom sriov_cni.main"
-    launcher.write_text(program.read_text().replace("from sriov_cni.main", hurry))
-    launcher.chmod(0o755)
-    with Warm(launcher, program.parent, "/bin/sh") as warm:
+    with Warm(launcher_with(program, tmp_path, HURRY), tmp_path, "/bin/sh") as warm:
         clients = [warm.start({"CNI_COMMAND": "VERSION"}) for _turn in range(12)]
         assert [outcome(client)[0] for client in clients] == [0] * 12
         eventually(lambda: len(warm.workers()) == 3)

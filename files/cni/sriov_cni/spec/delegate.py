@@ -13,8 +13,8 @@ import os
 OWN = "sriov"
 # In the environment of each plugin that we start, and of all that it starts: a call that finds it is refused.
 MARK = "BAREMETAL_SRIOV_DELEGATED"
-# What client.sh and launcher.py both hold, and nothing else.
-_SIGN = b"/sriov_cni/__pycache__/__init__.all.pyc"
+# What client.sh and launcher.py both begin with, in every version, and nothing else.
+_SIGN = b"/opt/cni/bin/sriov: "
 _SCRIPT_LIMIT = 65536  # bytes; ours are a twentieth of it
 _NAME_LIMIT = 255  # bytes, NAME_MAX of linux/limits.h
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The folder where client.sh and the service meet: what a shell can use without starting a process.
 
-`pack` links to the service's open file of modules, by which a client sees that a service lives and is of its version.
+`version` links to the service's open folder of modules, by which a client sees that it lives and is of its version.
 `request` is a FIFO that all clients write to: one record of RECORD bytes each, slot and process id, in one write.
 A client has one of SLOTS slots N: `claimN` holds its process id and is made by no second one while it is there;
 `replyN` is a FIFO on which it gets two lines, "t" and the exit code, or "n" if it has to do the work itself; `lifeN` is
@@ -34,7 +34,7 @@ class Handoff:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        for name in sorted(os.listdir(self._at), key=lambda name: name != "pack"):  # nobody comes in any more
+        for name in sorted(os.listdir(self._at), key=lambda name: name != "version"):  # nobody comes in any more
             if name != "stage":
                 os.unlink(name, dir_fd=self._at)
         self.stage = f"{folder}/stage"  # of warm_up.py
@@ -55,15 +55,15 @@ class Handoff:
         os.mkfifo("new", 0o600, dir_fd=self._at)
         os.rename("new", name, src_dir_fd=self._at, dst_dir_fd=self._at)
 
-    def open_to(self, pack: int) -> None:
-        """Let clients in, whose program's modules are in the file that this process has open as `pack`."""
-        os.symlink(f"/proc/{os.getpid()}/fd/{pack}", "new", dir_fd=self._at)
-        os.rename("new", "pack", src_dir_fd=self._at, dst_dir_fd=self._at)
+    def open_to(self, code: int) -> None:
+        """Let clients in, whose program's modules are in the folder that this process has open as `code`."""
+        os.symlink(f"/proc/{os.getpid()}/fd/{code}", "new", dir_fd=self._at)
+        os.rename("new", "version", src_dir_fd=self._at, dst_dir_fd=self._at)
 
     def close_door(self) -> None:
         """Let no client in any more; those that are in are served."""
         try:
-            os.unlink("pack", dir_fd=self._at)
+            os.unlink("version", dir_fd=self._at)
         except FileNotFoundError:
             return  # never opened, or systemd has removed the folder
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import gc
 import os
 import select
+import sys
 import time
 from _signal import (  # type: ignore[import-not-found]
     SIG_DFL,
@@ -27,7 +28,6 @@ from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM
 from _socket import socket as _Socket
 
 # All that a call may need: workers get it with the fork.
-from .. import PACK
 from ..commands import add, check, delete, gc_status, releases, request, table
 from ..host import log_file
 from ..host.host import Host
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .warm_up import Call
     from .worker import Answer
 
+CODE = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # the folder of this version
 LOADED = (
     go_plugin_state, announce, add, check, table, delete, ipam, json_text, log_file, releases, request, restore,
     gc_status,
@@ -69,11 +70,17 @@ def serve(environment: Mapping[str, str], answer: Answer, call: Call) -> int:
     return Service(Handoff(folder), answer, call, getfd, notify).run()
 
 
+def superseded() -> bool:
+    """True where the program that was started leads to another version by now, or is gone."""
+    try:
+        with open(sys.argv[0], "rb") as launcher:
+            return f'"{CODE}"'.encode() not in launcher.read()
+    except OSError:
+        return True
+
+
 def _usable() -> Callable[[int, int], int] | None:
     """The way to a client's streams; None where this kernel has none, and clients have to do without us."""
-    if PACK < 0:
-        _say("the modules do not come from one file, so clients can't compare versions: they do without this service")
-        return None
     wait, end = os.pipe()
     child = os.fork()
     if child == 0:
@@ -149,7 +156,7 @@ class Service:
             set_stage(self._handoff.stage)
             for _turn in range(SPARES):
                 self._fork()
-            self._handoff.open_to(PACK)
+            self._handoff.open_to(os.open(CODE, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         self._notify("READY=1")
         poll = select.poll()
         for fd in (self._events, self._signals):
@@ -173,7 +180,7 @@ class Service:
         self._handoff.sweep(self._busy.values())
         if len(self._spare) > SPARES and not self._busy and not self._end:
             self._handoff.dismiss(len(self._spare) - SPARES)
-        if PACK >= 0 and os.fstat(PACK).st_nlink == 0:
+        if superseded():
             self._stop(_DISTURBED, "another version is installed: this one ends")
         if not self._sweeper and not self._end and releases.due(Host()):
             self._sweep_addresses()
