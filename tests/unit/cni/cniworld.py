@@ -44,8 +44,8 @@ with open(folder / "calls", "a") as log:
 lease = folder / ("lease-" + os.environ.get("CNI_CONTAINERID", "") + "-" + os.environ.get("CNI_IFNAME", ""))
 if command == "ADD":
     lease.touch()
-if command == "DEL" and lease.exists():
-    lease.unlink()
+if command == "DEL":
+    lease.unlink(missing_ok=True)
 time.sleep(ipam.get("sleep", 0))
 print(ipam.get("stderr", ""), file=sys.stderr)
 if command in ipam.get("fail", []):
