@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from device_plugin.dp_daemon import PLUGIN, Daemon
+from device_plugin.dp_daemon import PLUGIN, SHARED, Daemon
 from device_plugin.dp_host import FakeHost
 from device_plugin.dp_serving import leaves, serves
 from device_plugin.dp_wheels import LEVELS, wheels
@@ -96,6 +96,7 @@ def test_it_serves_with_debians_packages(machine: str, daemon: Daemon) -> None:
 def test_it_serves_with_the_wheels_that_the_role_ships(name: str, daemon: Daemon) -> None:
     installed = daemon.folder / "device-plugin"
     shutil.copytree(PLUGIN, installed)
+    shutil.copytree(SHARED, installed / "shared")
     (installed / "site").symlink_to(wheels("3.11", LEVELS["3.12"], name))
     serves(daemon, [*emulated.interpreter(name), "-I", str(installed / "run.py")], SECONDS)
     leaves(daemon)

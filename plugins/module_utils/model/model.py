@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from ..shared.driver_kinds import is_userspace
+from ..shared.pci_classes import is_network
 from .errors import Problem
 from .frozen import dataclass
 
@@ -22,7 +24,6 @@ DEFAULT_DRIVER = "default"  # the kernel's own choice
 NO_DRIVER = "none"
 # Where kubelets keep their files: of most distributions, MicroK8s, k0s.
 KUBELET_FOLDERS = ("/var/lib/kubelet", "/var/snap/microk8s/common/var/lib/kubelet", "/var/lib/k0s/kubelet")
-USERSPACE_DRIVERS = ("vfio-pci", "uio_pci_generic", "igb_uio")
 
 # Linux drivers/pci/pci-stub.c, pci-pf-stub.c; drivers/xen/xen-pciback; drivers/net/ethernet/cavium/thunder/nic_main.c.
 WITHOUT_INTERFACE = ("pci-stub", "pci-pf-stub", "pciback", "xen-pciback", "nicpf")
@@ -41,24 +42,9 @@ AT_AUTO, AT_BOOT, AT_RUNTIME = "auto", "boot", "runtime"
 ATTRIBUTES = ("mac", "vlan", "qos", "spoofchk", "trust", "min_tx_rate", "max_tx_rate")
 
 
-def is_userspace(driver: str | None) -> bool:
-    """True for drivers that hand a function to user space (DPDK, VMs); vendor variants of vfio included."""
-    return driver is not None and (driver in USERSPACE_DRIVERS or is_vfio(driver))
-
-
-def is_vfio(driver: str | None) -> bool:
-    """True for vfio-pci and its vendor variants (mlx5_vfio_pci, ...), which need an IOMMU."""
-    return driver is not None and "vfio" in driver
-
-
-def is_uio(driver: str | None) -> bool:
-    """True for drivers that give user space a function's registers without an IOMMU's protection."""
-    return driver is not None and "uio" in driver and not is_vfio(driver)
-
-
 def makes_no_interface(driver: str) -> bool:
     """True for drivers that make no network interface of a NIC."""
-    return is_userspace(driver) or is_uio(driver) or driver in WITHOUT_INTERFACE
+    return is_userspace(driver) or driver in WITHOUT_INTERFACE
 
 
 @dataclass(frozen=True)
@@ -284,7 +270,7 @@ class Pf:
     @property
     def is_nic(self) -> bool:
         """False for what else has SR-IOV: NVMe, accelerators (PCI Code and ID Assignment, base class)."""
-        return self.class_id.startswith("02")
+        return is_network(self.class_id)
 
     @property
     def label(self) -> str:

@@ -26,7 +26,7 @@ from ..model.model import Goal, NodeState, PfGoal, goal_from_dict
 from ..pf.plan import AUTOPROBE, ESWITCH, LINK, NUM_VFS
 from ..policy.rendered_files import NODE_PATH
 from ..record import pending_reboot
-from ..shared import pci
+from ..shared import pci, pci_classes
 from .run import run
 
 APPEAR_SECONDS = 60.0  # a PF's driver is loaded by udev, which may be busy at boot
@@ -118,7 +118,7 @@ def _is_ready(host: Host, pf: PfGoal) -> bool:
         return True  # a VF without its PF
     if pf.externally_managed and pci.num_vfs(host.root, address) < pf.num_vfs:
         return False
-    network = pci.class_id(host.root, address).startswith("02")
+    network = pci_classes.is_network(pci.class_id(host.root, address))
     return pci.total_vfs(host.root, address) >= 0 and (
         pci.uplink_name(host.root, address) is not None if network else pci.driver(host.root, address) is not None
     )

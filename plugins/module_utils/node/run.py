@@ -21,12 +21,13 @@ from ..kernel import modules as kernel_modules
 from ..kernel.hugepages import Memory
 from ..model.errors import HostError, Problem, RefusedError
 from ..model.frozen import dataclass
-from ..model.model import KUBELET_FOLDERS, Goal, NodeState, Pf, Vf, compact, is_vfio
+from ..model.model import KUBELET_FOLDERS, Goal, NodeState, Pf, Vf, compact
 from ..model.plan import AFTER_REBOOT, Plan, due
 from ..pf.read import read_state
 from ..policy.rendered_files import CONFIG_PATH, NODE_PATH, PATHS
 from ..record import pending_reboot, record
 from ..record.record import LOCK
+from ..shared.driver_kinds import is_vfio
 from ..usage import other_managers
 from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan, module_specs
 

@@ -15,7 +15,7 @@ from ..kernel import cmdline
 from ..model.errors import HostError
 from ..model.model import NO_MAC
 from ..model.plan import Step
-from ..shared import pci
+from ..shared import pci, pci_classes
 from . import drivers
 from .drivers import vf_address, wait_for
 from .plan import ATTRIBUTES, AUTOPROBE, ESWITCH, LINK, NUM_VFS, PF_MTU, TC_OFFLOAD, VF_MTU, parse_target
@@ -180,7 +180,7 @@ def _wait_for_netdev(host: Host, address: str) -> bool:
     """A network VF's interface appears a moment after its driver; one more binding helps some NICs.
     False: none came.
     """
-    if not pci.class_id(host.root, address).startswith("02"):
+    if not pci_classes.is_network(pci.class_id(host.root, address)):
         return True
     if wait_for(host, lambda: bool(pci.net_names(host.root, address)), NETDEV_SECONDS):
         return True

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..model.errors import Problem
-from ..model.model import AWAY, NO_INTERFACE, Goal, NodeState, Pf, PfGoal, is_uio, is_userspace, is_vfio
+from ..model.model import AWAY, NO_INTERFACE, Goal, NodeState, Pf, PfGoal
 from ..model.plan import DRAIN, NOW, Step
+from ..shared.driver_kinds import is_uio, is_userspace, is_vfio
 from .identity import moved_words
 from .plan import ESWITCH, LINK, NUM_VFS, PF_MTU, SWITCHDEV, parse_target
 

@@ -13,9 +13,10 @@ from typing import Callable, TypeVar
 from ..host.host import Host
 from ..kernel import lockdown
 from ..model.errors import HostError
-from ..model.model import DEFAULT_DRIVER, NO_DRIVER, is_userspace, is_vfio
+from ..model.model import DEFAULT_DRIVER, NO_DRIVER
 from ..model.plan import Step
 from ..shared import pci
+from ..shared.driver_kinds import is_userspace, is_vfio
 from ..usage import iommu_groups
 from .checks import OWN_GROUP
 from .plan import driver_is_right, parse_target

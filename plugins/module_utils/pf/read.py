@@ -14,9 +14,8 @@ from ..host.ip_link import Link
 from ..kernel import lockdown
 from ..model.model import NodeState, Pf, Vf
 from ..record.record import Record
-from ..shared import pci
+from ..shared import pci, pci_classes
 
-NETWORK_CLASS = "02"  # PCI Code and ID Assignment: base class of network controllers
 RENAME_PAUSES = (0.2, 0.2, 0.0)  # seconds after a look that udev came between
 
 
@@ -60,7 +59,7 @@ def _pfs_with(host: Host, links: Mapping[str, Link]) -> list[Pf]:
         if pci.link_name(f"{pci.device_dir(host.root, address)}/physfn") is not None:
             continue
         total = pci.total_vfs(host.root, address)
-        if total >= 0 or pci.class_id(host.root, address).startswith(NETWORK_CLASS):
+        if total >= 0 or pci_classes.is_network(pci.class_id(host.root, address)):
             pfs.append(read_pf(host, address, links))
     if not any(pf.total_vfs > 0 for pf in pfs) and machine.is_virtual(host):
         pfs = [_alone(host, pf, links) if pf.is_nic else pf for pf in pfs]
@@ -122,7 +121,7 @@ def _vf(host: Host, index: int, address: str, pf: Link | None, links: Mapping[st
         netdev=names[0] if names else None,
         netdev_mac=own.mac if own else None,
         iommu_group=pci.iommu_group(root, address),
-        network_class=pci.class_id(root, address).startswith(NETWORK_CLASS),
+        network_class=pci_classes.is_network(pci.class_id(root, address)),
         mtu=own.mtu if own else None,
         **told,
     )

@@ -16,7 +16,8 @@ from typing import Any
 
 from ..model.errors import Mistake
 from ..model.frozen import dataclass
-from ..model.model import DEFAULT_DRIVER, USERSPACE_DRIVERS, VfSettings, is_userspace
+from ..model.model import DEFAULT_DRIVER, VfSettings
+from ..shared.driver_kinds import USERSPACE_DRIVERS, is_userspace
 from .validation import INDEX_LIMIT, Fields, indices, raise_if, show
 
 NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"

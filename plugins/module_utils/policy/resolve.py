@@ -13,7 +13,6 @@ from ..model.errors import Problem
 from ..model.model import (
     AT_BOOT,
     DEFAULT_DRIVER,
-    USERSPACE_DRIVERS,
     FileGoal,
     Goal,
     ModuleGoal,
@@ -22,10 +21,9 @@ from ..model.model import (
     PfGoal,
     VfSettings,
     goal_as_dict,
-    is_userspace,
-    is_vfio,
 )
 from ..pf.plan import SWITCHDEV
+from ..shared.driver_kinds import USERSPACE_DRIVERS, is_userspace, is_vfio
 from ..shared.pci import DEVICES
 from .node_spec import NodeSpec
 from .policy import Policy

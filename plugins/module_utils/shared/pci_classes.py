@@ -12,12 +12,17 @@ NETWORK = "02"
 ETHERNET = "0200"
 INFINIBAND = "0207"
 BRIDGE = "06"
-ACCELERATOR = "12"
+ACCELERATOR = "12"  # processing accelerators
 
 
 def is_network(class_id: str) -> bool:
     """True for network controllers of every kind."""
     return class_id.startswith(NETWORK)
+
+
+def is_infiniband(class_id: str) -> bool:
+    """True for network controllers that speak InfiniBand."""
+    return class_id.startswith(INFINIBAND)
 
 
 def is_bridge(class_id: str) -> bool:

@@ -7,10 +7,9 @@
 from __future__ import annotations
 
 from ..host.host import Host
-from ..model.model import is_vfio
-from ..shared import pci
+from ..shared import pci, pci_classes
+from ..shared.driver_kinds import is_vfio
 
-BRIDGE = "06"  # PCI Code and ID Assignment: base class of bridges, which vfio leaves to their driver
 HARMLESS = ("pci-stub", "pcieport")
 
 
@@ -25,6 +24,6 @@ def strangers(host: Host, vf: str) -> tuple[str, ...]:
         driver = pci.driver(root, member)
         if member == vf or driver is None or is_vfio(driver) or driver in HARMLESS:
             continue
-        if pci.physfn(root, member) != pci.physfn(root, vf) and not pci.class_id(root, member).startswith(BRIDGE):
+        if pci.physfn(root, member) != pci.physfn(root, vf) and not pci_classes.is_bridge(pci.class_id(root, member)):
             found.append(f"{member} ({driver})")
     return tuple(found)

@@ -18,14 +18,13 @@ from ..host.host import Host
 from ..host.ip_link import Link
 from ..model.frozen import dataclass
 from ..model.model import AWAY, NO_INTERFACE, NodeState, Pf, makes_no_interface
-from ..shared import pci
+from ..shared import pci, pci_classes
 from . import processes
 
 NO_USE = ("link", "host")  # scopes of addresses that an interface has of itself
 UPPER = "upper_"  # Linux Documentation/ABI/testing/sysfs-class-net: the links to what stands on an interface
 RENAME_PAUSES = (0.2, 0.2, 0.0)  # seconds after a look that udev came between
 OWN_ROUTES = ("local", "broadcast", "multicast", "anycast")  # types that the kernel makes for addresses (ip-route(8))
-INFINIBAND = "0207"  # PCI Code and ID Assignment; ib_ipoib makes the interfaces of these, and may not be loaded
 MOST = 3  # of addresses or routes that a message names
 
 
@@ -146,7 +145,8 @@ def unknown_of(host: Host, pf: Pf, interfaces: Interfaces) -> str | None:
     folders = [base, *(f"{base}/{entry}" for entry in host.list_dir(base) if entry.startswith("virtio"))]
     if any(host.exists(f"{folder}/net") for folder in folders):
         return AWAY
-    return None if pf.class_id.startswith(INFINIBAND) else NO_INTERFACE
+    # ib_ipoib makes the interfaces of InfiniBand, and may not be loaded.
+    return None if pci_classes.is_infiniband(pf.class_id) else NO_INTERFACE
 
 
 def _interfaces(host: Host, state: NodeState) -> Interfaces:

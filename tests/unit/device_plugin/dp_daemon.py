@@ -18,6 +18,7 @@ from typing import Any
 from device_plugin.dp_host import FakeHost
 
 PLUGIN = Path(__file__).resolve().parents[3] / "files" / "device_plugin"
+SHARED = PLUGIN.parents[1] / "plugins" / "module_utils" / "shared"
 PROGRAM = (sys.executable, "-I", str(PLUGIN / "run.py"))
 
 

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from device_plugin.dp_daemon import PLUGIN, Daemon
+from device_plugin.dp_daemon import PLUGIN, SHARED, Daemon
 from device_plugin.dp_serving import leaves, serves
 from device_plugin.dp_wheels import LEVELS, wheels
 
@@ -25,6 +25,7 @@ def test_serves_on_each_level(version: str, daemon: Daemon, short_path: Path) ->
         pytest.skip(f"no Python {version} on this machine, so {' '.join(LEVELS[version])} is not tried")
     installed = short_path / "device-plugin"
     shutil.copytree(PLUGIN, installed)
+    shutil.copytree(SHARED, installed / "shared")
     os.symlink(wheels(version, LEVELS[version]), installed / "site")
     serves(daemon, [str(python), "-I", str(installed / "run.py")])
     loaded = Path(f"/proc/{daemon.pid}/maps").read_text()

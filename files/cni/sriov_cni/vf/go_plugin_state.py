@@ -13,6 +13,7 @@ import os
 import time
 
 from shared import pci
+from shared.driver_kinds import is_userspace
 
 from ..netlink.messages import PROTO_8021Q
 from ..pod.interface import Pod
@@ -21,7 +22,7 @@ from ..spec.errors import JOURNAL, TRY_AGAIN, CniError
 from ..spec.json_text import loads
 from .journal import Record
 from .restore import give_back
-from .vf import USERSPACE_DRIVERS, host_link
+from .vf import host_link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def _record(
     record.pf = pci.physfn(host.sys_root, record.address) or ""
     record.driver = pci.driver(host.sys_root, record.address) or ""
     record.host_name = _text(before, "HostIFName")
-    record.kernel = bool(record.host_name) and record.driver not in USERSPACE_DRIVERS
+    record.kernel = bool(record.host_name) and not is_userspace(record.driver)
     record.mac = _text(before, "EffectiveMAC").lower()
     record.mtu = _number(before, "MTU") or _number(conf, "MTU")
     record.original.mac = _text(before, "AdminMAC").lower()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 
 from shared import pci
+from shared.driver_kinds import is_userspace
 
 from ..netlink.addresses import ZERO_MAC
 from ..netlink.messages import IFF_UP, Link, get_link, set_altnames, set_link
@@ -16,7 +17,7 @@ from ..pod.interface import Pod
 from ..pod.netns import Netns, open_netns, own_netns
 from ..spec.errors import REFUSED, CniError
 from .pf_port import FIELDS_OF
-from .vf import KEPT_FLAGS, USERSPACE_DRIVERS, free_mac, host_link, offer_mac, port_of, set_mac
+from .vf import KEPT_FLAGS, free_mac, host_link, offer_mac, port_of, set_mac
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def bring_back(host: Host, store: Store, record: Record, pod: Pod | None) -> lis
         host.log.warning(f"VF {record.address} is not there any more: nothing to bring back")
         return []
     kernel = record.kernel
-    if kernel and (vf_driver is None or vf_driver in USERSPACE_DRIVERS):
+    if kernel and (vf_driver is None or is_userspace(vf_driver)):
         host.log.warning(
             f"VF {record.address} had driver {record.driver}, found {vf_driver or 'none'}: no interface"
         )

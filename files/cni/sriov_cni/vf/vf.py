@@ -10,6 +10,7 @@ import errno
 from _signal import SIG_BLOCK, SIGCHLD, pthread_sigmask  # type: ignore[import-not-found]
 
 from shared import pci
+from shared.driver_kinds import USERSPACE_DRIVERS, is_userspace
 
 from ..host.host import Backoff
 from ..netlink.messages import (
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from ..spec.config import Config
     from .journal import Record, Store
 
-USERSPACE_DRIVERS = ("vfio-pci", "uio_pci_generic", "igb_uio")
 KEPT_FLAGS = IFF_UP | IFF_PROMISC | IFF_ALLMULTI
 _PROBE_SECONDS = 2.0  # a VF's interface appears a moment after its driver was bound
 
@@ -58,7 +58,7 @@ class Vf:
         self.pf = pf
         self.index = index
         self.driver = driver
-        self.kernel = driver not in USERSPACE_DRIVERS
+        self.kernel = not is_userspace(driver)
 
     def __str__(self) -> str:
         """For messages."""

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared import pci
+from shared import pci, pci_classes
+from shared.driver_kinds import is_uio, is_vfio
 
 from . import ddp, host_interfaces, rdma_vdpa
 from .rdma_vdpa import NO_VDPA, Vdpa
@@ -21,12 +22,9 @@ from .rdma_vdpa import NO_VDPA, Vdpa
 # Linux include/uapi/linux/if_arp.h; the texts are those of `ip link` and of the linkTypes selector.
 ARPHRD = {1: "ether", 32: "infiniband"}
 # Where no network interface is visible (vfio, or moved to a pod): PCI subclass 00 is Ethernet, 07 InfiniBand.
-CLASS_LINK_TYPES = {"0200": "ether", "0207": "infiniband"}
-VFIO_DRIVER = "vfio-pci"
+CLASS_LINK_TYPES = {pci_classes.ETHERNET: "ether", pci_classes.INFINIBAND: "infiniband"}
 PCI, AUXILIARY = "pci", "auxiliary"
 SUBFUNCTION = "sf"
-NETWORK, BRIDGE = "02", "06"
-UIO_DRIVERS = ("uio", "igb_uio", "uio_pci_generic")
 
 
 @dataclass(frozen=True)
@@ -99,10 +97,10 @@ class Scanner:
                 continue
             entries = pci.list_dir(pci.device_dir(self.root, address))
             device = self._describe(address, class_id, entries, parents, in_use)
-            if profiles and device.class_id.startswith(NETWORK):
+            if profiles and pci_classes.is_network(device.class_id):
                 device = replace(device, ddp_profile=self._profiles.name(device.pf_address or address))
             found.append(self._bound(device, vdpa))
-            if auxiliary and class_id.startswith(NETWORK):
+            if auxiliary and pci_classes.is_network(class_id):
                 found.extend(self._bound(sf, vdpa) for sf in self._subfunctions(device, entries))
         return found
 
@@ -182,15 +180,15 @@ class Scanner:
         address = device.parent or device.id
         driver = pci.driver(self.root, address) or ""
         folder = self._folder(device)
-        uio = pci.list_dir(f"{folder}/uio") if driver in UIO_DRIVERS else []
-        nodes = pci.list_dir(f"{folder}/vfio-dev") if driver == VFIO_DRIVER else []
+        uio = pci.list_dir(f"{folder}/uio") if is_uio(driver) else []
+        nodes = pci.list_dir(f"{folder}/vfio-dev") if is_vfio(driver) else []
         group = pci.iommu_group(self.root, address) or ""
         return replace(
             device,
             driver=driver,
             iommu_group=group,
-            group_mates=self._mates(group, address) if driver == VFIO_DRIVER and group else (),
-            noiommu=driver == VFIO_DRIVER and pci.is_noiommu_group(self.root, address),
+            group_mates=self._mates(group, address) if is_vfio(driver) and group else (),
+            noiommu=is_vfio(driver) and pci.is_noiommu_group(self.root, address),
             uio=uio[0] if uio else "",
             vfio_node=nodes[0] if nodes else "",
             vdpa=vdpa.get(device.id, NO_VDPA),
@@ -199,7 +197,7 @@ class Scanner:
     def _mates(self, group: str, address: str) -> tuple[str, ...]:
         """Bridges do not count: vfio leaves them to the kernel (vfio.rst)."""
         members = pci.iommu_group_members(self.root, group)
-        return tuple(m for m in members if m != address and not pci.class_id(self.root, m).startswith(BRIDGE))
+        return tuple(m for m in members if m != address and not pci_classes.is_bridge(pci.class_id(self.root, m)))
 
     def _parent(self, address: str) -> _Parent:
         name = pci.uplink_name(self.root, address)

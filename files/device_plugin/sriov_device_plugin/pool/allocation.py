@@ -14,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
+from shared.driver_kinds import VFIO_PCI, is_uio, is_vfio
+
 from ..errors import UnusableDeviceError
 from ..host.device_nodes import Need, Nodes
-from ..host.discovery import UIO_DRIVERS, VFIO_DRIVER, Device
+from ..host.discovery import Device
 from .config import PoolConfig
 from .pools import Member
 
@@ -81,12 +83,12 @@ def _vfio(member: Member, nodes: Nodes) -> Part | None:
     for either: of each way that is complete the nodes are given, and the container uses the one that it likes.
     """
     device = member.device
-    if device.driver != VFIO_DRIVER:
+    if not is_vfio(device.driver):
         return None
     if not device.iommu_group:
         raise UnusableDeviceError(
             device.id,
-            f"is bound to {VFIO_DRIVER} but in no IOMMU group, so /dev/vfio has no node for it; "
+            f"is bound to {device.driver} but in no IOMMU group, so /dev/vfio has no node for it; "
             f"bind it again, or look whether the IOMMU is on",
         )
     inside = f"/dev/vfio/{device.iommu_group}"
@@ -96,7 +98,7 @@ def _vfio(member: Member, nodes: Nodes) -> Part | None:
     no_device = nodes.lacking(by_device) if by_device else "no vfio-dev in sysfs"
     if no_group and no_device:
         other = f", or by iommufd: {no_device}" if by_device else ""
-        raise UnusableDeviceError(device.id, f"needs for {VFIO_DRIVER}: {no_group}{other}{nodes.hint()}")
+        raise UnusableDeviceError(device.id, f"needs for {device.driver}: {no_group}{other}{nodes.hint()}")
     info: dict[str, str] = {}
     given: list[DeviceNode] = []
     if not no_group:
@@ -113,7 +115,7 @@ def _vfio(member: Member, nodes: Nodes) -> Part | None:
 def _group_needs(node: str) -> tuple[Need, ...]:
     return (
         Need(VFIO_CONTROL, "try 'modprobe vfio-pci'; the kernel makes it with CONFIG_VFIO_CONTAINER"),
-        Need(node, f"bind the function to {VFIO_DRIVER} again; the kernel makes it with CONFIG_VFIO_GROUP"),
+        Need(node, f"bind the function to {VFIO_PCI} again; the kernel makes it with CONFIG_VFIO_GROUP"),
     )
 
 
@@ -129,11 +131,11 @@ def _iommufd_needs(device: Device) -> tuple[Need, ...]:
 
 def _uio(member: Member, nodes: Nodes) -> Part | None:
     device = member.device
-    if device.driver not in UIO_DRIVERS:
+    if not is_uio(device.driver):
         return None
     if not device.uio:
         raise UnusableDeviceError(device.id, f"is bound to {device.driver} but has no uio device; bind it again")
-    need = Need(f"/dev/{device.uio}", f"bind the function to {device.driver} again")
+    need = Need(f"/dev/{device.uio}", f"bind the function to {VFIO_PCI} again")
     return Part("uio", {"mount": need.path}, _needed(device, device.driver, [need], nodes))
 
 

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shared import pci
+from shared.driver_kinds import is_vfio
 
-from ..host.discovery import VFIO_DRIVER, Device
+from ..host.discovery import Device
 
 # Linux Documentation/ABI/testing/sysfs-class-net: the states of RFC 2863 without a working link.
 DOWN = ("down", "lowerlayerdown", "notpresent")
@@ -85,8 +86,8 @@ class Links:
 
 def problem(device: Device, links: Links | None) -> str:
     """Why the device is of no use now; "" where nothing is known against it."""
-    if device.driver == VFIO_DRIVER and not device.iommu_group:
-        return f"bound to {VFIO_DRIVER}, but in no IOMMU group"
+    if is_vfio(device.driver) and not device.iommu_group:
+        return f"bound to {device.driver}, but in no IOMMU group"
     if links is not None and links.is_down(device.pf_name):
         return f"no link on its PF {device.pf_name}"
     if links is not None and links.is_down(device.net_name):

@@ -13,11 +13,12 @@ import json
 import re
 from typing import Any
 
+from shared.driver_kinds import UIO_DRIVERS, VFIO_PCI
+
 from ..errors import ConfigError
-from ..host.discovery import UIO_DRIVERS, VFIO_DRIVER
 
 OLD_KEYS = ("rootDevices", "sriovMode")
-DRIVERS: dict[str, list[str]] = {"netdevice": [], "vfio": [VFIO_DRIVER], "uio": list(UIO_DRIVERS)}
+DRIVERS: dict[str, list[str]] = {"netdevice": [], "vfio": [VFIO_PCI], "uio": list(UIO_DRIVERS)}
 _SHORT = re.compile("[0-9a-fA-F]{2}:[0-9a-fA-F]{2}[.][0-7]")
 
 

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from shared import pci_classes
+
 from . import fields
 from .device_type import DeviceType
 
 ACCELERATOR = DeviceType(
     name="accelerator",
-    pci_class="12",
+    pci_class=pci_classes.ACCELERATOR,
     fields=(fields.VENDORS, fields.DEVICES, fields.DRIVERS, fields.PCI_ADDRESSES, fields.ACPI_INDEXES),
     withheld=fields.no_driver,
 )

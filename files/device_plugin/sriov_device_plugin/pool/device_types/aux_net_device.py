@@ -8,13 +8,15 @@ Those of the host's own uplink are offered as well: that is what they are made f
 
 from __future__ import annotations
 
+from shared import pci_classes
+
 from ...host.discovery import AUXILIARY
 from . import fields
 from .device_type import DeviceType
 
 AUX_NET_DEVICE = DeviceType(
     name="auxNetDevice",
-    pci_class="02",
+    pci_class=pci_classes.NETWORK,
     bus=AUXILIARY,
     fields=(
         fields.VENDORS,

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from shared import pci_classes
+
 from ...host.discovery import Device
 from . import fields
 from .device_type import DeviceType
@@ -20,7 +22,7 @@ def _withheld(device: Device) -> str | None:
 
 NET_DEVICE = DeviceType(
     name="netDevice",
-    pci_class="02",
+    pci_class=pci_classes.NETWORK,
     fields=(
         fields.VENDORS,
         fields.DEVICES,
