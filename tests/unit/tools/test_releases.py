@@ -78,6 +78,9 @@ def built(repository: Path) -> Built:
 
 
 def test_each_release_is_what_its_commit_gives() -> None:
+    """A clone that was cut short has no commits to build: it says so, and the case counts as skipped."""
+    if git(ROOT, "rev-parse", "--is-shallow-repository") == "true":
+        pytest.skip("this clone is shallow: 'git fetch --unshallow origin' brings the releases' commits")
     problems = [text for release in releases.read() if (text := releases.problem(release))]
     assert not problems, "\n".join(problems)
 
