@@ -76,7 +76,6 @@ class Log:
         except OSError:
             return  # nobody reads stderr: there is no one left to tell
 
-
     def _appended(self, line: bytes) -> bool:
         """False where stderr has to do: a log file that cannot be written must not fail a pod."""
         from .log_file import Unfit, append
