@@ -20,7 +20,7 @@ from .host.discovery import Device, Scanner
 from .host.kernel_events import DEVICE, LINK, Events
 from .kubelet import registration
 from .kubelet.plugin_server import PoolService
-from .kubelet.registration import Presence
+from .kubelet.registration import PoolEndpoint
 from .kubelet.renamed_allocations import Holding
 from .notify import Watchdog, notify
 from .pool import allocation, cdi, config, health, pools
@@ -67,7 +67,7 @@ class Daemon:
         self.options = options
         self.scanner = Scanner(options.root)
         self.holding = Holding(options.kubelet_dir)
-        self.presences: dict[str, Presence] = {}  # resource name -> its presence
+        self.presences: dict[str, PoolEndpoint] = {}  # resource name -> its presence
         self._said: dict[str, str] = {}  # resource name -> the last line about its devices
         self._said_health: dict[str, str] = {}
         self._unusable: dict[str, dict[str, str]] = {}  # resource name -> device id -> why, as of the last rescan
@@ -207,10 +207,10 @@ class Daemon:
                 self.presences[name] = self._presence(pool_config)
             self._update(self.presences[name].service.pool, pool_config, share.members)
 
-    def _presence(self, pool_config: config.PoolConfig) -> Presence:
+    def _presence(self, pool_config: config.PoolConfig) -> PoolEndpoint:
         options = self.options
         service = PoolService(Pool(pool_config), self.scanner, options.devinfo_dir, options.cdi_dir, self.holding)
-        return Presence(service, options.kubelet_dir)
+        return PoolEndpoint(service, options.kubelet_dir)
 
     def _take_out(self, shares: Mapping[str, Share]) -> None:
         """What leaves a pool does so before another pool may offer it: no Allocate gives it under the old name then."""
@@ -225,7 +225,7 @@ class Daemon:
     def _hold_back(self, shares: Mapping[str, Share]) -> None:
         """Take out what pods hold under another name; after the presences of old names are closed."""
         wanted = {device_id: name for name, share in shares.items() for device_id in share.members}
-        for device_id in self.holding.held_elsewhere(wanted):
+        for device_id in self.holding.allocated_under_other_name(wanted):
             shares[wanted[device_id]].hold_back(device_id, "a pod holds it under another resource name")
 
     def judge(self) -> None:

@@ -20,7 +20,7 @@ from . import __version__
 from .host.discovery import Device
 from .kubelet import pod_resources
 from .kubelet.pod_resources import Holder
-from .kubelet.registration import Presence
+from .kubelet.registration import PoolEndpoint
 
 CLIENTS = 8  # at once; more wait
 CLIENT_TIMEOUT = 5.0  # seconds to ask and to take the answer
@@ -57,7 +57,7 @@ def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
-def render(presences: Sequence[Presence], kubelet_dir: str) -> str:
+def render(presences: Sequence[PoolEndpoint], kubelet_dir: str) -> str:
     """Everything, read now."""
     held = pod_resources.holders(kubelet_dir)
     metrics = [
@@ -70,12 +70,12 @@ def render(presences: Sequence[Presence], kubelet_dir: str) -> str:
     return "".join(f"{line}\n" for metric in metrics if metric.samples for line in metric.lines())
 
 
-def _pools(presences: Sequence[Presence], held: Mapping[tuple[str, str], Holder] | None) -> Iterator[Metric]:
-    def gauge(name: str, text: str, value: Callable[[Presence], float]) -> Metric:
+def _pools(presences: Sequence[PoolEndpoint], held: Mapping[tuple[str, str], Holder] | None) -> Iterator[Metric]:
+    def gauge(name: str, text: str, value: Callable[[PoolEndpoint], float]) -> Metric:
         samples = [({"resource": presence.name}, value(presence)) for presence in presences]
         return Metric(f"sriov_pool_{name}", "gauge", text, samples)
 
-    def healthy(presence: Presence) -> float:
+    def healthy(presence: PoolEndpoint) -> float:
         return float(sum(listed[2] for listed in presence.service.pool.listing()))
 
     yield gauge("devices", "Devices of the pool.", lambda p: float(len(p.service.pool.members)))
@@ -86,7 +86,7 @@ def _pools(presences: Sequence[Presence], held: Mapping[tuple[str, str], Holder]
         yield gauge("allocated_devices", "Devices that containers hold.", lambda p: float(taken.count(p.name)))
 
 
-def _vf_counters(presences: Sequence[Presence], held: Mapping[tuple[str, str], Holder]) -> Iterator[Metric]:
+def _vf_counters(presences: Sequence[PoolEndpoint], held: Mapping[tuple[str, str], Holder]) -> Iterator[Metric]:
     """What the PF counts for its VFs, where its driver does; also for VFs that are in a pod or a VM."""
     vfs = [(presence.name, member.device) for presence in presences for member in presence.service.pool.members.values()
            if member.device.pf_name and member.device.vf_index >= 0 and not member.device.parent]  # fmt: skip

@@ -22,7 +22,7 @@ from ..kernel.modules import ModuleSpec
 from ..model.errors import HostError, SriovError
 from ..model.frozen import dataclass
 from ..model.model import NodeState
-from ..model.plan import Plan, due
+from ..model.plan import Plan, pending
 from ..node.apply import carry_out
 from ..policy.validation import raise_if
 from ..record import pending_reboot
@@ -44,7 +44,7 @@ def run(module: results.Module, look: Callable[[Host], Look], host: Host | None 
     where = Host() if host is None else host
     try:
         first = last = look(where)
-        if not module.check_mode and due(first.plan):
+        if not module.check_mode and pending(first.plan):
             with where.lock(LOCK):
                 first = look(where)  # another run may have been at work until now
                 carry_out(where, first.plan, NodeState())
@@ -59,7 +59,7 @@ def run(module: results.Module, look: Callable[[Host], Look], host: Host | None 
 
 
 def _settled(plan: Plan) -> None:
-    left = "; ".join(f"{step.target}: {step.action}" for step in due(plan)[:20])
+    left = "; ".join(f"{step.target}: {step.action}" for step in pending(plan)[:20])
     if left:
         raise HostError(
             "the host",

@@ -76,9 +76,9 @@ def plan(spec: KernelSpec, state: KernelState) -> list[Step]:
     if state.running is None:
         return steps
     missing = cmdline.lacking(state.running, spec.arguments)
-    useless = () if steps else state.reboots.useless(missing)
-    if useless:
-        raise RefusedError([_no_effect(useless, state.running, state.loader)])
+    without_effect = () if steps else state.reboots.without_effect(missing)
+    if without_effect:
+        raise RefusedError([_no_effect(without_effect, state.running, state.loader)])
     if missing:
         steps.append(_reboot(f"the running kernel was started without {' '.join(missing)}", (), missing))
     else:
@@ -96,7 +96,7 @@ def apply(host: Host, step: Step) -> None:
     if loader is None:
         raise HostError(step.target, "a boot loader that we know", "another name")
     running = cmdline.split(host.read_text(RUNNING) or "")
-    earlier = (*step.before, *pending_reboot.read(host).owed)
+    earlier = (*step.before, *pending_reboot.read(host).stale_arguments)
     pending_reboot.owe(
         host,
         [t for t in dict.fromkeys(earlier) if t in running and not cmdline.satisfied(tuple(step.after), t)],
@@ -240,7 +240,7 @@ def _left_running(spec: KernelSpec, state: KernelState) -> tuple[str, ...]:
     if state.loader is None or state.running is None:
         return ()
     running, entries = state.running, state.loader.entries
-    gone = [t for t in state.reboots.owed if any(cmdline.lacking(entry.tokens, (t,)) for entry in entries)]
+    gone = [t for t in state.reboots.stale_arguments if any(cmdline.lacking(entry.tokens, (t,)) for entry in entries)]
     return tuple(
         token
         for token in dict.fromkeys((*state.loader.ours, *gone))
@@ -248,12 +248,12 @@ def _left_running(spec: KernelSpec, state: KernelState) -> tuple[str, ...]:
     )
 
 
-def _no_effect(useless: tuple[str, ...], running: tuple[str, ...], loader: LoaderState | None) -> Problem:
+def _no_effect(without_effect: tuple[str, ...], running: tuple[str, ...], loader: LoaderState | None) -> Problem:
     entries = "; ".join(f"{entry.title!r}" for entry in loader.entries[:5]) if loader else ""
     where = table.where(loader.loader) if loader else "the boot loader's settings"
     return Problem(
         f"boot loader {loader.loader if loader else 'unknown'}, {where}",
-        f"{' '.join(useless)} on the kernel's command line after the reboot that was asked for",
+        f"{' '.join(without_effect)} on the kernel's command line after the reboot that was asked for",
         f"a boot since then without it ({RUNNING}: {' '.join(running)}), though the entries there "
         f"({entries or 'none is known'}) give it",
         "So the node was started from something else: an entry or kernel picked by hand, the boot menu of another disk "

@@ -212,7 +212,7 @@ def warnings(wanted: Sequence[HugePages], running: tuple[str, ...], memory: Memo
     )
 
 
-def missing_words(wanted: Sequence[HugePages], floor: int, memory: Memory) -> tuple[str, ...]:
+def missing_message(wanted: Sequence[HugePages], floor: int, memory: Memory) -> tuple[str, ...]:
     """For the boot service, which sets no arguments: pages that there is no memory for now."""
     return tuple(
         f"the node has {memory.pages.get(pages.bytes, 0)} of {pages.total} huge pages of {pages.size}: "
@@ -247,7 +247,7 @@ def steps(wanted: Ways, memory: Memory, before: Mapping[int, Places]) -> list[St
         if now is not None and after:
             there = memory.pages[pages.bytes]
             reason = f"{pages.total} are asked for, {there} {'is' if there == 1 else 'are'} there"
-            found.append(Step(KIND, _target(pages.bytes), f"have {_words(after)}", reason, dict(now), after))
+            found.append(Step(KIND, _target(pages.bytes), f"have {_message(after)}", reason, dict(now), after))
     return found
 
 
@@ -274,7 +274,7 @@ def steps_back(wanted: Sequence[HugePages], memory: Memory, before: Mapping[int,
         after = {place: count for place, count in places.items() if now.get(place, count) != count}
         if after:
             reason = "nothing asks for them any more: back to what was before our first change"
-            found.append(Step(KIND, _target(size), f"have {_words(after)}", reason, dict(now), after))
+            found.append(Step(KIND, _target(size), f"have {_message(after)}", reason, dict(now), after))
         target = f"{KIND} {_target(size)}"
         found.append(Step(FORGET, target, "forget their original number", "it is given back", True, None))
     return found
@@ -327,7 +327,7 @@ def _write(host: Host, folder: str, count: int) -> int:
     return _persistent(host, folder) or 0
 
 
-def _words(places: Places) -> str:
+def _message(places: Places) -> str:
     if HOST in places:
         return f"{places[HOST]}"
     return ", ".join(f"{count} on NUMA node {place}" for place, count in sorted(places.items()))

@@ -295,7 +295,7 @@ def _parameter_steps(spec: ModuleSpec, live: Live, reboots: Reboots) -> list[Ste
             steps.append(Step(PARAMETER_KIND, target, f"set to {wanted!r}", reason, found, wanted))
             continue
         item = f"{pending_reboot.MODULE}{target}={wanted}"
-        if reboots.useless([item]):
+        if reboots.without_effect([item]):
             raise RefusedError([_no_effect(target, found, wanted)])
         steps.append(
             Step(

@@ -94,7 +94,7 @@ class PfGoal:
     tc_offload: bool | None = None
     up: bool | None = None
     exact: bool = False
-    given_back: bool = False
+    restore_original: bool = False
 
     @property
     def settings(self) -> list[VfSettings]:
@@ -194,8 +194,8 @@ class Goal:
 @dataclass(frozen=True)
 class Vf:
     """One VF as it is. None: unknown, or not there. Filled by `usage`, in words: holders, the pods and programs that
-    have it and set it up; host_uses, what the host's own network does with its interface; group_strangers, functions
-    in its IOMMU group that are no VFs of its PF and are the host's.
+    have it and set it up; host_uses, what the host's own network does with its interface; iommu_group_conflicts,
+    functions in its IOMMU group that are no VFs of its PF and are the host's.
     """
 
     index: int
@@ -215,7 +215,7 @@ class Vf:
     min_tx_rate: int | None = None
     max_tx_rate: int | None = None
     holders: tuple[str, ...] = ()
-    group_strangers: tuple[str, ...] = ()
+    iommu_group_conflicts: tuple[str, ...] = ()
     host_uses: tuple[str, ...] = ()
 
     @property
@@ -224,7 +224,7 @@ class Vf:
         return (*self.holders, *self.host_uses)
 
     @property
-    def is_away(self) -> bool:
+    def in_other_netns(self) -> bool:
         """A network VF with its kernel driver but without an interface here: it is in another network
         namespace.
         """
@@ -250,7 +250,7 @@ class Pf:
     mac: str | None = None
     permanent_mac: str | None = None
     total_vfs: int = -1
-    alone: bool = False
+    is_guest_vf: bool = False
     num_vfs: int = 0
     autoprobe: bool | None = None
     eswitch_mode: str | None = None
@@ -340,7 +340,7 @@ def goal_as_dict(goal: Goal) -> dict[str, Any]:
     """JSON form of what the boot service needs of a goal: PFs and functions."""
     return {
         "format": FORMAT,
-        "pfs": [pf_goal_as_dict(pf) for pf in goal.pfs if not pf.given_back],
+        "pfs": [pf_goal_as_dict(pf) for pf in goal.pfs if not pf.restore_original],
         "functions": [compact(function) for function in goal.functions],
         **_pages_as_dict(goal),
         **({"kubelet_root_dir": goal.kubelet_dir} if goal.kubelet_dir else {}),

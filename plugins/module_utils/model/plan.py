@@ -75,6 +75,6 @@ class Plan:
                 "reboot_required": self.reboot_required, "drain_required": self.drain_required}
 
 
-def due(plan: Plan) -> list[Step]:
+def pending(plan: Plan) -> list[Step]:
     """The steps to do now; a reboot is for the caller."""
     return [step for step in plan.steps if step.stage == NOW and step.kind != REBOOT]

@@ -18,7 +18,7 @@ from ..kernel import hugepages
 from ..kernel import modules as kernel_modules
 from ..model.errors import HostError, SriovError
 from ..model.model import NODE_OWNER, NodeState, Pf, PfGoal
-from ..model.plan import Plan, Step, due
+from ..model.plan import Plan, Step, pending
 from ..pf import apply as pf_apply
 from ..pf import drivers
 from ..pf.identity import identity_of, is_another
@@ -72,7 +72,7 @@ def carry_out(host: Host, plan: Plan, state: NodeState, owner: str = NODE_OWNER)
     Raises the error of the step that failed, with what was not done; a rerun goes on from what the host
     is then.
     """
-    steps = due(plan)
+    steps = pending(plan)
     _remember(host, plan.steps, state, owner)
     for number, step in enumerate(steps):
         record.write_journal(host, [s.key for s in steps[number:]])

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from ..model.errors import Problem
 from ..model.model import NODE_OWNER, Goal, NodeState, PfGoal, goal_from_dict
 from ..model.plan import Step
-from ..pf.identity import is_another, swap_words
+from ..pf.identity import is_another, swap_message
 from ..pf.plan import LINK, pf_steps
 from ..policy.rendered_files import CONFIG_PATH, HOTPLUG_PATH, NODE_PATH
 from ..record.record import FORGET, ORIGINAL
@@ -27,7 +27,7 @@ def owner_of(address: str, state: NodeState) -> str:
     return (state.owners or {}).get(address, NODE_OWNER)
 
 
-def given_back(goal: Goal, state: NodeState) -> list[PfGoal]:
+def restore_original(goal: Goal, state: NodeState) -> list[PfGoal]:
     """PFs of this owner that nothing names any more, as their remembered originals."""
     if not goal.whole:
         return []
@@ -63,7 +63,7 @@ def emptied_problems(goal: Goal, state: NodeState) -> list[Problem]:
 
 def _had_policies(goal: Goal, state: NodeState) -> list[str]:
     """What tells that this host had policies: PFs that an earlier run noted or changed; else our files for such."""
-    known = {original.address for original in given_back(goal, state)}
+    known = {original.address for original in restore_original(goal, state)}
     known |= _noted((state.file_texts or {}).get(NODE_PATH))
     found = []
     for address in sorted(known):
@@ -92,8 +92,10 @@ def swap_warnings(goal: Goal, state: NodeState, wanted: list[PfGoal]) -> tuple[s
     for pf_goal in wanted:
         pf = state.pf(pf_goal.address)
         if pf is not None and is_another(pf, state):
-            then = "nothing is given back to it" if pf_goal.given_back else "its policy is for it now; is that meant?"
-            found.append(f"{pf.label}: {swap_words(pf, state)}; {then}")
+            then = "its policy is for it now; is that meant?"
+            if pf_goal.restore_original:
+                then = "nothing is given back to it"
+            found.append(f"{pf.label}: {swap_message(pf, state)}; {then}")
     return tuple(found)
 
 
@@ -106,7 +108,7 @@ def swap_problems(goal: Goal, pf_goal: PfGoal, state: NodeState) -> list[Problem
         Problem(
             pf.label,
             "the NIC that was there when its policy was applied",
-            swap_words(pf, state),
+            swap_message(pf, state),
             "If the policy is meant for this one too, run the playbook site (the module sriov_node) again.",
         )
     ]
@@ -120,7 +122,7 @@ def forget(target: str, reason: str = "it is given back") -> Step:
 def pf_record_steps(pf_goal: PfGoal, goal: Goal, state: NodeState, changed: bool) -> Iterator[Step]:
     """What happens to the record of one PF of the plan, besides what its first change adds."""
     address = pf_goal.address
-    if pf_goal.given_back:
+    if pf_goal.restore_original:
         yield forget(address)
         return
     pf = state.pf(address)

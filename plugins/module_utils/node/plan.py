@@ -32,9 +32,9 @@ from .ownership import (
     emptied_problems,
     file_forgets,
     forget_all,
-    given_back,
     original_for,
     pf_record_steps,
+    restore_original,
     swap_problems,
     swap_warnings,
 )
@@ -77,14 +77,14 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
     """
     problems = [*emptied_problems(goal, state), *goal.problems]
     before = _kernel_steps(goal, side, problems)
-    wanted = [*goal.pfs, *given_back(goal, state)]
+    wanted = [*goal.pfs, *restore_original(goal, state)]
     runtime: list[Step] = []
     forget: list[Step] = []
     about_pfs: list[str] = []
     for pf_goal in wanted:
         pf = state.pf(pf_goal.address)
         original = original_for(pf_goal.address, state)
-        nothing = pf is None or (pf_goal.given_back and original is None)
+        nothing = pf is None or (pf_goal.restore_original and original is None)
         steps = pf_steps(pf_goal, pf, original) if pf is not None and not nothing else []
         problems += [*pf_problems(pf_goal, pf, steps, state), *swap_problems(goal, pf_goal, state)]
         if pf is not None:
@@ -108,7 +108,7 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
     early = [*pages, *(step for step in persistent if owned_files.is_early(step))]
     ordered = [*before, *early, *runtime, *(step for step in persistent if step not in early)]
     if reboot and not goal.absent:
-        returned = {pf.address for pf in wanted if pf.given_back}
+        returned = {pf.address for pf in wanted if pf.restore_original}
         ordered = [_stage(step, returned) for step in ordered]
     ordered += pages_back
     if side.memory is not None:
@@ -184,7 +184,7 @@ def _page_warnings(goal: Goal, side: KernelSide, steps: Sequence[Step]) -> tuple
         return ()
     boot = _ways(goal, side).boot
     if side.kernel is None:
-        return hugepages.missing_words(boot, goal.memory_floor, side.memory)
+        return hugepages.missing_message(boot, goal.memory_floor, side.memory)
     found = hugepages.warnings(boot, side.kernel.running or (), side.memory)
     if any(step.kind == hugepages.KIND and step.stage == NOW for step in steps):
         found += (
@@ -233,11 +233,11 @@ def _reload(steps: Sequence[Step], state: NodeState) -> list[Step]:
     return [Step(RELOAD, PLUGIN_UNIT, "reload it", "its VFs or its configuration changed", None, True)]
 
 
-def _stage(step: Step, given_back: set[str]) -> Step:
+def _stage(step: Step, restore_original: set[str]) -> Step:
     """With a reboot ahead, what the boot would undo waits for it; what is given back is not undone by a
     boot.
     """
-    if step.kind not in RUNTIME_KINDS or step.target.partition(" vf ")[0] in given_back:
+    if step.kind not in RUNTIME_KINDS or step.target.partition(" vf ")[0] in restore_original:
         return step
     return replace(step, stage=AFTER_REBOOT)
 

@@ -57,7 +57,7 @@ def checks(host: Host, spec: NodeSpec | None = None) -> list[Check]:
     asked = {pf.address: pf.num_vfs for pf in goal.pfs}
     rows = [_machine(host), _cpu(words), _table(found), _groups(found), *_interrupts(host, found), *_boot(host)]
     odd = (mstconfig.MELLANOX,)  # may have SR-IOV switched off
-    pfs = [pf for pf in state.pfs if pf.address in asked or pf.total_vfs >= 0 or pf.alone or pf.vendor in odd]
+    pfs = [pf for pf in state.pfs if pf.address in asked or pf.total_vfs >= 0 or pf.is_guest_vf or pf.vendor in odd]
     for pf in pfs:
         rows.extend(_pf(host, pf, asked.get(pf.address)))
     if not pfs:
@@ -154,7 +154,7 @@ def _boot(host: Host) -> Iterator[Check]:
 
 def _pf(host: Host, pf: Pf, asked: int | None) -> Iterator[Check]:
     wish = "" if asked is None else f", the policies ask for {asked}"
-    if pf.alone:
+    if pf.is_guest_vf:
         yield Check(pf.label, OK, f"a VF of the machine below{wish}")
     elif pf.total_vfs < 0:
         setting = f"{SRIOV_SETTING}, and SR-IOV in the NIC's own setup"

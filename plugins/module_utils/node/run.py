@@ -22,7 +22,7 @@ from ..kernel.hugepages import Memory
 from ..model.errors import HostError, Problem, RefusedError
 from ..model.frozen import dataclass
 from ..model.model import KUBELET_FOLDERS, Goal, NodeState, Pf, Vf, compact
-from ..model.plan import AFTER_REBOOT, Plan, due
+from ..model.plan import AFTER_REBOOT, Plan, pending
 from ..pf.read import read_state
 from ..policy.rendered_files import CONFIG_PATH, NODE_PATH, PATHS
 from ..record import pending_reboot, record
@@ -67,7 +67,7 @@ class Outcome:
         """For a module's result."""
         side = self.look.side
         return {
-            "changed": bool(due(self.plan)),
+            "changed": bool(pending(self.plan)),
             "plan": self.plan.as_dict(),
             "warnings": list(self.plan.warnings),
             "reboot_required": self.plan.reboot_required,
@@ -76,7 +76,7 @@ class Outcome:
             "expected_after_reboot": [s.as_dict() for s in self.plan.steps if s.stage == AFTER_REBOOT],
             "resources": dict(self.look.goal.resources),
             "skipped_policies": dict(self.look.goal.skipped),
-            "pfs": [_pf_summary(pf) for pf in self.state.pfs if pf.total_vfs >= 0 or pf.alone],
+            "pfs": [_pf_summary(pf) for pf in self.state.pfs if pf.total_vfs >= 0 or pf.is_guest_vf],
             "iommu": side.iommu.as_dict() if side.iommu is not None else {},
         }
 
@@ -93,14 +93,14 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     objects = state.recorded_objects or {}
     if kernel_side and goal.whole and any(not pf.externally_managed for pf in goal.pfs):
         ours = any(file.path == CONFIG_PATH for file in goal.files)  # else VFs are offered by somebody else's choice
-        found = other_managers.hands(host, dict(goal.resources) if ours else (), goal.kubelet_dir)
+        found = other_managers.find(host, dict(goal.resources) if ours else (), goal.kubelet_dir)
         goal = replace(goal, warnings=(*goal.warnings, *found))
     state = devlink.with_modes(host, state, _with_a_mode(goal, state))
     memory = hugepages.read(host) if goal.hugepages or (goal.whole and hugepages.originals(objects)) else None
     side = _read_kernel_side(host, goal, memory) if kernel_side else KernelSide(memory=memory)
     try:
         planned = make_plan(goal, state, side)
-        more = changes_vfs(planned.plan) or bool(due(planned.plan)) or bool(state.interrupted)
+        more = changes_vfs(planned.plan) or bool(pending(planned.plan)) or bool(state.interrupted)
     except RefusedError:
         more = True  # the user is told everything at once
     if more and host.is_running:
@@ -143,7 +143,7 @@ def run(
     first = again()
     if check:
         return Outcome(first, first.state)
-    if not (due(first.planned.plan) or first.state.interrupted):
+    if not (pending(first.planned.plan) or first.state.interrupted):
         _note(host, first)
         return Outcome(first, first.state)
     from .apply import carry_out
@@ -155,11 +155,11 @@ def run(
         carry_out(host, first.planned.plan, first.state, first.goal.owner)
         last = again()
         for pause in [1.0] * SETTLE_TRIES:  # udev may be renaming interfaces while we look
-            if not due(last.planned.plan):
+            if not pending(last.planned.plan):
                 break
             host.sleep(pause)
             last = again()
-    left = due(last.planned.plan)
+    left = pending(last.planned.plan)
     if left:
         text = "; ".join(f"{step.target}: {step.action}" for step in left[:20])
         raise HostError(

@@ -17,7 +17,7 @@ from ..model.model import NO_MAC
 from ..model.plan import Step
 from ..shared import pci, pci_classes
 from . import drivers
-from .drivers import vf_address, wait_for
+from .drivers import vf_address, wait_until
 from .plan import ATTRIBUTES, AUTOPROBE, ESWITCH, LINK, NUM_VFS, PF_MTU, TC_OFFLOAD, VF_MTU, parse_target
 
 APPEAR_SECONDS = 20.0  # and as much again for each 16 VFs: 125 VFs were seen to take 65 s
@@ -75,7 +75,7 @@ def _vf_name(host: Host, vf: str) -> str:
 
 def _vf_link(host: Host, vf: str) -> Link:
     """A VF's interface. udev renames a new one, perhaps between two looks: its name is asked for again, for a while."""
-    return drivers.patiently(host, lambda: _link_of(host, _vf_name(host, vf)), drivers.ANY, NETDEV_SECONDS)
+    return drivers.retry(host, lambda: _link_of(host, _vf_name(host, vf)), drivers.ANY, NETDEV_SECONDS)
 
 
 def _link(host: Host, step: Step) -> None:
@@ -119,7 +119,7 @@ def _num_vfs(host: Host, step: Step) -> None:
     seconds = APPEAR_SECONDS * (1 + max(count, found) / 16)
     try:
         # A PF that is still being probed or reset answers so for a moment.
-        drivers.patiently(
+        drivers.retry(
             host, lambda: host.write_attribute(path, str(count), seconds), (errno.EAGAIN, errno.EBUSY) if count else ()
         )
     except HostError as error:
@@ -132,7 +132,7 @@ def _num_vfs(host: Host, step: Step) -> None:
     def done() -> bool:
         return pci.num_vfs(host.root, step.target) == count == len(pci.virtfns(host.root, step.target))
 
-    if not wait_for(host, done, seconds):
+    if not wait_until(host, done, seconds):
         raise HostError(
             step.target,
             f"{count} VFs within {seconds:g} s",
@@ -162,7 +162,7 @@ def _wait_for_drivers(host: Host, addresses: list[str], seconds: float) -> None:
     def waiting() -> list[str]:
         return [a for a in addresses if pci.driver(host.root, a) is None]
 
-    if addresses and not wait_for(host, lambda: not waiting(), min(seconds, drivers.BIND_SECONDS)):
+    if addresses and not wait_until(host, lambda: not waiting(), min(seconds, drivers.BIND_SECONDS)):
         for address in waiting():
             drivers.probe_default(host, address)
         if waiting():
@@ -182,10 +182,10 @@ def _wait_for_netdev(host: Host, address: str) -> bool:
     """
     if not pci_classes.is_network(pci.class_id(host.root, address)):
         return True
-    if wait_for(host, lambda: bool(pci.net_names(host.root, address)), NETDEV_SECONDS):
+    if wait_until(host, lambda: bool(pci.net_names(host.root, address)), NETDEV_SECONDS):
         return True
     drivers.rebind(host, address)
-    return wait_for(host, lambda: bool(pci.net_names(host.root, address)), NETDEV_SECONDS)
+    return wait_until(host, lambda: bool(pci.net_names(host.root, address)), NETDEV_SECONDS)
 
 
 def _attributes(host: Host, step: Step) -> None:
@@ -225,7 +225,7 @@ def _attributes(host: Host, step: Step) -> None:
 def _set_vf(host: Host, name: str, index: int, step: Step) -> None:
     """Rates are refused while the PF's link is still coming up (igb: EINVAL), so those are tried for a while."""
     seconds = SETTING_SECONDS if {"min_tx_rate", "max_tx_rate"} & set(step.after) else 0.0
-    drivers.patiently(
+    drivers.retry(
         host, lambda: ip_link.set_vf(host, name, index, step.after), drivers.ANY, seconds, SETTING_PAUSE
     )
 
@@ -245,7 +245,7 @@ def _vf_mtu(host: Host, step: Step) -> None:
 
 def _set_mtu(host: Host, name: Callable[[], str], mtu: int) -> None:
     """A VF refuses while its PF still resets, and udev may rename its interface meanwhile: try for a while."""
-    drivers.patiently(
+    drivers.retry(
         host, lambda: ip_link.set_mtu(host, name(), mtu), drivers.ANY, SETTING_SECONDS, SETTING_PAUSE
     )
 

@@ -11,7 +11,7 @@ from ..model.errors import Problem
 from ..model.model import AWAY, NO_INTERFACE, Goal, NodeState, Pf, PfGoal
 from ..model.plan import DRAIN, NOW, Step
 from ..shared.driver_kinds import is_uio, is_userspace, is_vfio
-from .identity import moved_words
+from .identity import moved_message
 from .plan import ESWITCH, LINK, NUM_VFS, PF_MTU, SWITCHDEV, parse_target
 
 LOCKDOWN = "/sys/kernel/security/lockdown"
@@ -38,27 +38,27 @@ UNKNOWN = {
 def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step], state: NodeState) -> list[Problem]:
     """Why this PF can't become what is asked."""
     if pf is None:
-        if goal.given_back:
+        if goal.restore_original:
             return []  # a NIC that was taken out: nothing is left to give back
         return [
             Problem(
                 goal.address,
                 "a PCI function at this address",
-                "none" + moved_words(goal.address, state),
+                "none" + moved_message(goal.address, state),
                 "The NIC was moved, taken out or switched off; correct the policy if it is another one.",
             )
         ]
-    if pf.alone and goal.given_back:
+    if pf.is_guest_vf and goal.restore_original:
         return list(_driver_problems(goal, pf, state))
-    if goal.externally_managed and not goal.given_back:
+    if goal.externally_managed and not goal.restore_original:
         return [*_external(goal, pf), *_driver_problems(goal, pf, state)]
     return [*_capability(goal, pf), *_driver_problems(goal, pf, state), *_in_use(goal, pf, steps)]
 
 
 def _external(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
     """Somebody else makes the VFs of this PF, and chooses its MTU and mode: they must be there already."""
-    if pf.alone:
-        yield from _alone(goal, pf)
+    if pf.is_guest_vf:
+        yield from _guest_vf(goal, pf)
         return
     owner = "Let whoever makes this PF's VFs do so first, or take externally_managed out of the policy."
     if pf.num_vfs < goal.num_vfs:
@@ -74,7 +74,7 @@ def _external(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
         )
 
 
-def _alone(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
+def _guest_vf(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
     """A VF whose PF belongs to the machine below: it can be bound to a driver, and nothing else."""
     settings = sorted({name for settings in goal.settings for name in settings.attributes()})
     settings += ["mtu"] if any(one.mtu is not None for one in goal.settings) else []
@@ -147,7 +147,7 @@ def _capability(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
 def _driver_problems(goal: PfGoal, pf: Pf, state: NodeState) -> Iterator[Problem]:
     """Drivers that a VF could be bound to, and that nobody could then use."""
     uio = sorted({settings.driver or "" for settings in goal.settings if is_uio(settings.driver)})
-    if uio and state.lockdown and not goal.given_back:
+    if uio and state.lockdown and not goal.restore_original:
         yield Problem(
             pf.label,
             f"a kernel that gives user space the registers of VFs, which {', '.join(uio)} is for",
@@ -156,8 +156,8 @@ def _driver_problems(goal: PfGoal, pf: Pf, state: NodeState) -> Iterator[Problem
         )
     wanted = {index for index, settings in goal.vfs if is_vfio(settings.driver)}
     for vf in pf.vfs:
-        if vf.index in wanted and vf.group_strangers and pf.num_vfs == goal.num_vfs and not is_vfio(vf.driver):
-            found = f"it shares one with {', '.join(vf.group_strangers)}"
+        if vf.index in wanted and vf.iommu_group_conflicts and pf.num_vfs == goal.num_vfs and not is_vfio(vf.driver):
+            found = f"it shares one with {', '.join(vf.iommu_group_conflicts)}"
             yield Problem(f"{pf.label} vf {vf.index}", "an IOMMU group of the VF's own", found, OWN_GROUP)
 
 
@@ -169,14 +169,14 @@ def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> Iterator[Problem]:
         return
     if resets:
         keep = "or keep the number of VFs and the eswitch mode as they are"
-        rest = "and run this again" if goal.given_back else keep
+        rest = "and run this again" if goal.restore_original else keep
         yield Problem(
             pf.label,
             "a PF that the host does not need, since its VFs have to be made anew",
             _use_words(pf),
             f"{_way_out(pf)} first, {rest}.",
         )
-    elif not goal.allow_in_use and not goal.given_back:
+    elif not goal.allow_in_use and not goal.restore_original:
         where = f"policy {' or '.join(goal.policies)}" if goal.policies else "pfs of sriov_vfs, or in the policy"
         yield Problem(
             pf.label,
@@ -191,7 +191,7 @@ def use_warnings(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> list[str]:
     """What a plan does to a PF in use, on the user's word or to give it back."""
     if not pf.in_use or not _touches(steps) or goal.externally_managed:
         return []
-    word = "" if goal.given_back else " (allow_in_use)"
+    word = "" if goal.restore_original else " (allow_in_use)"
     return [f"{pf.label}: {_use_words(pf)}; its link may be down for a moment{word}"]
 
 
@@ -248,7 +248,7 @@ def iommu_problems(goal: Goal, state: NodeState, found: Sequence[Problem]) -> li
     problems = []
     for wanted in goal.pfs:
         pf = state.pf(wanted.address)
-        if pf is None or not any(is_vfio(s.driver) for s in wanted.settings) or wanted.given_back:
+        if pf is None or not any(is_vfio(s.driver) for s in wanted.settings) or wanted.restore_original:
             continue
         without = [vf.address for vf in pf.vfs if vf.iommu_group is None and not is_userspace(vf.driver)]
         if found or (pf.vfs and without and pf.num_vfs == wanted.num_vfs):

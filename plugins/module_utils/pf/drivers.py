@@ -25,7 +25,7 @@ BIND_SECONDS = 15.0
 BUSY_SECONDS = 10.0  # a VF answers EACCES or EBUSY while it is being probed, for a moment after it appears
 POLL_SECONDS = 0.1
 PROBING = (errno.EACCES, errno.EBUSY, errno.EAGAIN)
-ANY: tuple[int, ...] = ()  # as codes of patiently: any failure of the host
+ANY: tuple[int, ...] = ()  # as codes of retry: any failure of the host
 T = TypeVar("T")
 PROBE = "/sys/bus/pci/drivers_probe"
 
@@ -64,9 +64,9 @@ def apply(host: Host, step: Step) -> None:
 
 def _need_own_group(host: Host, address: str, driver: str) -> None:
     """vfio would refuse to open the VF for whoever gets it; better said now. Raises HostError."""
-    strangers = iommu_groups.strangers(host, address) if is_vfio(driver) else ()
-    if strangers:
-        found = f"it shares one with {', '.join(strangers)}"
+    conflicts = iommu_groups.conflicts(host, address) if is_vfio(driver) else ()
+    if conflicts:
+        found = f"it shares one with {', '.join(conflicts)}"
         raise HostError(address, "an IOMMU group of the VF's own", found, OWN_GROUP)
 
 
@@ -86,8 +86,8 @@ def change(host: Host, address: str, wanted: str) -> None:
     if wanted == DEFAULT_DRIVER:
         probe_default(host, address)
     else:
-        patiently(host, lambda: host.write_attribute(PROBE, address))
-    if not wait_for(
+        retry(host, lambda: host.write_attribute(PROBE, address))
+    if not wait_until(
         host,
         lambda: driver_is_right(wanted, pci.driver(host.root, address), pci.driver_override(host.root, address)),
         BIND_SECONDS,
@@ -103,13 +103,13 @@ def change(host: Host, address: str, wanted: str) -> None:
 def probe_default(host: Host, address: str) -> None:
     """Let the kernel choose; its module may have to be loaded by the function's alias first."""
     if pci.driver(host.root, address) is None:
-        patiently(host, lambda: host.write_attribute(PROBE, address))
+        retry(host, lambda: host.write_attribute(PROBE, address))
     if pci.driver(host.root, address) is None:
         alias = pci.read_text(host.path(f"{pci.DEVICES}/{address}/modalias"))
         if alias:
             host.run(["modprobe", "--quiet", "--", alias], check=False)
         if pci.driver(host.root, address) is None:
-            patiently(host, lambda: host.write_attribute(PROBE, address))
+            retry(host, lambda: host.write_attribute(PROBE, address))
 
 
 def need_driver(host: Host, name: str) -> None:
@@ -128,8 +128,8 @@ def need_driver(host: Host, name: str) -> None:
 def unbind(host: Host, address: str) -> None:
     """Take the driver away; nothing to do where none is bound."""
     if pci.driver(host.root, address) is not None:
-        patiently(host, lambda: host.write_attribute(f"{pci.DEVICES}/{address}/driver/unbind", address))
-        if not wait_for(host, lambda: pci.driver(host.root, address) is None, BIND_SECONDS):
+        retry(host, lambda: host.write_attribute(f"{pci.DEVICES}/{address}/driver/unbind", address))
+        if not wait_until(host, lambda: pci.driver(host.root, address) is None, BIND_SECONDS):
             raise HostError(address, "no driver after unbinding", f"driver {pci.driver(host.root, address)}")
 
 
@@ -139,7 +139,7 @@ def rebind(host: Host, address: str) -> None:
     if name is None:
         return
     unbind(host, address)
-    patiently(host, lambda: host.write_attribute(f"/sys/bus/pci/drivers/{name}/bind", address))
+    retry(host, lambda: host.write_attribute(f"/sys/bus/pci/drivers/{name}/bind", address))
 
 
 def put_back(host: Host, address: str, driver: str | None, override: str | None) -> None:
@@ -154,7 +154,7 @@ def put_back(host: Host, address: str, driver: str | None, override: str | None)
         return
 
 
-def patiently(
+def retry(
     host: Host,
     act: Callable[[], T],
     codes: tuple[int, ...] = PROBING,
@@ -182,7 +182,7 @@ def errno_of(error: HostError) -> int:
     return int(code) if code.isdecimal() else 0
 
 
-def wait_for(host: Host, done: Callable[[], bool], seconds: float) -> bool:
+def wait_until(host: Host, done: Callable[[], bool], seconds: float) -> bool:
     """Poll until it is so; False when the time is over."""
     give_up = host.monotonic() + seconds
     while not done():

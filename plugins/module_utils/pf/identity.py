@@ -28,19 +28,19 @@ def is_another(pf: Pf, state: NodeState) -> bool:
     return any(now.get(name, value) != value for name, value in known.items())
 
 
-def swap_words(pf: Pf, state: NodeState) -> str:
+def swap_message(pf: Pf, state: NodeState) -> str:
     """What was there and what is there now."""
     was, now = (state.identities or {}).get(pf.address, {}), identity_of(pf)
-    return f"another NIC than at our first change: it was {_words(was)}, and is {_words(now)}"
+    return f"another NIC than at our first change: it was {_message(was)}, and is {_message(now)}"
 
 
-def moved_words(address: str, state: NodeState) -> str:
+def moved_message(address: str, state: NodeState) -> str:
     """"; the NIC that was there (...) is now at ..." where its MAC address is found elsewhere, else empty."""
     mac = (state.identities or {}).get(address, {}).get("mac")
     now = [pf.label for pf in state.pfs if mac and pf.address != address and pf.permanent_mac == mac]
     return f"; the NIC that was there (MAC address {mac}) is now at {', '.join(now)}" if now else ""
 
 
-def _words(identity: Identity) -> str:
+def _message(identity: Identity) -> str:
     text = f"{identity.get('vendor', '?')}:{identity.get('device', '?')}"
     return f"{text} with the MAC address {identity['mac']}" if "mac" in identity else text

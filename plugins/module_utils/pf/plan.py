@@ -34,7 +34,7 @@ LEGACY, SWITCHDEV = "legacy", "switchdev"
 MODE_BEFORE_VFS = ("ice",)
 
 # What a VF that was just created has, and what a driver means that does not tell. spoofchk depends on the driver.
-FRESH: dict[str, Any] = {"vlan": 0, "qos": 0, "trust": False, "min_tx_rate": 0, "max_tx_rate": 0, "mac": NO_MAC}
+VF_DEFAULTS: dict[str, Any] = {"vlan": 0, "qos": 0, "trust": False, "min_tx_rate": 0, "max_tx_rate": 0, "mac": NO_MAC}
 
 
 def vf_target(address: str, index: int) -> str:
@@ -96,7 +96,7 @@ def wanted_mode(goal: PfGoal, original: PfGoal | None) -> str | None:
 def _offload_steps(goal: PfGoal, pf: Pf, original: PfGoal | None, reason: str) -> list[Step]:
     """On with switchdev mode, before it; back to what it was, after all else, where nothing asks for that mode."""
     wanted = goal.tc_offload
-    if goal.eswitch_mode == SWITCHDEV and not goal.given_back:
+    if goal.eswitch_mode == SWITCHDEV and not goal.restore_original:
         wanted = True
     elif wanted is None and original is not None:
         wanted = original.tc_offload
@@ -108,7 +108,7 @@ def _offload_steps(goal: PfGoal, pf: Pf, original: PfGoal | None, reason: str) -
 
 def offload_warnings(goal: PfGoal, pf: Pf) -> list[str]:
     """In switchdev mode without offload every packet goes through the host's CPUs."""
-    ours = goal.eswitch_mode == SWITCHDEV and not goal.externally_managed and not goal.given_back
+    ours = goal.eswitch_mode == SWITCHDEV and not goal.externally_managed and not goal.restore_original
     if not ours or pf.eswitch_mode is None or pf.tc_offload is not None:
         return []
     return [f"{pf.label}: hw-tc-offload can't be set: ethtool is not installed, or the NIC's driver has it fixed"]
@@ -143,7 +143,7 @@ def _with_mode(goal: PfGoal, pf: Pf, mode: str | None, counting: list[Step], rea
 
 
 def _reason(goal: PfGoal) -> str:
-    if goal.given_back:
+    if goal.restore_original:
         return "no policy names it any more: back to what it was before our first change"
     return (
         f"polic{'ies' if len(goal.policies) > 1 else 'y'} {', '.join(goal.policies)}" if goal.policies else "asked for"
@@ -242,12 +242,12 @@ def _settings(goal: PfGoal, pf: Pf, fresh: bool) -> Iterator[tuple[int, VfSettin
 
 def _attribute_steps(goal: PfGoal, pf: Pf, fresh: bool, reason: str) -> Iterator[Step]:
     for index, settings, vf in _settings(goal, pf, fresh):
-        if vf is not None and (vf.holders or vf.is_away):
+        if vf is not None and (vf.holders or vf.in_other_netns):
             continue  # whoever holds it (a pod's CNI plugin, a VM) sets it up as well
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
         for name, wanted in settings.attributes().items():
-            found = FRESH.get(name) if vf is None or getattr(vf, name) is None else getattr(vf, name)
+            found = VF_DEFAULTS.get(name) if vf is None or getattr(vf, name) is None else getattr(vf, name)
             # The host may give an interface that it uses another address, as a bond does with its ports.
             own = vf.netdev_mac if name == "mac" and vf and not vf.host_uses and wanted != NO_MAC else None
             if found != wanted or own not in (None, wanted):
@@ -301,7 +301,7 @@ def _mtu_steps(goal: PfGoal, pf: Pf, fresh: bool, bound: set[str], reason: str) 
         if settings.mtu is None or is_userspace(settings.driver) or settings.driver == NO_DRIVER:
             continue
         target = vf_target(pf.address, index)
-        if vf is not None and (vf.in_use or vf.is_away or (vf.mtu == settings.mtu and target not in bound)):
+        if vf is not None and (vf.in_use or vf.in_other_netns or (vf.mtu == settings.mtu and target not in bound)):
             continue
         yield Step(
             VF_MTU,

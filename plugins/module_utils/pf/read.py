@@ -62,7 +62,7 @@ def _pfs_with(host: Host, links: Mapping[str, Link]) -> list[Pf]:
         if total >= 0 or pci_classes.is_network(pci.class_id(host.root, address)):
             pfs.append(read_pf(host, address, links))
     if not any(pf.total_vfs > 0 for pf in pfs) and machine.is_virtual(host):
-        pfs = [_alone(host, pf, links) if pf.is_nic else pf for pf in pfs]
+        pfs = [_guest_vf(host, pf, links) if pf.is_nic else pf for pf in pfs]
     return pfs
 
 
@@ -94,9 +94,9 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
     )
 
 
-def _alone(host: Host, pf: Pf, links: Mapping[str, Link]) -> Pf:
+def _guest_vf(host: Host, pf: Pf, links: Mapping[str, Link]) -> Pf:
     """In a virtual machine without any PF each NIC may be a VF of the machine below: it can be bound, and no more."""
-    return replace(pf, alone=True, num_vfs=1, vfs=(_vf(host, 0, pf.address, None, links),))
+    return replace(pf, is_guest_vf=True, num_vfs=1, vfs=(_vf(host, 0, pf.address, None, links),))
 
 
 def _permanent_mac(host: Host, link: Link) -> str | None:

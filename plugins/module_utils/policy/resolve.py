@@ -77,7 +77,7 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         pfs.append(goal)
         for match in merged.kept:
             if pf is None or pf.is_nic:
-                _add_to_pool(pools, address, match, goal, pf is not None and pf.alone)
+                _add_to_pool(pools, address, match, goal, pf is not None and pf.is_guest_vf)
             else:
                 warnings.append(_not_offered(pf, match.policy))
             if pf is not None and match.policy.is_rdma and not pf.rdma:
@@ -264,7 +264,7 @@ def _contradictions(address: str, kept: list[Match]) -> list[Problem]:
 
 
 def _pf_goal(address: str, kept: list[Match], pf: Pf | None) -> PfGoal:
-    external = any(m.policy.externally_managed for m in kept) or (pf is not None and pf.alone)
+    external = any(m.policy.externally_managed for m in kept) or (pf is not None and pf.is_guest_vf)
     own_mac = pf.permanent_mac if pf is not None else None
     modes = [m.policy.eswitch_mode for m in kept if m.policy.eswitch_mode is not None]
     mtus = [m.policy.mtu for m in kept if m.policy.mtu is not None]
@@ -289,7 +289,7 @@ def _pf_goal(address: str, kept: list[Match], pf: Pf | None) -> PfGoal:
     )
 
 
-def _add_to_pool(pools: dict[str, Pool], address: str, match: Match, goal: PfGoal, alone: bool) -> None:
+def _add_to_pool(pools: dict[str, Pool], address: str, match: Match, goal: PfGoal, is_guest_vf: bool) -> None:
     policy = match.policy
     # An address alone means all its VFs, and somebody else may have made more than ours.
     whole = match.indices == tuple(range(goal.num_vfs)) and not goal.externally_managed
@@ -297,5 +297,5 @@ def _add_to_pool(pools: dict[str, Pool], address: str, match: Match, goal: PfGoa
     driver = "" if policy.driver == DEFAULT_DRIVER else policy.driver
     pool = pools.setdefault(policy.resource_name, Pool(policy.resource_name, policy.exclude_topology))
     pool.count += len(match.indices)
-    devices = pool.functions if alone else pool.devices
-    devices.setdefault((driver, policy.is_rdma, policy.need_vhost_net), []).append(address if alone else device)
+    devices = pool.functions if is_guest_vf else pool.devices
+    devices.setdefault((driver, policy.is_rdma, policy.need_vhost_net), []).append(address if is_guest_vf else device)

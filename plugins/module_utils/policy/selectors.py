@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..model.errors import Problem
 from ..model.model import NodeState, Pf
-from ..pf.identity import moved_words
+from ..pf.identity import moved_message
 from .policy import PfName, Policy
 
 
@@ -48,7 +48,7 @@ def matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[t
         for pf in candidates
         if selector.vendor in ("", pf.vendor)
         and selector.device_id in ("", pf.device)
-        and (named or pf.total_vfs > 0 or pf.alone)
+        and (named or pf.total_vfs > 0 or pf.is_guest_vf)
     ]
     problems += _not_fitting(policy, [pf for pf in candidates if pf not in fitting] if named else [])
     if not fitting and len(problems) == already:
@@ -157,16 +157,16 @@ def _unknown(policy: Policy, kind: str, name: str, state: NodeState) -> Problem:
     return Problem(
         f"policy {policy.name}",
         f"a PF {name} (nic_selector.{kind})",
-        f"none; this host has {inventory(state)}{moved_words(name, state)}",
+        f"none; this host has {inventory(state)}{moved_message(name, state)}",
         "Correct the name, or keep the policy off this host with node_selector.",
     )
 
 
 def inventory(state: NodeState) -> str:
     """The PFs that a user can choose from, for a message."""
-    pfs = [pf for pf in state.pfs if pf.total_vfs > 0 or pf.alone]
+    pfs = [pf for pf in state.pfs if pf.total_vfs > 0 or pf.is_guest_vf]
     return ", ".join(f"{pf.label} {pf.vendor}:{pf.device} {_room(pf)}" for pf in pfs) or "no PF with SR-IOV"
 
 
 def _room(pf: Pf) -> str:
-    return "without a PF" if pf.alone else f"up to {pf.total_vfs} VFs"
+    return "without a PF" if pf.is_guest_vf else f"up to {pf.total_vfs} VFs"

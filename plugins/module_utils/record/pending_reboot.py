@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The memory of reboots: which one was asked for and for what, and what the running kernel still has of ours.
 
-What was asked for outlives the boot, so that a reboot that did not help is not repeated. What is owed after our
-arguments went lies below /run, so that the boot itself settles it.
+What was asked for outlives the boot, so that a reboot that did not help is not repeated. Arguments of ours that
+are stale since they were taken back lie below /run, so that the boot itself settles it.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ MODULE = "module "  # stands before what a module's loading sets; all else is a 
 
 @dataclass(frozen=True)
 class Reboots:
-    """boot: this boot's id; asked: what a reboot was asked for in the boot `asked_in`; owed: arguments of ours that the
-    boot loader no longer gives and the running kernel has.
+    """boot: this boot's id; asked: what a reboot was asked for in the boot `asked_in`; stale_arguments:
+    ours that the boot loader no longer gives and the running kernel has.
     """
 
     boot: str = ""
     asked_in: str = ""
     asked: tuple[str, ...] = ()
-    owed: tuple[str, ...] = ()
+    stale_arguments: tuple[str, ...] = ()
 
-    def useless(self, missing: Iterable[str]) -> tuple[str, ...]:
+    def without_effect(self, missing: Iterable[str]) -> tuple[str, ...]:
         """Those of `missing` that a boot since then should have brought."""
         if not self.boot or not self.asked_in or self.boot == self.asked_in:
             return ()
@@ -44,8 +44,8 @@ class Reboots:
 
 def read(host: Host) -> Reboots:
     """The memory; a damaged file is none, which costs one more reboot at most. Raises HostError."""
-    asked, owed = _load(host, ASKED), _load(host, OWED)
-    return Reboots(_boot(host), str(asked.get("boot_id", "")), _texts(asked), _texts(owed))
+    asked, stale_arguments = _load(host, ASKED), _load(host, OWED)
+    return Reboots(_boot(host), str(asked.get("boot_id", "")), _texts(asked), _texts(stale_arguments))
 
 
 def note(host: Host, steps: Sequence[Step]) -> None:

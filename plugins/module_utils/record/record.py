@@ -119,7 +119,7 @@ def original_of(pf: Pf, count_is_ours: bool = True) -> PfGoal:
         num_vfs=pf.num_vfs,
         externally_managed=not count_is_ours,
         exact=True,
-        given_back=True,
+        restore_original=True,
         vfs=tuple((vf.index, _settings_of(vf)) for vf in pf.vfs),
     )
 

@@ -13,7 +13,7 @@ from ..shared.driver_kinds import is_vfio
 HARMLESS = ("pci-stub", "pcieport")
 
 
-def strangers(host: Host, vf: str) -> tuple[str, ...]:
+def conflicts(host: Host, vf: str) -> tuple[str, ...]:
     """The functions in a VF's group, with their drivers, that keep vfio from opening it: those that the host's drivers
     have. VFs of the same PF are left out: they are ours to bind.
     """

@@ -66,7 +66,7 @@ _PLACES = (
 )
 
 
-def hands(host: Host, resources: Iterable[str] = (), kubelet_dir: str = "") -> tuple[str, ...]:
+def find(host: Host, resources: Iterable[str] = (), kubelet_dir: str = "") -> tuple[str, ...]:
     """What else makes VFs here, or offers them, each in one sentence with what to do.
 
     resources: full names of what this host is to offer. kubelet_dir: the kubelet's root folder; "" for the usual ones.
@@ -96,12 +96,12 @@ def _warnings(host: Host) -> Iterator[str]:
                     continue
                 found = place.sign.search(_text(host, f"{folder}/{name}"))
                 if found:
-                    yield _words(f"{folder}/{name} ({place.what}) has {found.group(1)}")
+                    yield _message(f"{folder}/{name} ({place.what}) has {found.group(1)}")
     for token in cmdline.split(_text(host, "/proc/cmdline")):
         if cmdline.key(token).endswith(".max_vfs"):
-            yield _words(f"the kernel's command line has {token}")
+            yield _message(f"the kernel's command line has {token}")
     if host.list_dir(f"{OPERATOR}/pci"):
-        yield _words(f"{OPERATOR}/pci holds settings of the SR-IOV network operator")
+        yield _message(f"{OPERATOR}/pci holds settings of the SR-IOV network operator")
     for name in host.list_dir(POD_LOGS)[:FILES_LIMIT]:
         pod = name.split("_")[1] if name.count("_") == 2 else ""
         for start, what in PODS.items():
@@ -118,5 +118,5 @@ def _text(host: Host, path: str) -> str:
         return ""
 
 
-def _words(found: str) -> str:
+def _message(found: str) -> str:
     return f"{found}: it may undo what is configured here; remove it, or say externally_managed in the policy"

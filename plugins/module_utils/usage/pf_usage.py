@@ -37,7 +37,7 @@ def read_usage(
 
     def holders(function: Pf | Vf) -> tuple[str, ...]:
         found = list(pods.get(function.address, ()))
-        if isinstance(function, Vf) and function.is_away:
+        if isinstance(function, Vf) and function.in_other_netns:
             found.append("another network namespace (a pod, or a container)")
         for path in device_files(host, function):
             found += opened.get(path, ())
@@ -49,7 +49,7 @@ def read_usage(
                 vf,
                 holders=holders(vf),
                 host_uses=network.uses(interfaces.vfs[vf.address]) if vf.address in interfaces.vfs else (),
-                group_strangers=iommu_groups.strangers(host, vf.address),
+                iommu_group_conflicts=iommu_groups.conflicts(host, vf.address),
             )
             for vf in pf.vfs
         )

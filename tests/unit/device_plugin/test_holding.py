@@ -141,7 +141,7 @@ def test_a_kubelet_that_knows_no_pods_yet(daemon: Daemon, pod_resources: Any) ->
     pod_resources.pod_resources.add(name="p", namespace="n")
     assert known_holders(str(daemon.kubelet_root)) == {}
     (daemon.kubelet_root / "pods" / "u1").mkdir(parents=True)
-    found = Holding(str(daemon.kubelet_root)).held_elsewhere({"x": "a/new", "y": "a/new"})
+    found = Holding(str(daemon.kubelet_root)).allocated_under_other_name({"x": "a/new", "y": "a/new"})
     assert found == {"x": "pod u1 holds it as a/old"}
 
 
@@ -165,5 +165,5 @@ def test_only_a_new_name_makes_us_ask(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(pod_resources, "known_holders", lambda folder: asked.append(folder) or {})
     known = Holding(str(tmp_path))
     for wanted in ({"x": "a/b"}, {"x": "a/b"}, {}, {"x": "a/b"}, {"x": "a/c"}):
-        assert known.held_elsewhere(wanted) == {}
+        assert known.allocated_under_other_name(wanted) == {}
     assert len(asked) == 3

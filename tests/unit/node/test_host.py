@@ -92,7 +92,7 @@ def test_a_hanging_write_holds_neither_the_streams_nor_the_lock(host: Host, tmp_
 def test_a_writer_that_is_killed_did_not_write(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer is no success."""
     (tmp_path / "attribute").write_text("0")
-    monkeypatch.setattr(host_module, "_write_and_report", lambda *_words: os.kill(os.getpid(), signal.SIGKILL))
+    monkeypatch.setattr(host_module, "_write_and_report", lambda *_message: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(HostError, match="ended without an answer"):
         host.write_attribute("/attribute", "7")
 
@@ -102,7 +102,7 @@ def test_a_writer_that_fails_oddly_never_returns_into_the_program(
 ) -> None:
     """The child ends, whatever happens in it."""
 
-    def fails(*_words: object) -> None:
+    def fails(*_message: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(host_module, "_write_and_report", fails)

@@ -154,8 +154,8 @@ def test_teardown_gives_everything_back(tmp_path: Path) -> None:
     assert snapshot(host) == before
     for folder in ("/etc/baremetal-sriov", "/etc/pcidp", "/var/lib/baremetal-sriov"):
         assert not host.exists(folder)
-    (owed,) = absent(host).plan.steps  # until it has happened
-    assert owed.kind == "reboot"
+    (stale_arguments,) = absent(host).plan.steps  # until it has happened
+    assert stale_arguments.kind == "reboot"
     restart(host)
     assert not absent(host).plan.steps
 

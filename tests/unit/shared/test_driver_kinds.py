@@ -32,7 +32,7 @@ def test_kind(driver: str | None, kind: str) -> None:
 @pytest.mark.parametrize(("driver", "kind"), ROWS)
 def test_node_library(driver: str | None, kind: str) -> None:
     """A VF under the kernel's driver and without an interface here is in another namespace; others are not."""
-    assert NodeVf(0, "0000:01:10.0", driver=driver or None).is_away == (kind == KERNEL)
+    assert NodeVf(0, "0000:01:10.0", driver=driver or None).in_other_netns == (kind == KERNEL)
 
 
 @pytest.mark.parametrize(("driver", "kind"), BOUND)

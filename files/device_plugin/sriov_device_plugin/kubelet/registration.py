@@ -45,7 +45,7 @@ def identity(path: str) -> Identity | None:
     return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
-class Presence:
+class PoolEndpoint:
     """One pool's socket, and how the kubelet stands to it."""
 
     def __init__(self, service: PoolService, kubelet_dir: str) -> None:
@@ -142,7 +142,7 @@ def socket_path(folder: str, prefix: str, name: str) -> str:
     return os.path.join(folder, hashlib.sha256(f"{prefix}/{name}".encode()).hexdigest()[:16] + ".sock")
 
 
-def register(kubelet_dir: str, presences: list[Presence]) -> None:
+def register(kubelet_dir: str, presences: list[PoolEndpoint]) -> None:
     """Call Register for the pools that the present kubelet.sock has not taken yet."""
     path = os.path.join(kubelet_dir, LEGACY_DIR, KUBELET_SOCKET)
     kubelet = identity(path)
@@ -174,7 +174,7 @@ def register(kubelet_dir: str, presences: list[Presence]) -> None:
                 log.info("%s: registered with the kubelet", presence.name)
 
 
-def _failed(presence: Presence, path: str, kubelet: Identity, error: grpc.RpcError, now: float) -> None:
+def _failed(presence: PoolEndpoint, path: str, kubelet: Identity, error: grpc.RpcError, now: float) -> None:
     presence.registered_with = None
     if error.code() == grpc.StatusCode.UNAVAILABLE:  # a stale socket, or a kubelet that is still starting
         if presence.unanswered != kubelet:

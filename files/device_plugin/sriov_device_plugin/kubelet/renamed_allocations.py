@@ -36,7 +36,7 @@ class Holding:
         for device_id in device_ids:
             self._allocated[device_id] = (resource_name, now)
 
-    def held_elsewhere(self, wanted: Mapping[str, str]) -> dict[str, str]:
+    def allocated_under_other_name(self, wanted: Mapping[str, str]) -> dict[str, str]:
         """Of the devices that are to be offered (id -> resource name), those that may not be, with the reason."""
         suspects = {device_id: name for device_id, name in wanted.items() if self._offered.get(device_id) != name}
         reasons = self._reasons(suspects) if suspects else {}
