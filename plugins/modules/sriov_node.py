@@ -182,7 +182,7 @@ def main() -> None:
     from ..module_utils.entry.node_module import run_module
     from ..module_utils.entry.results import fail
     from ..module_utils.model.errors import InvalidSpecError
-    from ..module_utils.model.model import Goal
+    from ..module_utils.model.goal import Goal
     from ..module_utils.policy.node_spec import parse_spec
     from ..module_utils.policy.resolve import resolve
 

@@ -27,7 +27,7 @@ from typing import Any
 from figures import figure, main
 
 from ansible_collections.baremetal.sriov.plugins.module_utils import import_cache
-from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import NodeState, Pf
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState, Pf
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.plan import KernelSide, make_plan
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import resolve

@@ -22,12 +22,12 @@ from dataclasses import replace
 from typing import Any
 
 sys.path.insert(0, "/usr/lib/baremetal-sriov/lib")
-boot, host, model, run, record = (
+boot, host, goals, run, record = (
     importlib.import_module(f"baremetal_sriov.{name}")
-    for name in ("node.boot", "host.host", "model.model", "node.run", "record.record")
+    for name in ("node.boot", "host.host", "model.goal", "node.run", "record.record")
 )
 MTUS = (1500, 2000)
-DRIVERS = (model.DEFAULT_DRIVER, "vfio-pci")
+DRIVERS = (goals.DEFAULT_DRIVER, "vfio-pci")
 FIRST_GUESS = 3.0  # seconds that a change takes, until one was measured
 
 

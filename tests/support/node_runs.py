@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import Goal, NodeState
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import Goal
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import Outcome, run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import resolve

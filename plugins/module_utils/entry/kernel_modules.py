@@ -21,8 +21,8 @@ from ..kernel.arguments import KernelSpec
 from ..kernel.modules import ModuleSpec
 from ..model.errors import HostError, SriovError
 from ..model.frozen import dataclass
-from ..model.model import NodeState
 from ..model.plan import Plan, pending
+from ..model.state import NodeState
 from ..node.apply import carry_out
 from ..policy.validation import raise_if
 from ..record import pending_reboot

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ..model.errors import CommandError
-from ..model.model import NodeState, Pf
+from ..model.state import NodeState, Pf
 from . import ethtool
 from .host import Host
 

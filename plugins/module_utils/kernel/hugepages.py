@@ -21,7 +21,7 @@ from typing import Any
 from ..host.host import Host
 from ..model.errors import HostError, Problem, StateFileError
 from ..model.frozen import dataclass
-from ..model.model import AT_BOOT, AT_RUNTIME, HugePages
+from ..model.goal import AT_BOOT, AT_RUNTIME, HugePages
 from ..model.plan import NOW, Step
 from ..record.record import FORGET, ORIGINAL
 from . import cmdline

@@ -17,8 +17,9 @@ from ..kernel import arguments as kernel_arguments
 from ..kernel import hugepages
 from ..kernel import modules as kernel_modules
 from ..model.errors import HostError, SriovError
-from ..model.model import NODE_OWNER, NodeState, Pf, PfGoal
+from ..model.goal import NODE_OWNER, PfGoal
 from ..model.plan import Plan, Step, pending
+from ..model.state import NodeState, Pf
 from ..pf import apply as pf_apply
 from ..pf import drivers
 from ..pf.identity import identity_of, is_another

@@ -22,7 +22,8 @@ from ..host.host import Host
 from ..kernel import arguments as kernel_arguments
 from ..kernel import cmdline, hugepages
 from ..model.errors import SriovError, StateFileError
-from ..model.model import Goal, NodeState, PfGoal, goal_from_dict
+from ..model.goal import Goal, PfGoal, goal_from_dict
+from ..model.state import NodeState
 from ..pf.plan import AUTOPROBE, ESWITCH, LINK, NUM_VFS
 from ..policy.rendered_files import NODE_PATH
 from ..record import pending_reboot

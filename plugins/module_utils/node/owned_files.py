@@ -12,8 +12,9 @@ from collections.abc import Mapping
 
 from ..host.host import FileState, Host
 from ..model.errors import HostError, Problem
-from ..model.model import FileGoal, Goal, NodeState
+from ..model.goal import FileGoal, Goal
 from ..model.plan import Step
+from ..model.state import NodeState
 
 FILE = "file"
 UDEV_FOLDER = "/etc/udev/rules.d/"

@@ -13,8 +13,9 @@ import json
 from collections.abc import Iterator
 
 from ..model.errors import Problem
-from ..model.model import NODE_OWNER, Goal, NodeState, PfGoal, goal_from_dict
+from ..model.goal import NODE_OWNER, Goal, PfGoal, goal_from_dict
 from ..model.plan import Step
+from ..model.state import NodeState
 from ..pf.identity import is_another, swap_message
 from ..pf.plan import LINK, pf_steps
 from ..policy.rendered_files import CONFIG_PATH, HOTPLUG_PATH, NODE_PATH

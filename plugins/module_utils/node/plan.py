@@ -21,8 +21,9 @@ from ..kernel.iommu import IommuState
 from ..kernel.modules import ModuleSpec, ModulesState
 from ..model.errors import Problem, RefusedError
 from ..model.frozen import dataclass
-from ..model.model import FunctionGoal, Goal, NodeState
+from ..model.goal import FunctionGoal, Goal
 from ..model.plan import AFTER_REBOOT, NOW, REBOOT, Plan, Step
+from ..model.state import NodeState
 from ..pf.checks import drain_problems, iommu_problems, pf_problems, use_warnings
 from ..pf.plan import KINDS as PF_KINDS
 from ..pf.plan import driver_is_right, driver_step, offload_warnings, pf_steps

@@ -19,7 +19,8 @@ from ..kernel import iommu
 from ..kernel.iommu import AMD, INTEL, IommuState
 from ..model.errors import HostError
 from ..model.frozen import dataclass
-from ..model.model import Goal, Pf
+from ..model.goal import Goal
+from ..model.state import Pf
 from ..pf.read import read_state
 from ..policy.node_spec import NodeSpec
 from ..policy.resolve import resolve

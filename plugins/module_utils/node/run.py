@@ -21,8 +21,9 @@ from ..kernel import modules as kernel_modules
 from ..kernel.hugepages import Memory
 from ..model.errors import HostError, Problem, RefusedError
 from ..model.frozen import dataclass
-from ..model.model import KUBELET_FOLDERS, Goal, NodeState, Pf, Vf, compact
+from ..model.goal import KUBELET_FOLDERS, Goal, compact
 from ..model.plan import AFTER_REBOOT, Plan, pending
+from ..model.state import NodeState, Pf, Vf
 from ..pf.read import read_state
 from ..policy.rendered_files import CONFIG_PATH, NODE_PATH, PATHS
 from ..record import pending_reboot, record

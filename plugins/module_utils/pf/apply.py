@@ -13,7 +13,7 @@ from ..host.host import Host
 from ..host.ip_link import Link
 from ..kernel import cmdline
 from ..model.errors import HostError
-from ..model.model import NO_MAC
+from ..model.goal import NO_MAC
 from ..model.plan import Step
 from ..shared import pci, pci_classes
 from . import drivers

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..model.errors import Problem
-from ..model.model import AWAY, NO_INTERFACE, Goal, NodeState, Pf, PfGoal
+from ..model.goal import Goal, PfGoal
 from ..model.plan import DRAIN, NOW, Step
+from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf
 from ..shared.driver_kinds import is_uio, is_userspace, is_vfio
 from .identity import moved_message
 from .plan import ESWITCH, LINK, NUM_VFS, PF_MTU, SWITCHDEV, parse_target

@@ -13,7 +13,7 @@ from typing import Callable, TypeVar
 from ..host.host import Host
 from ..kernel import lockdown
 from ..model.errors import HostError
-from ..model.model import DEFAULT_DRIVER, NO_DRIVER
+from ..model.goal import DEFAULT_DRIVER, NO_DRIVER
 from ..model.plan import Step
 from ..shared import pci
 from ..shared.driver_kinds import is_userspace, is_vfio

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..model.model import NodeState, Pf
+from ..model.state import NodeState, Pf
 
 Identity = Mapping[str, str]
 

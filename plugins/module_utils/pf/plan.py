@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..model.model import DEFAULT_DRIVER, NO_DRIVER, NO_MAC, Pf, PfGoal, Vf, VfSettings
+from ..model.goal import DEFAULT_DRIVER, NO_DRIVER, NO_MAC, PfGoal, VfSettings
 from ..model.plan import DRAIN, Step
+from ..model.state import Pf, Vf
 from ..shared.driver_kinds import is_userspace
 
 LINK, AUTOPROBE, NUM_VFS, ESWITCH, TC_OFFLOAD, ATTRIBUTES, PF_MTU, VF_MTU, DRIVER = KINDS = (

@@ -12,7 +12,7 @@ from ..host import ip_link, machine
 from ..host.host import Host
 from ..host.ip_link import Link
 from ..kernel import lockdown
-from ..model.model import NodeState, Pf, Vf
+from ..model.state import NodeState, Pf, Vf
 from ..record.record import Record
 from ..shared import pci, pci_classes
 

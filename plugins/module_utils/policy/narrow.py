@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..model.errors import Mistake, Problem
-from ..model.model import DRIVER_OWNER, VFS_OWNER, FunctionGoal, Goal, NodeState, Pf, PfGoal, VfSettings
+from ..model.goal import DRIVER_OWNER, VFS_OWNER, FunctionGoal, Goal, PfGoal, VfSettings
+from ..model.state import NodeState, Pf
 from .policy import DRIVER_NAME, HIGHEST_MTU, LOWEST_MTU, PCI_ADDRESS, vf_attributes, vf_indices
 from .validation import INDEX_LIMIT, Fields, raise_if
 

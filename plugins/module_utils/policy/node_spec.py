@@ -16,7 +16,7 @@ from typing import Any
 from ..kernel import unsafe_arguments
 from ..model.errors import Mistake
 from ..model.frozen import dataclass
-from ..model.model import AT_AUTO, AT_BOOT, AT_RUNTIME, FORMAT, HugePages, ModuleGoal
+from ..model.goal import AT_AUTO, AT_BOOT, AT_RUNTIME, FORMAT, HugePages, ModuleGoal
 from .policy import Policy, collect, merge_host, why_not
 from .validation import Fields, raise_if, show
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..model.errors import Mistake
 from ..model.frozen import dataclass
-from ..model.model import DEFAULT_DRIVER, VfSettings
+from ..model.goal import DEFAULT_DRIVER, VfSettings
 from ..shared.driver_kinds import USERSPACE_DRIVERS, is_userspace
 from .validation import INDEX_LIMIT, Fields, indices, raise_if, show
 

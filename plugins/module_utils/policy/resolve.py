@@ -10,18 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..model.errors import Problem
-from ..model.model import (
-    AT_BOOT,
-    DEFAULT_DRIVER,
-    FileGoal,
-    Goal,
-    ModuleGoal,
-    NodeState,
-    Pf,
-    PfGoal,
-    VfSettings,
-    goal_as_dict,
-)
+from ..model.goal import AT_BOOT, DEFAULT_DRIVER, FileGoal, Goal, ModuleGoal, PfGoal, VfSettings, goal_as_dict
+from ..model.state import NodeState, Pf
 from ..pf.plan import SWITCHDEV
 from ..shared.driver_kinds import USERSPACE_DRIVERS, is_userspace, is_vfio
 from ..shared.pci import DEVICES

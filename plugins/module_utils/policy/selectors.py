@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..model.errors import Problem
-from ..model.model import NodeState, Pf
+from ..model.state import NodeState, Pf
 from ..pf.identity import moved_message
 from .policy import PfName, Policy
 

@@ -19,7 +19,8 @@ from typing import Any, Callable, TypeVar
 from ..host.host import FileState, Host
 from ..model.errors import StateFileError
 from ..model.frozen import dataclass
-from ..model.model import DEFAULT_DRIVER, NO_DRIVER, Pf, PfGoal, Vf, VfSettings, pf_goal_as_dict, pf_goal_from_dict
+from ..model.goal import DEFAULT_DRIVER, NO_DRIVER, PfGoal, VfSettings, pf_goal_as_dict, pf_goal_from_dict
+from ..model.state import Pf, Vf
 from ..shared.driver_kinds import is_userspace
 
 T = TypeVar("T")

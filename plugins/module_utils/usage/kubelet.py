@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..host.host import Host
 from ..model.errors import HostError
-from ..model.model import KUBELET_FOLDERS
+from ..model.goal import KUBELET_FOLDERS
 
 if TYPE_CHECKING:
     from .pod_resources import Container

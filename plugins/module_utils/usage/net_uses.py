@@ -17,7 +17,7 @@ from ..host import ip_link
 from ..host.host import Host
 from ..host.ip_link import Link
 from ..model.frozen import dataclass
-from ..model.model import AWAY, NO_INTERFACE, NodeState, Pf, makes_no_interface
+from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf, makes_no_interface
 from ..shared import pci, pci_classes
 from . import processes
 

@@ -15,7 +15,7 @@ from ..host.host import Host
 from ..kernel import cmdline
 from ..model.errors import HostError
 from ..model.frozen import dataclass
-from ..model.model import KUBELET_FOLDERS
+from ..model.goal import KUBELET_FOLDERS
 
 SIZE_LIMIT = 1 << 20  # bytes; a settings file that is longer is not one
 FILES_LIMIT = 2000  # in one folder

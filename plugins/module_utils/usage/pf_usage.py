@@ -13,7 +13,8 @@ from dataclasses import replace
 
 from ..host.host import Host
 from ..model.errors import CommandError
-from ..model.model import KUBELET_FOLDERS, NodeState, Pf, Vf
+from ..model.goal import KUBELET_FOLDERS
+from ..model.state import NodeState, Pf, Vf
 from ..shared import pci
 from ..shared.driver_kinds import is_userspace
 from . import iommu_groups, kubelet, net_uses, processes

@@ -16,7 +16,8 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import (
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import (
     modules as kernel_modules,
 )
-from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import Goal, ModuleGoal, NodeState
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import Goal, ModuleGoal
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.plan import KernelSide, make_plan, module_specs
 from support.grub_host import GrubHost
 

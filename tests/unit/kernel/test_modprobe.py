@@ -16,8 +16,8 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import C
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import modules as kernel_modules
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.modules import ModuleSpec
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError, RefusedError
-from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Plan
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.apply import carry_out
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import pending_reboot

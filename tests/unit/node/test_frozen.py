@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.model import frozen, model
+from ansible_collections.baremetal.sriov.plugins.module_utils.model import frozen, goal
 
 
 def _make(dataclass: Any) -> Any:
@@ -95,5 +95,5 @@ def test_the_error_names_what_is_missing() -> None:
 
 
 def test_those_of_the_library_go_through_pickle() -> None:
-    goal = model.PfGoal("0000:01:00.0", 2, vfs=((0, model.VfSettings(vlan=3)),))
-    assert pickle.loads(pickle.dumps(goal)) == goal
+    pf = goal.PfGoal("0000:01:00.0", 2, vfs=((0, goal.VfSettings(vlan=3)),))
+    assert pickle.loads(pickle.dumps(pf)) == pf

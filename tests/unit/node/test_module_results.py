@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry.node_module import given, run_module
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
-from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import NodeState
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import driver_goal, vfs_goal
 from support.fake_host import FakeHost
 from support.node_runs import DPDK, KERNEL, PF1, PF2, drivers, goal_of, make_host, present

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import Goal, NodeState
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import Goal
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import vfs_goal
 from support.fake_host import FakeHost, Killed

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from device_plugin.dp_host import FakeHost
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.model.model import Vf as NodeVf
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import Vf as NodeVf
 from ansible_collections.baremetal.sriov.plugins.module_utils.shared import driver_kinds
 from sriov_cni.vf.vf import Vf as CniVf
 from sriov_device_plugin.host.discovery import Scanner

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a node should be (Goal) and what it is (NodeState): frozen data, and the JSON forms of the goal.
+"""What a node should be (Goal): frozen data, and its JSON forms.
 
 A Goal names PFs by PCI address and VFs by index; `resolve` makes it from policies, `record` from the
 remembered original, and the boot service reads it from the file that an earlier run left on the node.
@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from ..shared.driver_kinds import is_userspace
-from ..shared.pci_classes import is_network
 from .errors import Problem
 from .frozen import dataclass
 
@@ -25,12 +23,6 @@ NO_DRIVER = "none"
 # Where kubelets keep their files: of most distributions, MicroK8s, k0s.
 KUBELET_FOLDERS = ("/var/lib/kubelet", "/var/snap/microk8s/common/var/lib/kubelet", "/var/lib/k0s/kubelet")
 
-# Linux drivers/pci/pci-stub.c, pci-pf-stub.c; drivers/xen/xen-pciback; drivers/net/ethernet/cavium/thunder/nic_main.c.
-WITHOUT_INTERFACE = ("pci-stub", "pci-pf-stub", "pciback", "xen-pciback", "nicpf")
-
-# Why it is not known what a PF carries: its interface is in another network namespace, or its driver made none.
-AWAY, NO_INTERFACE = "away", "no_interface"
-
 NODE_OWNER = "sriov_node"  # the module that owns what no other module named itself for
 VFS_OWNER, DRIVER_OWNER = "sriov_vfs", "sriov_driver"
 
@@ -40,11 +32,6 @@ NO_MAC = "00:00:00:00:00:00"  # as an admin MAC address: the VF chooses its own
 AT_AUTO, AT_BOOT, AT_RUNTIME = "auto", "boot", "runtime"
 
 ATTRIBUTES = ("mac", "vlan", "qos", "spoofchk", "trust", "min_tx_rate", "max_tx_rate")
-
-
-def makes_no_interface(driver: str) -> bool:
-    """True for drivers that make no network interface of a NIC."""
-    return is_userspace(driver) or driver in WITHOUT_INTERFACE
 
 
 @dataclass(frozen=True)
@@ -189,125 +176,6 @@ class Goal:
     problems: tuple[Problem, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     resources: tuple[tuple[str, int], ...] = ()
-
-
-@dataclass(frozen=True)
-class Vf:
-    """One VF as it is. None: unknown, or not there. Filled by `usage`, in words: holders, the pods and programs that
-    have it and set it up; host_uses, what the host's own network does with its interface; iommu_group_conflicts,
-    functions in its IOMMU group that are no VFs of its PF and are the host's.
-    """
-
-    index: int
-    address: str
-    driver: str | None = None
-    override: str | None = None
-    netdev: str | None = None
-    netdev_mac: str | None = None
-    iommu_group: str | None = None
-    network_class: bool = True
-    mtu: int | None = None
-    mac: str | None = None
-    vlan: int | None = None
-    qos: int | None = None
-    spoofchk: bool | None = None
-    trust: bool | None = None
-    min_tx_rate: int | None = None
-    max_tx_rate: int | None = None
-    holders: tuple[str, ...] = ()
-    iommu_group_conflicts: tuple[str, ...] = ()
-    host_uses: tuple[str, ...] = ()
-
-    @property
-    def in_use(self) -> tuple[str, ...]:
-        """Everybody who would lose it."""
-        return (*self.holders, *self.host_uses)
-
-    @property
-    def in_other_netns(self) -> bool:
-        """A network VF with its kernel driver but without an interface here: it is in another network
-        namespace.
-        """
-        return self.network_class and self.driver is not None and not is_userspace(self.driver) and self.netdev is None
-
-
-@dataclass(frozen=True)
-class Pf:
-    """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. alone: it is a VF of the machine below this
-    virtual one, as far as can be told; it stands here for its PF, and is the one VF of that. rdma: it has an RDMA
-    device. eswitch_mode: None also where nobody asked for it (see `devlink`), as tc_offload. uses: what it carries;
-    unknown: AWAY or NO_INTERFACE where that can't be told (see `usage`).
-    """
-
-    address: str
-    vendor: str = ""
-    device: str = ""
-    class_id: str = "020000"
-    rdma: bool = False
-    driver: str | None = None
-    name: str | None = None
-    altnames: tuple[str, ...] = ()
-    mac: str | None = None
-    permanent_mac: str | None = None
-    total_vfs: int = -1
-    is_guest_vf: bool = False
-    num_vfs: int = 0
-    autoprobe: bool | None = None
-    eswitch_mode: str | None = None
-    tc_offload: bool | None = None
-    mtu: int | None = None
-    up: bool | None = None
-    iommu_group: str | None = None
-    vfs: tuple[Vf, ...] = ()
-    uses: tuple[str, ...] = ()
-    unknown: str | None = None
-
-    @property
-    def in_use(self) -> bool:
-        """The host, a pod or a program needs it, or nobody can tell."""
-        return bool(self.uses or self.unknown)
-
-    @property
-    def is_nic(self) -> bool:
-        """False for what else has SR-IOV: NVMe, accelerators (PCI Code and ID Assignment, base class)."""
-        return is_network(self.class_id)
-
-    @property
-    def label(self) -> str:
-        """The PF for people: its address, and its name where it has one."""
-        return f"{self.address} ({self.name})" if self.name else self.address
-
-
-@dataclass(frozen=True)
-class NodeState:
-    """The host as it is, as far as PFs, VFs and our own record matter.
-
-    originals: PF address -> what the PF was before our first change. owners: PF address -> the module that
-    changed it. identities: PF address -> vendor, device and MAC address at that time. recorded_objects: key of a step
-    -> what was before, of all that is neither PF nor file. recorded_files: path -> file before
-    our first change (None: there was none). file_states: path -> the file now, to be brought back exactly (see
-    `host.FileState`). file_texts: path -> its text now, through a link. interrupted: keys of the steps
-    that an earlier run did not finish. lockdown: the kernel's, "" where there is none. with_usage: holders
-    and uses were looked for.
-    """
-
-    pfs: tuple[Pf, ...] = ()
-    originals: Mapping[str, PfGoal] | None = None
-    owners: Mapping[str, str] | None = None
-    identities: Mapping[str, Mapping[str, str]] | None = None
-    recorded_objects: Mapping[str, Any] | None = None
-    recorded_files: Mapping[str, Any] | None = None
-    file_states: Mapping[str, Any] | None = None
-    file_texts: Mapping[str, str | None] | None = None
-    interrupted: tuple[str, ...] = ()
-    recorded: bool = False
-    plugin_active: bool = False
-    lockdown: str = ""
-    with_usage: bool = False
-
-    def pf(self, address: str) -> Pf | None:
-        """The PF with this address, None where there is none."""
-        return next((pf for pf in self.pfs if pf.address == address), None)
 
 
 def compact(value: Any) -> dict[str, Any]:
