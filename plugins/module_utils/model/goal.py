@@ -17,6 +17,7 @@ from .errors import Problem
 from .frozen import dataclass
 
 FORMAT = 1
+RESTORED = "given_back"  # name of PfGoal.restore_original in JSON, since release 0.1.0
 
 DEFAULT_DRIVER = "default"  # the kernel's own choice
 NO_DRIVER = "none"
@@ -65,7 +66,7 @@ class PfGoal:
     mtu: raised to at least this (`exact`: set to this). autoprobe, up: None leaves the choice to the
     plan. allow_in_use: the user accepts first VFs and a new MTU on a PF that is in use. eswitch_mode: None
     leaves it. externally_managed: somebody else makes the VFs, at least this many; only the VFs are set up,
-    and the count is never written. tc_offload: None means on in switchdev mode. given_back: this is the
+    and the count is never written. tc_offload: None means on in switchdev mode. restore_original: this is the
     remembered original of a PF that nothing names any more.
     """
 
@@ -187,6 +188,7 @@ def compact(value: Any) -> dict[str, Any]:
 def pf_goal_as_dict(goal: PfGoal) -> dict[str, Any]:
     """JSON form of a PF's goal."""
     found = compact(goal)
+    found[RESTORED] = found.pop("restore_original")
     found["vfs"] = [{"index": index, **compact(settings)} for index, settings in goal.vfs]
     found["policies"] = list(goal.policies)
     return found
@@ -196,6 +198,7 @@ def pf_goal_from_dict(value: Mapping[str, Any]) -> PfGoal:
     """The inverse of `pf_goal_as_dict`. Raises KeyError, TypeError or ValueError on other shapes."""
     known = {f.name for f in fields(PfGoal)}
     found = {name: item for name, item in value.items() if name in known}
+    found["restore_original"] = bool(value.get(RESTORED, False))
     vfs = []
     for item in value["vfs"]:
         rest = dict(item)
