@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +18,27 @@ FILE = ROOT / "tests" / "budget.toml"
 TOTAL = "the whole run"
 GRACE = 1.25
 ROUNDS = 24_000_000
+CORES = 2
+STAT = Path("/proc/stat")
 
 
-def work() -> float:
+def work(_number: int = 0) -> float:
     """Seconds of wall-clock for a fixed CPU work of about one."""
     started = time.perf_counter()
     sum(number & 7 for number in range(ROUNDS))
     return time.perf_counter() - started
+
+
+def best_of_three() -> float:
+    """Seconds of the quickest of three works, done on two cores at once as stages are; the later of a pair counts."""
+    with ProcessPoolExecutor(CORES) as pool:
+        return min(max(pool.map(work, range(CORES))) for _turn in range(3))
+
+
+def cpu_times(text: str | None = None) -> tuple[int, int]:
+    """Ticks since boot that the CPUs worked, and those that the hypervisor gave to others meanwhile (proc(5), stat)."""
+    user, nice, system, _idle, _wait, irq, softirq, steal = map(int, (text or STAT.read_text()).split(maxsplit=9)[1:9])
+    return user + nice + system + irq + softirq, steal
 
 
 @dataclass(frozen=True)
@@ -52,7 +67,24 @@ def read(path: Path = FILE) -> tuple[float, Ledger]:
     return found["calibration_seconds"], Ledger({TOTAL: found["total_seconds"], **found["stages"]})
 
 
-def calibrated(path: Path = FILE) -> Ledger:
-    """The ledger, scaled by the best of three works of this machine."""
-    reference, ledger = read(path)
-    return Ledger(ledger.lines, min(work() for _turn in range(3)) / reference)
+@dataclass
+class Calibration:
+    """How fast this machine is: at the start of a run, and then again, as one that others share changes its speed."""
+
+    reference: float  # seconds of the work on the machine of reference
+    ledger: Ledger
+    began: tuple[int, int]  # CPU times at the start
+
+    @classmethod
+    def start(cls, path: Path = FILE) -> Calibration:
+        """The ledger, scaled by how fast the machine is now. Raises OSError, KeyError."""
+        reference, ledger = read(path)
+        return cls(reference, Ledger(ledger.lines, best_of_three() / reference), cpu_times())
+
+    def end(self) -> Ledger:
+        """The ledger, scaled by the slower of then and now, and by what the hypervisor took away in between."""
+        (worked, stolen), (worked_before, stolen_before) = cpu_times(), self.began
+        stolen -= stolen_before
+        lost = stolen / max(worked - worked_before + stolen, 1)
+        scale = max(self.ledger.scale, best_of_three() / self.reference) / max(1 - lost, 0.1)
+        return Ledger(self.ledger.lines, scale)

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import budget, junit
+from . import junit
 from .ansible_log import failed_task
-from .budget import TOTAL, Ledger
+from .budget import TOTAL, Calibration, Ledger
 from .cache import key_of, locked
 from .collection import OUTPUT, tool
 from .console import HEARTBEAT_SECONDS, ToolError, call, duration, last_line, say, show, tail, watched
@@ -168,7 +168,8 @@ def run(stages: Sequence[Stage], ledger: Ledger | None = None, *, complete: bool
         JUNIT.mkdir(parents=True)
         for log in OUTPUT.glob("*.log"):
             log.unlink()
-        ledger = ledger or budget.calibrated()
+        calibration = Calibration.start() if ledger is None else None
+        ledger = ledger or calibration.ledger
         for stage in stages:
             ledger.over(stage.name, 0)  # raises ToolError for one without a line
             if wanted := to_install(stage.name):
@@ -180,6 +181,8 @@ def run(stages: Sequence[Stage], ledger: Ledger | None = None, *, complete: bool
         finally:
             _leave_no_node(stages)
         seconds = time.monotonic() - started
+        if calibration:
+            ledger = calibration.end()
         missing = {"result": "did not run", "reason": None, "duration": 0.0}
         results = [result_of(stage, told.get(stage.name, missing), ledger) for stage in stages]
         total = sum((result.tally for result in results), Tally())
