@@ -237,6 +237,6 @@ def wait_offered(lab: Lab, wanted: dict[str, int], timeout: float = 180.0) -> No
 def wait_allocatable(lab: Lab, wanted: dict[str, int], timeout: float = 60.0) -> None:
     """Wait until the node offers just this; the device plugin need not register again for it.
 
-    The kubelet tells the API server every 10 s.
+    The kubelet tells the API server every 2 s.
     """
     lab.wait_for(f"allocatable {wanted}", lambda: offered(lab) == wanted, timeout, every=1.0)

@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import pytest
+from changing import untouched
 
 from sriovlab.guest import Lab
+
+__all__ = ["lab", "untouched"]
 
 
 @pytest.fixture(scope="session")

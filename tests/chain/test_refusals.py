@@ -1,22 +1,21 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""site refuses what would cut the node off or can't be done, names every reason, and changes nothing."""
+"""site refuses what would cut the node off or can't be done, names every reason, and changes nothing.
+
+The group `refusals` of the long tests has more of them.
+"""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import chain
 import pytest
+from refusing import KERNEL, Snapshot, prepared, refused
 
 from sriovlab.guest import Lab
 
-Snapshot = dict[str, list[Any]]
-KERNEL = {"name": "kernel", "resource_name": "kernel", "nic_selector": {"pf_names": ["enp1s0"]}, "num_vfs": 4}
 # Copies both ways between its own streams and a TCP connection: the way to a PF's address out of a namespace.
 RELAY = """\
 import os, selectors, socket, sys
@@ -44,33 +43,6 @@ def before(lab: Lab) -> Snapshot:
     return chain.snapshot(lab)
 
 
-def refused(lab: Lab, before: Snapshot, policies: list[dict[str, Any]], **variables: Any) -> str:
-    """Run site with these policies: it must fail and change nothing. Returns the output on one line."""
-    boot = lab.boot_id()
-    stamp = chain.stamp(lab)
-    run = chain.playbook("site", {"sriov_policies": policies, "sriov_reboot_ok": True, **variables})
-    assert run.status != 0, run.output
-    assert chain.written_since(lab, stamp) == []
-    assert chain.difference(before, chain.snapshot(lab)) == []
-    assert lab.boot_id() == boot
-    for address in chain.PFS.values():
-        path = f"/sys/bus/pci/devices/{address}/sriov_numvfs"
-        assert lab.read(path).strip() == "0"
-    return " ".join(run.output.split())
-
-
-@contextmanager
-def prepared(lab: Lab, make: list[str], undo: list[str]) -> Iterator[None]:
-    """Run commands on the node, and their opposites at the end whatever happens."""
-    try:
-        for line in make:
-            lab.run(shlex.split(line))
-        yield
-    finally:
-        for line in undo:
-            lab.run(shlex.split(line), check=False)
-
-
 def test_pf_with_the_default_route(lab: Lab, before: Snapshot) -> None:
     make = ["ip link set enp1s0 up", "ip address add 192.0.2.1/24 dev enp1s0",
             "ip route add default via 192.0.2.254 dev enp1s0"]  # fmt: skip
@@ -80,41 +52,6 @@ def test_pf_with_the_default_route(lab: Lab, before: Snapshot) -> None:
         text = refused(lab, before, [KERNEL])
     assert "enp1s0" in text
     assert "default route" in text
-
-
-def test_pf_under_a_bridge(lab: Lab, before: Snapshot) -> None:
-    make = ["ip link add chain0 type bridge", "ip link set enp1s0 master chain0"]
-    with prepared(lab, make, ["ip link set enp1s0 nomaster", "ip link del chain0"]):
-        text = refused(lab, before, [KERNEL])
-    assert "enp1s0" in text
-    assert "bridge" in text
-    assert "chain0" in text
-
-
-def test_pf_with_an_address_and_no_route(lab: Lab, before: Snapshot) -> None:
-    """As for storage, or a second network of the cluster."""
-    make = ["ip address add 192.0.2.1/24 dev enp1s0"]
-    with prepared(lab, make, ["ip address del 192.0.2.1/24 dev enp1s0"]):
-        text = refused(lab, before, [KERNEL])
-    assert "it carries the address 192.0.2.1/24" in text
-    assert "allow_in_use" in text
-
-
-def test_pf_with_a_vlan_on_it(lab: Lab, before: Snapshot) -> None:
-    make = ["ip link add link enp1s0 name chain0 type vlan id 9", "ip address add 192.0.2.1/24 dev chain0"]
-    with prepared(lab, make, ["ip link del chain0"]):
-        text = refused(lab, before, [KERNEL])
-    assert "the vlan chain0 on it with the address 192.0.2.1/24" in text
-
-
-def test_pf_in_another_network_namespace(lab: Lab, before: Snapshot) -> None:
-    """As a pod has it. What the PF carries there is not known."""
-    policy = {**KERNEL, "nic_selector": {"root_devices": [chain.PFS["enp2s0"]]}}
-    make = ["ip netns add peer", "ip link set enp2s0 netns peer"]
-    with prepared(lab, make, ["ip -n peer link set enp2s0 netns 1", "ip netns del peer"]):
-        text = refused(lab, before, [policy])
-    assert "0000:02:00.0" in text
-    assert "in another network namespace" in text
 
 
 def test_pf_that_carries_the_ansible_connection(lab: Lab, before: Snapshot) -> None:
@@ -147,19 +84,6 @@ def test_pf_that_carries_the_ansible_connection(lab: Lab, before: Snapshot) -> N
     assert "enp1s0" in text
     assert "SSH" in text
     assert "198.51.100.1" in text
-
-
-def test_more_vfs_than_the_card_has(lab: Lab, before: Snapshot) -> None:
-    text = refused(lab, before, [{**KERNEL, "num_vfs": 9}])
-    assert "enp1s0" in text
-    assert "7" in text
-    assert "9" in text
-
-
-def test_unknown_pf(lab: Lab, before: Snapshot) -> None:
-    text = refused(lab, before, [{**KERNEL, "nic_selector": {"pf_names": ["enp9s0"]}}])
-    assert "enp9s0" in text
-    assert "enp1s0" in text, "the message names the PFs that are there"
 
 
 def test_every_refusal_at_once(lab: Lab, before: Snapshot) -> None:

@@ -18,7 +18,7 @@ PROPERTIES = ("MainPID", "ActiveEnterTimestampMonotonic", "InvocationID")
 
 @pytest.fixture(scope="module")
 def again(lab: Lab) -> dict[str, Any]:
-    """One more run of site than Molecule's idempotence step, with what the node was before it."""
+    """A second run of site, with what the node was before it."""
     units = {name: chain.unit(lab, name, *PROPERTIES) for name in UNITS}
     before, boot, links = chain.snapshot(lab), lab.boot_id(), _vf_links(lab)
     stamp = chain.stamp(lab)

@@ -81,3 +81,19 @@ def lab() -> Any:
     import standalone  # only where the emulated node is
 
     return standalone.start(pristine=True)
+
+
+@pytest.fixture(scope="session")
+def fresh() -> Any:
+    """The running node from its pristine disk, once for a group."""
+    import standalone
+
+    return standalone.start(pristine=True)
+
+
+@pytest.fixture(scope="module")
+def configured(fresh: Any) -> Any:
+    """The running node with the chain's two policies; where a module left it otherwise, site brings it back."""
+    import standalone
+
+    return standalone.configured()

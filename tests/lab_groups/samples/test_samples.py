@@ -18,7 +18,7 @@ import soak_restarts
 
 from sriovlab.guest import Lab
 
-SOAK = Path(__file__).resolve().parents[1] / "soak"
+SOAK = Path(__file__).resolve().parents[2] / "soak"
 ROUNDS = 2
 SEED = 1
 LOOPS: list[Callable[[Lab, int, random.Random], None]] = [
