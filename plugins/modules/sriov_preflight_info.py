@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: sriov_preflight
+module: sriov_preflight_info
 short_description: Tell what the running system knows of the BIOS and of the NICs' firmware
 version_added: 0.1.0
 description:
@@ -13,7 +13,7 @@ description:
     the BIOS to look for where something is missing.
   - Reads SRIOV_EN and NUM_OF_VFS of Mellanox NICs where C(mstconfig) is installed, and tells the command that changes
     them. The firmware is never written.
-  - Changes nothing.
+  - Changes nothing. Release 0.1.1 knew it as C(sriov_preflight); that name still works, with a warning.
 author: the baremetal.sriov authors (@baremetal-sriov)
 options:
   spec:
@@ -40,7 +40,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: Look at what the BIOS gives
-  baremetal.sriov.sriov_preflight:
+  baremetal.sriov.sriov_preflight_info:
   register: preflight
 """
 
