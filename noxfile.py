@@ -199,7 +199,8 @@ def sanity(session: nox.Session) -> None:
 def unit_core(session: nox.Session) -> None:
     """unit tests that meet Ansible, with another release of ansible-core"""
     paths = sorted((ROOT / "tests" / "unit").rglob("test_*.py"))
-    chosen = [path for path in paths if path.parent.name == "roles" or _CONTROLLER.search(path.read_text())]
+    folders = ("plugins", "roles")
+    chosen = [path for path in paths if path.parent.name in folders or _CONTROLLER.search(path.read_text())]
     pytest(session, install(session), *map(str, chosen))
 
 

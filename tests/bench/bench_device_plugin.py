@@ -23,12 +23,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from device_plugin.dp_daemon import PROGRAM, Daemon
-from device_plugin.dp_host import FakeHost
-from device_plugin.dp_kubelet import FakeKubelet, Plugin
 from figures import figure, main
 
 from sriov_device_plugin.host.discovery import Scanner
+from support.dp_daemon import PROGRAM, Daemon
+from support.dp_host import FakeHost
+from support.dp_kubelet import FakeKubelet, Plugin
 
 STARTS = 7
 SCANS = 7

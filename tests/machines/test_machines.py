@@ -15,13 +15,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from device_plugin.dp_daemon import PLUGIN, SHARED, Daemon
-from device_plugin.dp_host import FakeHost
-from device_plugin.dp_serving import leaves, serves
-from device_plugin.dp_wheels import LEVELS, wheels
 from machines import emulated
 
 from sriov_device_plugin import __version__
+from support.dp_daemon import PLUGIN, SHARED, Daemon
+from support.dp_host import FakeHost
+from support.dp_serving import leaves, serves
+from support.dp_wheels import LEVELS, wheels
 
 WHEELS = ("aarch64",)  # machine types of MACHINES that grpcio has wheels for
 SECONDS = 120.0  # for one start under emulation on a busy machine

@@ -13,9 +13,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def without_test(folder: Path, prefix: str, count: int) -> list[int]:
-    """The numbers from 1 to `count` that no test below `folder` has in its id, as in `PREFIX-07`."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", str(folder)]
+def without_test(folder: Path, prefix: str, count: int, *more: Path) -> list[int]:
+    """The numbers from 1 to `count` that no test below `folder` or `more` has in its id, as in `PREFIX-07`."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    command += [str(path) for path in (folder, *more)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
     ids = [line for line in done.stdout.splitlines() if "::" in line]

@@ -13,12 +13,12 @@ from typing import Any
 
 import grpc
 import pytest
-from device_plugin.dp_daemon import Daemon
-from device_plugin.dp_host import FakeHost
-from device_plugin.dp_kubelet import FakeKubelet
-from device_plugin.dp_serving import PF1, PF2, POOLS
 
 from sriov_device_plugin.api import podresources_pb2 as api
+from support.dp_daemon import Daemon
+from support.dp_host import FakeHost
+from support.dp_kubelet import FakeKubelet
+from support.dp_serving import PF1, PF2, POOLS
 
 
 @pytest.fixture

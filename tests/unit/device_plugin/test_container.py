@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
-from device_plugin.dp_daemon import PLUGIN
 
 from sriov_device_plugin import __main__ as program
 from sriov_device_plugin.kubelet import pod_resources, registration
 from sriov_device_plugin.pool import allocation, config, device_info
+from support.dp_daemon import PLUGIN
 
 DOCUMENTS = yaml.safe_load((PLUGIN / "daemonset.yml").read_text())["items"]
 CONFIG_MAP, DAEMON_SET = DOCUMENTS

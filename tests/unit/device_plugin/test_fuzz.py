@@ -14,8 +14,6 @@ from typing import Any
 
 import grpc
 import pytest
-from device_plugin.dp_host import FakeHost
-from device_plugin.dp_kubelet import Plugin
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +24,8 @@ from sriov_device_plugin.kubelet.plugin_server import PoolServer, PoolService
 from sriov_device_plugin.kubelet.renamed_allocations import Holding
 from sriov_device_plugin.pool import allocation, config, health, legacy_config, pools
 from sriov_device_plugin.pool.explain import explain
+from support.dp_host import FakeHost
+from support.dp_kubelet import Plugin
 
 PF = "0000:01:00.0"
 VFS = [f"0000:01:10.{n}" for n in (0, 2, 4)]

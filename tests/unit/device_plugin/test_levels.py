@@ -10,11 +10,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from device_plugin.dp_daemon import PLUGIN, SHARED, Daemon
-from device_plugin.dp_serving import leaves, serves
-from device_plugin.dp_wheels import LEVELS, wheels
 
 from devtool.pythons import find_python
+from support.dp_daemon import PLUGIN, SHARED, Daemon
+from support.dp_serving import leaves, serves
+from support.dp_wheels import LEVELS, wheels
 
 
 @pytest.mark.levels

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from device_plugin.dp_daemon import PROGRAM, Daemon
-from device_plugin.dp_kubelet import FakeKubelet, wait_for
 
 from sriov_device_plugin import __version__, metrics
 from sriov_device_plugin.notify import Watchdog, notify
+from support.dp_daemon import PROGRAM, Daemon
+from support.dp_kubelet import FakeKubelet, wait_for
 
 PF = "0000:01:00.0"
 VFS = [f"0000:01:10.{n}" for n in (0, 2, 4)]

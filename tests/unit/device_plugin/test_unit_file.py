@@ -10,9 +10,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from device_plugin.dp_daemon import PLUGIN
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.store import substitute
+from support.dp_daemon import PLUGIN
 
 TEMPLATE = PLUGIN / "baremetal-sriov-device-plugin.service.in"
 

@@ -11,4 +11,5 @@ from support.vector_ids import without_test
 
 
 def test_every_vector_has_a_test() -> None:
-    assert without_test(Path(__file__).resolve().parent, "dp-vector", 95) == []
+    here = Path(__file__).resolve().parent
+    assert without_test(here, "dp-vector", 95, here.parent / "shared") == []

@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from device_plugin.dp_host import FakeHost
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import Vf as NodeVf
 from ansible_collections.baremetal.sriov.plugins.module_utils.shared import driver_kinds
 from sriov_cni.vf.vf import Vf as CniVf
 from sriov_device_plugin.host.discovery import Scanner
+from support.dp_host import FakeHost
 from support.driver_table import KERNEL, KINDS, NONE, UIO, VFIO
 
 PF = "0000:01:00.0"

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tools.processes import ended
 
 from devtool import console
 from devtool.console import run_logged
+from support.processes import ended
 
 
 def test_a_command_that_hangs_is_stopped_with_its_children(tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ import time
 from pathlib import Path
 
 import pytest
-from tools.processes import ended
 
 from devtool import budget, junit, stages
 from devtool.budget import Ledger
 from devtool.console import ToolError
 from devtool.junit import Tally
 from devtool.stages import Stage
+from support.processes import ended
 
 SECONDS = f"300.{os.getpid()}"  # what nobody else sleeps
 NOXFILE = """

@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
-from device_plugin.dp_daemon import Daemon
-from device_plugin.dp_kubelet import FakeKubelet, Plugin, wait_for
-from device_plugin.dp_serving import KERNEL, POOLS, both_registered
-from device_plugin.dp_vectors import vectors
 
 from sriov_device_plugin.kubelet import registration
+from support.dp_daemon import Daemon
+from support.dp_kubelet import FakeKubelet, Plugin, wait_for
+from support.dp_serving import KERNEL, POOLS, both_registered
+from support.dp_vectors import vectors
 
 WITHIN = 1.0  # seconds: promised after the kubelet's return; the best of three, since other work may run here
 

@@ -14,12 +14,6 @@ from typing import Any
 
 import grpc
 import pytest
-from device_plugin import dp_node_table as table
-from device_plugin.dp_daemon import Daemon
-from device_plugin.dp_host import FakeHost
-from device_plugin.dp_kubelet import FakeKubelet, wait_for
-from device_plugin.dp_serving import VFIO, both_registered
-from device_plugin.dp_vectors import finding
 
 from shared import pci
 from sriov_device_plugin.errors import DeviceChangedError
@@ -27,6 +21,12 @@ from sriov_device_plugin.host import kernel_events
 from sriov_device_plugin.host.device_nodes import Nodes
 from sriov_device_plugin.host.discovery import Scanner
 from sriov_device_plugin.pool import allocation, cdi, config, device_info, explain, pools
+from support import dp_node_table as table
+from support.dp_daemon import Daemon
+from support.dp_host import FakeHost
+from support.dp_kubelet import FakeKubelet, wait_for
+from support.dp_serving import VFIO, both_registered
+from support.dp_vectors import finding
 
 PF, VF = "0000:01:00.0", "0000:01:10.0"
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import grpc
 import pytest
-from device_plugin.dp_daemon import Daemon
-from device_plugin.dp_host import FakeHost
-from device_plugin.dp_kubelet import FakeKubelet
 
 from sriov_device_plugin.host.discovery import Scanner
 from sriov_device_plugin.pool import config, explain, pools
+from support.dp_daemon import Daemon
+from support.dp_host import FakeHost
+from support.dp_kubelet import FakeKubelet
 
 PF, BRIDGE = "0000:01:00.0", "0000:00:01.0"
 VFS = [f"0000:01:10.{n}" for n in (0, 2, 4, 6)]

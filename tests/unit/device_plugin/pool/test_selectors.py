@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from device_plugin.dp_vectors import vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from sriov_device_plugin.host.discovery import Device
 from sriov_device_plugin.host.rdma_vdpa import Vdpa
 from sriov_device_plugin.pool import config, pools
 from sriov_device_plugin.pool.selectors import MAX_INDEX, parse_item
+from support.dp_vectors import vectors
 
 VF = Device(
     id="0000:03:02.0", class_id="020000", vendor="8086", device="154c", driver="iavf",

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from device_plugin.dp_daemon import Daemon
-from device_plugin.dp_kubelet import FakeKubelet, wait_for
-from device_plugin.dp_vectors import vectors
 
 from sriov_device_plugin import files
 from sriov_device_plugin.pool import cdi, config
+from support.dp_daemon import Daemon
+from support.dp_kubelet import FakeKubelet, wait_for
+from support.dp_vectors import vectors
 
 PF = "0000:01:00.0"
 KERNEL, VFIO = "0000:01:10.0", "0000:01:10.2"

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from device_plugin.dp_host import FakeHost
-from device_plugin.dp_vectors import vectors
 
 from sriov_device_plugin.errors import DeviceChangedError
 from sriov_device_plugin.host.discovery import Device, Scanner
 from sriov_device_plugin.pool import allocation, config, device_info, pools
 from sriov_device_plugin.pool.pools import Member
+from support.dp_host import FakeHost
+from support.dp_vectors import vectors
 
 PF = "0000:01:00.0"
 VF0, VF1 = "0000:01:10.0", "0000:01:10.2"

@@ -12,14 +12,14 @@ from typing import Any
 
 import grpc
 import pytest
-from device_plugin.dp_daemon import Daemon
-from device_plugin.dp_kubelet import FakeKubelet, wait_for
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sriov_device_plugin.kubelet import pod_resources, renamed_allocations
 from sriov_device_plugin.kubelet.pod_resources import Holder, known_holders
 from sriov_device_plugin.kubelet.renamed_allocations import Holding
+from support.dp_daemon import Daemon
+from support.dp_kubelet import FakeKubelet, wait_for
 
 PF = "0000:01:00.0"
 VFS = [f"0000:01:10.{n}" for n in (0, 2, 4, 6)]

@@ -48,7 +48,7 @@ def test_boot_refuses_a_damaged_goal(host: FakeHost, text: str, capsys: pytest.C
 
 def test_the_boot_entry_runs_the_library_from_the_nodes_folders(tmp_path: Path) -> None:
     """Laid out as on a node, under a bare interpreter; the copy looks for its goal in the test's folder only."""
-    here = Path(__file__).resolve().parents[3]
+    here = Path(__file__).resolve().parents[4]
     library = tmp_path / "lib/baremetal_sriov"
     shutil.copytree(here / "plugins/module_utils", library)
     (tmp_path / "node").mkdir()

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from device_plugin.dp_host import FakeHost
-from device_plugin.dp_vectors import vectors
 
 from sriov_device_plugin.errors import DeviceChangedError
 from sriov_device_plugin.host import ddp, rdma_vdpa
 from sriov_device_plugin.host.discovery import Device, Scanner
 from sriov_device_plugin.pool import allocation, config, device_info, device_types, pools
 from sriov_device_plugin.pool.device_types import TYPES, DeviceType, fields
+from support.dp_host import FakeHost
+from support.dp_vectors import vectors
 
 PF, VF = "0000:01:00.0", "0000:01:10.0"
 

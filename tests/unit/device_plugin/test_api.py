@@ -9,10 +9,10 @@ import runpy
 from importlib import metadata
 
 import pytest
-from device_plugin.dp_daemon import PLUGIN
 
 from sriov_device_plugin.api import deviceplugin_pb2 as api
 from sriov_device_plugin.api import pluginregistration_pb2, podresources_pb2
+from support.dp_daemon import PLUGIN
 
 GENERATOR = runpy.run_path(str(PLUGIN / "generate_stubs.py"))
 API = PLUGIN / "sriov_device_plugin" / "api"

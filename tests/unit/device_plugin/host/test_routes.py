@@ -11,11 +11,11 @@ import sys
 from typing import Any
 
 import pytest
-from device_plugin.dp_daemon import PLUGIN
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sriov_device_plugin.host import routes
+from support.dp_daemon import PLUGIN
 
 SETUP = (
     "link add p0 type veth peer name p1", "link add p2 type veth peer name p3",

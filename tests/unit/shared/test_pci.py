@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import pytest
-from device_plugin.dp_host import FakeHost
-from device_plugin.dp_vectors import vectors
 
 from shared import pci
+from support.dp_host import FakeHost
+from support.dp_vectors import vectors
 
 PF, VF = "0000:01:00.0", "0000:01:10.0"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 
-from device_plugin.dp_daemon import Daemon
-from device_plugin.dp_kubelet import FakeKubelet
+from support.dp_daemon import Daemon
+from support.dp_kubelet import FakeKubelet
 
 PF1, PF2 = "0000:01:00.0", "0000:02:00.0"
 KERNEL = [f"0000:01:10.{n}" for n in (0, 2, 4, 6)]

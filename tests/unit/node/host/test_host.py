@@ -20,7 +20,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.host import host a
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import CommandError, HostError
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ import sys
 import time
 
 import pytest
-from device_plugin.dp_daemon import PROGRAM, Daemon
-from device_plugin.dp_host import FakeHost
-from device_plugin.dp_kubelet import FakeKubelet, Stream, wait_for
 
 from sriov_device_plugin.host.discovery import Device
 from sriov_device_plugin.host.kernel_events import DEVICE, LINK, Events
 from sriov_device_plugin.pool.health import Links, problem
+from support.dp_daemon import PROGRAM, Daemon
+from support.dp_host import FakeHost
+from support.dp_kubelet import FakeKubelet, Stream, wait_for
 
 PF = "0000:01:00.0"
 VF = Device(id="0000:01:10.0", class_id="020000", driver="igbvf", pf_name="enp1s0", net_name="enp1s0v0")

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from device_plugin.dp_host import FakeHost
+from support.dp_host import FakeHost
 
-PLUGIN = Path(__file__).resolve().parents[3] / "files" / "device_plugin"
+PLUGIN = Path(__file__).resolve().parents[2] / "files" / "device_plugin"
 SHARED = PLUGIN.parents[1] / "plugins" / "module_utils" / "shared"
 PROGRAM = (sys.executable, "-I", str(PLUGIN / "run.py"))
 

@@ -11,11 +11,12 @@ import signal
 
 import grpc
 import pytest
-from device_plugin.dp_daemon import Daemon
-from device_plugin.dp_host import FakeHost
-from device_plugin.dp_kubelet import FakeKubelet, wait_for
-from device_plugin.dp_serving import KERNEL, PF2, POOLS, VFIO, both_registered
-from device_plugin.dp_vectors import vectors
+
+from support.dp_daemon import Daemon
+from support.dp_host import FakeHost
+from support.dp_kubelet import FakeKubelet, wait_for
+from support.dp_serving import KERNEL, PF2, POOLS, VFIO, both_registered
+from support.dp_vectors import vectors
 
 
 @vectors(88, differs=True)

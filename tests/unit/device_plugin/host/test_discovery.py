@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from device_plugin.dp_host import FakeHost
-from device_plugin.dp_vectors import vectors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sriov_device_plugin.host.discovery import Device, Scanner
 from sriov_device_plugin.pool.device_types import TYPES
+from support.dp_host import FakeHost
+from support.dp_vectors import vectors
 
 PF = "0000:01:00.0"
 VF0, VF1, VF2 = "0000:01:10.0", "0000:01:10.2", "0000:01:10.4"

@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from device_plugin.dp_daemon import PLUGIN, Daemon
-from device_plugin.dp_host import FakeHost
-from device_plugin.dp_vectors import vectors
 
 from sriov_device_plugin import __version__
+from support.dp_daemon import PLUGIN, Daemon
+from support.dp_host import FakeHost
+from support.dp_vectors import vectors
 
 GOOD = {"resourceList": [{"resourceName": "vf", "selectors": {"colour": 1}}]}
 BAD = {"resourceList": [{"resourceName": "v.f", "selectors": None}]}

@@ -9,13 +9,13 @@ import json
 from typing import Any
 
 import pytest
-from device_plugin.dp_vectors import vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sriov_device_plugin.errors import ConfigError
 from sriov_device_plugin.pool import config
 from sriov_device_plugin.pool.device_types import TYPES
+from support.dp_vectors import vectors
 
 POOL = {"resourceName": "vf", "selectors": {}}
 
