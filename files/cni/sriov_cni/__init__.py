@@ -5,7 +5,7 @@
 
 Start-up time is most of a CNI call, so what runs on each call imports nothing but C modules of the
 interpreter and the files of this folder: no json, re, logging, subprocess, dataclasses or typing
-(tests/unit/cni/test_process.py). Only what a command needs is loaded. Imports point down only: main, cli,
+(tests/unit/cni/test_main.py). Only what a command needs is loaded. Imports point down only: main, cli,
 warm, commands, vf, pod, spec, host, netlink, shared (tests/unit/test_architecture.py).
 """
 

@@ -7,16 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 import pytest
 
 from support import cni_code
-
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "bench"), str(HERE.parents[1] / "soak")]
-
-from cniworld import World, missing  # noqa: E402
+from support.cni_world import World, missing
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import json
 import subprocess
 
 import pytest
-from cniworld import VF, VF_VFIO, WorldHost, run
 
 from sriov_cni import cli
+from support.cni_world import VF, VF_VFIO, WorldHost, run
 
 GOOD = {"cniVersion": "1.1.0", "name": "net", "type": "sriov", "vlan": 5, "ipam": {"type": "host-local"}}
 BAD = {**GOOD, "vlan": 5000, "spoofchk": 1, "cniVersion": "9", "name": ""}

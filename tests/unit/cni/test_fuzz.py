@@ -12,7 +12,6 @@ import os
 import tempfile
 
 import pytest
-from cniworld import VF, WorldHost
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from sriov_cni import SUPPORTED, main
 from sriov_cni.spec import json_text
 from sriov_cni.spec.config import KEYS, canonical, parse, parse_args
 from sriov_cni.spec.errors import CniError
+from support.cni_world import VF, WorldHost
 
 COMMANDS = ("ADD", "DEL", "CHECK", "GC", "STATUS")
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -129,7 +129,7 @@ def test_json_that_is_none(raw):
 @pytest.fixture(scope="module")
 def lasting(tmp_path_factory):
     """One world for all drawings: what one of them leaves, the next would find."""
-    from cniworld import World, missing
+    from support.cni_world import World, missing
 
     if os.geteuid() != 0:
         missing("root: the tests make network namespaces")

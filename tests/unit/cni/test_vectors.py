@@ -10,7 +10,6 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from cniworld import PF, PF_NAME, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run, vector
 
 from shared import pci
 from sriov_cni.netlink import messages, socket
@@ -18,6 +17,7 @@ from sriov_cni.pod.interface import Pod
 from sriov_cni.spec.errors import CniError
 from sriov_cni.vf.journal import Record, Store
 from sriov_cni.vf.vf import find, move_to_pod
+from support.cni_world import PF, PF_NAME, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run, vector
 
 UNKNOWN = "0000:af:07.0"
 

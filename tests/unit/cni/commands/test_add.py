@@ -11,7 +11,8 @@ import subprocess
 import time
 
 import pytest
-from cniworld import VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, missing, run, vector
+
+from support.cni_world import VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, missing, run, vector
 
 EVERYTHING = {
     "mac": "02:00:00:00:0A:E1", "vlan": 100, "vlanQoS": 3, "vlanProto": "802.1ad", "spoofchk": "off",

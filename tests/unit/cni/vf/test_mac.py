@@ -9,13 +9,13 @@ import errno
 import time
 
 import pytest
-from cniworld import VF_MAC, WorldHost, vector
 
 from sriov_cni.host.host import Backoff, Host
 from sriov_cni.netlink import messages, socket
 from sriov_cni.netlink.addresses import ZERO_MAC
 from sriov_cni.spec.errors import CniError
 from sriov_cni.vf.vf import set_mac
+from support.cni_world import VF_MAC, WorldHost, vector
 
 OLD, NEW = "02:00:00:00:00:10", "02:00:00:00:00:99"
 

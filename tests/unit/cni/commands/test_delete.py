@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
-from cniworld import PF, PF_NAME, VF, VF_MAC, VF_NAME, Refusal, WorldHost, run, vector
-from warm import eventually
+
+from support.cni_warm import eventually
+from support.cni_world import PF, PF_NAME, VF, VF_MAC, VF_NAME, Refusal, WorldHost, run, vector
 
 
 def test_del_without_add_and_twice(world):

@@ -13,15 +13,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from cniworld import VF, World
-from expected_delegation import ACCEPTED_NAMES, CODES, REFUSED_NAMES, SAME_FILE, SELF, WRAPPERS
-from warm import CONF, Warm
 
 from sriov_cni import cli
 from sriov_cni.spec.config import parse
 from sriov_cni.spec.delegate import MARK
 from sriov_cni.spec.errors import CniError
 from support import cni_code
+from support.cni_warm import CONF, Warm
+from support.cni_world import VF, World
+from support.expected_delegation import ACCEPTED_NAMES, CODES, REFUSED_NAMES, SAME_FILE, SELF, WRAPPERS
 
 MISSING = {"cniVersion": "1.1.0", "cni.dev/valid-attachments": [], "prevResult": {"cniVersion": "1.1.0"}}
 

@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 import pytest
-from cniworld import vector
 
 from sriov_cni import SUPPORTED
 from support import cni_code
+from support.cni_world import vector
 
 FILES = Path(__file__).resolve().parents[3] / "files" / "cni"
 # What the interpreter's C modules and its own start-up bring; anything else costs milliseconds per call.

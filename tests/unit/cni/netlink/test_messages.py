@@ -11,7 +11,6 @@ import struct
 from struct import pack
 
 import pytest
-from cniworld import VF_NAME, run
 from pyroute2 import IPRoute
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
@@ -23,6 +22,7 @@ from sriov_cni.netlink import socket as netlink
 from sriov_cni.netlink.addresses import mac_bytes, mac_text
 from sriov_cni.pod import announce
 from sriov_cni.vf.pf_port import FIELDS_OF, PfPort
+from support.cni_world import VF_NAME, run
 
 MAC = "02:00:00:00:0a:e1"
 

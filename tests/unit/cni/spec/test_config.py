@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from cniworld import VF, VF_VFIO, Refusal, WorldHost, vector
 
 from sriov_cni import SUPPORTED, main
 from sriov_cni.netlink.addresses import parse_mac
 from sriov_cni.spec import json_text
 from sriov_cni.spec.config import canonical, parse
 from sriov_cni.spec.errors import CniError
+from support.cni_world import VF, VF_VFIO, Refusal, WorldHost, vector
 
 BASE = {"cniVersion": "1.0.0", "name": "net", "type": "sriov", "deviceID": VF}
 

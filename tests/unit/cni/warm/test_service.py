@@ -15,13 +15,13 @@ import tempfile
 import time
 
 import pytest
-from cniworld import missing
-from warm import Warm, eventually, outcome
 
 from sriov_cni import main
 from sriov_cni.warm import warm_up
 from sriov_cni.warm.handoff import Handoff
 from support import cni_code
+from support.cni_warm import Warm, eventually, outcome
+from support.cni_world import missing
 
 NEXT = "ba9876543210"
 HURRY = "from sriov_cni.warm import service\nservice._TICK_SECONDS = 0.2\n"

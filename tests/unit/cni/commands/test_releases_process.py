@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
-from brokenipam import Broken
-from warm import CONF, Warm, eventually
+
+from support.broken_ipam import Broken
+from support.cni_warm import CONF, Warm, eventually
 
 
 def owe(state: Path, folder: Path) -> Path:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 
 import pytest
-from cniworld import PF, VF, VF_VFIO, Refusal, WorldHost, vector
 
 from sriov_cni.netlink import messages
+from support.cni_world import PF, VF, VF_VFIO, Refusal, WorldHost, vector
 
 KEY = "cni.dev/valid-attachments"
 

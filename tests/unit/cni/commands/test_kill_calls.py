@@ -12,7 +12,8 @@ import shutil
 
 import pytest
 import soak_cni_kills
-from cniworld import missing
+
+from support.cni_world import missing
 
 
 @pytest.fixture(scope="module")

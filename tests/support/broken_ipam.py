@@ -1,13 +1,13 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An IPAM plugin that fails in the ways of expected_releases.py."""
+"""An IPAM plugin that fails in the ways of expected_address_releases.py."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from expected_releases import BROKEN, NO_RESULT
+from support.expected_address_releases import BROKEN, NO_RESULT
 
 
 class Broken:

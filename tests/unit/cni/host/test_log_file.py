@@ -14,8 +14,12 @@ import time
 from pathlib import Path
 
 import pytest
-from cniworld import Refusal, WorldHost
-from expected_log_files import (
+
+from sriov_cni import cli
+from sriov_cni.host.log import Log
+from support.cni_warm import CONF, Warm
+from support.cni_world import Refusal, WorldHost
+from support.expected_log_files import (
     BAD_SETTINGS,
     CODES,
     FILE_BYTES,
@@ -29,10 +33,6 @@ from expected_log_files import (
     REFUSED_PATHS,
     SETTINGS,
 )
-from warm import CONF, Warm
-
-from sriov_cni import cli
-from sriov_cni.host.log import Log
 
 VALID = {"cni.dev/valid-attachments": [{"containerID": "c1", "ifname": "net1"}]}
 

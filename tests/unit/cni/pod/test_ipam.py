@@ -10,7 +10,8 @@ import signal
 import time
 
 import pytest
-from cniworld import VF_VFIO, Refusal, vector
+
+from support.cni_world import VF_VFIO, Refusal, vector
 
 
 def conf(world, **keys) -> dict:
@@ -80,7 +81,7 @@ def test_old_results_are_understood(world):
 
 
 def test_time_limit(world):
-    from cniworld import WorldHost
+    from support.cni_world import WorldHost
 
     before = world.snapshot()
     host = WorldHost(world)

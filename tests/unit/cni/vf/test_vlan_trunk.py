@@ -10,10 +10,10 @@ import json
 from pathlib import Path
 
 import pytest
-from cniworld import PF, VF, VF_VFIO, Refusal, WorldHost
 
 from sriov_cni.netlink import vlans as vlans_of
 from sriov_cni.vf import vlan_trunk
+from support.cni_world import PF, VF, VF_VFIO, Refusal, WorldHost
 
 DIALECTS = ["i40e", "mlx5_core"]
 

@@ -11,14 +11,23 @@ import signal
 import time
 
 import pytest
-from brokenipam import Broken
-from cniworld import Refusal, WorldHost, run
-from expected_releases import BROKEN, DEL_SECONDS, HELD_AFTER_FAILED_ADD, KEPT, NO_RESULT, PAUSES, REFUSED_BY_ADD, TRIES
-from warm import eventually
 
 from sriov_cni import cli
 from sriov_cni.commands import releases
 from sriov_cni.host.host import Host
+from support.broken_ipam import Broken
+from support.cni_warm import eventually
+from support.cni_world import Refusal, WorldHost, run
+from support.expected_address_releases import (
+    BROKEN,
+    DEL_SECONDS,
+    HELD_AFTER_FAILED_ADD,
+    KEPT,
+    NO_RESULT,
+    PAUSES,
+    REFUSED_BY_ADD,
+    TRIES,
+)
 
 OTHERS = {"CNI_CONTAINERID": "c2"}
 

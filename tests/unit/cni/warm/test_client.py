@@ -12,8 +12,9 @@ import socket
 import subprocess
 
 import pytest
-from cniworld import missing
-from warm import ADD, CONF, Warm, claimed_and_asked, eventually, outcome, stop, stop_all
+
+from support.cni_warm import ADD, CONF, Warm, claimed_and_asked, eventually, outcome, stop, stop_all
+from support.cni_world import missing
 
 SHELLS = {"dash": "/bin/dash", "bash": "/bin/bash --posix"}
 

@@ -13,9 +13,9 @@ import socket
 import time
 
 import pytest
-from cniworld import PF, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run, vector
 
 from sriov_cni.pod import announce
+from support.cni_world import PF, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run, vector
 
 V4, V6 = "10.9.0.5", "fd09::5"
 _MAC = bytes.fromhex(VF_MAC.replace(":", ""))

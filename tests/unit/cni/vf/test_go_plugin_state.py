@@ -11,9 +11,9 @@ import os
 from pathlib import Path
 
 import pytest
-from cniworld import VF, VF_NAME, VF_VFIO, Refusal, WorldHost, run
 
 from sriov_cni import cli
+from support.cni_world import VF, VF_NAME, VF_VFIO, Refusal, WorldHost, run
 
 MAC = "02:00:00:00:0a:e1"
 NETWORK = "net"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 
-from cniworld import PF, run
+from support.cni_world import PF, run
 
 VFS = 14
 
