@@ -63,23 +63,15 @@ class Pci(FakeBase):
         pf.eswitch = None if driver in ("igb", "nvme") else "legacy"
         self._driver_dir(driver)
         self._function(address, vendor, "0x10c9", "0x020000" if network else NVME)
-        base = f"{DEVICES}/{address}"
-        for attribute, value in (
-            ("sriov_totalvfs", total),
-            ("sriov_numvfs", 0),
-            ("sriov_drivers_autoprobe", 1),
-        ):
-            self.put(f"{base}/{attribute}", f"{value}\n")
+        self._attributes(address, sriov_totalvfs=total, sriov_numvfs=0, sriov_drivers_autoprobe=1)
         self._bind(address, driver)
-        number = len(self.pfs) + 1
         if network:
-            self.add_net(Net(name, mac or f"52:54:00:00:00:{number:02x}", up=up), address)
+            self.add_net(Net(name, mac or f"52:54:00:00:00:{len(self.pfs) + 1:02x}", up=up), address)
         self.pfs[address] = pf
         return pf
 
     def add_net(self, net: Net, address: str = "") -> None:
         self.nets[net.name] = net
-        (self.base / f"sys/class/net/{net.name}").mkdir(parents=True, exist_ok=True)
         self.put(f"sys/class/net/{net.name}/addr_assign_type", "0\n")
         if address:
             (self.base / f"{DEVICES}/{address}/net/{net.name}").mkdir(parents=True, exist_ok=True)
@@ -93,15 +85,15 @@ class Pci(FakeBase):
         self._bind(address, "igbvf")
 
     def _function(self, address: str, vendor: str, device: str, kind: str = "0x020000") -> None:
-        base = f"{DEVICES}/{address}"
-        for attribute, value in (
-            ("vendor", vendor),
-            ("device", device),
-            ("class", kind),
-            ("driver_override", "(null)"),
-            ("modalias", f"pci:{device}"),
-        ):
-            self.put(f"{base}/{attribute}", value + "\n")
+        self._attributes(address, vendor=vendor, device=device, driver_override="(null)", modalias=f"pci:{device}")
+        self._attributes(address, **{"class": kind})
+
+    def _attributes(self, address: str, **values: object) -> None:
+        for name, value in values.items():
+            self.put(f"{DEVICES}/{address}/{name}", f"{value}\n")
+
+    def _attribute(self, address: str, name: str) -> str:
+        return self.get(f"{DEVICES}/{address}/{name}").strip()
 
     def _driver_dir(self, name: str) -> None:
         for attribute in ("bind", "unbind"):
@@ -118,20 +110,15 @@ class Pci(FakeBase):
         return os.path.basename(os.readlink(link)) if link.is_symlink() else None
 
     def numvfs(self, pf: str) -> int:
-        return int(self.get(f"{DEVICES}/{pf}/sriov_numvfs"))
+        return int(self._attribute(pf, "sriov_numvfs"))
 
     def override(self, address: str) -> str:
-        text = self.get(f"{DEVICES}/{address}/driver_override").strip()
+        text = self._attribute(address, "driver_override")
         return "" if text == "(null)" else text
 
     def _pf_of(self, vf: str) -> tuple[FakePf, int] | None:
-        if vf in self.lone:
-            return self.lone[vf], 0
-        for pf in self.pfs.values():
-            for index in range(pf.total):
-                if self.vf_address(pf.address, index) == vf:
-                    return pf, index
-        return None
+        found = {self.vf_address(pf.address, i): (pf, i) for pf in self.pfs.values() for i in range(pf.total)}
+        return (self.lone[vf], 0) if vf in self.lone else found.get(vf)
 
     def _set_numvfs(self, address: str, text: str) -> int:
         pf, count, now = self.pfs[address], int(text), self.numvfs(address)
@@ -150,19 +137,17 @@ class Pci(FakeBase):
             self._remove_vf(pf, index)
         for index in range(count):
             self._create_vf(pf, index)
-        self.put(f"{DEVICES}/{address}/sriov_numvfs", f"{count}\n")
+        self._attributes(address, sriov_numvfs=count)
         return 0
 
     def _create_vf(self, pf: FakePf, index: int) -> None:
         vf = self.vf_address(pf.address, index)
         self._function(vf, pf.vendor, "0x10ca", "0x020000" if pf.network else NVME)
-        base = self.base / DEVICES
-        os.symlink(f"../{pf.address}", base / vf / "physfn")
-        os.symlink(f"../{vf}", base / pf.address / f"virtfn{index}")
+        self.symlink(f"{DEVICES}/{vf}/physfn", f"../{pf.address}")
+        self.symlink(f"{DEVICES}/{pf.address}/virtfn{index}", f"../{vf}")
         if self.iommu:
-            group = self.base / f"sys/kernel/iommu_groups/{self.next_group}"
-            (group / "devices").mkdir(parents=True)
-            os.symlink(f"../../../../kernel/iommu_groups/{self.next_group}", base / vf / "iommu_group")
+            (self.base / f"sys/kernel/iommu_groups/{self.next_group}/devices").mkdir(parents=True)
+            self.symlink(f"{DEVICES}/{vf}/iommu_group", f"../../../../kernel/iommu_groups/{self.next_group}")
             self.next_group += 1
         pf.settings[index] = {
             "mac": f"02:00:{pf.address[5:7]}:00:00:{index:02x}",
@@ -180,9 +165,6 @@ class Pci(FakeBase):
         self._unbind(vf)
         base = self.base / DEVICES
         (base / pf.address / f"virtfn{index}").unlink()
-        for name in ("physfn", "iommu_group"):
-            if (base / vf / name).is_symlink():
-                (base / vf / name).unlink()
         shutil.rmtree(base / vf)
         pf.settings.pop(index)
 
@@ -201,7 +183,7 @@ class Pci(FakeBase):
             self._bind(address, wanted)
 
     def _probes_nothing(self, pf: FakePf) -> bool:
-        return pf.address in self.pfs and self.get(f"{DEVICES}/{pf.address}/sriov_drivers_autoprobe").strip() == "0"
+        return pf.address in self.pfs and self._attribute(pf.address, "sriov_drivers_autoprobe") == "0"
 
     def _bind(self, address: str, driver: str) -> None:
         os.symlink(f"../../drivers/{driver}", self.base / f"{DEVICES}/{address}/driver")
@@ -241,15 +223,14 @@ class Pci(FakeBase):
         for pf in self.pfs.values():
             for index in range(self.numvfs(pf.address)):
                 self._remove_vf(pf, index)
-            self.put(f"{DEVICES}/{pf.address}/sriov_numvfs", "0\n")
-            self.put(f"{DEVICES}/{pf.address}/sriov_drivers_autoprobe", "1\n")
+            self._attributes(pf.address, sriov_numvfs=0, sriov_drivers_autoprobe=1)
             pf.eswitch = pf.eswitch and "legacy"
             if pf.network:
                 net = self.nets[pf.name]
                 net.up, net.mtu = False, 1500
         for address in self.lone:
             self._unbind(address)
-            self.put(f"{DEVICES}/{address}/driver_override", "(null)\n")
+            self._attributes(address, driver_override="(null)")
             self._probe(address)
 
     def act(self, argv: tuple[str, ...]) -> int:
