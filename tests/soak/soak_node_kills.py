@@ -86,7 +86,7 @@ def make_host(root: Path) -> KillableHost:
     host.add_pf(PF2, "enp2s0")
     host.add_grub('GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on iommu=pt"\n')
     host.available.add("uio_pci_generic")
-    host.active_units.add(PLUGIN)
+    host.active.add(PLUGIN)
     host.nets["enp1s0"].up = True
     host._set_numvfs(PF1, "2")
     host.pfs[PF1].settings[1].update(vlan=7, trust=True)

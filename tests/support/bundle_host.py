@@ -1,16 +1,17 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host over a folder, with a systemd that reacts, and a way to be killed at any change of a file."""
+"""A host for bundles, and requests for what is installed on it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
+from typing import Any, Callable
+from unittest import mock
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import plan as bundle_plan
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import store
@@ -18,105 +19,33 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.interpreter
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.store import Item, Request, Unit
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed, Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Step
+from support.fake_systemd import Systemd
 
 PYTHON = ask(Host(), sys.executable)
 CHANGES = ("rename", "replace", "unlink", "mkdir", "rmdir", "chmod")
 
 
-class BundleHost(Host):
-    """systemctl is answered from a small model; a Python runs for real, on the folder's files."""
+class BundleHost(Systemd):
+    """All but systemctl runs for real, a Python on the folder's files; each change of the file system is one."""
 
-    is_running = True
+    def run(self, argv: Any, **options: Any) -> Completed:
+        return super().run(argv, **options) if argv[0] == "systemctl" else Host.run(self, argv, **options)
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(str(root))
-        self.active: set[str] = set()
-        self.enabled: set[str] = set()
-        self.loaded: dict[str, bytes] = {}
-        self.verbs: list[str] = []
-        self.broken: set[str] = set()
+    @contextlib.contextmanager
+    def mortal(self, at: int) -> Iterator[None]:
+        def counted(name: str) -> Callable[..., Any]:
+            function = getattr(os, name)
+            return lambda *args, **options: (self.change(name), function(*args, **options))[1]
 
-    def run(
-        self, argv: Sequence[str], *, stdin: str | None = None, seconds: float = 60.0, check: bool = True
-    ) -> Completed:
-        if argv[0] != "systemctl":
-            return super().run(argv, stdin=stdin, seconds=seconds, check=check)
-        verb, names = argv[1], list(argv[argv.index("--") + 1 :]) if "--" in argv else []
-        if verb == "show":
-            return Completed(tuple(argv), 0, "\n\n".join(map(self._show, names)) + "\n", "")
-        self.verbs.append(" ".join([verb, *names]))
-        if verb == "daemon-reload":
-            self.loaded = self._unit_files()
-        for name in names:
-            self._act(verb, name)
-        return Completed(tuple(argv), 0, "", "")
-
-    def _act(self, verb: str, name: str) -> None:
-        if verb in ("start", "restart"):
-            assert name in self.loaded, f"{name} is started, and systemd never read its file"
-            (self.active.discard if name in self.broken else self.active.add)(name)
-        elif verb == "stop":
-            self.active.discard(name)
-        elif verb == "enable":
-            assert name in self._unit_files()
-            self.loaded = self._unit_files()  # systemctl enable reloads
-            self.enabled.add(name)
-        elif verb == "disable":
-            self.enabled.discard(name)
-
-    def _show(self, name: str) -> str:
-        there = name in self._unit_files()
-        state = ("enabled" if name in self.enabled else "disabled") if there else ""
-        stale = name in self.loaded and self.loaded[name] != self._unit_files().get(name)
-        active = "active" if name in self.active else "inactive"
-        reload = "yes" if stale else "no"
-        return f"Id={name}\nActiveState={active}\nUnitFileState={state}\nNeedDaemonReload={reload}"
-
-    def _unit_files(self) -> dict[str, bytes]:
-        folder = Path(self.path("/etc/systemd/system"))
-        return {path.name: path.read_bytes() for path in folder.glob("*.service")} if folder.is_dir() else {}
-
-    def tree(self) -> dict[str, tuple[int, bytes]]:
-        """Every file: its mode and content."""
-        root = Path(self.root)
-        return {
-            f"/{path.relative_to(root)}": (path.stat().st_mode & 0o7777, path.read_bytes())
-            for path in sorted(root.rglob("*"))
-            if path.is_file()
-        }
-
-    def folders(self) -> set[str]:
-        """Every folder."""
-        root = Path(self.root)
-        return {f"/{path.relative_to(root)}" for path in root.rglob("*") if path.is_dir()}
+        with mock.patch.multiple(os, **{name: counted(name) for name in CHANGES}), super().mortal(at):
+            yield
 
 
-class Killed(BaseException):
-    """The process is gone: nothing that it tries afterwards has an effect."""
-
-
-class Killer:
-    """Lets a number of changes of the file system pass, and stops everything from then on."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.left = -1
-        self.dead = False
-        for name in CHANGES:
-            patch.setattr(os, name, self._wrapped(getattr(os, name)))
-
-    def arm(self, changes: int) -> None:
-        """Be killed after this many changes; -1: never."""
-        self.left, self.dead = changes, False
-
-    def _wrapped(self, function):  # type: ignore[no-untyped-def]
-        def change(*args, **kwargs):  # type: ignore[no-untyped-def]
-            if self.dead or self.left == 0:
-                self.dead = True
-                raise Killed
-            self.left -= 1
-            return function(*args, **kwargs)
-
-        return change
+def fresh(root: Path) -> BundleHost:
+    """A host on which nothing was installed."""
+    for folder in ("etc/systemd/system", "usr/lib", "var/lib"):
+        (root / folder).mkdir(parents=True)
+    return BundleHost(root)
 
 
 class Bundle:

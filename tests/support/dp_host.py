@@ -9,27 +9,28 @@ import os
 import shutil
 from pathlib import Path
 
+from support.fake_tree import Tree
+
+PCI = "sys/bus/pci/devices"
 ROUTE_HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
 
 
-class FakeHost:
+class FakeHost(Tree):
     """Functions are added by address; PFs get their VFs by `add_vfs`."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.base = self.root = root
         for folder in ("sys/bus/pci/devices", "sys/class/net", "proc/net", "dev"):
             (root / folder).mkdir(parents=True, exist_ok=True)
         self.routes()
 
     def pci(self, address: str) -> Path:
-        return self.root / "sys/bus/pci/devices" / address
+        return self.root / PCI / address
 
     def add(
         self, address: str, *, name: str = "", driver: str = "igb", ids: str = "8086:10c9", numa: int = 0,
         klass: str = "0x020000", totalvfs: int | None = None, link: int = 1, phys_port_name: str = "",
     ) -> None:  # fmt: skip
-        folder = self.pci(address)
-        folder.mkdir()
         vendor, device = ids.split(":")
         attributes = {
             "vendor": f"0x{vendor}",
@@ -40,7 +41,7 @@ class FakeHost:
         if totalvfs is not None:
             attributes.update(sriov_totalvfs=str(totalvfs), sriov_numvfs="0")
         for key, value in attributes.items():
-            (folder / key).write_text(value + "\n")
+            self.put(f"{PCI}/{address}/{key}", value + "\n")
         if driver:
             self.bind(address, driver)
         if name:
@@ -50,7 +51,7 @@ class FakeHost:
         (self.pci(address) / "net" / name).mkdir(parents=True)
         self.interface(name, link)
         if phys_port_name:
-            (self.root / "sys/class/net" / name / "phys_port_name").write_text(phys_port_name + "\n")
+            self.put(f"sys/class/net/{name}/phys_port_name", phys_port_name + "\n")
 
     def interface(self, name: str, link: int = 1, lower: tuple[str, ...] = (), master: str = "") -> None:
         folder = self.root / "sys/class/net" / name
@@ -63,8 +64,8 @@ class FakeHost:
 
     def link(self, name: str, state: str = "up", admin_up: bool = True) -> None:
         """The operational state of an interface, and whether it is switched on."""
-        (self.root / "sys/class/net" / name / "operstate").write_text(f"{state}\n")
-        (self.root / "sys/class/net" / name / "flags").write_text("0x1003\n" if admin_up else "0x1002\n")
+        self.put(f"sys/class/net/{name}/operstate", f"{state}\n")
+        self.put(f"sys/class/net/{name}/flags", "0x1003\n" if admin_up else "0x1002\n")
 
     def netdev_to_pod(self, address: str) -> None:
         """The interface goes to another network namespace: the folders here no longer show it."""
@@ -73,12 +74,9 @@ class FakeHost:
             entry.rmdir()
 
     def bind(self, address: str, driver: str, group: int | None = None, noiommu: bool = False) -> None:
-        folder = self.pci(address)
-        link = folder / "driver"
-        if link.is_symlink():
-            link.unlink()
+        (self.pci(address) / "driver").unlink(missing_ok=True)
         if driver:
-            link.symlink_to(f"../../../../bus/pci/drivers/{driver}")
+            self.symlink(f"{PCI}/{address}/driver", f"../../../../bus/pci/drivers/{driver}")
         if group is not None:
             self.group(address, group, noiommu)
         self._vfio_nodes(address)
@@ -92,20 +90,16 @@ class FakeHost:
                 (self.root / "dev/vfio" / name).unlink(missing_ok=True)
         if group is None:
             return
-        folder = self.root / f"sys/kernel/iommu_groups/{group}"
-        (folder / "devices").mkdir(parents=True, exist_ok=True)
-        (folder / "devices" / address).symlink_to(os.path.relpath(self.pci(address), folder / "devices"))
+        folder = f"sys/kernel/iommu_groups/{group}"
+        self.symlink(f"{folder}/devices/{address}", f"../../../../../{PCI}/{address}")
         if noiommu:
-            (folder / "name").write_text("vfio-noiommu\n")
-        link.symlink_to(os.path.relpath(folder, self.pci(address)))
+            self.put(f"{folder}/name", "vfio-noiommu\n")
+        link.symlink_to(f"../../../../../{folder}")
         self._vfio_nodes(address)
 
     def node(self, path: str) -> None:
         """A character device below /dev; by a link, since not everyone may make one."""
-        place = self.root / path.lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.is_symlink():
-            place.symlink_to("/dev/null")
+        self.symlink(path, "/dev/null")
 
     def _vfio_nodes(self, address: str) -> None:
         """What vfio-pci brings: the group's node, and that of the container."""
@@ -135,16 +129,12 @@ class FakeHost:
 
     def rdma(self, address: str, name: str, number: int | None = None, aux: str = "") -> None:
         """An RDMA device with the device nodes of that number, below a function or its auxiliary device."""
-        folder = self.pci(address) / aux / "infiniband" / name
-        (folder / "ports/1/pkeys").mkdir(parents=True)
-        (folder / "ports/1/pkeys/0").write_text("0xffff\n")
+        self.put(f"{PCI}/{address}/{aux}/infiniband/{name}/ports/1/pkeys/0", "0xffff\n")
         if number is None:
             return
         for group, kinds in (("mad", ("issm", "umad")), ("verbs", ("uverbs",))):
             for kind in kinds:
-                node = self.root / f"sys/class/infiniband_{group}" / f"{kind}{number}"
-                node.mkdir(parents=True)
-                (node / "ibdev").write_text(f"{name}\n")
+                self.put(f"sys/class/infiniband_{group}/{kind}{number}/ibdev", f"{name}\n")
                 self.node(f"/dev/infiniband/{kind}{number}")
         self.node("/dev/infiniband/rdma_cm")
 
@@ -159,7 +149,7 @@ class FakeHost:
         folder = self.pci(address) / device
         folder.mkdir()
         if sfnum is not None:
-            (folder / "sfnum").write_text(f"{sfnum}\n")
+            self.put(f"{PCI}/{address}/{device}/sfnum", f"{sfnum}\n")
         if name:
             (folder / "net" / name).mkdir(parents=True)
             self.interface(name)
@@ -167,15 +157,11 @@ class FakeHost:
 
     def vdpa(self, address: str, name: str, driver: str, node: str = "") -> None:
         """A vDPA device on a function."""
-        folder = self.pci(address) / name
-        folder.mkdir()
-        (folder / "driver").symlink_to(f"../../../../bus/vdpa/drivers/{driver}")
+        self.symlink(f"{PCI}/{address}/{name}/driver", f"../../../../bus/vdpa/drivers/{driver}")
         if node:
-            (folder / node).mkdir()
+            (self.pci(address) / name / node).mkdir()
             self.node(f"/dev/{node}")
-        bus = self.root / "sys/bus/vdpa/devices"
-        bus.mkdir(parents=True, exist_ok=True)
-        (bus / name).symlink_to(os.path.relpath(folder, bus))
+        self.symlink(f"sys/bus/vdpa/devices/{name}", f"../../../../{PCI}/{address}/{name}")
 
     def remove(self, address: str) -> None:
         """The function leaves the bus."""

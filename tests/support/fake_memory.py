@@ -6,26 +6,24 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from support.fake_disk import FakeDisk
+from support.fake_base import FakeBase
 
 MIB = 1 << 20
 _PAGES = re.compile(r"^/sys/(?:kernel/mm|devices/system/node/node(\d+))/hugepages/hugepages-(\d+)kB/nr_hugepages$")
 
 
-class FakeMemory(FakeDisk):
-    """The part of a fake host that gives huge pages.
+class Memory(FakeBase):
+    """What gives huge pages."""
 
-    spare: bytes of each NUMA node that huge pages can be made of; fragments: pages that a write finds at most before
-    memory is compacted (None: all). counts: (node, page size in bytes) -> pages; in_use: page size -> pages in use.
-    """
-
-    def __init__(self) -> None:
-        self.spare: dict[int, int] = {}
-        self.total: dict[int, int] = {}
-        self.counts: dict[tuple[int, int], int] = {}
-        self.in_use: dict[int, int] = {}
-        self.fragments: int | None = None
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.spare: dict[int, int] = {}  # NUMA node -> bytes that huge pages can be made of
+        self.total: dict[int, int] = {}  # NUMA node -> bytes
+        self.counts: dict[tuple[int, int], int] = {}  # node, page size in bytes -> pages
+        self.in_use: dict[int, int] = {}  # page size in bytes -> pages
+        self.fragments: int | None = None  # pages that a write finds at most before memory is compacted; None: all
 
     def add_memory(self, nodes: int, mib: int, spare: int, *sizes: int) -> None:
         """NUMA nodes with this memory each, of which `spare` MiB are free, and no huge page of these sizes (bytes)."""
@@ -41,8 +39,9 @@ class FakeMemory(FakeDisk):
             self.counts[node, size] = count
         self.show_memory()
 
-    def lose_pages(self) -> None:
-        """A boot: no page is there that the kernel was not asked for."""
+    def reboot(self) -> None:
+        """No page is there that the kernel was not asked for."""
+        super().reboot()
         for node, size in self.counts:
             self.spare[node] += self.counts[node, size] * size
             self.counts[node, size] = 0
@@ -68,21 +67,18 @@ class FakeMemory(FakeDisk):
             for node, count in of_size:
                 self.put(f"sys/devices/system/node/node{node}/hugepages/{name}/nr_hugepages", f"{count}\n")
 
-    def write_memory(self, path: str, value: str) -> bool:
-        """React to a write; False where the path is nothing of memory's."""
+    def react(self, path: str, value: str) -> int:
         if path == "/proc/sys/vm/compact_memory":
             self.fragments = None
-            return True
+            return 0
         matched = _PAGES.match(path)
         if matched is None or not self.counts:
-            return False
+            return super().react(path, value)
         size = int(matched.group(2)) << 10
         nodes = [node for node, other in self.counts if other == size]
-        if matched.group(1) is not None:
-            nodes = [int(matched.group(1))]
-        self._change(nodes, size, int(value))
+        self._change([int(matched.group(1))] if matched.group(1) else nodes, size, int(value))
         self.show_memory()
-        return True
+        return 0
 
     def _change(self, nodes: list[int], size: int, wanted: int) -> None:
         """One page after the other, from each node in turn, until no node has one more."""

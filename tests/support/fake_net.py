@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +42,7 @@ class FakePf:
     tc_offload: str = "off"
 
 
-def set_link(net: Net | None, pf: FakePf | None, words: list[str]) -> int:
+def set_link(net: Net | None, pf: FakePf | None, words: Sequence[str]) -> int:
     """`ip link set dev NET WORDS`: the exit status."""
     if net is None:
         return 1

@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
-from support.fake_host import DEVICES, FakeHost
+from support.fake_host import FakeHost
+from support.fake_pci import DEVICES
 
 
 class HostWithUdev(FakeHost):

@@ -4,6 +4,7 @@
 """Bytes from outside, led by the coverage that they reach: a program for atheris, which is no requirement of the tests.
 
     pip install atheris
+    export PYTHONPATH=files/device_plugin:plugins/module_utils
     python tests/unit/device_plugin/fuzz_atheris.py TARGET -max_total_time=60
 
 TARGET is config, convert or route; what follows is for libFuzzer. It ends at the first input that is answered by
@@ -15,12 +16,10 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from pathlib import Path
 from typing import Any, Callable
 
 import atheris
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "files" / "device_plugin"))
 with atheris.instrument_imports(include=["sriov_device_plugin"]):
     from sriov_device_plugin.errors import ConfigError
     from sriov_device_plugin.host import routes

@@ -18,16 +18,11 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
     RefusedError,
     StateFileError,
 )
-from support.bundle_host import PYTHON, Bundle, BundleHost, Killed, Killer
+from support.bundle_host import PYTHON, Bundle, BundleHost, fresh
+from support.fake_base import killed_at_every_write
 
 LIB = "/usr/lib/baremetal-sriov/sample"
 UNIT = "/etc/systemd/system/sample.service"
-
-
-def fresh(root: Path) -> BundleHost:
-    for folder in ("etc/systemd/system", "usr/lib", "var/lib"):
-        (root / folder).mkdir(parents=True)
-    return BundleHost(root)
 
 
 @pytest.fixture
@@ -259,20 +254,22 @@ def test_a_record_that_is_damaged_is_no_licence(host: BundleHost, sample: Bundle
         sample.plan()
 
 
-def test_being_killed_at_any_change_leaves_what_the_next_run_repairs_or_removes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    killer = Killer(monkeypatch)
-    for changes in range(200):
-        for end in ("repair", "remove"):
-            killer.arm(-1)
-            host = fresh(tmp_path / f"{changes}-{end}")
-            Path(host.path(UNIT)).write_bytes(b"theirs\n")
-            before = (host.tree(), host.folders())
-            if not _killed_in_an_update(host, killer, changes):
-                assert changes > 20
-                return
-            killer.arm(-1)
+def _with_theirs(root: Path) -> BundleHost:
+    made = fresh(root)
+    Path(made.path(UNIT)).write_bytes(b"theirs\n")
+    return made
+
+
+def test_being_killed_at_any_change_leaves_what_the_next_run_repairs_or_removes(tmp_path: Path) -> None:
+    pristine = _with_theirs(tmp_path / "pristine")
+    before = (pristine.tree(), pristine.folders())
+
+    def act(host: BundleHost) -> None:
+        _first(host).run()
+        _second(host).run()
+
+    for end in ("repair", "remove"):
+        for host in killed_at_every_write(lambda number, end=end: _with_theirs(tmp_path / end / str(number)), act, 20):
             if end == "repair":
                 _second(host).run()
                 assert _second(host).plan() == ()
@@ -281,7 +278,6 @@ def test_being_killed_at_any_change_leaves_what_the_next_run_repairs_or_removes(
                 assert "sample.service" in host.loaded
             _second(host).remove()
             assert (host.tree(), host.folders()) == before
-    raise AssertionError("the update never ended")
 
 
 def _first(host: BundleHost) -> Bundle:
@@ -298,35 +294,14 @@ def _second(host: BundleHost) -> Bundle:
     return made
 
 
-def _killed_in_an_update(host: BundleHost, killer: Killer, changes: int) -> bool:
-    """Install, then update, with a kill after this many changes; False where both came to their end."""
-    killer.arm(changes)
-    try:
-        _first(host).run()
-        _second(host).run()
-    except Killed:
-        return True
-    return False
+def test_being_killed_in_a_removal_is_finished_by_the_next_one(tmp_path: Path) -> None:
+    before = _with_theirs(tmp_path / "pristine").tree()
 
-
-def test_being_killed_in_a_removal_is_finished_by_the_next_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    killer = Killer(monkeypatch)
-    for changes in range(60):
-        killer.arm(-1)
-        host = fresh(tmp_path / str(changes))
-        Path(host.path(UNIT)).write_bytes(b"theirs\n")
-        before = host.tree()
+    def make(number: int) -> BundleHost:
+        host = _with_theirs(tmp_path / str(number))
         _first(host).run()
-        killer.arm(changes)
-        try:
-            _first(host).remove()
-        except Killed:
-            killer.arm(-1)
-            _first(host).remove()
-            assert host.tree() == before
-            continue
-        assert changes > 5
-        return
-    raise AssertionError("the removal never ended")
+        return host
+
+    for host in killed_at_every_write(make, lambda host: _first(host).remove(), 5):
+        _first(host).remove()
+        assert host.tree() == before

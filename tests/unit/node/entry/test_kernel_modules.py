@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry import kernel_modules
 from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ORIGINAL
-from support.grub_host import GrubHost
+from support.fake_boot import GrubHost
 from support.module_runs import ran
 
 

@@ -20,8 +20,6 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.host import host a
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import CommandError, HostError
 
-ROOT = Path(__file__).resolve().parents[4]
-
 
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
@@ -57,8 +55,7 @@ def test_a_write_that_hangs_ends_in_time(host: Host, tmp_path: Path) -> None:
 
 
 HANG = """
-import sys, os
-sys.path.insert(0, {helpers!r})
+import os
 import support.checkout
 from ansible_collections.baremetal.sriov.plugins.module_utils.host import host as host_module
 os.kill = lambda pid, number: None  # the kernel does not let go of it
@@ -75,9 +72,9 @@ with host.lock("/lock"):
 def test_a_hanging_write_holds_neither_the_streams_nor_the_lock(host: Host, tmp_path: Path) -> None:
     """Whoever reads what the module prints sees its end, and the next run gets the lock."""
     fd = full_pipe(tmp_path)
-    program = HANG.format(helpers=str(ROOT / "tests"), root=str(tmp_path))
+    program = HANG.format(root=str(tmp_path))
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               start_new_session=True)
+                               start_new_session=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     try:
         out, _rest = process.communicate(timeout=20)
         assert b"the write hangs in the kernel" in out

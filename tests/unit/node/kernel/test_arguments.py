@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Plan, Step
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import pending_reboot
 from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ASKED
-from support.grub_host import GrubHost, Killed
+from support.fake_base import killed_at_every_write
+from support.fake_boot import GrubHost
 
 IOMMU = KernelSpec(("intel_iommu=on", "iommu=pt"))
 NONE = KernelSpec()
@@ -156,17 +158,14 @@ def test_a_changed_list_replaces_ours_alone(host: GrubHost) -> None:
 def test_being_killed_at_any_change_leaves_what_the_next_run_finishes(tmp_path: Path) -> None:
     pristine = GrubHost(tmp_path / "pristine").tree()
     shorter = KernelSpec(("intel_iommu=on",))
-    for changes in range(30):
-        for goal in (IOMMU, shorter, NONE):
-            host = GrubHost(tmp_path / f"{changes}-{len(goal.arguments)}")
-            host.changes_left = changes
-            try:
-                for spec in (IOMMU, shorter, NONE):
-                    bring(host, spec)
-                assert changes > 8
-                return
-            except Killed:
-                host.changes_left = -1
+
+    def act(host: GrubHost) -> None:
+        for spec in (IOMMU, shorter, NONE):
+            bring(host, spec)
+
+    for goal in (IOMMU, shorter, NONE):
+        folder = tmp_path / str(len(goal.arguments))
+        for host in killed_at_every_write(lambda number, folder=folder: GrubHost(folder / str(number)), act, 8):
             bring(host, goal)
             host.boot()
             assert plan(host, goal) == []
@@ -175,15 +174,13 @@ def test_being_killed_at_any_change_leaves_what_the_next_run_finishes(tmp_path: 
                 assert "iommu=pt" not in running(host)
             if goal == NONE:
                 assert host.tree() == pristine
-    raise AssertionError("the runs never ended")
 
 
 def test_a_failing_update_puts_our_settings_back(host: GrubHost) -> None:
     before = host.tree()
-    host.broken = True
-    with pytest.raises(HostError, match="no space left"):
+    host.faults["update-grub"] = errno.ENOSPC
+    with pytest.raises(HostError, match="No space left"):
         bring(host, IOMMU)
-    host.broken = False
     bring(host, NONE)
     assert host.tree() == before
 

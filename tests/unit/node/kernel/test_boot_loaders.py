@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -26,7 +27,8 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 )
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Step
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import BOOT_LOADERS
-from support.entry_hosts import ID, EntryHost, Killed, rhel8, rhel9, rpm_ostree, systemd_boot
+from support.fake_base import killed_at_every_write
+from support.fake_boot import ID, EntryHost, rhel8, rhel9, rpm_ostree, systemd_boot
 
 IOMMU = KernelSpec(("intel_iommu=on", "iommu=pt"))
 NONE = KernelSpec()
@@ -85,31 +87,28 @@ def test_there_with_one_reboot_and_back_to_every_byte(tmp_path: Path, make: Make
 def test_being_killed_at_any_change_loses_nothing_of_others(tmp_path: Path, make: Maker, name: str) -> None:
     pristine = make(tmp_path / "pristine").tree()
     shorter = KernelSpec(("intel_iommu=on",))
-    for changes in range(40):
-        for goal in (IOMMU, shorter, NONE):
-            host = make(tmp_path / f"{changes}-{len(goal.arguments)}")
-            host.changes_left = changes
-            try:
-                for spec in (IOMMU, shorter, NONE):
-                    bring(host, spec)
-                assert changes > 6
-                return
-            except Killed:
-                host.changes_left = -1
+
+    def act(host: EntryHost) -> None:
+        for spec in (IOMMU, shorter, NONE):
+            bring(host, spec)
+
+    for goal in (IOMMU, shorter, NONE):
+        folder = tmp_path / str(len(goal.arguments))
+        for host in killed_at_every_write(lambda number, folder=folder: make(folder / str(number)), act, 6):
             bring(host, goal)
             host.boot()
             assert plan(host, goal) == []
             assert cmdline.lacking(running(host), goal.arguments) == ()
             bring(host, NONE)
             assert host.tree() == pristine
-    raise AssertionError("the runs never ended")
 
 
 @every_host
 def test_a_change_that_fails_is_undone(tmp_path: Path, make: Maker, name: str) -> None:
     host = make(tmp_path)
     before = host.tree()
-    host.broken = "/etc/kernel/cmdline" if host.exists("/etc/kernel/cmdline") else "entries"
+    what = "/etc/kernel/cmdline" if host.exists("/etc/kernel/cmdline") else "entries"
+    host.faults = {what: errno.ENOSPC, "rpm-ostree": errno.ENOSPC}
     with pytest.raises(HostError, match="No space left"):
         bring(host, IOMMU)
     assert host.tree() == before

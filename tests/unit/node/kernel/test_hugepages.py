@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,8 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.rendered_files import NODE_PATH
 from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ORIGINAL
-from support.fake_host import FakeHost, Killed
+from support.fake_base import killed_at_every_write
+from support.fake_host import FakeHost
 from support.node_runs import KERNEL, PF1, absent, actions, make_host, present, snapshot
 
 M2, G1 = 2 << 20, 1 << 30
@@ -189,15 +189,22 @@ def test_killed_at_each_write(host: FakeHost, tmp_path: Path) -> None:
     """The rerun reaches them, and the record knows the number before the first of all."""
     host.set_pages(M2, 4, 0)
     before = snapshot(host)
-    for at in range(1, 60):
-        for act in (lambda: present(host, [], hugepages=[BY_NODE]), lambda: absent(host)):
-            host.die_at = host.writes + at
-            with contextlib.suppress(Killed):
-                act()
-            host.die_at = None
-            act()
-        assert snapshot(host) == before, at
-    assert at > len(present(host, [], hugepages=[BY_NODE]).plan.steps)
+
+    def make(_number: int, there: bool = False) -> FakeHost:
+        if there:
+            ask(host)
+        return host
+
+    def ask(host: FakeHost) -> None:
+        present(host, [], hugepages=[BY_NODE])
+
+    for _killed in killed_at_every_write(make, ask, 5):
+        ask(host)
+        absent(host)
+        assert snapshot(host) == before
+    for _killed in killed_at_every_write(lambda number: make(number, there=True), absent, 5):
+        absent(host)
+        assert snapshot(host) == before
 
 
 def test_a_host_without_numa(tmp_path: Path) -> None:

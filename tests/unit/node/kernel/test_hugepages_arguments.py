@@ -87,7 +87,7 @@ def test_another_number_of_somebody_else_is_refused(tmp_path: Path) -> None:
     """The kernel takes the first; the same number is no reason to refuse."""
     host = with_memory(tmp_path)
     host.put("etc/default/grub", 'GRUB_CMDLINE_LINUX="hugepagesz=2M hugepages=8"\n')
-    host.update_grub()
+    host.make_menu()
     with pytest.raises(RefusedError, match="no other number of huge pages of 2M"):
         present(host, [KERNEL], hugepages=PAGES)
     same = [{"size": "2M", "count": 8, "at": "boot"}, {"size": "1G", "count": 1}]

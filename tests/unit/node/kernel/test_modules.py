@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,8 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.node.apply import 
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import pending_reboot
 from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ORIGINAL
-from support.grub_host import GrubHost, Killed
+from support.fake_base import killed_at_every_write
+from support.fake_boot import GrubHost
 
 VFIO = ModuleSpec("vfio-pci", (("disable_idle_d3", "1"),))
 DEP = "kernel/drivers/vfio/pci/vfio-pci.ko.xz: kernel/drivers/vfio/vfio.ko.xz\nkernel/x/igbvf.ko:\n"
@@ -169,18 +169,18 @@ class WithInitramfs(GrubHost):
     holds = "usr/lib/modules/6.12/kernel/drivers/vfio/pci/vfio-pci.ko.xz\n"
     made = 0
 
-    def run(
-        self, argv: Sequence[str], *, stdin: str | None = None, seconds: float = 60.0, check: bool = True
-    ) -> Completed:
-        if argv[0] in ("lsinitramfs", "lsinitrd"):
-            assert self.exists(argv[1])
-            return Completed(tuple(argv), 0, f"Image: {argv[1]}: 9M\n\n-rw-r--r-- 1 root root 9 {self.holds}", "")
-        if argv[0] in ("update-initramfs", "dracut"):
-            self._change()
-            assert {"-u", "--force"} & set(argv)
-            self.made += 1
-            return Completed(tuple(argv), 0, "", "")
-        return super().run(argv, stdin=stdin, seconds=seconds, check=check)
+    def show(self, argv: tuple[str, ...]) -> str | Completed | None:
+        if argv[0] not in ("lsinitramfs", "lsinitrd"):
+            return super().show(argv)
+        assert self.exists(argv[1])
+        return f"Image: {argv[1]}: 9M\n\n-rw-r--r-- 1 root root 9 {self.holds}"
+
+    def act(self, argv: tuple[str, ...]) -> int:
+        if argv[0] not in ("update-initramfs", "dracut"):
+            return super().act(argv)
+        assert {"-u", "--force"} & set(argv)
+        self.made += 1
+        return 0
 
 
 @pytest.fixture(params=["debian", "dracut"])
@@ -211,23 +211,14 @@ def test_the_initramfs_is_made_again_only_where_it_holds_a_module_that_changes(i
 
 def test_a_run_that_is_killed_before_the_initramfs_is_made_is_finished(initramfs_host: WithInitramfs) -> None:
     host = initramfs_host
-    for changes in range(20):
-        host.changes_left = changes
-        try:
-            carried_out(host, VFIO)
-        except Killed:
-            host.changes_left = -1
-            before = host.made
-            carried_out(host, VFIO)
-            assert host.made > 0
-            assert carried_out(host, VFIO) == []
-            carried_out(host)
-            assert host.made > before
-            host.made = 0
-            continue
-        assert changes > 4
-        return
-    raise AssertionError("the run never ended")
+    for killed in killed_at_every_write(lambda _number: host, lambda host: carried_out(host, VFIO), 4):
+        before = killed.made
+        carried_out(killed, VFIO)
+        assert killed.made > 0
+        assert carried_out(killed, VFIO) == []
+        carried_out(killed)
+        assert killed.made > before
+        killed.made = 0
 
 
 def test_blacklists_and_soft_dependencies(host: GrubHost) -> None:

@@ -14,7 +14,8 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError, StateFileError
-from support.fake_host import FakeHost, Killed
+from support.fake_base import killed_at_every_write
+from support.fake_host import FakeHost
 from support.node_runs import KERNEL, absent, make_host, present
 
 CONFIG = "etc/pcidp/config.json"
@@ -88,19 +89,14 @@ def test_killed_while_it_comes_back(host: FakeHost, tmp_path: Path, make: Callab
     path = tmp_path / CONFIG
     make(path)
     before = looks(path)
-    for at in range(1, 60):
+
+    def adopted(_number: int) -> FakeHost:
         present(host, [KERNEL], adopt=True)
-        host.die_at = host.writes + at
-        try:
-            absent(host)
-        except Killed:
-            host.die_at = None
-            absent(host)
-            assert looks(path) == before
-        else:
-            assert at > 5
-            return
-    raise AssertionError("the runs never ended")
+        return host
+
+    for killed in killed_at_every_write(adopted, absent, 5):
+        absent(killed)
+        assert looks(path) == before
 
 
 def test_a_link_that_leads_to_our_own_text_is_no_file_of_ours(host: FakeHost, tmp_path: Path) -> None:

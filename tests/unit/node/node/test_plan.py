@@ -19,7 +19,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import (
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import Goal, ModuleGoal
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.plan import KernelSide, make_plan, module_specs
-from support.grub_host import GrubHost
+from support.fake_boot import GrubHost
 
 
 def test_the_command_line_gets_the_iommus_the_built_in_modules_and_the_users_arguments(tmp_path: Path) -> None:

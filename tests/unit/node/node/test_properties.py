@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -19,7 +20,8 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import vfs_goal
-from support.fake_host import FakeHost, Killed
+from support.fake_base import Killed, killed_at_every_write
+from support.fake_host import FakeHost
 from support.node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, make_host, present, snapshot
 
 KINDS = ["netdevice", "vfio-pci", "uio_pci_generic"]
@@ -72,6 +74,14 @@ def policies(draw: st.DrawFn, modes: bool = False) -> list[dict[str, Any]]:
     return found
 
 
+def with_device_plugin(root: Path, driver: str = "igb") -> FakeHost:
+    """Two PFs, and a device plugin that runs."""
+    host = make_host(root, driver)
+    host.active.add(PLUGIN)
+    host.available.add("uio_pci_generic")
+    return host
+
+
 class TemporaryHost:
     """A host for one example."""
 
@@ -81,10 +91,7 @@ class TemporaryHost:
     def __enter__(self) -> FakeHost:
         memory = "/dev/shm"  # where fsync costs nothing
         self.root = tempfile.mkdtemp(dir=memory if os.path.isdir(memory) else None)
-        host = make_host(Path(self.root), self.driver)
-        host.active_units.add(PLUGIN)
-        host.available.add("uio_pci_generic")
-        return host
+        return with_device_plugin(Path(self.root), self.driver)
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.root)
@@ -132,10 +139,12 @@ def test_any_policies_killed_at_any_write(case: tuple[str, list[list[dict[str, A
     with TemporaryHost(driver) as host:
         before = snapshot(host)
         for wanted in rounds:
-            until_killed(host, at, lambda: present(host, wanted, **WORD))  # noqa: B023
+            with contextlib.suppress(Killed), host.mortal(at):
+                present(host, wanted, **WORD)
             present(host, wanted, **WORD)
             assert not present(host, wanted, **WORD).plan.steps
-        until_killed(host, at, lambda: absent(host))
+        with contextlib.suppress(Killed), host.mortal(at):
+            absent(host)
         absent(host)
         assert snapshot(host) == before
 
@@ -179,44 +188,32 @@ MIXED: list[dict[str, Any]] = [
 ]
 
 
-def until_killed(host: FakeHost, at: int, act: Any) -> bool:
-    """Run until the write with this number; False when it ended before."""
-    host.die_at = host.writes + at
-    try:
-        act()
-    except Killed:
-        return True
-    finally:
-        host.die_at = None
-    return False
-
-
 @pytest.mark.parametrize("what", ["first", "change", "absent"])
-def test_killed_at_each_write_and_run_again(what: str) -> None:
+def test_killed_at_each_write_and_run_again(tmp_path: Path, what: str) -> None:
     """The rerun reaches what was asked, and teardown still knows the original."""
-    reached = 0
-    for at in range(1, 200):
-        with TemporaryHost() as host:
-            before = snapshot(host)
-            if what != "first":
-                present(host, MIXED if what == "absent" else [{**KERNEL, "num_vfs": 5}])
+    before: dict[str, str] = {}
 
-            def act(host: FakeHost = host) -> None:
-                if what == "absent":
-                    absent(host)
-                else:
-                    present(host, MIXED)
+    def make(number: int) -> FakeHost:
+        host = with_device_plugin(tmp_path / str(number))
+        before.update(snapshot(host))
+        if what != "first":
+            present(host, MIXED if what == "absent" else [{**KERNEL, "num_vfs": 5}])
+        return host
 
-            if not until_killed(host, at, act):
-                break
-            reached = at
-            act()
-            if what != "absent":
-                assert not present(host, MIXED).plan.steps, at
-                assert host.reloads, "the device plugin was told, also when the kill came just before"
-                absent(host)
-            assert snapshot(host) == before, at
-    assert reached > 20
+    def act(host: FakeHost) -> None:
+        if what == "absent":
+            absent(host)
+        else:
+            present(host, MIXED)
+
+    for host in killed_at_every_write(make, act, 20):
+        act(host)
+        if what != "absent":
+            assert not present(host, MIXED).plan.steps
+            assert host.verbs, "the device plugin was told, also when the kill came just before"
+            absent(host)
+        assert snapshot(host) == before
+        shutil.rmtree(host.base)
 
 
 def test_a_hundred_runs_without_a_change() -> None:

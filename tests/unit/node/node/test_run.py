@@ -296,13 +296,13 @@ def test_a_removed_policy_is_taken_back(host: FakeHost) -> None:
 
 def test_the_device_plugin_is_reloaded_once(host: FakeHost) -> None:
     """Where it runs, and only when something changed; also when an earlier run was killed before it."""
-    host.active_units.add(PLUGIN)
+    host.active.add(PLUGIN)
     present(host, [KERNEL])
     present(host, [KERNEL])
-    assert host.reloads == [PLUGIN]
+    assert host.verbs == [f"reload-or-restart {PLUGIN}"]
     record.write_journal(host, [f"reload {PLUGIN}"])
     present(host, [KERNEL])
-    assert host.reloads == [PLUGIN] * 2
+    assert host.verbs == [f"reload-or-restart {PLUGIN}"] * 2
     assert not present(host, [KERNEL]).plan.steps
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
-from support.fake_host import FakeHost, Killed
+from support.fake_base import killed_at_every_write
+from support.fake_host import FakeHost
 from support.node_runs import KERNEL, PF1, absent, actions, drivers, make_host, present, snapshot
 
 SWITCHDEV = {**KERNEL, "eswitch_mode": "switchdev"}
@@ -51,21 +52,20 @@ def test_there_and_back(tmp_path: Path, driver: str, policy: dict[str, Any]) -> 
 @pytest.mark.parametrize("driver", ["mlx5_core", "ice"])
 def test_killed_at_any_write(tmp_path: Path, driver: str) -> None:
     """The next run ends where it should."""
-    for number in range(1, 60):
+
+    def make(number: int) -> FakeHost:
         host = with_eswitch(tmp_path / str(number), driver)
         present(host, [KERNEL])
-        host.die_at = host.writes + number
-        try:
-            present(host, [{**SWITCHDEV, "num_vfs": 3}])
-            assert number > 5
-            return
-        except Killed:
-            host.die_at = None
+        return host
+
+    def act(host: FakeHost) -> None:
         present(host, [{**SWITCHDEV, "num_vfs": 3}])
+
+    for host in killed_at_every_write(make, act, 5):
+        act(host)
         assert (host.pfs[PF1].eswitch, drivers(host, PF1)) == ("switchdev", ["igbvf"] * 3)
         absent(host)
         assert host.pfs[PF1].eswitch == "legacy"
-    raise AssertionError("the runs never ended")
 
 
 def test_a_nic_without_an_eswitch(tmp_path: Path) -> None:

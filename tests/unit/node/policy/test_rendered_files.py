@@ -11,7 +11,8 @@ import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.rendered_files import UDEV_PATH
-from support.fake_host import FakeHost, Killed
+from support.fake_base import killed_at_every_write
+from support.fake_host import FakeHost
 from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, make_host, present, snapshot
 
 
@@ -59,15 +60,10 @@ def test_a_file_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
 
 def test_killed_at_any_write(tmp_path: Path) -> None:
     """The next run ends where it should."""
-    for number in range(1, 60):
-        host = make_host(tmp_path / str(number))
-        host.die_at = number
-        try:
-            present(host, [KERNEL], vfs_unmanaged=True)
-            assert number > 5
-            return
-        except Killed:
-            host.die_at = None
+
+    def act(host: FakeHost) -> None:
         present(host, [KERNEL], vfs_unmanaged=True)
+
+    for host in killed_at_every_write(lambda number: make_host(tmp_path / str(number)), act, 5):
+        act(host)
         assert PF1 in host.get(UDEV_PATH) and host.numvfs(PF1) == 4
-    raise AssertionError("the runs never ended")

@@ -1,0 +1,153 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all fake hosts are: files below a folder, commands that plug-ins answer, and a kill at any change.
+
+A plug-in is a subclass for one concern of a host (PFs and VFs, memory, udev, boot loaders, systemd). It overrides
+`show`, `act`, `react` or `reboot` for what is its own, and asks super() for the rest: a host is a list of plug-ins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable, TypeVar
+
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed, Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import CommandError, HostError
+from support.fake_tree import Tree
+
+
+class Killed(BaseException):
+    """The process was killed at this change: nothing that it tries afterwards has an effect."""
+
+
+class FakeBase(Tree, Host):
+    """A host with no more than files."""
+
+    is_running = True
+
+    def __init__(self, root: Path) -> None:
+        Host.__init__(self, str(root))
+        self.base = root
+        self.log: list[str] = []  # each change
+        self.writes = 0  # changes until now
+        self.die_at: int | None = None  # the number of the change at which the process is killed
+        self.faults: dict[str, int] = {}  # part of a change's text -> the errno that it ends with once
+        self.refusals: dict[str, int] = {}  # as faults, each time
+        self.available: set[str] | None = None  # modules that modprobe finds; None: any
+        self.complaint = "error"  # what a failing program says
+        self.clock = 0.0
+
+    # for plug-ins ---------------------------------------------------------------------------------
+
+    def show(self, argv: tuple[str, ...]) -> str | Completed | None:
+        """What a command that changes nothing prints; None for one that changes something."""
+        return None
+
+    def act(self, argv: tuple[str, ...]) -> int:
+        """A command that changes something: its exit status."""
+        if argv[0] != "modprobe":
+            return 127
+        if self.available is not None and argv[-1] not in self.available:
+            return 0 if "--quiet" in argv else 1
+        self.put(f"sys/module/{argv[-1].replace('-', '_')}/initstate", "live\n")
+        return 0
+
+    def react(self, path: str, value: str) -> int:
+        """A write to an attribute that is there: its errno, or 0."""
+        self.put(path, value + "\n")
+        return 0
+
+    def reboot(self) -> None:
+        """What is below /run is gone."""
+        shutil.rmtree(self.base / "run", ignore_errors=True)
+
+    # the gate -------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def mortal(self, at: int) -> Iterator[None]:
+        """Killed at the change with this number from now on, from 1."""
+        self.die_at = self.writes + at
+        try:
+            yield
+        finally:
+            self.die_at = None
+
+    def change(self, what: str) -> int:
+        """Count a change. Returns the errno that it is to end with, or 0."""
+        self.log.append(what)
+        self.writes += 1
+        if self.die_at is not None and self.writes >= self.die_at:
+            raise Killed(what)
+        for text in list(self.faults):
+            if text in what:
+                return self.faults.pop(text)
+        return next((code for text, code in self.refusals.items() if text in what), 0)
+
+    def run(self, argv: Any, *, check: bool = True, **options: Any) -> Completed:
+        argv, shown = tuple(argv), " ".join(argv)
+        done = self.show(argv)
+        if done is None:
+            code = self.change(shown)
+            status = 1 if code else self.act(argv)
+            said = os.strerror(code) if code else self.complaint
+            done = Completed(argv, status, "", said if status else "")
+        elif isinstance(done, str):
+            done = Completed(argv, 0, done, "")
+        if done.status and check:
+            raise CommandError(shown, "exit status 0", f"{done.status}; it said: {done.stderr}")
+        return done
+
+    def write_attribute(self, path: str, value: str, seconds: float = 60.0) -> None:
+        code = self.change(f"{path}={value.strip()}")
+        if not code:
+            code = self.react(path, value.strip()) if self.exists(path) else errno.ENOENT
+        if code:
+            raise HostError(path, f"{value!r} written", f"{os.strerror(code)} (errno {code})")
+
+    def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
+        code = self.change(f"write {path}")
+        if code:
+            raise HostError(path, "the file written", f"{os.strerror(code)} (errno {code})")
+        super().write_file(path, data, mode)
+
+    def restore(self, path: str, what: Any) -> None:
+        self.change(f"restore {path}")
+        super().restore(path, what)
+
+    def remove_file(self, path: str) -> None:
+        if self.exists(path):
+            self.change(f"remove {path}")
+        super().remove_file(path)
+
+    def sleep(self, seconds: float) -> None:
+        self.clock += seconds
+
+    def monotonic(self) -> float:
+        return self.clock
+
+
+H = TypeVar("H", bound=FakeBase)
+
+
+def killed_at_every_write(make: Callable[[int], H], act: Callable[[H], object], least: int) -> Iterator[H]:
+    """For each change of `act`, from the first, a host of `make` on which it was killed there.
+
+    Raises AssertionError where `act` makes `least` changes or fewer, or does not end.
+    """
+    for number in range(1, 400):
+        host = make(number)
+        try:
+            with host.mortal(number):
+                act(host)
+        except Killed:
+            yield host
+        else:
+            assert number > least + 1, f"{number - 1} changes alone"
+            return
+    raise AssertionError("the runs never ended")

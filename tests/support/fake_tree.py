@@ -1,0 +1,48 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A folder as a host's root: what tests write, link and look at in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class Tree:
+    """Paths are those of the host, with or without the slash at the start."""
+
+    base: Path  # the host's root
+
+    def real(self, path: str) -> Path:
+        """Where a path of the host is."""
+        return self.base / path.lstrip("/")
+
+    def put(self, path: str, text: str) -> None:
+        """Somebody else writes a file."""
+        real = self.real(path)
+        real.parent.mkdir(parents=True, exist_ok=True)
+        real.write_text(text)
+
+    def get(self, path: str) -> str:
+        return self.real(path).read_text()
+
+    def symlink(self, path: str, target: str) -> None:
+        """A symbolic link, in the place of one that is there."""
+        real = self.real(path)
+        real.parent.mkdir(parents=True, exist_ok=True)
+        if real.is_symlink():
+            real.unlink()
+        real.symlink_to(target)
+
+    def tree(self) -> dict[str, tuple[int, bytes]]:
+        """Every file, its mode and content, but those of /proc, and of ours below /run: a boot takes them away."""
+        return {
+            name: (path.stat().st_mode & 0o7777, path.read_bytes())
+            for path in sorted(self.base.rglob("*"))
+            if path.is_file()
+            and not (name := f"/{path.relative_to(self.base)}").startswith(("/proc/", "/run/baremetal-sriov/"))
+        }
+
+    def folders(self) -> set[str]:
+        """Every folder."""
+        return {f"/{path.relative_to(self.base)}" for path in self.base.rglob("*") if path.is_dir()}
