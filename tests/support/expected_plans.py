@@ -14,7 +14,7 @@ A line is a step: when, what it needs in brackets, its object, what is done, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 PF1, PF2 = "0000:01:00.0", "0000:02:00.0"
@@ -56,7 +56,6 @@ class Row:
     before: list[dict[str, Any]] | None = None  # policies that were applied before
     then: str = ""  # what became of the host since: a function of the test
     driver: str = "igb"  # of its PFs
-    options: dict[str, Any] = field(default_factory=dict)  # of the module
 
 
 ROWS = (
