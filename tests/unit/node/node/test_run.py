@@ -14,7 +14,6 @@ import pytest
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
     HostError,
     RefusedError,
-    StateFileError,
 )
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import AFTER_REBOOT, NOW
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
@@ -340,15 +339,6 @@ def test_a_lock_that_is_held_is_waited_for_in_vain(host: FakeHost) -> None:
     with host.lock(record.LOCK), pytest.raises(HostError, match=rf"process {os.getpid()} holds it"):
         present(host, [KERNEL])
     assert host.numvfs(PF1) == 0
-
-
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": 9}', '{"format": 1, "pfs": 3, "files": {}, "objects": {}}'])
-def test_a_damaged_record_stops_everything(host: FakeHost, text: str) -> None:
-    """Without the originals nothing could be given back."""
-    host.put(record.ORIGINAL, text)
-    with pytest.raises(StateFileError, match=r"original.json"):
-        present(host, [KERNEL])
-    assert host.writes == 0
 
 
 def test_adopted_configuration_is_put_back(host: FakeHost) -> None:
