@@ -162,3 +162,22 @@ def test_the_shared_facts_import_os_alone() -> None:
         )
     }
     assert imported <= SHARED_IMPORTS
+
+
+# The folders of unit tests, and the programs that they mirror.
+MIRRORS = {"node": "node library", "device_plugin": "device plugin", "cni": "CNI plugin"}
+
+
+@pytest.mark.parametrize("folder", MIRRORS)
+def test_unit_tests_mirror_the_sources(folder: str) -> None:
+    """Each lies in the folder of a package, or beside them; one with a module's name in the folder of that module."""
+    top = ROOT / "tests" / "unit" / folder
+    modules = [module for module in _modules(PROGRAMS[MIRRORS[folder]]) if module]
+    packages = {module[:1] for module in modules if len(module) > 1} | {()}
+    wrong = []
+    for path in top.rglob("test_*.py"):
+        homes = {module[:-1][:1] for module in modules if f"test_{module[-1]}" == path.stem} or packages
+        if path.relative_to(top).parent.parts not in homes:
+            names = sorted("/".join(home) or folder for home in homes)
+            wrong.append(f"{path.relative_to(ROOT)}: expected in {' or '.join(names)}")
+    assert not wrong, "\n".join(wrong)
