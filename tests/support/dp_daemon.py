@@ -34,7 +34,7 @@ class Daemon:
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._notify.settimeout(15)
+        self._notify.settimeout(30)
         self._notify.bind(str(folder / "notify"))
 
     def configure(self, *resources: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ class Daemon:
         """SIGTERM, and the exit status."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(10)
+        return self.process.wait(30)
 
     def logged(self) -> str:
         return self.log.read_text() if self.log.exists() else ""

@@ -17,7 +17,7 @@ import grpc
 from sriov_device_plugin.api import deviceplugin_pb2 as api
 from sriov_device_plugin.api import pluginregistration_pb2 as watcher_api
 
-DEADLINE = 10.0  # seconds for whatever should happen soon
+DEADLINE = 30.0  # seconds for whatever should happen soon, also the start of a daemon on a busy machine
 
 
 def wait_for(what: Callable[[], Any], message: str, deadline: float = DEADLINE) -> Any:

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Sequence
 
 from support.dp_daemon import Daemon
-from support.dp_kubelet import FakeKubelet
+from support.dp_kubelet import DEADLINE, FakeKubelet
 
 PF1, PF2 = "0000:01:00.0", "0000:02:00.0"
 KERNEL = [f"0000:01:10.{n}" for n in (0, 2, 4, 6)]
@@ -18,10 +18,9 @@ POOLS = (
     {"resourceName": "kernel", "selectors": {"pfNames": ["enp1s0"]}},
     {"resourceName": "vfio", "selectors": [{"drivers": ["vfio-pci"]}]},
 )
-SECONDS = 30.0  # for a start
 
 
-def serves(daemon: Daemon, program: Sequence[str], seconds: float = SECONDS) -> None:
+def serves(daemon: Daemon, program: Sequence[str], seconds: float = DEADLINE) -> None:
     """Registers, lists, allocates; again for another kubelet, and over the stale socket of its own sudden end."""
     daemon.host.add("0000:01:00.0", name="enp1s0", totalvfs=7)
     vfs = daemon.host.add_vfs("0000:01:00.0", 2, driver="vfio-pci")

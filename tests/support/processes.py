@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 
-def ended(pid: int, seconds: float = 10.0) -> bool:
+def ended(pid: int, seconds: float = 30.0) -> bool:
     """Whether a process is gone, or waits to be reaped, within that time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

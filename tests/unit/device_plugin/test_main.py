@@ -23,7 +23,7 @@ BAD = {"resourceList": [{"resourceName": "v.f", "selectors": None}]}
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-I", str(PLUGIN / "run.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.fixture

@@ -92,15 +92,15 @@ def test_two_builders_at_once_build_once(own_cache: Path) -> None:
     def build(folder: Path) -> None:
         calls.append(folder)
         inside.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     threads = [threading.Thread(target=cache.artefact, args=("thing", build)) for _index in range(2)]
     threads[0].start()
-    assert inside.wait(10)
+    assert inside.wait(60)
     threads[1].start()
     go_on.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert len(calls) == 1
     assert (own_cache / "thing").is_dir()
 
@@ -131,8 +131,8 @@ def test_the_lock_is_held_as_long_as_a_child_that_inherited_it_lives() -> None:
         )
     with pytest.raises(LabError, match="/home/first"), lock.held(Path("/home/second"), timeout=0):
         pass
-    child.communicate(b"\n", timeout=10)
-    with lock.held(Path("/home/second"), timeout=5):
+    child.communicate(b"\n", timeout=60)
+    with lock.held(Path("/home/second"), timeout=60):
         pass
 
 

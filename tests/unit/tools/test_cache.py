@@ -40,8 +40,8 @@ def test_two_checkouts_take_turns(
     with cache.locked("tools"):
         thread = threading.Thread(target=other)
         thread.start()
-        time.sleep(0.2)
+        while "another run holds the lock" not in capsys.readouterr().out:  # said as one piece
+            time.sleep(0.05)
         order.append("first")
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert order == ["first", "second"]
-    assert "another run holds the lock" in capsys.readouterr().out

@@ -100,7 +100,7 @@ def molecule(session):
 
 def meet(session, other):
     log(session, "here")
-    for _turn in range(200):
+    for _turn in range(600):
         if (OUTPUT / f"{{other}}.log").exists():
             return
         time.sleep(0.1)

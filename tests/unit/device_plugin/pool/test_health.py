@@ -179,7 +179,7 @@ events = Events(signal.SIGIO)
 events.drain()
 for command in ("up", "down", "up"):
     subprocess.run(["ip", "link", "set", "lo", command], check=True)
-    caught = signal.sigtimedwait([signal.SIGIO], 5)
+    caught = signal.sigtimedwait([signal.SIGIO], 30)
     print(caught is not None, sorted(events.drain()), sorted(events.drain()))
 events.close()
 print(events.hears(DEVICE))
@@ -189,7 +189,7 @@ print(events.hears(DEVICE))
 def test_the_kernels_messages_wake_us() -> None:
     """The loopback interface is no device that a pool can hold, so only its link counts."""
     done = subprocess.run(
-        [*UNSHARE, sys.executable, "-c", EVENTS], capture_output=True, text=True, timeout=60, check=False,
+        [*UNSHARE, sys.executable, "-c", EVENTS], capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
