@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 
 from sriov_device_plugin.api import podresources_pb2 as api
@@ -19,6 +17,7 @@ from support.dp_daemon import Daemon
 from support.dp_host import FakeHost
 from support.dp_kubelet import FakeKubelet
 from support.dp_serving import PF1, PF2, POOLS
+from support.fake_kubelet import kubelet as pod_resources_server
 
 
 @pytest.fixture
@@ -45,19 +44,8 @@ def short_path() -> Iterator[Path]:
 def pod_resources(daemon: Daemon) -> Iterator[Any]:
     """The kubelet's List answers with this message."""
     answer = api.ListPodResourcesResponse()
-    folder = daemon.kubelet_root / "pod-resources"
-    folder.mkdir()
-    handler = grpc.unary_unary_rpc_method_handler(
-        lambda request, context: answer,
-        request_deserializer=api.ListPodResourcesRequest.FromString,
-        response_serializer=api.ListPodResourcesResponse.SerializeToString,
-    )
-    server = grpc.server(ThreadPoolExecutor(1))
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("v1.PodResourcesLister", {"List": handler}),))
-    server.add_insecure_port(f"unix:{folder}/kubelet.sock")
-    server.start()
-    yield answer
-    server.stop(0).wait()
+    with pod_resources_server(daemon.kubelet_root, lambda request, context: answer):
+        yield answer
 
 
 @pytest.fixture

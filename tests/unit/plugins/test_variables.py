@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from ansible_collections.baremetal.sriov.plugins.plugin_utils import variables
+from support.checkout import ROOT
 from support.expected_variables import ACCEPTED, KINDS, REFUSED
 from support.playbook_runs import Controller, Run
 
-ROOT = Path(__file__).resolve().parents[3]
 CHECKER = "variables"
 ROLES = sorted(path.parents[1].name for path in (ROOT / "roles").glob("*/tasks/main.yml"))
 OTHERS = [role for role in ROLES if role != CHECKER]

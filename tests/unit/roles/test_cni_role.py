@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
+
+from support.checkout import ROOT
 
 try:
     from ansible.template import trust_as_template
@@ -22,7 +23,7 @@ except ImportError:  # before ansible-core 2.19 every text is a template
         return value
 
 
-ROLE = Path(__file__).resolve().parents[3] / "roles" / "cni"
+ROLE = ROOT / "roles" / "cni"
 
 
 def setting(**variables: Any) -> list[dict[str, str]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +17,9 @@ from ansible.plugins.test import core as tests
 from jinja2.nativetypes import NativeEnvironment
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.store import substitute
+from support.checkout import ROOT
 
-PLUGIN = Path(__file__).resolve().parents[3] / "files" / "device_plugin"
+PLUGIN = ROOT / "files" / "device_plugin"
 TEMPLATE = PLUGIN / "baremetal-sriov-device-plugin.service.in"
 ROLE = PLUGIN.parents[1] / "roles" / "device_plugin"
 VARS = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
-PROGRAM = Path(__file__).resolve().parents[2] / "soak" / "service_restarts.py"
+from support.checkout import ROOT
+
+PROGRAM = ROOT / "tests" / "soak" / "service_restarts.py"
 KERNEL, DPDK = "baremetal.sriov/kernel", "baremetal.sriov/dpdk"
 KNOWN = {KERNEL: ["k0", "k1"], DPDK: ["d0"]}
 HOLDS = {"PodUID": "u", "ContainerName": "main", "ResourceName": DPDK, "DeviceIDs": {"-1": ["d0"]}}

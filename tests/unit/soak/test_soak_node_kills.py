@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-PROGRAM = Path(__file__).resolve().parents[2] / "soak/soak_node_kills.py"
+from support.checkout import ROOT
+
+PROGRAM = ROOT / "tests" / "soak" / "soak_node_kills.py"
 # With the checkout as the collection; `make soak` runs the program with the installed one.
 START = "import runpy, sys; import support.checkout; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
 

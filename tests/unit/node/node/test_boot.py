@@ -13,14 +13,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from support.checkout import ROOT
 from support.fake_host import FakeHost
-from support.node_runs import DPDK, KERNEL, PF1, PF2, drivers, make_host, present, restart
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> FakeHost:
-    """Two PFs without VFs, the IOMMU on."""
-    return make_host(tmp_path)
+from support.node_runs import DPDK, KERNEL, PF1, PF2, drivers, present, restart
 
 
 def test_boot_sets_up_what_it_can(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,11 +43,10 @@ def test_boot_refuses_a_damaged_goal(host: FakeHost, text: str, capsys: pytest.C
 
 def test_the_boot_entry_runs_the_library_from_the_nodes_folders(tmp_path: Path) -> None:
     """Laid out as on a node, under a bare interpreter; the copy looks for its goal in the test's folder only."""
-    here = Path(__file__).resolve().parents[4]
     library = tmp_path / "lib/baremetal_sriov"
-    shutil.copytree(here / "plugins/module_utils", library)
+    shutil.copytree(ROOT / "plugins/module_utils", library)
     (tmp_path / "node").mkdir()
-    shutil.copy(here / "files/node/boot_entry.py", tmp_path / "node")
+    shutil.copy(ROOT / "files/node/boot_entry.py", tmp_path / "node")
     render = (library / "policy/rendered_files.py").read_text()
     assert "/etc/baremetal-sriov/node.json" in render
     goal = tmp_path / "node.json"

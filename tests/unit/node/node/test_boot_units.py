@@ -16,9 +16,10 @@ import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.rendered_files import HOTPLUG_PATH, HOTPLUG_UNIT
+from support.checkout import ROOT
 from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present
 
-FILES = Path(__file__).resolve().parents[4] / "files" / "node"
+FILES = ROOT / "files" / "node"
 EARLY, NODE, HOTPLUG = "baremetal-sriov-vfs.service", "baremetal-sriov-node.service", HOTPLUG_UNIT.format(pf="")
 VALUES = {"PYTHON": "/usr/bin/python3", "KUBELET_UNIT": "kubelet.service k3s.service"}
 ATTRIBUTES = {**KERNEL, "vfs": [{"indices": [0], "vlan": 100}]}

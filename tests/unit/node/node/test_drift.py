@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from support.checkout import ROOT
 from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present
 
-FILES = Path(__file__).resolve().parents[4] / "files" / "node"
+FILES = ROOT / "files" / "node"
 
 
 def test_drift_is_repaired_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

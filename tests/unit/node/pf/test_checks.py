@@ -17,12 +17,6 @@ from support.fake_net import Net
 from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present
 
 
-@pytest.fixture
-def host(tmp_path: Path) -> FakeHost:
-    """Two PFs without VFs, the IOMMU on."""
-    return make_host(tmp_path)
-
-
 def refusal(host: FakeHost, policies: list[dict[str, Any]], **options: Any) -> str:
     """The text of the refusal; a check refuses alike, and nothing changes."""
     writes = host.writes

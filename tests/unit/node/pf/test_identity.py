@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,15 +13,9 @@ import pytest
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 from support.fake_host import FakeHost
-from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, make_host, present
+from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, present
 
 ORIGINAL = "var/lib/baremetal-sriov/original.json"
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> FakeHost:
-    """Two PFs without VFs, the IOMMU on."""
-    return make_host(tmp_path)
 
 
 def swap(host: FakeHost, mac: str = "52:54:00:00:00:99", device: str = "0x1521") -> None:

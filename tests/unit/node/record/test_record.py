@@ -6,20 +6,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import StateFileError
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import record
 from support.fake_host import FakeHost
-from support.node_runs import DPDK, KERNEL, PF1, make_host, present
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> FakeHost:
-    """Two PFs without VFs, the IOMMU on."""
-    return make_host(tmp_path)
+from support.node_runs import DPDK, KERNEL, PF1, present
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 9}', '{"format": 1, "pfs": 3, "files": {}, "objects": {}}'])
