@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import shutil
 from pathlib import Path
@@ -23,6 +24,7 @@ class FakeHost(Tree):
         for folder in ("sys/bus/pci/devices", "sys/class/net", "proc/net", "dev"):
             (root / folder).mkdir(parents=True, exist_ok=True)
         self.routes()
+        self.addresses()
 
     def pci(self, address: str) -> Path:
         return self.root / PCI / address
@@ -55,10 +57,12 @@ class FakeHost(Tree):
 
     def interface(self, name: str, link: int = 1, lower: tuple[str, ...] = (), master: str = "") -> None:
         folder = self.root / "sys/class/net" / name
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         (folder / "type").write_text(f"{link}\n")
         for below in lower:
             (folder / f"lower_{below}").symlink_to(f"../{below}")
+            (folder.parent / below).mkdir(exist_ok=True)
+            (folder.parent / below / f"upper_{name}").symlink_to(f"../{name}")
         if master:
             (folder / "master").symlink_to(f"../{master}")
 
@@ -183,3 +187,11 @@ class FakeHost(Tree):
         six = [f"{zero} 00 {zero} 00 {zero} 00000400 1 0 00000003     {n}\n" for n in v6]
         six.append(f"{zero} 00 {zero} 00 {zero} ffffffff 1 0 00200200       lo\n")
         (self.root / "proc/net/ipv6_route").write_text("".join(six))
+
+    def addresses(self, *found: tuple[str, str]) -> None:
+        """IPv6 addresses of interfaces, such as ("eth0", "2001:db8::7"), and the loopback's; no others are left."""
+        lines = [f"{'0' * 31}1 01 80 10 80       lo\n"]
+        for name, address in found:
+            scope = "20" if address.startswith("fe80:") else "00"
+            lines.append(f"{ipaddress.IPv6Address(address).packed.hex()} 05 40 {scope} 80 {name:>8}\n")
+        (self.root / "proc/net/if_inet6").write_text("".join(lines))

@@ -31,6 +31,11 @@ def one_of_several_hops(host: FakeHost, name: str) -> None:
     host.routes.append({"dst": TARGET, "protocol": "bgp", "nexthops": hops})
 
 
+def one_of_several_hops_v6(host: FakeHost, name: str) -> None:
+    hops = [{"gateway": "fe80::1", "dev": "lo", "weight": 1}, {"gateway": "fe80::2", "dev": name, "weight": 1}]
+    host.routes.append({"dst": "2001:db8:9::/48", "nexthops": hops})
+
+
 def ssh_connection(host: FakeHost, name: str) -> None:
     """Established, as /proc tells it."""
     host.nets[name].addresses.append(ADDRESS)
@@ -109,6 +114,9 @@ USES: dict[str, Use] = {
     "many_addresses": addresses(*(f"198.51.100.{number}" for number in range(20))),
     "link_local_v6": addresses("fe80::7%link"),
     "link_local_v4": addresses("169.254.7.7%link"),
+    "link_local_v6_beyond_fe80": addresses("fe90::7%link"),
+    "link_local_v4_by_hand": addresses("169.254.7.7"),
+    "address_of_site_scope": addresses("fec0::7%site"),
     "host_scope": addresses("127.0.0.9%host"),
     "default_route": lambda host, name: host.default_routes.append(name),
     "default_route_v6": routes({"dst": "default", "gateway": "fe80::1", "protocol": "ra"}),
@@ -155,6 +163,9 @@ USES: dict[str, Use] = {
     "empty_entry_of_ip": told("addr", lambda item: {**item, "addr_info": [{}, *item["addr_info"]]}, everywhere=True),
     **{
         use.__name__: use
-        for use in (one_of_several_hops, ssh_connection, default_route_over_vlan, everything_elsewhere, representors)
+        for use in (
+            one_of_several_hops, one_of_several_hops_v6, ssh_connection, default_route_over_vlan, everything_elsewhere,
+            representors,
+        )
     },
-}
+}  # fmt: skip

@@ -278,11 +278,14 @@ class Daemon:
             log.error("device-info or CDI files can't be written: %s", error)
 
     def _say(self, name: str, share: Share) -> None:
-        """Log what a pool holds where that is news; for an empty one, why."""
+        """Log what a pool holds, and what the host keeps from it, where that is news; for an empty one, why."""
         line = f"{len(share.members)} devices {' '.join(share.members)}".strip()
         if not share.members:
             reasons = (f"{count} x {reason}" for reason, count in share.rejected.most_common(5))
             line += "; not taken: " + ("; ".join(reasons) or "there is no device of this type left")
+        elif share.in_use:
+            uses = [f"{device_id}, since {use}" for device_id, use in share.in_use.items()]
+            line += f"; {len(uses)} withheld: " + "; ".join(uses[:TOLD_REASONS])
         if self._said.get(name) != line:
             self._said[name] = line
             log.log(logging.INFO if share.members else logging.WARNING, "%s: %s", name, line)

@@ -1,16 +1,15 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the host's own network does with an interface, in words: one list of reasons for PFs and VFs. Writes nothing.
+"""The host's own network as `ip` tells it, and the interfaces of PFs and VFs. Writes nothing.
 
-What can't be told counts as in use, so it is among the reasons, or (of a PF without an interface here) a reason of its
-own.
+What a use is, and its words, is in `shared.host_uses`. What can't be told counts as in use, so it is among the reasons,
+or (of a PF without an interface here) a reason of its own.
 """
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..host import ip_link
@@ -18,78 +17,11 @@ from ..host.host import Host
 from ..host.ip_link import Link
 from ..model.frozen import dataclass
 from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf, makes_no_interface
-from ..shared import pci, pci_classes
+from ..shared import host_uses, pci, pci_classes
+from ..shared.host_uses import HostNetwork
 from . import processes
 
-NO_USE = ("link", "host")  # scopes of addresses that an interface has of itself
-UPPER = "upper_"  # Linux Documentation/ABI/testing/sysfs-class-net: the links to what stands on an interface
 RENAME_PAUSES = (0.2, 0.2, 0.0)  # seconds after a look that udev came between
-OWN_ROUTES = ("local", "broadcast", "multicast", "anycast")  # types that the kernel makes for addresses (ip-route(8))
-MOST = 3  # of addresses or routes that a message names
-
-
-@dataclass(frozen=True)
-class Network:
-    """The host's interfaces and what is made of them. default_routes: interfaces; routes: interface -> destinations;
-    sessions: interface -> local address of an SSH connection; addresses: interface -> its addresses in use, None where
-    they can't be read.
-    """
-
-    host: Host
-    links: Mapping[str, Link]
-    default_routes: Collection[str]
-    routes: Mapping[str, Sequence[str]]
-    sessions: Mapping[str, str]
-    addresses: Mapping[str, Sequence[str] | None]
-
-    def uses(self, name: str, beside: Collection[str] = ()) -> tuple[str, ...]:
-        """Why the host needs an interface; empty where it does not. beside: interfaces of the same device, which are
-        none on it.
-        """
-        found = []
-        for device in self._with_uppers(name, beside):
-            where = "" if device == name else f" through {device}"
-            if device in self.default_routes:
-                found.append(f"the default route{where}")
-            if device in self.sessions:
-                found.append(f"an SSH connection to {self.sessions[device]}{where}")
-        found += [self._upper_words(name, upper) for upper in self._uppers(name, beside)]
-        if name not in self.links:
-            found.append(f"something unknown, since `ip link show` does not tell of {name}")
-        own = self.addresses.get(name)
-        if own is None:
-            found.append(f"something unknown, since `ip addr show` does not tell the addresses of {name}")
-        elif own:
-            found.append(_several("the address", own))
-        if self.routes.get(name):
-            found.append(_several("the route to", self.routes[name], "the routes to"))
-        return tuple(found)
-
-    def _upper_words(self, name: str, upper: str) -> str:
-        kind = (self.links[upper].kind if upper in self.links else "") or "interface"
-        is_port = name in self.links and self.links[name].master == upper
-        above = []
-        for device in self._with_uppers(upper):
-            own = self.addresses.get(device) or ()
-            above += [address if device == upper else f"{address} ({device})" for address in own]
-        words = f"a port of the {kind} {upper}" if is_port else f"the {kind} {upper} on it"
-        return f"{words} with {_several('the address', above)}" if above else words
-
-    def _uppers(self, name: str, beside: Collection[str] = ()) -> list[str]:
-        """What stands directly on an interface, from the links' own words and from sysfs."""
-        master = self.links[name].master if name in self.links else None
-        found = [master] if master else []
-        found += [link.name for link in self.links.values() if link.lower == name]
-        entries = self.host.list_dir(f"/sys/class/net/{name}")
-        found += [entry[len(UPPER):] for entry in entries if entry.startswith(UPPER)]
-        return [upper for upper in dict.fromkeys(found) if upper != name and upper not in beside]
-
-    def _with_uppers(self, name: str, beside: Collection[str] = ()) -> list[str]:
-        """An interface and all that stand on it: its bridge or bond, VLANs, and theirs."""
-        found = [name]
-        for device in found:
-            found += [upper for upper in self._uppers(device, beside) if upper not in found]
-        return found
 
 
 @dataclass(frozen=True)
@@ -97,7 +29,7 @@ class Interfaces:
     """Interfaces by PCI address. ports: a PF's own; beside: those of its representors and VFs; vfs: a VF's own."""
 
     ports: Mapping[str, Sequence[str]]
-    beside: Mapping[str, Collection[str]]
+    beside: Mapping[str, set[str]]
     vfs: Mapping[str, str]
 
     @property
@@ -106,7 +38,9 @@ class Interfaces:
         return {name for names in self.ports.values() for name in names} | set(self.vfs.values())
 
 
-def read(host: Host, state: NodeState, running: Mapping[int, str], ssh_connection: str) -> tuple[Network, Interfaces]:
+def read(
+    host: Host, state: NodeState, running: Mapping[int, str], ssh_connection: str
+) -> tuple[HostNetwork, Interfaces]:
     """The host's network, and the interfaces of its PFs and VFs as they are called now. Raises HostError.
 
     udev may rename an interface between two looks: then all is looked at again.
@@ -119,12 +53,22 @@ def read(host: Host, state: NodeState, running: Mapping[int, str], ssh_connectio
         if found.names <= links.keys() & addresses.keys():
             break
         host.sleep(pause)
-    default_routes, routes = _routes(host)
-    sessions = processes.ssh_devices(host, running, shown, ssh_connection)
-    return Network(host, links, default_routes, routes, sessions, addresses), found
+    network = HostNetwork(
+        uppers=_uppers(host, links, found.names),
+        masters={name: link.master for name, link in links.items() if link.master},
+        kinds={name: link.kind for name, link in links.items()},
+        addresses={name: own for name, own in addresses.items() if own is not None},
+        routes=_routes(host),
+        sessions=processes.ssh_devices(host, running, shown, ssh_connection),
+    )
+    for name in found.names:
+        network.unknown[name] = [f"`ip link show` does not tell of {name}"] if name not in links else []
+        if addresses.get(name) is None:
+            network.unknown[name].append(f"`ip addr show` does not tell the addresses of {name}")
+    return network, found
 
 
-def pf_uses(network: Network, interfaces: Interfaces, pf: Pf) -> tuple[str, ...]:
+def pf_uses(network: HostNetwork, interfaces: Interfaces, pf: Pf) -> tuple[str, ...]:
     """What the host does with a PF's interfaces; a second port of the same function is named."""
     found = []
     for number, name in enumerate(interfaces.ports[pf.address]):
@@ -184,7 +128,7 @@ def _addresses(shown: Iterable[Mapping[str, Any]]) -> dict[str, list[str] | None
 def _own_addresses(infos: Sequence[Any]) -> list[str] | None:
     found = []
     for info in infos:
-        if info == {} or (isinstance(info, dict) and info.get("scope") in NO_USE):
+        if info == {} or (isinstance(info, dict) and host_uses.is_own_address(info.get("scope"))):
             continue
         if not isinstance(info, dict) or not isinstance(info.get("local"), str):
             return None
@@ -193,43 +137,38 @@ def _own_addresses(infos: Sequence[Any]) -> list[str] | None:
     return found
 
 
-def _routes(host: Host) -> tuple[set[str], dict[str, list[str]]]:
-    """Interfaces with a default route, and the other destinations of each, in any table, multipath included."""
-    default: set[str] = set()
-    others: dict[str, list[str]] = {}
+def _uppers(host: Host, links: Mapping[str, Link], names: Iterable[str]) -> dict[str, list[str]]:
+    """What stands on these interfaces, and on that in turn, from the links' own words and from sysfs."""
+    found: dict[str, list[str]] = {}
+    waiting = list(names)
+    for name in waiting:
+        if name not in found:
+            master = links[name].master if name in links else None
+            found[name] = [master] if master else []
+            found[name] += [link.name for link in links.values() if link.lower == name]
+            found[name] += host_uses.upper_names(host.root, name)
+            waiting += found[name]
+    return found
+
+
+def _routes(host: Host) -> dict[str, list[str]]:
+    """Interface -> the destinations of its routes, in any table, multipath included; its own are left out."""
+    found: dict[str, list[str]] = {}
     for family in ("-4", "-6"):
         for route in ip_link.ip_json(host, family, "route", "show", "table", "all"):
             target = route.get("dst")
-            if not isinstance(target, str) or (target != "default" and _is_the_interfaces_own(route, target)):
+            gateway = bool(route.get("gateway") or route.get("via"))
+            if not isinstance(target, str) or host_uses.is_own_route(
+                target, route.get("type"), route.get("protocol"), gateway
+            ):
                 continue
             for device in _devices(route):
-                if target == "default":
-                    default.add(device)
-                elif target not in others.setdefault(device, []):
-                    others[device].append(target)
-    return default, others
+                if target not in found.setdefault(device, []):
+                    found[device].append(target)
+    return found
 
 
 def _devices(route: Mapping[str, Any]) -> set[str]:
     hops = route.get("nexthops")
     found = (hop.get("dev") for hop in [route, *(hops if isinstance(hops, list) else [])] if isinstance(hop, dict))
     return {device for device in found if isinstance(device, str)}
-
-
-def _is_the_interfaces_own(route: Mapping[str, Any], target: str) -> bool:
-    """Routes that come with an address or with the link: the address tells of them, or nobody asked for them."""
-    if route.get("type") in OWN_ROUTES or route.get("protocol") == "kernel":
-        return True
-    try:
-        network = ipaddress.ip_network(target, strict=False)
-    except ValueError:
-        return False
-    return network.is_multicast or (network.is_link_local and not route.get("gateway") and not route.get("via"))
-
-
-def _several(one: str, items: Sequence[str], many: str = "") -> str:
-    """"the address A", or "the addresses A, B, C and 4 more"."""
-    if len(items) == 1:
-        return f"{one} {items[0]}"
-    more = f" and {len(items) - MOST} more" if len(items) > MOST else ""
-    return f"{many or one + 'es'} {', '.join(items[:MOST])}{more}"

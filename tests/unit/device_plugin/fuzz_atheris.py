@@ -22,7 +22,7 @@ import atheris
 
 with atheris.instrument_imports(include=["sriov_device_plugin"]):
     from sriov_device_plugin.errors import ConfigError
-    from sriov_device_plugin.host import routes
+    from sriov_device_plugin.host import network
     from sriov_device_plugin.pool import config, legacy_config
 
 
@@ -66,8 +66,9 @@ def _convert(content: bytes) -> None:
 
 
 def _route(content: bytes) -> None:
-    routes.parse(content)
-    list(routes._messages(content))
+    network.parse_route(content)
+    network.parse_address(content)
+    list(network.split(content, network.HEADER))
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {"config": _config, "convert": _convert, "route": _route}

@@ -102,6 +102,25 @@ def test_vfs_appear_and_vanish(node: Daemon, kubelet: FakeKubelet) -> None:
     assert one.next() is None
 
 
+@pytest.mark.parametrize("case", ["finding-cni-16-address-comes-and-goes"])
+def test_a_vf_that_gets_an_address_leaves_the_list(node: Daemon, kubelet: FakeKubelet, case: str) -> None:
+    """Such as by DHCP, after it was registered; the kernel's own address is none."""
+    left = [k for k in KERNEL if k != KERNEL[1]]
+    use = f"3 devices {' '.join(left)}; 1 withheld: {KERNEL[1]}, since the host uses its interface enp1s0v1"
+    node.start()
+    with kubelet.plugin(both_registered(kubelet)["intel.com/kernel"]) as plugin:
+        stream = plugin.watch()
+        assert stream.next_ids() == KERNEL
+        node.host.addresses(("enp1s0v0", "fe80::7"), ("enp1s0v1", "2001:db8::7"))
+        assert stream.next_ids() == left
+        wait_for(lambda: f"{use} (the address 2001:db8::7/64)" in node.logged(), "the reason in the log")
+        node.host.addresses(("enp1s0v0", "fe80::7"), ("enp1s0v1", "2001:db8::8"))
+        wait_for(lambda: f"{use} (the address 2001:db8::8/64)" in node.logged(), "the new reason")
+        node.host.addresses(("enp1s0v0", "fe80::7"), ("enp1s0v1", "fe80::8"))
+        assert stream.next_ids() == KERNEL
+    assert node.stop() == 0
+
+
 def test_a_vf_that_moves_to_a_pod_stays_healthy(node: Daemon, kubelet: FakeKubelet) -> None:
     node.configure({"resourceName": "kernel", "selectors": {"linkTypes": ["ether"], "pfNames": ["enp1s0"]}})
     node.start()

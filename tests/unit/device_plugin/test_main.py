@@ -139,6 +139,20 @@ def test_explain(path: Path, host: FakeHost) -> None:
     assert run("--explain", "--config-file", str(path)).returncode == 1
 
 
+@pytest.mark.parametrize("case", ["finding-cni-16-explain"])
+def test_explain_tells_interface_and_address(path: Path, host: FakeHost, case: str) -> None:
+    host.add("0000:01:00.0", name="enp1s0", totalvfs=7)
+    host.add_vfs("0000:01:00.0", 2)
+    host.addresses(("enp1s0v1", "2001:db8::7"), ("enp1s0v0", "fe80::7"))
+    path.write_text(json.dumps({"resourceList": [{"resourceName": "a", "selectors": {}}]}))
+    done = run("--explain", "--config-file", str(path), "--root", str(host.root))
+    assert done.stdout.splitlines()[2:] == [
+        "0000:01:10.0 8086:10ca igbvf VF 0 of enp1s0: intel.com/a",
+        "0000:01:10.2 8086:10ca igbvf VF 1 of enp1s0: in no pool",
+        "    intel.com/a: the host uses its interface enp1s0v1 (the address 2001:db8::7/64)",
+    ]
+
+
 OLDEST = {
     "resourceList": [
         {"resourceName": "a", "rootDevices": ["02:00.0", "02:00.2"], "sriovMode": True, "deviceType": "netdevice"},

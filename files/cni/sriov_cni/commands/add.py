@@ -16,6 +16,7 @@ from ..pod.interface import Pod
 from ..spec.config import DAD_OFF, parse
 from ..spec.errors import DEVICE, ENVIRONMENT, TRY_AGAIN, CniError
 from ..spec.result import Result, to_version
+from ..vf.in_use import refuse_in_use
 from ..vf.journal import Record, Store
 from ..vf.pf_port import PfPort
 from ..vf.vf import Vf, find, move_to_pod, remember, set_mac, set_on_host, set_on_pf
@@ -117,6 +118,8 @@ class _Attachment:
         self.record.netns, self.record.netns_id = request.netns, pod.netns.identity
         self.record.boot = host.boot_id()
         self._link = remember(host, vf, config, self.port, self.record)
+        if self._link is not None:
+            refuse_in_use(host, vf, self._link)
 
     def make(self) -> Result:
         """All changes of ADD, after the journal has them."""

@@ -26,6 +26,7 @@ RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_GETROUTE = 20, 22, 24, 26
 RTM_NEWNEIGH, RTM_NEWLINKPROP, RTM_DELLINKPROP = 28, 108, 109
 
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_VFINFO_LIST = 1, 3, 4, 5, 10, 22
+IFLA_LINKINFO, IFLA_INFO_KIND = 18, 1
 IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_LINK_NETNSID, IFLA_PROP_LIST, IFLA_ALT_IFNAME = 28, 29, 37, 52, 53
 IFLA_PARENT_DEV_NAME = 56
 EXT_VF, EXT_SKIP_STATS = 1, 8
@@ -38,10 +39,12 @@ IFLA_VF_RATE, IFLA_VF_TRUST, IFLA_VF_VLAN_LIST, IFLA_VF_VLAN_INFO = 6, 9, 12, 1
 PROTO_8021Q, PROTO_8021AD = 0x8100, 0x88A8
 _UNREPORTED = 0xFFFFFFFF  # the kernel's answer for a flag that the driver does not keep
 
+IFADDR_SCOPE = 3  # the byte of an address' payload that holds its scope
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS = 1, 2, 8
 IFA_F_NODAD, IFA_F_OPTIMISTIC, IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x02, 0x04, 0x08, 0x40
 _NDA_DST, _NTF_USE = 1, 0x01
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_METRICS, RTA_TABLE = 1, 4, 5, 6, 8, 15
+RTA_MULTIPATH = 9
 RTAX_MTU, RTAX_ADVMSS = 2, 8
 RT_TABLE_MAIN, RTPROT_BOOT, RTN_UNICAST = 254, 3, 1
 RT_SCOPE_UNIVERSE, RT_SCOPE_LINK = 0, 253
@@ -50,6 +53,7 @@ _IFINFO = Struct("=BxHiII")
 _IFADDR = Struct("=BBBBI")
 _NDMSG = Struct("=BxxxiHBB")
 _RTMSG = Struct("=BBBBBBBBI")
+_RTNEXTHOP = Struct("=HBBi")
 
 
 class Link:
@@ -63,6 +67,7 @@ class Link:
         self.master = 0  # index of the bridge or bond that this is a port of
         self.lower = 0  # index of the interface that a VLAN or macvlan is on, or of a veth's peer, in this namespace
         self.altnames: list[str] = []
+        self.info_kind = ""  # "vlan", "bridge", ...; "" for an interface that hardware makes
         self.parent = ""  # the PCI address, from Linux 5.14 on
         self.vfs: dict[int, VfState] = {}
         for kind, data in attributes(payload[_IFINFO.size :]):
@@ -80,6 +85,8 @@ class Link:
                 self.lower = 0
             elif kind == IFLA_PROP_LIST:
                 self.altnames = [_string(d) for k, d in attributes(data) if k == IFLA_ALT_IFNAME]
+            elif kind == IFLA_LINKINFO:
+                self.info_kind = next((_string(d) for k, d in attributes(data) if k == IFLA_INFO_KIND), "")
             elif kind == IFLA_PARENT_DEV_NAME:
                 self.parent = _string(data)
             elif kind == IFLA_VFINFO_LIST:
@@ -268,6 +275,8 @@ class Route:
         self.prefix = prefix
         self.gateway = gateway
         self.oif = 0
+        self.hops: list[int] = []  # interfaces of a multipath route
+        self.kind, self.protocol = RTN_UNICAST, RTPROT_BOOT
         self.table = RT_TABLE_MAIN
         self.scope = -1  # -1: universe with a gateway, link without
         self.priority = self.mtu = self.advmss = 0
@@ -306,10 +315,16 @@ def get_routes(oif: int = 0) -> Message:
 
 
 def parse_route(payload: bytes) -> Route:
-    """One route as found; multipath next hops are left out."""
-    family, prefix, _src, _tos, table, _proto, scope, _type, _flags = _RTMSG.unpack_from(payload)
+    """One route as found; of multipath next hops the interfaces alone."""
+    family, prefix, _src, _tos, table, protocol, scope, kind, _flags = _RTMSG.unpack_from(payload)
     found = dict(attributes(payload[_RTMSG.size :]))
     route = Route(family, found.get(RTA_DST, b""), prefix, found.get(RTA_GATEWAY, b""))
+    route.kind, route.protocol = kind, protocol
+    hops = found.get(RTA_MULTIPATH, b"")
+    while len(hops) >= _RTNEXTHOP.size:
+        size, _flags, _weight, index = _RTNEXTHOP.unpack_from(hops)
+        route.hops.append(index)
+        hops = hops[max(size, _RTNEXTHOP.size) + 3 & ~3 :]
     route.table = _number(found[RTA_TABLE]) if RTA_TABLE in found else table
     route.scope = scope
     route.oif = _number(found[RTA_OIF]) if RTA_OIF in found else 0

@@ -19,12 +19,7 @@ from ..netlink.messages import (
     IFF_PROMISC,
     IFF_UP,
     Link,
-    dump_links,
-    get_addresses,
     get_link,
-    get_routes,
-    parse_address,
-    parse_route,
     set_altnames,
     set_link,
 )
@@ -165,12 +160,6 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Re
         raise CniError(
             DEVICE, f"VF {vf.address}: interface {link.name} is not Ethernet; InfiniBand is not supported"
         )
-    if link.master:
-        raise CniError(
-            DEVICE,
-            f"VF {vf.address}: interface {link.name} is a port of a bridge or bond: the host uses it",
-        )
-    _refuse_in_use(host, vf, link)
     record.host_name, record.altnames = link.name, link.altnames
     record.mac, record.mtu, record.flags = link.mac, link.mtu, link.flags & KEPT_FLAGS
     return link
@@ -193,28 +182,6 @@ def _remember_pf(host: Host, vf: Vf, config: Config, port: PfPort | None, record
     for key in config.asked:
         if key != "mac" and all(getattr(record.original, field) in (-1, "") for field in FIELDS_OF[key]):
             host.log.debug(f"the driver of PF {port.name} reports no {key}; it is set, and restored to 0")
-
-
-def _refuse_in_use(host: Host, vf: Vf, link: Link) -> None:
-    """Raises CniError for an interface that the host itself uses: it may be the node's own network. That it is up
-    with an address that the kernel gave it (IPv6, link-local) is no use.
-    """
-    found = [parse_address(payload) for payload in host.socket.dump(get_addresses(link.index))]
-    used = [f"address {text}" for index, text, _flags in found if index == link.index and not text.startswith("fe80:")]
-    if link.flags & IFF_UP:  # else there is neither route nor traffic
-        routes = [parse_route(payload) for payload in host.socket.dump(get_routes(link.index))]
-        if any(not route.dst and route.oif == link.index for route in routes):
-            used.append("a default route")
-        for payload in host.socket.dump(dump_links()):
-            upper = Link(payload)
-            if upper.lower == link.index and upper.index != link.lower:  # not a veth's peer
-                used.append(f"interface {upper.name} on top of it")
-    if used:
-        raise CniError(
-            DEVICE,
-            f"{vf}: the host uses its interface {link.name} ({', '.join(used)}); expected a VF that is free: take "
-            "that away, or take the VF out of the resource pool",
-        )
 
 
 def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from shared import pci
 
-from . import routes
+from . import network
 
 # Class folder, and what the device nodes are called that an RDMA device has there; in the order they are given.
 RDMA_NODES = (("infiniband_cm", "ucm"), ("infiniband_mad", "issm"), ("infiniband_mad", "umad"),
@@ -82,7 +82,7 @@ class Nodes:
     def hint(self) -> str:
         """What else may be the matter with every node: a container's /dev of its own shows none of them."""
         kind = ""
-        for line in routes.lines(f"{self.root}/proc/self/mountinfo"):  # proc_pid_mountinfo(5)
+        for line in network.lines(f"{self.root}/proc/self/mountinfo"):  # proc_pid_mountinfo(5)
             if len(line) > 4 and line[4] == "/dev" and "-" in line[5:-1]:
                 kind = line[line.index("-", 5) + 1]
         return f"; /dev is a {kind} here, in a container mount the host's /dev" if kind not in ("", "devtmpfs") else ""

@@ -31,6 +31,7 @@ class Share:
     members: dict[str, Member]
     rejected: Counter[str]
     held_back: dict[str, str] = field(default_factory=dict)  # device id -> why the pool does not offer it
+    in_use: dict[str, str] = field(default_factory=dict)  # device id -> what the host does with what a selector takes
 
     def hold_back(self, device_id: str, reason: str) -> None:
         """Take a device out that the pool has, but must not offer."""
@@ -61,9 +62,11 @@ def assign(configs: Iterable[PoolConfig], devices: Iterable[Device]) -> dict[str
             taken_by, reason = match(config, device)
             if taken_by is not None:
                 share.members[device.id] = Member(device, taken_by)
-            else:
-                share.rejected[reason] += 1
-                remaining.append(device)
+                continue
+            share.rejected[reason] += 1
+            remaining.append(device)
+            if reason == device.host_use and _select(config, device)[0] is not None:
+                share.in_use[device.id] = reason
         left = remaining
     for share in shares.values():
         for device_id, reason in _split_groups(share.members).items():
@@ -101,8 +104,10 @@ def _split_groups(members: Mapping[str, Member]) -> dict[str, str]:
 def match(config: PoolConfig, device: Device) -> tuple[Selector | None, str]:
     """The first selector object that takes the device, or None and the reason why none does."""
     withheld = config.device_type.withheld(device)
-    if withheld:
-        return None, withheld
+    return (None, withheld) if withheld else _select(config, device)
+
+
+def _select(config: PoolConfig, device: Device) -> tuple[Selector | None, str]:
     reason = ""
     for selector in config.selectors:
         rejected_by = selector.rejection(device)

@@ -187,7 +187,7 @@ def test_settings_of_a_pf_that_is_not_there(world):
 def test_device_that_the_host_uses(world):
     lone(world)
     run("ip", "addr", "add", "192.0.2.9/24", "dev", VF_NAME)
-    with pytest.raises(Refusal, match=r"PCI function .*: the host uses its interface .*\(address 192") as refused:
+    with pytest.raises(Refusal, match=r"PCI function .*: the host uses its interface .*\(the address 192") as refused:
         world.call("ADD")
     assert refused.value.code == 100
 

@@ -158,80 +158,65 @@ def test_pfs_with_vfs_are_withheld_and_without_are_not(igb: FakeHost) -> None:
     [
         pytest.param((), (), None, id="dp-vector-57-none"),
         pytest.param(("eth7",), (), None, id="dp-vector-57-elsewhere"),
-        pytest.param(("enp2s0",), (), "the host's IPv4 default route goes over enp2s0", id="dp-vector-57-default"),
-        pytest.param((), ("enp2s0",), "the host's IPv6 default route goes over enp2s0", id="ipv6"),
-        pytest.param(("br0",), (), "the host's IPv4 default route goes over br0", id="below-a-vlan-on-a-bridge"),
+        pytest.param(("enp2s0",), (), "the default route", id="dp-vector-57-default"),
+        pytest.param((), ("enp2s0",), "the default route", id="ipv6"),
+        pytest.param(("br0",), (), "the default route through br0", id="below-a-vlan-on-a-bridge"),
     ],
 )
 def test_a_default_route_withholds(host: FakeHost, v4: tuple[str, ...], v6: tuple[str, ...], wanted: str) -> None:
     host.add(PF, name="enp2s0")
-    host.interface("br0", lower=("bond0.5",))
-    host.interface("bond0.5", lower=("bond0",))
-    host.interface("bond0", lower=("enp2s0", "br0"))  # and a loop, which the kernel would not make
+    if "br0" in v4:
+        host.interface("br0", lower=("bond0.5",))
+        host.interface("bond0.5", lower=("bond0",))
+        host.interface("bond0", lower=("enp2s0", "br0"))  # and a loop, which the kernel would not make
     host.routes(v4, v6)
     reason = withheld(scan(host)[PF])
-    assert reason == (f"the host needs it: {wanted}" if wanted else None)
-
-
-KUBECONFIG = """apiVersion: v1
-clusters:
-- cluster:
-    certificate-authority-data: {data}
-    server: {server}
-  name: default
-"""
+    assert (reason or "").startswith(f"the host uses its interface enp2s0 ({wanted}") if wanted else reason is None
 
 
 @pytest.mark.parametrize(
-    ("server", "wanted"),
+    ("name", "target", "mask", "uses"),
     [
-        ("https://192.0.2.10:6443", "192.0.2.10"),
-        ("'https://192.0.2.10/'", "192.0.2.10"),
-        ("https://api.example:6443", "192.0.2.11"),
-        ("https://[2001:db8::7]:6443", "2001:db8::7"),
-        ("https://198.51.100.1:6443", ""),  # only the default route leads there, and that has its own rule
-        ("https://unknown.example", ""),
-        ("https://127.0.0.1:6444", ""),
-        ("junk", ""),
-        ("https://[", ""),
-        ("", ""),
+        ("enp2s0", "000200C0", "00FFFFFF", "the route to 192.0.2.0/24"),  # the net of its own address
+        ("enp2s0", "0A0200C0", "FFFFFFFF", "the route to 192.0.2.10/32"),  # such as one to an API server
+        ("enp2s0", "000000C0", "000000FF", "the route to 192.0.0.0/8"),
+        ("vlan7", "000200C0", "00FFFFFF", "the vlan vlan7 on it"),
     ],
 )
-@pytest.mark.parametrize("path", ["etc/kubernetes/kubelet.conf", "var/lib/rancher/k3s/agent/kubelet.kubeconfig"])
-def test_the_route_to_the_api_server_withholds(host: FakeHost, path: str, server: str, wanted: str) -> None:
-    """The longest prefix decides: enp3s0 has the wider one."""
+def test_a_route_withholds(host: FakeHost, name: str, target: str, mask: str, uses: str) -> None:
     host.add(PF, name="enp2s0")
     host.add("0000:03:00.0", name="enp3s0")
-    host.interface("vlan7", lower=("enp2s0",))
+    if name == "vlan7":
+        host.interface("vlan7", lower=("enp2s0",))
+        (host.root / "sys/class/net/vlan7/uevent").write_text("DEVTYPE=vlan\nINTERFACE=vlan7\n")
     with open(host.root / "proc/net/route", "a") as routes:
-        for name, target, mask in (("vlan7", "000200C0", "00FFFFFF"), ("enp3s0", "000000C0", "000000FF")):
-            routes.write(f"{name}\t{target}\t00000000\t0001\t0\t0\t0\t{mask}\t0\t0\t0\n")
+        routes.write(f"{name}\t{target}\t00000000\t0001\t0\t0\t0\t{mask}\t0\t0\t0\n")
         routes.write("enp3s0\tjunk\n")
-    with open(host.root / "proc/net/ipv6_route", "a") as routes:
-        zero, target = "0" * 32, "20010db8" + "0" * 24
-        routes.write(f"{target} 40 {zero} 00 {zero} 00000100 1 0 00000001    vlan7\n")
-    (host.root / path).parent.mkdir(parents=True)
-    (host.root / path).write_text(KUBECONFIG.format(data="A" * 3000, server=server))
-    (host.root / "etc").mkdir(exist_ok=True)
-    (host.root / "etc/hosts").write_text("# names\n192.0.2.11 other API.example # and more\nfe80::1%eth0 api.example\n")
-    reason = f"the host needs it: the host's route to the API server {wanted} goes over vlan7" if wanted else None
     found = scan(host)
-    assert (withheld(found[PF]), withheld(found["0000:03:00.0"])) == (reason, None)
+    assert withheld(found[PF]) == f"the host uses its interface enp2s0 ({uses})"
+    assert withheld(found["0000:03:00.0"]) is None
+
+
+@pytest.mark.parametrize(("address", "offered"), [("2001:db8::7", False), ("fe80::7", True)])
+def test_a_vf_with_an_address_is_withheld(igb: FakeHost, address: str, offered: bool) -> None:
+    igb.addresses(("enp1s0v1", address))
+    found = scan(igb)
+    told = None if offered else f"the host uses its interface enp1s0v1 (the address {address}/64)"
+    assert [withheld(found[vf]) for vf in (VF0, VF1, VF2)] == [None, told, None]
 
 
 def test_a_port_of_a_bridge_is_withheld(host: FakeHost) -> None:
     host.add(PF)
     (host.pci(PF) / "net/enp2s0").mkdir(parents=True)
     host.interface("enp2s0", master="br0")
-    assert withheld(scan(host)[PF]) == "the host needs it: it is a port of br0"
+    assert withheld(scan(host)[PF]) == "the host uses its interface enp2s0 (a port of the interface br0)"
 
 
 @pytest.mark.parametrize("upper", ["macvlan0", "enp2s0.7", "bond0"])
 def test_what_stands_on_an_interface_withholds_it(host: FakeHost, upper: str) -> None:
     host.add(PF, name="enp2s0")
     host.interface(upper, lower=("enp2s0",))
-    (host.root / "sys/class/net/enp2s0" / f"upper_{upper}").symlink_to(f"../{upper}")
-    assert withheld(scan(host)[PF]) == f"the host needs it: {upper} stands on it"
+    assert withheld(scan(host)[PF]) == f"the host uses its interface enp2s0 (the interface {upper} on it)"
 
 
 def test_no_routes_file_is_no_reason_to_fail(host: FakeHost) -> None:

@@ -16,7 +16,7 @@ def _withheld(device: Device) -> str | None:
     if device.num_vfs > 0:
         return f"it is a PF with {device.num_vfs} VFs"
     if device.host_use:
-        return f"the host needs it: {device.host_use}"
+        return device.host_use
     return fields.no_driver(device)
 
 
