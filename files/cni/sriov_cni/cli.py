@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 
 from . import SUPPORTED
-from .spec.config import MISSING_DEVICE, canonical, ipam_type, parse, shown
+from .spec.config import canonical, ipam_type, shown
 from .spec.delegate import MARK, is_ours, itself
 from .spec.errors import CniError
 from .spec.json_text import dumps, loads
+from .vf.config import MISSING_DEVICE, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ import os
 import sys
 
 from . import SUPPORTED
-from .spec.delegate import MARK
 from .spec.errors import DECODE, ENVIRONMENT, INTERNAL, IO, VERSION, CniError
 
 TYPE_CHECKING = False
@@ -74,6 +73,7 @@ def answer(environment: dict[str, str]) -> tuple[int, Callable[[], None] | None]
 
 def answer_call(host: Host, environment: dict[str, str], stdin: int = 0) -> tuple[int, str]:
     """Exit code and the one document for stdout ("" where there is none). Never raises an Exception."""
+    from .spec.delegate import MARK
     from .spec.json_text import dumps
 
     version = SUPPORTED[-1]
@@ -209,8 +209,8 @@ def _called_again(conf: dict[str, Any]) -> CniError:
 def _dispatch(
     host: Host, command: str, environment: dict[str, str], raw: bytes, conf: dict[str, Any]
 ) -> dict[str, Any] | None:
+    from .commands import run
     from .commands.request import Request
-    from .commands.table import run
 
     level, file = conf.get("logLevel", ""), conf.get("logFile", "")
     host.log.fields = {

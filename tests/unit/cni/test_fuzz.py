@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from sriov_cni import SUPPORTED, main
 from sriov_cni.spec import json_text
-from sriov_cni.spec.config import KEYS, canonical, parse, parse_args
+from sriov_cni.spec.config import KEYS, canonical, parse_args
 from sriov_cni.spec.errors import CniError
+from sriov_cni.vf.config import parse
 from support.cni_world import VF, WorldHost
 
 COMMANDS = ("ADD", "DEL", "CHECK", "GC", "STATUS")
@@ -78,7 +79,7 @@ def test_configuration(conf, args):
         assert error.code in (4, 7)
     else:
         assert found.device
-        assert set(found.asked) <= {"mac", "vlan", "rate", "spoofchk", "trust", "link_state"}
+        assert set(found.asked) <= {"mac", "vlan", "vlan_trunk", "rate", "spoofchk", "trust", "link_state"}
 
 
 @FUZZ

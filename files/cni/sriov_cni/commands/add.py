@@ -13,9 +13,10 @@ import os
 
 from ..netlink.addresses import ZERO_MAC
 from ..pod.interface import Pod
-from ..spec.config import DAD_OFF, parse
+from ..spec.config import DAD_OFF
 from ..spec.errors import DEVICE, ENVIRONMENT, TRY_AGAIN, CniError
 from ..spec.result import Result, to_version
+from ..vf.config import parse
 from ..vf.journal import Record, Store
 from ..vf.pf_port import PfPort
 from ..vf.vf import Vf, find, move_to_pod, remember, set_mac, set_on_host, set_on_pf
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ..host.host import Host
     from ..netlink.messages import Link
     from ..pod.ipam import Ipam
-    from ..spec.config import Config
+    from ..vf.config import Config
     from .request import Request
 
 
@@ -149,7 +150,7 @@ class _Attachment:
                     from ..pod.announce import announce
 
                     announce(host, pod, link, result)
-        mac = config.mac or (link.mac if link is not None else self.record.original.mac)
+        mac = config.mac or (link.mac if link is not None else self.record.original["mac"])
         result.interface = {
             "name": self.record.ifname,
             "mac": "" if mac == ZERO_MAC else mac,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from shared import pci
@@ -79,3 +80,12 @@ class Backoff:
             self._last = time.monotonic() >= self._end
         self._pause = min(self._pause * 2, _LONGEST_PAUSE) or _FIRST_PAUSE
         return True
+
+
+def write_text(path: str, text: str) -> None:
+    """Write an attribute of sysfs or a sysctl. Raises OSError."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)

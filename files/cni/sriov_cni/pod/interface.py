@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import errno
-import os
 
 from shared.pci import is_address
 
-from ..host.host import Backoff
+from ..host.host import Backoff, write_text
 from ..netlink.addresses import parse_cidr
 from ..netlink.messages import (
     IFA_F_DADFAILED,
@@ -89,11 +88,7 @@ class Pod:
         """Best effort: a kernel without IPv6 has no such file."""
         path = f"{self._host.proc_root}/proc/sys/net/{name}"
         try:
-            fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-            try:
-                os.write(fd, value.encode())
-            finally:
-                os.close(fd)
+            write_text(path, value)
         except OSError as error:
             self._host.log.debug(f"{path}: {error.strerror}")
 

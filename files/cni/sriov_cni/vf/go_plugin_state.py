@@ -15,13 +15,13 @@ import time
 from shared import pci
 from shared.driver_kinds import is_userspace
 
-from ..netlink.messages import PROTO_8021Q
 from ..pod.interface import Pod
 from ..pod.netns import open_netns
 from ..spec.errors import JOURNAL, TRY_AGAIN, CniError
 from ..spec.json_text import loads
 from .journal import Record
 from .restore import give_back
+from .settings.vlan import PROTO_8021Q
 from .vf import host_link
 
 TYPE_CHECKING = False
@@ -215,12 +215,12 @@ def _record(
     record.kernel = bool(record.host_name) and not is_userspace(record.driver)
     record.mac = _text(before, "EffectiveMAC").lower()
     record.mtu = _number(before, "MTU") or _number(conf, "MTU")
-    record.original.mac = _text(before, "AdminMAC").lower()
+    record.original["mac"] = _text(before, "AdminMAC").lower()
     record.asked = [key for key, keys in _ASKED.items() if any(conf.get(name) not in (None, "") for name in keys)]
-    record.asked += ["mac"] if record.original.mac else []
+    record.asked += ["mac"] if record.original["mac"] else []
     for field, key in _BEFORE.items():
-        setattr(record.original, field, _number(before, key))
-    record.original.proto = record.original.proto or PROTO_8021Q
+        record.original[field] = _number(before, key)
+    record.original["proto"] = record.original["proto"] or PROTO_8021Q
     link = Pod(host, netns).find(record.address, ifnames) if netns is not None and record.kernel else None
     record.ifname = link.name if link is not None else record.ifname
     link = link or (host_link(host, record.address, 0) if record.kernel else None)

@@ -16,10 +16,9 @@ import fcntl
 import os
 
 from ..host.host import Backoff
-from ..netlink.messages import VfState
 from ..spec.errors import IO, JOURNAL, TRY_AGAIN, CniError
 from ..spec.json_text import dumps, loads
-from .pf_port import FIELDS_OF
+from .settings import SETTINGS, blank
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +30,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 _ADDING = "adding-"
 _READ_LIMIT = 65536  # bytes
+_TRUNK = "vlan_trunk"  # a setting that stands in a list of its own, which is empty where it was not asked for
+# Of how the VF was, what journals of every version have.
+_FIRST = ("mac", "vlan", "qos", "proto", "spoofchk", "trust", "link_state", "min_rate", "max_rate")
 
 
 class Record:
@@ -41,10 +43,8 @@ class Record:
         "address": str, "pf": str, "driver": str, "kernel": bool,  # the VF; kernel: it has an interface
         "netns": str, "netns_id": str, "boot": str,  # where it went
         "host_name": str, "altnames": list, "mac": str, "mtu": int, "flags": int,  # its interface before
-        "asked": list,  # what was set on the PF: keys of pf_port.FIELDS_OF
-        "trunk": list,  # the VF's VLAN trunk before, empty where it was not changed
+        "asked": list,  # what was set on the PF: names of settings
     }  # fmt: skip
-    LATER: ClassVar[frozenset[str]] = frozenset(["trunk"])  # what journals of the first version do not have
 
     def __init__(self) -> None:
         self.container = self.ifname = self.network = ""
@@ -54,9 +54,8 @@ class Record:
         self.host_name = self.mac = ""
         self.altnames: list[str] = []
         self.asked: list[str] = []
-        self.trunk: list[str] = []
         self.mtu = self.flags = 0
-        self.original = VfState()
+        self.original = blank()  # what the PF kept for the VF before
         self.complete = False
 
     @property
@@ -66,7 +65,10 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         fields = {name: getattr(self, name) for name in self.TYPES}
-        return {"format": FORMAT, **fields, "original": self.original.to_dict()}
+        fields["asked"] = [name for name in self.asked if name != _TRUNK]
+        trunk = [self.original[_TRUNK]] if _TRUNK in self.asked else []
+        original = {name: self.original[name] for name in (*_FIRST, *self.original) if name != _TRUNK}
+        return {"format": FORMAT, **fields, "trunk": trunk, "original": original}
 
     @classmethod
     def from_dict(cls, raw: Any) -> Record:
@@ -77,23 +79,29 @@ class Record:
             raise ValueError(f"expected format {FORMAT}, found {raw.get('format')}")
         record = cls()
         for name, kind in cls.TYPES.items():
-            if name in cls.LATER and name not in raw:
-                continue
             if not isinstance(raw.get(name), kind):
                 raise ValueError(f"'{name}' is missing or of another type")
             setattr(record, name, raw[name])
+        trunk, original = raw.get("trunk", []), raw.get("original")  # journals of the first version have no trunk
+        if not isinstance(trunk, list):
+            raise ValueError("'trunk' is missing or of another type")
         if not all(isinstance(name, str) for name in record.altnames):
             raise ValueError("'altnames' holds something that is no name")
-        if not all(isinstance(text, str) for text in record.trunk):
+        if not all(isinstance(text, str) for text in trunk):
             raise ValueError("'trunk' holds something that is no text")
-        if not all(key in FIELDS_OF for key in record.asked):
+        if not all(name in SETTINGS for name in record.asked):
             raise ValueError("'asked' holds a setting that this version does not know")
-        original = raw.get("original")
-        for name in VfState.FIELDS:
-            value = original.get(name) if isinstance(original, dict) else None
-            if not isinstance(value, str if name == "mac" else int):
+        original = original if isinstance(original, dict) else {}
+        if trunk:
+            record.asked.append(_TRUNK)
+            original[_TRUNK] = trunk[0]
+        for name in record.asked:
+            record.original = {**dict.fromkeys(SETTINGS[name].fields, ""), **record.original}
+        for name, unknown in record.original.items():
+            value = original.get(name, None if name in _FIRST else unknown)
+            if not isinstance(value, type(unknown)):
                 raise ValueError(f"'original.{name}' is missing or of another type")
-            setattr(record.original, name, value)
+            record.original[name] = value
         return record
 
 

@@ -16,13 +16,12 @@ from ..netlink.socket import NetlinkError
 from ..pod.interface import Pod
 from ..pod.netns import Netns, open_netns, own_netns
 from ..spec.errors import REFUSED, CniError
-from .pf_port import FIELDS_OF
+from .settings import SETTINGS
 from .vf import KEPT_FLAGS, free_mac, host_link, offer_mac, port_of, set_mac
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..host.host import Host
-    from ..netlink.messages import VfState
     from .journal import Record, Store
     from .pf_port import PfPort
 
@@ -90,21 +89,17 @@ def _restore_at_pf(
     host: Host, store: Store, record: Record, index: int, kernel: bool, link: Link | None, missing: list[str]
 ) -> None:
     # What a userspace driver told the PF stays there: the next pod would start with this pod's MAC.
-    mac = ["mac"] if not kernel and record.original.mac and "mac" not in record.asked else []
-    if not record.asked and not mac and not record.trunk:
+    mac = ["mac"] if not kernel and record.original["mac"] and "mac" not in record.asked else []
+    names = record.asked + mac
+    if not names:
         return
     try:
         port = port_of(host, record.address, pci.physfn(host.sys_root, record.address) or record.pf)
     except CniError as error:
-        keys = record.asked + mac + (["vlan_trunk"] if record.trunk else [])
-        missing.append(f"{error}; its settings of the VF ({', '.join(keys)}) are not as they were")
+        missing.append(f"{error}; its settings of the VF ({', '.join(names)}) are not as they were")
         return
     with store.lock(port.address, "PF"):
-        _restore_pf(host, record, port, index, record.asked + mac, link)
-        if record.trunk:
-            from .vlan_trunk import apply
-
-            apply(host, port.address, index, record.trunk[0])
+        _restore_pf(host, record, port, index, names, link)
 
 
 def _fetch(host: Host, record: Record, pod: Pod | None, missing: list[str]) -> Link | None:
@@ -147,39 +142,34 @@ def _move_back(host: Host, record: Record, pod: Pod, inside: Link) -> None:
 
 
 def _restore_pf(
-    host: Host, record: Record, port: PfPort, index: int, keys: list[str], link: Link | None
+    host: Host, record: Record, port: PfPort, index: int, names: list[str], link: Link | None
 ) -> None:
-    """Put back those of `keys` that differ, or that the driver does not report. Raises CniError (101)."""
-    if not keys:
-        return
-    state = port.read(index)
-    differing = [key for key in keys if _fields(state, key) != _fields(record.original, key)]
-    unreported = [key for key in keys if key not in differing and set(_fields(state, key)) & {-1, ""}]
-    if "mac" in keys and port.frees_mac and link is not None and record.mac not in ("", ZERO_MAC):
+    """Put back those settings that differ, or that the driver does not report. Raises CniError (101)."""
+    state, original = port.read(index, names), record.original
+    asked = [SETTINGS[name] for name in names]
+    differing = [one.name for one in asked if one.values(state) != one.values(original)]
+    unreported = [one.name for one in asked if one.name not in differing and not one.is_reported(state)]
+    if "mac" in names and port.frees_mac and link is not None and record.mac not in ("", ZERO_MAC):
         if link.mac != record.mac:
             free_mac(host, port, index)
             offer_mac(host, link, record.mac)
         if "mac" not in differing + unreported:  # the VF's own looks the same there
             differing.append("mac")
     # A MAC of zeros means "none": some drivers refuse to be told so.
-    if "mac" in differing and record.original.mac in ("", ZERO_MAC):
+    if "mac" in differing and original["mac"] in ("", ZERO_MAC):
         differing.remove("mac")
-        unreported += ["mac"] if record.original.mac else []
+        unreported += ["mac"] if original["mac"] else []
     if differing or unreported:
         host.step("restore pf")
-    for key in unreported:
+    for name in unreported:
         try:
-            port.send(index, record.original, [key])
+            port.send(index, original, [name])
         except NetlinkError as error:
             host.log.info(
-                f"PF {port.name} keeps its {key} for VF {index}: it does not take it back ({error})"
+                f"PF {port.name} keeps its {name} for VF {index}: it does not take it back ({error})"
             )
     if differing:
-        port.apply(index, record.original, differing)
-
-
-def _fields(state: VfState, key: str) -> list[object]:
-    return [getattr(state, field) for field in FIELDS_OF[key]]
+        port.apply(index, original, differing)
 
 
 def _restore_link(host: Host, record: Record, link: Link) -> None:

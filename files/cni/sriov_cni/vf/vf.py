@@ -30,7 +30,8 @@ from ..netlink.messages import (
 )
 from ..netlink.socket import NetlinkError
 from ..spec.errors import CONFIG, DEVICE, REFUSED, CniError
-from .pf_port import FIELDS_OF, PfPort
+from .pf_port import PfPort
+from .settings import SETTINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from ..host.host import Host
     from ..netlink.socket import Socket
     from ..pod.interface import Pod
-    from ..spec.config import Config
+    from .config import Config
     from .journal import Record, Store
 
 KEPT_FLAGS = IFF_UP | IFF_PROMISC | IFF_ALLMULTI
@@ -134,11 +135,10 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Re
     if vf.pf:
         _remember_pf(host, vf, config, port, record)
     else:
-        keys = [key for key in config.asked if key != "mac" or not vf.kernel]
-        keys += ["vlan_trunk"] if config.trunk else []
-        if keys:
-            raise CniError(CONFIG, f"{', '.join(keys)}: {vf} has no PF on this node to set it on")
-    if config.flags and record.original.trust == 0 and "trust" not in config.asked:
+        names = [name for name in config.asked if name != "mac" or not vf.kernel]
+        if names:
+            raise CniError(CONFIG, f"{', '.join(names)}: {vf} has no PF on this node to set it on")
+    if config.flags and record.original["trust"] == 0 and "trust" not in config.asked:
         raise CniError(
             CONFIG, f"promisc, allmulticast: VF {vf.address} is not trusted, and its PF would ignore them; add "
             "trust: on"
@@ -178,21 +178,17 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Re
 
 def _remember_pf(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Record) -> None:
     record.asked = config.asked
-    if config.trunk:
-        from .vlan_trunk import require
-
-        record.trunk = [require(host, vf.pf, vf.index)]
     try:
         port = port or port_of(host, vf.address, vf.pf)
-        record.original = port.read(vf.index)
+        record.original = port.read(vf.index, config.asked)
     except CniError as error:
-        if config.asked or config.trunk:
+        if config.asked:
             raise
         host.log.warning(f"nothing is asked of the PF, so this may be: {error}")
         return
-    for key in config.asked:
-        if key != "mac" and all(getattr(record.original, field) in (-1, "") for field in FIELDS_OF[key]):
-            host.log.debug(f"the driver of PF {port.name} reports no {key}; it is set, and restored to 0")
+    for name in config.asked:
+        if name != "mac" and not SETTINGS[name].is_reported(record.original):
+            host.log.debug(f"the driver of PF {port.name} reports no {name}; it is set, and restored to 0")
 
 
 def _refuse_in_use(host: Host, vf: Vf, link: Link) -> None:
@@ -219,21 +215,16 @@ def _refuse_in_use(host: Host, vf: Vf, link: Link) -> None:
 
 def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) -> None:
     """Give the PF's driver the settings that are asked for; a MAC is read back. Raises CniError (101)."""
-    if not config.asked and not config.trunk:
+    if not config.asked:
         return
     with store.lock(vf.pf, "PF"):
         host.step("set on pf")
-        if config.asked:
-            port.apply(vf.index, config.target, config.asked)
-        if config.trunk:  # after the VLAN: a driver forgets the trunk when that is set
-            from .vlan_trunk import apply
-
-            apply(host, vf.pf, vf.index, config.trunk)
+        port.apply(vf.index, config.target, config.asked)
         if not config.mac:
             return
         backoff = Backoff(host.mac_seconds)
         while backoff.more():
-            found = port.read(vf.index).mac
+            found = port.read(vf.index)["mac"]
             if found == config.mac:
                 return
     raise CniError(

@@ -28,7 +28,7 @@ from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM
 from _socket import socket as _Socket
 
 # All that a call may need: workers get it with the fork.
-from ..commands import add, check, delete, gc_status, releases, request, table
+from ..commands import add, check, delete, gc_status, releases, request
 from ..host import log_file
 from ..host.host import Host
 from ..host.libc import pidfd_getfd
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 CODE = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # the folder of this version
 LOADED = (
-    go_plugin_state, announce, add, check, table, delete, ipam, json_text, log_file, releases, request, restore,
+    go_plugin_state, announce, add, check, delete, ipam, json_text, log_file, releases, request, restore,
     gc_status,
 )  # fmt: skip
 SPARES = 3  # workers that wait, as for an ADD and a DEL in a row and one beside them
