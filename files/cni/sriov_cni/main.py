@@ -143,20 +143,17 @@ def is_ifname(text: str) -> bool:
 
 
 def _read(stdin: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
+    from .host.host import read_all
+
     try:
-        while size <= _STDIN_LIMIT:
-            part = os.read(stdin, 65536)
-            if not part:
-                return b"".join(parts)
-            parts.append(part)
-            size += len(part)
+        raw = read_all(stdin, _STDIN_LIMIT)
     except OSError as error:
         raise CniError(IO, f"stdin cannot be read: {error.strerror}") from None
-    raise CniError(
-        DECODE, f"stdin: expected a network configuration of at most {_STDIN_LIMIT} bytes, found more"
-    )
+    if len(raw) > _STDIN_LIMIT:
+        raise CniError(
+            DECODE, f"stdin: expected a network configuration of at most {_STDIN_LIMIT} bytes, found more"
+        )
+    return raw
 
 
 def _decode(raw: bytes) -> dict[str, Any]:

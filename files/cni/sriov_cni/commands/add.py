@@ -11,26 +11,24 @@ from __future__ import annotations
 
 import os
 
+from ..host.host import Host
 from ..netlink.addresses import ZERO_MAC
+from ..netlink.messages import Link
 from ..pod.interface import Pod
 from ..spec.config import DAD_OFF
 from ..spec.errors import DEVICE, ENVIRONMENT, TRY_AGAIN, CniError
 from ..spec.result import Result, to_version
-from ..vf.config import parse
+from ..vf.config import Config, parse
 from ..vf.journal import Record, Store
 from ..vf.pf_port import PfPort
 from ..vf.vf import Vf, find, move_to_pod, remember, set_mac, set_on_host, set_on_pf
-from .request import pod_netns
+from .request import Request, pod_netns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..host.host import Host
-    from ..netlink.messages import Link
     from ..pod.ipam import Ipam
-    from ..vf.config import Config
-    from .request import Request
 
 
 def add(host: Host, request: Request) -> dict[str, Any]:

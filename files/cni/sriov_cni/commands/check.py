@@ -5,24 +5,18 @@
 
 from __future__ import annotations
 
+from ..host.host import Host
 from ..netlink.addresses import parse_cidr
-from ..netlink.messages import IFF_ALLMULTI, IFF_PROMISC, IFF_UP
+from ..netlink.messages import IFF_ALLMULTI, IFF_PROMISC, IFF_UP, Link
 from ..pod.interface import Pod
 from ..spec.errors import CONFIG, DIFFERS, CniError
 from ..spec.result import Result, kernel_routes
-from ..vf.config import parse
+from ..vf.config import Config, parse
 from ..vf.go_plugin_state import address_of
 from ..vf.journal import Store
 from ..vf.settings import SETTINGS
 from ..vf.vf import find, port_of
-from .request import pod_netns
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ..host.host import Host
-    from ..netlink.messages import Link
-    from ..vf.config import Config
-    from .request import Request
+from .request import Request, pod_netns
 
 
 def check(host: Host, request: Request) -> None:

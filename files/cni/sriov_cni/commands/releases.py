@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import time
 
+from ..host.host import Host, read_file
 from ..spec.config import canonical, ipam_type
 from ..spec.errors import CniError
 from ..spec.json_text import dumps, loads
@@ -23,8 +24,6 @@ from .request import Request
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-    from ..host.host import Host
 
 _FORMAT = 1
 _KEPT = 1024  # files; a runtime makes a new container for each try to start a pod
@@ -255,15 +254,9 @@ def _time_of(path: str) -> str:
 def _read(path: str) -> Owed | None:
     """None for what is gone, or cannot be used."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        raw = loads(os.read(fd, _READ_LIMIT))
+        raw = loads(read_file(path, _READ_LIMIT))
     except (OSError, ValueError):
         return None
-    finally:
-        os.close(fd)
     if not isinstance(raw, dict) or raw.get("format") != _FORMAT:
         return None
     environment, conf, tries, error = (raw.get(key) for key in ("environment", "conf", "tries", "error"))

@@ -82,6 +82,26 @@ class Backoff:
         return True
 
 
+def read_file(path: str, limit: int) -> bytes:
+    """Up to `limit` bytes of a file, never by a link, and without waiting where it is none. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        return os.read(fd, limit)
+    finally:
+        os.close(fd)
+
+
+def read_all(fd: int, limit: int) -> bytes:
+    """All of a stream; where it has more, some bytes more than `limit`. Raises OSError."""
+    raw = b""
+    while len(raw) <= limit:
+        part = os.read(fd, 1 << 17)
+        if not part:
+            break
+        raw += part
+    return raw
+
+
 def write_text(path: str, text: str) -> None:
     """Write an attribute of sysfs or a sysctl. Raises OSError."""
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)

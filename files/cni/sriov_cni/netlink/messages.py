@@ -13,13 +13,7 @@ from __future__ import annotations
 from struct import Struct, unpack
 
 from .addresses import ip_text, mac_bytes, mac_text
-from .socket import NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, attribute, attributes, nested, number, text
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .socket import Message
+from .socket import NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, Message, attribute, attributes, nested, number, text
 
 RTM_NEWLINK, RTM_GETLINK, RTM_SETLINK = 16, 18, 19
 RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_GETROUTE = 20, 22, 24, 26
@@ -54,33 +48,18 @@ class Link:
 
     def __init__(self, payload: bytes) -> None:
         _family, self.kind, self.index, self.flags, _change = _IFINFO.unpack_from(payload)
-        self.name = ""
-        self.mac = ""
-        self.mtu = 0
-        self.master = 0  # index of the bridge or bond that this is a port of
-        self.lower = 0  # index of the interface that a VLAN or macvlan is on, or of a veth's peer, in this namespace
-        self.altnames: list[str] = []
-        self.parent = ""  # the PCI address, from Linux 5.14 on
-        self.vfs: dict[int, list[tuple[int, bytes]]] = {}  # attributes of each VF, by its index
-        for kind, data in attributes(payload[_IFINFO.size :]):
-            if kind == IFLA_IFNAME:
-                self.name = _string(data)
-            elif kind == IFLA_ADDRESS:
-                self.mac = mac_text(data)
-            elif kind == IFLA_MTU:
-                self.mtu = _number(data)
-            elif kind == IFLA_MASTER:
-                self.master = _number(data)
-            elif kind == IFLA_LINK:
-                self.lower = _number(data)
-            elif kind == IFLA_LINK_NETNSID:  # follows IFLA_LINK, and says that it counts in another namespace
-                self.lower = 0
-            elif kind == IFLA_PROP_LIST:
-                self.altnames = [_string(d) for k, d in attributes(data) if k == IFLA_ALT_IFNAME]
-            elif kind == IFLA_PARENT_DEV_NAME:
-                self.parent = _string(data)
-            elif kind == IFLA_VFINFO_LIST:
-                self.vfs = parse_vfs(data)
+        found = dict(attributes(payload[_IFINFO.size :]))
+        self.name = _string(found.get(IFLA_IFNAME, b""))
+        self.mac = mac_text(found.get(IFLA_ADDRESS, b""))
+        self.mtu = _number(found.get(IFLA_MTU, b""))
+        # Index of the bridge or bond that this is a port of.
+        self.master = _number(found.get(IFLA_MASTER, b""))
+        # Index of the interface that a VLAN or macvlan is on, or of a veth's peer; not of one in another namespace.
+        self.lower = 0 if IFLA_LINK_NETNSID in found else _number(found.get(IFLA_LINK, b""))
+        names = attributes(found.get(IFLA_PROP_LIST, b""))
+        self.altnames = [_string(data) for kind, data in names if kind == IFLA_ALT_IFNAME]
+        self.parent = _string(found.get(IFLA_PARENT_DEV_NAME, b""))  # the PCI address, from Linux 5.14 on
+        self.vfs = parse_vfs(found.get(IFLA_VFINFO_LIST, b""))  # attributes of each VF, by its index
 
 
 def _string(data: bytes) -> str:
@@ -147,7 +126,7 @@ def set_link(
     return RTM_SETLINK, 0, payload
 
 
-def set_vf(index: int, changes: Sequence[bytes]) -> Message:
+def set_vf(index: int, changes: list[bytes]) -> Message:
     """Change one VF's settings on the PF with this interface index; the kernel stops at the first that
     fails.
     """
@@ -155,7 +134,7 @@ def set_vf(index: int, changes: Sequence[bytes]) -> Message:
     return RTM_SETLINK, 0, _IFINFO.pack(0, 0, index, 0, 0) + nested(IFLA_VFINFO_LIST, info)
 
 
-def set_altnames(index: int, names: Sequence[str], *, add: bool) -> Message:
+def set_altnames(index: int, names: list[str], *, add: bool) -> Message:
     """Add or remove alternative names (from Linux 5.5 on)."""
     entries = [text(IFLA_ALT_IFNAME, name) for name in names]
     payload = _IFINFO.pack(0, 0, index, 0, 0) + nested(IFLA_PROP_LIST, *entries)

@@ -15,19 +15,16 @@ from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_DGRAM
 from _socket import socket as _Socket
 from struct import pack, unpack
 
-from ..host.host import Backoff
+from ..host.host import Backoff, Host
 from ..netlink.addresses import mac_bytes, parse_cidr
-from ..netlink.messages import IFF_RUNNING
+from ..netlink.messages import IFF_RUNNING, Link
+from ..spec.result import Result
+from .interface import Pod
 from .netns import Inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from ..host.host import Host
-    from ..netlink.messages import Link
-    from ..spec.result import Result
-    from .interface import Pod
 
 _ETH_IPV6 = 0x86DD
 _ALL_NODES_MAC = bytes.fromhex("333300000001")

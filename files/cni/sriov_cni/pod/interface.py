@@ -9,7 +9,7 @@ import errno
 
 from shared.pci import is_address
 
-from ..host.host import Backoff, write_text
+from ..host.host import Backoff, Host, write_text
 from ..netlink.addresses import parse_cidr
 from ..netlink.messages import (
     IFA_F_DADFAILED,
@@ -19,6 +19,7 @@ from ..netlink.messages import (
     IFF_RUNNING,
     IFF_UP,
     Link,
+    Route,
     dump_links,
     get_addresses,
     get_link,
@@ -30,19 +31,11 @@ from ..netlink.messages import (
     set_link,
     use_neighbour,
 )
-from ..netlink.socket import NetlinkError, Socket
+from ..netlink.socket import Message, NetlinkError, Socket
 from ..spec.config import DAD_OFF, DAD_OPTIMISTIC, DAD_WAIT
 from ..spec.errors import REFUSED, CniError
-from ..spec.result import kernel_routes
-from .netns import Inside
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ..host.host import Host
-    from ..netlink.messages import Route
-    from ..netlink.socket import Message
-    from ..spec.result import Result
-    from .netns import Netns
+from ..spec.result import Result, kernel_routes
+from .netns import Inside, Netns
 
 _DAD_FLAGS = {DAD_WAIT: 0, DAD_OPTIMISTIC: IFA_F_OPTIMISTIC, DAD_OFF: IFA_F_NODAD}
 _DAD_SECONDS = 5.0  # duplicate address detection takes one to two

@@ -28,7 +28,7 @@ from _signal import (  # type: ignore[import-not-found]
 )
 from struct import pack
 
-from ..host.host import Backoff
+from ..host.host import Backoff, Host
 from ..spec.delegate import MARK, is_ours, itself, problem
 from ..spec.errors import CONFIG, ENVIRONMENT, INTERNAL, IO, TRY_AGAIN, CniError
 from ..spec.json_text import loads
@@ -37,8 +37,6 @@ from ..spec.result import Result, parse_result
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-    from ..host.host import Host
 
 # These never look at the interface, so they run while the kernel moves it. Others (dhcp) may need it in the pod.
 _ASIDE = ("host-local", "static", "whereabouts")

@@ -13,12 +13,11 @@ from ..spec.config import DAD_OFF, DAD_OPTIMISTIC, DAD_WAIT, Keys, ipam_type, sh
 from ..spec.errors import CONFIG, CniError
 from ..spec.result import parse_dns
 from .settings import SETTINGS
+from .settings.setting import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-    from .settings.setting import State
 
 _FLAGS = {"promisc": IFF_PROMISC, "allmulticast": IFF_ALLMULTI}
 _DAD = (DAD_WAIT, DAD_OPTIMISTIC, DAD_OFF)

@@ -15,23 +15,19 @@ import time
 from shared import pci
 from shared.driver_kinds import is_userspace
 
+from ..host.host import Host, read_file
 from ..pod.interface import Pod
-from ..pod.netns import open_netns
+from ..pod.netns import Netns, open_netns
 from ..spec.errors import JOURNAL, TRY_AGAIN, CniError
 from ..spec.json_text import loads
-from .journal import Record
+from .journal import Record, Store
 from .restore import give_back
 from .settings.vlan import PROTO_8021Q
-from .vf import host_link
+from .vf import Vf, host_link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-    from ..host.host import Host
-    from ..pod.netns import Netns
-    from .journal import Store
-    from .vf import Vf
 
 _LIMIT = 65536  # bytes
 _FILES = 4096  # more than a node has VFs
@@ -249,15 +245,9 @@ def _of_earlier_boot(file: str) -> bool:
 def _read(file: str) -> dict[str, Any] | None:
     """None for what is none of its files."""
     try:
-        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        conf = loads(os.read(fd, _LIMIT))
+        conf = loads(read_file(file, _LIMIT))
     except (OSError, ValueError):  # a folder, or what its crash left; it takes such a file for none as well
         return None
-    finally:
-        os.close(fd)
     return conf if isinstance(conf, dict) and "deviceID" in conf else None
 
 

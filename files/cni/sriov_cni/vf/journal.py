@@ -15,17 +15,15 @@ import errno
 import fcntl
 import os
 
-from ..host.host import Backoff
+from ..host.host import Backoff, Host
 from ..spec.errors import IO, JOURNAL, TRY_AGAIN, CniError
 from ..spec.json_text import dumps, loads
 from .settings import SETTINGS, blank
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Callable
     from typing import Any, ClassVar
-
-    from ..host.host import Host
 
 FORMAT = 1
 _ADDING = "adding-"
@@ -133,9 +131,7 @@ class Lock:
             f"'fuser {self._path}' names its process",
         )
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         os.close(self._fd)
 
 
@@ -165,44 +161,39 @@ class Store:
 
     def of_owner(self, container: str, ifname: str) -> Record | None:
         """The owner's record. Raises CniError (103) for a file that cannot be used."""
-        return self._find(lambda parts: parts[1:] == [container, ifname])
+        return self._find(lambda file: file[2:] == (container, ifname))
 
     def of_vf(self, address: str) -> Record | None:
         """The record of the VF's owner. Raises CniError (103) for a file that cannot be used."""
-        return self._find(lambda parts: parts[0] == address)
+        return self._find(lambda file: file[1] == address)
 
     def owners(self) -> list[tuple[str, str]]:
         """Container and interface of every record, from the names of the files."""
-        found = []
-        for name in self._names():
-            parts = name[len(_ADDING) if name.startswith(_ADDING) else 0 :].split("@", 2)
-            if len(parts) == 3:
-                found.append((parts[1], parts[2]))
-        return sorted(found)
+        return sorted([(container, ifname) for _file, _address, container, ifname in self._files()])
 
     def records(self) -> list[Record]:
         """All records. Raises CniError (103) for a file that cannot be used."""
         found = [self.of_owner(container, ifname) for container, ifname in self.owners()]
         return [record for record in found if record is not None]
 
-    def _find(self, wanted: Any) -> Record | None:
-        for name in self._names():
-            complete = not name.startswith(_ADDING)
-            parts = (name if complete else name[len(_ADDING) :]).split("@", 2)
-            if len(parts) == 3 and wanted(parts):
-                record = self._read(f"{self._folder}/{name}")
-                if record is not None:
-                    record.complete = complete
-                    return record
+    def _find(self, wanted: Callable[[tuple[str, ...]], bool]) -> Record | None:
+        for file in self._files():
+            record = self._read(f"{self._folder}/{file[0]}") if wanted(file) else None
+            if record is not None:
+                record.complete = not file[0].startswith(_ADDING)
+                return record
         return None
 
-    def _names(self) -> list[str]:
+    def _files(self) -> list[tuple[str, str, str, str]]:
+        """Name, VF, container and interface of each."""
         try:
-            return os.listdir(self._folder)
+            names = os.listdir(self._folder)
         except FileNotFoundError:
             return []
         except OSError as error:
             raise CniError(IO, f"cannot list the journal {self._folder}: {error.strerror}") from None
+        parts = [(name, *name.removeprefix(_ADDING).split("@", 2)) for name in names]
+        return [(file[0], file[1], file[2], file[3]) for file in parts if len(file) == 4]
 
     def _read(self, path: str) -> Record | None:
         """None where the file went away meanwhile: its owner's DEL was faster."""
@@ -267,24 +258,19 @@ class Store:
 
     def commit(self, record: Record) -> None:
         """Mark the ADD as done. Raises CniError (5)."""
-        try:
-            os.rename(self._path(record, False), self._path(record, True))
-        except OSError as error:
-            raise CniError(
-                IO, f"cannot rename the journal file of {record.owner}: {error.strerror}"
-            ) from None
-        record.complete = True
+        self._mark(record, True)
 
     def reopen(self, record: Record) -> None:
         """Mark the record as of an ADD that died: what it says is still to be undone. Raises CniError (5)."""
         if record.complete:
-            try:
-                os.rename(self._path(record, True), self._path(record, False))
-            except OSError as error:
-                raise CniError(
-                    IO, f"cannot rename the journal file of {record.owner}: {error.strerror}"
-                ) from None
-            record.complete = False
+            self._mark(record, False)
+
+    def _mark(self, record: Record, complete: bool) -> None:
+        try:
+            os.rename(self._path(record, not complete), self._path(record, complete))
+        except OSError as error:
+            raise CniError(IO, f"cannot rename the journal file of {record.owner}: {error.strerror}") from None
+        record.complete = complete
 
     def remove(self, record: Record) -> None:
         """Forget the record: all of it is undone. Raises CniError (5)."""

@@ -7,18 +7,13 @@ from __future__ import annotations
 
 from shared import pci
 
+from ..host.host import Host
 from ..netlink.addresses import ZERO_MAC
 from ..netlink.messages import EXT_SKIP_STATS, EXT_VF, Link, get_link, set_vf
 from ..netlink.socket import NetlinkError
 from ..spec.errors import DEVICE, REFUSED, CniError
 from .settings import SETTINGS, blank
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..host.host import Host
-    from .settings.setting import State
+from .settings.setting import State
 
 # Drivers whose PF refuses a VF's own MAC while it has an administrator's, and forgets that one when told zeros
 # (Linux, igb_main.c, igb_ndo_set_vf_mac).
@@ -44,7 +39,7 @@ class PfPort:
         name = pci.uplink_name(host.sys_root, pf)
         return None if name is None else cls(host, name, pf, pci.driver(host.sys_root, pf) or "no driver")
 
-    def read(self, vf: int, names: Sequence[str] = ()) -> State:
+    def read(self, vf: int, names: list[str]) -> State:
         """What the driver keeps for VF number `vf`; of what netlink does not tell, the settings of these names. Raises
         CniError where PF or VF does not answer.
         """
@@ -73,7 +68,7 @@ class PfPort:
                 setting.decode(state, kind, value)
         return state
 
-    def apply(self, vf: int, target: State, names: Sequence[str]) -> None:
+    def apply(self, vf: int, target: State, names: list[str]) -> None:
         """Give the settings of these names the values that `target` holds; to be called after read().
 
         All that netlink takes goes in one message; if the kernel refuses it, one by one, to name the key that the
@@ -96,7 +91,7 @@ class PfPort:
         for name in names:
             SETTINGS[name].apply(self._host, self.address, vf, target)
 
-    def send(self, vf: int, target: State, names: Sequence[str]) -> None:
+    def send(self, vf: int, target: State, names: list[str]) -> None:
         """One message with these settings. Raises NetlinkError."""
         self._socket.change(set_vf(self._index, [SETTINGS[name].encode(vf, target) for name in names]))
 

@@ -10,20 +10,17 @@ import errno
 from shared import pci
 from shared.driver_kinds import is_userspace
 
+from ..host.host import Host
 from ..netlink.addresses import ZERO_MAC
 from ..netlink.messages import IFF_UP, Link, get_link, set_altnames, set_link
 from ..netlink.socket import NetlinkError
 from ..pod.interface import Pod
 from ..pod.netns import Netns, open_netns, own_netns
 from ..spec.errors import REFUSED, CniError
+from .journal import Record, Store
+from .pf_port import PfPort
 from .settings import SETTINGS
 from .vf import KEPT_FLAGS, free_mac, host_link, offer_mac, port_of, set_mac
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ..host.host import Host
-    from .journal import Record, Store
-    from .pf_port import PfPort
 
 _RENAMES = 3  # tries to give the interface its name
 

@@ -12,7 +12,7 @@ from _signal import SIG_BLOCK, SIGCHLD, pthread_sigmask  # type: ignore[import-n
 from shared import pci
 from shared.driver_kinds import USERSPACE_DRIVERS, is_userspace
 
-from ..host.host import Backoff
+from ..host.host import Backoff, Host
 from ..netlink.messages import (
     ARPHRD_ETHER,
     IFF_ALLMULTI,
@@ -28,7 +28,7 @@ from ..netlink.messages import (
     set_altnames,
     set_link,
 )
-from ..netlink.socket import NetlinkError
+from ..netlink.socket import NetlinkError, Socket
 from ..spec.errors import CONFIG, DEVICE, REFUSED, CniError
 from .pf_port import PfPort
 from .settings import SETTINGS
@@ -37,8 +37,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..host.host import Host
-    from ..netlink.socket import Socket
     from ..pod.interface import Pod
     from .config import Config
     from .journal import Record, Store
@@ -224,7 +222,7 @@ def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) ->
             return
         backoff = Backoff(host.mac_seconds)
         while backoff.more():
-            found = port.read(vf.index)["mac"]
+            found = port.fetch(vf.index)["mac"]
             if found == config.mac:
                 return
     raise CniError(

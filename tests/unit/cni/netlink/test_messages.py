@@ -249,16 +249,16 @@ class Recorder:
 def test_settings_go_in_one_message_and_the_culprit_is_named():
     good = Recorder(set())
     port = PfPort(SimpleNamespace(socket=good), "enp1s0", "0000:01:00.0", "igb")
-    assert port.read(0)["vlan"] == 0
+    assert port.read(0, [])["vlan"] == 0
     port.apply(0, wanted(), TOLD)
     assert len(good.sent) == 1
     assert len(good.sent[0]) == len(TOLD)
     bad = PfPort(SimpleNamespace(socket=Recorder({SETTINGS["rate"].kind})), "enp1s0", "0000:01:00.0", "igb")
-    bad.read(0)
+    bad.read(0, [])
     with pytest.raises(Exception, match=r"driver igb\) refused min_tx_rate/max_tx_rate .*no such thing here"):
         bad.apply(0, wanted(), TOLD)
     with pytest.raises(Exception, match="expected VF 5 among its VFs, found 1"):
-        bad.read(5)
+        bad.read(5, [])
 
 
 def test_real_socket_against_pyroute2(world):
