@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from sriov_cni import main
-from sriov_cni.host.host import Host
+from sriov_cni.host.host import NodeHost
 from sriov_cni.netlink import messages
 from sriov_cni.netlink import socket as netlink
 from sriov_cni.netlink.addresses import ZERO_MAC
@@ -98,8 +98,8 @@ class FakePf(PfPort):
             aside.rename(self._file)
 
 
-class WorldHost(Host):
-    """The plugin's Host, looking at the world; `die_at` sends SIGKILL to the process before that change."""
+class WorldHost(NodeHost):
+    """The plugin's NodeHost, looking at the world; `die_at` sends SIGKILL to the process before that change."""
 
     def __init__(self, world: World, die_at: int = -1) -> None:
         super().__init__()
@@ -124,12 +124,12 @@ class WorldHost(Host):
         self.steps.append(what)
 
 
-def links_by_alias(socket: netlink.Socket, alias: str) -> list[messages.Link]:
+def links_by_alias(socket: netlink.Socket, alias: str) -> list[messages.Interface]:
     """The links of the socket's namespace that carry this alias, which no move and no rename takes away."""
     found = []
     for payload in socket.dump(messages.dump_links()):
         if dict(netlink.attributes(payload[16:])).get(IFLA_IFALIAS, b"").rstrip(b"\0").decode() == alias:
-            found.append(messages.Link(payload))
+            found.append(messages.Interface(payload))
     return found
 
 

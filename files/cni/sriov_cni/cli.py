@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For people at a terminal, and for the installer: what has which VF, and whether a configuration is good."""
+"""Commands for an administrator, and for the installer: what has which VF, and whether a configuration is good."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 
 from . import SUPPORTED
 from .commands import releases
-from .host.host import SETTING, Host, read_all
+from .host.host import SETTING, NodeHost, read_all
 from .host.log_file import folder_of, problem
 from .spec.config import canonical, ipam_type, shown
 from .spec.delegate import MARK, is_ours, itself
@@ -17,7 +17,7 @@ from .spec.errors import CniError
 from .spec.json_text import dumps, loads
 from .vf import go_plugin_state
 from .vf.config import MISSING_DEVICE, parse
-from .vf.journal import Record, Store
+from .vf.journal import Attachment, Store
 from .vf.restore import alive, give_back
 
 TYPE_CHECKING = False
@@ -62,26 +62,26 @@ def run(arguments: list[str]) -> tuple[int, str]:
     return 0, f"{arguments[1]}: good\n"
 
 
-def _attachments(host: Host | None = None) -> tuple[int, str]:
-    host = host or Host()
+def _attachments(host: NodeHost | None = None) -> tuple[int, str]:
+    host = host or NodeHost()
     store = Store(host)
     found = []
-    for record in store.records():
-        entry = {"vf": record.address, "container": record.container, "interface": record.ifname}
-        entry |= {"network": record.network, "netns": record.netns}
-        in_use = record.complete and alive(host, record) is not None
+    for attachment in store.attachments():
+        entry = {"vf": attachment.address, "container": attachment.container, "interface": attachment.ifname}
+        entry |= {"network": attachment.network, "netns": attachment.netns}
+        in_use = attachment.complete and alive(host, attachment) is not None
         found.append({**entry, "in_use": in_use, "made_by": "baremetal.sriov"})
     return 0, dumps(found + go_plugin_state.attachments(host, store) + releases.entries(host)) + "\n"
 
 
-def _release(host: Host | None = None) -> tuple[int, str]:
+def _release(host: NodeHost | None = None) -> tuple[int, str]:
     """One line for each VF that is back, or not, with the reason where one is known; then the exit code is 1. One for
     each address that its IPAM plugin was asked for: it is not ours, and the code does not tell of it.
     """
-    host = host or Host()
+    host = host or NodeHost()
     store = Store(host)
     lines: list[str] = []
-    good = [_tell(lines, seen.address, seen.owner, _give_back, host, store, seen) for seen in store.records()]
+    good = [_tell(lines, seen.address, seen.owner, _give_back, host, store, seen) for seen in store.attachments()]
     for entry in _left_by_others(host, store):
         owner = f"container {entry['container']} interface {entry['interface']}"
         name = f"{entry['container']}-{entry['interface']}"
@@ -104,17 +104,17 @@ def _tell(lines: list[str], address: str, owner: str, act: Callable[..., bool | 
     return back is not False
 
 
-def _give_back(host: Host, store: Store, seen: Record) -> bool | None:
+def _give_back(host: NodeHost, store: Store, seen: Attachment) -> bool | None:
     """None where it is in use, or its DEL was faster."""
     with store.lock(seen.address, "VF"):
-        record = store.of_owner(seen.container, seen.ifname)
-        if record is None or (record.complete and alive(host, record) is not None):
+        attachment = store.of_owner(seen.container, seen.ifname)
+        if attachment is None or (attachment.complete and alive(host, attachment) is not None):
             return None
-        releases.expect(host, record.container, record.ifname)
-        return give_back(host, store, record, alive(host, record))
+        releases.expect(host, attachment.container, attachment.ifname)
+        return give_back(host, store, attachment, alive(host, attachment))
 
 
-def _left_by_others(host: Host, store: Store) -> Iterator[dict[str, Any]]:
+def _left_by_others(host: NodeHost, store: Store) -> Iterator[dict[str, Any]]:
     """Attachments of sriov-cni whose pods are gone, each once; one may come to light when a later one is given back."""
     seen: list[dict[str, Any]] = []
     while True:

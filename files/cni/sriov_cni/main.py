@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .host.host import Host
+    from .host.host import NodeHost
 
 _STDIN_LIMIT = 1 << 20  # bytes
 _REQUIRED = {
@@ -57,21 +57,21 @@ def main() -> int:
 
 def answer(environment: dict[str, str]) -> tuple[int, Callable[[], None] | None]:
     """Answer one call on stdout. Returns the exit code, and what is to be done once the runtime has it."""
-    host: Host | None = None
+    host: NodeHost | None = None
     if environment.get("CNI_COMMAND") == "VERSION":
         versions = '","'.join(SUPPORTED)
         code, text = 0, f'{{"cniVersion":"{SUPPORTED[-1]}","supportedVersions":["{versions}"]}}'
     else:
-        from .host.host import Host as RunningHost
+        from .host.host import NodeHost
 
-        host = RunningHost()
+        host = NodeHost()
         code, text = answer_call(host, environment)
     if text:
         os.write(1, text.encode() + b"\n")
     return code, None if host is None else host.later
 
 
-def answer_call(host: Host, environment: dict[str, str], stdin: int = 0) -> tuple[int, str]:
+def answer_call(host: NodeHost, environment: dict[str, str], stdin: int = 0) -> tuple[int, str]:
     """Exit code and the one document for stdout ("" where there is none). Never raises an Exception."""
     from .spec.delegate import MARK
     from .spec.json_text import dumps
@@ -204,7 +204,7 @@ def _called_again(conf: dict[str, Any]) -> CniError:
 
 
 def _dispatch(
-    host: Host, command: str, environment: dict[str, str], raw: bytes, conf: dict[str, Any]
+    host: NodeHost, command: str, environment: dict[str, str], raw: bytes, conf: dict[str, Any]
 ) -> dict[str, Any] | None:
     from .commands import run
     from .commands.request import Request

@@ -60,11 +60,11 @@ def call(host, environment: dict[str, str], stdin: bytes) -> tuple[int, dict]:
 )
 def test_stdin(raw, command):
     """Nothing drawn here is a network configuration: it has no name. DEL takes any object."""
-    from sriov_cni.host.host import Host
+    from sriov_cni.host.host import NodeHost
 
     assume(command != "DEL" or not raw.lstrip().startswith(b"{"))
     environment = {"CNI_COMMAND": command, "CNI_CONTAINERID": "c", "CNI_NETNS": "/nowhere", "CNI_IFNAME": "net1"}
-    code, answer = call(Host(), environment, raw)
+    code, answer = call(NodeHost(), environment, raw)
     assert code == 1
     assert answer["code"] in (1, 6, 7)
 
@@ -86,11 +86,11 @@ def test_configuration(conf, args):
 @given(file=st.text(max_size=10), level=JSON)
 def test_log_settings(file, level):
     """Also a path that no file can have."""
-    from sriov_cni.host.host import Host
+    from sriov_cni.host.host import NodeHost
 
     conf = {"cniVersion": "1.0.0", "name": "n", "logLevel": level, "logFile": "/dev/null/" + file, "deviceID": "x"}
     environment = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c", "CNI_NETNS": "/nowhere", "CNI_IFNAME": "net1"}
-    code, answer = call(Host(), environment, json.dumps(conf).encode())
+    code, answer = call(NodeHost(), environment, json.dumps(conf).encode())
     assert code == 1
     assert answer["code"] in (6, 7)  # 6 for the numbers that JSON does not have
 

@@ -15,7 +15,7 @@ from shared import pci
 from sriov_cni.netlink import socket
 from sriov_cni.pod.interface import Pod
 from sriov_cni.spec.errors import CniError
-from sriov_cni.vf.journal import Record, Store
+from sriov_cni.vf.journal import Attachment, Store
 from sriov_cni.vf.settings import SETTINGS
 from sriov_cni.vf.vf import find, move_to_pod
 from support.cni_world import PF, PF_NAME, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run, vector
@@ -66,7 +66,7 @@ def test_journal_file(world, vector):
     assert name == f"{VF}@c1@net1"
     raw = json.loads((world.root / "state" / "journal" / name).read_text())
     assert "dns" not in raw
-    record = Record.from_dict(raw)
+    record = Attachment.from_dict(raw)
     assert (record.address, record.container, record.ifname, record.to_dict()) == (VF, "c1", "net1", raw)
 
 

@@ -11,11 +11,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..host.host import Host
+    from ..host.host import NodeHost
     from .request import Request
 
 
-def run(host: Host, command: str, request: Request) -> dict[str, Any] | None:
+def run(host: NodeHost, command: str, request: Request) -> dict[str, Any] | None:
     """The answer for stdout, None where the command has none. Raises CniError."""
     try:
         return _run(host, command, request)
@@ -26,7 +26,7 @@ def run(host: Host, command: str, request: Request) -> dict[str, Any] | None:
             plan(host)
 
 
-def _run(host: Host, command: str, request: Request) -> dict[str, Any] | None:
+def _run(host: NodeHost, command: str, request: Request) -> dict[str, Any] | None:
     if command == "ADD":
         from .add import add
 

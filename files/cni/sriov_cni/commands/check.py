@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from ..host.host import Host
+from ..host.host import NodeHost
 from ..netlink.addresses import parse_cidr
-from ..netlink.messages import IFF_ALLMULTI, IFF_PROMISC, IFF_UP, Link
+from ..netlink.messages import IFF_ALLMULTI, IFF_PROMISC, IFF_UP, Interface
 from ..pod.interface import Pod
 from ..spec.errors import CONFIG, DIFFERS, CniError
 from ..spec.result import Result, kernel_routes
@@ -19,15 +19,16 @@ from ..vf.vf import find, port_of
 from .request import Request, pod_netns
 
 
-def check(host: Host, request: Request) -> None:
+def check(host: NodeHost, request: Request) -> None:
     """Compare what is there with what ADD left. Raises CniError (102) that lists every difference."""
     config = parse(request.conf, request.args)
     previous = request.previous()
     if not previous.interfaces:
         raise CniError(CONFIG, "prevResult: CHECK needs the result of ADD with its interface, found none")
     store = Store(host)
-    record = store.of_owner(request.container, request.ifname)
-    journal = record.address if record is not None else address_of(host, store, request.container, request.ifname)
+    owner = request.container, request.ifname
+    attachment = store.of_owner(*owner)
+    journal = attachment.address if attachment is not None else address_of(host, store, *owner)
     if not journal:
         raise CniError(
             DIFFERS, f"container {request.container} has no VF as {request.ifname}: no journal of its ADD"
@@ -79,7 +80,7 @@ def _differences(pod: Pod, request: Request, config: Config, previous: Result) -
     return problems + _missing_routes(pod, link, previous, alone=len(ours) == len(previous.interfaces))
 
 
-def _missing_routes(pod: Pod, link: Link, previous: Result, alone: bool) -> list[str]:
+def _missing_routes(pod: Pod, link: Interface, previous: Result, alone: bool) -> list[str]:
     """Routes of the result that the kernel does not have. A result does not say which interface a route belongs to: in
     a chain with others it may be any, and then only the destination counts.
     """

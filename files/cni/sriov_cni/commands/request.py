@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..host.host import Host
+    from ..host.host import NodeHost
     from ..pod.ipam import Ipam
 
 
@@ -31,7 +31,7 @@ class Request:
         self.args = environment.get("CNI_ARGS", "")
         self.version: str = conf.get("cniVersion") or "0.1.0"
 
-    def ipam(self, host: Host) -> Ipam | None:
+    def ipam(self, host: NodeHost) -> Ipam | None:
         """The delegated IPAM plugin, None where the configuration names none."""
         kind = ipam_type(self.conf)
         if not kind:

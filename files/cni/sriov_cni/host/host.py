@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the commands touch of the machine besides netlink messages; tests pass a Host of their own."""
+"""What the commands touch of the machine besides netlink messages; tests pass a NodeHost of their own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SETTING = "/etc/baremetal-sriov/cni.json"  # the node's; a network cannot change
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1  # seconds
 
 
-class Host:
+class NodeHost:
     """The running machine. `sys_root` and `proc_root` are put before /sys and /proc."""
 
     sys_root = ""

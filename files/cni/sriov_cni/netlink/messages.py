@@ -43,7 +43,7 @@ _NDMSG = Struct("=BxxxiHBB")
 _RTMSG = Struct("=BBBBBBBBI")
 
 
-class Link:
+class Interface:
     """A network interface, as the kernel describes it."""
 
     def __init__(self, payload: bytes) -> None:

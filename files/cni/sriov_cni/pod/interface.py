@@ -9,7 +9,7 @@ import errno
 
 from shared.pci import is_address
 
-from ..host.host import Backoff, Host, write_text
+from ..host.host import Backoff, NodeHost, write_text
 from ..netlink.addresses import parse_cidr
 from ..netlink.messages import (
     IFA_F_DADFAILED,
@@ -18,7 +18,7 @@ from ..netlink.messages import (
     IFA_F_TENTATIVE,
     IFF_RUNNING,
     IFF_UP,
-    Link,
+    Interface,
     Route,
     dump_links,
     get_addresses,
@@ -44,24 +44,24 @@ _DAD_SECONDS = 5.0  # duplicate address detection takes one to two
 class Pod:
     """A pod's network namespace, with a netlink socket in it."""
 
-    def __init__(self, host: Host, netns: Netns) -> None:
+    def __init__(self, host: NodeHost, netns: Netns) -> None:
         self._host = host
         self.netns = netns
         with Inside(netns):
             self.socket = Socket()
 
-    def link(self, name: str) -> Link | None:
+    def link(self, name: str) -> Interface | None:
         """The interface of this name (or alternative name); None where there is none."""
         try:
-            return Link(self.socket.get(get_link(name=name)))
+            return Interface(self.socket.get(get_link(name=name)))
         except NetlinkError as error:
             if error.errno == errno.ENODEV:
                 return None
             raise
 
-    def find(self, address: str, names: tuple[str, ...]) -> Link | None:
+    def find(self, address: str, names: tuple[str, ...]) -> Interface | None:
         """A VF's interface: by PCI address; by name where the kernel tells none (before 5.14, virtio)."""
-        links = [Link(payload) for payload in self.socket.dump(dump_links())]
+        links = [Interface(payload) for payload in self.socket.dump(dump_links())]
         for link in links:
             if link.parent == address:
                 return link
@@ -85,7 +85,7 @@ class Pod:
         except OSError as error:
             self._host.log.debug(f"{path}: {error.strerror}")
 
-    def up(self, link: Link, flags: int = 0) -> None:
+    def up(self, link: Interface, flags: int = 0) -> None:
         """Set the interface up, with IFF_PROMISC or IFF_ALLMULTI where asked. Raises CniError (101)."""
         flags |= IFF_UP
         try:
@@ -93,7 +93,7 @@ class Pod:
         except NetlinkError as error:
             raise CniError(REFUSED, f"interface {link.name} of the pod cannot be set up: {error}") from None
 
-    def configure(self, link: Link, result: Result, dad: str) -> None:
+    def configure(self, link: Interface, result: Result, dad: str) -> None:
         """Set addresses and routes in one batch, then wait until IPv6 addresses can be used, if `dad` says so. Raises
         CniError (101).
         """
@@ -127,7 +127,7 @@ class Pod:
         if v6 and dad == DAD_WAIT:
             self._wait_for_v6(link)
 
-    def _announce_v4(self, link: Link, result: Result) -> None:
+    def _announce_v4(self, link: Interface, result: Result) -> None:
         """Gratuitous ARP (RFC 5227, 3), by having the kernel look for the address as if it were a neighbour's.
 
         It asks three times, a second apart, so that a VF whose carrier comes late is heard, and no process has to
@@ -141,7 +141,7 @@ class Pod:
         except NetlinkError as error:  # the addresses work without
             self._host.log.warning(f"{link.name}: its addresses could not be announced: {error}")
 
-    def _wait_for_v6(self, link: Link) -> None:
+    def _wait_for_v6(self, link: Interface) -> None:
         backoff = Backoff(_DAD_SECONDS)
         while backoff.more():
             flags = [flags for index, _rest, flags in self.addresses() if index == link.index]

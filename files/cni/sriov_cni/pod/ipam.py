@@ -28,7 +28,7 @@ from _signal import (  # type: ignore[import-not-found]
 )
 from struct import pack
 
-from ..host.host import Backoff, Host
+from ..host.host import Backoff, NodeHost
 from ..spec.delegate import MARK, is_ours, itself, problem
 from ..spec.errors import CONFIG, ENVIRONMENT, INTERNAL, IO, TRY_AGAIN, CniError
 from ..spec.json_text import loads
@@ -56,7 +56,7 @@ class Ipam:
     """
 
     def __init__(
-        self, host: Host, kind: str, environment: dict[str, str], raw: bytes, conf: dict[str, Any]
+        self, host: NodeHost, kind: str, environment: dict[str, str], raw: bytes, conf: dict[str, Any]
     ) -> None:
         self._host = host
         self._kind = kind

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from shared import pci
 
-from ..host.host import Host
+from ..host.host import NodeHost
 from ..netlink.addresses import ZERO_MAC
-from ..netlink.messages import EXT_SKIP_STATS, EXT_VF, Link, get_link, set_vf
+from ..netlink.messages import EXT_SKIP_STATS, EXT_VF, Interface, get_link, set_vf
 from ..netlink.socket import NetlinkError
 from ..spec.errors import DEVICE, REFUSED, CniError
 from .settings import SETTINGS, blank
@@ -23,7 +23,7 @@ _FREE_MAC_WITH_ZEROS = ("igb",)
 class PfPort:
     """One PF's interface, through which its VFs are set. `mtu` is known after the first read."""
 
-    def __init__(self, host: Host, name: str, address: str, driver: str) -> None:
+    def __init__(self, host: NodeHost, name: str, address: str, driver: str) -> None:
         self._host = host
         self._socket = host.socket
         self.name = name
@@ -34,7 +34,7 @@ class PfPort:
         self.frees_mac = driver in _FREE_MAC_WITH_ZEROS
 
     @classmethod
-    def find(cls, host: Host, pf: str) -> PfPort | None:
+    def find(cls, host: NodeHost, pf: str) -> PfPort | None:
         """By the PF's PCI address, so that a renamed PF is no other; None where it has no interface."""
         name = pci.uplink_name(host.sys_root, pf)
         return None if name is None else cls(host, name, pf, pci.driver(host.sys_root, pf) or "no driver")
@@ -51,7 +51,7 @@ class PfPort:
     def fetch(self, vf: int) -> State:
         """What netlink tells. Raises CniError (100)."""
         try:
-            link = Link(self._socket.get(get_link(name=self.name, mask=EXT_VF | EXT_SKIP_STATS)))
+            link = Interface(self._socket.get(get_link(name=self.name, mask=EXT_VF | EXT_SKIP_STATS)))
         except NetlinkError as error:
             raise CniError(DEVICE, f"PF {self.name} ({self.address}) does not answer: {error}") from None
         self._index, self.mtu = link.index, link.mtu

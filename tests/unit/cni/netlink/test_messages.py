@@ -208,7 +208,7 @@ def vf_message(count: int) -> bytes:
 
 
 def test_decode_vfs():
-    link = messages.Link(vf_message(120))
+    link = messages.Interface(vf_message(120))
     assert (link.name, link.mtu, len(link.vfs)) == ("enp1s0", 9000, 120)
     assert decoded(link.vfs[77]) == {
         "mac": "02:00:00:00:00:4d", "vlan": 77, "qos": 1, "proto": 0x88A8, "spoofchk": 1, "trust": -1,
@@ -225,7 +225,7 @@ def test_what_we_set_is_what_we_read():
 @pytest.mark.parametrize("cut", range(0, 400, 7))
 def test_cut_messages_do_not_break_decoding(cut):
     data = vf_message(2)
-    link = messages.Link(data[: max(16, len(data) - cut)])
+    link = messages.Interface(data[: max(16, len(data) - cut)])
     assert len(link.vfs) <= 2
 
 
@@ -264,7 +264,7 @@ def test_settings_go_in_one_message_and_the_culprit_is_named():
 def test_real_socket_against_pyroute2(world):
     """The kernel's own answers, decoded by both; its extended acknowledgement; and batches."""
     sock = netlink.Socket()
-    links = {link.index: link for link in map(messages.Link, sock.dump(messages.dump_links()))}
+    links = {link.index: link for link in map(messages.Interface, sock.dump(messages.dump_links()))}
     with IPRoute() as ipr:
         theirs = {link["index"]: link for link in ipr.get_links()}
         assert set(links) == set(theirs)
@@ -285,7 +285,7 @@ def test_real_socket_against_pyroute2(world):
         )
     assert (caught.value.index, caught.value.errno) == (1, errno.EINVAL)
     assert "mtu" in str(caught.value)  # the kernel's own words
-    assert messages.Link(sock.get(messages.get_link(name="enp1s0f0v0"))).mtu == 1300
+    assert messages.Interface(sock.get(messages.get_link(name="enp1s0f0v0"))).mtu == 1300
 
 
 def test_mac_text():

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from struct import pack
 
-from ...host.host import Host
+from ...host.host import NodeHost
 from ...netlink.messages import words
 from ...netlink.socket import attribute
 from ...spec.config import Keys
@@ -51,11 +51,11 @@ class Setting:
         numbers = [max(value, 0) for value in self.values(state)]
         return attribute(self.kind, pack(f"={len(numbers) + 1}I", vf, *numbers))
 
-    def read(self, host: Host, pf: str, vf: int) -> State:
+    def read(self, host: NodeHost, pf: str, vf: int) -> State:
         """What is kept, where it is not asked for over netlink. Raises CniError (100)."""
         return {}
 
-    def apply(self, host: Host, pf: str, vf: int, state: State) -> None:
+    def apply(self, host: NodeHost, pf: str, vf: int, state: State) -> None:
         """Set it, where it is not set over netlink; to be called with the PF's lock. Raises CniError."""
 
     def values(self, state: State) -> list[Any]:

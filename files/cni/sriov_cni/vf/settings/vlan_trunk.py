@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from shared import pci
 
-from ...host.host import Host, write_text
+from ...host.host import NodeHost, write_text
 from ...spec.config import Keys
 from ...spec.errors import DEVICE, REFUSED, CniError
 from .setting import Setting, State
@@ -46,7 +46,7 @@ class VlanTrunk(Setting):
             )
         return {"vlan_trunk": vlans}
 
-    def read(self, host: Host, pf: str, vf: int) -> State:
+    def read(self, host: NodeHost, pf: str, vf: int) -> State:
         """Raises CniError (100) where the driver has no such list, or one that cannot be understood."""
         path = _path(host, pf, vf)
         text = pci.read_text(path)
@@ -65,7 +65,7 @@ class VlanTrunk(Setting):
         except ValueError as error:
             raise CniError(DEVICE, f"vlan_trunk: {path} cannot be used: {error}") from None
 
-    def apply(self, host: Host, pf: str, vf: int, state: State) -> None:
+    def apply(self, host: NodeHost, pf: str, vf: int, state: State) -> None:
         """Raises CniError: 100 where there is none, 101 where the driver refuses."""
         wanted = state["vlan_trunk"]
         now, then = to_set(self.read(host, pf, vf)["vlan_trunk"]), to_set(wanted)
@@ -84,7 +84,7 @@ class VlanTrunk(Setting):
             raise CniError(REFUSED, f"vlan_trunk: PF {pf} took '{wanted}' for VF {vf}, but reports '{found}'")
 
 
-def _path(host: Host, pf: str, index: int) -> str:
+def _path(host: NodeHost, pf: str, index: int) -> str:
     return f"{pci.device_dir(host.sys_root, pf)}/sriov/{index}/trunk"
 
 
