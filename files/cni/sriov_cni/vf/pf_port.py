@@ -12,12 +12,9 @@ from ..netlink.addresses import ZERO_MAC
 from ..netlink.messages import EXT_SKIP_STATS, EXT_VF, Interface, get_link, set_vf
 from ..netlink.socket import NetlinkError
 from ..spec.errors import DEVICE, REFUSED, CniError
+from . import quirks
 from .settings import SETTINGS, blank
 from .settings.setting import State
-
-# Drivers whose PF refuses a VF's own MAC while it has an administrator's, and forgets that one when told zeros
-# (Linux, igb_main.c, igb_ndo_set_vf_mac).
-_FREE_MAC_WITH_ZEROS = ("igb",)
 
 
 class PfPort:
@@ -31,7 +28,7 @@ class PfPort:
         self.driver = driver
         self.mtu = 0
         self._index = 0
-        self.frees_mac = driver in _FREE_MAC_WITH_ZEROS
+        self.frees_mac = quirks.has(driver, quirks.FREES_MAC_WITH_ZEROS)
 
     @classmethod
     def find(cls, host: NodeHost, pf: str) -> PfPort | None:

@@ -16,11 +16,11 @@ from shared import pci
 from ...host.host import NodeHost, write_text
 from ...spec.config import Keys
 from ...spec.errors import DEVICE, REFUSED, CniError
+from .. import quirks
 from .setting import Setting, State
 
 MOST = 4094  # 0 and 4095 are reserved (IEEE 802.1Q, table 9-2)
 _LONGEST = 4000  # characters; a longer list may have been cut at the end of its page
-_RANGES_APART = "mlx5_core"  # the driver that takes one range at a time
 
 
 class VlanTrunk(Setting):
@@ -90,7 +90,7 @@ def _path(host: NodeHost, pf: str, index: int) -> str:
 
 def _arguments(driver: str | None, vlans: set[int]) -> list[str]:
     text = to_text(vlans)
-    if driver != _RANGES_APART:
+    if not quirks.has(driver, quirks.TRUNK_RANGES_APART):
         return [text] if text else []
     return [f"{low} {high}" for low, high in ranges(text)]
 
