@@ -14,7 +14,7 @@ from .host.log_file import folder_of, problem
 from .spec.config import canonical, ipam_type, shown
 from .spec.delegate import MARK, is_ours, itself
 from .spec.errors import CniError
-from .spec.json_text import dumps, loads
+from .spec.json_text import Json, dumps, loads
 from .vf import go_plugin_state
 from .vf.config import MISSING_DEVICE, parse
 from .vf.journal import Attachment, Store
@@ -23,7 +23,6 @@ from .vf.restore import alive, give_back
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
 USAGE = """\
 usage: sriov --version
@@ -114,9 +113,9 @@ def _give_back(host: NodeHost, store: Store, seen: Attachment) -> bool | None:
         return give_back(host, store, attachment, alive(host, attachment))
 
 
-def _left_by_others(host: NodeHost, store: Store) -> Iterator[dict[str, Any]]:
+def _left_by_others(host: NodeHost, store: Store) -> Iterator[Json]:
     """Attachments of sriov-cni whose pods are gone, each once; one may come to light when a later one is given back."""
-    seen: list[dict[str, Any]] = []
+    seen: list[Json] = []
     while True:
         entries = go_plugin_state.attachments(host, store)
         left = [entry for entry in entries if not entry["in_use"] and entry not in seen]
@@ -126,7 +125,7 @@ def _left_by_others(host: NodeHost, store: Store) -> Iterator[dict[str, Any]]:
         seen += left
 
 
-def _read(path: str) -> list[dict[str, Any]]:
+def _read(path: str) -> list[Json]:
     """The configurations of this plugin in a file. Raises OSError, ValueError."""
     fd = 0 if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     raw = read_all(fd, _LIMIT)
@@ -147,7 +146,7 @@ def _read(path: str) -> list[dict[str, Any]]:
     return ours
 
 
-def _judge(raw: dict[str, Any]) -> list[str]:
+def _judge(raw: Json) -> list[str]:
     """The mistakes; deviceID may be missing, as Multus adds it when a pod gets its VF."""
     conf = canonical(raw)
     found = []
@@ -175,7 +174,7 @@ def _judge_log_file(file: object) -> str:
         return f"logFile: {error}"
 
 
-def _judge_delegate(conf: dict[str, Any]) -> list[str]:
+def _judge_delegate(conf: Json) -> list[str]:
     """The refusal of an IPAM plugin that is on this node, and is this program under another name."""
     kind = ipam_type(conf)
     for folder in (os.environ.get("CNI_PATH") or _CNI_PATH).split(":") if kind else []:

@@ -17,9 +17,9 @@ from .spec.errors import DECODE, ENVIRONMENT, INTERNAL, IO, VERSION, CniError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from .host.host import NodeHost
+    from .spec.json_text import Json
 
 _STDIN_LIMIT = 1 << 20  # bytes
 _REQUIRED = {
@@ -97,7 +97,7 @@ def answer_call(host: NodeHost, environment: dict[str, str], stdin: int = 0) -> 
     except Exception as error:  # whatever it is, the runtime gets an error that it can read
         code, msg, details = INTERNAL, f"unexpected {type(error).__name__}: {error}", _place(error)
     host.log.error(msg)
-    answer: dict[str, Any] = {"cniVersion": version, "code": code, "msg": msg}
+    answer: Json = {"cniVersion": version, "code": code, "msg": msg}
     if details:
         answer["details"] = details
     return 1, dumps(answer)
@@ -156,7 +156,7 @@ def _read(stdin: int) -> bytes:
     return raw
 
 
-def _decode(raw: bytes) -> dict[str, Any]:
+def _decode(raw: bytes) -> Json:
     from .spec.config import canonical
     from .spec.json_text import loads
 
@@ -169,7 +169,7 @@ def _decode(raw: bytes) -> dict[str, Any]:
     return canonical(conf)
 
 
-def _check_configuration(conf: dict[str, Any], command: str) -> str:
+def _check_configuration(conf: Json, command: str) -> str:
     """The configuration's version. Raises CniError: 1 for the version, 7 for the network's name."""
     from .spec.config import shown
     from .spec.errors import CONFIG
@@ -194,7 +194,7 @@ def _check_configuration(conf: dict[str, Any], command: str) -> str:
     return str(version)
 
 
-def _called_again(conf: dict[str, Any]) -> CniError:
+def _called_again(conf: Json) -> CniError:
     """The refusal of a call by a plugin that this one has started; each command would start it again."""
     from .spec.config import ipam_type
     from .spec.delegate import again
@@ -204,8 +204,8 @@ def _called_again(conf: dict[str, Any]) -> CniError:
 
 
 def _dispatch(
-    host: NodeHost, command: str, environment: dict[str, str], raw: bytes, conf: dict[str, Any]
-) -> dict[str, Any] | None:
+    host: NodeHost, command: str, environment: dict[str, str], raw: bytes, conf: Json
+) -> Json | None:
     from .commands import run
     from .commands.request import Request
 

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import os
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from ..host.host import NodeHost
-    from .request import Request
+from ..host.host import NodeHost
+from ..spec.json_text import Json
+from .request import Request
 
 
-def run(host: NodeHost, command: str, request: Request) -> dict[str, Any] | None:
+def run(host: NodeHost, command: str, request: Request) -> Json | None:
     """The answer for stdout, None where the command has none. Raises CniError."""
     try:
         return _run(host, command, request)
@@ -26,7 +23,7 @@ def run(host: NodeHost, command: str, request: Request) -> dict[str, Any] | None
             plan(host)
 
 
-def _run(host: NodeHost, command: str, request: Request) -> dict[str, Any] | None:
+def _run(host: NodeHost, command: str, request: Request) -> Json | None:
     if command == "ADD":
         from .add import add
 

@@ -17,6 +17,7 @@ from ..netlink.messages import Interface
 from ..pod.interface import Pod
 from ..spec.config import DAD_OFF
 from ..spec.errors import DEVICE, ENVIRONMENT, TRY_AGAIN, CniError
+from ..spec.json_text import Json
 from ..spec.result import Result, to_version
 from ..vf.config import Config, parse
 from ..vf.journal import Attachment, Store
@@ -26,12 +27,10 @@ from .request import Request, pod_netns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from ..pod.ipam import Ipam
 
 
-def add(host: NodeHost, request: Request) -> dict[str, Any]:
+def add(host: NodeHost, request: Request) -> Json:
     """Give the VF to the pod. Raises CniError, with all undone, or left to the journal where that failed."""
     config = parse(request.conf, request.args, host.log.problem)
     vf = find(host, config.device)

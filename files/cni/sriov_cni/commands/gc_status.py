@@ -75,10 +75,8 @@ def _collect_one(host: NodeHost, store: Store, owner: tuple[str, str], network: 
 
 def status(host: NodeHost, request: Request) -> None:
     """STATUS: could an ADD be served now. Raises CniError (50) with all that stands in the way."""
-    problems = []
-    for problem in (host.log.problem, _state_folder(host), _kernel(host), _devices(host, request)):
-        if problem:
-            problems.append(problem)
+    looks = host.log.problem, _state_folder(host), _kernel(host), _devices(host, request)
+    problems = [problem for problem in looks if problem]
     ipam = request.ipam(host)
     if ipam is not None:
         try:

@@ -17,13 +17,9 @@ import time
 from ..host.host import NodeHost, read_file
 from ..spec.config import canonical, ipam_type
 from ..spec.errors import CniError
-from ..spec.json_text import dumps, loads
+from ..spec.json_text import Json, dumps, loads
 from ..vf.journal import Lock, Store
 from .request import Request
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _FORMAT = 1
 _KEPT = 1024  # files; a runtime makes a new container for each try to start a pod
@@ -157,7 +153,7 @@ def sweep(host: NodeHost, most: int, forced: bool = False) -> list[tuple[tuple[s
     return told
 
 
-def entries(host: NodeHost) -> list[dict[str, Any]]:
+def entries(host: NodeHost) -> list[Json]:
     """What is held, by whom, and when it is tried again, for `sriov attachments`."""
     found = []
     for container, ifname in sorted(pending(host, forced=True)):

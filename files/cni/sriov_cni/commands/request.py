@@ -5,23 +5,22 @@
 
 from __future__ import annotations
 
+from ..host.host import NodeHost
 from ..pod.netns import Netns, open_netns, own_netns
 from ..spec.config import ipam_type
 from ..spec.errors import CONFIG, ENVIRONMENT, NETNS, CniError
+from ..spec.json_text import Json
 from ..spec.result import Result, parse_result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from ..host.host import NodeHost
     from ..pod.ipam import Ipam
 
 
 class Request:
     """One call: the environment's variables, judged by main, and the configuration."""
 
-    def __init__(self, environment: dict[str, str], raw: bytes, conf: dict[str, Any]) -> None:
+    def __init__(self, environment: dict[str, str], raw: bytes, conf: Json) -> None:
         self.environment = environment
         self.raw = raw
         self.conf = conf

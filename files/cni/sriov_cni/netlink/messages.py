@@ -15,7 +15,7 @@ from struct import Struct, unpack
 from .addresses import ip_text, mac_bytes, mac_text
 from .socket import NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, Message, attribute, attributes, nested, number, text
 
-RTM_NEWLINK, RTM_GETLINK, RTM_SETLINK = 16, 18, 19
+RTM_GETLINK, RTM_SETLINK = 18, 19
 RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_GETROUTE = 20, 22, 24, 26
 RTM_NEWNEIGH, RTM_NEWLINKPROP, RTM_DELLINKPROP = 28, 108, 109
 
@@ -24,7 +24,7 @@ IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_LINK_NETNSID, IFLA_PROP_LIST, IFLA_ALT_IFNAM
 IFLA_PARENT_DEV_NAME = 56
 EXT_VF, EXT_SKIP_STATS = 1, 8
 IFF_UP, IFF_RUNNING, IFF_PROMISC, IFF_ALLMULTI = 0x1, 0x40, 0x100, 0x200
-ARPHRD_ETHER, ARPHRD_INFINIBAND = 1, 32
+ARPHRD_ETHER = 1
 
 IFLA_VF_INFO = 1
 _VF_INDEXED = (1, 2, 4, 5, 6, 9)  # MAC, VLAN, spoofchk, link state, rate and trust begin with the VF's index

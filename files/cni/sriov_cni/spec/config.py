@@ -11,10 +11,7 @@ from __future__ import annotations
 
 from . import delegate
 from .errors import CONFIG, ENVIRONMENT, CniError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from .json_text import Json
 
 KEYS = (
     "cniVersion", "name", "prevResult", "runtimeConfig", "deviceID", "vlan", "vlanQoS", "vlanProto", "mac",
@@ -27,11 +24,11 @@ DAD_WAIT, DAD_OPTIMISTIC, DAD_OFF = "wait", "optimistic", "off"  # duplicate add
 _TRUE = ("1", "t", "T", "true", "True", "TRUE")
 
 
-def canonical(raw: dict[str, Any]) -> dict[str, Any]:
+def canonical(raw: Json) -> Json:
     """The configuration with our keys in their own spelling; as in Go, case does not count, and null is
     absent.
     """
-    found: dict[str, Any] = {}
+    found: Json = {}
     for key, value in raw.items():
         name = _CANONICAL.get(key.lower(), key)
         if value is None and name in _VALID_KEYS:
@@ -43,14 +40,14 @@ def canonical(raw: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def ipam_type(conf: dict[str, Any]) -> str:
+def ipam_type(conf: Json) -> str:
     """The delegated IPAM plugin's name, "" where there is none or it is no name (DEL must go on)."""
     ipam = conf.get("ipam")
     kind = ipam.get("type") if isinstance(ipam, dict) else ""
     return kind if isinstance(kind, str) and delegate.is_name(kind) else ""
 
 
-def valid_attachments(conf: dict[str, Any]) -> set[tuple[str, str]]:
+def valid_attachments(conf: Json) -> set[tuple[str, str]]:
     """Container and interface of the attachments that GC has to keep. Raises CniError (7) where the list is missing
     or not understood: it must not be taken for an empty one.
     """
@@ -103,7 +100,7 @@ class Keys:
     that are no KEY=VALUE list.
     """
 
-    def __init__(self, conf: dict[str, Any], args: str = "") -> None:
+    def __init__(self, conf: Json, args: str = "") -> None:
         self.conf = conf
         self.args = parse_args(args)
         self.problems: list[str] = []  # every mistake so far

@@ -11,13 +11,10 @@ from ..netlink.messages import IFF_ALLMULTI, IFF_PROMISC
 from ..spec import delegate
 from ..spec.config import DAD_OFF, DAD_OPTIMISTIC, DAD_WAIT, Keys, ipam_type, shown
 from ..spec.errors import CONFIG, CniError
+from ..spec.json_text import Json
 from ..spec.result import parse_dns
 from .settings import SETTINGS
 from .settings.setting import State
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _FLAGS = {"promisc": IFF_PROMISC, "allmulticast": IFF_ALLMULTI}
 _DAD = (DAD_WAIT, DAD_OPTIMISTIC, DAD_OFF)
@@ -42,7 +39,7 @@ class Config:
         self.flags = 0  # IFF_PROMISC, IFF_ALLMULTI
         self.dad = DAD_WAIT
         self.ipam_type = ""
-        self.dns: dict[str, Any] = {}
+        self.dns: Json = {}
 
     @property
     def mac(self) -> str:
@@ -50,7 +47,7 @@ class Config:
         return str(self.target.get("mac", ""))
 
 
-def parse(conf: dict[str, Any], args: str = "", log: str = "") -> Config:
+def parse(conf: Json, args: str = "", log: str = "") -> Config:
     """Judge a configuration (as canonical() gives it) and CNI_ARGS; `log` is what is wrong with its logFile on this
     node.
 

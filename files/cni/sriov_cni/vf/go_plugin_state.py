@@ -19,15 +19,11 @@ from ..host.host import NodeHost, read_file
 from ..pod.interface import Pod
 from ..pod.netns import Netns, open_netns
 from ..spec.errors import JOURNAL, TRY_AGAIN, CniError
-from ..spec.json_text import loads
+from ..spec.json_text import Json, loads
 from .journal import Attachment, Store
 from .restore import give_back
 from .settings.vlan import PROTO_8021Q
 from .vf import Vf, host_link
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _LIMIT = 65536  # bytes
 _FILES = 4096  # more than a node has VFs
@@ -83,9 +79,9 @@ def gone(host: NodeHost, network: str, valid: set[tuple[str, str]]) -> list[str]
     return [name for name, conf in _files(host) if name not in kept and _text(conf, "name") == network]
 
 
-def attachments(host: NodeHost, store: Store) -> list[dict[str, Any]]:
+def attachments(host: NodeHost, store: Store) -> list[Json]:
     """Those of this boot whose VF no later attachment has; keys as `sriov attachments` prints them."""
-    latest: dict[str, tuple[str, dict[str, Any]]] = {}
+    latest: dict[str, tuple[str, Json]] = {}
     for name, conf in sorted(_files(host), key=lambda file: _made(f"{host.state}/{file[0]}")):
         if pci.is_address(_text(conf, "deviceID")) and not _of_earlier_boot(f"{host.state}/{name}"):
             latest[conf["deviceID"]] = name, conf
@@ -133,12 +129,12 @@ def address_of(host: NodeHost, store: Store, container: str, ifname: str) -> str
     return address if store.of_vf(address) is None else ""
 
 
-def _files(host: NodeHost) -> list[tuple[str, dict[str, Any]]]:
+def _files(host: NodeHost) -> list[tuple[str, Json]]:
     found = [(name, _read(f"{host.state}/{name}")) for name in pci.list_dir(host.state)[:_FILES]]
     return [(name, conf) for name, conf in found if conf is not None]
 
 
-def _address(host: NodeHost, file: str, conf: dict[str, Any]) -> str:
+def _address(host: NodeHost, file: str, conf: Json) -> str:
     address = _text(conf, "deviceID")
     if not pci.is_address(address):
         raise CniError(JOURNAL, f"the file {file} cannot be used: expected a PCI address as deviceID")
@@ -184,7 +180,7 @@ def _made(file: str) -> int:
 
 
 def _give_back(
-    host: NodeHost, store: Store, name: str, conf: dict[str, Any], netns: Netns | None, ifnames: tuple[str, ...]
+    host: NodeHost, store: Store, name: str, conf: Json, netns: Netns | None, ifnames: tuple[str, ...]
 ) -> None:
     file = f"{host.state}/{name}"
     done = _of_earlier_boot(file) or give_back(host, store, _attachment(host, conf, name, netns, ifnames), netns)
@@ -195,7 +191,7 @@ def _give_back(
 
 
 def _attachment(
-    host: NodeHost, conf: dict[str, Any], name: str, netns: Netns | None, ifnames: tuple[str, ...]
+    host: NodeHost, conf: Json, name: str, netns: Netns | None, ifnames: tuple[str, ...]
 ) -> Attachment:
     before = conf.get("OrigVfState")
     before = before if isinstance(before, dict) else {}
@@ -225,12 +221,12 @@ def _attachment(
     return attachment
 
 
-def _text(conf: dict[str, Any], key: str) -> str:
+def _text(conf: Json, key: str) -> str:
     value = conf.get(key)
     return value if isinstance(value, str) else ""
 
 
-def _number(conf: dict[str, Any], key: str) -> int:
+def _number(conf: Json, key: str) -> int:
     value = conf.get(key)
     return int(value) if isinstance(value, int) and 0 <= value <= 0xFFFFFFFF else 0
 
@@ -242,7 +238,7 @@ def _of_earlier_boot(file: str) -> bool:
         return False
 
 
-def _read(file: str) -> dict[str, Any] | None:
+def _read(file: str) -> Json | None:
     """None for what is none of its files."""
     try:
         conf = loads(read_file(file, _LIMIT))

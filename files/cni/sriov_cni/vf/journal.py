@@ -17,13 +17,13 @@ import os
 
 from ..host.host import Backoff, NodeHost
 from ..spec.errors import IO, JOURNAL, TRY_AGAIN, CniError
-from ..spec.json_text import dumps, loads
+from ..spec.json_text import Json, dumps, loads
 from .settings import SETTINGS, blank
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, ClassVar
+    from typing import ClassVar
 
 FORMAT = 1
 _ADDING = "adding-"
@@ -61,7 +61,7 @@ class Attachment:
         """For messages."""
         return f"container {self.container} interface {self.ifname}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         fields = {name: getattr(self, name) for name in self.TYPES}
         fields["asked"] = [name for name in self.asked if name != _TRUNK]
         trunk = [self.original[_TRUNK]] if _TRUNK in self.asked else []
@@ -69,7 +69,7 @@ class Attachment:
         return {"format": FORMAT, **fields, "trunk": trunk, "original": original}
 
     @classmethod
-    def from_dict(cls, raw: Any) -> Attachment:
+    def from_dict(cls, raw: object) -> Attachment:
         """Raises ValueError for what to_dict would not have written."""
         if not isinstance(raw, dict):
             raise ValueError("it is no JSON object")
