@@ -35,7 +35,7 @@ _SEAM = """
 import _socket
 
 from shared import pci
-from sriov_cni.host.host import Host
+from sriov_cni.host.host import NodeHost
 
 
 def net_names(self, address):
@@ -47,9 +47,9 @@ def net_names(self, address):
     return names
 
 
-Host.sys_root = {root!r}
-Host.state = {state!r}
-Host.net_names = net_names
+NodeHost.sys_root = {root!r}
+NodeHost.state = {state!r}
+NodeHost.net_names = net_names
 """
 
 
@@ -57,7 +57,7 @@ Host.net_names = net_names
 _MARKS = """
 import time
 from sriov_cni import main as calls
-from sriov_cni.host.host import Host
+from sriov_cni.host.host import NodeHost
 from sriov_cni.spec.json_text import dumps
 
 marks, answer = [], calls.answer
@@ -74,7 +74,7 @@ def traced(environment):
 
 
 calls.answer = traced
-Host.step = lambda self, what: marks.append(("until " + what, time.monotonic()))
+NodeHost.step = lambda self, what: marks.append(("until " + what, time.monotonic()))
 """
 _LAST = "posix._exit(main())"
 # Linux keeps the parent's ru_maxrss for a child, so a program asks for its own.

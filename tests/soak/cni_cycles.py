@@ -161,10 +161,10 @@ class Worker:
         """The VF as its PF, sysfs and netlink tell of it."""
         get = self._socket.get
         asked = messages.get_link(name=vf.pf, mask=messages.EXT_VF | messages.EXT_SKIP_STATS)
-        at_pf = messages.Link(get(asked)).vfs[vf.index]
+        at_pf = messages.Interface(get(asked)).vfs[vf.index]
         folder = f"/sys/bus/pci/devices/{vf.address}/net"
         names = os.listdir(folder) if os.path.isdir(folder) else []
-        links = [messages.Link(get(messages.get_link(name=name))) for name in names]
+        links = [messages.Interface(get(messages.get_link(name=name))) for name in names]
         own = [(link.name, link.mac, link.mtu, sorted(link.altnames), link.flags & KEPT_FLAGS) for link in links]
         return {"at_pf": at_pf.to_dict(), "own": own}
 

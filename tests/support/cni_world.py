@@ -20,13 +20,14 @@ from pathlib import Path
 import pytest
 
 from sriov_cni import main
-from sriov_cni.host.host import Host
+from sriov_cni.host.host import NodeHost
 from sriov_cni.netlink import messages
 from sriov_cni.netlink import socket as netlink
 from sriov_cni.netlink.addresses import ZERO_MAC
 from sriov_cni.pod.netns import open_netns, own_netns, set_netns
 from sriov_cni.spec.errors import CniError
-from sriov_cni.vf.pf_port import FIELDS_OF, PfPort
+from sriov_cni.vf.pf_port import PfPort
+from sriov_cni.vf.settings import SETTINGS, blank
 
 PF, PF_NAME = "0000:01:00.0", "enp1s0"
 VF, VF_NAME, VF_MAC = "0000:01:10.0", "enp1s0v0", "02:00:00:00:00:10"
@@ -68,40 +69,37 @@ class Refusal(Exception):
 class FakePf(PfPort):
     """The PF of a WorldHost: its two messages go to a file, everything above them is the real thing."""
 
-    def __init__(self, file: Path) -> None:
-        super().__init__(None, PF_NAME, PF, json.loads(file.read_text())["driver"])
+    def __init__(self, host: WorldHost, file: Path) -> None:
+        super().__init__(host, PF_NAME, PF, json.loads(file.read_text())["driver"])
         self._file = file
         self.mtu = 1500
 
-    def read(self, vf: int) -> messages.VfState:
-        state = messages.VfState()
+    def fetch(self, vf: int) -> dict:
         vfs = json.loads(self._file.read_text())["vfs"]
         if vf >= len(vfs):
             raise CniError(100, f"PF {self.name}: expected VF {vf} among its VFs, found {len(vfs)}")
-        for name, value in vfs[vf].items():
-            setattr(state, name, value)
-        return state
+        return {**blank(), **vfs[vf]}
 
-    def send(self, vf: int, target: messages.VfState, keys) -> None:
+    def send(self, vf: int, target: dict, keys) -> None:
         data = json.loads(self._file.read_text())
         for key in keys:  # like the kernel: in order, stopping at the first error
             if key in data["refuse"]:
                 raise netlink.NetlinkError(errno.EOPNOTSUPP)
-            if key == "mac" and target.mac == ZERO_MAC and data["refuse_zero_mac"]:
+            if key == "mac" and target["mac"] == ZERO_MAC and data["refuse_zero_mac"]:
                 raise netlink.NetlinkError(errno.EINVAL)
-            data["sent"].append([key, *[getattr(target, field) for field in FIELDS_OF[key]]])
+            data["sent"].append([key, *SETTINGS[key].values(target)])
             if key in data["ignore"]:
                 continue
-            data["vfs"][vf].update({field: getattr(target, field) for field in FIELDS_OF[key]})
+            data["vfs"][vf].update({field: target[field] for field in SETTINGS[key].fields})
             if key == "mac":
-                data["pinned"] = sorted({*data["pinned"], vf} - ({vf} if target.mac == ZERO_MAC else set()))
+                data["pinned"] = sorted({*data["pinned"], vf} - ({vf} if target["mac"] == ZERO_MAC else set()))
             aside = self._file.with_suffix(".new")
             aside.write_text(json.dumps(data))
             aside.rename(self._file)
 
 
-class WorldHost(Host):
-    """The plugin's Host, looking at the world; `die_at` sends SIGKILL to the process before that change."""
+class WorldHost(NodeHost):
+    """The plugin's NodeHost, looking at the world; `die_at` sends SIGKILL to the process before that change."""
 
     def __init__(self, world: World, die_at: int = -1) -> None:
         super().__init__()
@@ -118,7 +116,7 @@ class WorldHost(Host):
         return [link.name for link in links_by_alias(self.socket, address)]
 
     def pf_port(self, pf: str):
-        return FakePf(self._world.pf_file) if (self._world.device(pf) / "net").is_dir() else None
+        return FakePf(self, self._world.pf_file) if (self._world.device(pf) / "net").is_dir() else None
 
     def step(self, what: str) -> None:
         if len(self.steps) == self._die_at:
@@ -126,12 +124,12 @@ class WorldHost(Host):
         self.steps.append(what)
 
 
-def links_by_alias(socket: netlink.Socket, alias: str) -> list[messages.Link]:
+def links_by_alias(socket: netlink.Socket, alias: str) -> list[messages.Interface]:
     """The links of the socket's namespace that carry this alias, which no move and no rename takes away."""
     found = []
     for payload in socket.dump(messages.dump_links()):
         if dict(netlink.attributes(payload[16:])).get(IFLA_IFALIAS, b"").rstrip(b"\0").decode() == alias:
-            found.append(messages.Link(payload))
+            found.append(messages.Interface(payload))
     return found
 
 

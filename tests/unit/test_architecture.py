@@ -176,7 +176,8 @@ def test_unit_tests_mirror_the_sources(folder: str) -> None:
     packages = {module[:1] for module in modules if len(module) > 1} | {()}
     wrong = []
     for path in top.rglob("test_*.py"):
-        homes = {module[:-1][:1] for module in modules if f"test_{module[-1]}" == path.stem} or packages
+        own = {module[:-1] for module in modules if f"test_{module[-1]}" == path.stem}
+        homes = {home[:depth] for home in own for depth in (1, 2)} or packages  # or in its package's package
         if path.relative_to(top).parent.parts not in homes:
             names = sorted("/".join(home) or folder for home in homes)
             wrong.append(f"{path.relative_to(ROOT)}: expected in {' or '.join(names)}")

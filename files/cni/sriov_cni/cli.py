@@ -1,25 +1,28 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For people at a terminal, and for the installer: what has which VF, and whether a configuration is good."""
+"""Commands for an administrator, and for the installer: what has which VF, and whether a configuration is good."""
 
 from __future__ import annotations
 
 import os
 
 from . import SUPPORTED
-from .spec.config import MISSING_DEVICE, canonical, ipam_type, parse, shown
+from .commands import releases
+from .host.host import SETTING, NodeHost, read_all
+from .host.log_file import folder_of, problem
+from .spec.config import canonical, ipam_type, shown
 from .spec.delegate import MARK, is_ours, itself
 from .spec.errors import CniError
-from .spec.json_text import dumps, loads
+from .spec.json_text import Json, dumps, loads
+from .vf import go_plugin_state
+from .vf.config import MISSING_DEVICE, parse
+from .vf.journal import Attachment, Store
+from .vf.restore import alive, give_back
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
-
-    from .host.host import Host
-    from .vf.journal import Record, Store
 
 USAGE = """\
 usage: sriov --version
@@ -58,42 +61,31 @@ def run(arguments: list[str]) -> tuple[int, str]:
     return 0, f"{arguments[1]}: good\n"
 
 
-def _attachments(host: Host | None = None) -> tuple[int, str]:
-    from .commands.releases import entries
-    from .host.host import Host as RunningHost
-    from .vf.go_plugin_state import attachments
-    from .vf.journal import Store
-    from .vf.restore import alive
-
-    host = host or RunningHost()
+def _attachments(host: NodeHost | None = None) -> tuple[int, str]:
+    host = host or NodeHost()
     store = Store(host)
     found = []
-    for record in store.records():
-        entry = {"vf": record.address, "container": record.container, "interface": record.ifname}
-        entry |= {"network": record.network, "netns": record.netns}
-        in_use = record.complete and alive(host, record) is not None
+    for attachment in store.attachments():
+        entry = {"vf": attachment.address, "container": attachment.container, "interface": attachment.ifname}
+        entry |= {"network": attachment.network, "netns": attachment.netns}
+        in_use = attachment.complete and alive(host, attachment) is not None
         found.append({**entry, "in_use": in_use, "made_by": "baremetal.sriov"})
-    return 0, dumps(found + attachments(host, store) + entries(host)) + "\n"
+    return 0, dumps(found + go_plugin_state.attachments(host, store) + releases.entries(host)) + "\n"
 
 
-def _release(host: Host | None = None) -> tuple[int, str]:
+def _release(host: NodeHost | None = None) -> tuple[int, str]:
     """One line for each VF that is back, or not, with the reason where one is known; then the exit code is 1. One for
     each address that its IPAM plugin was asked for: it is not ours, and the code does not tell of it.
     """
-    from .commands.releases import sweep
-    from .host.host import Host as RunningHost
-    from .vf.go_plugin_state import collect
-    from .vf.journal import Store
-
-    host = host or RunningHost()
+    host = host or NodeHost()
     store = Store(host)
     lines: list[str] = []
-    good = [_tell(lines, seen.address, seen.owner, _give_back, host, store, seen) for seen in store.records()]
+    good = [_tell(lines, seen.address, seen.owner, _give_back, host, store, seen) for seen in store.attachments()]
     for entry in _left_by_others(host, store):
         owner = f"container {entry['container']} interface {entry['interface']}"
         name = f"{entry['container']}-{entry['interface']}"
-        good.append(_tell(lines, entry["vf"], owner, collect, host, store, name))
-    for (container, ifname), failure in sweep(host, _MOST_ADDRESSES, forced=True):
+        good.append(_tell(lines, entry["vf"], owner, go_plugin_state.collect, host, store, name))
+    for (container, ifname), failure in releases.sweep(host, _MOST_ADDRESSES, forced=True):
         what = f"is not released: {failure}" if failure else "is released"
         lines.append(f"the address of container {container} interface {ifname} {what}\n")
     return 0 if all(good) else 1, "".join(lines)
@@ -111,41 +103,32 @@ def _tell(lines: list[str], address: str, owner: str, act: Callable[..., bool | 
     return back is not False
 
 
-def _give_back(host: Host, store: Store, seen: Record) -> bool | None:
+def _give_back(host: NodeHost, store: Store, seen: Attachment) -> bool | None:
     """None where it is in use, or its DEL was faster."""
-    from .commands.releases import expect
-    from .vf.restore import alive, give_back
-
     with store.lock(seen.address, "VF"):
-        record = store.of_owner(seen.container, seen.ifname)
-        if record is None or (record.complete and alive(host, record) is not None):
+        attachment = store.of_owner(seen.container, seen.ifname)
+        if attachment is None or (attachment.complete and alive(host, attachment) is not None):
             return None
-        expect(host, record.container, record.ifname)
-        return give_back(host, store, record, alive(host, record))
+        releases.expect(host, attachment.container, attachment.ifname)
+        return give_back(host, store, attachment, alive(host, attachment))
 
 
-def _left_by_others(host: Host, store: Store) -> Iterator[dict[str, Any]]:
+def _left_by_others(host: NodeHost, store: Store) -> Iterator[Json]:
     """Attachments of sriov-cni whose pods are gone, each once; one may come to light when a later one is given back."""
-    from .vf.go_plugin_state import attachments
-
-    seen: list[dict[str, Any]] = []
+    seen: list[Json] = []
     while True:
-        left = [entry for entry in attachments(host, store) if not entry["in_use"] and entry not in seen]
+        entries = go_plugin_state.attachments(host, store)
+        left = [entry for entry in entries if not entry["in_use"] and entry not in seen]
         if not left:
             return
         yield from left
         seen += left
 
 
-def _read(path: str) -> list[dict[str, Any]]:
+def _read(path: str) -> list[Json]:
     """The configurations of this plugin in a file. Raises OSError, ValueError."""
     fd = 0 if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    raw = b""
-    while len(raw) <= _LIMIT:
-        part = os.read(fd, 65536)
-        if not part:
-            break
-        raw += part
+    raw = read_all(fd, _LIMIT)
     if len(raw) > _LIMIT:
         raise ValueError(f"expected at most {_LIMIT} bytes, found more")
     conf = loads(raw)
@@ -163,7 +146,7 @@ def _read(path: str) -> list[dict[str, Any]]:
     return ours
 
 
-def _judge(raw: dict[str, Any]) -> list[str]:
+def _judge(raw: Json) -> list[str]:
     """The mistakes; deviceID may be missing, as Multus adds it when a pod gets its VF."""
     conf = canonical(raw)
     found = []
@@ -183,9 +166,6 @@ def _judge(raw: dict[str, Any]) -> list[str]:
 
 
 def _judge_log_file(file: object) -> str:
-    from .host.host import SETTING
-    from .host.log_file import folder_of, problem
-
     if not isinstance(file, str) or not file:
         return ""
     try:
@@ -194,7 +174,7 @@ def _judge_log_file(file: object) -> str:
         return f"logFile: {error}"
 
 
-def _judge_delegate(conf: dict[str, Any]) -> list[str]:
+def _judge_delegate(conf: Json) -> list[str]:
     """The refusal of an IPAM plugin that is on this node, and is this program under another name."""
     kind = ipam_type(conf)
     for folder in (os.environ.get("CNI_PATH") or _CNI_PATH).split(":") if kind else []:

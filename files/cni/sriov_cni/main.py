@@ -12,15 +12,14 @@ import os
 import sys
 
 from . import SUPPORTED
-from .spec.delegate import MARK
 from .spec.errors import DECODE, ENVIRONMENT, INTERNAL, IO, VERSION, CniError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
-    from .host.host import Host
+    from .host.host import NodeHost
+    from .spec.json_text import Json
 
 _STDIN_LIMIT = 1 << 20  # bytes
 _REQUIRED = {
@@ -58,22 +57,23 @@ def main() -> int:
 
 def answer(environment: dict[str, str]) -> tuple[int, Callable[[], None] | None]:
     """Answer one call on stdout. Returns the exit code, and what is to be done once the runtime has it."""
-    host: Host | None = None
+    host: NodeHost | None = None
     if environment.get("CNI_COMMAND") == "VERSION":
         versions = '","'.join(SUPPORTED)
         code, text = 0, f'{{"cniVersion":"{SUPPORTED[-1]}","supportedVersions":["{versions}"]}}'
     else:
-        from .host.host import Host as RunningHost
+        from .host.host import NodeHost
 
-        host = RunningHost()
+        host = NodeHost()
         code, text = answer_call(host, environment)
     if text:
         os.write(1, text.encode() + b"\n")
     return code, None if host is None else host.later
 
 
-def answer_call(host: Host, environment: dict[str, str], stdin: int = 0) -> tuple[int, str]:
+def answer_call(host: NodeHost, environment: dict[str, str], stdin: int = 0) -> tuple[int, str]:
     """Exit code and the one document for stdout ("" where there is none). Never raises an Exception."""
+    from .spec.delegate import MARK
     from .spec.json_text import dumps
 
     version = SUPPORTED[-1]
@@ -97,7 +97,7 @@ def answer_call(host: Host, environment: dict[str, str], stdin: int = 0) -> tupl
     except Exception as error:  # whatever it is, the runtime gets an error that it can read
         code, msg, details = INTERNAL, f"unexpected {type(error).__name__}: {error}", _place(error)
     host.log.error(msg)
-    answer: dict[str, Any] = {"cniVersion": version, "code": code, "msg": msg}
+    answer: Json = {"cniVersion": version, "code": code, "msg": msg}
     if details:
         answer["details"] = details
     return 1, dumps(answer)
@@ -143,23 +143,20 @@ def is_ifname(text: str) -> bool:
 
 
 def _read(stdin: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
+    from .host.host import read_all
+
     try:
-        while size <= _STDIN_LIMIT:
-            part = os.read(stdin, 65536)
-            if not part:
-                return b"".join(parts)
-            parts.append(part)
-            size += len(part)
+        raw = read_all(stdin, _STDIN_LIMIT)
     except OSError as error:
         raise CniError(IO, f"stdin cannot be read: {error.strerror}") from None
-    raise CniError(
-        DECODE, f"stdin: expected a network configuration of at most {_STDIN_LIMIT} bytes, found more"
-    )
+    if len(raw) > _STDIN_LIMIT:
+        raise CniError(
+            DECODE, f"stdin: expected a network configuration of at most {_STDIN_LIMIT} bytes, found more"
+        )
+    return raw
 
 
-def _decode(raw: bytes) -> dict[str, Any]:
+def _decode(raw: bytes) -> Json:
     from .spec.config import canonical
     from .spec.json_text import loads
 
@@ -172,7 +169,7 @@ def _decode(raw: bytes) -> dict[str, Any]:
     return canonical(conf)
 
 
-def _check_configuration(conf: dict[str, Any], command: str) -> str:
+def _check_configuration(conf: Json, command: str) -> str:
     """The configuration's version. Raises CniError: 1 for the version, 7 for the network's name."""
     from .spec.config import shown
     from .spec.errors import CONFIG
@@ -197,7 +194,7 @@ def _check_configuration(conf: dict[str, Any], command: str) -> str:
     return str(version)
 
 
-def _called_again(conf: dict[str, Any]) -> CniError:
+def _called_again(conf: Json) -> CniError:
     """The refusal of a call by a plugin that this one has started; each command would start it again."""
     from .spec.config import ipam_type
     from .spec.delegate import again
@@ -207,10 +204,10 @@ def _called_again(conf: dict[str, Any]) -> CniError:
 
 
 def _dispatch(
-    host: Host, command: str, environment: dict[str, str], raw: bytes, conf: dict[str, Any]
-) -> dict[str, Any] | None:
+    host: NodeHost, command: str, environment: dict[str, str], raw: bytes, conf: Json
+) -> Json | None:
+    from .commands import run
     from .commands.request import Request
-    from .commands.table import run
 
     level, file = conf.get("logLevel", ""), conf.get("logFile", "")
     host.log.fields = {

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from sriov_cni import SUPPORTED, main
 from sriov_cni.spec import json_text
-from sriov_cni.spec.config import KEYS, canonical, parse, parse_args
+from sriov_cni.spec.config import KEYS, canonical, parse_args
 from sriov_cni.spec.errors import CniError
+from sriov_cni.vf.config import parse
 from support.cni_world import VF, WorldHost
 
 COMMANDS = ("ADD", "DEL", "CHECK", "GC", "STATUS")
@@ -59,11 +60,11 @@ def call(host, environment: dict[str, str], stdin: bytes) -> tuple[int, dict]:
 )
 def test_stdin(raw, command):
     """Nothing drawn here is a network configuration: it has no name. DEL takes any object."""
-    from sriov_cni.host.host import Host
+    from sriov_cni.host.host import NodeHost
 
     assume(command != "DEL" or not raw.lstrip().startswith(b"{"))
     environment = {"CNI_COMMAND": command, "CNI_CONTAINERID": "c", "CNI_NETNS": "/nowhere", "CNI_IFNAME": "net1"}
-    code, answer = call(Host(), environment, raw)
+    code, answer = call(NodeHost(), environment, raw)
     assert code == 1
     assert answer["code"] in (1, 6, 7)
 
@@ -78,18 +79,18 @@ def test_configuration(conf, args):
         assert error.code in (4, 7)
     else:
         assert found.device
-        assert set(found.asked) <= {"mac", "vlan", "rate", "spoofchk", "trust", "link_state"}
+        assert set(found.asked) <= {"mac", "vlan", "vlan_trunk", "rate", "spoofchk", "trust", "link_state"}
 
 
 @FUZZ
 @given(file=st.text(max_size=10), level=JSON)
 def test_log_settings(file, level):
     """Also a path that no file can have."""
-    from sriov_cni.host.host import Host
+    from sriov_cni.host.host import NodeHost
 
     conf = {"cniVersion": "1.0.0", "name": "n", "logLevel": level, "logFile": "/dev/null/" + file, "deviceID": "x"}
     environment = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c", "CNI_NETNS": "/nowhere", "CNI_IFNAME": "net1"}
-    code, answer = call(Host(), environment, json.dumps(conf).encode())
+    code, answer = call(NodeHost(), environment, json.dumps(conf).encode())
     assert code == 1
     assert answer["code"] in (6, 7)  # 6 for the numbers that JSON does not have
 

@@ -12,10 +12,11 @@ from types import SimpleNamespace
 import pytest
 
 from shared import pci
-from sriov_cni.netlink import messages, socket
+from sriov_cni.netlink import socket
 from sriov_cni.pod.interface import Pod
 from sriov_cni.spec.errors import CniError
-from sriov_cni.vf.journal import Record, Store
+from sriov_cni.vf.journal import Attachment, Store
+from sriov_cni.vf.settings import SETTINGS
 from sriov_cni.vf.vf import find, move_to_pod
 from support.cni_world import PF, PF_NAME, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run, vector
 
@@ -65,7 +66,7 @@ def test_journal_file(world, vector):
     assert name == f"{VF}@c1@net1"
     raw = json.loads((world.root / "state" / "journal" / name).read_text())
     assert "dns" not in raw
-    record = Record.from_dict(raw)
+    record = Attachment.from_dict(raw)
     assert (record.address, record.container, record.ifname, record.to_dict()) == (VF, "c1", "net1", raw)
 
 
@@ -163,6 +164,5 @@ def test_everything_asked_everything_back(world, vector):
     assert sorted(world.pf["sent"]) == [
         ["link_state", 2], ["mac", VF_MAC], ["rate", 0, 0], ["spoofchk", 0], ["trust", 0], ["vlan", 1, 1, -1],
     ]  # fmt: skip
-    state = messages.VfState()
-    state.vlan, state.qos = 1, 1
-    assert messages.vf_attribute(0, "vlan", state)[-4:-2] == bytes.fromhex("8100")
+    state = {"vlan": 1, "qos": 1, "proto": -1}
+    assert SETTINGS["vlan"].encode(0, state)[-4:-2] == bytes.fromhex("8100")

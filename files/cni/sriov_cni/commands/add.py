@@ -11,29 +11,27 @@ from __future__ import annotations
 
 import os
 
+from ..host.host import NodeHost
 from ..netlink.addresses import ZERO_MAC
+from ..netlink.messages import Interface
 from ..pod.interface import Pod
-from ..spec.config import DAD_OFF, parse
+from ..spec.config import DAD_OFF
 from ..spec.errors import DEVICE, ENVIRONMENT, TRY_AGAIN, CniError
+from ..spec.json_text import Json
 from ..spec.result import Result, to_version
+from ..vf.config import Config, parse
 from ..vf.in_use import refuse_in_use
-from ..vf.journal import Record, Store
+from ..vf.journal import Attachment, Store
 from ..vf.pf_port import PfPort
 from ..vf.vf import Vf, find, move_to_pod, remember, set_mac, set_on_host, set_on_pf
-from .request import pod_netns
+from .request import Request, pod_netns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from ..host.host import Host
-    from ..netlink.messages import Link
     from ..pod.ipam import Ipam
-    from ..spec.config import Config
-    from .request import Request
 
 
-def add(host: Host, request: Request) -> dict[str, Any]:
+def add(host: NodeHost, request: Request) -> Json:
     """Give the VF to the pod. Raises CniError, with all undone, or left to the journal where that failed."""
     config = parse(request.conf, request.args, host.log.problem)
     vf = find(host, config.device)
@@ -50,22 +48,22 @@ def add(host: Host, request: Request) -> dict[str, Any]:
             raise CniError(
                 ENVIRONMENT, f"CNI_IFNAME: the namespace {request.netns} has an interface {request.ifname} already"
             )
-        attachment = _Attachment(host, store, request, config, vf, pod, ipam)
+        setup = _Setup(host, store, request, config, vf, pod, ipam)
         host.step("journal")
-        store.begin(attachment.record)
+        store.begin(setup.attachment)
         try:
-            attachment.end_earlier_address()
-            answer = to_version(attachment.make(), request.version)
+            setup.end_earlier_address()
+            answer = to_version(setup.make(), request.version)
             host.step("commit")
-            store.commit(attachment.record)
+            store.commit(setup.attachment)
         except BaseException as error:
-            attachment.undo(error)
+            setup.undo(error)
             raise
     host.log.info(f"{vf} is {request.ifname} of the pod now")
     return answer
 
 
-def _clear_way(host: Host, store: Store, vf: Vf, request: Request) -> None:
+def _clear_way(host: NodeHost, store: Store, vf: Vf, request: Request) -> None:
     """See that nobody has the VF; repair what a dead owner, or an ADD that died, left. Raises CniError
     (11).
     """
@@ -74,8 +72,8 @@ def _clear_way(host: Host, store: Store, vf: Vf, request: Request) -> None:
         raise CniError(
             TRY_AGAIN, f"{mine.owner} has VF {mine.address} by an earlier ADD; expected its DEL first"
         )
-    record = store.of_vf(vf.address)
-    if record is None:
+    attachment = store.of_vf(vf.address)
+    if attachment is None:
         if os.access(f"{host.state}/pci/{vf.address}", os.R_OK):
             from ..vf.go_plugin_state import clear_way
 
@@ -84,26 +82,26 @@ def _clear_way(host: Host, store: Store, vf: Vf, request: Request) -> None:
     from ..vf.restore import alive, give_back
     from .releases import expect
 
-    netns = alive(host, record)
+    netns = alive(host, attachment)
     # This call has the VF's lock: the process of an ADD that is not complete is dead.
-    if netns is not None and record.complete:
+    if netns is not None and attachment.complete:
         raise CniError(
             TRY_AGAIN,
-            f"VF {vf.address} is in use by {record.owner} (network {record.network}), whose namespace "
-            f"{record.netns} "
+            f"VF {vf.address} is in use by {attachment.owner} (network {attachment.network}), whose namespace "
+            f"{attachment.netns} "
             "is alive; expected the runtime to call DEL for it first",
         )
-    host.log.warning(f"VF {vf.address} was left by {record.owner}: it is brought back first")
-    expect(host, record.container, record.ifname)
-    if not give_back(host, store, record, netns):
-        raise CniError(DEVICE, f"VF {vf.address} is not as it was before {record.owner} had it; the log says why")
+    host.log.warning(f"VF {vf.address} was left by {attachment.owner}: it is brought back first")
+    expect(host, attachment.container, attachment.ifname)
+    if not give_back(host, store, attachment, netns):
+        raise CniError(DEVICE, f"VF {vf.address} is not as it was before {attachment.owner} had it; the log says why")
 
 
-class _Attachment:
+class _Setup:
     """One VF on its way into a pod. Making one changes nothing; it reads what the journal needs."""
 
     def __init__(
-        self, host: Host, store: Store, request: Request, config: Config, vf: Vf, pod: Pod, ipam: Ipam | None
+        self, host: NodeHost, store: Store, request: Request, config: Config, vf: Vf, pod: Pod, ipam: Ipam | None
     ) -> None:
         self._host, self._store, self._config = host, store, config
         self._vf, self._pod, self._delegate = vf, pod, ipam
@@ -112,12 +110,12 @@ class _Attachment:
         self.held = False  # an earlier ADD of the same owner has an address that was not released
         self._previous = request.previous()
         self.port = PfPort.find(host, vf.pf) if vf.pf else None
-        self.record = Record()
-        self.record.container, self.record.ifname = request.container, request.ifname
-        self.record.network = request.conf["name"]
-        self.record.netns, self.record.netns_id = request.netns, pod.netns.identity
-        self.record.boot = host.boot_id()
-        self._link = remember(host, vf, config, self.port, self.record)
+        self.attachment = Attachment()
+        self.attachment.container, self.attachment.ifname = request.container, request.ifname
+        self.attachment.network = request.conf["name"]
+        self.attachment.netns, self.attachment.netns_id = request.netns, pod.netns.identity
+        self.attachment.boot = host.boot_id()
+        self._link = remember(host, vf, config, self.port, self.attachment)
         if self._link is not None:
             refuse_in_use(host, vf, self._link)
 
@@ -128,10 +126,10 @@ class _Attachment:
             set_on_host(host, self._store, self._vf, self.port, self._link, config)
         if self.port is not None:
             set_on_pf(host, self._store, self._vf, self.port, config)
-        link: Link | None = None
+        link: Interface | None = None
         if self._link is not None:
-            link = move_to_pod(host, self._link, self.record.ifname, pod, self._start_ipam)
-            pod.prepare(self.record.ifname)
+            link = move_to_pod(host, self._link, self.attachment.ifname, pod, self._start_ipam)
+            pod.prepare(self.attachment.ifname)
             if config.mac:
                 set_mac(host, pod.socket, link, config.mac)
             host.step("up")
@@ -152,12 +150,12 @@ class _Attachment:
                     from ..pod.announce import announce
 
                     announce(host, pod, link, result)
-        mac = config.mac or (link.mac if link is not None else self.record.original.mac)
+        mac = config.mac or (link.mac if link is not None else self.attachment.original["mac"])
         result.interface = {
-            "name": self.record.ifname,
+            "name": self.attachment.ifname,
             "mac": "" if mac == ZERO_MAC else mac,
             "mtu": link.mtu if link is not None else self.port.mtu if self.port is not None else 0,
-            "sandbox": self.record.netns,
+            "sandbox": self.attachment.netns,
             "pciID": self._vf.address,
         }
         result.dns = result.dns or config.dns
@@ -205,10 +203,10 @@ class _Attachment:
         if failure is not None and str(failure) not in str(error):
             problems.append(str(failure))
         try:
-            missing = bring_back(self._host, self._store, self.record, self._pod)
+            missing = bring_back(self._host, self._store, self.attachment, self._pod)
             if missing:
                 raise CniError(DEVICE, "; ".join(missing))
-            self._store.remove(self.record)
+            self._store.remove(self.attachment)
         except (CniError, OSError) as problem:
             problems.append(
                 f"VF {self._vf.address} is not as it was, the next DEL or ADD tries again: {problem}"

@@ -5,36 +5,30 @@
 
 from __future__ import annotations
 
+from ..host.host import NodeHost
 from ..netlink.addresses import parse_cidr
-from ..netlink.messages import IFF_ALLMULTI, IFF_PROMISC, IFF_UP
+from ..netlink.messages import IFF_ALLMULTI, IFF_PROMISC, IFF_UP, Interface
 from ..pod.interface import Pod
-from ..spec.config import parse
 from ..spec.errors import CONFIG, DIFFERS, CniError
 from ..spec.result import Result, kernel_routes
+from ..vf.config import Config, parse
 from ..vf.go_plugin_state import address_of
 from ..vf.journal import Store
-from ..vf.pf_port import FIELDS_OF
+from ..vf.settings import SETTINGS
 from ..vf.vf import find, port_of
-from ..vf.vlan_trunk import read as read_trunk
-from .request import pod_netns
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ..host.host import Host
-    from ..netlink.messages import Link
-    from ..spec.config import Config
-    from .request import Request
+from .request import Request, pod_netns
 
 
-def check(host: Host, request: Request) -> None:
+def check(host: NodeHost, request: Request) -> None:
     """Compare what is there with what ADD left. Raises CniError (102) that lists every difference."""
     config = parse(request.conf, request.args)
     previous = request.previous()
     if not previous.interfaces:
         raise CniError(CONFIG, "prevResult: CHECK needs the result of ADD with its interface, found none")
     store = Store(host)
-    record = store.of_owner(request.container, request.ifname)
-    journal = record.address if record is not None else address_of(host, store, request.container, request.ifname)
+    owner = request.container, request.ifname
+    attachment = store.of_owner(*owner)
+    journal = attachment.address if attachment is not None else address_of(host, store, *owner)
     if not journal:
         raise CniError(
             DIFFERS, f"container {request.container} has no VF as {request.ifname}: no journal of its ADD"
@@ -44,17 +38,11 @@ def check(host: Host, request: Request) -> None:
     if journal != vf.address:
         problems.append(f"deviceID: expected {vf.address}, the journal has {journal}")
     # Where nothing is asked of the PF, ADD goes without it: so does CHECK.
-    state = port_of(host, vf.address, vf.pf).read(vf.index) if vf.pf and config.asked else None
-    for key in config.asked if state is not None else []:
-        for field in FIELDS_OF[key]:
-            expected, found = getattr(config.target, field), getattr(state, field)
-            if found not in (expected, -1, ""):  # what a driver does not report cannot differ
-                problems.append(f"VF {vf.index} of PF {vf.pf}: {field}: expected {expected}, found {found}")
-    if config.trunk and vf.pf:
-        trunk = read_trunk(host, vf.pf, vf.index)
-        if trunk != config.trunk:
-            what = f"vlan_trunk: expected {config.trunk}, found {trunk or 'none'}"
-            problems.append(f"VF {vf.index} of PF {vf.pf}: {what}")
+    if vf.pf and config.asked:
+        state = port_of(host, vf.address, vf.pf).read(vf.index, config.asked)
+        for name in config.asked:
+            found = SETTINGS[name].differences(config.target, state)
+            problems += [f"VF {vf.index} of PF {vf.pf}: {text}" for text in found]
     if vf.kernel:
         pod = Pod(host, pod_netns(request))
         problems += _differences(pod, request, config, previous)
@@ -92,7 +80,7 @@ def _differences(pod: Pod, request: Request, config: Config, previous: Result) -
     return problems + _missing_routes(pod, link, previous, alone=len(ours) == len(previous.interfaces))
 
 
-def _missing_routes(pod: Pod, link: Link, previous: Result, alone: bool) -> list[str]:
+def _missing_routes(pod: Pod, link: Interface, previous: Result, alone: bool) -> list[str]:
     """Routes of the result that the kernel does not have. A result does not say which interface a route belongs to: in
     a chain with others it may be any, and then only the destination counts.
     """

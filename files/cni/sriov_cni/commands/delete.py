@@ -14,12 +14,12 @@ from ..spec.errors import CniError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..host.host import Host
+    from ..host.host import NodeHost
     from ..pod.ipam import Ipam
     from .request import Request
 
 
-def delete(host: Host, request: Request) -> None:
+def delete(host: NodeHost, request: Request) -> None:
     """Take the VF back. Succeeds where there is nothing to do, and whatever the IPAM plugin says: its part is kept to
     be tried again. Raises CniError where something of ours is left to be done.
     """
@@ -36,7 +36,7 @@ def delete(host: Host, request: Request) -> None:
     _end_address(host, request, ipam, held)
 
 
-def _end_address(host: Host, request: Request, ipam: Ipam | None, held: bool) -> None:
+def _end_address(host: NodeHost, request: Request, ipam: Ipam | None, held: bool) -> None:
     """What becomes of the address; `held` tells whether there may be one."""
     from .releases import note, settle
 
@@ -55,7 +55,7 @@ def _end_address(host: Host, request: Request, ipam: Ipam | None, held: bool) ->
         )
 
 
-def _take_back(host: Host, request: Request, ipam: Ipam | None) -> bool:
+def _take_back(host: NodeHost, request: Request, ipam: Ipam | None) -> bool:
     """Give the VF back. False where nothing tells that an ADD of this pod was completed."""
     from shared.pci import is_address
 
@@ -65,12 +65,12 @@ def _take_back(host: Host, request: Request, ipam: Ipam | None) -> bool:
 
     store = Store(host)
     store.prepare()
-    record = store.of_owner(request.container, request.ifname)
-    held = record is not None or known(host, request.container, request.ifname)
+    attachment = store.of_owner(request.container, request.ifname)
+    held = attachment is not None or known(host, request.container, request.ifname)
     held = held or os.access(f"{host.state}/{request.container}-{request.ifname}", os.F_OK)
     if held and ipam is not None and not ipam.refused:
         note(host, request)  # before the journal goes: a process that is killed shall not lose the address
-    if record is None:
+    if attachment is None:
         from ..vf.go_plugin_state import take_back
 
         take_back(host, store, request.container, request.ifname, request.netns)
@@ -78,9 +78,9 @@ def _take_back(host: Host, request: Request, ipam: Ipam | None) -> bool:
         if isinstance(device, str) and is_address(device.lower()):
             store.sweep(device.lower())
         return held
-    host.log.fields["vf"] = record.address
-    with store.lock(record.address, "VF"):
-        record = store.of_owner(request.container, request.ifname)  # another DEL may have been faster
-        if record is not None and give_back(host, store, record, alive(host, record)):
+    host.log.fields["vf"] = attachment.address
+    with store.lock(attachment.address, "VF"):
+        attachment = store.of_owner(request.container, request.ifname)  # another DEL may have been faster
+        if attachment is not None and give_back(host, store, attachment, alive(host, attachment)):
             host.log.info("the VF is back")
     return True

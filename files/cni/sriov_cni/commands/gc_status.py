@@ -23,11 +23,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..host.host import Host
+    from ..host.host import NodeHost
     from .request import Request
 
 
-def collect(host: Host, request: Request) -> None:
+def collect(host: NodeHost, request: Request) -> None:
     """GC: bring back the VFs of this network's attachments that the runtime does not know any more.
 
     Goes on after a failure. Raises CniError with all that failed, the code being that of the first.
@@ -60,12 +60,12 @@ def _attempt(failures: list[CniError], what: str, act: Callable[..., object], *a
         failures.append(CniError(REFUSED, f"{what}: {error}"))
 
 
-def _collect_one(host: Host, store: Store, owner: tuple[str, str], network: str) -> None:
-    record = store.of_owner(*owner)
-    if record is None or record.network != network:
+def _collect_one(host: NodeHost, store: Store, owner: tuple[str, str], network: str) -> None:
+    attachment = store.of_owner(*owner)
+    if attachment is None or attachment.network != network:
         return
-    host.log.fields["vf"] = record.address
-    with store.lock(record.address, "VF"):
+    host.log.fields["vf"] = attachment.address
+    with store.lock(attachment.address, "VF"):
         left = store.of_owner(*owner)  # its DEL may have been faster
         if left is not None:
             host.log.warning(f"{left.owner} is gone: its VF is brought back")
@@ -73,12 +73,10 @@ def _collect_one(host: Host, store: Store, owner: tuple[str, str], network: str)
             give_back(host, store, left, alive(host, left))
 
 
-def status(host: Host, request: Request) -> None:
+def status(host: NodeHost, request: Request) -> None:
     """STATUS: could an ADD be served now. Raises CniError (50) with all that stands in the way."""
-    problems = []
-    for problem in (host.log.problem, _state_folder(host), _kernel(host), _devices(host, request)):
-        if problem:
-            problems.append(problem)
+    looks = host.log.problem, _state_folder(host), _kernel(host), _devices(host, request)
+    problems = [problem for problem in looks if problem]
     ipam = request.ipam(host)
     if ipam is not None:
         try:
@@ -89,7 +87,7 @@ def status(host: Host, request: Request) -> None:
         raise CniError(NOT_AVAILABLE, "; ".join(problems))
 
 
-def _state_folder(host: Host) -> str:
+def _state_folder(host: NodeHost) -> str:
     try:
         Store(host).prepare()
     except CniError as error:
@@ -97,7 +95,7 @@ def _state_folder(host: Host) -> str:
     return "" if os.access(host.state, os.W_OK) else f"the state folder {host.state} is read-only"
 
 
-def _kernel(host: Host) -> str:
+def _kernel(host: NodeHost) -> str:
     try:
         host.socket.get(get_link(name="lo"))
     except NetlinkError as error:
@@ -107,7 +105,7 @@ def _kernel(host: Host) -> str:
     return ""
 
 
-def _devices(host: Host, request: Request) -> str:
+def _devices(host: NodeHost, request: Request) -> str:
     """The VF that the configuration names; without a deviceID, as for a default network, that there is any. A virtual
     node's VFs cannot be told from other devices: where there is no PF nothing is said.
     """

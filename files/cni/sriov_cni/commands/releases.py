@@ -5,8 +5,8 @@
 
 One file for each container and interface, `CONTAINER@IFNAME`, with the configuration and the environment that the
 plugin got; the time of the next try is the file's own. It is there before DEL takes the VF back, and goes once the
-plugin has done its part. A file without a configuration only says that a DEL is still to come, whose VF somebody else
-took back.
+plugin has done its part. A file without a configuration only says that a DEL is still to come, whose VF another
+command took back.
 """
 
 from __future__ import annotations
@@ -14,17 +14,12 @@ from __future__ import annotations
 import os
 import time
 
+from ..host.host import NodeHost, read_file
 from ..spec.config import canonical, ipam_type
 from ..spec.errors import CniError
-from ..spec.json_text import dumps, loads
+from ..spec.json_text import Json, dumps, loads
 from ..vf.journal import Lock, Store
 from .request import Request
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from ..host.host import Host
 
 _FORMAT = 1
 _KEPT = 1024  # files; a runtime makes a new container for each try to start a pod
@@ -38,7 +33,7 @@ _TURNS = 5
 _VARIABLES = ("CNI_CONTAINERID", "CNI_IFNAME", "CNI_NETNS", "CNI_ARGS", "CNI_PATH", "PATH")
 
 
-class Owed:
+class HeldAddress:
     """One file's content."""
 
     def __init__(self, environment: dict[str, str], conf: str, tries: int = 0, error: str = "") -> None:
@@ -50,7 +45,7 @@ class Owed:
 
     @property
     def request(self) -> Request:
-        """The DEL that is owed. Raises ValueError where its configuration is none."""
+        """The DEL that is to come. Raises ValueError where its configuration is none."""
         conf = loads(self.conf.encode())
         if not isinstance(conf, dict):
             raise ValueError("its configuration is no JSON object")
@@ -61,12 +56,12 @@ class Owed:
         return float(min(_FIRST_PAUSE * 2 ** min(max(self.tries - 1, 0), 16), _LONGEST_PAUSE))
 
 
-def known(host: Host, container: str, ifname: str) -> bool:
+def known(host: NodeHost, container: str, ifname: str) -> bool:
     """True where the owner may hold an address though there is no journal of it."""
     return os.access(_path(host, container, ifname), os.F_OK)
 
 
-def note(host: Host, request: Request, error: CniError | None = None) -> bool:
+def note(host: NodeHost, request: Request, error: CniError | None = None) -> bool:
     """Keep it that the request's address is to be released; `error` is why it was not. False where that failed, which
     is logged: a DEL does not fail for it.
     """
@@ -75,18 +70,18 @@ def note(host: Host, request: Request, error: CniError | None = None) -> bool:
         return True
     environment = {name: request.environment[name] for name in _VARIABLES if name in request.environment}
     tries = (before.tries if before is not None else 0) + (1 if error is not None else 0)
-    owed = Owed(environment, request.raw.decode(), tries, str(error or ""))
-    return _write(host, owed, time.time() + owed.pause(), error is not None)
+    held = HeldAddress(environment, request.raw.decode(), tries, str(error or ""))
+    return _write(host, held, time.time() + held.pause(), error is not None)
 
 
-def expect(host: Host, container: str, ifname: str) -> None:
+def expect(host: NodeHost, container: str, ifname: str) -> None:
     """Keep it that the owner's DEL is to come, though its VF is taken back now."""
     if not known(host, container, ifname):
         environment = {"CNI_CONTAINERID": container, "CNI_IFNAME": ifname}
-        _write(host, Owed(environment, ""), time.time() + _EXPECTED_SECONDS, False)
+        _write(host, HeldAddress(environment, ""), time.time() + _EXPECTED_SECONDS, False)
 
 
-def settle(host: Host, container: str, ifname: str) -> None:
+def settle(host: NodeHost, container: str, ifname: str) -> None:
     """Forget the owner's address: it is released, or a DEL is sure to come for it."""
     try:
         os.unlink(_path(host, container, ifname))
@@ -95,20 +90,20 @@ def settle(host: Host, container: str, ifname: str) -> None:
         return  # it was not there, or is not the only one
 
 
-def before_add(host: Host, request: Request) -> bool:
+def before_add(host: NodeHost, request: Request) -> bool:
     """Release what an earlier ADD of the same owner left, which keeps some plugins from giving it another, and see that
     nobody releases the new one. True where the old one is still held. Call it with the journal begun.
     """
     if not known(host, request.container, request.ifname):
         return False
     with _lock(host, host.lock_seconds):
-        owed = _read(_path(host, request.container, request.ifname))
-        failure = _release(host, owed) if owed is not None else ""
+        held = _read(_path(host, request.container, request.ifname))
+        failure = _release(host, held) if held is not None else ""
         settle(host, request.container, request.ifname)
     return bool(failure)
 
 
-def due(host: Host, forced: bool = False) -> list[tuple[str, str]]:
+def pending(host: NodeHost, forced: bool = False) -> list[tuple[str, str]]:
     """Container and interface of what is to be tried now, or, where `forced`, of all."""
     found, now = [], time.time()
     for name in _names(host):
@@ -126,9 +121,9 @@ def due(host: Host, forced: bool = False) -> list[tuple[str, str]]:
     return found
 
 
-def plan(host: Host) -> None:
-    """Have one that is due tried once the runtime has its answer."""
-    if not due(host):
+def plan(host: NodeHost) -> None:
+    """Have one that is pending tried once the runtime has its answer."""
+    if not pending(host):
         return
     before = host.later
 
@@ -140,12 +135,12 @@ def plan(host: Host) -> None:
     host.later = later
 
 
-def sweep(host: Host, most: int, forced: bool = False) -> list[tuple[tuple[str, str], str]]:
-    """Try up to `most` that are due, or, where `forced`, all. Returns owners, with why it is not released, "" where it
-    is. Raises nothing: another process may be at it, and the next call comes.
+def sweep(host: NodeHost, most: int, forced: bool = False) -> list[tuple[tuple[str, str], str]]:
+    """Try up to `most` that are pending, or, where `forced`, all. Returns owners, with why it is not released, "" where
+    it is. Raises nothing: another process may be at it, and the next call comes.
     """
     told: list[tuple[tuple[str, str], str]] = []
-    for owner in due(host, forced)[:most]:
+    for owner in pending(host, forced)[:most]:
         try:
             with _lock(host, host.lock_seconds if forced else 0.0):
                 failure = _try(host, owner)
@@ -158,42 +153,42 @@ def sweep(host: Host, most: int, forced: bool = False) -> list[tuple[tuple[str, 
     return told
 
 
-def entries(host: Host) -> list[dict[str, Any]]:
-    """For people: what is held, by whom, and when it is tried again."""
+def entries(host: NodeHost) -> list[Json]:
+    """What is held, by whom, and when it is tried again, for `sriov attachments`."""
     found = []
-    for container, ifname in sorted(due(host, forced=True)):
+    for container, ifname in sorted(pending(host, forced=True)):
         path = _path(host, container, ifname)
-        owed = _read(path)
-        if owed is None or not owed.conf:
+        held = _read(path)
+        if held is None or not held.conf:
             continue
-        conf = owed.request.conf
+        conf = held.request.conf
         entry = {"vf": "", "container": container, "interface": ifname, "network": conf.get("name", "")}
-        entry |= {"netns": owed.environment.get("CNI_NETNS", ""), "in_use": False, "made_by": "baremetal.sriov"}
-        entry |= {"address_held_by": ipam_type(conf), "tries": owed.tries, "error": owed.error}
+        entry |= {"netns": held.environment.get("CNI_NETNS", ""), "in_use": False, "made_by": "baremetal.sriov"}
+        entry |= {"address_held_by": ipam_type(conf), "tries": held.tries, "error": held.error}
         found.append({**entry, "next_try": _time_of(path)})
     return found
 
 
-def _try(host: Host, owner: tuple[str, str]) -> str | None:
+def _try(host: NodeHost, owner: tuple[str, str]) -> str | None:
     """Why it is not released, "" where it is; None where nothing was tried."""
     path = _path(host, *owner)
-    owed = _read(path)
-    if owed is None:
+    held = _read(path)
+    if held is None:
         _defer(path)
         return None
-    if not owed.conf:  # its DEL did not come
+    if not held.conf:  # its DEL did not come
         if _time_of(path) <= _stamp(time.time()):
             settle(host, *owner)
         return None
     if owner in Store(host).owners():  # an ADD of the same owner: its address is in use, or about to be
         _defer(path)
         return None
-    failure = _release(host, owed)
+    failure = _release(host, held)
     if not failure:
         settle(host, *owner)
         return ""
-    owed.tries, owed.error = owed.tries + 1, failure
-    _write(host, owed, time.time() + owed.pause() if owed.tries < _TRIES else _NEVER, True)
+    held.tries, held.error = held.tries + 1, failure
+    _write(host, held, time.time() + held.pause() if held.tries < _TRIES else _NEVER, True)
     return failure
 
 
@@ -205,34 +200,34 @@ def _defer(path: str) -> None:
         return  # it is gone
 
 
-def _release(host: Host, owed: Owed) -> str:
+def _release(host: NodeHost, held: HeldAddress) -> str:
     """Have the IPAM plugin do its DEL. Returns why it did not, "" where it did, or there is nothing to do."""
     try:
-        ipam = owed.request.ipam(host) if owed.conf else None
+        ipam = held.request.ipam(host) if held.conf else None
         if ipam is not None:
             ipam.call("DEL")
-            host.log.info(f"the address of container {owed.owner[0]} interface {owed.owner[1]} is released")
+            host.log.info(f"the address of container {held.owner[0]} interface {held.owner[1]} is released")
     except (CniError, OSError, ValueError) as error:
-        host.log.warning(f"the address of container {owed.owner[0]} interface {owed.owner[1]} is not released: {error}")
+        host.log.warning(f"the address of container {held.owner[0]} interface {held.owner[1]} is not released: {error}")
         return str(error)
     return ""
 
 
-def _lock(host: Host, seconds: float) -> Lock:
+def _lock(host: NodeHost, seconds: float) -> Lock:
     """One process at a time asks for addresses of before, and none while their owner gets a new one."""
     Store(host).prepare()
     return Lock(f"{host.state}/locks/releases.lock", "the list of addresses to release", seconds)
 
 
-def _folder(host: Host) -> str:
+def _folder(host: NodeHost) -> str:
     return f"{host.state}/releases"
 
 
-def _path(host: Host, container: str, ifname: str) -> str:
+def _path(host: NodeHost, container: str, ifname: str) -> str:
     return f"{_folder(host)}/{container}@{ifname}"
 
 
-def _names(host: Host) -> list[str]:
+def _names(host: NodeHost) -> list[str]:
     try:
         return os.listdir(_folder(host))
     except OSError:
@@ -252,18 +247,12 @@ def _time_of(path: str) -> str:
     return _stamp(at) if at < _NEVER else ""
 
 
-def _read(path: str) -> Owed | None:
+def _read(path: str) -> HeldAddress | None:
     """None for what is gone, or cannot be used."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        raw = loads(os.read(fd, _READ_LIMIT))
+        raw = loads(read_file(path, _READ_LIMIT))
     except (OSError, ValueError):
         return None
-    finally:
-        os.close(fd)
     if not isinstance(raw, dict) or raw.get("format") != _FORMAT:
         return None
     environment, conf, tries, error = (raw.get(key) for key in ("environment", "conf", "tries", "error"))
@@ -271,13 +260,13 @@ def _read(path: str) -> Owed | None:
         return None
     if not all(isinstance(value, str) for value in (*environment.values(), conf, error)):
         return None
-    owed = Owed(environment, str(conf), tries if isinstance(tries, int) else 0, str(error))
-    if owed.conf:
+    held = HeldAddress(environment, str(conf), tries if isinstance(tries, int) else 0, str(error))
+    if held.conf:
         try:
-            loads(owed.conf.encode())
+            loads(held.conf.encode())
         except ValueError:
             return None
-    return owed
+    return held
 
 
 def _create(folder: str, path: str) -> int:
@@ -291,13 +280,13 @@ def _create(folder: str, path: str) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _write(host: Host, owed: Owed, at: float, sync: bool) -> bool:
+def _write(host: NodeHost, held: HeldAddress, at: float, sync: bool) -> bool:
     """Put the file there. A process that is killed leaves it; `sync` has it outlast a power loss as well."""
-    path, folder = _path(host, *owed.owner), _folder(host)
+    path, folder = _path(host, *held.owner), _folder(host)
     aside = f"{folder}/{_ASIDE}{os.getpid()}"
-    data = dumps({"format": _FORMAT, **vars(owed)}).encode()
+    data = dumps({"format": _FORMAT, **vars(held)}).encode()
     try:
-        if len(_names(host)) >= _KEPT and not known(host, *owed.owner):
+        if len(_names(host)) >= _KEPT and not known(host, *held.owner):
             raise OSError(0, f"{_KEPT} others are waiting")
         fd = _create(folder, aside)
         try:
@@ -310,7 +299,7 @@ def _write(host: Host, owed: Owed, at: float, sync: bool) -> bool:
             os.close(fd)
         os.rename(aside, path)
     except OSError as error:
-        what = f"that the address of container {owed.owner[0]} interface {owed.owner[1]} is to be released"
+        what = f"that the address of container {held.owner[0]} interface {held.owner[1]} is to be released"
         host.log.error(f"{path} cannot be written ({error.strerror}), so it is not kept {what}")
         return False
     return True

@@ -5,23 +5,22 @@
 
 from __future__ import annotations
 
+from ..host.host import NodeHost
 from ..pod.netns import Netns, open_netns, own_netns
 from ..spec.config import ipam_type
 from ..spec.errors import CONFIG, ENVIRONMENT, NETNS, CniError
+from ..spec.json_text import Json
 from ..spec.result import Result, parse_result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from ..host.host import Host
     from ..pod.ipam import Ipam
 
 
 class Request:
     """One call: the environment's variables, judged by main, and the configuration."""
 
-    def __init__(self, environment: dict[str, str], raw: bytes, conf: dict[str, Any]) -> None:
+    def __init__(self, environment: dict[str, str], raw: bytes, conf: Json) -> None:
         self.environment = environment
         self.raw = raw
         self.conf = conf
@@ -31,7 +30,7 @@ class Request:
         self.args = environment.get("CNI_ARGS", "")
         self.version: str = conf.get("cniVersion") or "0.1.0"
 
-    def ipam(self, host: Host) -> Ipam | None:
+    def ipam(self, host: NodeHost) -> Ipam | None:
         """The delegated IPAM plugin, None where the configuration names none."""
         kind = ipam_type(self.conf)
         if not kind:

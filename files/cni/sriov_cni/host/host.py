@@ -1,10 +1,11 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the commands touch of the machine besides netlink messages; tests pass a Host of their own."""
+"""What the commands touch of the machine besides netlink messages; tests pass a NodeHost of their own."""
 
 from __future__ import annotations
 
+import os
 import time
 
 from shared import pci
@@ -21,7 +22,7 @@ SETTING = "/etc/baremetal-sriov/cni.json"  # the node's; a network cannot change
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1  # seconds
 
 
-class Host:
+class NodeHost:
     """The running machine. `sys_root` and `proc_root` are put before /sys and /proc."""
 
     sys_root = ""
@@ -79,3 +80,32 @@ class Backoff:
             self._last = time.monotonic() >= self._end
         self._pause = min(self._pause * 2, _LONGEST_PAUSE) or _FIRST_PAUSE
         return True
+
+
+def read_file(path: str, limit: int) -> bytes:
+    """Up to `limit` bytes of a file, never by a link, and without waiting where it is none. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        return os.read(fd, limit)
+    finally:
+        os.close(fd)
+
+
+def read_all(fd: int, limit: int) -> bytes:
+    """All of a stream; where it has more, some bytes more than `limit`. Raises OSError."""
+    raw = b""
+    while len(raw) <= limit:
+        part = os.read(fd, 1 << 17)
+        if not part:
+            break
+        raw += part
+    return raw
+
+
+def write_text(path: str, text: str) -> None:
+    """Write an attribute of sysfs or a sysctl. Raises OSError."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)

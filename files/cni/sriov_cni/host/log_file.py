@@ -100,14 +100,14 @@ def _below(path: str, folder: str) -> list[str]:
     if not path.isprintable():
         raise Unfit("a path with a control character")
     parts, above = _parts(path), _parts(folder)
-    if not path.startswith("/"):
-        raise Unfit(f"{shown}, which is relative")
-    if ".." in parts:
-        raise Unfit(f"{shown}, with '..' in it")
-    if parts == above:
-        raise Unfit(f"{shown}, the folder itself")
-    if parts[: len(above)] != above:
-        raise Unfit(f"{shown}, which is elsewhere")
+    for is_so, what in (
+        (not path.startswith("/"), "which is relative"),
+        (".." in parts, "with '..' in it"),
+        (parts == above, "the folder itself"),
+        (parts[: len(above)] != above, "which is elsewhere"),
+    ):
+        if is_so:
+            raise Unfit(f"{shown}, {what}")
     return parts[len(above) :]
 
 
@@ -143,22 +143,16 @@ def _open(path: str, folder: str, make: bool) -> int:
 
 def _judge(path: str, status: os.stat_result) -> None:
     """Raises Unfit for what is no file of ours."""
-    mode, what = status.st_mode, ""
-    if S_ISLNK(mode):
-        what = "a symbolic link"
-    elif S_ISDIR(mode):
-        what = "a folder"
-    elif S_ISFIFO(mode):
-        what = "a FIFO"
-    elif S_ISSOCK(mode):
-        what = "a socket"
-    elif not S_ISREG(mode):
-        what = "a device"
-    elif status.st_nlink > 1:
-        what = f"a file with {status.st_nlink} names"
-    elif status.st_uid != os.geteuid():
-        what = f"a file of another user ({status.st_uid})"
-    elif S_IMODE(mode) & _OTHERS_WRITE:
-        what = "a file that is writable by others"
-    if what:
-        raise Unfit(f"'{path}', which is {what}")
+    mode = status.st_mode
+    for is_so, what in (
+        (S_ISLNK(mode), "a symbolic link"),
+        (S_ISDIR(mode), "a folder"),
+        (S_ISFIFO(mode), "a FIFO"),
+        (S_ISSOCK(mode), "a socket"),
+        (not S_ISREG(mode), "a device"),
+        (status.st_nlink > 1, f"a file with {status.st_nlink} names"),
+        (status.st_uid != os.geteuid(), f"a file of another user ({status.st_uid})"),
+        (S_IMODE(mode) & _OTHERS_WRITE, "a file that is writable by others"),
+    ):
+        if is_so:
+            raise Unfit(f"'{path}', which is {what}")

@@ -10,18 +10,12 @@ for netlink.Socket; parse_* takes the payload of an answer.
 
 from __future__ import annotations
 
-from struct import Struct, pack, unpack
+from struct import Struct, unpack
 
 from .addresses import ip_text, mac_bytes, mac_text
-from .socket import NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, attribute, attributes, nested, number, text
+from .socket import NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, Message, attribute, attributes, nested, number, text
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .socket import Message
-
-RTM_NEWLINK, RTM_GETLINK, RTM_SETLINK = 16, 18, 19
+RTM_GETLINK, RTM_SETLINK = 18, 19
 RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_GETROUTE = 20, 22, 24, 26
 RTM_NEWNEIGH, RTM_NEWLINKPROP, RTM_DELLINKPROP = 28, 108, 109
 
@@ -31,13 +25,10 @@ IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_LINK_NETNSID, IFLA_PROP_LIST, IFLA_ALT_IFNAM
 IFLA_PARENT_DEV_NAME = 56
 EXT_VF, EXT_SKIP_STATS = 1, 8
 IFF_UP, IFF_RUNNING, IFF_PROMISC, IFF_ALLMULTI = 0x1, 0x40, 0x100, 0x200
-ARPHRD_ETHER, ARPHRD_INFINIBAND = 1, 32
+ARPHRD_ETHER = 1
 
 IFLA_VF_INFO = 1
-IFLA_VF_MAC, IFLA_VF_VLAN, IFLA_VF_SPOOFCHK, IFLA_VF_LINK_STATE = 1, 2, 4, 5
-IFLA_VF_RATE, IFLA_VF_TRUST, IFLA_VF_VLAN_LIST, IFLA_VF_VLAN_INFO = 6, 9, 12, 1
-PROTO_8021Q, PROTO_8021AD = 0x8100, 0x88A8
-_UNREPORTED = 0xFFFFFFFF  # the kernel's answer for a flag that the driver does not keep
+_VF_INDEXED = (1, 2, 4, 5, 6, 9)  # MAC, VLAN, spoofchk, link state, rate and trust begin with the VF's index
 
 IFADDR_SCOPE = 3  # the byte of an address' payload that holds its scope
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS = 1, 2, 8
@@ -56,134 +47,50 @@ _RTMSG = Struct("=BBBBBBBBI")
 _RTNEXTHOP = Struct("=HBBi")
 
 
-class Link:
+class Interface:
     """A network interface, as the kernel describes it."""
 
     def __init__(self, payload: bytes) -> None:
         _family, self.kind, self.index, self.flags, _change = _IFINFO.unpack_from(payload)
-        self.name = ""
-        self.mac = ""
-        self.mtu = 0
-        self.master = 0  # index of the bridge or bond that this is a port of
-        self.lower = 0  # index of the interface that a VLAN or macvlan is on, or of a veth's peer, in this namespace
-        self.altnames: list[str] = []
-        self.info_kind = ""  # "vlan", "bridge", ...; "" for an interface that hardware makes
-        self.parent = ""  # the PCI address, from Linux 5.14 on
-        self.vfs: dict[int, VfState] = {}
-        for kind, data in attributes(payload[_IFINFO.size :]):
-            if kind == IFLA_IFNAME:
-                self.name = _string(data)
-            elif kind == IFLA_ADDRESS:
-                self.mac = mac_text(data)
-            elif kind == IFLA_MTU:
-                self.mtu = _number(data)
-            elif kind == IFLA_MASTER:
-                self.master = _number(data)
-            elif kind == IFLA_LINK:
-                self.lower = _number(data)
-            elif kind == IFLA_LINK_NETNSID:  # follows IFLA_LINK, and says that it counts in another namespace
-                self.lower = 0
-            elif kind == IFLA_PROP_LIST:
-                self.altnames = [_string(d) for k, d in attributes(data) if k == IFLA_ALT_IFNAME]
-            elif kind == IFLA_LINKINFO:
-                self.info_kind = next((_string(d) for k, d in attributes(data) if k == IFLA_INFO_KIND), "")
-            elif kind == IFLA_PARENT_DEV_NAME:
-                self.parent = _string(data)
-            elif kind == IFLA_VFINFO_LIST:
-                self.vfs = parse_vfs(data)
-
-
-class VfState:
-    """What a PF's driver keeps for one VF; -1 (or "" for the MAC) where it reports nothing.
-
-    Rates are in Mb/s, proto is 0x8100 or 0x88a8, link_state 0 follows the PF, 1 is always up, 2 always down.
-    """
-
-    FIELDS = ("mac", "vlan", "qos", "proto", "spoofchk", "trust", "link_state", "min_rate", "max_rate")
-
-    def __init__(self) -> None:
-        self.mac = ""
-        self.vlan = self.qos = self.proto = -1
-        self.spoofchk = self.trust = self.link_state = -1
-        self.min_rate = self.max_rate = -1
-
-    def to_dict(self) -> dict[str, object]:
-        """For the journal."""
-        return {name: getattr(self, name) for name in self.FIELDS}
+        found = dict(attributes(payload[_IFINFO.size :]))
+        self.name = _string(found.get(IFLA_IFNAME, b""))
+        self.mac = mac_text(found.get(IFLA_ADDRESS, b""))
+        self.mtu = _number(found.get(IFLA_MTU, b""))
+        # Index of the bridge or bond that this is a port of.
+        self.master = _number(found.get(IFLA_MASTER, b""))
+        # Index of the interface that a VLAN or macvlan is on, or of a veth's peer; not of one in another namespace.
+        self.lower = 0 if IFLA_LINK_NETNSID in found else _number(found.get(IFLA_LINK, b""))
+        names = attributes(found.get(IFLA_PROP_LIST, b""))
+        self.altnames = [_string(data) for kind, data in names if kind == IFLA_ALT_IFNAME]
+        kinds = attributes(found.get(IFLA_LINKINFO, b""))
+        # "vlan", "bridge", ...; "" for an interface that hardware makes.
+        self.info_kind = next((_string(data) for kind, data in kinds if kind == IFLA_INFO_KIND), "")
+        self.parent = _string(found.get(IFLA_PARENT_DEV_NAME, b""))  # the PCI address, from Linux 5.14 on
+        self.vfs = parse_vfs(found.get(IFLA_VFINFO_LIST, b""))  # attributes of each VF, by its index
 
 
 def _string(data: bytes) -> str:
     return data.split(b"\0", 1)[0].decode("utf-8", "replace")
 
 
-def _words(data: bytes) -> tuple[int, ...]:
+def words(data: bytes) -> tuple[int, ...]:
+    """The numbers of 32 bits in it; what is left behind the last one does not count."""
     return unpack(f"={len(data) // 4}I", data[: len(data) & ~3])
 
 
 def _number(data: bytes) -> int:
-    return (_words(data) or (0,))[0]
+    return (words(data) or (0,))[0]
 
 
-def parse_vfs(data: bytes) -> dict[int, VfState]:
-    """VF index -> state, from the IFLA_VFINFO_LIST of a PF; the index is read, not counted."""
-    found: dict[int, VfState] = {}
+def parse_vfs(data: bytes) -> dict[int, list[tuple[int, bytes]]]:
+    """VF index -> its attributes, from the IFLA_VFINFO_LIST of a PF; the index is read, not counted."""
+    found: dict[int, list[tuple[int, bytes]]] = {}
     for kind, info in attributes(data):
-        if kind != IFLA_VF_INFO:
-            continue
-        state = VfState()
-        index = -1
-        for field, value in attributes(info):
-            index = max(index, _vf_field(state, field, value))
-        if index >= 0:
-            found[index] = state
+        entries = list(attributes(info)) if kind == IFLA_VF_INFO else []
+        index = [words(value)[0] for field, value in entries if field in _VF_INDEXED and len(value) >= 8]
+        if index:
+            found[index[0]] = entries
     return found
-
-
-def _vf_field(state: VfState, field: int, value: bytes) -> int:
-    """Put one attribute into `state`; returns the VF index in it, -1 for an attribute that we do not use.
-
-    Each is a struct of u32 that starts with the VF's index; a short one is as if it were not reported.
-    """
-    words = _words(value)
-    if field == IFLA_VF_MAC and len(value) >= 10:
-        state.mac = mac_text(value[4:10])
-    elif field == IFLA_VF_VLAN and len(words) >= 3:
-        if state.vlan < 0:  # the list below says more, whichever comes first
-            state.vlan, state.qos, state.proto = words[1], words[2], PROTO_8021Q
-    elif field == IFLA_VF_VLAN_LIST:
-        entries = [
-            entry for kind, entry in attributes(value) if kind == IFLA_VF_VLAN_INFO and len(entry) >= 14
-        ]
-        if entries:  # drivers keep one
-            state.vlan, state.qos = _words(entries[0])[1:3]
-            state.proto = int.from_bytes(entries[0][12:14], "big")
-        return -1
-    elif field == IFLA_VF_RATE and len(words) >= 3:
-        state.min_rate, state.max_rate = words[1:3]
-    elif field in _VF_FLAGS and len(words) >= 2:
-        setattr(state, _VF_FLAGS[field], -1 if words[1] == _UNREPORTED else words[1])
-    else:
-        return -1
-    return words[0]
-
-
-_VF_FLAGS = {IFLA_VF_SPOOFCHK: "spoofchk", IFLA_VF_TRUST: "trust", IFLA_VF_LINK_STATE: "link_state"}
-
-
-def vf_attribute(vf: int, key: str, state: VfState) -> bytes:
-    """The attribute that sets `key` of a VF from `state`: mac, vlan (with qos and proto), rate, spoofchk,
-    trust, link_state.
-    """
-    if key == "mac":
-        return attribute(IFLA_VF_MAC, pack("=I32s", vf, mac_bytes(state.mac)))
-    if key == "vlan":
-        proto = state.proto if state.proto > 0 else PROTO_8021Q
-        entry = pack("=III", vf, max(state.vlan, 0), max(state.qos, 0)) + pack(">H2x", proto)
-        return nested(IFLA_VF_VLAN_LIST, attribute(IFLA_VF_VLAN_INFO, entry))
-    if key == "rate":
-        return attribute(IFLA_VF_RATE, pack("=III", vf, max(state.min_rate, 0), max(state.max_rate, 0)))
-    kind = {name: number_ for number_, name in _VF_FLAGS.items()}[key]
-    return attribute(kind, pack("=II", vf, max(getattr(state, key), 0)))
 
 
 def get_link(index: int = 0, name: str = "", mask: int = 0) -> Message:
@@ -226,7 +133,7 @@ def set_link(
     return RTM_SETLINK, 0, payload
 
 
-def set_vf(index: int, changes: Sequence[bytes]) -> Message:
+def set_vf(index: int, changes: list[bytes]) -> Message:
     """Change one VF's settings on the PF with this interface index; the kernel stops at the first that
     fails.
     """
@@ -234,7 +141,7 @@ def set_vf(index: int, changes: Sequence[bytes]) -> Message:
     return RTM_SETLINK, 0, _IFINFO.pack(0, 0, index, 0, 0) + nested(IFLA_VFINFO_LIST, info)
 
 
-def set_altnames(index: int, names: Sequence[str], *, add: bool) -> Message:
+def set_altnames(index: int, names: list[str], *, add: bool) -> Message:
     """Add or remove alternative names (from Linux 5.5 on)."""
     entries = [text(IFLA_ALT_IFNAME, name) for name in names]
     payload = _IFINFO.pack(0, 0, index, 0, 0) + nested(IFLA_PROP_LIST, *entries)

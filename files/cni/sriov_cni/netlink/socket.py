@@ -16,9 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    Message = tuple[int, int, bytes]  # type, flags, payload
+Message = tuple[int, int, bytes]  # type, flags, payload
 
-NLM_F_REQUEST, NLM_F_MULTI, NLM_F_ACK, NLM_F_DUMP_INTR = 0x1, 0x2, 0x4, 0x10
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP_INTR = 0x1, 0x4, 0x10
 NLM_F_DUMP = 0x300
 NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = 0x200, 0x400, 0x800
 _NLM_F_CAPPED, _NLM_F_ACK_TLVS = 0x100, 0x200
@@ -153,17 +153,7 @@ class Socket:
 
     def get(self, message: Message) -> bytes:
         """The payload of the one answer to a request. Raises NetlinkError."""
-        self._sequence += 1
-        self._socket.send(encode((message[0], message[1] | NLM_F_REQUEST, message[2]), self._sequence))
-        while True:
-            for kind, flags, sequence, payload in messages(self._receive()):
-                if sequence != self._sequence:
-                    continue
-                if kind != _NLMSG_ERROR:
-                    return payload
-                error = _failure(flags, payload, 0)
-                if error is not None:
-                    raise error
+        return next(payload for kind, _flags, payload in self._answers(message, 0) if kind != _NLMSG_ERROR)
 
     def dump(self, message: Message) -> list[bytes]:
         """The payloads of all answers; asked again where the kernel says that the list changed meanwhile."""
@@ -174,24 +164,27 @@ class Socket:
         return found
 
     def _dump_once(self, message: Message) -> tuple[bool, list[bytes]]:
-        self._sequence += 1
-        self._socket.send(
-            encode((message[0], message[1] | NLM_F_REQUEST | NLM_F_DUMP, message[2]), self._sequence)
-        )
         found: list[bytes] = []
         complete = True
+        for kind, flags, payload in self._answers(message, NLM_F_DUMP):
+            complete = complete and not flags & NLM_F_DUMP_INTR
+            if kind == _NLMSG_DONE:
+                break
+            found.append(payload)
+        return complete, found
+
+    def _answers(self, message: Message, more_flags: int) -> Iterator[Message]:
+        """Type, flags and payload of each answer to a request, without end. Raises NetlinkError."""
+        kind, flags, payload = message
+        self._sequence += 1
+        self._socket.send(encode((kind, flags | more_flags | NLM_F_REQUEST, payload), self._sequence))
         while True:
             for kind, flags, sequence, payload in messages(self._receive()):
-                if sequence != self._sequence:
-                    continue
-                complete = complete and not flags & NLM_F_DUMP_INTR
-                if kind == _NLMSG_DONE:
-                    return complete, found
-                if kind == _NLMSG_ERROR:
-                    error = _failure(flags, payload, 0)
-                    if error is not None:
-                        raise error
-                found.append(payload)
+                error = _failure(flags, payload, 0) if (kind, sequence) == (_NLMSG_ERROR, self._sequence) else None
+                if error is not None:
+                    raise error
+                if sequence == self._sequence:
+                    yield kind, flags, payload
 
     def _receive(self) -> bytes:
         return self._socket.recv(_RECEIVE_BYTES)

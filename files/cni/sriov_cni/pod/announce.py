@@ -15,19 +15,16 @@ from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_DGRAM
 from _socket import socket as _Socket
 from struct import pack, unpack
 
-from ..host.host import Backoff
+from ..host.host import Backoff, NodeHost
 from ..netlink.addresses import mac_bytes, parse_cidr
-from ..netlink.messages import IFF_RUNNING
+from ..netlink.messages import IFF_RUNNING, Interface
+from ..spec.result import Result
+from .interface import Pod
 from .netns import Inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from ..host.host import Host
-    from ..netlink.messages import Link
-    from ..spec.result import Result
-    from .interface import Pod
 
 _ETH_IPV6 = 0x86DD
 _ALL_NODES_MAC = bytes.fromhex("333300000001")
@@ -47,7 +44,7 @@ def unsolicited_na(mac: bytes, address: bytes) -> bytes:
     return header + pack("!BBH", 136, 0, checksum) + body
 
 
-def announce(host: Host, pod: Pod, link: Link, result: Result) -> None:
+def announce(host: NodeHost, pod: Pod, link: Interface, result: Result) -> None:
     """Have main announce the IPv6 addresses once the runtime has its answer."""
     addresses = [raw for _family, raw, _prefix in [parse_cidr(ip["address"]) for ip in result.ips] if len(raw) == 16]
 

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import errno
-import os
 
 from shared.pci import is_address
 
-from ..host.host import Backoff
+from ..host.host import Backoff, NodeHost, write_text
 from ..netlink.addresses import parse_cidr
 from ..netlink.messages import (
     IFA_F_DADFAILED,
@@ -19,7 +18,8 @@ from ..netlink.messages import (
     IFA_F_TENTATIVE,
     IFF_RUNNING,
     IFF_UP,
-    Link,
+    Interface,
+    Route,
     dump_links,
     get_addresses,
     get_link,
@@ -31,19 +31,11 @@ from ..netlink.messages import (
     set_link,
     use_neighbour,
 )
-from ..netlink.socket import NetlinkError, Socket
+from ..netlink.socket import Message, NetlinkError, Socket
 from ..spec.config import DAD_OFF, DAD_OPTIMISTIC, DAD_WAIT
 from ..spec.errors import REFUSED, CniError
-from ..spec.result import kernel_routes
-from .netns import Inside
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ..host.host import Host
-    from ..netlink.messages import Route
-    from ..netlink.socket import Message
-    from ..spec.result import Result
-    from .netns import Netns
+from ..spec.result import Result, kernel_routes
+from .netns import Inside, Netns
 
 _DAD_FLAGS = {DAD_WAIT: 0, DAD_OPTIMISTIC: IFA_F_OPTIMISTIC, DAD_OFF: IFA_F_NODAD}
 _DAD_SECONDS = 5.0  # duplicate address detection takes one to two
@@ -52,24 +44,24 @@ _DAD_SECONDS = 5.0  # duplicate address detection takes one to two
 class Pod:
     """A pod's network namespace, with a netlink socket in it."""
 
-    def __init__(self, host: Host, netns: Netns) -> None:
+    def __init__(self, host: NodeHost, netns: Netns) -> None:
         self._host = host
         self.netns = netns
         with Inside(netns):
             self.socket = Socket()
 
-    def link(self, name: str) -> Link | None:
+    def link(self, name: str) -> Interface | None:
         """The interface of this name (or alternative name); None where there is none."""
         try:
-            return Link(self.socket.get(get_link(name=name)))
+            return Interface(self.socket.get(get_link(name=name)))
         except NetlinkError as error:
             if error.errno == errno.ENODEV:
                 return None
             raise
 
-    def find(self, address: str, names: tuple[str, ...]) -> Link | None:
+    def find(self, address: str, names: tuple[str, ...]) -> Interface | None:
         """A VF's interface: by PCI address; by name where the kernel tells none (before 5.14, virtio)."""
-        links = [Link(payload) for payload in self.socket.dump(dump_links())]
+        links = [Interface(payload) for payload in self.socket.dump(dump_links())]
         for link in links:
             if link.parent == address:
                 return link
@@ -89,15 +81,11 @@ class Pod:
         """Best effort: a kernel without IPv6 has no such file."""
         path = f"{self._host.proc_root}/proc/sys/net/{name}"
         try:
-            fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-            try:
-                os.write(fd, value.encode())
-            finally:
-                os.close(fd)
+            write_text(path, value)
         except OSError as error:
             self._host.log.debug(f"{path}: {error.strerror}")
 
-    def up(self, link: Link, flags: int = 0) -> None:
+    def up(self, link: Interface, flags: int = 0) -> None:
         """Set the interface up, with IFF_PROMISC or IFF_ALLMULTI where asked. Raises CniError (101)."""
         flags |= IFF_UP
         try:
@@ -105,7 +93,7 @@ class Pod:
         except NetlinkError as error:
             raise CniError(REFUSED, f"interface {link.name} of the pod cannot be set up: {error}") from None
 
-    def configure(self, link: Link, result: Result, dad: str) -> None:
+    def configure(self, link: Interface, result: Result, dad: str) -> None:
         """Set addresses and routes in one batch, then wait until IPv6 addresses can be used, if `dad` says so. Raises
         CniError (101).
         """
@@ -139,7 +127,7 @@ class Pod:
         if v6 and dad == DAD_WAIT:
             self._wait_for_v6(link)
 
-    def _announce_v4(self, link: Link, result: Result) -> None:
+    def _announce_v4(self, link: Interface, result: Result) -> None:
         """Gratuitous ARP (RFC 5227, 3), by having the kernel look for the address as if it were a neighbour's.
 
         It asks three times, a second apart, so that a VF whose carrier comes late is heard, and no process has to
@@ -153,7 +141,7 @@ class Pod:
         except NetlinkError as error:  # the addresses work without
             self._host.log.warning(f"{link.name}: its addresses could not be announced: {error}")
 
-    def _wait_for_v6(self, link: Link) -> None:
+    def _wait_for_v6(self, link: Interface) -> None:
         backoff = Backoff(_DAD_SECONDS)
         while backoff.more():
             flags = [flags for index, _rest, flags in self.addresses() if index == link.index]

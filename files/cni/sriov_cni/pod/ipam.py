@@ -28,17 +28,11 @@ from _signal import (  # type: ignore[import-not-found]
 )
 from struct import pack
 
-from ..host.host import Backoff
+from ..host.host import Backoff, NodeHost
 from ..spec.delegate import MARK, is_ours, itself, problem
 from ..spec.errors import CONFIG, ENVIRONMENT, INTERNAL, IO, TRY_AGAIN, CniError
-from ..spec.json_text import loads
+from ..spec.json_text import Json, loads
 from ..spec.result import Result, parse_result
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from ..host.host import Host
 
 # These never look at the interface, so they run while the kernel moves it. Others (dhcp) may need it in the pod.
 _ASIDE = ("host-local", "static", "whereabouts")
@@ -58,7 +52,7 @@ class Ipam:
     """
 
     def __init__(
-        self, host: Host, kind: str, environment: dict[str, str], raw: bytes, conf: dict[str, Any]
+        self, host: NodeHost, kind: str, environment: dict[str, str], raw: bytes, conf: Json
     ) -> None:
         self._host = host
         self._kind = kind

@@ -13,7 +13,6 @@ from ..host.libc import function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Any
 
 CLONE_NEWNET = 0x40000000
@@ -82,8 +81,6 @@ class Inside:
         self._home = own_netns()
         set_netns(self._netns.fd)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         set_netns(self._home.fd)
         self._home.close()

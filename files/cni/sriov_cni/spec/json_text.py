@@ -44,6 +44,9 @@ _scan = _make_scanner(_Context())  # type: ignore[arg-type]
 _SPACE = " \t\r\n"
 
 
+Json = dict[str, "Any"]  # an object
+
+
 def loads(raw: bytes) -> Any:
     """The one JSON value in `raw` (UTF-8). Raises ValueError with the reason for anything else."""
     text = raw.decode("utf-8")

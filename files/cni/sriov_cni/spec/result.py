@@ -13,10 +13,7 @@ from _socket import AF_INET, AF_INET6
 
 from ..netlink.addresses import parse_cidr, parse_ip
 from ..netlink.messages import Route
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from .json_text import Json
 
 _LIST_LIMIT = 1024  # addresses or routes of one result
 _ROUTE_NUMBERS = ("mtu", "advmss", "priority", "table", "scope")
@@ -33,12 +30,12 @@ class Result:
     """
 
     def __init__(self) -> None:
-        self.interface: dict[str, Any] = {}  # ours, for the answer
-        self.interfaces: list[dict[str, Any]] = []  # those of a result that was read
-        self.before: list[dict[str, Any]] = []  # interfaces of the plugins before us, for the answer
-        self.ips: list[dict[str, Any]] = []
-        self.routes: list[dict[str, Any]] = []
-        self.dns: dict[str, Any] = {}
+        self.interface: Json = {}  # ours, for the answer
+        self.interfaces: list[Json] = []  # those of a result that was read
+        self.before: list[Json] = []  # interfaces of the plugins before us, for the answer
+        self.ips: list[Json] = []
+        self.routes: list[Json] = []
+        self.dns: Json = {}
 
     def after(self, previous: Result) -> None:
         """Put this result behind that of the plugins before us in the chain, which has to be passed on."""
@@ -49,7 +46,7 @@ class Result:
         self.dns = self.dns or previous.dns
 
 
-def parse_result(raw: Any, version: str) -> Result:
+def parse_result(raw: object, version: str) -> Result:
     """The result of an IPAM plugin (or a prevResult), `version` where it names none itself.
 
     Raises ValueError that names the part that is wrong.
@@ -69,13 +66,13 @@ def parse_result(raw: Any, version: str) -> Result:
     return result
 
 
-def parse_dns(raw: Any) -> dict[str, Any]:
+def parse_dns(raw: object) -> Json:
     """The specification's four DNS keys, those that hold something. Raises ValueError."""
     if raw is None:
         return {}
     if not isinstance(raw, dict):
         raise ValueError("dns: expected an object")
-    found: dict[str, Any] = {}
+    found: Json = {}
     for key in ("nameservers", "domain", "search", "options"):
         value = raw.get(key)
         if not value:
@@ -90,7 +87,7 @@ def parse_dns(raw: Any) -> dict[str, Any]:
     return found
 
 
-def _objects(raw: dict[str, Any], key: str) -> list[dict[str, Any]]:
+def _objects(raw: Json, key: str) -> list[Json]:
     entries = raw.get(key) or []
     if not isinstance(entries, list) or len(entries) > _LIST_LIMIT:
         raise ValueError(f"{key} is no list of at most {_LIST_LIMIT} entries")
@@ -99,10 +96,10 @@ def _objects(raw: dict[str, Any], key: str) -> list[dict[str, Any]]:
     return entries
 
 
-def _from_legacy(raw: dict[str, Any]) -> dict[str, Any]:
+def _from_legacy(raw: Json) -> Json:
     """ip4 and ip6 of 0.2.0 as ips and routes."""
-    ips: list[Any] = []
-    routes: list[Any] = []
+    ips: list[Json] = []
+    routes: list[Json] = []
     for key in ("ip4", "ip6"):
         part = raw.get(key)
         if isinstance(part, dict):
@@ -111,31 +108,21 @@ def _from_legacy(raw: dict[str, Any]) -> dict[str, Any]:
     return {"ips": ips, "routes": routes, "dns": raw.get("dns")}
 
 
-def _ip(entry: dict[str, Any]) -> dict[str, Any]:
-    address, gateway = entry.get("address"), entry.get("gateway")
+def _ip(entry: Json) -> Json:
+    address = entry.get("address")
     if not isinstance(address, str):
         raise ValueError("ips: an entry has no address")
-    family = parse_cidr(address)[0]
-    found: dict[str, Any] = {"address": address}
-    if gateway:
-        if not isinstance(gateway, str) or parse_ip(gateway)[0] != family:
-            raise ValueError(f"ips: the gateway of {address} is no address of its family")
-        found["gateway"] = gateway
+    found = {"address": address, **_gateway(entry, "gateway", address, f"ips: the gateway of {address}")}
     if isinstance(entry.get("interface"), int):
         found["interface"] = entry["interface"]
     return found
 
 
-def _route(entry: dict[str, Any]) -> dict[str, Any]:
-    dst, gateway = entry.get("dst"), entry.get("gw")
+def _route(entry: Json) -> Json:
+    dst = entry.get("dst")
     if not isinstance(dst, str):
         raise ValueError("routes: an entry has no dst")
-    family = parse_cidr(dst)[0]
-    found: dict[str, Any] = {"dst": dst}
-    if gateway:
-        if not isinstance(gateway, str) or parse_ip(gateway)[0] != family:
-            raise ValueError(f"routes: gw of {dst} is no address of its family")
-        found["gw"] = gateway
+    found = {"dst": dst, **_gateway(entry, "gw", dst, f"routes: gw of {dst}")}
     for key in _ROUTE_NUMBERS:
         value = entry.get(key)
         if value is None:
@@ -146,6 +133,14 @@ def _route(entry: dict[str, Any]) -> dict[str, Any]:
     if found.get("scope", 0) > 255:
         raise ValueError(f"routes: scope of {dst} is more than 255")
     return found
+
+
+def _gateway(entry: Json, key: str, cidr: str, what: str) -> Json:
+    """The entry's gateway by itself, nothing where it has none."""
+    family, gateway = parse_cidr(cidr)[0], entry.get(key)
+    if gateway and (not isinstance(gateway, str) or parse_ip(gateway)[0] != family):
+        raise ValueError(f"{what} is no address of its family")
+    return {key: gateway} if gateway else {}
 
 
 def kernel_routes(result: Result) -> list[Route]:
@@ -172,24 +167,21 @@ def kernel_routes(result: Result) -> list[Route]:
     return routes
 
 
-def to_version(result: Result, version: str) -> dict[str, Any]:
+def to_version(result: Result, version: str) -> Json:
     """The answer of ADD in the form of `version`."""
     number = version_tuple(version)
     if number < (0, 3):
         return _legacy(result, version)
-    answer: dict[str, Any] = {"cniVersion": version}
+    answer: Json = {"cniVersion": version}
     keys = ("name", "mac", "sandbox") if number < (1, 1) else ("name", "mac", "mtu", "sandbox", "pciID")
     answer["interfaces"] = [
         *result.before,
         {key: result.interface[key] for key in keys if result.interface.get(key)},
     ]
-    if result.ips:
-        answer["ips"] = []
-        for ip in result.ips:
-            entry = dict(ip)
-            if number < (1, 0):
-                entry = {"version": "6" if ":" in ip["address"] else "4", **entry}
-            answer["ips"].append(entry)
+    if result.ips and number < (1, 0):
+        answer["ips"] = [{"version": "6" if ":" in ip["address"] else "4", **ip} for ip in result.ips]
+    elif result.ips:
+        answer["ips"] = result.ips
     if result.routes:
         keep = ("dst", "gw") if number < (1, 1) else ("dst", "gw", *_ROUTE_NUMBERS)
         answer["routes"] = [{k: v for k, v in route.items() if k in keep} for route in result.routes]
@@ -198,14 +190,14 @@ def to_version(result: Result, version: str) -> dict[str, Any]:
     return answer
 
 
-def _legacy(result: Result, version: str) -> dict[str, Any]:
+def _legacy(result: Result, version: str) -> Json:
     """0.1.0 and 0.2.0: the first address of each family, its routes, no interface."""
-    answer: dict[str, Any] = {"cniVersion": version}
+    answer: Json = {"cniVersion": version}
     for key, family in (("ip4", AF_INET), ("ip6", AF_INET6)):
         ips = [ip for ip in result.ips if parse_cidr(ip["address"])[0] == family]
         if not ips:
             continue
-        part: dict[str, Any] = {"ip": ips[0]["address"]}
+        part: Json = {"ip": ips[0]["address"]}
         if "gateway" in ips[0]:
             part["gateway"] = ips[0]["gateway"]
         routes = [r for r in result.routes if parse_cidr(r["dst"])[0] == family]

@@ -15,23 +15,15 @@ import time
 from shared import pci
 from shared.driver_kinds import is_userspace
 
-from ..netlink.messages import PROTO_8021Q
+from ..host.host import NodeHost, read_file
 from ..pod.interface import Pod
-from ..pod.netns import open_netns
+from ..pod.netns import Netns, open_netns
 from ..spec.errors import JOURNAL, TRY_AGAIN, CniError
-from ..spec.json_text import loads
-from .journal import Record
+from ..spec.json_text import Json, loads
+from .journal import Attachment, Store
 from .restore import give_back
-from .vf import host_link
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from ..host.host import Host
-    from ..pod.netns import Netns
-    from .journal import Store
-    from .vf import Vf
+from .settings.vlan import PROTO_8021Q
+from .vf import Vf, host_link
 
 _LIMIT = 65536  # bytes
 _FILES = 4096  # more than a node has VFs
@@ -47,7 +39,7 @@ _BEFORE = {
 }  # fmt: skip
 
 
-def take_back(host: Host, store: Store, container: str, ifname: str, netns: str) -> None:
+def take_back(host: NodeHost, store: Store, container: str, ifname: str, netns: str) -> None:
     """DEL of such an attachment, where there is one. Raises CniError where something is left to be done."""
     name = f"{container}-{ifname}"
     file = f"{host.state}/{name}"
@@ -65,7 +57,7 @@ def take_back(host: Host, store: Store, container: str, ifname: str, netns: str)
             _remove(file)
 
 
-def clear_way(host: Host, store: Store, vf: Vf) -> None:
+def clear_way(host: NodeHost, store: Store, vf: Vf) -> None:
     """See that no such attachment has the VF; repair what one left. Raises CniError (11) where it is in use."""
     netns = _holder(host, vf.address)
     if netns is not None:
@@ -81,15 +73,15 @@ def clear_way(host: Host, store: Store, vf: Vf) -> None:
     _remove(_marker(host, vf.address))
 
 
-def gone(host: Host, network: str, valid: set[tuple[str, str]]) -> list[str]:
+def gone(host: NodeHost, network: str, valid: set[tuple[str, str]]) -> list[str]:
     """The network's attachments, by the names of their files, that are not among `valid`: container and interface."""
     kept = {f"{container}-{ifname}" for container, ifname in valid}
     return [name for name, conf in _files(host) if name not in kept and _text(conf, "name") == network]
 
 
-def attachments(host: Host, store: Store) -> list[dict[str, Any]]:
-    """Those of this boot whose VF no later attachment has, for people; keys as `sriov attachments` prints them."""
-    latest: dict[str, tuple[str, dict[str, Any]]] = {}
+def attachments(host: NodeHost, store: Store) -> list[Json]:
+    """Those of this boot whose VF no later attachment has; keys as `sriov attachments` prints them."""
+    latest: dict[str, tuple[str, Json]] = {}
     for name, conf in sorted(_files(host), key=lambda file: _made(f"{host.state}/{file[0]}")):
         if pci.is_address(_text(conf, "deviceID")) and not _of_earlier_boot(f"{host.state}/{name}"):
             latest[conf["deviceID"]] = name, conf
@@ -107,7 +99,7 @@ def attachments(host: Host, store: Store) -> list[dict[str, Any]]:
     return found
 
 
-def collect(host: Host, store: Store, name: str) -> bool:
+def collect(host: NodeHost, store: Store, name: str) -> bool:
     """Give back the VF of one whose pod is gone, by its file; False where its file is left. Raises CniError."""
     file = f"{host.state}/{name}"
     conf = _read(file)
@@ -127,7 +119,7 @@ def collect(host: Host, store: Store, name: str) -> bool:
         return _read(file) is None
 
 
-def address_of(host: Host, store: Store, container: str, ifname: str) -> str:
+def address_of(host: NodeHost, store: Store, container: str, ifname: str) -> str:
     """The VF of such an attachment, "" where there is none. Raises CniError (103) for a file that cannot be used."""
     file = f"{host.state}/{container}-{ifname}"
     conf = _read(file)
@@ -137,12 +129,12 @@ def address_of(host: Host, store: Store, container: str, ifname: str) -> str:
     return address if store.of_vf(address) is None else ""
 
 
-def _files(host: Host) -> list[tuple[str, dict[str, Any]]]:
+def _files(host: NodeHost) -> list[tuple[str, Json]]:
     found = [(name, _read(f"{host.state}/{name}")) for name in pci.list_dir(host.state)[:_FILES]]
     return [(name, conf) for name, conf in found if conf is not None]
 
 
-def _address(host: Host, file: str, conf: dict[str, Any]) -> str:
+def _address(host: NodeHost, file: str, conf: Json) -> str:
     address = _text(conf, "deviceID")
     if not pci.is_address(address):
         raise CniError(JOURNAL, f"the file {file} cannot be used: expected a PCI address as deviceID")
@@ -162,18 +154,18 @@ def _owner(name: str) -> str:
     return f"container {container} interface {ifname}"
 
 
-def _marker(host: Host, address: str) -> str:
+def _marker(host: NodeHost, address: str) -> str:
     return f"{host.state}/pci/{address}"
 
 
-def _holder(host: Host, address: str) -> Netns | None:
+def _holder(host: NodeHost, address: str) -> Netns | None:
     """The namespace of the pod that was given the VF last, None where that has ended."""
     marker = _marker(host, address)
     path = pci.read_text(marker) or ""
     return open_netns(path) if path and not _of_earlier_boot(marker) else None
 
 
-def _given_on(host: Host, name: str, address: str) -> bool:
+def _given_on(host: NodeHost, name: str, address: str) -> bool:
     """Whether a later attachment has this VF: it gives a VF away again once the namespace has ended, DEL or not."""
     made = _made(f"{host.state}/{name}")
     others = [other for other, conf in _files(host) if other != name and _text(conf, "deviceID") == address]
@@ -188,53 +180,53 @@ def _made(file: str) -> int:
 
 
 def _give_back(
-    host: Host, store: Store, name: str, conf: dict[str, Any], netns: Netns | None, ifnames: tuple[str, ...]
+    host: NodeHost, store: Store, name: str, conf: Json, netns: Netns | None, ifnames: tuple[str, ...]
 ) -> None:
     file = f"{host.state}/{name}"
-    done = _of_earlier_boot(file) or give_back(host, store, _record(host, conf, name, netns, ifnames), netns)
+    done = _of_earlier_boot(file) or give_back(host, store, _attachment(host, conf, name, netns, ifnames), netns)
     if done:
         _remove(_marker(host, _text(conf, "deviceID")))
         _remove(file)
         host.log.info("the VF is back, which another CNI plugin sriov had given away")
 
 
-def _record(
-    host: Host, conf: dict[str, Any], name: str, netns: Netns | None, ifnames: tuple[str, ...]
-) -> Record:
+def _attachment(
+    host: NodeHost, conf: Json, name: str, netns: Netns | None, ifnames: tuple[str, ...]
+) -> Attachment:
     before = conf.get("OrigVfState")
     before = before if isinstance(before, dict) else {}
-    record = Record()
-    record.container, _rest, record.ifname = name.rpartition("-")
-    record.network = _text(conf, "name")
-    record.boot = host.boot_id()
-    record.netns, record.netns_id = (netns.path, netns.identity) if netns is not None else ("its namespace", "")
-    record.address = _text(conf, "deviceID")
-    record.pf = pci.physfn(host.sys_root, record.address) or ""
-    record.driver = pci.driver(host.sys_root, record.address) or ""
-    record.host_name = _text(before, "HostIFName")
-    record.kernel = bool(record.host_name) and not is_userspace(record.driver)
-    record.mac = _text(before, "EffectiveMAC").lower()
-    record.mtu = _number(before, "MTU") or _number(conf, "MTU")
-    record.original.mac = _text(before, "AdminMAC").lower()
-    record.asked = [key for key, keys in _ASKED.items() if any(conf.get(name) not in (None, "") for name in keys)]
-    record.asked += ["mac"] if record.original.mac else []
+    attachment = Attachment()
+    attachment.container, _rest, attachment.ifname = name.rpartition("-")
+    attachment.network = _text(conf, "name")
+    attachment.boot = host.boot_id()
+    attachment.netns, attachment.netns_id = (netns.path, netns.identity) if netns is not None else ("its namespace", "")
+    attachment.address = _text(conf, "deviceID")
+    attachment.pf = pci.physfn(host.sys_root, attachment.address) or ""
+    attachment.driver = pci.driver(host.sys_root, attachment.address) or ""
+    attachment.host_name = _text(before, "HostIFName")
+    attachment.kernel = bool(attachment.host_name) and not is_userspace(attachment.driver)
+    attachment.mac = _text(before, "EffectiveMAC").lower()
+    attachment.mtu = _number(before, "MTU") or _number(conf, "MTU")
+    attachment.original["mac"] = _text(before, "AdminMAC").lower()
+    attachment.asked = [key for key, keys in _ASKED.items() if any(conf.get(name) not in (None, "") for name in keys)]
+    attachment.asked += ["mac"] if attachment.original["mac"] else []
     for field, key in _BEFORE.items():
-        setattr(record.original, field, _number(before, key))
-    record.original.proto = record.original.proto or PROTO_8021Q
-    link = Pod(host, netns).find(record.address, ifnames) if netns is not None and record.kernel else None
-    record.ifname = link.name if link is not None else record.ifname
-    link = link or (host_link(host, record.address, 0) if record.kernel else None)
+        attachment.original[field] = _number(before, key)
+    attachment.original["proto"] = attachment.original["proto"] or PROTO_8021Q
+    link = Pod(host, netns).find(attachment.address, ifnames) if netns is not None and attachment.kernel else None
+    attachment.ifname = link.name if link is not None else attachment.ifname
+    link = link or (host_link(host, attachment.address, 0) if attachment.kernel else None)
     # It did not write them down: all are the host's but the pod's name, which udev may have kept as one.
-    record.altnames = [other for other in link.altnames if other not in ifnames] if link is not None else []
-    return record
+    attachment.altnames = [other for other in link.altnames if other not in ifnames] if link is not None else []
+    return attachment
 
 
-def _text(conf: dict[str, Any], key: str) -> str:
+def _text(conf: Json, key: str) -> str:
     value = conf.get(key)
     return value if isinstance(value, str) else ""
 
 
-def _number(conf: dict[str, Any], key: str) -> int:
+def _number(conf: Json, key: str) -> int:
     value = conf.get(key)
     return int(value) if isinstance(value, int) and 0 <= value <= 0xFFFFFFFF else 0
 
@@ -246,18 +238,12 @@ def _of_earlier_boot(file: str) -> bool:
         return False
 
 
-def _read(file: str) -> dict[str, Any] | None:
+def _read(file: str) -> Json | None:
     """None for what is none of its files."""
     try:
-        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        conf = loads(os.read(fd, _LIMIT))
+        conf = loads(read_file(file, _LIMIT))
     except (OSError, ValueError):  # a folder, or what its crash left; it takes such a file for none as well
         return None
-    finally:
-        os.close(fd)
     return conf if isinstance(conf, dict) and "deviceID" in conf else None
 
 

@@ -20,7 +20,7 @@ from ..netlink.addresses import ip_text
 from ..netlink.messages import (
     IFADDR_SCOPE,
     IFF_UP,
-    Link,
+    Interface,
     dump_links,
     get_addresses,
     get_link,
@@ -32,11 +32,11 @@ from ..spec.errors import DEVICE, CniError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..host.host import Host
+    from ..host.host import NodeHost
     from .vf import Vf
 
 
-def refuse_in_use(host: Host, vf: Vf, link: Link) -> None:
+def refuse_in_use(host: NodeHost, vf: Vf, link: Interface) -> None:
     """Raises CniError for an interface that the host itself uses: it may be the node's own network. Raises
     NetlinkError where the kernel does not tell.
     """
@@ -53,29 +53,29 @@ def refuse_in_use(host: Host, vf: Vf, link: Link) -> None:
         )
 
 
-def _on(host: Host, link: Link) -> tuple[dict[str, str], dict[str, str]]:
+def _on(host: NodeHost, link: Interface) -> tuple[dict[str, str], dict[str, str]]:
     """Interface -> its master, and what stands on this one -> its kind. The dump of all links, which costs some
     milliseconds, adds tunnels, of which sysfs does not tell; none works on an interface that is down.
     """
     found = dict.fromkeys(upper_names(host.sys_root, link.name), "")
     master = master_name(host.sys_root, link.name)
     if link.master:
-        above = Link(host.socket.get(get_link(link.master)))
+        above = Interface(host.socket.get(get_link(link.master)))
         master, found[above.name] = above.name, above.info_kind
     for payload in host.socket.dump(dump_links()) if link.flags & IFF_UP else ():
-        upper = Link(payload)
+        upper = Interface(payload)
         if upper.lower == link.index and upper.index != link.lower:  # not a veth's peer
             found[upper.name] = upper.info_kind
     return {link.name: master}, found
 
 
-def _addresses(host: Host, link: Link) -> list[str]:
+def _addresses(host: NodeHost, link: Interface) -> list[str]:
     dumped = host.socket.dump(get_addresses(link.index))
     found = [parse_address(payload) for payload in dumped if not is_own_address(payload[IFADDR_SCOPE])]
     return [text or "?" for index, text, _flags in found if index == link.index]
 
 
-def _routes(host: Host, link: Link) -> list[str]:
+def _routes(host: NodeHost, link: Interface) -> list[str]:
     found = {}
     for route in map(parse_route, host.socket.dump(get_routes(link.index))):
         target = f"{ip_text(route.family, route.dst)}/{route.prefix}" if route.dst else DEFAULT

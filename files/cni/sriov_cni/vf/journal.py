@@ -15,25 +15,25 @@ import errno
 import fcntl
 import os
 
-from ..host.host import Backoff
-from ..netlink.messages import VfState
+from ..host.host import Backoff, NodeHost
 from ..spec.errors import IO, JOURNAL, TRY_AGAIN, CniError
-from ..spec.json_text import dumps, loads
-from .pf_port import FIELDS_OF
+from ..spec.json_text import Json, dumps, loads
+from .settings import SETTINGS, blank
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Any, ClassVar
-
-    from ..host.host import Host
+    from collections.abc import Callable
+    from typing import ClassVar
 
 FORMAT = 1
 _ADDING = "adding-"
 _READ_LIMIT = 65536  # bytes
+_TRUNK = "vlan_trunk"  # a setting that stands in a list of its own, which is empty where it was not asked for
+# Of how the VF was, what journals of every version have.
+_FIRST = ("mac", "vlan", "qos", "proto", "spoofchk", "trust", "link_state", "min_rate", "max_rate")
 
 
-class Record:
+class Attachment:
     """One attachment: whose, which VF, where, and how the VF was before."""
 
     TYPES: ClassVar[dict[str, type]] = {
@@ -41,10 +41,8 @@ class Record:
         "address": str, "pf": str, "driver": str, "kernel": bool,  # the VF; kernel: it has an interface
         "netns": str, "netns_id": str, "boot": str,  # where it went
         "host_name": str, "altnames": list, "mac": str, "mtu": int, "flags": int,  # its interface before
-        "asked": list,  # what was set on the PF: keys of pf_port.FIELDS_OF
-        "trunk": list,  # the VF's VLAN trunk before, empty where it was not changed
+        "asked": list,  # what was set on the PF: names of settings
     }  # fmt: skip
-    LATER: ClassVar[frozenset[str]] = frozenset(["trunk"])  # what journals of the first version do not have
 
     def __init__(self) -> None:
         self.container = self.ifname = self.network = ""
@@ -54,9 +52,8 @@ class Record:
         self.host_name = self.mac = ""
         self.altnames: list[str] = []
         self.asked: list[str] = []
-        self.trunk: list[str] = []
         self.mtu = self.flags = 0
-        self.original = VfState()
+        self.original = blank()  # what the PF kept for the VF before
         self.complete = False
 
     @property
@@ -64,37 +61,46 @@ class Record:
         """For messages."""
         return f"container {self.container} interface {self.ifname}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         fields = {name: getattr(self, name) for name in self.TYPES}
-        return {"format": FORMAT, **fields, "original": self.original.to_dict()}
+        fields["asked"] = [name for name in self.asked if name != _TRUNK]
+        trunk = [self.original[_TRUNK]] if _TRUNK in self.asked else []
+        original = {name: self.original[name] for name in (*_FIRST, *self.original) if name != _TRUNK}
+        return {"format": FORMAT, **fields, "trunk": trunk, "original": original}
 
     @classmethod
-    def from_dict(cls, raw: Any) -> Record:
+    def from_dict(cls, raw: object) -> Attachment:
         """Raises ValueError for what to_dict would not have written."""
         if not isinstance(raw, dict):
             raise ValueError("it is no JSON object")
         if raw.get("format") != FORMAT:
             raise ValueError(f"expected format {FORMAT}, found {raw.get('format')}")
-        record = cls()
+        attachment = cls()
         for name, kind in cls.TYPES.items():
-            if name in cls.LATER and name not in raw:
-                continue
             if not isinstance(raw.get(name), kind):
                 raise ValueError(f"'{name}' is missing or of another type")
-            setattr(record, name, raw[name])
-        if not all(isinstance(name, str) for name in record.altnames):
+            setattr(attachment, name, raw[name])
+        trunk, original = raw.get("trunk", []), raw.get("original")  # journals of the first version have no trunk
+        if not isinstance(trunk, list):
+            raise ValueError("'trunk' is missing or of another type")
+        if not all(isinstance(name, str) for name in attachment.altnames):
             raise ValueError("'altnames' holds something that is no name")
-        if not all(isinstance(text, str) for text in record.trunk):
+        if not all(isinstance(text, str) for text in trunk):
             raise ValueError("'trunk' holds something that is no text")
-        if not all(key in FIELDS_OF for key in record.asked):
+        if not all(name in SETTINGS for name in attachment.asked):
             raise ValueError("'asked' holds a setting that this version does not know")
-        original = raw.get("original")
-        for name in VfState.FIELDS:
-            value = original.get(name) if isinstance(original, dict) else None
-            if not isinstance(value, str if name == "mac" else int):
+        original = original if isinstance(original, dict) else {}
+        if trunk:
+            attachment.asked.append(_TRUNK)
+            original[_TRUNK] = trunk[0]
+        for name in attachment.asked:
+            attachment.original = {**dict.fromkeys(SETTINGS[name].fields, ""), **attachment.original}
+        for name, unknown in attachment.original.items():
+            value = original.get(name, None if name in _FIRST else unknown)
+            if not isinstance(value, type(unknown)):
                 raise ValueError(f"'original.{name}' is missing or of another type")
-            setattr(record.original, name, value)
-        return record
+            attachment.original[name] = value
+        return attachment
 
 
 class Lock:
@@ -125,16 +131,14 @@ class Lock:
             f"'fuser {self._path}' names its process",
         )
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         os.close(self._fd)
 
 
 class Store:
     """The journal's folder and the locks beside it."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: NodeHost) -> None:
         self._host = host
         self._folder = f"{host.state}/journal"
         self._locks = f"{host.state}/locks"
@@ -155,48 +159,43 @@ class Store:
         """The lock of a VF or PF, by PCI address."""
         return Lock(f"{self._locks}/{address}.lock", f"{what} {address}", self._host.lock_seconds)
 
-    def of_owner(self, container: str, ifname: str) -> Record | None:
-        """The owner's record. Raises CniError (103) for a file that cannot be used."""
-        return self._find(lambda parts: parts[1:] == [container, ifname])
+    def of_owner(self, container: str, ifname: str) -> Attachment | None:
+        """The owner's attachment. Raises CniError (103) for a file that cannot be used."""
+        return self._find(lambda file: file[2:] == (container, ifname))
 
-    def of_vf(self, address: str) -> Record | None:
-        """The record of the VF's owner. Raises CniError (103) for a file that cannot be used."""
-        return self._find(lambda parts: parts[0] == address)
+    def of_vf(self, address: str) -> Attachment | None:
+        """The attachment of the VF's owner. Raises CniError (103) for a file that cannot be used."""
+        return self._find(lambda file: file[1] == address)
 
     def owners(self) -> list[tuple[str, str]]:
-        """Container and interface of every record, from the names of the files."""
-        found = []
-        for name in self._names():
-            parts = name[len(_ADDING) if name.startswith(_ADDING) else 0 :].split("@", 2)
-            if len(parts) == 3:
-                found.append((parts[1], parts[2]))
-        return sorted(found)
+        """Container and interface of every attachment, from the names of the files."""
+        return sorted([(container, ifname) for _file, _address, container, ifname in self._files()])
 
-    def records(self) -> list[Record]:
-        """All records. Raises CniError (103) for a file that cannot be used."""
+    def attachments(self) -> list[Attachment]:
+        """All attachments. Raises CniError (103) for a file that cannot be used."""
         found = [self.of_owner(container, ifname) for container, ifname in self.owners()]
-        return [record for record in found if record is not None]
+        return [attachment for attachment in found if attachment is not None]
 
-    def _find(self, wanted: Any) -> Record | None:
-        for name in self._names():
-            complete = not name.startswith(_ADDING)
-            parts = (name if complete else name[len(_ADDING) :]).split("@", 2)
-            if len(parts) == 3 and wanted(parts):
-                record = self._read(f"{self._folder}/{name}")
-                if record is not None:
-                    record.complete = complete
-                    return record
+    def _find(self, wanted: Callable[[tuple[str, ...]], bool]) -> Attachment | None:
+        for file in self._files():
+            attachment = self._read(f"{self._folder}/{file[0]}") if wanted(file) else None
+            if attachment is not None:
+                attachment.complete = not file[0].startswith(_ADDING)
+                return attachment
         return None
 
-    def _names(self) -> list[str]:
+    def _files(self) -> list[tuple[str, str, str, str]]:
+        """Name, VF, container and interface of each."""
         try:
-            return os.listdir(self._folder)
+            names = os.listdir(self._folder)
         except FileNotFoundError:
             return []
         except OSError as error:
             raise CniError(IO, f"cannot list the journal {self._folder}: {error.strerror}") from None
+        parts = [(name, *name.removeprefix(_ADDING).split("@", 2)) for name in names]
+        return [(file[0], file[1], file[2], file[3]) for file in parts if len(file) == 4]
 
-    def _read(self, path: str) -> Record | None:
+    def _read(self, path: str) -> Attachment | None:
         """None where the file went away meanwhile: its owner's DEL was faster."""
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -205,7 +204,7 @@ class Store:
         except OSError as error:
             raise CniError(IO, f"cannot open the journal file {path}: {error.strerror}") from None
         try:
-            return Record.from_dict(loads(os.read(fd, _READ_LIMIT)))
+            return Attachment.from_dict(loads(os.read(fd, _READ_LIMIT)))
         except (OSError, ValueError) as error:
             raise CniError(
                 JOURNAL,
@@ -216,9 +215,9 @@ class Store:
         finally:
             os.close(fd)
 
-    def _path(self, record: Record, complete: bool) -> str:
+    def _path(self, attachment: Attachment, complete: bool) -> str:
         prefix = "" if complete else _ADDING
-        return f"{self._folder}/{prefix}{record.address}@{record.container}@{record.ifname}"
+        return f"{self._folder}/{prefix}{attachment.address}@{attachment.container}@{attachment.ifname}"
 
     def _aside(self, address: str) -> str:
         return f"{self._folder}/.new-{address}"
@@ -236,16 +235,16 @@ class Store:
             except OSError as error:
                 raise CniError(IO, f"cannot remove {aside}: {error.strerror}") from None
 
-    def begin(self, record: Record) -> None:
-        """Put the record on disk, as of an ADD under way. Raises CniError (5); then nothing may be
+    def begin(self, attachment: Attachment) -> None:
+        """Put the attachment on disk, as of an ADD under way. Raises CniError (5); then nothing may be
         changed.
         """
-        path = self._path(record, False)
-        aside = self._aside(record.address)
+        path = self._path(attachment, False)
+        aside = self._aside(attachment.address)
         try:
             fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             try:
-                data = dumps(record.to_dict()).encode()
+                data = dumps(attachment.to_dict()).encode()
                 if os.write(fd, data) != len(data):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(fd)
@@ -257,35 +256,30 @@ class Store:
                 IO, f"cannot write the journal file {path}: {error.strerror}; nothing was changed"
             ) from None
 
-    def commit(self, record: Record) -> None:
+    def commit(self, attachment: Attachment) -> None:
         """Mark the ADD as done. Raises CniError (5)."""
+        self._mark(attachment, True)
+
+    def reopen(self, attachment: Attachment) -> None:
+        """Mark the attachment as of an ADD that died: what it says is still to be undone. Raises CniError (5)."""
+        if attachment.complete:
+            self._mark(attachment, False)
+
+    def _mark(self, attachment: Attachment, complete: bool) -> None:
         try:
-            os.rename(self._path(record, False), self._path(record, True))
+            os.rename(self._path(attachment, not complete), self._path(attachment, complete))
         except OSError as error:
-            raise CniError(
-                IO, f"cannot rename the journal file of {record.owner}: {error.strerror}"
-            ) from None
-        record.complete = True
+            raise CniError(IO, f"cannot rename the journal file of {attachment.owner}: {error.strerror}") from None
+        attachment.complete = complete
 
-    def reopen(self, record: Record) -> None:
-        """Mark the record as of an ADD that died: what it says is still to be undone. Raises CniError (5)."""
-        if record.complete:
-            try:
-                os.rename(self._path(record, True), self._path(record, False))
-            except OSError as error:
-                raise CniError(
-                    IO, f"cannot rename the journal file of {record.owner}: {error.strerror}"
-                ) from None
-            record.complete = False
-
-    def remove(self, record: Record) -> None:
-        """Forget the record: all of it is undone. Raises CniError (5)."""
+    def remove(self, attachment: Attachment) -> None:
+        """Forget the attachment: all of it is undone. Raises CniError (5)."""
         for complete in (False, True):
             try:
-                os.unlink(self._path(record, complete))
+                os.unlink(self._path(attachment, complete))
             except FileNotFoundError:
                 continue
             except OSError as error:
                 raise CniError(
-                    IO, f"cannot remove the journal file of {record.owner}: {error.strerror}"
+                    IO, f"cannot remove the journal file of {attachment.owner}: {error.strerror}"
                 ) from None

@@ -12,30 +12,29 @@ from _signal import SIG_BLOCK, SIGCHLD, pthread_sigmask  # type: ignore[import-n
 from shared import pci
 from shared.driver_kinds import USERSPACE_DRIVERS, is_userspace
 
-from ..host.host import Backoff
+from ..host.host import Backoff, NodeHost
 from ..netlink.messages import (
     ARPHRD_ETHER,
     IFF_ALLMULTI,
     IFF_PROMISC,
     IFF_UP,
-    Link,
+    Interface,
     get_link,
     set_altnames,
     set_link,
 )
-from ..netlink.socket import NetlinkError
+from ..netlink.socket import NetlinkError, Socket
 from ..spec.errors import CONFIG, DEVICE, REFUSED, CniError
-from .pf_port import FIELDS_OF, PfPort
+from .pf_port import PfPort
+from .settings import SETTINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..host.host import Host
-    from ..netlink.socket import Socket
     from ..pod.interface import Pod
-    from ..spec.config import Config
-    from .journal import Record, Store
+    from .config import Config
+    from .journal import Attachment, Store
 
 KEPT_FLAGS = IFF_UP | IFF_PROMISC | IFF_ALLMULTI
 _PROBE_SECONDS = 2.0  # a VF's interface appears a moment after its driver was bound
@@ -60,7 +59,7 @@ class Vf:
         return f"VF {self.index} of PF {self.pf} ({self.address})" if self.pf else f"PCI function {self.address}"
 
 
-def find(host: Host, address: str) -> Vf:
+def find(host: NodeHost, address: str) -> Vf:
     """Raises CniError (100) for what is not there, or no VF that can be handed out."""
     root = host.sys_root
     if not pci.exists(root, address):
@@ -91,7 +90,7 @@ def find(host: Host, address: str) -> Vf:
     return Vf(address, pf or "", index, driver)
 
 
-def port_of(host: Host, address: str, pf: str) -> PfPort:
+def port_of(host: NodeHost, address: str, pf: str) -> PfPort:
     """The PF's netlink side. Raises CniError (100) where the PF has no interface."""
     port = PfPort.find(host, pf)
     if port is None:
@@ -103,7 +102,7 @@ def port_of(host: Host, address: str, pf: str) -> PfPort:
     return port
 
 
-def host_link(host: Host, address: str, seconds: float) -> Link | None:
+def host_link(host: NodeHost, address: str, seconds: float) -> Interface | None:
     """The VF's interface in the host's namespace, under whatever name; None where none comes within
     `seconds`.
     """
@@ -111,7 +110,7 @@ def host_link(host: Host, address: str, seconds: float) -> Link | None:
     while backoff.more():
         for name in host.net_names(address):
             try:
-                return Link(host.socket.get(get_link(name=name)))
+                return Interface(host.socket.get(get_link(name=name)))
             except NetlinkError as error:
                 if error.errno != errno.ENODEV:  # renamed between the two looks: look again
                     raise CniError(
@@ -120,20 +119,19 @@ def host_link(host: Host, address: str, seconds: float) -> Link | None:
     return None
 
 
-def remember(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Record) -> Link | None:
-    """Read what may be changed into `record`. Returns the VF's interface, if it has one.
+def remember(host: NodeHost, vf: Vf, config: Config, port: PfPort | None, attachment: Attachment) -> Interface | None:
+    """Read what may be changed into `attachment`. Returns the VF's interface, if it has one.
 
     Raises CniError for a VF that cannot do what is asked.
     """
-    record.address, record.pf, record.driver, record.kernel = vf.address, vf.pf, vf.driver, vf.kernel
+    attachment.address, attachment.pf, attachment.driver, attachment.kernel = vf.address, vf.pf, vf.driver, vf.kernel
     if vf.pf:
-        _remember_pf(host, vf, config, port, record)
+        _remember_pf(host, vf, config, port, attachment)
     else:
-        keys = [key for key in config.asked if key != "mac" or not vf.kernel]
-        keys += ["vlan_trunk"] if config.trunk else []
-        if keys:
-            raise CniError(CONFIG, f"{', '.join(keys)}: {vf} has no PF on this node to set it on")
-    if config.flags and record.original.trust == 0 and "trust" not in config.asked:
+        names = [name for name in config.asked if name != "mac" or not vf.kernel]
+        if names:
+            raise CniError(CONFIG, f"{', '.join(names)}: {vf} has no PF on this node to set it on")
+    if config.flags and attachment.original["trust"] == 0 and "trust" not in config.asked:
         raise CniError(
             CONFIG, f"promisc, allmulticast: VF {vf.address} is not trusted, and its PF would ignore them; add "
             "trust: on"
@@ -160,47 +158,38 @@ def remember(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Re
         raise CniError(
             DEVICE, f"VF {vf.address}: interface {link.name} is not Ethernet; InfiniBand is not supported"
         )
-    record.host_name, record.altnames = link.name, link.altnames
-    record.mac, record.mtu, record.flags = link.mac, link.mtu, link.flags & KEPT_FLAGS
+    attachment.host_name, attachment.altnames = link.name, link.altnames
+    attachment.mac, attachment.mtu, attachment.flags = link.mac, link.mtu, link.flags & KEPT_FLAGS
     return link
 
 
-def _remember_pf(host: Host, vf: Vf, config: Config, port: PfPort | None, record: Record) -> None:
-    record.asked = config.asked
-    if config.trunk:
-        from .vlan_trunk import require
-
-        record.trunk = [require(host, vf.pf, vf.index)]
+def _remember_pf(host: NodeHost, vf: Vf, config: Config, port: PfPort | None, attachment: Attachment) -> None:
+    attachment.asked = config.asked
     try:
         port = port or port_of(host, vf.address, vf.pf)
-        record.original = port.read(vf.index)
+        attachment.original = port.read(vf.index, config.asked)
     except CniError as error:
-        if config.asked or config.trunk:
+        if config.asked:
             raise
         host.log.warning(f"nothing is asked of the PF, so this may be: {error}")
         return
-    for key in config.asked:
-        if key != "mac" and all(getattr(record.original, field) in (-1, "") for field in FIELDS_OF[key]):
-            host.log.debug(f"the driver of PF {port.name} reports no {key}; it is set, and restored to 0")
+    for name in config.asked:
+        if name != "mac" and not SETTINGS[name].is_reported(attachment.original):
+            host.log.debug(f"the driver of PF {port.name} reports no {name}; it is set, and restored to 0")
 
 
-def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) -> None:
+def set_on_pf(host: NodeHost, store: Store, vf: Vf, port: PfPort, config: Config) -> None:
     """Give the PF's driver the settings that are asked for; a MAC is read back. Raises CniError (101)."""
-    if not config.asked and not config.trunk:
+    if not config.asked:
         return
     with store.lock(vf.pf, "PF"):
         host.step("set on pf")
-        if config.asked:
-            port.apply(vf.index, config.target, config.asked)
-        if config.trunk:  # after the VLAN: a driver forgets the trunk when that is set
-            from .vlan_trunk import apply
-
-            apply(host, vf.pf, vf.index, config.trunk)
+        port.apply(vf.index, config.target, config.asked)
         if not config.mac:
             return
         backoff = Backoff(host.mac_seconds)
         while backoff.more():
-            found = port.read(vf.index).mac
+            found = port.fetch(vf.index)["mac"]
             if found == config.mac:
                 return
     raise CniError(
@@ -211,7 +200,7 @@ def set_on_pf(host: Host, store: Store, vf: Vf, port: PfPort, config: Config) ->
     )
 
 
-def set_on_host(host: Host, store: Store, vf: Vf, port: PfPort | None, link: Link, config: Config) -> None:
+def set_on_host(host: NodeHost, store: Store, vf: Vf, port: PfPort | None, link: Interface, config: Config) -> None:
     """What is best set on the VF's interface before it moves. Raises CniError (101).
 
     The MAC goes to the VF before it goes to the PF: once a PF's driver has an administrator's MAC, many take
@@ -233,7 +222,7 @@ def set_on_host(host: Host, store: Store, vf: Vf, port: PfPort | None, link: Lin
             ) from None
 
 
-def free_mac(host: Host, port: PfPort, index: int) -> None:
+def free_mac(host: NodeHost, port: PfPort, index: int) -> None:
     """Have the PF forget an administrator's MAC until the caller sets one, so that the VF may take its own: to set it
     up and down instead takes a hundred times as long. To be called under the PF's lock, after port.read().
     """
@@ -244,7 +233,7 @@ def free_mac(host: Host, port: PfPort, index: int) -> None:
         host.log.debug(f"PF {port.name} does not free the MAC of VF {index}: {error}")
 
 
-def offer_mac(host: Host, link: Link, mac: str) -> None:
+def offer_mac(host: NodeHost, link: Interface, mac: str) -> None:
     """Set the MAC, if the driver takes it without more."""
     host.step("set mac on vf")
     try:
@@ -253,7 +242,7 @@ def offer_mac(host: Host, link: Link, mac: str) -> None:
         host.log.debug(f"{link.name} does not take {mac} before its PF has it: {error}")
 
 
-def move_to_pod(host: Host, link: Link, ifname: str, pod: Pod, meanwhile: Callable[[], None]) -> Link:
+def move_to_pod(host: NodeHost, link: Interface, ifname: str, pod: Pod, meanwhile: Callable[[], None]) -> Interface:
     """Move and rename in one message: no other name is ever seen, neither here nor in the pod. Raises
     CniError (101).
 
@@ -306,7 +295,7 @@ def _together(slow: Callable[[], None], quick: Callable[[], None]) -> None:
         raise errors[0]
 
 
-def set_mac(host: Host, socket: Socket, link: Link, mac: str) -> None:
+def set_mac(host: NodeHost, socket: Socket, link: Interface, mac: str) -> None:
     """Have the interface take `mac`, and see that it did; the interface is down before and after.
 
     Drivers differ: one takes it from the VF, one from the PF a moment later, one (igbvf) from the PF when it
@@ -316,12 +305,12 @@ def set_mac(host: Host, socket: Socket, link: Link, mac: str) -> None:
     rounds = 0
     backoff = Backoff(host.mac_seconds)
     while backoff.more():
-        if Link(socket.get(get_link(link.index))).mac == mac:
+        if Interface(socket.get(get_link(link.index))).mac == mac:
             return
         host.step("set mac")
         try:
             socket.change(set_link(link.index, mac=mac))
-            if Link(socket.get(get_link(link.index))).mac == mac:
+            if Interface(socket.get(get_link(link.index))).mac == mac:
                 return
             problem = "it was accepted, but not taken"
         except NetlinkError as error:

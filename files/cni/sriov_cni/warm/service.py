@@ -28,9 +28,9 @@ from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM
 from _socket import socket as _Socket
 
 # All that a call may need: workers get it with the fork.
-from ..commands import add, check, delete, gc_status, releases, request, table
+from ..commands import add, check, delete, gc_status, releases, request
 from ..host import log_file
-from ..host.host import Host
+from ..host.host import NodeHost
 from ..host.libc import pidfd_getfd
 from ..pod import announce, ipam
 from ..spec import json_text
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 CODE = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # the folder of this version
 LOADED = (
-    go_plugin_state, announce, add, check, table, delete, ipam, json_text, log_file, releases, request, restore,
+    go_plugin_state, announce, add, check, delete, ipam, json_text, log_file, releases, request, restore,
     gc_status,
 )  # fmt: skip
 SPARES = 3  # workers that wait, as for an ADD and a DEL in a row and one beside them
@@ -182,7 +182,7 @@ class Service:
             self._handoff.dismiss(len(self._spare) - SPARES)
         if superseded():
             self._stop(_DISTURBED, "another version is installed: this one ends")
-        if not self._sweeper and not self._end and releases.due(Host()):
+        if not self._sweeper and not self._end and releases.pending(NodeHost()):
             self._sweep_addresses()
 
     def _sweep_addresses(self) -> None:
@@ -192,7 +192,7 @@ class Service:
             return
         try:
             self._leave_to_child()
-            releases.sweep(Host(), _ADDRESSES)
+            releases.sweep(NodeHost(), _ADDRESSES)
         except Exception as error:
             _say(f"addresses were not released: unexpected {type(error).__name__}: {error}")
         finally:
@@ -230,7 +230,7 @@ class Service:
                 _say(f"the worker {pid} failed; the client whose call it served was told to call again")
             if pid in self._spare:
                 self._spare.remove(pid)
-                if status and not self._end:  # perhaps with a request in its hand, and a client that waits
+                if status and not self._end:  # perhaps after it took a request, whose client waits
                     self._stop(_DISTURBED, f"the worker {pid} was killed while it waited: the service starts anew")
             slot = self._busy.pop(pid, -1)
             if slot >= 0:

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import os
 
-from ..host.host import Host
+from ..host.host import NodeHost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Call = Callable[[Host, dict[str, str], int], tuple[int, str]]  # main.answer_call
+    Call = Callable[[NodeHost, dict[str, str], int], tuple[int, str]]  # main.answer_call
 
 _PF, _KERNEL, _USERSPACE = "0000:00:00.0", "0000:00:00.1", "0000:00:00.2"
 _CONF = '{"cniVersion":"1.0.0","name":"warm-up","type":"sriov","deviceID":"%s","logLevel":"panic"}'
@@ -51,7 +51,7 @@ def warm_up(folder: str, call: Call, wanted: Callable[[], int]) -> list[int]:
     for command, address in _CALLS:
         if wanted():
             break
-        host = Host()
+        host = NodeHost()
         host.sys_root, host.state = folder, f"{folder}/state"
         stdin = os.memfd_create("warm-up")
         os.write(stdin, (_CONF % address).encode())

@@ -20,13 +20,12 @@ import select
 from _signal import SIG_SETMASK, SIGKILL, pthread_sigmask  # type: ignore[import-not-found]
 from struct import Struct
 
-from .handoff import same_fifo
+from ..host.host import read_all
+from .handoff import Handoff, same_fifo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from .handoff import Handoff
 
     # Answers one call: environment to exit code, and what is to be done once the runtime has its answer (main.answer).
     Answer = Callable[[dict[str, str]], tuple[int, Callable[[], None] | None]]
@@ -67,12 +66,7 @@ class Client:
     def _read_environment(self) -> dict[str, str]:
         """As the client was started with: a shell leaves out names that it can't use."""
         fd = os.open(f"{self._proc}/environ", os.O_RDONLY | os.O_CLOEXEC)
-        raw = b""
-        while len(raw) < _ENVIRONMENT_LIMIT:
-            part = os.read(fd, 1 << 17)
-            if not part:
-                break
-            raw += part
+        raw = read_all(fd, _ENVIRONMENT_LIMIT)
         os.close(fd)
         found: dict[str, str] = {}
         for entry in raw.decode("utf-8", "surrogateescape").split("\0"):

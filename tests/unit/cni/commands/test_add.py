@@ -155,14 +155,6 @@ def test_what_the_pod_changed_is_undone(world, vector):
     assert world.snapshot() == before
 
 
-def test_the_interface_was_up_before(world):
-    run("ip", "link", "set", VF_NAME, "up")
-    before = world.snapshot()
-    world.call("ADD")
-    world.call("DEL")
-    assert world.snapshot() == before
-
-
 @vector("47-names")
 def test_host_name_is_that_of_an_interface_in_the_pod(world, vector):
     """A VF called eth0 on the host, beside the pod's own eth0."""
@@ -195,15 +187,6 @@ def test_the_host_name_was_taken_meanwhile(world, capfd):
     assert (snapshot["journal"], snapshot["vf"][0]["address"]) == ([], VF_MAC)
 
 
-def test_pod_has_the_interface_name_already(world):
-    world.add_link("net1", in_pod=True)
-    before = world.snapshot()
-    with pytest.raises(Refusal, match="has an interface net1 already") as refused:
-        world.call("ADD")
-    assert refused.value.code == 4
-    assert world.snapshot() == before
-
-
 @pytest.mark.parametrize("netns", ["/run/netns/nobody", "/etc/hostname", "own"])
 def test_netns_that_is_none(world, netns):
     path = f"/run/netns/{world.host_ns}" if netns == "own" else netns
@@ -212,33 +195,47 @@ def test_netns_that_is_none(world, netns):
     assert refused.value.code == (8 if netns == "own" else 4)
 
 
-def test_a_refused_setting_is_named_and_all_is_undone(world):
-    world.set_pf(refuse=["link_state"])
+@pytest.mark.parametrize(
+    ("given", "conf"),
+    [
+        pytest.param(lambda world: run("ip", "link", "set", VF_NAME, "up"), {}, id="the interface was up"),
+        pytest.param(
+            lambda world: world.set_pf(refuse=["link_state", "rate", "trust"]), {"vlan": 7},
+            id="what is not asked for may be unsupported-cni-vector-59",
+        ),
+    ],
+)  # fmt: skip
+def test_add_and_del_leave_all_as_it_was(world, given, conf):
+    given(world)
     before = world.snapshot()
-    with pytest.raises(
-        Refusal, match=r"PF enp1s0 \(0000:01:00.0, driver ixgbe\) refused link_state"
-    ) as refused:
-        world.call("ADD", everything(world))
-    assert refused.value.code == 101
-    assert world.snapshot() == before
-
-
-@vector("59")
-def test_what_is_not_asked_for_may_be_unsupported(world, vector):
-    world.set_pf(refuse=["link_state", "rate", "trust"])
-    before = world.snapshot()
-    world.call("ADD", {**world.conf, "vlan": 7})
+    world.call("ADD", {**world.conf, **conf})
     world.call("DEL")
     assert world.snapshot() == before
 
 
-@vector("33")
-def test_pf_takes_the_mac_but_does_not_keep_it(world, vector):
-    world.set_pf(ignore=["mac"])
+@pytest.mark.parametrize(
+    ("given", "conf", "code", "words"),
+    [
+        pytest.param(
+            lambda world: world.add_link("net1", in_pod=True), lambda world: world.conf, 4,
+            "has an interface net1 already", id="the pod has the interface's name already",
+        ),
+        pytest.param(
+            lambda world: world.set_pf(refuse=["link_state"]), everything, 101,
+            r"PF enp1s0 \(0000:01:00.0, driver ixgbe\) refused link_state", id="a refused setting is named",
+        ),
+        pytest.param(
+            lambda world: world.set_pf(ignore=["mac"]), lambda world: {**world.conf, "mac": "02:00:00:00:00:55"}, 101,
+            "but still reports 02:00:00:00:00:10", id="the PF does not keep the MAC-cni-vector-33",
+        ),
+    ],
+)  # fmt: skip
+def test_a_refused_add_is_told_and_all_is_undone(world, given, conf, code, words):
+    given(world)
     before = world.snapshot()
-    with pytest.raises(Refusal, match="but still reports 02:00:00:00:00:10"):
-        world.call("ADD", {**world.conf, "mac": "02:00:00:00:00:55"})
-    assert world.snapshot() == before
+    with pytest.raises(Refusal, match=words) as refused:
+        world.call("ADD", conf(world))
+    assert (refused.value.code, world.snapshot()) == (code, before)
 
 
 def test_a_zero_mac_that_the_driver_refuses(world):

@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from sriov_cni.netlink import messages
-from support.cni_world import PF, VF, VF_VFIO, Refusal, WorldHost, vector
+from support.cni_world import PF, VF, VF_VFIO, Refusal, vector
 
 KEY = "cni.dev/valid-attachments"
 
@@ -103,68 +100,29 @@ def test_status_names_all_that_is_missing(world):
         assert words in refused.value.answer["msg"]
 
 
-def test_status_of_one_vf(world):
-    assert world.raw_call("STATUS", world.conf) == (0, "")
-    with pytest.raises(Refusal, match="no such PCI device"):
-        world.call("STATUS", {**world.conf, "deviceID": "0000:ff:1f.7"})
-
-
-def test_status_without_a_state_folder(world):
+def a_file_in_the_place_of_its_state(world) -> dict:
     (world.root / "state").write_text("a file")
-    with pytest.raises(Refusal, match="cannot make the state folder") as refused:
-        world.call("STATUS")
+    return {}
+
+
+def an_ipam_plugin_that_is_not_ready(world) -> dict:
+    return {"ipam": world.ipam("10.9.0.5/24", fail=["STATUS"], error='{"code": 51, "msg": "no pool"}')}
+
+
+def a_vf_that_is_not_there(world) -> dict:
+    assert world.raw_call("STATUS", world.conf) == (0, "")
+    return {"deviceID": "0000:ff:1f.7"}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (a_vf_that_is_not_there, "no such PCI device"),
+        (a_file_in_the_place_of_its_state, "cannot make the state folder"),
+        (an_ipam_plugin_that_is_not_ready, "IPAM plugin test-ipam: no pool"),
+    ],
+)
+def test_status_tells_why_add_cannot_be_served(world, given, words):
+    with pytest.raises(Refusal, match=words) as refused:
+        world.call("STATUS", {**world.conf, **given(world)})
     assert refused.value.code == 50
-
-
-def test_status_passes_on_that_ipam_is_not_ready(world):
-    conf = {**world.conf, "ipam": world.ipam("10.9.0.5/24", fail=["STATUS"], error='{"code": 51, "msg": "no pool"}')}
-    with pytest.raises(Refusal, match="IPAM plugin test-ipam: no pool") as refused:
-        world.call("STATUS", conf)
-    assert refused.value.code == 50
-
-
-@pytest.mark.parametrize("kind", ["host-local", "test-ipam"])
-def test_ipam_beside_the_move_or_after_it(world, kind):
-    """host-local and its like run while the interface moves; others find it in the pod."""
-    os.link(world.root / "bin" / "test-ipam", world.root / "bin" / "host-local")
-    conf = {**world.conf, "ipam": {**world.ipam("10.9.0.5/24", sleep=0.1), "type": kind}}
-    before = world.snapshot()
-    host = WorldHost(world)
-    world.call("ADD", conf, host)
-    order = ["move", "ipam aside", "up"] if kind == "host-local" else ["move", "up", "ipam"]
-    assert [step for step in host.steps if step in order] == order
-    world.call("DEL", conf)
-    assert world.snapshot() == before
-    assert world.ipam_calls == ["ADD", "DEL"]
-    bad = {**conf, "ipam": {**conf["ipam"], "fail": ["ADD"], "error": '{"code": 11, "msg": "none left"}'}}
-    with pytest.raises(Refusal, match="none left") as refused:
-        world.call("ADD", bad)
-    assert refused.value.code == 11
-    assert world.snapshot() == before
-
-
-def test_ipam_is_not_asked_for_a_vf_that_is_found_wanting(world):
-    os.link(world.root / "bin" / "test-ipam", world.root / "bin" / "static")
-    world.set_pf(vfs=[])
-    before = world.snapshot()
-    with pytest.raises(Refusal, match="expected VF 0 among its VFs"):
-        world.call("ADD", {**world.conf, "vlan": 5, "ipam": {**world.ipam("10.9.0.5/24"), "type": "static"}})
-    assert (world.snapshot(), world.ipam_calls) == (before, [])
-
-
-@pytest.mark.parametrize("ipam", [{"sleep": 0.2}, {"fail": ["ADD"]}, {"folder": "/nowhere"}])
-def test_move_fails_while_ipam_runs(world, monkeypatch, ipam):
-    """The move's error is told, whatever became of the IPAM plugin; the address is given back."""
-    os.link(world.root / "bin" / "test-ipam", world.root / "bin" / "static")
-    real = messages.set_link
-
-    def set_link(index: int, **keys):
-        return real(2**31 - 1 if "netns_fd" in keys else index, **keys)
-
-    monkeypatch.setattr("sriov_cni.vf.vf.set_link", set_link)
-    before = world.snapshot()
-    with pytest.raises(Refusal, match=r"cannot be moved to /run/netns/.* as net1: No such device") as refused:
-        world.call("ADD", {**world.conf, "ipam": {**world.ipam("10.9.0.5/24"), "type": "static", **ipam}})
-    assert refused.value.code == 101
-    assert world.snapshot() == before
-    assert world.ipam_calls == ([] if "folder" in ipam else ["ADD", "DEL"])

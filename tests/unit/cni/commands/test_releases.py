@@ -14,7 +14,7 @@ import pytest
 
 from sriov_cni import cli
 from sriov_cni.commands import releases
-from sriov_cni.host.host import Host
+from sriov_cni.host.host import NodeHost
 from support.broken_ipam import Broken
 from support.cni_warm import eventually
 from support.cni_world import Refusal, WorldHost, run
@@ -181,7 +181,7 @@ def test_pauses_grow_and_end(world, broken):
     assert all(abs(pause - wanted) <= 2 for pause, wanted in zip(found, PAUSES))
     assert max(found) <= max(PAUSES)
     assert entries(world)[0]["next_try"] == ""  # given up
-    assert releases.due(host(world)) == []
+    assert releases.pending(host(world)) == []
     calls = len(broken.called)
     assert cli._release(host(world))[0] == 0
     assert len(broken.called) == calls + 1  # by a person, still
@@ -239,7 +239,7 @@ def test_the_address_of_an_attachment_is_not_released(world, broken):
     for forced in (False, True):
         assert releases.sweep(host(world), 9, forced=forced) == []
     assert len(broken.called) == calls
-    assert releases.due(host(world)) == []  # others have their turn
+    assert releases.pending(host(world)) == []  # others have their turn
 
 
 def test_a_retry_that_fails_keeps_the_first_address(world, broken):
@@ -329,7 +329,7 @@ def test_a_file_that_is_no_good(world, broken, text):
     (folder / "c1@net1").write_bytes(text.encode("utf-8", "surrogateescape"))
     make_due(world)
     assert releases.sweep(host(world), 9) == []
-    assert (entries(world), releases.due(host(world))) == ([], [])
+    assert (entries(world), releases.pending(host(world))) == ([], [])
     world.call("ADD", conf(world), host(world))
     world.call("DEL", conf(world), host(world))
     assert held(world) == []
@@ -341,7 +341,7 @@ def test_what_a_killed_process_wrote_aside_goes(world):
     (folder / ".new-1").write_text("{")
     before, releases._ASIDE_SECONDS = releases._ASIDE_SECONDS, -1.0
     try:
-        assert releases.due(host(world)) == []
+        assert releases.pending(host(world)) == []
     finally:
         releases._ASIDE_SECONDS = before
     assert held(world) == []
@@ -366,5 +366,5 @@ def test_what_add_refused_goes(world, key):
 
 def test_limits():
     """A DEL with all that it may wait for is over long before the kubelet gives up."""
-    assert Host.ipam_del_seconds == DEL_SECONDS
-    assert Host.gate_seconds + Host.ipam_del_seconds + Host.settle_seconds + 5 < 60
+    assert NodeHost.ipam_del_seconds == DEL_SECONDS
+    assert NodeHost.gate_seconds + NodeHost.ipam_del_seconds + NodeHost.settle_seconds + 5 < 60

@@ -60,7 +60,7 @@ def host(world, folder: Path) -> WorldHost:
 
 def judge(conf: dict, setting: str, monkeypatch) -> list[str]:
     """What check-config says."""
-    monkeypatch.setattr("sriov_cni.host.host.SETTING", setting)
+    monkeypatch.setattr("sriov_cni.cli.SETTING", setting)
     return cli._judge(conf)
 
 

@@ -9,6 +9,7 @@ import errno
 import socket
 import struct
 from struct import pack
+from types import SimpleNamespace
 
 import pytest
 from pyroute2 import IPRoute
@@ -21,7 +22,8 @@ from sriov_cni.netlink import messages
 from sriov_cni.netlink import socket as netlink
 from sriov_cni.netlink.addresses import mac_bytes, mac_text
 from sriov_cni.pod import announce
-from sriov_cni.vf.pf_port import FIELDS_OF, PfPort
+from sriov_cni.vf.pf_port import PfPort
+from sriov_cni.vf.settings import SETTINGS, blank
 from support.cni_world import VF_NAME, run
 
 MAC = "02:00:00:00:0a:e1"
@@ -100,17 +102,17 @@ def test_link_messages():
     ],
 )
 def test_vf_settings(key, attr):
-    message = messages.set_vf(5, [messages.vf_attribute(3, key, wanted())])
+    message = messages.set_vf(5, [SETTINGS[key].encode(3, wanted())])
     attrs = [["IFLA_VFINFO_LIST", {"attrs": [["IFLA_VF_INFO", {"attrs": [attr]}]]}]]
     theirs = oracle(ifinfmsg, message[0], message[1], {"index": 5}, attrs)
     mine = ours(message)
     if (
         key == "vlan"
     ):  # pyroute2 leaves out the two bytes that pad struct ifla_vf_vlan_info: 16 bytes in if_link.h
-        [(_rest, vlan_list)] = [(k, v) for k, v in _vf_info(mine) if k == messages.IFLA_VF_VLAN_LIST]
+        [(_rest, vlan_list)] = [(k, v) for k, v in _vf_info(mine) if k == SETTINGS["vlan"].kind]
         [(_rest, entry)] = netlink.attributes(vlan_list)
         assert entry == pack("=III", 3, 100, 5) + b"\x88\xa8\0\0"
-        [(_rest, their_list)] = [(k, v) for k, v in _vf_info(theirs) if k == messages.IFLA_VF_VLAN_LIST]
+        [(_rest, their_list)] = [(k, v) for k, v in _vf_info(theirs) if k == SETTINGS["vlan"].kind]
         [(_rest, their_entry)] = netlink.attributes(their_list)
         assert entry[:14] == their_entry[:14]
         return
@@ -125,10 +127,22 @@ def _vf_info(data: bytes) -> list:
     return list(netlink.attributes(info))
 
 
-def wanted() -> messages.VfState:
-    state = messages.VfState()
-    state.mac, state.vlan, state.qos, state.proto = MAC, 100, 5, 0x88A8
-    state.spoofchk, state.trust, state.link_state, state.min_rate, state.max_rate = 1, 1, 2, 10, 200
+TOLD = [name for name, setting in SETTINGS.items() if setting.kind]
+
+
+def wanted() -> dict:
+    return {
+        "mac": MAC, "vlan": 100, "qos": 5, "proto": 0x88A8, "spoofchk": 1, "trust": 1, "link_state": 2,
+        "min_rate": 10, "max_rate": 200,
+    }  # fmt: skip
+
+
+def decoded(attributes) -> dict:
+    """The state of a VF, by its attributes in a message."""
+    state = blank()
+    for kind, value in attributes:
+        for setting in SETTINGS.values():
+            setting.decode(state, kind, value)
     return state
 
 
@@ -194,9 +208,9 @@ def vf_message(count: int) -> bytes:
 
 
 def test_decode_vfs():
-    link = messages.Link(vf_message(120))
+    link = messages.Interface(vf_message(120))
     assert (link.name, link.mtu, len(link.vfs)) == ("enp1s0", 9000, 120)
-    assert link.vfs[77].to_dict() == {
+    assert decoded(link.vfs[77]) == {
         "mac": "02:00:00:00:00:4d", "vlan": 77, "qos": 1, "proto": 0x88A8, "spoofchk": 1, "trust": -1,
         "link_state": 2, "min_rate": 1, "max_rate": 2,
     }  # fmt: skip
@@ -204,14 +218,14 @@ def test_decode_vfs():
 
 def test_what_we_set_is_what_we_read():
     state = wanted()
-    info = netlink.nested(messages.IFLA_VF_INFO, *[messages.vf_attribute(3, key, state) for key in FIELDS_OF])
-    assert messages.parse_vfs(info)[3].to_dict() == state.to_dict()
+    info = netlink.nested(messages.IFLA_VF_INFO, *[SETTINGS[name].encode(3, state) for name in TOLD])
+    assert decoded(messages.parse_vfs(info)[3]) == state
 
 
 @pytest.mark.parametrize("cut", range(0, 400, 7))
 def test_cut_messages_do_not_break_decoding(cut):
     data = vf_message(2)
-    link = messages.Link(data[: max(16, len(data) - cut)])
+    link = messages.Interface(data[: max(16, len(data) - cut)])
     assert len(link.vfs) <= 2
 
 
@@ -234,23 +248,23 @@ class Recorder:
 
 def test_settings_go_in_one_message_and_the_culprit_is_named():
     good = Recorder(set())
-    port = PfPort(good, "enp1s0", "0000:01:00.0", "igb")
-    assert port.read(0).vlan == 0
-    port.apply(0, wanted(), list(FIELDS_OF))
+    port = PfPort(SimpleNamespace(socket=good), "enp1s0", "0000:01:00.0", "igb")
+    assert port.read(0, [])["vlan"] == 0
+    port.apply(0, wanted(), TOLD)
     assert len(good.sent) == 1
-    assert len(good.sent[0]) == len(FIELDS_OF)
-    bad = PfPort(Recorder({messages.IFLA_VF_RATE}), "enp1s0", "0000:01:00.0", "igb")
-    bad.read(0)
+    assert len(good.sent[0]) == len(TOLD)
+    bad = PfPort(SimpleNamespace(socket=Recorder({SETTINGS["rate"].kind})), "enp1s0", "0000:01:00.0", "igb")
+    bad.read(0, [])
     with pytest.raises(Exception, match=r"driver igb\) refused min_tx_rate/max_tx_rate .*no such thing here"):
-        bad.apply(0, wanted(), list(FIELDS_OF))
+        bad.apply(0, wanted(), TOLD)
     with pytest.raises(Exception, match="expected VF 5 among its VFs, found 1"):
-        bad.read(5)
+        bad.read(5, [])
 
 
 def test_real_socket_against_pyroute2(world):
     """The kernel's own answers, decoded by both; its extended acknowledgement; and batches."""
     sock = netlink.Socket()
-    links = {link.index: link for link in map(messages.Link, sock.dump(messages.dump_links()))}
+    links = {link.index: link for link in map(messages.Interface, sock.dump(messages.dump_links()))}
     with IPRoute() as ipr:
         theirs = {link["index"]: link for link in ipr.get_links()}
         assert set(links) == set(theirs)
@@ -271,7 +285,7 @@ def test_real_socket_against_pyroute2(world):
         )
     assert (caught.value.index, caught.value.errno) == (1, errno.EINVAL)
     assert "mtu" in str(caught.value)  # the kernel's own words
-    assert messages.Link(sock.get(messages.get_link(name="enp1s0f0v0"))).mtu == 1300
+    assert messages.Interface(sock.get(messages.get_link(name="enp1s0f0v0"))).mtu == 1300
 
 
 def test_mac_text():

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 
 import pytest
 
-from support.cni_world import VF_VFIO, Refusal, vector
+from sriov_cni.netlink import messages
+from support.cni_world import VF_VFIO, Refusal, WorldHost, vector
 
 
 def conf(world, **keys) -> dict:
@@ -81,8 +83,6 @@ def test_old_results_are_understood(world):
 
 
 def test_time_limit(world):
-    from support.cni_world import WorldHost
-
     before = world.snapshot()
     host = WorldHost(world)
     host.ipam_seconds = host.ipam_del_seconds = 0.3
@@ -132,3 +132,50 @@ def test_a_caller_that_ignores_sigchld(world):
         assert world.call("ADD", conf(world))["ips"]
     finally:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+@pytest.mark.parametrize("kind", ["host-local", "test-ipam"])
+def test_ipam_beside_the_move_or_after_it(world, kind):
+    """host-local and its like run while the interface moves; others find it in the pod."""
+    os.link(world.root / "bin" / "test-ipam", world.root / "bin" / "host-local")
+    conf = {**world.conf, "ipam": {**world.ipam("10.9.0.5/24", sleep=0.1), "type": kind}}
+    before = world.snapshot()
+    host = WorldHost(world)
+    world.call("ADD", conf, host)
+    order = ["move", "ipam aside", "up"] if kind == "host-local" else ["move", "up", "ipam"]
+    assert [step for step in host.steps if step in order] == order
+    world.call("DEL", conf)
+    assert world.snapshot() == before
+    assert world.ipam_calls == ["ADD", "DEL"]
+    bad = {**conf, "ipam": {**conf["ipam"], "fail": ["ADD"], "error": '{"code": 11, "msg": "none left"}'}}
+    with pytest.raises(Refusal, match="none left") as refused:
+        world.call("ADD", bad)
+    assert refused.value.code == 11
+    assert world.snapshot() == before
+
+
+def test_ipam_is_not_asked_for_a_vf_that_is_found_wanting(world):
+    os.link(world.root / "bin" / "test-ipam", world.root / "bin" / "static")
+    world.set_pf(vfs=[])
+    before = world.snapshot()
+    with pytest.raises(Refusal, match="expected VF 0 among its VFs"):
+        world.call("ADD", {**world.conf, "vlan": 5, "ipam": {**world.ipam("10.9.0.5/24"), "type": "static"}})
+    assert (world.snapshot(), world.ipam_calls) == (before, [])
+
+
+@pytest.mark.parametrize("ipam", [{"sleep": 0.2}, {"fail": ["ADD"]}, {"folder": "/nowhere"}])
+def test_move_fails_while_ipam_runs(world, monkeypatch, ipam):
+    """The move's error is told, whatever became of the IPAM plugin; the address is given back."""
+    os.link(world.root / "bin" / "test-ipam", world.root / "bin" / "static")
+    real = messages.set_link
+
+    def set_link(index: int, **keys):
+        return real(2**31 - 1 if "netns_fd" in keys else index, **keys)
+
+    monkeypatch.setattr("sriov_cni.vf.vf.set_link", set_link)
+    before = world.snapshot()
+    with pytest.raises(Refusal, match=r"cannot be moved to /run/netns/.* as net1: No such device") as refused:
+        world.call("ADD", {**world.conf, "ipam": {**world.ipam("10.9.0.5/24"), "type": "static", **ipam}})
+    assert refused.value.code == 101
+    assert world.snapshot() == before
+    assert world.ipam_calls == ([] if "folder" in ipam else ["ADD", "DEL"])

@@ -12,8 +12,9 @@ import pytest
 from sriov_cni import SUPPORTED, main
 from sriov_cni.netlink.addresses import parse_mac
 from sriov_cni.spec import json_text
-from sriov_cni.spec.config import canonical, parse
+from sriov_cni.spec.config import canonical
 from sriov_cni.spec.errors import CniError
+from sriov_cni.vf.config import parse
 from support.cni_world import VF, VF_VFIO, Refusal, WorldHost, vector
 
 BASE = {"cniVersion": "1.0.0", "name": "net", "type": "sriov", "deviceID": VF}
@@ -54,7 +55,7 @@ def test_good(keys, expected):
     for path, value in expected.items():
         found = config
         for name in path.split("."):
-            found = getattr(found, name)
+            found = found[name] if isinstance(found, dict) else getattr(found, name)
         assert found == value
 
 

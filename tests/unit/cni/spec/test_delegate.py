@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from sriov_cni import cli
-from sriov_cni.spec.config import parse
 from sriov_cni.spec.delegate import MARK
 from sriov_cni.spec.errors import CniError
+from sriov_cni.vf.config import parse
 from support import cni_code
 from support.cni_warm import CONF, Warm
 from support.cni_world import VF, World

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from sriov_cni.host.host import Backoff, Host
+from sriov_cni.host.host import Backoff, NodeHost
 from sriov_cni.netlink import messages, socket
 from sriov_cni.netlink.addresses import ZERO_MAC
 from sriov_cni.spec.errors import CniError
@@ -55,9 +55,9 @@ class Driver:
 
 def attempt(mode: str) -> Driver:
     driver = Driver(mode)
-    host = Host()
+    host = NodeHost()
     host.mac_seconds = 0.2
-    set_mac(host, driver, messages.Link(driver.get(None)), NEW)
+    set_mac(host, driver, messages.Interface(driver.get(None)), NEW)
     return driver
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sriov_cni.netlink import vlans as vlans_of
-from sriov_cni.vf import vlan_trunk
+from sriov_cni.vf.settings import vlan_trunk
 from support.cni_world import PF, VF, VF_VFIO, Refusal, WorldHost
 
 DIALECTS = ["i40e", "mlx5_core"]
@@ -46,7 +45,7 @@ class Driver:
         if self.name == "mlx5_core":
             text = f"Allowed 802.1Q VLANs: {' '.join(map(str, sorted(vlans)))}" if vlans else ""
         else:
-            text = vlans_of.to_text(vlans)
+            text = vlan_trunk.to_text(vlans)
         file.write_text(text + "\n")
 
     def write(self, path: str, text: str) -> None:
@@ -63,7 +62,7 @@ class Driver:
 @pytest.fixture(params=DIALECTS)
 def driver(world, request, monkeypatch):
     made = Driver(world, request.param)
-    monkeypatch.setattr(vlan_trunk, "_write", made.write)
+    monkeypatch.setattr(vlan_trunk, "write_text", made.write)
     return made
 
 
@@ -135,7 +134,7 @@ def test_a_list_that_is_none(world, driver, text):
 
 @pytest.mark.parametrize("text", ["", "1", "4094", "1-4094", "5,3,4,9-11"])
 def test_good_trunks(text):
-    assert vlans_of.parse(text or "1") == {"5,3,4,9-11": "3-5,9-11"}.get(text, text or "1")
+    assert vlan_trunk.parse(text or "1") == {"5,3,4,9-11": "3-5,9-11"}.get(text, text or "1")
 
 
 @pytest.mark.parametrize("text", ["0", "4095", "1-4095", "9-3", "a", "1,,2", "1-2-3", "-1", "1-", " 1", "\u0661"])
