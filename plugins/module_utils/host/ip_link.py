@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -20,8 +20,8 @@ from .host import Host
 @dataclass(frozen=True)
 class Link:
     """One interface. mac: lower case. permanent_mac: the NIC's own, where `mac` is another one. kind:
-    "bridge", "bond", "vlan", ... or "". lower: the interface below a VLAN, macvlan or tunnel. vfs: VF index -> its
-    settings as the PF's driver tells them, in the names of `model.ATTRIBUTES`.
+    "bridge", "bond", "vlan", ... or "". lower: the interface below a VLAN, macvlan or tunnel. vfs: VF index -> what
+    the PF's driver tells of it, in the words of `ip` (see `pf.vf_attributes`).
     """
 
     name: str
@@ -73,28 +73,10 @@ def _link(name: str, item: Mapping[str, Any]) -> Link:
         master=_text(item.get("master")),
         lower=_text(item.get("link")) or _text(details.get("link")),
         kind=_text(info.get("info_kind")) or "",
-        vfs={vf["vf"]: _vf(vf) for vf in vfs if isinstance(vf, dict) and isinstance(vf.get("vf"), int)}
+        vfs={vf["vf"]: vf for vf in vfs if isinstance(vf, dict) and isinstance(vf.get("vf"), int)}
         if isinstance(vfs, list)
         else {},
     )
-
-
-def _vf(item: Mapping[str, Any]) -> dict[str, Any]:
-    """A VF's settings; a setting that the driver does not tell is missing, save a VLAN, which is 0 then."""
-    tags = item.get("vlan_list")
-    tag = tags[0] if isinstance(tags, list) and tags and isinstance(tags[0], dict) else item
-    rate = item.get("rate")
-    rates = rate if isinstance(rate, dict) else {}
-    found: dict[str, Any] = {
-        "mac": _mac(item.get("address")),
-        "vlan": _int(tag.get("vlan")) or 0,
-        "qos": _int(tag.get("qos")) or 0,
-        "spoofchk": _bool(item.get("spoofchk")),
-        "trust": _bool(item.get("trust")),
-        "min_tx_rate": _int(rates.get("min_tx")),
-        "max_tx_rate": _int(rates.get("max_tx")),
-    }
-    return {name: value for name, value in found.items() if value is not None}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -113,10 +95,6 @@ def _int(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _bool(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
 def set_up(host: Host, name: str, up: bool) -> None:
     """Bring an interface up or down."""
     host.run(["ip", "link", "set", "dev", name, "up" if up else "down"])
@@ -127,21 +105,7 @@ def set_mtu(host: Host, name: str, mtu: int) -> None:
     host.run(["ip", "link", "set", "dev", name, "mtu", str(mtu)])
 
 
-def set_vf(host: Host, name: str, index: int, settings: Mapping[str, Any]) -> None:
-    """Make a VF's settings through its PF, one command for each, so that a failing one is named.
-
-    A VLAN and its priority are one setting for the kernel, and so are the two rates.
-    """
-    base = ["ip", "link", "set", "dev", name, "vf", str(index)]
-    if "mac" in settings:
-        host.run([*base, "mac", settings["mac"]])
-    if "vlan" in settings:
-        host.run([*base, "vlan", str(settings["vlan"]), "qos", str(settings.get("qos", 0))])
-    for flag in ("spoofchk", "trust"):
-        if flag in settings:
-            host.run([*base, flag, "on" if settings[flag] else "off"])
-    rates = [
-        text for rate in ("max_tx_rate", "min_tx_rate") if rate in settings for text in (rate, str(settings[rate]))
-    ]
-    if rates:
-        host.run([*base, *rates])
+def set_vf(host: Host, name: str, index: int, commands: Iterable[Sequence[str]]) -> None:
+    """Make a VF's settings through its PF. commands: the words of each (see `pf.vf_attributes`)."""
+    for words in commands:
+        host.run(["ip", "link", "set", "dev", name, "vf", str(index), *words])

@@ -32,31 +32,27 @@ NO_MAC = "00:00:00:00:00:00"  # as an admin MAC address: the VF chooses its own
 # When huge pages are set aside: as the plan finds best, by the kernel as it starts, or by the running kernel.
 AT_AUTO, AT_BOOT, AT_RUNTIME = "auto", "boot", "runtime"
 
-ATTRIBUTES = ("mac", "vlan", "qos", "spoofchk", "trust", "min_tx_rate", "max_tx_rate")
+
+@dataclass(frozen=True)
+class VfAttributes:
+    """The settings of a VF that are made through its PF (see `pf.vf_attributes`). None: unknown, or left as it is."""
+
+    mac: str | None = None  # lower case
+    vlan: int | None = None  # 0..4094; 0 is untagged
+    qos: int | None = None  # 0..7
+    spoofchk: bool | None = None
+    trust: bool | None = None
+    min_tx_rate: int | None = None  # Mbit/s
+    max_tx_rate: int | None = None  # Mbit/s; 0 is no limit
 
 
 @dataclass(frozen=True)
 class VfSettings:
-    """What one VF should have; None leaves the setting as it is.
+    """What one VF should have; None leaves the setting as it is."""
 
-    mac: lower case; vlan: 0..4094 (0 is untagged); qos: 0..7; rates: Mbit/s (0 is no limit); mtu: bytes;
-    driver: DEFAULT_DRIVER, NO_DRIVER, or a driver's name.
-    """
-
-    mac: str | None = None
-    vlan: int | None = None
-    qos: int | None = None
-    spoofchk: bool | None = None
-    trust: bool | None = None
-    min_tx_rate: int | None = None
-    max_tx_rate: int | None = None
-    mtu: int | None = None
-    driver: str | None = None
-
-    def attributes(self) -> dict[str, Any]:
-        """The wanted settings that are made through the PF, by name."""
-        found = {name: getattr(self, name) for name in ATTRIBUTES}
-        return {name: value for name, value in found.items() if value is not None}
+    attributes: VfAttributes = VfAttributes()
+    mtu: int | None = None  # bytes
+    driver: str | None = None  # DEFAULT_DRIVER, NO_DRIVER, or a driver's name
 
 
 @dataclass(frozen=True)
@@ -180,9 +176,15 @@ class Goal:
 
 
 def compact(value: Any) -> dict[str, Any]:
-    """A flat dataclass as a dict without its None values."""
-    found = ((name, getattr(value, name)) for name in value.__dataclass_fields__)
-    return {name: item for name, item in found if item is not None}
+    """A flat dataclass as a dict without its None values; a VF's attributes stand among its other fields."""
+    found: dict[str, Any] = {}
+    for name in value.__dataclass_fields__:
+        item = getattr(value, name)
+        if isinstance(item, VfAttributes):
+            found.update(compact(item))
+        elif item is not None:
+            found[name] = item
+    return found
 
 
 def pf_goal_as_dict(goal: PfGoal) -> dict[str, Any]:
@@ -202,7 +204,8 @@ def pf_goal_from_dict(value: Mapping[str, Any]) -> PfGoal:
     vfs = []
     for item in value["vfs"]:
         rest = dict(item)
-        vfs.append((int(rest.pop("index")), VfSettings(**rest)))
+        index, own = int(rest.pop("index")), {name: rest.pop(name, None) for name in ("mtu", "driver")}
+        vfs.append((index, VfSettings(VfAttributes(**rest), **own)))
     found.update(vfs=tuple(vfs), policies=tuple(value.get("policies", ())), num_vfs=int(value["num_vfs"]))
     return PfGoal(**found)
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..shared.driver_kinds import is_userspace
 from ..shared.pci_classes import is_network
 from .frozen import dataclass
-from .goal import PfGoal
+from .goal import PfGoal, VfAttributes
 
 # Linux drivers/pci/pci-stub.c, pci-pf-stub.c; drivers/xen/xen-pciback; drivers/net/ethernet/cavium/thunder/nic_main.c.
 WITHOUT_INTERFACE = ("pci-stub", "pci-pf-stub", "pciback", "xen-pciback", "nicpf")
@@ -41,13 +41,7 @@ class Vf:
     iommu_group: str | None = None
     network_class: bool = True
     mtu: int | None = None
-    mac: str | None = None
-    vlan: int | None = None
-    qos: int | None = None
-    spoofchk: bool | None = None
-    trust: bool | None = None
-    min_tx_rate: int | None = None
-    max_tx_rate: int | None = None
+    attributes: VfAttributes = VfAttributes()
     holders: tuple[str, ...] = ()
     iommu_group_conflicts: tuple[str, ...] = ()
     host_uses: tuple[str, ...] = ()

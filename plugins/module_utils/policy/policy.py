@@ -16,7 +16,8 @@ from typing import Any
 
 from ..model.errors import Mistake
 from ..model.frozen import dataclass
-from ..model.goal import DEFAULT_DRIVER, VfSettings
+from ..model.goal import DEFAULT_DRIVER, VfAttributes
+from ..pf.vf_attributes import ATTRIBUTES, contradictions
 from ..shared.driver_kinds import USERSPACE_DRIVERS, is_userspace
 from .validation import INDEX_LIMIT, Fields, indices, raise_if, show
 
@@ -36,7 +37,6 @@ UNPROVED = {
 }
 LOWEST_MTU = 68  # RFC 791
 HIGHEST_MTU = 65535
-HIGHEST_RATE = 4_000_000  # Mbit/s, far above any NIC
 LOWEST_PRIORITY = 99
 
 
@@ -80,7 +80,7 @@ class Policy:
     stable_macs: bool
     eswitch_mode: str | None
     externally_managed: bool
-    vfs: tuple[tuple[int, VfSettings], ...]
+    vfs: tuple[tuple[int, VfAttributes], ...]
     node_selector: Mapping[str, Any]
     source: Mapping[str, Any]
     path: str
@@ -283,22 +283,21 @@ def _selector(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> NicSelec
     return selector
 
 
-def _vf_settings(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> tuple[tuple[int, VfSettings], ...]:
-    found: dict[int, VfSettings] = {}
+def _vf_settings(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> tuple[tuple[int, VfAttributes], ...]:
+    found: dict[int, VfAttributes] = {}
 
     def entry(item: Any, path: str) -> None:
         inner = Fields(item, path, mistakes)
         chosen = vf_indices(inner)
-        settings = vf_attributes(inner)
+        attributes = vf_attributes(inner)
         inner.finish()
-        if settings.mac is not None and len(chosen) > 1:
-            inner.wrong("mac", f"one MAC address can't serve {len(chosen)} VFs; expected a single index")
+        one_mac(inner, attributes, chosen)
         for index in chosen:
             if num_vfs and index >= num_vfs:
                 inner.wrong("indices", f"expected VF indices below num_vfs ({num_vfs}), found {index}")
             elif index in found:
                 inner.wrong("indices", f"VF {index} is in an earlier entry of this list already")
-            found[index] = settings
+            found[index] = attributes
 
     fields.items("vfs", entry)
     return tuple(sorted(found.items()))
@@ -318,25 +317,18 @@ def vf_indices(fields: Fields) -> tuple[int, ...]:
         return ()
 
 
-def vf_attributes(fields: Fields) -> VfSettings:
+def vf_attributes(fields: Fields) -> VfAttributes:
     """The attributes of an entry of `vfs`, with the checks that hold for one VF."""
-    settings = VfSettings(
-        mac=fields.mac("mac"),
-        vlan=fields.number("vlan", 0, 4094),
-        qos=fields.number("qos", 0, 7),
-        spoofchk=fields.flag("spoofchk", None),
-        trust=fields.flag("trust", None),
-        min_tx_rate=fields.number("min_tx_rate", 0, HIGHEST_RATE),
-        max_tx_rate=fields.number("max_tx_rate", 0, HIGHEST_RATE),
-    )
-    if settings.qos and not settings.vlan:
-        fields.wrong("qos", "needs a vlan other than 0: the priority is in the VLAN tag")
-    if settings.max_tx_rate and (settings.min_tx_rate or 0) > settings.max_tx_rate:
-        fields.wrong(
-            "min_tx_rate",
-            f"expected at most max_tx_rate ({settings.max_tx_rate}), found {settings.min_tx_rate}",
-        )
-    return settings
+    found = VfAttributes(**{row.name: row.parse(fields, row.name) for row in ATTRIBUTES})
+    for name, problem in contradictions(found):
+        fields.wrong(name, problem)
+    return found
+
+
+def one_mac(fields: Fields, attributes: VfAttributes, chosen: Sequence[int]) -> None:
+    """An entry with a MAC address is for one VF."""
+    if attributes.mac is not None and len(chosen) > 1:
+        fields.wrong("mac", f"one MAC address can't serve {len(chosen)} VFs; expected a single index")
 
 
 def _node_selector(fields: Fields, mistakes: list[Mistake]) -> Mapping[str, Any]:

@@ -10,7 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..model.errors import Problem
-from ..model.goal import AT_BOOT, DEFAULT_DRIVER, FileGoal, Goal, ModuleGoal, PfGoal, VfSettings, goal_as_dict
+from ..model.goal import (
+    AT_BOOT,
+    DEFAULT_DRIVER,
+    FileGoal,
+    Goal,
+    ModuleGoal,
+    PfGoal,
+    VfAttributes,
+    VfSettings,
+    goal_as_dict,
+)
 from ..model.state import NodeState, Pf
 from ..pf.plan import SWITCHDEV
 from ..shared.driver_kinds import USERSPACE_DRIVERS, is_userspace, is_vfio
@@ -263,10 +273,10 @@ def _pf_goal(address: str, kept: list[Match], pf: Pf | None) -> PfGoal:
         own = dict(match.policy.vfs)
         for index in match.indices:
             mtu = None if is_userspace(match.policy.driver) else match.policy.mtu
-            settings = replace(own.get(index, VfSettings()), driver=match.policy.driver, mtu=mtu)
-            if match.policy.stable_macs and settings.mac is None and own_mac is not None:
-                settings = replace(settings, mac=stable_mac(own_mac, index))
-            vfs[index] = settings
+            attributes = own.get(index, VfAttributes())
+            if match.policy.stable_macs and attributes.mac is None and own_mac is not None:
+                attributes = replace(attributes, mac=stable_mac(own_mac, index))
+            vfs[index] = VfSettings(attributes, mtu, match.policy.driver)
     return PfGoal(
         address=address,
         num_vfs=max(m.policy.num_vfs for m in kept),

@@ -53,7 +53,7 @@ def matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[t
     problems += _not_fitting(policy, [pf for pf in candidates if pf not in fitting] if named else [])
     if not fitting and len(problems) == already:
         problems.append(_nothing(policy, named, state))
-    if len(fitting) > 1 and any(pair[1].mac for pair in policy.vfs):
+    if len(fitting) > 1 and any(attributes.mac for index, attributes in policy.vfs):
         problems.append(
             Problem(
                 f"policy {policy.name}",
