@@ -140,6 +140,35 @@ class HugePages:
 
 
 @dataclass(frozen=True)
+class NodeOptions:
+    """The options of a node; each has one name: sriov_NAME in the inventory, NAME in the filter node_spec, in what that
+    makes for the module sriov_node, and here.
+    """
+
+    policies_may_be_empty: bool = False  # the user's word that a host which had policies may be left without any
+    resource_prefix: str = "baremetal.sriov"  # of the resources in Kubernetes
+    kernel_arguments: tuple[str, ...] = ()
+    kernel_arguments_unsafe: bool = False  # the user's word that the node may not boot as before
+    boot_loader: str = "auto"
+    hugepages: tuple[HugePages, ...] = ()
+    hugepages_floor: int = 1024  # MiB that they leave
+    iommu: bool | None = None  # None: where a policy needs it
+    kernel_modules: tuple[ModuleGoal, ...] = ()
+    allow_unsafe_interrupts: bool = False
+    no_iommu: bool = False
+    vfs_unmanaged: bool = False  # by NetworkManager and systemd-networkd
+    kubelet_root_dir: str = KUBELET_FOLDERS[0]
+    device_plugin: bool = True  # is ours
+    adopt: bool = False  # files of others may be replaced
+
+    @property
+    def kubelet_root_dirs(self) -> tuple[str, ...]:
+        """Where the kubelet may keep its files: where the user says, or in the usual places."""
+        usual = self.kubelet_root_dir == KUBELET_FOLDERS[0]
+        return KUBELET_FOLDERS if usual else (self.kubelet_root_dir,)
+
+
+@dataclass(frozen=True)
 class Goal:
     """What the whole node should be. problems: what does not fit this host (found where selectors were
     resolved).
@@ -147,28 +176,20 @@ class Goal:
     whole: False for a narrow view, which leaves alone what it does not name (other PFs, files, kernel
     arguments).
     owner: the module that asks; what it changes is its own to give back.
-    may_be_empty: the user's word that a host which had policies may be left without any.
+    iommu, modules: what the options and the policies need together.
     skipped: policies that are not for this host, and why.
-    memory_floor: bytes that huge pages leave. kubelet_dir: where the kubelet keeps its files, "" for the usual places.
     resources: full resource names, and how many VFs of each the node offers when all is done.
     """
 
     pfs: tuple[PfGoal, ...] = ()
     functions: tuple[FunctionGoal, ...] = ()
     files: tuple[FileGoal, ...] = ()
-    kernel_arguments: tuple[str, ...] = ()
-    boot_loader: str = "auto"
-    hugepages: tuple[HugePages, ...] = ()
-    memory_floor: int = 0
-    kubelet_dir: str = ""
+    options: NodeOptions = NodeOptions()
     iommu: bool = False
-    no_iommu: bool = False
-    unsafe_interrupts: bool = False
     modules: tuple[ModuleGoal, ...] = ()
     whole: bool = True
     owner: str = NODE_OWNER
     absent: bool = False
-    may_be_empty: bool = False
     warnings: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
@@ -216,15 +237,17 @@ def goal_as_dict(goal: Goal) -> dict[str, Any]:
         "format": FORMAT,
         "pfs": [pf_goal_as_dict(pf) for pf in goal.pfs if not pf.restore_original],
         "functions": [compact(function) for function in goal.functions],
-        **_pages_as_dict(goal),
-        **({"kubelet_root_dir": goal.kubelet_dir} if goal.kubelet_dir else {}),
+        **_options_as_dict(goal.options),
     }
 
 
-def _pages_as_dict(goal: Goal) -> dict[str, Any]:
-    """What the boot service may take from the running kernel; nothing where there is none of it."""
-    pages = [{**compact(one), "nodes": list(one.nodes)} for one in goal.hugepages if one.at != AT_BOOT]
-    return {"hugepages": pages, "memory_floor": goal.memory_floor} if pages else {}
+def _options_as_dict(options: NodeOptions) -> dict[str, Any]:
+    """What the boot service needs of them, where they are not the defaults: memory_floor is in bytes."""
+    pages = [{**compact(one), "nodes": list(one.nodes)} for one in options.hugepages if one.at != AT_BOOT]
+    found: dict[str, Any] = {"hugepages": pages, "memory_floor": options.hugepages_floor << 20} if pages else {}
+    if options.kubelet_root_dir != KUBELET_FOLDERS[0]:
+        found["kubelet_root_dir"] = options.kubelet_root_dir
+    return found
 
 
 def _pages_from_dict(value: Mapping[str, Any]) -> HugePages:
@@ -239,8 +262,10 @@ def goal_from_dict(value: Mapping[str, Any]) -> Goal:
     return Goal(
         pfs=tuple(pf_goal_from_dict(pf) for pf in value["pfs"]),
         functions=tuple(FunctionGoal(str(f["address"]), str(f["driver"])) for f in value["functions"]),
-        hugepages=tuple(_pages_from_dict(pages) for pages in value.get("hugepages", ())),
-        memory_floor=int(value.get("memory_floor", 0)),
-        kubelet_dir=str(value.get("kubelet_root_dir", "")),
+        options=NodeOptions(
+            hugepages=tuple(_pages_from_dict(pages) for pages in value.get("hugepages", ())),
+            hugepages_floor=int(value.get("memory_floor", 0)) >> 20,
+            kubelet_root_dir=str(value.get("kubelet_root_dir", KUBELET_FOLDERS[0])),
+        ),
         whole=False,
     )

@@ -16,6 +16,7 @@ from ..model.goal import (
     FileGoal,
     Goal,
     ModuleGoal,
+    NodeOptions,
     PfGoal,
     VfAttributes,
     VfSettings,
@@ -84,9 +85,10 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
                 problems.append(_no_rdma(pf, match.policy))
             if pf is not None and match.policy.stable_macs and pf.permanent_mac is None:
                 problems.append(_no_own_mac(pf, match.policy))
+    options = spec.options
     wants_vfio = any(is_vfio(policy.driver) for policy in spec.policies)
-    modules = spec.modules
-    for asked, warning, module in _unsafe(spec):
+    modules = options.kernel_modules
+    for asked, warning, module in _unsafe(options):
         if asked:
             warnings.append(warning)
             modules = _with_module(modules, module)
@@ -97,25 +99,18 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
             modules = _with_module(modules, ModuleGoal(driver))
     goal_of_node = Goal(
         pfs=tuple(pfs),
-        kernel_arguments=spec.kernel_arguments,
-        hugepages=spec.hugepages,
-        memory_floor=spec.hugepages_floor << 20,
-        kubelet_dir=spec.kubelet_root_dir,
-        boot_loader=spec.boot_loader,
+        options=options,
         modules=modules,
         warnings=tuple(warnings),
         problems=tuple(problems),
         skipped=spec.skipped,
-        may_be_empty=spec.policies_may_be_empty,
-        iommu=wants_vfio and not spec.no_iommu if spec.iommu is None else spec.iommu,
-        no_iommu=spec.no_iommu,
-        unsafe_interrupts=spec.allow_unsafe_interrupts,
-        resources=tuple((f"{spec.resource_prefix}/{name}", pools[name].count) for name in sorted(pools)),
+        iommu=wants_vfio and not options.no_iommu if options.iommu is None else options.iommu,
+        resources=tuple((f"{options.resource_prefix}/{name}", pools[name].count) for name in sorted(pools)),
     )
     switched = _switched(goal_of_node, state, warnings)
-    files = _files(spec, goal_of_node, pools)
+    files = _files(goal_of_node, pools)
     if switched:
-        files = (*files, FileGoal(REPRESENTORS_PATH, representor_rules(switched), adopt=spec.adopt))
+        files = (*files, FileGoal(REPRESENTORS_PATH, representor_rules(switched), adopt=options.adopt))
     return replace(goal_of_node, files=files, warnings=tuple(warnings))
 
 
@@ -168,18 +163,18 @@ def stable_mac(pf_mac: str, index: int) -> str:
     return ":".join(f"{byte:02x}" for byte in (number[0] & 0xFC | 0x02, *number[1:]))
 
 
-def _unsafe(spec: NodeSpec) -> tuple[tuple[bool, str, ModuleGoal], ...]:
+def _unsafe(options: NodeOptions) -> tuple[tuple[bool, str, ModuleGoal], ...]:
     """What gives up isolation, only on request (Linux Documentation/driver-api/vfio): asked for, what is given up,
     and the module's option.
     """
     return (
         (
-            spec.allow_unsafe_interrupts,
+            options.allow_unsafe_interrupts,
             "allow_unsafe_interrupts: whoever has a VF can send interrupts of any kind to this host and to other VMs",
             ModuleGoal("vfio_iommu_type1", (("allow_unsafe_interrupts", "1"),), load=False),
         ),
         (
-            spec.no_iommu,
+            options.no_iommu,
             "no_iommu: whoever has a VF can read and write all memory of this host, and the kernel is tainted",
             ModuleGoal("vfio", (("enable_unsafe_noiommu_mode", "1"),), load=False),
         ),
@@ -196,18 +191,18 @@ def _with_module(modules: tuple[ModuleGoal, ...], wanted: ModuleGoal) -> tuple[M
     return (*modules, wanted)
 
 
-def _files(spec: NodeSpec, goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal, ...]:
-    files = []
-    if goal.pfs or any(pages.at != AT_BOOT for pages in goal.hugepages):
+def _files(goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal, ...]:
+    files, options = [], goal.options
+    if goal.pfs or any(pages.at != AT_BOOT for pages in options.hugepages):
         files.append(FileGoal(NODE_PATH, json_text(goal_as_dict(goal))))
     if goal.pfs:
         rules = hotplug_rules([pf.address for pf in goal.pfs])
-        files.append(FileGoal(HOTPLUG_PATH, rules, adopt=spec.adopt))
-    if spec.device_plugin and pools:
-        config = device_plugin_config(spec.resource_prefix, [pools[name] for name in sorted(pools)])
-        files.append(FileGoal(CONFIG_PATH, json_text(config), adopt=spec.adopt))
-    if spec.vfs_unmanaged and goal.pfs:
-        files.append(FileGoal(UDEV_PATH, udev_rules([pf.address for pf in goal.pfs]), adopt=spec.adopt))
+        files.append(FileGoal(HOTPLUG_PATH, rules, adopt=options.adopt))
+    if options.device_plugin and pools:
+        config = device_plugin_config(options.resource_prefix, [pools[name] for name in sorted(pools)])
+        files.append(FileGoal(CONFIG_PATH, json_text(config), adopt=options.adopt))
+    if options.vfs_unmanaged and goal.pfs:
+        files.append(FileGoal(UDEV_PATH, udev_rules([pf.address for pf in goal.pfs]), adopt=options.adopt))
     return tuple(files)
 
 
