@@ -13,16 +13,8 @@ from ..shared.pci_classes import is_network
 from .frozen import dataclass
 from .goal import PfGoal, VfAttributes
 
-# Linux drivers/pci/pci-stub.c, pci-pf-stub.c; drivers/xen/xen-pciback; drivers/net/ethernet/cavium/thunder/nic_main.c.
-WITHOUT_INTERFACE = ("pci-stub", "pci-pf-stub", "pciback", "xen-pciback", "nicpf")
-
 # Why it is not known what a PF carries: its interface is in another network namespace, or its driver made none.
 AWAY, NO_INTERFACE = "away", "no_interface"
-
-
-def makes_no_interface(driver: str) -> bool:
-    """True for drivers that make no network interface of a NIC."""
-    return is_userspace(driver) or driver in WITHOUT_INTERFACE
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
-from ..host import devlink, ethtool, ip_link
+from ..host import devlink, ethtool, ip_link, quirks
 from ..host.host import Host
 from ..host.ip_link import Link
 from ..kernel import cmdline
@@ -223,8 +223,9 @@ def _attributes(host: Host, step: Step) -> None:
 
 
 def _set_vf(host: Host, name: str, index: int, step: Step) -> None:
-    """Rates are refused while the PF's link is still coming up (igb: EINVAL), so those are tried for a while."""
-    seconds = SETTING_SECONDS if {"min_tx_rate", "max_tx_rate"} & set(step.after) else 0.0
+    """What a PF refuses while its link is still coming up is tried for a while."""
+    refused = quirks.of(pci.driver(host.root, parse_target(step.target)[0])).refused_without_link
+    seconds = SETTING_SECONDS if set(refused) & set(step.after) else 0.0
     commands = vf_attributes.commands(step.after)
     drivers.retry(host, lambda: ip_link.set_vf(host, name, index, commands), drivers.ANY, seconds, SETTING_PAUSE)
 

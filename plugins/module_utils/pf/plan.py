@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..host import quirks
 from ..model.goal import DEFAULT_DRIVER, NO_DRIVER, NO_MAC, PfGoal, VfAttributes, VfSettings, compact
 from ..model.plan import DRAIN, Step
 from ..model.state import Pf, Vf
@@ -33,8 +34,6 @@ LINK, AUTOPROBE, NUM_VFS, ESWITCH, TC_OFFLOAD, ATTRIBUTES, PF_MTU, VF_MTU, DRIVE
 )
 
 LEGACY, SWITCHDEV = "legacy", "switchdev"
-# PF drivers that change the eswitch mode while there are no VFs; the others want to have them, without drivers.
-MODE_BEFORE_VFS = ("ice",)
 
 
 def vf_target(address: str, index: int) -> str:
@@ -66,7 +65,7 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     steps: list[Step] = []
     if goal.num_vfs and pf.up is False and not goal.externally_managed:
         steps.append(Step(LINK, pf.address, "bring the PF up", f"its VFs need it ({reason})", False, True))
-    bare = mode == SWITCHDEV and pf.eswitch_mode is not None and pf.driver not in MODE_BEFORE_VFS
+    bare = mode == SWITCHDEV and pf.eswitch_mode is not None and not quirks.of(pf.driver).mode_before_vfs
     probing = _Autoprobe(goal, pf, original, fresh, bare)
     steps += probing.before()
     counting = list(_count_steps(goal, pf, probing.now, reason)) if fresh else []
@@ -127,7 +126,7 @@ def _with_mode(goal: PfGoal, pf: Pf, mode: str | None, counting: list[Step], rea
     def turn(after: str) -> Step:
         return Step(ESWITCH, pf.address, f"set the eswitch mode to {after}", reason, now, after)
 
-    early = pf.driver in MODE_BEFORE_VFS or mode == LEGACY
+    early = quirks.of(pf.driver).mode_before_vfs or mode == LEGACY
     removing = [step for step in counting if step.after["num_vfs"] == 0]
     creating = [step for step in counting if step.after["num_vfs"] > 0]
     yield from removing
