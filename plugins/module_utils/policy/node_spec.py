@@ -8,20 +8,19 @@ Its selectors are not yet resolved: names and PCI addresses are known on the nod
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..kernel import unsafe_arguments
+from ..kernel.bootloaders import table
 from ..model.errors import Mistake
 from ..model.frozen import dataclass
 from ..model.goal import AT_AUTO, AT_BOOT, AT_RUNTIME, FORMAT, HugePages, ModuleGoal, NodeOptions
 from .policy import Policy, collect, merge_host, why_not
 from .validation import Fields, raise_if, show
 
-BOOT_LOADERS = ("auto", "grub", "grub-bls", "systemd-boot", "rpm-ostree")
 PREFIX = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"  # a DNS subdomain, as extended resources need
 ARGUMENT = r"^[^\s\"]+(\"[^\"]*\")?\Z"  # one token of the kernel command line
 MODULE_NAME = r"^[A-Za-z0-9_-]{1,64}$"
@@ -57,13 +56,12 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
 
 def _options(fields: Fields, mistakes: list[Mistake]) -> NodeOptions:
     usual = NodeOptions()
-    kinds = {field.name: field.type for field in dataclasses.fields(NodeOptions)}
     options = NodeOptions(
         resource_prefix=fields.text(
             "resource_prefix", usual.resource_prefix, pattern=PREFIX, meaning="a DNS name such as baremetal.sriov"
         ),
         kernel_arguments=fields.texts("kernel_arguments", ARGUMENT, "one kernel argument such as hugepages=64"),
-        boot_loader=fields.choice("boot_loader", BOOT_LOADERS, usual.boot_loader),
+        boot_loader=fields.choice("boot_loader", table.NAMES, usual.boot_loader),
         hugepages=fields.items("hugepages", lambda item, where: _hugepages(item, where, mistakes)),
         hugepages_floor=fields.number("hugepages_floor", 0, 1 << 30, usual.hugepages_floor) or 0,
         iommu=fields.flag("iommu", None),
@@ -71,7 +69,7 @@ def _options(fields: Fields, mistakes: list[Mistake]) -> NodeOptions:
         kubelet_root_dir=fields.text(
             "kubelet_root_dir", usual.kubelet_root_dir, pattern=FOLDER, meaning="an absolute path"
         ),
-        **{name: bool(fields.flag(name, getattr(usual, name))) for name, kind in kinds.items() if kind == "bool"},
+        **fields.flags(NodeOptions),
     )
     if not options.kernel_arguments_unsafe:
         mistakes += unsafe_arguments.mistakes(

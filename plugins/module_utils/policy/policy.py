@@ -61,9 +61,7 @@ class NicSelector:
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy, validated. named_driver: "" unless the user names one beyond device_type's. `source` is the
-    user's mapping, for the JSON form.
-    """
+    """One policy, validated. What is a bool here is read as a flag that is off."""
 
     name: str
     resource_name: str
@@ -71,7 +69,7 @@ class Policy:
     num_vfs: int
     mtu: int | None
     device_type: str
-    named_driver: str
+    named_driver: str  # "" unless the user names one beyond device_type's
     priority: int
     exclude_topology: bool
     need_vhost_net: bool
@@ -82,7 +80,7 @@ class Policy:
     externally_managed: bool
     vfs: tuple[tuple[int, VfAttributes], ...]
     node_selector: Mapping[str, Any]
-    source: Mapping[str, Any]
+    source: Mapping[str, Any]  # the user's, for the JSON form
     path: str
 
     @property
@@ -188,17 +186,12 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
         device_type=device_type,
         named_driver=fields.text("driver", pattern=DRIVER_NAME, meaning="the name of a kernel driver"),
         priority=_or(fields.number("priority", 0, LOWEST_PRIORITY), LOWEST_PRIORITY),
-        exclude_topology=bool(fields.flag("exclude_topology")),
-        need_vhost_net=bool(fields.flag("need_vhost_net")),
-        is_rdma=bool(fields.flag("is_rdma")),
-        allow_in_use=bool(fields.flag("allow_in_use")),
-        stable_macs=bool(fields.flag("stable_macs")),
         eswitch_mode=fields.choice("eswitch_mode", ESWITCH_MODES, "") or None,
-        externally_managed=bool(fields.flag("externally_managed")),
         vfs=_vf_settings(fields, num_vfs, mistakes),
         node_selector=_node_selector(fields, mistakes),
         source=value if isinstance(value, Mapping) else {},
         path=path,
+        **fields.flags(Policy),
     )
     if policy.is_rdma and is_userspace(policy.driver):
         fields.wrong(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, TypeVar
@@ -105,6 +106,11 @@ class Fields:
             return words[value.lower()]
         self.wrong(key, f"expected true or false, found {show(value)}")
         return default
+
+    def flags(self, kind: Any) -> dict[str, Any]:
+        """Every field of a dataclass that is a bool, with the default that it has there."""
+        fields = dataclasses.fields(kind)
+        return {one.name: bool(self.flag(one.name, one.default is True)) for one in fields if one.type == "bool"}
 
     def mac(self, key: str) -> str | None:
         """A unicast MAC address in lower case."""

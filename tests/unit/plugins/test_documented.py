@@ -13,10 +13,11 @@ import pytest
 import yaml
 
 from ansible_collections.baremetal.sriov.plugins.filter.node_spec import node_spec as filter_node_spec
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.bootloaders import table
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import NodeOptions
 from ansible_collections.baremetal.sriov.plugins.module_utils.pf.vf_attributes import ATTRIBUTES
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
-from ansible_collections.baremetal.sriov.plugins.modules import sriov_vfs
+from ansible_collections.baremetal.sriov.plugins.modules import sriov_kernel_args, sriov_vfs
 from devtool.collection import ROOT
 
 NO_ATTRIBUTES = {"indices", "driver"}  # of an entry of vfs
@@ -49,6 +50,19 @@ def test_vf_attributes_of_policies(path: str) -> None:
     found = re.search(r"C\(vfs\) is a list of .*?\.(?= |$)", texts(path))
     assert found is not None
     assert set(re.findall(r"C\((\w+)\)", found[0])) - {"vfs", "indices"} == {row.name for row in ATTRIBUTES}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        document("plugins/filter/node_spec.yml")["DOCUMENTATION"]["options"],
+        {"boot_loader": options_of_role()["sriov_boot_loader"]},
+        yaml.safe_load(sriov_kernel_args.DOCUMENTATION)["options"],
+    ],
+    ids=["filter", "role", "module"],
+)
+def test_boot_loaders(options: dict[str, Any]) -> None:
+    assert options["boot_loader"]["choices"] == list(table.NAMES)
 
 
 # Variables of the role that are no options of a node: what its policies are made of, and what the role itself uses.
