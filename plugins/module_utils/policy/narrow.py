@@ -24,11 +24,14 @@ def vfs_goal(value: Any, state: NodeState) -> Goal:
     problems: list[Problem] = []
     top = Fields({"pfs": value}, "", mistakes)
     pfs = top.items("pfs", lambda item, path: _pf(item, path.lstrip("."), state, mistakes, problems))
-    addresses = [pf.address for pf in pfs if pf.address]
-    for address in sorted({a for a in addresses if addresses.count(a) > 1}):
-        mistakes.append(Mistake("pfs", f"{address} is there twice"))
-    raise_if(mistakes)
+    _each_once("pfs", [pf.address for pf in pfs if pf.address], mistakes)
     return Goal(pfs=pfs, whole=False, owner=VFS_OWNER, problems=tuple(problems))
+
+
+def _each_once(key: str, addresses: list[str], mistakes: list[Mistake]) -> None:
+    """Raises InvalidSpecError where one is there twice, or there are other mistakes."""
+    mistakes += [Mistake(key, f"{a} is there twice") for a in sorted(set(addresses)) if addresses.count(a) > 1]
+    raise_if(mistakes)
 
 
 def _pf(value: Any, path: str, state: NodeState, mistakes: list[Mistake], problems: list[Problem]) -> PfGoal:
@@ -78,8 +81,5 @@ def driver_goal(value: Any) -> Goal:
         return FunctionGoal(address, driver)
 
     functions = Fields({"functions": value}, "", mistakes).items("functions", entry)
-    addresses = [function.address for function in functions]
-    for address in sorted({a for a in addresses if addresses.count(a) > 1}):
-        mistakes.append(Mistake("functions", f"{address} is there twice"))
-    raise_if(mistakes)
+    _each_once("functions", [function.address for function in functions], mistakes)
     return Goal(functions=functions, whole=False, owner=DRIVER_OWNER)

@@ -116,7 +116,6 @@ def _hugepages(value: Any, path: str, mistakes: list[Mistake]) -> HugePages:
                 inner.wrong(str(key), "expected the number of a NUMA node")
             elif number is not None:
                 nodes.append((int(key), number))
-    fields.get("nodes")
     if fields.value and (count is None) == (not fields.has("nodes")):
         fields.wrong("", "expected either count or nodes (NUMA node: count)")
     fields.finish()

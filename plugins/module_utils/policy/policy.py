@@ -220,12 +220,9 @@ def _or(value: int | None, default: int) -> int:
 
 
 def _selector(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> NicSelector:
+    one_of = "expected at least one of vendor, device_id, root_devices, pf_names, mac_addresses"
     if not fields.has("nic_selector"):
-        fields.get("nic_selector")
-        fields.wrong(
-            "nic_selector",
-            "is missing; expected at least one of vendor, device_id, root_devices, pf_names, mac_addresses",
-        )
+        fields.wrong("nic_selector", f"is missing; {one_of}")
         return NicSelector()
     inner = Fields(fields.get("nic_selector"), f"{fields.path}.nic_selector", mistakes)
 
@@ -234,14 +231,12 @@ def _selector(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> NicSelec
         if not re.match(pattern, name):
             mistakes.append(Mistake(path, f"expected {meaning}, found {show(item)}"))
             return PfName("")
-        if not mark:
-            return PfName(name)
         try:
-            found = indices(rest)
+            found = indices(rest) if mark else None
         except ValueError as error:
             mistakes.append(Mistake(path, str(error)))
-            return PfName(name)
-        if num_vfs and found[-1] >= num_vfs:
+            found = None
+        if found and num_vfs and found[-1] >= num_vfs:
             mistakes.append(Mistake(path, f"expected VF indices below num_vfs ({num_vfs}), found {found[-1]}"))
         return PfName(name, found)
 
@@ -269,10 +264,7 @@ def _selector(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> NicSelec
     if inner.value and not any(inner.value.values()):
         fields.wrong("nic_selector", "selects nothing; expected at least one of its fields to have a value")
     elif fields.value["nic_selector"] == {}:
-        fields.wrong(
-            "nic_selector",
-            "is empty; expected at least one of vendor, device_id, root_devices, pf_names, mac_addresses",
-        )
+        fields.wrong("nic_selector", f"is empty; {one_of}")
     return selector
 
 
@@ -326,20 +318,16 @@ def one_mac(fields: Fields, attributes: VfAttributes, chosen: Sequence[int]) -> 
 
 def _node_selector(fields: Fields, mistakes: list[Mistake]) -> Mapping[str, Any]:
     if not fields.has("node_selector"):
-        fields.get("node_selector")
         return {}
     inner = Fields(fields.get("node_selector"), f"{fields.path}.node_selector", mistakes)
     found: dict[str, Any] = {}
     if inner.has("groups"):
         found["groups"] = inner.texts("groups", r"^\S{1,200}$", "a group name")
-    inner.get("groups")
     for key in ("labels", "variables"):
         value = inner.get(key)
-        if value is None:
-            continue
         if isinstance(value, Mapping):
             found[key] = {str(name): item for name, item in value.items()}
-        else:
+        elif value is not None:
             inner.wrong(key, f"expected a mapping of names to values, found {show(value)}")
     inner.finish()
     return found

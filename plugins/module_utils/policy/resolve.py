@@ -7,7 +7,7 @@ Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from ..model.errors import Problem
 from ..model.goal import (
@@ -49,15 +49,6 @@ LONGEST_NAME = 15  # IFNAMSIZ of Linux include/uapi/linux/if.h, less the end of 
 VHOST_MODULES = ("vhost_net", "tun")  # what makes /dev/vhost-net and /dev/net/tun, which such pods get
 
 
-@dataclass
-class _Merge:
-    """What is left of the policies on one PF, in the order in which they are applied (the last one wins)."""
-
-    kept: list[Match] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-
-
 def resolve(spec: NodeSpec, state: NodeState) -> Goal:
     """The goal for this host; its `problems` hold every selector that does not fit the host."""
     problems: list[Problem] = []
@@ -69,14 +60,12 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
     pfs: list[PfGoal] = []
     pools: dict[str, Pool] = {}
     for address in sorted(by_pf):
-        merged = _merge(address, by_pf[address])
-        problems += merged.problems
-        warnings += merged.warnings
+        kept = _merge(address, by_pf[address], warnings, problems)
         pf = state.pf(address)
-        goal = _pf_goal(address, merged.kept, pf)
-        problems += _contradictions(address, merged.kept)
+        goal = _pf_goal(address, kept, pf)
+        problems += _contradictions(address, kept)
         pfs.append(goal)
-        for match in merged.kept:
+        for match in kept:
             if pf is None or pf.is_nic:
                 _add_to_pool(pools, address, match, goal, pf is not None and pf.is_guest_vf)
             else:
@@ -92,11 +81,10 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         if asked:
             warnings.append(warning)
             modules = _with_module(modules, module)
-    for needed in VHOST_MODULES if any(policy.need_vhost_net for policy in spec.policies) else ():
-        modules = _with_module(modules, ModuleGoal(needed))
-    for driver in USERSPACE_DRIVERS:
-        if any(policy.driver == driver for policy in spec.policies):
-            modules = _with_module(modules, ModuleGoal(driver))
+    needed = VHOST_MODULES if any(policy.need_vhost_net for policy in spec.policies) else ()
+    asked_drivers = {policy.driver for policy in spec.policies}
+    for name in (*needed, *(driver for driver in USERSPACE_DRIVERS if driver in asked_drivers)):
+        modules = _with_module(modules, ModuleGoal(name))
     goal_of_node = Goal(
         pfs=tuple(pfs),
         options=options,
@@ -206,21 +194,21 @@ def _files(goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal, ...]:
     return tuple(files)
 
 
-def _merge(address: str, matches: list[Match]) -> _Merge:
+def _merge(address: str, matches: list[Match], warnings: list[str], problems: list[Problem]) -> list[Match]:
     """Apply policies in turn, high priority numbers first, then by name; a later one takes overlapping
-    groups away.
+    groups away. What is left, in that order (the last one wins).
 
     As the SR-IOV network operator merges them, except that two policies of equal priority must not
     overlap.
     """
-    result = _Merge()
+    kept: list[Match] = []
     for match in sorted(matches, key=lambda m: (-m.policy.priority, m.policy.name)):
-        for earlier in list(result.kept):
+        for earlier in list(kept):
             common = sorted(set(earlier.indices) & set(match.indices))
             if not common:
                 continue
             if earlier.policy.priority == match.policy.priority:
-                result.problems.append(
+                problems.append(
                     Problem(
                         f"policies {earlier.policy.name} and {match.policy.name}",
                         f"different VFs of {address}, or different priorities",
@@ -229,13 +217,13 @@ def _merge(address: str, matches: list[Match]) -> _Merge:
                     )
                 )
                 continue
-            result.kept.remove(earlier)
-            result.warnings.append(
+            kept.remove(earlier)
+            warnings.append(
                 f"{address}: policy {match.policy.name} (priority {match.policy.priority}) replaces "
                 f"{earlier.policy.name} (priority {earlier.policy.priority}); both are for VFs {ranges(common)}"
             )
-        result.kept.append(match)
-    return result
+        kept.append(match)
+    return kept
 
 
 def _contradictions(address: str, kept: list[Match]) -> list[Problem]:
