@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
-from typing import Any
+from typing import Any, TypeVar
 
 from ..model.errors import HostError
 from ..model.frozen import dataclass
 from .host import Host
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -58,41 +60,26 @@ def ip_json(host: Host, *arguments: str) -> list[dict[str, Any]]:
 
 
 def _link(name: str, item: Mapping[str, Any]) -> Link:
-    flags = item.get("flags")
-    info = _mapping(item.get("linkinfo"))
-    details = _mapping(info.get("info_data"))  # a tunnel (VXLAN, GRE) names the interface below it here
-    altnames = item.get("altnames")
-    vfs = item.get("vfinfo_list")
+    info = _as(dict, item.get("linkinfo")) or {}
+    details = _as(dict, info.get("info_data")) or {}  # a tunnel (VXLAN, GRE) names the interface below it here
+    vfs = _as(list, item.get("vfinfo_list")) or []
     return Link(
         name=name,
-        altnames=tuple(a for a in altnames if isinstance(a, str)) if isinstance(altnames, list) else (),
-        mac=_mac(item.get("address")),
-        permanent_mac=_mac(item.get("permaddr")),
-        mtu=_int(item.get("mtu")),
-        up=isinstance(flags, list) and "UP" in flags,
-        master=_text(item.get("master")),
-        lower=_text(item.get("link")) or _text(details.get("link")),
-        kind=_text(info.get("info_kind")) or "",
-        vfs={vf["vf"]: vf for vf in vfs if isinstance(vf, dict) and isinstance(vf.get("vf"), int)}
-        if isinstance(vfs, list)
-        else {},
+        altnames=tuple(a for a in _as(list, item.get("altnames")) or () if isinstance(a, str)),
+        mac=(_as(str, item.get("address")) or "").lower() or None,
+        permanent_mac=(_as(str, item.get("permaddr")) or "").lower() or None,
+        mtu=_as(int, item.get("mtu")),
+        up="UP" in (_as(list, item.get("flags")) or ()),
+        master=_as(str, item.get("master")),
+        lower=_as(str, item.get("link")) or _as(str, details.get("link")),
+        kind=_as(str, info.get("info_kind")) or "",
+        vfs={vf["vf"]: vf for vf in vfs if isinstance(vf, dict) and isinstance(vf.get("vf"), int)},
     )
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _mac(value: Any) -> str | None:
-    return value.lower() if isinstance(value, str) else None
-
-
-def _int(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _as(kind: type[T], value: Any) -> T | None:
+    """The value, if it is of that kind."""
+    return value if type(value) is kind else None
 
 
 def set_up(host: Host, name: str, up: bool) -> None:
