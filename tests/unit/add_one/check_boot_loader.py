@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec
-from support.entry_hosts import ID, RHEL9_ENTRY, EntryHost
+from support.fake_boot import ID, RHEL9_ENTRY, EntryHost
 from support.node_runs import absent, actions, present
 
 ENTRIES = "/boot/loader/entries"
@@ -25,12 +23,12 @@ class ZiplHost(EntryHost):
 
     boot_record: tuple[str, ...] = ()
 
-    def run(
-        self, argv: Sequence[str], *, stdin: str | None = None, seconds: float = 60.0, check: bool = True
-    ) -> Completed:
-        if argv[0] == "zipl":
-            self.boot_record = tuple(self.read_text(f"{ENTRIES}/{name}") or "" for name in self.list_dir(ENTRIES))
-        return Completed(tuple(argv), 0 if argv[0] == "zipl" else 3, "[]" if argv[0] == "ip" else "", "")
+    def show(self, argv: tuple[str, ...]) -> str | None:
+        return None if argv[0] == "zipl" else "[]" if argv[0] == "ip" else ""
+
+    def act(self, argv: tuple[str, ...]) -> int:
+        self.boot_record = tuple(self.read_text(f"{ENTRIES}/{name}") or "" for name in self.list_dir(ENTRIES))
+        return 0
 
 
 @pytest.mark.parametrize("name", ["zipl", "auto"])
