@@ -164,6 +164,9 @@ def node_spec(
     Raises InvalidSpecError with every mistake in all policies, also in those that are not for this host.
     """
     mistakes = _inventory_mistakes(groups, variables, labels)
+    usual = vars(NodeOptions())
+    known = ", ".join(sorted(usual))
+    mistakes += [Mistake(name, f"is not a known option; known are {known}") for name in options if name not in usual]
     raise_if(mistakes)
     merged = merge_host(policies, overrides)
     parsed = collect(merged, "sriov_policies", mistakes, places)
@@ -176,7 +179,8 @@ def node_spec(
         "format": FORMAT,
         "policies": chosen,
         "skipped": {name: reason for name, reason in reasons.items() if reason},
-        **vars(NodeOptions(**options)),
+        **usual,
+        **options,
     }
     parse_spec(value)
     plain: dict[str, Any] = json.loads(json.dumps(value))

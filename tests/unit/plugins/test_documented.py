@@ -14,6 +14,7 @@ import yaml
 
 from ansible_collections.baremetal.sriov.plugins.filter.node_spec import node_spec as filter_node_spec
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.bootloaders import table
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import NodeOptions
 from ansible_collections.baremetal.sriov.plugins.module_utils.pf.vf_attributes import ATTRIBUTES
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
@@ -84,6 +85,16 @@ def expected(name: str) -> tuple[str, Any]:
     return TYPES.get(str(OPTIONS[name].type), "list"), list(default) if default == () else default
 
 
+def test_items_of_lists_are_told_alike() -> None:
+    """source: docs of sriov_kernel_modules, whose items are names or mappings."""
+    of_filter, of_role = document("plugins/filter/node_spec.yml")["DOCUMENTATION"]["options"], options_of_role()
+    shared = {name for name in OPTIONS if expected(name)[0] == "list"}
+    found = {name: (of_filter[name]["elements"], of_role[f"sriov_{name}"]["elements"]) for name in shared}
+    assert found == {
+        "kernel_arguments": ("str", "str"), "hugepages": ("dict", "dict"), "kernel_modules": ("raw", "raw"),
+    }  # fmt: skip
+
+
 def documented(options: dict[str, Any], prefix: str = "") -> dict[str, tuple[str, Any]]:
     return {name[len(prefix) :]: (option["type"], option.get("default")) for name, option in options.items()}
 
@@ -116,7 +127,7 @@ def test_the_module_reads_each_option() -> None:
     spec = node_spec([])
     assert spec.keys() == {"format", "policies", "skipped", *OPTIONS}
     assert parse_spec(spec).options == NodeOptions()
-    with pytest.raises(TypeError, match="sriov_adopt"):
+    with pytest.raises(InvalidSpecError, match="sriov_adopt: is not a known option; known are adopt, "):
         node_spec([], sriov_adopt=True)
 
 
