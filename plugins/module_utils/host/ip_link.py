@@ -21,21 +21,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Link:
-    """One interface. mac: lower case. permanent_mac: the NIC's own, where `mac` is another one. kind:
-    "bridge", "bond", "vlan", ... or "". lower: the interface below a VLAN, macvlan or tunnel. vfs: VF index -> what
-    the PF's driver tells of it, in the words of `ip` (see `pf.vf_attributes`).
-    """
+    """One interface."""
 
     name: str
     altnames: tuple[str, ...] = ()
-    mac: str | None = None
-    permanent_mac: str | None = None
+    mac: str | None = None  # lower case
+    permanent_mac: str | None = None  # the NIC's own, where `mac` is another one
     mtu: int | None = None
     up: bool = False
     master: str | None = None
-    lower: str | None = None
-    kind: str = ""
-    vfs: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    lower: str | None = None  # the interface below a VLAN, macvlan or tunnel
+    kind: str = ""  # "bridge", "bond", "vlan", ... or ""
+    vfs: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)  # by index, as `ip` tells (`pf.vf_attributes`)
 
 
 def read_links(host: Host, only: str = "") -> dict[str, Link]:

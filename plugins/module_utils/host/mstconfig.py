@@ -18,11 +18,11 @@ _SETTING = re.compile(r"\b(SRIOV_EN|NUM_OF_VFS)\s+(?:.*\s)?(\S+)\s*$", re.M)  # 
 
 @dataclass(frozen=True)
 class NicFirmware:
-    """enabled, vfs: None where it does not tell; error: why it could not be read."""
+    """The settings of one NIC; None where it does not tell."""
 
     enabled: bool | None = None
     vfs: int | None = None
-    error: str = ""
+    error: str = ""  # why they could not be read
 
 
 def read(host: Host, address: str) -> NicFirmware | None:

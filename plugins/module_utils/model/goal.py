@@ -57,28 +57,21 @@ class VfSettings:
 
 @dataclass(frozen=True)
 class PfGoal:
-    """What one PF should be.
-
-    mtu: raised to at least this (`exact`: set to this). autoprobe, up: None leaves the choice to the
-    plan. allow_in_use: the user accepts first VFs and a new MTU on a PF that is in use. eswitch_mode: None
-    leaves it. externally_managed: somebody else makes the VFs, at least this many; only the VFs are set up,
-    and the count is never written. tc_offload: None means on in switchdev mode. restore_original: this is the
-    remembered original of a PF that nothing names any more.
-    """
+    """What one PF should be."""
 
     address: str
     num_vfs: int
-    mtu: int | None = None
-    vfs: tuple[tuple[int, VfSettings], ...] = ()
+    mtu: int | None = None  # bytes; it is raised to at least this
+    vfs: tuple[tuple[int, VfSettings], ...] = ()  # by index
     policies: tuple[str, ...] = ()
-    allow_in_use: bool = False
-    eswitch_mode: str | None = None
-    externally_managed: bool = False
-    autoprobe: bool | None = None
-    tc_offload: bool | None = None
-    up: bool | None = None
-    exact: bool = False
-    restore_original: bool = False
+    allow_in_use: bool = False  # the user accepts first VFs and a new MTU on a PF that is in use
+    eswitch_mode: str | None = None  # None leaves it
+    externally_managed: bool = False  # somebody else makes the VFs, at least this many; the count is never written
+    autoprobe: bool | None = None  # None leaves the choice to the plan
+    tc_offload: bool | None = None  # None means on in switchdev mode
+    up: bool | None = None  # None leaves the choice to the plan
+    exact: bool = False  # the MTU is set to what is named
+    restore_original: bool = False  # this is the remembered original of a PF that nothing names any more
 
     @property
     def settings(self) -> list[VfSettings]:
@@ -170,30 +163,21 @@ class NodeOptions:
 
 @dataclass(frozen=True)
 class Goal:
-    """What the whole node should be. problems: what does not fit this host (found where selectors were
-    resolved).
-
-    whole: False for a narrow view, which leaves alone what it does not name (other PFs, files, kernel
-    arguments).
-    owner: the module that asks; what it changes is its own to give back.
-    iommu, modules: what the options and the policies need together.
-    skipped: policies that are not for this host, and why.
-    resources: full resource names, and how many VFs of each the node offers when all is done.
-    """
+    """What the whole node should be."""
 
     pfs: tuple[PfGoal, ...] = ()
     functions: tuple[FunctionGoal, ...] = ()
     files: tuple[FileGoal, ...] = ()
     options: NodeOptions = NodeOptions()
-    iommu: bool = False
-    modules: tuple[ModuleGoal, ...] = ()
-    whole: bool = True
-    owner: str = NODE_OWNER
+    iommu: bool = False  # the options or the policies need it
+    modules: tuple[ModuleGoal, ...] = ()  # those of the options, and what the policies need
+    whole: bool = True  # False for a narrow view, which leaves alone what it does not name (PFs, files, ...)
+    owner: str = NODE_OWNER  # the module that asks; what it changes is its own to give back
     absent: bool = False
     warnings: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    skipped: tuple[tuple[str, str], ...] = ()
-    resources: tuple[tuple[str, int], ...] = ()
+    problems: tuple[Problem, ...] = ()  # what does not fit this host, as the selectors were resolved
+    skipped: tuple[tuple[str, str], ...] = ()  # policies that are not for this host, and why
+    resources: tuple[tuple[str, int], ...] = ()  # full names, and how many VFs the node offers when all is done
 
 
 def compact(value: Any) -> dict[str, Any]:
