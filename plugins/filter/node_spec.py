@@ -23,24 +23,12 @@ def node_spec(
     labels: Any = None,
     host_variables: Any = None,
     policies_host: Any = (),
-    policies_may_be_empty: bool = False,
-    resource_prefix: str = spec.DEFAULT_PREFIX,
-    kernel_arguments: Any = (),
-    boot_loader: str = "auto",
-    hugepages: Any = (),
-    hugepages_floor: int = spec.DEFAULT_FLOOR,
-    iommu: Any = None,
-    modules: Any = (),
-    allow_unsafe_interrupts: bool = False,
-    no_iommu: bool = False,
-    vfs_unmanaged: bool = False,
-    kubelet_root_dir: str = spec.DEFAULT_KUBELET_DIR,
-    device_plugin: bool = True,
-    adopt: bool = False,
-    kernel_arguments_unsafe: bool = False,
     manifests: Any = None,
+    **options: Any,
 ) -> dict[str, Any]:
-    """Document in node_spec.yml."""
+    """Document in node_spec.yml. options: see NodeOptions."""
+    if "modules" in options:  # the name until 0.1.1
+        options.setdefault("kernel_modules", options.pop("modules"))
     places: dict[int, str] = {}
     try:
         together, places = manifest_names.together("policies", policies, manifests)
@@ -51,21 +39,7 @@ def node_spec(
             groups=group_names,
             variables=HostVariables(host_variables) if isinstance(host_variables, Mapping) else host_variables,
             labels=labels,
-            policies_may_be_empty=policies_may_be_empty,
-            resource_prefix=resource_prefix,
-            kernel_arguments=kernel_arguments,
-            kernel_arguments_unsafe=kernel_arguments_unsafe,
-            boot_loader=boot_loader,
-            hugepages=hugepages,
-            hugepages_floor=hugepages_floor,
-            iommu=iommu,
-            modules=modules,
-            allow_unsafe_interrupts=allow_unsafe_interrupts,
-            no_iommu=no_iommu,
-            vfs_unmanaged=vfs_unmanaged,
-            kubelet_root_dir=kubelet_root_dir,
-            device_plugin=device_plugin,
-            adopt=adopt,
+            **options,
         )
     except InvalidSpecError as error:
         manifest_names.name_places(error.mistakes, places)

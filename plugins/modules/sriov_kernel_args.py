@@ -39,7 +39,7 @@ options:
       - What starts the kernel. V(auto) looks for it, and takes the one that holds our arguments already.
       - V(grub) is GRUB with F(/etc/default/grub.d), V(grub-bls) GRUB with entries in F(/boot/loader/entries).
     type: str
-    choices: [auto, grub, grub-bls, systemd-boot, rpm-ostree]
+    choices: [auto, grub, grub-bls, rpm-ostree, systemd-boot]
     default: auto
   state:
     description: V(absent) takes away all that we once set.
@@ -138,13 +138,13 @@ def main() -> None:
     """Run the module."""
     import_cache.use()  # before the imports: see there
     from ..module_utils.entry import kernel_modules
-    from ..module_utils.policy.node_spec import BOOT_LOADERS
+    from ..module_utils.kernel.bootloaders import table
 
     module = AnsibleModule(
         argument_spec={
             "arguments": {"type": "list", "elements": "str", "default": []},
             "arguments_unsafe": {"type": "bool", "default": False},
-            "boot_loader": {"type": "str", "choices": list(BOOT_LOADERS), "default": "auto"},
+            "boot_loader": {"type": "str", "choices": list(table.NAMES), "default": "auto"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,

@@ -185,6 +185,8 @@ mistakes:
       type: str
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import import_cache
@@ -192,17 +194,13 @@ from ..module_utils import import_cache
 
 def main() -> None:
     """Run as a module."""
-    vf = {
-        "indices": {"type": "str", "required": True},
-        "driver": {"type": "str"},
-        "mac": {"type": "str"},
-        "vlan": {"type": "int"},
-        "qos": {"type": "int"},
-        "spoofchk": {"type": "bool"},
-        "trust": {"type": "bool"},
-        "min_tx_rate": {"type": "int"},
-        "max_tx_rate": {"type": "int"},
-    }
+    import_cache.use()  # before the imports: see there
+    from ..module_utils.entry.node_module import given, run_module
+    from ..module_utils.pf.vf_attributes import ATTRIBUTES
+    from ..module_utils.policy.narrow import vfs_goal
+
+    vf: dict[str, Any] = {row.name: {"type": row.kind.__name__} for row in ATTRIBUTES}
+    vf |= {"indices": {"type": "str", "required": True}, "driver": {"type": "str"}}
     pf = {
         "pf": {"type": "str", "required": True},
         "num_vfs": {"type": "int", "required": True},
@@ -214,10 +212,6 @@ def main() -> None:
         argument_spec={"pfs": {"type": "list", "elements": "dict", "required": True, "options": pf}},
         supports_check_mode=True,
     )
-    import_cache.use()  # before the imports: see there
-    from ..module_utils.entry.node_module import given, run_module
-    from ..module_utils.policy.narrow import vfs_goal
-
     pfs = given(module.params["pfs"])
     run_module(module, lambda state: vfs_goal(pfs, state), kernel_side=False)
 

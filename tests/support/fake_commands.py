@@ -56,9 +56,9 @@ class Commands(Pci):
         return Completed(argv, 0, json.dumps({"dev": {argv[-1]: {"mode": pf.eswitch}}}), "")
 
     def _set_eswitch(self, pf: FakePf, mode: str) -> int:
-        """ice refuses while there are VFs; mlx5_core wants VFs for switchdev, and none of them bound."""
+        """Some refuse while there are VFs; mlx5_core wants VFs for switchdev, and none of them bound."""
         vfs = [self.vf_address(pf.address, index) for index in range(self.numvfs(pf.address))]
-        if self.driver(pf.address) == "ice" and vfs:
+        if self.driver(pf.address) in self.mode_before_vfs and vfs:
             return 1
         if self.driver(pf.address) == "mlx5_core" and mode == "switchdev" and not vfs:
             return 1

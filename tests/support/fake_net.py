@@ -55,7 +55,8 @@ def set_link(net: Net | None, pf: FakePf | None, words: Sequence[str]) -> int:
         if settings is None:
             return 1
         for key, value in zip(words[2::2], words[3::2]):
-            settings[key] = {"on": True, "off": False}.get(value, int(value) if value.isdecimal() else value)
+            name = "link_state" if key == "state" else key
+            settings[name] = {"on": True, "off": False}.get(value, int(value) if value.isdecimal() else value)
     return 0
 
 
@@ -92,6 +93,7 @@ def _vf_json(index: int, settings: dict[str, Any]) -> dict[str, Any]:
         "address": settings["mac"],
         "spoofchk": settings["spoofchk"],
         "trust": settings["trust"],
+        "link_state": settings["link_state"],
         "vlan_list": [tag],
         "rate": {"max_tx": settings["max_tx_rate"], "min_tx": settings["min_tx_rate"]},
     }

@@ -27,6 +27,8 @@ DRIVERS = "sys/bus/pci/drivers"
 class Pci(FakeBase):
     """PFs and VFs, and what the kernel does at a write to their attributes."""
 
+    mode_before_vfs = frozenset({"ice"})  # drivers of PFs that take another eswitch mode without VFs alone
+
     def __init__(self, root: Path, iommu: bool = True) -> None:
         super().__init__(root)
         self.iommu = iommu
@@ -128,7 +130,7 @@ class Pci(FakeBase):
             return errno.EBUSY
         if count > pf.total:
             return errno.ERANGE
-        if count and pf.eswitch == "switchdev" and self.driver(address) != "ice":
+        if count and pf.eswitch == "switchdev" and self.driver(address) not in self.mode_before_vfs:
             return errno.EOPNOTSUPP
         net = self.nets.get(pf.name)  # none here: it is in another network namespace
         if count and pf.network and net is not None and not net.up:
@@ -157,6 +159,7 @@ class Pci(FakeBase):
             "trust": False,
             "min_tx_rate": 0,
             "max_tx_rate": 0,
+            "link_state": "auto",
         }
         self._probe(vf)
 

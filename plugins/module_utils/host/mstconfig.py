@@ -1,10 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The firmware settings of Mellanox NICs, read with mstconfig where that is installed. Never written.
-
-Source: mstconfig(1): SRIOV_EN and NUM_OF_VFS take effect with the next cold boot or a reset of the firmware.
-"""
+"""Firmware settings of NICs that have such (see `quirks`), read with mstconfig where it is installed. Never written."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ from ..model.errors import HostError
 from ..model.frozen import dataclass
 from .host import Host
 
-MELLANOX = "15b3"
 PROGRAMS = ("/usr/bin/mstconfig", "/usr/sbin/mstconfig")
 SECONDS = 30.0  # reading through a slow management channel takes several
 _SETTING = re.compile(r"\b(SRIOV_EN|NUM_OF_VFS)\s+(?:.*\s)?(\S+)\s*$", re.M)  # the last column is the next boot's
@@ -22,11 +18,11 @@ _SETTING = re.compile(r"\b(SRIOV_EN|NUM_OF_VFS)\s+(?:.*\s)?(\S+)\s*$", re.M)  # 
 
 @dataclass(frozen=True)
 class NicFirmware:
-    """enabled, vfs: None where it does not tell; error: why it could not be read."""
+    """The settings of one NIC; None where it does not tell."""
 
     enabled: bool | None = None
     vfs: int | None = None
-    error: str = ""
+    error: str = ""  # why they could not be read
 
 
 def read(host: Host, address: str) -> NicFirmware | None:

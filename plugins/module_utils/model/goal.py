@@ -32,57 +32,46 @@ NO_MAC = "00:00:00:00:00:00"  # as an admin MAC address: the VF chooses its own
 # When huge pages are set aside: as the plan finds best, by the kernel as it starts, or by the running kernel.
 AT_AUTO, AT_BOOT, AT_RUNTIME = "auto", "boot", "runtime"
 
-ATTRIBUTES = ("mac", "vlan", "qos", "spoofchk", "trust", "min_tx_rate", "max_tx_rate")
+
+@dataclass(frozen=True)
+class VfAttributes:
+    """The settings of a VF that are made through its PF (see `pf.vf_attributes`). None: unknown, or left as it is."""
+
+    mac: str | None = None  # lower case
+    vlan: int | None = None  # 0..4094; 0 is untagged
+    qos: int | None = None  # 0..7
+    spoofchk: bool | None = None
+    trust: bool | None = None
+    min_tx_rate: int | None = None  # Mbit/s
+    max_tx_rate: int | None = None  # Mbit/s; 0 is no limit
 
 
 @dataclass(frozen=True)
 class VfSettings:
-    """What one VF should have; None leaves the setting as it is.
+    """What one VF should have; None leaves the setting as it is."""
 
-    mac: lower case; vlan: 0..4094 (0 is untagged); qos: 0..7; rates: Mbit/s (0 is no limit); mtu: bytes;
-    driver: DEFAULT_DRIVER, NO_DRIVER, or a driver's name.
-    """
-
-    mac: str | None = None
-    vlan: int | None = None
-    qos: int | None = None
-    spoofchk: bool | None = None
-    trust: bool | None = None
-    min_tx_rate: int | None = None
-    max_tx_rate: int | None = None
-    mtu: int | None = None
-    driver: str | None = None
-
-    def attributes(self) -> dict[str, Any]:
-        """The wanted settings that are made through the PF, by name."""
-        found = {name: getattr(self, name) for name in ATTRIBUTES}
-        return {name: value for name, value in found.items() if value is not None}
+    attributes: VfAttributes = VfAttributes()
+    mtu: int | None = None  # bytes
+    driver: str | None = None  # DEFAULT_DRIVER, NO_DRIVER, or a driver's name
 
 
 @dataclass(frozen=True)
 class PfGoal:
-    """What one PF should be.
-
-    mtu: raised to at least this (`exact`: set to this). autoprobe, up: None leaves the choice to the
-    plan. allow_in_use: the user accepts first VFs and a new MTU on a PF that is in use. eswitch_mode: None
-    leaves it. externally_managed: somebody else makes the VFs, at least this many; only the VFs are set up,
-    and the count is never written. tc_offload: None means on in switchdev mode. restore_original: this is the
-    remembered original of a PF that nothing names any more.
-    """
+    """What one PF should be."""
 
     address: str
     num_vfs: int
-    mtu: int | None = None
-    vfs: tuple[tuple[int, VfSettings], ...] = ()
+    mtu: int | None = None  # bytes; it is raised to at least this
+    vfs: tuple[tuple[int, VfSettings], ...] = ()  # by index
     policies: tuple[str, ...] = ()
-    allow_in_use: bool = False
-    eswitch_mode: str | None = None
-    externally_managed: bool = False
-    autoprobe: bool | None = None
-    tc_offload: bool | None = None
-    up: bool | None = None
-    exact: bool = False
-    restore_original: bool = False
+    allow_in_use: bool = False  # the user accepts first VFs and a new MTU on a PF that is in use
+    eswitch_mode: str | None = None  # None leaves it
+    externally_managed: bool = False  # somebody else makes the VFs, at least this many; the count is never written
+    autoprobe: bool | None = None  # None leaves the choice to the plan
+    tc_offload: bool | None = None  # None means on in switchdev mode
+    up: bool | None = None  # None leaves the choice to the plan
+    exact: bool = False  # the MTU is set to what is named
+    restore_original: bool = False  # this is the remembered original of a PF that nothing names any more
 
     @property
     def settings(self) -> list[VfSettings]:
@@ -144,45 +133,63 @@ class HugePages:
 
 
 @dataclass(frozen=True)
-class Goal:
-    """What the whole node should be. problems: what does not fit this host (found where selectors were
-    resolved).
-
-    whole: False for a narrow view, which leaves alone what it does not name (other PFs, files, kernel
-    arguments).
-    owner: the module that asks; what it changes is its own to give back.
-    may_be_empty: the user's word that a host which had policies may be left without any.
-    skipped: policies that are not for this host, and why.
-    memory_floor: bytes that huge pages leave. kubelet_dir: where the kubelet keeps its files, "" for the usual places.
-    resources: full resource names, and how many VFs of each the node offers when all is done.
+class NodeOptions:
+    """The options of a node; each has one name: sriov_NAME in the inventory, NAME in the filter node_spec, in what that
+    makes for the module sriov_node, and here.
     """
+
+    policies_may_be_empty: bool = False  # the user's word that a host which had policies may be left without any
+    resource_prefix: str = "baremetal.sriov"  # of the resources in Kubernetes
+    kernel_arguments: tuple[str, ...] = ()
+    kernel_arguments_unsafe: bool = False  # the user's word that the node may not boot as before
+    boot_loader: str = "auto"
+    hugepages: tuple[HugePages, ...] = ()
+    hugepages_floor: int = 1024  # MiB that they leave
+    iommu: bool | None = None  # None: where a policy needs it
+    kernel_modules: tuple[ModuleGoal, ...] = ()
+    allow_unsafe_interrupts: bool = False
+    no_iommu: bool = False
+    vfs_unmanaged: bool = False  # by NetworkManager and systemd-networkd
+    kubelet_root_dir: str = KUBELET_FOLDERS[0]
+    device_plugin: bool = True  # is ours
+    adopt: bool = False  # files of others may be replaced
+
+    @property
+    def kubelet_root_dirs(self) -> tuple[str, ...]:
+        """Where the kubelet may keep its files: where the user says, or in the usual places."""
+        usual = self.kubelet_root_dir == KUBELET_FOLDERS[0]
+        return KUBELET_FOLDERS if usual else (self.kubelet_root_dir,)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What the whole node should be."""
 
     pfs: tuple[PfGoal, ...] = ()
     functions: tuple[FunctionGoal, ...] = ()
     files: tuple[FileGoal, ...] = ()
-    kernel_arguments: tuple[str, ...] = ()
-    boot_loader: str = "auto"
-    hugepages: tuple[HugePages, ...] = ()
-    memory_floor: int = 0
-    kubelet_dir: str = ""
-    iommu: bool = False
-    no_iommu: bool = False
-    unsafe_interrupts: bool = False
-    modules: tuple[ModuleGoal, ...] = ()
-    whole: bool = True
-    owner: str = NODE_OWNER
+    options: NodeOptions = NodeOptions()
+    iommu: bool = False  # the options or the policies need it
+    modules: tuple[ModuleGoal, ...] = ()  # those of the options, and what the policies need
+    whole: bool = True  # False for a narrow view, which leaves alone what it does not name (PFs, files, ...)
+    owner: str = NODE_OWNER  # the module that asks; what it changes is its own to give back
     absent: bool = False
-    may_be_empty: bool = False
     warnings: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    skipped: tuple[tuple[str, str], ...] = ()
-    resources: tuple[tuple[str, int], ...] = ()
+    problems: tuple[Problem, ...] = ()  # what does not fit this host, as the selectors were resolved
+    skipped: tuple[tuple[str, str], ...] = ()  # policies that are not for this host, and why
+    resources: tuple[tuple[str, int], ...] = ()  # full names, and how many VFs the node offers when all is done
 
 
 def compact(value: Any) -> dict[str, Any]:
-    """A flat dataclass as a dict without its None values."""
-    found = ((name, getattr(value, name)) for name in value.__dataclass_fields__)
-    return {name: item for name, item in found if item is not None}
+    """A flat dataclass as a dict without its None values; a VF's attributes stand among its other fields."""
+    found: dict[str, Any] = {}
+    for name in value.__dataclass_fields__:
+        item = getattr(value, name)
+        if isinstance(item, VfAttributes):
+            found.update(compact(item))
+        elif item is not None:
+            found[name] = item
+    return found
 
 
 def pf_goal_as_dict(goal: PfGoal) -> dict[str, Any]:
@@ -202,7 +209,8 @@ def pf_goal_from_dict(value: Mapping[str, Any]) -> PfGoal:
     vfs = []
     for item in value["vfs"]:
         rest = dict(item)
-        vfs.append((int(rest.pop("index")), VfSettings(**rest)))
+        index, own = int(rest.pop("index")), {name: rest.pop(name, None) for name in ("mtu", "driver")}
+        vfs.append((index, VfSettings(VfAttributes(**rest), **own)))
     found.update(vfs=tuple(vfs), policies=tuple(value.get("policies", ())), num_vfs=int(value["num_vfs"]))
     return PfGoal(**found)
 
@@ -213,15 +221,17 @@ def goal_as_dict(goal: Goal) -> dict[str, Any]:
         "format": FORMAT,
         "pfs": [pf_goal_as_dict(pf) for pf in goal.pfs if not pf.restore_original],
         "functions": [compact(function) for function in goal.functions],
-        **_pages_as_dict(goal),
-        **({"kubelet_root_dir": goal.kubelet_dir} if goal.kubelet_dir else {}),
+        **_options_as_dict(goal.options),
     }
 
 
-def _pages_as_dict(goal: Goal) -> dict[str, Any]:
-    """What the boot service may take from the running kernel; nothing where there is none of it."""
-    pages = [{**compact(one), "nodes": list(one.nodes)} for one in goal.hugepages if one.at != AT_BOOT]
-    return {"hugepages": pages, "memory_floor": goal.memory_floor} if pages else {}
+def _options_as_dict(options: NodeOptions) -> dict[str, Any]:
+    """What the boot service needs of them, where they are not the defaults: memory_floor is in bytes."""
+    pages = [{**compact(one), "nodes": list(one.nodes)} for one in options.hugepages if one.at != AT_BOOT]
+    found: dict[str, Any] = {"hugepages": pages, "memory_floor": options.hugepages_floor << 20} if pages else {}
+    if options.kubelet_root_dir != KUBELET_FOLDERS[0]:
+        found["kubelet_root_dir"] = options.kubelet_root_dir
+    return found
 
 
 def _pages_from_dict(value: Mapping[str, Any]) -> HugePages:
@@ -236,8 +246,10 @@ def goal_from_dict(value: Mapping[str, Any]) -> Goal:
     return Goal(
         pfs=tuple(pf_goal_from_dict(pf) for pf in value["pfs"]),
         functions=tuple(FunctionGoal(str(f["address"]), str(f["driver"])) for f in value["functions"]),
-        hugepages=tuple(_pages_from_dict(pages) for pages in value.get("hugepages", ())),
-        memory_floor=int(value.get("memory_floor", 0)),
-        kubelet_dir=str(value.get("kubelet_root_dir", "")),
+        options=NodeOptions(
+            hugepages=tuple(_pages_from_dict(pages) for pages in value.get("hugepages", ())),
+            hugepages_floor=int(value.get("memory_floor", 0)) >> 20,
+            kubelet_root_dir=str(value.get("kubelet_root_dir", KUBELET_FOLDERS[0])),
+        ),
         whole=False,
     )

@@ -11,46 +11,29 @@ from typing import Any
 from ..shared.driver_kinds import is_userspace
 from ..shared.pci_classes import is_network
 from .frozen import dataclass
-from .goal import PfGoal
-
-# Linux drivers/pci/pci-stub.c, pci-pf-stub.c; drivers/xen/xen-pciback; drivers/net/ethernet/cavium/thunder/nic_main.c.
-WITHOUT_INTERFACE = ("pci-stub", "pci-pf-stub", "pciback", "xen-pciback", "nicpf")
+from .goal import PfGoal, VfAttributes
 
 # Why it is not known what a PF carries: its interface is in another network namespace, or its driver made none.
 AWAY, NO_INTERFACE = "away", "no_interface"
 
 
-def makes_no_interface(driver: str) -> bool:
-    """True for drivers that make no network interface of a NIC."""
-    return is_userspace(driver) or driver in WITHOUT_INTERFACE
-
-
 @dataclass(frozen=True)
 class Vf:
-    """One VF as it is. None: unknown, or not there. Filled by `usage`, in words: holders, the pods and programs that
-    have it and set it up; host_uses, what the host's own network does with its interface; iommu_group_conflicts,
-    functions in its IOMMU group that are no VFs of its PF and are the host's.
-    """
+    """One VF as it is. None: unknown, or not there. The last three are filled by `usage`, in words."""
 
     index: int
     address: str
     driver: str | None = None
-    override: str | None = None
-    netdev: str | None = None
+    override: str | None = None  # driver_override
+    netdev: str | None = None  # its interface
     netdev_mac: str | None = None
     iommu_group: str | None = None
     network_class: bool = True
-    mtu: int | None = None
-    mac: str | None = None
-    vlan: int | None = None
-    qos: int | None = None
-    spoofchk: bool | None = None
-    trust: bool | None = None
-    min_tx_rate: int | None = None
-    max_tx_rate: int | None = None
-    holders: tuple[str, ...] = ()
-    iommu_group_conflicts: tuple[str, ...] = ()
-    host_uses: tuple[str, ...] = ()
+    mtu: int | None = None  # of its interface, bytes
+    attributes: VfAttributes = VfAttributes()
+    holders: tuple[str, ...] = ()  # the pods and programs that have it and set it up
+    iommu_group_conflicts: tuple[str, ...] = ()  # functions in its IOMMU group that are no VFs of its PF and the host's
+    host_uses: tuple[str, ...] = ()  # what the host's own network does with its interface
 
     @property
     def in_use(self) -> tuple[str, ...]:
@@ -67,34 +50,30 @@ class Vf:
 
 @dataclass(frozen=True)
 class Pf:
-    """One function that is no VF, as it is. total_vfs: -1 without SR-IOV. alone: it is a VF of the machine below this
-    virtual one, as far as can be told; it stands here for its PF, and is the one VF of that. rdma: it has an RDMA
-    device. eswitch_mode: None also where nobody asked for it (see `devlink`), as tc_offload. uses: what it carries;
-    unknown: AWAY or NO_INTERFACE where that can't be told (see `usage`).
-    """
+    """One function that is no VF, as it is."""
 
     address: str
     vendor: str = ""
     device: str = ""
     class_id: str = "020000"
-    rdma: bool = False
+    rdma: bool = False  # it has an RDMA device
     driver: str | None = None
-    name: str | None = None
+    name: str | None = None  # of its interface
     altnames: tuple[str, ...] = ()
     mac: str | None = None
     permanent_mac: str | None = None
-    total_vfs: int = -1
-    is_guest_vf: bool = False
+    total_vfs: int = -1  # -1 without SR-IOV
+    is_guest_vf: bool = False  # a passthrough VF, as far as can be told: it stands for its PF, and is that PF's one VF
     num_vfs: int = 0
     autoprobe: bool | None = None
-    eswitch_mode: str | None = None
-    tc_offload: bool | None = None
-    mtu: int | None = None
+    eswitch_mode: str | None = None  # None also where nobody asked for it (see `devlink`)
+    tc_offload: bool | None = None  # likewise
+    mtu: int | None = None  # bytes
     up: bool | None = None
     iommu_group: str | None = None
     vfs: tuple[Vf, ...] = ()
-    uses: tuple[str, ...] = ()
-    unknown: str | None = None
+    uses: tuple[str, ...] = ()  # what it carries (see `usage`)
+    unknown: str | None = None  # AWAY or NO_INTERFACE where that can't be told
 
     @property
     def in_use(self) -> bool:

@@ -67,10 +67,11 @@ def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
     except SriovError as error:
         return _say_failed([str(error)], 0)
     text = host.read_text(NODE_PATH)
-    parts = [replace(goal, pfs=(pf,), functions=(), hugepages=()) for pf in goal.pfs]
+    no_pages = replace(goal.options, hugepages=())
+    parts = [replace(goal, pfs=(pf,), functions=(), options=no_pages) for pf in goal.pfs]
     if goal.functions:
-        parts.append(replace(goal, pfs=(), hugepages=()))
-    if goal.hugepages:
+        parts.append(replace(goal, pfs=(), options=no_pages))
+    if goal.options.hugepages:
         parts.insert(0, replace(goal, pfs=(), functions=()))
     wait_for_pfs(host, goal.pfs)
     errors = []
@@ -91,7 +92,8 @@ def _chosen(goal: Goal, what: str, rest: Sequence[str]) -> Goal:
     if what == EARLY:  # VFs that somebody else makes may come with the network
         return replace(goal, pfs=tuple(pf for pf in goal.pfs if not pf.externally_managed), functions=())
     if what == ONE_PF:
-        return replace(goal, pfs=tuple(pf for pf in goal.pfs if pf.address in rest), functions=(), hugepages=())
+        no_pages = replace(goal.options, hugepages=())
+        return replace(goal, pfs=tuple(pf for pf in goal.pfs if pf.address in rest), functions=(), options=no_pages)
     return goal
 
 

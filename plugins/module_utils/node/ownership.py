@@ -44,7 +44,7 @@ def emptied_problems(goal: Goal, state: NodeState) -> list[Problem]:
     """A host that had policies is left without any by the user's word alone: an inventory that was not found, or a
     variable with a wrong name, gives an empty list as well.
     """
-    if not goal.whole or goal.absent or goal.pfs or goal.may_be_empty or goal.problems:
+    if not goal.whole or goal.absent or goal.pfs or goal.options.policies_may_be_empty or goal.problems:
         return []  # with problems its policies did not fit, which they say
     had = _had_policies(goal, state)
     if not had:

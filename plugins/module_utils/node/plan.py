@@ -100,7 +100,7 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
         problems += owned_files.file_problems(goal, state)
         forget += file_forgets(goal, state)
     reboot = any(REBOOT in step.needs for step in before)
-    if side.iommu is not None and not goal.no_iommu:
+    if side.iommu is not None and not goal.options.no_iommu:
         # What the firmware keeps back no reboot brings.
         found = iommu.firmware_problems(side.iommu)
         if found or not reboot:
@@ -113,7 +113,7 @@ def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
         ordered = [_stage(step, returned) for step in ordered]
     ordered += pages_back
     if side.memory is not None:
-        problems += hugepages.problems(goal.hugepages, goal.memory_floor, side.memory)
+        problems += hugepages.problems(goal.options.hugepages, goal.options.hugepages_floor << 20, side.memory)
         problems += hugepages.use_problems(ordered, side.memory)
     if problems:
         raise RefusedError(problems)
@@ -131,7 +131,7 @@ def _interrupt_warnings(goal: Goal, side: KernelSide) -> tuple[str, ...]:
     """vfio answers EPERM to those who use a VF where interrupts are not remapped."""
     found = side.iommu
     wanted = any(is_vfio(settings.driver) for pf in goal.pfs for settings in pf.settings)
-    if found is None or not wanted or goal.unsafe_interrupts or goal.no_iommu:
+    if found is None or not wanted or goal.options.allow_unsafe_interrupts or goal.options.no_iommu:
         return ()
     if not found.units or found.interrupt_remapping is not False:
         return ()
@@ -148,7 +148,7 @@ def _kernel_steps(goal: Goal, side: KernelSide, problems: list[Problem]) -> list
     steps: list[Step] = []
     try:
         if side.kernel is not None:
-            wanted = goal.kernel_arguments + hugepages.arguments(_ways(goal, side).boot)
+            wanted = goal.options.kernel_arguments + hugepages.arguments(_ways(goal, side).boot)
             if side.modules is not None:  # modprobe.d does not reach modules that are built in
                 wanted += kernel_modules.kernel_arguments(module_specs(goal), side.modules)
             if goal.iommu and side.iommu is not None:
@@ -168,7 +168,7 @@ def _ways(goal: Goal, side: KernelSide) -> hugepages.Ways:
     """How the goal's huge pages are had."""
     loader = side.kernel.loader if side.kernel is not None else None
     ours = loader.ours if loader is not None else ()
-    return hugepages.ways(goal.hugepages, goal.memory_floor, side.memory or Memory(), ours)
+    return hugepages.ways(goal.options.hugepages, goal.options.hugepages_floor << 20, side.memory or Memory(), ours)
 
 
 def _page_steps(goal: Goal, state: NodeState, side: KernelSide) -> tuple[list[Step], list[Step]]:
@@ -176,7 +176,7 @@ def _page_steps(goal: Goal, state: NodeState, side: KernelSide) -> tuple[list[St
     if side.memory is None:
         return [], []
     before = hugepages.originals(state.recorded_objects or {})
-    back = hugepages.steps_back(goal.hugepages, side.memory, before) if goal.whole else []
+    back = hugepages.steps_back(goal.options.hugepages, side.memory, before) if goal.whole else []
     return hugepages.steps(_ways(goal, side), side.memory, before), back
 
 
@@ -185,7 +185,7 @@ def _page_warnings(goal: Goal, side: KernelSide, steps: Sequence[Step]) -> tuple
         return ()
     boot = _ways(goal, side).boot
     if side.kernel is None:
-        return hugepages.missing_message(boot, goal.memory_floor, side.memory)
+        return hugepages.missing_message(boot, goal.options.hugepages_floor << 20, side.memory)
     found = hugepages.warnings(boot, side.kernel.running or (), side.memory)
     if any(step.kind == hugepages.KIND and step.stage == NOW for step in steps):
         found += (

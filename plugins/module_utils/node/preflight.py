@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from ..host import machine, mstconfig
+from ..host import machine, mstconfig, quirks
 from ..host.host import Host
 from ..kernel import iommu
 from ..kernel.iommu import AMD, INTEL, IommuState
@@ -57,8 +57,7 @@ def checks(host: Host, spec: NodeSpec | None = None) -> list[Check]:
     goal = Goal() if spec is None else resolve(spec, state)
     asked = {pf.address: pf.num_vfs for pf in goal.pfs}
     rows = [_machine(host), _cpu(words), _table(found), _groups(found), *_interrupts(host, found), *_boot(host)]
-    odd = (mstconfig.MELLANOX,)  # may have SR-IOV switched off
-    pfs = [pf for pf in state.pfs if pf.address in asked or pf.total_vfs >= 0 or pf.is_guest_vf or pf.vendor in odd]
+    pfs = [pf for pf in state.pfs if pf.address in asked or pf.total_vfs >= 0 or pf.is_guest_vf or _has_settings(pf)]
     for pf in pfs:
         rows.extend(_pf(host, pf, asked.get(pf.address)))
     if not pfs:
@@ -165,8 +164,12 @@ def _pf(host: Host, pf: Pf, asked: int | None) -> Iterator[Check]:
     else:
         busy = "" if pci.driver(host.root, pf.address) else ", but no driver"
         yield Check(pf.label, LOOK if busy else OK, f"up to {pf.total_vfs} VFs{wish}{busy}")
-    if pf.vendor == mstconfig.MELLANOX:
+    if _has_settings(pf):
         yield from _firmware(host, pf, asked)
+
+
+def _has_settings(pf: Pf) -> bool:
+    return quirks.of(pf.driver, pf.vendor).firmware_settings
 
 
 def _firmware(host: Host, pf: Pf, asked: int | None) -> Iterator[Check]:

@@ -94,10 +94,10 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     objects = state.recorded_objects or {}
     if kernel_side and goal.whole and any(not pf.externally_managed for pf in goal.pfs):
         ours = any(file.path == CONFIG_PATH for file in goal.files)  # else VFs are offered by somebody else's choice
-        found = other_managers.find(host, dict(goal.resources) if ours else (), goal.kubelet_dir)
+        found = other_managers.find(host, dict(goal.resources) if ours else (), goal.options.kubelet_root_dirs)
         goal = replace(goal, warnings=(*goal.warnings, *found))
     state = devlink.with_modes(host, state, _with_a_mode(goal, state))
-    memory = hugepages.read(host) if goal.hugepages or (goal.whole and hugepages.originals(objects)) else None
+    memory = hugepages.read(host) if goal.options.hugepages or (goal.whole and hugepages.originals(objects)) else None
     side = _read_kernel_side(host, goal, memory) if kernel_side else KernelSide(memory=memory)
     try:
         planned = make_plan(goal, state, side)
@@ -110,7 +110,7 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
 
         # What an earlier run was told counts for those that are told nothing: a teardown, the narrow modules.
         known = kubelet.root_dir_of((state.file_texts or {}).get(NODE_PATH))
-        folders = [folder for folder in (goal.kubelet_dir, known, *KUBELET_FOLDERS) if folder]
+        folders = [folder for folder in (goal.options.kubelet_root_dir, known, *KUBELET_FOLDERS) if folder]
         state = read_usage(host, state, ssh_connection, PLUGIN_UNIT, folders)
         planned = make_plan(goal, state, side)
     return Look(state, goal, planned, side)
@@ -187,7 +187,7 @@ def _note(host: Host, found: Look) -> None:
 def _read_kernel_side(host: Host, goal: Goal, memory: Memory | None) -> KernelSide:
     wants_iommu = goal.iommu or any(is_vfio(settings.driver) for pf in goal.pfs for settings in pf.settings)
     return KernelSide(
-        kernel_arguments.read(host, goal.boot_loader),
+        kernel_arguments.read(host, goal.options.boot_loader),
         iommu.read(host) if wants_iommu else None,
         kernel_modules.read(host, module_specs(goal)),
         memory,

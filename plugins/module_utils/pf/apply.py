@@ -8,15 +8,15 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
-from ..host import devlink, ethtool, ip_link
+from ..host import devlink, ethtool, ip_link, quirks
 from ..host.host import Host
 from ..host.ip_link import Link
 from ..kernel import cmdline
 from ..model.errors import HostError
-from ..model.goal import NO_MAC
+from ..model.goal import NO_MAC, compact
 from ..model.plan import Step
 from ..shared import pci, pci_classes
-from . import drivers
+from . import drivers, vf_attributes
 from .drivers import vf_address, wait_until
 from .plan import ATTRIBUTES, AUTOPROBE, ESWITCH, LINK, NUM_VFS, PF_MTU, TC_OFFLOAD, VF_MTU, parse_target
 
@@ -198,7 +198,7 @@ def _attributes(host: Host, step: Step) -> None:
     vf = vf_address(host, step.target)
     name = _pf_name(host, address)
     _set_vf(host, name, index, step)
-    told = _link_of(host, name).vfs.get(index, {})
+    told = compact(vf_attributes.read(_link_of(host, name).vfs.get(index, {})))
     wrong = {k: told.get(k) for k, v in step.after.items() if k in told and told[k] != v}
     if wrong:
         raise HostError(
@@ -223,11 +223,11 @@ def _attributes(host: Host, step: Step) -> None:
 
 
 def _set_vf(host: Host, name: str, index: int, step: Step) -> None:
-    """Rates are refused while the PF's link is still coming up (igb: EINVAL), so those are tried for a while."""
-    seconds = SETTING_SECONDS if {"min_tx_rate", "max_tx_rate"} & set(step.after) else 0.0
-    drivers.retry(
-        host, lambda: ip_link.set_vf(host, name, index, step.after), drivers.ANY, seconds, SETTING_PAUSE
-    )
+    """What a PF refuses while its link is still coming up is tried for a while."""
+    refused = quirks.of(pci.driver(host.root, parse_target(step.target)[0])).refused_without_link
+    seconds = SETTING_SECONDS if set(refused) & set(step.after) else 0.0
+    commands = vf_attributes.commands(step.after)
+    drivers.retry(host, lambda: ip_link.set_vf(host, name, index, commands), drivers.ANY, seconds, SETTING_PAUSE)
 
 
 def _pf_mtu(host: Host, step: Step) -> None:

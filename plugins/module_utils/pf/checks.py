@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..model.errors import Problem
-from ..model.goal import Goal, PfGoal
+from ..model.goal import Goal, PfGoal, compact
 from ..model.plan import DRAIN, NOW, Step
 from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf
 from ..shared.driver_kinds import is_uio, is_userspace, is_vfio
@@ -77,7 +77,7 @@ def _external(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
 
 def _guest_vf(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
     """A VF whose PF belongs to the machine below: it can be bound to a driver, and nothing else."""
-    settings = sorted({name for settings in goal.settings for name in settings.attributes()})
+    settings = sorted({name for settings in goal.settings for name in compact(settings.attributes)})
     settings += ["mtu"] if any(one.mtu is not None for one in goal.settings) else []
     settings += ["eswitch_mode"] if goal.eswitch_mode is not None else []
     if goal.num_vfs != 1:
@@ -136,7 +136,7 @@ def _capability(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
             f"a function of PCI class {pf.class_id}",
             "Take mtu and eswitch_mode out of the policy.",
         )
-    if pf.name is None and any(settings.attributes() for settings in goal.settings):
+    if pf.name is None and any(compact(settings.attributes) for settings in goal.settings):
         yield Problem(
             pf.label,
             "a network interface of the PF, which VF settings are made through",

@@ -13,10 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..model.goal import DEFAULT_DRIVER, NO_DRIVER, NO_MAC, PfGoal, VfSettings
+from ..host import quirks
+from ..model.goal import DEFAULT_DRIVER, NO_DRIVER, NO_MAC, PfGoal, VfAttributes, VfSettings, compact
 from ..model.plan import DRAIN, Step
 from ..model.state import Pf, Vf
 from ..shared.driver_kinds import is_userspace
+from . import vf_attributes
+from .vf_attributes import DISTURBING, VF_DEFAULTS
 
 LINK, AUTOPROBE, NUM_VFS, ESWITCH, TC_OFFLOAD, ATTRIBUTES, PF_MTU, VF_MTU, DRIVER = KINDS = (
     "pf_link",
@@ -31,11 +34,6 @@ LINK, AUTOPROBE, NUM_VFS, ESWITCH, TC_OFFLOAD, ATTRIBUTES, PF_MTU, VF_MTU, DRIVE
 )
 
 LEGACY, SWITCHDEV = "legacy", "switchdev"
-# PF drivers that change the eswitch mode while there are no VFs; the others want to have them, without drivers.
-MODE_BEFORE_VFS = ("ice",)
-
-# What a VF that was just created has, and what a driver means that does not tell. spoofchk depends on the driver.
-VF_DEFAULTS: dict[str, Any] = {"vlan": 0, "qos": 0, "trust": False, "min_tx_rate": 0, "max_tx_rate": 0, "mac": NO_MAC}
 
 
 def vf_target(address: str, index: int) -> str:
@@ -67,7 +65,7 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     steps: list[Step] = []
     if goal.num_vfs and pf.up is False and not goal.externally_managed:
         steps.append(Step(LINK, pf.address, "bring the PF up", f"its VFs need it ({reason})", False, True))
-    bare = mode == SWITCHDEV and pf.eswitch_mode is not None and pf.driver not in MODE_BEFORE_VFS
+    bare = mode == SWITCHDEV and pf.eswitch_mode is not None and not quirks.of(pf.driver).mode_before_vfs
     probing = _Autoprobe(goal, pf, original, fresh, bare)
     steps += probing.before()
     counting = list(_count_steps(goal, pf, probing.now, reason)) if fresh else []
@@ -128,7 +126,7 @@ def _with_mode(goal: PfGoal, pf: Pf, mode: str | None, counting: list[Step], rea
     def turn(after: str) -> Step:
         return Step(ESWITCH, pf.address, f"set the eswitch mode to {after}", reason, now, after)
 
-    early = pf.driver in MODE_BEFORE_VFS or mode == LEGACY
+    early = quirks.of(pf.driver).mode_before_vfs or mode == LEGACY
     removing = [step for step in counting if step.after["num_vfs"] == 0]
     creating = [step for step in counting if step.after["num_vfs"] > 0]
     yield from removing
@@ -247,24 +245,20 @@ def _attribute_steps(goal: PfGoal, pf: Pf, fresh: bool, reason: str) -> Iterator
             continue  # whoever holds it (a pod's CNI plugin, a VM) sets it up as well
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
-        for name, wanted in settings.attributes().items():
-            found = VF_DEFAULTS.get(name) if vf is None or getattr(vf, name) is None else getattr(vf, name)
+        now = vf.attributes if vf else VfAttributes()
+        for name, wanted in compact(settings.attributes).items():
+            found = VF_DEFAULTS[name] if getattr(now, name) is None else getattr(now, name)
             # The host may give an interface that it uses another address, as a bond does with its ports.
             own = vf.netdev_mac if name == "mac" and vf and not vf.host_uses and wanted != NO_MAC else None
             if found != wanted or own not in (None, wanted):
                 before[name], after[name] = found, wanted
         if "qos" in after or "vlan" in after:  # one setting for the kernel
-            after.setdefault("vlan", (vf.vlan if vf else None) or 0)
-            after.setdefault("qos", (vf.qos if vf and after["vlan"] else None) or 0)
+            after.setdefault("vlan", now.vlan or 0)
+            after.setdefault("qos", (now.qos if after["vlan"] else None) or 0)
         if after:
-            text = ", ".join(f"{name} {_word(value)}" for name, value in after.items())
-            # A new MAC address needs the driver bound again, and a new VLAN cuts off whoever is in the old one.
-            needs = (DRAIN,) if vf is not None and vf.host_uses and {"mac", "vlan"} & set(after) else ()
+            text = ", ".join(f"{name} {vf_attributes.text(value)}" for name, value in after.items())
+            needs = (DRAIN,) if vf is not None and vf.host_uses and DISTURBING & set(after) else ()
             yield Step(ATTRIBUTES, vf_target(pf.address, index), f"set {text}", reason, before, after, needs=needs)
-
-
-def _word(value: Any) -> str:
-    return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 
 def _driver_steps(goal: PfGoal, pf: Pf, fresh: bool, autoprobe: bool | None, reason: str) -> Iterator[Step]:

@@ -15,6 +15,7 @@ from ..kernel import lockdown
 from ..model.state import NodeState, Pf, Vf
 from ..record.record import Record
 from ..shared import pci, pci_classes
+from . import vf_attributes
 
 RENAME_PAUSES = (0.2, 0.2, 0.0)  # seconds after a look that udev came between
 
@@ -112,7 +113,6 @@ def _vf(host: Host, index: int, address: str, pf: Link | None, links: Mapping[st
     root = host.root
     names = pci.net_names(root, address)
     own = links.get(names[0]) if names else None
-    told = pf.vfs.get(index, {}) if pf else {}
     return Vf(
         index=index,
         address=address,
@@ -123,5 +123,5 @@ def _vf(host: Host, index: int, address: str, pf: Link | None, links: Mapping[st
         iommu_group=pci.iommu_group(root, address),
         network_class=pci_classes.is_network(pci.class_id(root, address)),
         mtu=own.mtu if own else None,
-        **told,
+        attributes=vf_attributes.read(pf.vfs.get(index, {}) if pf else {}),
     )

@@ -7,13 +7,12 @@ sriov_driver.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ..model.errors import Mistake, Problem
 from ..model.goal import DRIVER_OWNER, VFS_OWNER, FunctionGoal, Goal, PfGoal, VfSettings
 from ..model.state import NodeState, Pf
-from .policy import DRIVER_NAME, HIGHEST_MTU, LOWEST_MTU, PCI_ADDRESS, vf_attributes, vf_indices
+from .policy import DRIVER_NAME, HIGHEST_MTU, LOWEST_MTU, PCI_ADDRESS, one_mac, vf_attributes, vf_indices
 from .validation import INDEX_LIMIT, Fields, raise_if
 
 
@@ -25,11 +24,14 @@ def vfs_goal(value: Any, state: NodeState) -> Goal:
     problems: list[Problem] = []
     top = Fields({"pfs": value}, "", mistakes)
     pfs = top.items("pfs", lambda item, path: _pf(item, path.lstrip("."), state, mistakes, problems))
-    addresses = [pf.address for pf in pfs if pf.address]
-    for address in sorted({a for a in addresses if addresses.count(a) > 1}):
-        mistakes.append(Mistake("pfs", f"{address} is there twice"))
-    raise_if(mistakes)
+    _each_once("pfs", [pf.address for pf in pfs if pf.address], mistakes)
     return Goal(pfs=pfs, whole=False, owner=VFS_OWNER, problems=tuple(problems))
+
+
+def _each_once(key: str, addresses: list[str], mistakes: list[Mistake]) -> None:
+    """Raises InvalidSpecError where one is there twice, or there are other mistakes."""
+    mistakes += [Mistake(key, f"{a} is there twice") for a in sorted(set(addresses)) if addresses.count(a) > 1]
+    raise_if(mistakes)
 
 
 def _pf(value: Any, path: str, state: NodeState, mistakes: list[Mistake], problems: list[Problem]) -> PfGoal:
@@ -41,15 +43,14 @@ def _pf(value: Any, path: str, state: NodeState, mistakes: list[Mistake], proble
 
     def entry(item: Any, where: str) -> None:
         inner = Fields(item, where, mistakes)
-        chosen, settings = vf_indices(inner), vf_attributes(inner)
+        chosen, attributes = vf_indices(inner), vf_attributes(inner)
         driver = inner.text("driver", pattern=DRIVER_NAME, meaning="a driver's name, default or none") or None
         inner.finish()
-        if settings.mac is not None and len(chosen) > 1:
-            inner.wrong("mac", f"one MAC address can't serve {len(chosen)} VFs; expected a single index")
+        one_mac(inner, attributes, chosen)
         for index in chosen:
             if index >= count or index in vfs:
                 inner.wrong("indices", f"expected each VF below num_vfs ({count}) once, found {index}")
-            vfs[index] = replace(settings, driver=driver, mtu=mtu)
+            vfs[index] = VfSettings(attributes, mtu, driver)
 
     fields.items("vfs", entry)
     for index in range(count if mtu is not None else 0):
@@ -80,8 +81,5 @@ def driver_goal(value: Any) -> Goal:
         return FunctionGoal(address, driver)
 
     functions = Fields({"functions": value}, "", mistakes).items("functions", entry)
-    addresses = [function.address for function in functions]
-    for address in sorted({a for a in addresses if addresses.count(a) > 1}):
-        mistakes.append(Mistake("functions", f"{address} is there twice"))
-    raise_if(mistakes)
+    _each_once("functions", [function.address for function in functions], mistakes)
     return Goal(functions=functions, whole=False, owner=DRIVER_OWNER)

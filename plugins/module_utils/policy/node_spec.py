@@ -14,48 +14,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..kernel import unsafe_arguments
+from ..kernel.bootloaders import table
 from ..model.errors import Mistake
 from ..model.frozen import dataclass
-from ..model.goal import AT_AUTO, AT_BOOT, AT_RUNTIME, FORMAT, HugePages, ModuleGoal
+from ..model.goal import AT_AUTO, AT_BOOT, AT_RUNTIME, FORMAT, HugePages, ModuleGoal, NodeOptions
 from .policy import Policy, collect, merge_host, why_not
 from .validation import Fields, raise_if, show
 
-BOOT_LOADERS = ("auto", "grub", "grub-bls", "systemd-boot", "rpm-ostree")
-DEFAULT_PREFIX = "baremetal.sriov"
 PREFIX = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"  # a DNS subdomain, as extended resources need
 ARGUMENT = r"^[^\s\"]+(\"[^\"]*\")?\Z"  # one token of the kernel command line
 MODULE_NAME = r"^[A-Za-z0-9_-]{1,64}$"
 PAGE_SIZE = r"^[1-9][0-9]{0,4}[KMGkmg]$"
 HIGHEST_COUNT = 1 << 24  # 32 TiB in pages of 2 MiB
-DEFAULT_FLOOR = 1024  # MiB
-DEFAULT_KUBELET_DIR = "/var/lib/kubelet"
 FOLDER = r"^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+\Z"
 OPTION_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """What one node should be, selectors unresolved. skipped: policies that are not for it, and why.
-    policies_may_be_empty: the user's word that it may be left without any. iommu: None means where a policy needs it.
-    hugepages_floor: MiB. kubelet_root_dir: "" for the usual one.
-    """
+    """What one node should be, selectors unresolved."""
 
     policies: tuple[Policy, ...] = ()
-    skipped: tuple[tuple[str, str], ...] = ()
-    policies_may_be_empty: bool = False
-    resource_prefix: str = DEFAULT_PREFIX
-    kernel_arguments: tuple[str, ...] = ()
-    boot_loader: str = "auto"
-    hugepages: tuple[HugePages, ...] = ()
-    hugepages_floor: int = DEFAULT_FLOOR
-    iommu: bool | None = None
-    modules: tuple[ModuleGoal, ...] = ()
-    allow_unsafe_interrupts: bool = False
-    no_iommu: bool = False
-    vfs_unmanaged: bool = False
-    kubelet_root_dir: str = ""
-    device_plugin: bool = True
-    adopt: bool = False
+    skipped: tuple[tuple[str, str], ...] = ()  # policies that are not for it, and why
+    options: NodeOptions = NodeOptions()
 
 
 def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
@@ -66,39 +47,44 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
     spec = NodeSpec(
         policies=collect(_or_empty(fields.get("policies")), "sriov_policies", mistakes),
         skipped=_skipped(fields),
-        policies_may_be_empty=bool(fields.flag("policies_may_be_empty")),
-        resource_prefix=fields.text(
-            "resource_prefix", DEFAULT_PREFIX, pattern=PREFIX, meaning="a DNS name such as baremetal.sriov"
-        ),
-        kernel_arguments=fields.texts("kernel_arguments", ARGUMENT, "one kernel argument such as hugepages=64"),
-        boot_loader=fields.choice("boot_loader", BOOT_LOADERS, "auto"),
-        hugepages=fields.items("hugepages", lambda item, where: _hugepages(item, where, mistakes)),
-        hugepages_floor=fields.number("hugepages_floor", 0, 1 << 30, DEFAULT_FLOOR) or 0,
-        iommu=fields.flag("iommu", None),
-        modules=fields.items("modules", lambda item, where: _module(item, where, mistakes)),
-        allow_unsafe_interrupts=bool(fields.flag("allow_unsafe_interrupts")),
-        no_iommu=bool(fields.flag("no_iommu")),
-        vfs_unmanaged=bool(fields.flag("vfs_unmanaged")),
-        kubelet_root_dir=fields.text("kubelet_root_dir", pattern=FOLDER, meaning="an absolute path"),
-        device_plugin=bool(fields.flag("device_plugin", True)),
-        adopt=bool(fields.flag("adopt", False)),
+        options=_options(fields, mistakes),
     )
-    if not fields.flag("kernel_arguments_unsafe"):
-        mistakes += unsafe_arguments.mistakes(
-            spec.kernel_arguments,
-            f"{path}.kernel_arguments",
-            "kernel_arguments_unsafe (in the inventory sriov_kernel_arguments_unsafe)",
-        )
-    sizes = [pages.size.upper() for pages in spec.hugepages]
-    for size in sorted({size for size in sizes if sizes.count(size) > 1}):
-        fields.wrong("hugepages", f"pages of {size} are there twice")
-    if spec.hugepages and any(re.match(r"hugepagesz?=", argument) for argument in spec.kernel_arguments):
-        fields.wrong("hugepages", "kernel_arguments asks for huge pages as well; use one of both")
-    if spec.no_iommu and spec.iommu:
-        fields.wrong("no_iommu", "contradicts iommu: true; choose one")
     fields.finish()
     raise_if(mistakes)
     return spec
+
+
+def _options(fields: Fields, mistakes: list[Mistake]) -> NodeOptions:
+    usual = NodeOptions()
+    options = NodeOptions(
+        resource_prefix=fields.text(
+            "resource_prefix", usual.resource_prefix, pattern=PREFIX, meaning="a DNS name such as baremetal.sriov"
+        ),
+        kernel_arguments=fields.texts("kernel_arguments", ARGUMENT, "one kernel argument such as hugepages=64"),
+        boot_loader=fields.choice("boot_loader", table.NAMES, usual.boot_loader),
+        hugepages=fields.items("hugepages", lambda item, where: _hugepages(item, where, mistakes)),
+        hugepages_floor=fields.number("hugepages_floor", 0, 1 << 30, usual.hugepages_floor) or 0,
+        iommu=fields.flag("iommu", None),
+        kernel_modules=fields.items("kernel_modules", lambda item, where: _module(item, where, mistakes)),
+        kubelet_root_dir=fields.text(
+            "kubelet_root_dir", usual.kubelet_root_dir, pattern=FOLDER, meaning="an absolute path"
+        ),
+        **fields.flags(NodeOptions),
+    )
+    if not options.kernel_arguments_unsafe:
+        mistakes += unsafe_arguments.mistakes(
+            options.kernel_arguments,
+            f"{fields.path}.kernel_arguments",
+            "kernel_arguments_unsafe (in the inventory sriov_kernel_arguments_unsafe)",
+        )
+    sizes = [pages.size.upper() for pages in options.hugepages]
+    for size in sorted({size for size in sizes if sizes.count(size) > 1}):
+        fields.wrong("hugepages", f"pages of {size} are there twice")
+    if options.hugepages and any(re.match(r"hugepagesz?=", argument) for argument in options.kernel_arguments):
+        fields.wrong("hugepages", "kernel_arguments asks for huge pages as well; use one of both")
+    if options.no_iommu and options.iommu:
+        fields.wrong("no_iommu", "contradicts iommu: true; choose one")
+    return options
 
 
 def _or_empty(value: Any) -> Any:
@@ -130,7 +116,6 @@ def _hugepages(value: Any, path: str, mistakes: list[Mistake]) -> HugePages:
                 inner.wrong(str(key), "expected the number of a NUMA node")
             elif number is not None:
                 nodes.append((int(key), number))
-    fields.get("nodes")
     if fields.value and (count is None) == (not fields.has("nodes")):
         fields.wrong("", "expected either count or nodes (NUMA node: count)")
     fields.finish()
@@ -170,29 +155,18 @@ def node_spec(
     groups: Sequence[str] = (),
     variables: Mapping[str, Any] | None = None,
     labels: Mapping[str, Any] | None = None,
-    policies_may_be_empty: bool = False,
-    resource_prefix: str = DEFAULT_PREFIX,
-    kernel_arguments: Any = (),
-    kernel_arguments_unsafe: bool = False,
-    boot_loader: str = "auto",
-    hugepages: Any = (),
-    hugepages_floor: int = DEFAULT_FLOOR,
-    iommu: bool | None = None,
-    modules: Any = (),
-    allow_unsafe_interrupts: bool = False,
-    no_iommu: bool = False,
-    vfs_unmanaged: bool = False,
-    kubelet_root_dir: str = DEFAULT_KUBELET_DIR,
-    device_plugin: bool = True,
-    adopt: bool = False,
+    **options: Any,
 ) -> dict[str, Any]:
     """On the controller: the JSON form for one host, from the user's lists and what the inventory says of
     the host.
 
-    places: number -> the path of a policy that comes from elsewhere. Raises InvalidSpecError with every mistake in all
-    policies, also in those that are not for this host.
+    places: number -> the path of a policy that comes from elsewhere. options: raw values for NodeOptions.
+    Raises InvalidSpecError with every mistake in all policies, also in those that are not for this host.
     """
     mistakes = _inventory_mistakes(groups, variables, labels)
+    usual = vars(NodeOptions())
+    known = ", ".join(sorted(usual))
+    mistakes += [Mistake(name, f"is not a known option; known are {known}") for name in options if name not in usual]
     raise_if(mistakes)
     merged = merge_host(policies, overrides)
     parsed = collect(merged, "sriov_policies", mistakes, places)
@@ -205,21 +179,8 @@ def node_spec(
         "format": FORMAT,
         "policies": chosen,
         "skipped": {name: reason for name, reason in reasons.items() if reason},
-        "policies_may_be_empty": policies_may_be_empty,
-        "resource_prefix": resource_prefix,
-        "kernel_arguments": _or_empty(kernel_arguments),
-        "kernel_arguments_unsafe": kernel_arguments_unsafe,
-        "boot_loader": boot_loader,
-        "hugepages": _or_empty(hugepages),
-        "hugepages_floor": hugepages_floor,
-        "iommu": iommu,
-        "modules": _or_empty(modules),
-        "allow_unsafe_interrupts": allow_unsafe_interrupts,
-        "no_iommu": no_iommu,
-        "vfs_unmanaged": vfs_unmanaged,
-        "kubelet_root_dir": None if kubelet_root_dir == DEFAULT_KUBELET_DIR else kubelet_root_dir,
-        "device_plugin": device_plugin,
-        "adopt": adopt,
+        **usual,
+        **options,
     }
     parse_spec(value)
     plain: dict[str, Any] = json.loads(json.dumps(value))

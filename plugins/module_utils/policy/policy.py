@@ -16,7 +16,8 @@ from typing import Any
 
 from ..model.errors import Mistake
 from ..model.frozen import dataclass
-from ..model.goal import DEFAULT_DRIVER, VfSettings
+from ..model.goal import DEFAULT_DRIVER, VfAttributes
+from ..pf.vf_attributes import ATTRIBUTES, contradictions
 from ..shared.driver_kinds import USERSPACE_DRIVERS, is_userspace
 from .validation import INDEX_LIMIT, Fields, indices, raise_if, show
 
@@ -36,7 +37,6 @@ UNPROVED = {
 }
 LOWEST_MTU = 68  # RFC 791
 HIGHEST_MTU = 65535
-HIGHEST_RATE = 4_000_000  # Mbit/s, far above any NIC
 LOWEST_PRIORITY = 99
 
 
@@ -61,9 +61,7 @@ class NicSelector:
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy, validated. named_driver: "" unless the user names one beyond device_type's. `source` is the
-    user's mapping, for the JSON form.
-    """
+    """One policy, validated. What is a bool here is read as a flag that is off."""
 
     name: str
     resource_name: str
@@ -71,7 +69,7 @@ class Policy:
     num_vfs: int
     mtu: int | None
     device_type: str
-    named_driver: str
+    named_driver: str  # "" unless the user names one beyond device_type's
     priority: int
     exclude_topology: bool
     need_vhost_net: bool
@@ -80,9 +78,9 @@ class Policy:
     stable_macs: bool
     eswitch_mode: str | None
     externally_managed: bool
-    vfs: tuple[tuple[int, VfSettings], ...]
+    vfs: tuple[tuple[int, VfAttributes], ...]
     node_selector: Mapping[str, Any]
-    source: Mapping[str, Any]
+    source: Mapping[str, Any]  # the user's, for the JSON form
     path: str
 
     @property
@@ -188,17 +186,12 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
         device_type=device_type,
         named_driver=fields.text("driver", pattern=DRIVER_NAME, meaning="the name of a kernel driver"),
         priority=_or(fields.number("priority", 0, LOWEST_PRIORITY), LOWEST_PRIORITY),
-        exclude_topology=bool(fields.flag("exclude_topology")),
-        need_vhost_net=bool(fields.flag("need_vhost_net")),
-        is_rdma=bool(fields.flag("is_rdma")),
-        allow_in_use=bool(fields.flag("allow_in_use")),
-        stable_macs=bool(fields.flag("stable_macs")),
         eswitch_mode=fields.choice("eswitch_mode", ESWITCH_MODES, "") or None,
-        externally_managed=bool(fields.flag("externally_managed")),
         vfs=_vf_settings(fields, num_vfs, mistakes),
         node_selector=_node_selector(fields, mistakes),
         source=value if isinstance(value, Mapping) else {},
         path=path,
+        **fields.flags(Policy),
     )
     if policy.is_rdma and is_userspace(policy.driver):
         fields.wrong(
@@ -227,12 +220,9 @@ def _or(value: int | None, default: int) -> int:
 
 
 def _selector(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> NicSelector:
+    one_of = "expected at least one of vendor, device_id, root_devices, pf_names, mac_addresses"
     if not fields.has("nic_selector"):
-        fields.get("nic_selector")
-        fields.wrong(
-            "nic_selector",
-            "is missing; expected at least one of vendor, device_id, root_devices, pf_names, mac_addresses",
-        )
+        fields.wrong("nic_selector", f"is missing; {one_of}")
         return NicSelector()
     inner = Fields(fields.get("nic_selector"), f"{fields.path}.nic_selector", mistakes)
 
@@ -241,14 +231,12 @@ def _selector(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> NicSelec
         if not re.match(pattern, name):
             mistakes.append(Mistake(path, f"expected {meaning}, found {show(item)}"))
             return PfName("")
-        if not mark:
-            return PfName(name)
         try:
-            found = indices(rest)
+            found = indices(rest) if mark else None
         except ValueError as error:
             mistakes.append(Mistake(path, str(error)))
-            return PfName(name)
-        if num_vfs and found[-1] >= num_vfs:
+            found = None
+        if found and num_vfs and found[-1] >= num_vfs:
             mistakes.append(Mistake(path, f"expected VF indices below num_vfs ({num_vfs}), found {found[-1]}"))
         return PfName(name, found)
 
@@ -276,29 +264,25 @@ def _selector(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> NicSelec
     if inner.value and not any(inner.value.values()):
         fields.wrong("nic_selector", "selects nothing; expected at least one of its fields to have a value")
     elif fields.value["nic_selector"] == {}:
-        fields.wrong(
-            "nic_selector",
-            "is empty; expected at least one of vendor, device_id, root_devices, pf_names, mac_addresses",
-        )
+        fields.wrong("nic_selector", f"is empty; {one_of}")
     return selector
 
 
-def _vf_settings(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> tuple[tuple[int, VfSettings], ...]:
-    found: dict[int, VfSettings] = {}
+def _vf_settings(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> tuple[tuple[int, VfAttributes], ...]:
+    found: dict[int, VfAttributes] = {}
 
     def entry(item: Any, path: str) -> None:
         inner = Fields(item, path, mistakes)
         chosen = vf_indices(inner)
-        settings = vf_attributes(inner)
+        attributes = vf_attributes(inner)
         inner.finish()
-        if settings.mac is not None and len(chosen) > 1:
-            inner.wrong("mac", f"one MAC address can't serve {len(chosen)} VFs; expected a single index")
+        one_mac(inner, attributes, chosen)
         for index in chosen:
             if num_vfs and index >= num_vfs:
                 inner.wrong("indices", f"expected VF indices below num_vfs ({num_vfs}), found {index}")
             elif index in found:
                 inner.wrong("indices", f"VF {index} is in an earlier entry of this list already")
-            found[index] = settings
+            found[index] = attributes
 
     fields.items("vfs", entry)
     return tuple(sorted(found.items()))
@@ -318,43 +302,32 @@ def vf_indices(fields: Fields) -> tuple[int, ...]:
         return ()
 
 
-def vf_attributes(fields: Fields) -> VfSettings:
+def vf_attributes(fields: Fields) -> VfAttributes:
     """The attributes of an entry of `vfs`, with the checks that hold for one VF."""
-    settings = VfSettings(
-        mac=fields.mac("mac"),
-        vlan=fields.number("vlan", 0, 4094),
-        qos=fields.number("qos", 0, 7),
-        spoofchk=fields.flag("spoofchk", None),
-        trust=fields.flag("trust", None),
-        min_tx_rate=fields.number("min_tx_rate", 0, HIGHEST_RATE),
-        max_tx_rate=fields.number("max_tx_rate", 0, HIGHEST_RATE),
-    )
-    if settings.qos and not settings.vlan:
-        fields.wrong("qos", "needs a vlan other than 0: the priority is in the VLAN tag")
-    if settings.max_tx_rate and (settings.min_tx_rate or 0) > settings.max_tx_rate:
-        fields.wrong(
-            "min_tx_rate",
-            f"expected at most max_tx_rate ({settings.max_tx_rate}), found {settings.min_tx_rate}",
-        )
-    return settings
+    found = VfAttributes(**{row.name: row.parse(fields, row.name) for row in ATTRIBUTES})
+    for name, problem in contradictions(found):
+        fields.wrong(name, problem)
+    return found
+
+
+def one_mac(fields: Fields, attributes: VfAttributes, chosen: Sequence[int]) -> None:
+    """An entry with a MAC address is for one VF."""
+    if attributes.mac is not None and len(chosen) > 1:
+        fields.wrong("mac", f"one MAC address can't serve {len(chosen)} VFs; expected a single index")
 
 
 def _node_selector(fields: Fields, mistakes: list[Mistake]) -> Mapping[str, Any]:
     if not fields.has("node_selector"):
-        fields.get("node_selector")
         return {}
     inner = Fields(fields.get("node_selector"), f"{fields.path}.node_selector", mistakes)
     found: dict[str, Any] = {}
     if inner.has("groups"):
         found["groups"] = inner.texts("groups", r"^\S{1,200}$", "a group name")
-    inner.get("groups")
     for key in ("labels", "variables"):
         value = inner.get(key)
-        if value is None:
-            continue
         if isinstance(value, Mapping):
             found[key] = {str(name): item for name, item in value.items()}
-        else:
+        elif value is not None:
             inner.wrong(key, f"expected a mapping of names to values, found {show(value)}")
     inner.finish()
     return found

@@ -44,23 +44,16 @@ def device_plugin_config(prefix: str, pools: Sequence[Pool]) -> dict[str, Any]:
         named = [("rootDevices", *item) for item in sorted(pool.devices.items())]
         named += [("pciAddresses", *item) for item in sorted(pool.functions.items())]
         for name, (driver, rdma, vhost), devices in named:
-            selector: dict[str, Any] = {name: sorted(devices)}
-            if driver:
-                selector["drivers"] = [driver]
-            if rdma:
-                selector["isRdma"] = True
-            if vhost:
-                selector["needVhostNet"] = True
-            selectors.append(selector)
-        resource: dict[str, Any] = {
-            "resourceName": pool.name,
-            "resourcePrefix": prefix,
-            "selectors": selectors,
-        }
-        if pool.exclude_topology:
-            resource["excludeTopology"] = True
-        resources.append(resource)
+            more = {"drivers": [driver] if driver else [], "isRdma": rdma, "needVhostNet": vhost}
+            selectors.append(_given({name: sorted(devices), **more}))
+        resource = {"resourceName": pool.name, "resourcePrefix": prefix, "selectors": selectors}
+        resources.append({**resource, **_given({"excludeTopology": pool.exclude_topology})})
     return {"resourceList": resources}
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    """What is empty or false is left out of config.json."""
+    return {name: value for name, value in fields.items() if value}
 
 
 def udev_rules(pfs: Sequence[str]) -> str:

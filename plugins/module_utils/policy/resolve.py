@@ -7,10 +7,21 @@ Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from ..model.errors import Problem
-from ..model.goal import AT_BOOT, DEFAULT_DRIVER, FileGoal, Goal, ModuleGoal, PfGoal, VfSettings, goal_as_dict
+from ..model.goal import (
+    AT_BOOT,
+    DEFAULT_DRIVER,
+    FileGoal,
+    Goal,
+    ModuleGoal,
+    NodeOptions,
+    PfGoal,
+    VfAttributes,
+    VfSettings,
+    goal_as_dict,
+)
 from ..model.state import NodeState, Pf
 from ..pf.plan import SWITCHDEV
 from ..shared.driver_kinds import USERSPACE_DRIVERS, is_userspace, is_vfio
@@ -38,15 +49,6 @@ LONGEST_NAME = 15  # IFNAMSIZ of Linux include/uapi/linux/if.h, less the end of 
 VHOST_MODULES = ("vhost_net", "tun")  # what makes /dev/vhost-net and /dev/net/tun, which such pods get
 
 
-@dataclass
-class _Merge:
-    """What is left of the policies on one PF, in the order in which they are applied (the last one wins)."""
-
-    kept: list[Match] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-
-
 def resolve(spec: NodeSpec, state: NodeState) -> Goal:
     """The goal for this host; its `problems` hold every selector that does not fit the host."""
     problems: list[Problem] = []
@@ -58,14 +60,12 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
     pfs: list[PfGoal] = []
     pools: dict[str, Pool] = {}
     for address in sorted(by_pf):
-        merged = _merge(address, by_pf[address])
-        problems += merged.problems
-        warnings += merged.warnings
+        kept = _merge(address, by_pf[address], warnings, problems)
         pf = state.pf(address)
-        goal = _pf_goal(address, merged.kept, pf)
-        problems += _contradictions(address, merged.kept)
+        goal = _pf_goal(address, kept, pf)
+        problems += _contradictions(address, kept)
         pfs.append(goal)
-        for match in merged.kept:
+        for match in kept:
             if pf is None or pf.is_nic:
                 _add_to_pool(pools, address, match, goal, pf is not None and pf.is_guest_vf)
             else:
@@ -74,38 +74,31 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
                 problems.append(_no_rdma(pf, match.policy))
             if pf is not None and match.policy.stable_macs and pf.permanent_mac is None:
                 problems.append(_no_own_mac(pf, match.policy))
+    options = spec.options
     wants_vfio = any(is_vfio(policy.driver) for policy in spec.policies)
-    modules = spec.modules
-    for asked, warning, module in _unsafe(spec):
+    modules = options.kernel_modules
+    for asked, warning, module in _unsafe(options):
         if asked:
             warnings.append(warning)
             modules = _with_module(modules, module)
-    for needed in VHOST_MODULES if any(policy.need_vhost_net for policy in spec.policies) else ():
-        modules = _with_module(modules, ModuleGoal(needed))
-    for driver in USERSPACE_DRIVERS:
-        if any(policy.driver == driver for policy in spec.policies):
-            modules = _with_module(modules, ModuleGoal(driver))
+    needed = VHOST_MODULES if any(policy.need_vhost_net for policy in spec.policies) else ()
+    asked_drivers = {policy.driver for policy in spec.policies}
+    for name in (*needed, *(driver for driver in USERSPACE_DRIVERS if driver in asked_drivers)):
+        modules = _with_module(modules, ModuleGoal(name))
     goal_of_node = Goal(
         pfs=tuple(pfs),
-        kernel_arguments=spec.kernel_arguments,
-        hugepages=spec.hugepages,
-        memory_floor=spec.hugepages_floor << 20,
-        kubelet_dir=spec.kubelet_root_dir,
-        boot_loader=spec.boot_loader,
+        options=options,
         modules=modules,
         warnings=tuple(warnings),
         problems=tuple(problems),
         skipped=spec.skipped,
-        may_be_empty=spec.policies_may_be_empty,
-        iommu=wants_vfio and not spec.no_iommu if spec.iommu is None else spec.iommu,
-        no_iommu=spec.no_iommu,
-        unsafe_interrupts=spec.allow_unsafe_interrupts,
-        resources=tuple((f"{spec.resource_prefix}/{name}", pools[name].count) for name in sorted(pools)),
+        iommu=wants_vfio and not options.no_iommu if options.iommu is None else options.iommu,
+        resources=tuple((f"{options.resource_prefix}/{name}", pools[name].count) for name in sorted(pools)),
     )
     switched = _switched(goal_of_node, state, warnings)
-    files = _files(spec, goal_of_node, pools)
+    files = _files(goal_of_node, pools)
     if switched:
-        files = (*files, FileGoal(REPRESENTORS_PATH, representor_rules(switched), adopt=spec.adopt))
+        files = (*files, FileGoal(REPRESENTORS_PATH, representor_rules(switched), adopt=options.adopt))
     return replace(goal_of_node, files=files, warnings=tuple(warnings))
 
 
@@ -158,18 +151,18 @@ def stable_mac(pf_mac: str, index: int) -> str:
     return ":".join(f"{byte:02x}" for byte in (number[0] & 0xFC | 0x02, *number[1:]))
 
 
-def _unsafe(spec: NodeSpec) -> tuple[tuple[bool, str, ModuleGoal], ...]:
+def _unsafe(options: NodeOptions) -> tuple[tuple[bool, str, ModuleGoal], ...]:
     """What gives up isolation, only on request (Linux Documentation/driver-api/vfio): asked for, what is given up,
     and the module's option.
     """
     return (
         (
-            spec.allow_unsafe_interrupts,
+            options.allow_unsafe_interrupts,
             "allow_unsafe_interrupts: whoever has a VF can send interrupts of any kind to this host and to other VMs",
             ModuleGoal("vfio_iommu_type1", (("allow_unsafe_interrupts", "1"),), load=False),
         ),
         (
-            spec.no_iommu,
+            options.no_iommu,
             "no_iommu: whoever has a VF can read and write all memory of this host, and the kernel is tainted",
             ModuleGoal("vfio", (("enable_unsafe_noiommu_mode", "1"),), load=False),
         ),
@@ -186,36 +179,36 @@ def _with_module(modules: tuple[ModuleGoal, ...], wanted: ModuleGoal) -> tuple[M
     return (*modules, wanted)
 
 
-def _files(spec: NodeSpec, goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal, ...]:
-    files = []
-    if goal.pfs or any(pages.at != AT_BOOT for pages in goal.hugepages):
+def _files(goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal, ...]:
+    files, options = [], goal.options
+    if goal.pfs or any(pages.at != AT_BOOT for pages in options.hugepages):
         files.append(FileGoal(NODE_PATH, json_text(goal_as_dict(goal))))
     if goal.pfs:
         rules = hotplug_rules([pf.address for pf in goal.pfs])
-        files.append(FileGoal(HOTPLUG_PATH, rules, adopt=spec.adopt))
-    if spec.device_plugin and pools:
-        config = device_plugin_config(spec.resource_prefix, [pools[name] for name in sorted(pools)])
-        files.append(FileGoal(CONFIG_PATH, json_text(config), adopt=spec.adopt))
-    if spec.vfs_unmanaged and goal.pfs:
-        files.append(FileGoal(UDEV_PATH, udev_rules([pf.address for pf in goal.pfs]), adopt=spec.adopt))
+        files.append(FileGoal(HOTPLUG_PATH, rules, adopt=options.adopt))
+    if options.device_plugin and pools:
+        config = device_plugin_config(options.resource_prefix, [pools[name] for name in sorted(pools)])
+        files.append(FileGoal(CONFIG_PATH, json_text(config), adopt=options.adopt))
+    if options.vfs_unmanaged and goal.pfs:
+        files.append(FileGoal(UDEV_PATH, udev_rules([pf.address for pf in goal.pfs]), adopt=options.adopt))
     return tuple(files)
 
 
-def _merge(address: str, matches: list[Match]) -> _Merge:
+def _merge(address: str, matches: list[Match], warnings: list[str], problems: list[Problem]) -> list[Match]:
     """Apply policies in turn, high priority numbers first, then by name; a later one takes overlapping
-    groups away.
+    groups away. What is left, in that order (the last one wins).
 
     As the SR-IOV network operator merges them, except that two policies of equal priority must not
     overlap.
     """
-    result = _Merge()
+    kept: list[Match] = []
     for match in sorted(matches, key=lambda m: (-m.policy.priority, m.policy.name)):
-        for earlier in list(result.kept):
+        for earlier in list(kept):
             common = sorted(set(earlier.indices) & set(match.indices))
             if not common:
                 continue
             if earlier.policy.priority == match.policy.priority:
-                result.problems.append(
+                problems.append(
                     Problem(
                         f"policies {earlier.policy.name} and {match.policy.name}",
                         f"different VFs of {address}, or different priorities",
@@ -224,13 +217,13 @@ def _merge(address: str, matches: list[Match]) -> _Merge:
                     )
                 )
                 continue
-            result.kept.remove(earlier)
-            result.warnings.append(
+            kept.remove(earlier)
+            warnings.append(
                 f"{address}: policy {match.policy.name} (priority {match.policy.priority}) replaces "
                 f"{earlier.policy.name} (priority {earlier.policy.priority}); both are for VFs {ranges(common)}"
             )
-        result.kept.append(match)
-    return result
+        kept.append(match)
+    return kept
 
 
 def _contradictions(address: str, kept: list[Match]) -> list[Problem]:
@@ -263,10 +256,10 @@ def _pf_goal(address: str, kept: list[Match], pf: Pf | None) -> PfGoal:
         own = dict(match.policy.vfs)
         for index in match.indices:
             mtu = None if is_userspace(match.policy.driver) else match.policy.mtu
-            settings = replace(own.get(index, VfSettings()), driver=match.policy.driver, mtu=mtu)
-            if match.policy.stable_macs and settings.mac is None and own_mac is not None:
-                settings = replace(settings, mac=stable_mac(own_mac, index))
-            vfs[index] = settings
+            attributes = own.get(index, VfAttributes())
+            if match.policy.stable_macs and attributes.mac is None and own_mac is not None:
+                attributes = replace(attributes, mac=stable_mac(own_mac, index))
+            vfs[index] = VfSettings(attributes, mtu, match.policy.driver)
     return PfGoal(
         address=address,
         num_vfs=max(m.policy.num_vfs for m in kept),

@@ -16,11 +16,10 @@ from .policy import PfName, Policy
 
 @dataclass
 class Match:
-    """One policy on one PF: the VF indices that it means, and whether the user wrote them out."""
+    """One policy on one PF."""
 
     policy: Policy
-    indices: tuple[int, ...]
-    explicit: bool
+    indices: tuple[int, ...]  # of the VFs that it means
 
 
 def matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[tuple[str, Match]]:
@@ -53,7 +52,7 @@ def matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[t
     problems += _not_fitting(policy, [pf for pf in candidates if pf not in fitting] if named else [])
     if not fitting and len(problems) == already:
         problems.append(_nothing(policy, named, state))
-    if len(fitting) > 1 and any(pair[1].mac for pair in policy.vfs):
+    if len(fitting) > 1 and any(attributes.mac for index, attributes in policy.vfs):
         problems.append(
             Problem(
                 f"policy {policy.name}",
@@ -71,7 +70,7 @@ def matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[t
                         "different ranges", "Write the range in one of them.")
             )
         indices = tuple(range(policy.num_vfs)) if some is None else tuple(sorted(some))
-        result.append((pf.address, Match(policy, indices, some is not None)))
+        result.append((pf.address, Match(policy, indices)))
     return result
 
 

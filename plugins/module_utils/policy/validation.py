@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, TypeVar
 
 from ..model.errors import InvalidSpecError, Mistake
+from ..model.goal import NO_MAC
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 INDEX_LIMIT = 65535  # a PF's sriov_totalvfs is a 16-bit field (PCI Express Base, SR-IOV capability)
 RANGES = re.compile(r"^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$")
+FLAGS = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}
 MAC = re.compile(r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")
 
 
@@ -27,7 +31,7 @@ class Fields:
     def __init__(self, value: Any, path: str, mistakes: list[Mistake]) -> None:
         self.path = path
         self.mistakes = mistakes
-        self.seen: list[str] = []
+        self.seen: set[str] = set()
         self.value: Mapping[Any, Any] = {}
         if isinstance(value, Mapping):
             self.value = value
@@ -40,12 +44,24 @@ class Fields:
 
     def get(self, key: str) -> Any:
         """A key's raw value, None where it is missing."""
-        self.seen.append(key)
+        self.seen.add(key)
         return self.value.get(key)
 
     def has(self, key: str) -> bool:
         """True where the user gave the key a value."""
-        return self.value.get(key) is not None
+        return self.get(key) is not None
+
+    def _one(
+        self, key: str, default: D, expected: str, convert: Callable[[Any], T | None], required: bool = False
+    ) -> T | D:
+        """A value as what `convert` makes of it; the default where it is missing, or wrong (then that is None)."""
+        value = self.get(key)
+        found = None if value is None else convert(value)
+        if value is None and required:
+            self.wrong(key, f"is missing; expected {expected}")
+        elif value is not None and found is None:
+            self.wrong(key, f"expected {expected}{'' if expected.endswith(';') else ','} found {show(value)}")
+        return default if found is None else found
 
     def text(
         self,
@@ -57,65 +73,50 @@ class Fields:
         meaning: str = "a text",
     ) -> str:
         """A text that matches the pattern."""
-        value = self.get(key)
-        if value is None:
-            if required:
-                self.wrong(key, f"is missing; expected {meaning}")
-            return default
-        if not isinstance(value, str) or (pattern and not re.match(pattern, value)):
-            self.wrong(key, f"expected {meaning}, found {show(value)}")
-            return default
-        return str(value)
+
+        def convert(value: Any) -> str | None:
+            return str(value) if isinstance(value, str) and re.match(pattern, value) else None
+
+        return self._one(key, default, meaning, convert, required)
 
     def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
         """One of some words."""
-        value = self.get(key)
-        if value is None:
-            return default
-        if value not in choices:
-            self.wrong(key, f"expected one of {', '.join(choices)}; found {show(value)}")
-            return default
-        return str(value)
+        expected = f"one of {', '.join(choices)};"
+        return self._one(key, default, expected, lambda value: str(value) if value in choices else None)
 
     def number(
         self, key: str, low: int, high: int, default: int | None = None, *, required: bool = False
     ) -> int | None:
         """An integer in a range; a text of digits counts (templates make texts), true and false do not."""
-        value = self.get(key)
-        if value is None:
-            if required:
-                self.wrong(key, f"is missing; expected a number from {low} to {high}")
-            return default
-        if isinstance(value, str) and re.match(r"^\d{1,9}$", value):
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            self.wrong(key, f"expected a number from {low} to {high}, found {show(value)}")
-            return default
-        return value
+
+        def convert(value: Any) -> int | None:
+            number = int(value) if isinstance(value, str) and re.match(r"^\d{1,9}$", value) else value
+            whole = isinstance(number, int) and not isinstance(number, bool)
+            return number if whole and low <= number <= high else None
+
+        return self._one(key, default, f"a number from {low} to {high}", convert, required)
 
     def flag(self, key: str, default: bool | None = False) -> bool | None:
         """True or false; the words on/off and yes/no count as well, as in `ip link`."""
-        value = self.get(key)
-        if value is None:
-            return default
-        if isinstance(value, bool):
-            return value
-        words = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}
-        if isinstance(value, str) and value.lower() in words:
-            return words[value.lower()]
-        self.wrong(key, f"expected true or false, found {show(value)}")
-        return default
+
+        def convert(value: Any) -> bool | None:
+            return value if isinstance(value, bool) else FLAGS.get(value.lower()) if isinstance(value, str) else None
+
+        return self._one(key, default, "true or false", convert)
+
+    def flags(self, kind: Any) -> dict[str, Any]:
+        """Every field of a dataclass that is a bool, with the default that it has there."""
+        fields = dataclasses.fields(kind)
+        return {one.name: bool(self.flag(one.name, one.default is True)) for one in fields if one.type == "bool"}
 
     def mac(self, key: str) -> str | None:
         """A unicast MAC address in lower case."""
-        value = self.get(key)
-        if value is None:
-            return None
-        text = value.lower().replace("-", ":") if isinstance(value, str) else ""
-        if not MAC.match(text) or int(text[:2], 16) & 1 or text == "00:00:00:00:00:00":
-            self.wrong(key, f"expected a unicast MAC address such as 02:00:00:00:00:01, found {show(value)}")
-            return None
-        return text
+
+        def convert(value: Any) -> str | None:
+            text = value.lower().replace("-", ":") if isinstance(value, str) else ""
+            return text if MAC.match(text) and not int(text[:2], 16) & 1 and text != NO_MAC else None
+
+        return self._one(key, None, "a unicast MAC address such as 02:00:00:00:00:01", convert)
 
     def items(self, key: str, read: Callable[[Any, str], T]) -> tuple[T, ...]:
         """A list, each element read with its own path."""

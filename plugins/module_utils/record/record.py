@@ -128,17 +128,7 @@ def original_of(pf: Pf, count_is_ours: bool = True) -> PfGoal:
 def _settings_of(vf: Vf) -> VfSettings:
     chosen = is_userspace(vf.driver) or vf.override  # by somebody, not by the kernel
     driver = NO_DRIVER if vf.driver is None else vf.driver if chosen else DEFAULT_DRIVER
-    return VfSettings(
-        mac=vf.mac,
-        vlan=vf.vlan,
-        qos=vf.qos,
-        spoofchk=vf.spoofchk,
-        trust=vf.trust,
-        min_tx_rate=vf.min_tx_rate,
-        max_tx_rate=vf.max_tx_rate,
-        mtu=vf.mtu,
-        driver=driver,
-    )
+    return VfSettings(vf.attributes, vf.mtu, driver)
 
 
 def _texts(value: Any) -> dict[str, str]:

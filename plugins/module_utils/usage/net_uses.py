@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..host import ip_link
+from ..host import ip_link, quirks
 from ..host.host import Host
 from ..host.ip_link import Link
 from ..model.frozen import dataclass
-from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf, makes_no_interface
+from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf
 from ..shared import host_uses, pci, pci_classes
 from ..shared.host_uses import HostNetwork
 from . import processes
@@ -83,7 +83,7 @@ def unknown_of(host: Host, pf: Pf, interfaces: Interfaces) -> str | None:
     An interface in another network namespace leaves the folder `net` of its function here, and empty: the entries
     carry the namespace, the folder does not (Linux drivers/base/core.c, get_device_parent and class_dir_child_ns_type).
     """
-    if interfaces.ports[pf.address] or not pf.is_nic or pf.driver is None or makes_no_interface(pf.driver):
+    if interfaces.ports[pf.address] or not pf.is_nic or pf.driver is None or quirks.makes_no_interface(pf.driver):
         return None
     base = f"{pci.DEVICES}/{pf.address}"
     folders = [base, *(f"{base}/{entry}" for entry in host.list_dir(base) if entry.startswith("virtio"))]

@@ -66,20 +66,20 @@ _PLACES = (
 )
 
 
-def find(host: Host, resources: Iterable[str] = (), kubelet_dir: str = "") -> tuple[str, ...]:
+def find(host: Host, resources: Iterable[str] = (), folders: Iterable[str] = KUBELET_FOLDERS) -> tuple[str, ...]:
     """What else makes VFs here, or offers them, each in one sentence with what to do.
 
-    resources: full names of what this host is to offer. kubelet_dir: the kubelet's root folder; "" for the usual ones.
+    resources: full names of what this host is to offer. folders: those that a kubelet may keep its files in.
     """
-    return (*_warnings(host), *_plugins(host, resources, kubelet_dir))
+    return (*_warnings(host), *_plugins(host, resources, folders))
 
 
-def _plugins(host: Host, resources: Iterable[str], kubelet_dir: str) -> Iterator[str]:
+def _plugins(host: Host, resources: Iterable[str], folders: Iterable[str]) -> Iterator[str]:
     """Another device plugin with the same resource, by the name of its socket, which is what ours will be called."""
     if host.exists(OUR_PLUGIN):
         return
     sockets = {f"{resource.replace('/', '_', 1)}.sock": resource for resource in resources}
-    for root in (kubelet_dir,) if kubelet_dir else KUBELET_FOLDERS:
+    for root in folders:
         for folder in SOCKETS:
             for name in sorted(sockets.keys() & set(host.list_dir(f"{root}/{folder}"))):
                 yield (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -236,7 +237,7 @@ FILTERS: list[tuple[str, Callable[..., Any], tuple[Any, ...], str]] = [
     ("changes", network_attachments.network_changes, ("x", []), "network_changes: expected the wanted definitions"),
     ("changes-found", network_attachments.network_changes, ([], {"a": 1}), "network_changes: found: expected"),
     ("attachments-manifests", network_attachments.network_attachments, ([], "p", [1]), "1 mistake in the spec"),
-    ("spec-arguments", node_spec.node_spec, ([], "h", (), None, None, (), "p", "nosmt"), "h: 1 mistake in the spec"),
+    ("spec-arguments", partial(node_spec.node_spec, kernel_arguments="nosmt"), ([], "h"), "h: 1 mistake in the spec"),
 ]
 
 

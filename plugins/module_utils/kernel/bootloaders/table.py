@@ -16,6 +16,7 @@ from .systemd_boot import SystemdBoot
 
 AUTO = "auto"
 BOOT_LOADERS: tuple[BootLoader, ...] = (RpmOstree(), GrubD(), GrubBls(), SystemdBoot())
+NAMES = (AUTO, *sorted(loader.name for loader in BOOT_LOADERS))  # what the user may say
 
 
 def find(host: Host, name: str = AUTO) -> BootLoader | None:

@@ -26,7 +26,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
     StateFileError,
 )
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Step
-from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import BOOT_LOADERS
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from support.fake_base import killed_at_every_write
 from support.fake_boot import ID, EntryHost, rhel8, rhel9, rpm_ostree, systemd_boot
 
@@ -58,7 +58,10 @@ def running(host: EntryHost) -> tuple[str, ...]:
 
 
 def test_every_back_end_can_be_named() -> None:
-    assert {"auto", *(loader.name for loader in table.BOOT_LOADERS)} == set(BOOT_LOADERS)
+    names = [loader.name for loader in table.BOOT_LOADERS]
+    assert ("auto", *sorted(set(names))) == table.NAMES and len(set(names)) == len(names)
+    for name in table.NAMES:
+        assert parse_spec(node_spec([], boot_loader=name)).options.boot_loader == name
 
 
 @every_host

@@ -237,9 +237,9 @@ def test_blacklists_and_soft_dependencies(host: GrubHost) -> None:
 
 def test_a_policys_list_may_blacklist_and_order_modules() -> None:
     modules = [{"name": "igbvf", "blacklist": True}, {"name": "vfio-pci", "softdep_pre": ["vfio"]}]
-    spec = parse_spec(node_spec([], modules=modules))
-    assert [(one.name, one.load, one.blacklist, one.before) for one in spec.modules] == [
+    spec = parse_spec(node_spec([], kernel_modules=modules))
+    assert [(one.name, one.load, one.blacklist, one.before) for one in spec.options.kernel_modules] == [
         ("igbvf", False, True, ()), ("vfio-pci", True, False, ("vfio",)),
     ]  # fmt: skip
     with pytest.raises(InvalidSpecError, match="contradicts load: true"):
-        node_spec([], modules=[{"name": "igbvf", "blacklist": True, "load": True}])
+        node_spec([], kernel_modules=[{"name": "igbvf", "blacklist": True, "load": True}])

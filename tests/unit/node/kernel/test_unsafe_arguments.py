@@ -50,10 +50,10 @@ def test_the_specification_is_refused_on_the_node_too() -> None:
     assert list(found) == ["spec.kernel_arguments[1]", "spec.kernel_arguments[2]"]
     assert "sriov_kernel_arguments_unsafe" in found["spec.kernel_arguments[1]"]
     spec = parse_spec({"format": 1, "kernel_arguments": ["single"], "kernel_arguments_unsafe": True})
-    assert spec.kernel_arguments == ("single",)
+    assert spec.options.kernel_arguments == ("single",)
 
 
-@pytest.mark.parametrize("field", ["kernel_arguments", "modules", "hugepages", "policies"])
+@pytest.mark.parametrize("field", ["kernel_arguments", "kernel_modules", "hugepages", "policies"])
 @pytest.mark.parametrize("value", ["nosmt", "", {}, {"a": 1}, 0, False], ids=repr)
 def test_no_list_is_made_of_what_is_none(field: str, value: Any) -> None:
     """Neither of a text's letters nor of a mapping's keys, and what is empty is not passed over."""

@@ -95,5 +95,5 @@ def test_the_error_names_what_is_missing() -> None:
 
 
 def test_those_of_the_library_go_through_pickle() -> None:
-    pf = goal.PfGoal("0000:01:00.0", 2, vfs=((0, goal.VfSettings(vlan=3)),))
+    pf = goal.PfGoal("0000:01:00.0", 2, vfs=((0, goal.VfSettings(goal.VfAttributes(vlan=3))),))
     assert pickle.loads(pickle.dumps(pf)) == pf

@@ -16,7 +16,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import (
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import (
     modules as kernel_modules,
 )
-from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import Goal, ModuleGoal
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import Goal, ModuleGoal, NodeOptions
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.plan import KernelSide, make_plan, module_specs
 from support.fake_boot import GrubHost
@@ -27,7 +27,7 @@ def test_the_command_line_gets_the_iommus_the_built_in_modules_and_the_users_arg
     host.put("/proc/cpuinfo", "vendor_id\t: GenuineIntel\n")
     host.put("/sys/module/vfio_pci/uevent", "")  # no initstate: built in
     goal = Goal(
-        kernel_arguments=("intel_iommu=on,sm_on", "hugepages=8"),
+        options=NodeOptions(kernel_arguments=("intel_iommu=on,sm_on", "hugepages=8")),
         iommu=True,
         modules=(ModuleGoal("vfio-pci", (("disable_idle_d3", "1"),), True),),
     )

@@ -356,6 +356,6 @@ def test_adopted_configuration_is_put_back(host: FakeHost) -> None:
 
 def test_modules_are_told_apart_from_the_rest(host: FakeHost) -> None:
     """Options of the user's go to modprobe.d; vfio-pci is added where a policy needs it."""
-    options: dict[str, Any] = {"modules": [{"name": "vfio-pci", "options": {"disable_idle_d3": 1}}]}
+    options: dict[str, Any] = {"kernel_modules": [{"name": "vfio-pci", "options": {"disable_idle_d3": 1}}]}
     present(host, [DPDK], **options)
     assert "options vfio-pci disable_idle_d3=1" in host.get("etc/modprobe.d/baremetal-sriov.conf")

@@ -74,7 +74,7 @@ def test_the_users_own_options_stay(tmp_path: Path) -> None:
     """Of the same module."""
     host = make_host(tmp_path)
     modules = [{"name": "vfio_iommu_type1", "options": {"dma_entry_limit": 7}, "load": False}]
-    present(host, [DPDK], allow_unsafe_interrupts=True, modules=modules)
+    present(host, [DPDK], allow_unsafe_interrupts=True, kernel_modules=modules)
     assert "options vfio_iommu_type1 allow_unsafe_interrupts=1 dma_entry_limit=7" in host.get(OPTIONS)
 
 

@@ -152,8 +152,8 @@ def test_mistakes_in_a_policy_for_other_hosts_are_told() -> None:
         ({"format": 1, "speed": 1}, "spec.speed"),
         ({"format": 1, "resource_prefix": "UPPER"}, "spec.resource_prefix"),
         ({"format": 1, "kernel_arguments": ["a b"]}, "spec.kernel_arguments[0]"),
-        ({"format": 1, "modules": [{"name": "x", "options": {"a": "b c"}}]}, "spec.modules[0].options.a"),
-        ({"format": 1, "modules": ["../x"]}, "spec.modules[0].name"),
+        ({"format": 1, "kernel_modules": [{"name": "x", "options": {"a": "b c"}}]}, "spec.kernel_modules[0].options.a"),
+        ({"format": 1, "kernel_modules": ["../x"]}, "spec.kernel_modules[0].name"),
     ],
 )
 def test_a_wrong_spec_is_refused(value: Any, path: str) -> None:
