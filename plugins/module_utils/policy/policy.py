@@ -89,18 +89,10 @@ class Policy:
         return self.named_driver or (DEFAULT_DRIVER if self.device_type == "netdevice" else self.device_type)
 
 
-def parse(value: Any, path: str = "sriov_policies") -> tuple[Policy, ...]:
-    """All policies of a list. Raises InvalidSpecError with every mistake in all of them."""
-    mistakes: list[Mistake] = []
-    policies = collect(value, path, mistakes)
-    raise_if(mistakes)
-    return policies
-
-
 def collect(
     value: Any, path: str, mistakes: list[Mistake], places: Mapping[int, str] | None = None
 ) -> tuple[Policy, ...]:
-    """As `parse`, adding to a list of mistakes. places: number -> the path of a policy that comes from elsewhere."""
+    """All policies of a list, and their mistakes. places: number -> the path of one that comes from elsewhere."""
     other = places or {}
     if not isinstance(value, (list, tuple)):
         mistakes.append(Mistake(path, f"expected a list of policies, found {show(value)}"))
@@ -118,14 +110,13 @@ def merge_host(policies: Any, overrides: Any) -> list[Any]:
     An override with a name of its own is one more policy. Raises InvalidSpecError where the lists are not
     lists of mappings, or an override has no name.
     """
-    mistakes: list[Mistake] = []
+    mistakes = [
+        Mistake(path, f"expected a list of policies, found {show(value)}")
+        for path, value in (("sriov_policies", policies), ("sriov_policies_host", overrides))
+        if not isinstance(value, (list, tuple))
+    ]
     merged: list[Any] = list(policies) if isinstance(policies, (list, tuple)) else []
-    if not isinstance(policies, (list, tuple)):
-        mistakes.append(Mistake("sriov_policies", f"expected a list of policies, found {show(policies)}"))
-    if not isinstance(overrides, (list, tuple)):
-        mistakes.append(Mistake("sriov_policies_host", f"expected a list of policies, found {show(overrides)}"))
-        overrides = ()
-    for number, override in enumerate(overrides):
+    for number, override in enumerate(overrides if isinstance(overrides, (list, tuple)) else ()):
         name = override.get("name") if isinstance(override, Mapping) else None
         if not isinstance(name, str):
             mistakes.append(Mistake(f"sriov_policies_host[{number}].name", "is missing; it says which policy is meant"))
@@ -153,18 +144,14 @@ def why_not(policy: Policy, groups: Sequence[str], variables: Mapping[str, Any],
         for key, value in wanted.get(kind, {}).items():
             if key not in found:
                 reasons.append(f"node_selector.{kind} wants {key}: {show(value)}; the host has no {key}")
-            elif not _equal(found[key], value):
+            elif _text(found[key]) != _text(value):
                 reasons.append(f"node_selector.{kind} wants {key}: {show(value)}; the host has another value")
     return "; ".join(reasons)
 
 
-def _equal(found: Any, wanted: Any) -> bool:
-    """Labels are texts, and YAML makes `true` of a bare word: compare as texts, booleans in lower case."""
-
-    def text(value: Any) -> str:
-        return str(value).lower() if isinstance(value, bool) else str(value)
-
-    return text(found) == text(wanted)
+def _text(value: Any) -> str:
+    """Labels are texts, and YAML makes `true` of a bare word: compared are texts, booleans in lower case."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:

@@ -27,7 +27,7 @@ def matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[t
     selector = policy.selector
     already = len(problems)
     candidates: list[Pf] = list(state.pfs)
-    chosen: dict[str, set[int] | None] = {}
+    chosen: dict[str, set[int]] = {}
     named: list[tuple[str, list[str]]] = []
     for kind, names in (("pf_names", selector.pf_names), ("root_devices", selector.root_devices)):
         if not names:
@@ -36,8 +36,7 @@ def matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[t
         named.append((kind, sorted(found)))
         candidates = [pf for pf in candidates if pf.address in found]
         for address, some in found.items():
-            before = chosen.get(address)
-            chosen[address] = some if before is None else before if some is None else before & some
+            chosen[address] = chosen.get(address, some) & some
     if selector.mac_addresses:
         having = _with_mac(policy, state, problems)
         named.append(("mac_addresses", [pf.address for pf in having]))
@@ -63,32 +62,27 @@ def matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[t
         )
     result = []
     for pf in fitting:
-        some = chosen.get(pf.address)
-        if some is not None and not some:
+        indices = chosen.get(pf.address, set(range(policy.num_vfs)))
+        if not indices:
             problems.append(
                 Problem(f"policy {policy.name}", f"a VF of {pf.label} that pf_names and root_devices both select",
                         "different ranges", "Write the range in one of them.")
             )
-        indices = tuple(range(policy.num_vfs)) if some is None else tuple(sorted(some))
-        result.append((pf.address, Match(policy, indices)))
+        result.append((pf.address, Match(policy, tuple(sorted(indices)))))
     return result
 
 
 def _named(
     policy: Policy, kind: str, names: Sequence[PfName], state: NodeState, problems: list[Problem]
-) -> dict[str, set[int] | None]:
-    """PF address -> the VF indices that were written with it (None: all)."""
-    found: dict[str, set[int] | None] = {}
+) -> dict[str, set[int]]:
+    """PF address -> the VF indices that were written with it, all where there were none."""
+    found: dict[str, set[int]] = {}
     for wanted in names:
         pf = _find(wanted, kind, state)
         if pf is None:
             problems.append(_unknown(policy, kind, wanted.name, state))
-            continue
-        chosen_here = found.get(pf.address, set())
-        if wanted.indices is None or chosen_here is None:
-            found[pf.address] = None
         else:
-            found[pf.address] = chosen_here | set(wanted.indices)
+            found.setdefault(pf.address, set()).update(wanted.indices or range(policy.num_vfs))
     return found
 
 

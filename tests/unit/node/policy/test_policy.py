@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
-from ansible_collections.baremetal.sriov.plugins.module_utils.policy import policy, validation
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy import validation
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from support.node_runs import DPDK, KERNEL
 
@@ -20,7 +20,7 @@ from support.node_runs import DPDK, KERNEL
 def mistakes(policies: Any) -> list[str]:
     """Paths of the mistakes."""
     with pytest.raises(InvalidSpecError) as caught:
-        policy.parse(policies)
+        node_spec(policies)
     return [mistake.path for mistake in caught.value.mistakes]
 
 
@@ -200,6 +200,6 @@ def test_ranges_and_indices_are_inverse(found: set[int]) -> None:
 def test_no_input_breaks_the_reader(value: Any) -> None:
     """Whatever it is, it is a policy list or a list of mistakes."""
     try:
-        policy.parse(value)
+        node_spec(value)
     except InvalidSpecError as error:
         assert error.mistakes
