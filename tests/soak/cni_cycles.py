@@ -42,6 +42,7 @@ def code() -> str:
 
 sys.path.insert(0, code())
 netlink, messages = (importlib.import_module(f"sriov_cni.netlink.{name}") for name in ("socket", "messages"))
+settings = importlib.import_module("sriov_cni.vf.settings")
 
 STATE = "/var/lib/cni/sriov"
 LEASES = "/var/lib/cni/networks"
@@ -166,7 +167,7 @@ class Worker:
         names = os.listdir(folder) if os.path.isdir(folder) else []
         links = [messages.Interface(get(messages.get_link(name=name))) for name in names]
         own = [(link.name, link.mac, link.mtu, sorted(link.altnames), link.flags & KEPT_FLAGS) for link in links]
-        return {"at_pf": at_pf.to_dict(), "own": own}
+        return {"at_pf": settings.decode(at_pf), "own": own}
 
     def settings(self, kernel: bool) -> dict[str, Any]:
         """Drawn settings of the attachment."""

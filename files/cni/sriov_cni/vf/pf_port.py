@@ -13,7 +13,7 @@ from ..netlink.messages import EXT_SKIP_STATS, EXT_VF, Interface, get_link, set_
 from ..netlink.socket import NetlinkError
 from ..spec.errors import DEVICE, REFUSED, CniError
 from . import quirks
-from .settings import SETTINGS, blank
+from .settings import SETTINGS, decode
 from .settings.setting import State
 
 
@@ -59,11 +59,7 @@ class PfPort:
                 "found "
                 f"{len(link.vfs)} VFs without it; in switchdev mode a driver may not offer these settings",
             )
-        state = blank()
-        for kind, value in link.vfs[vf]:
-            for setting in SETTINGS.values():
-                setting.decode(state, kind, value)
-        return state
+        return decode(link.vfs[vf])
 
     def apply(self, vf: int, target: State, names: list[str]) -> None:
         """Give the settings of these names the values that `target` holds; to be called after read().

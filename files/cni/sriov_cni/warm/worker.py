@@ -123,20 +123,13 @@ def _state() -> tuple[list[str], list[tuple[int, int]], int, bool]:
         childless = False
     except ChildProcessError:
         childless = True
-    files = [f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}" for fd in _open_files()]
-    return files, place_of("/proc/self"), len(os.listdir("/proc/self/task")), childless
-
-
-def _open_files() -> list[str]:
-    """Without the one that it takes to list them."""
-    found = []
+    files = []
     for fd in sorted(os.listdir("/proc/self/fd")):
         try:
-            os.fstat(int(fd))
+            files.append(f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}")
         except OSError:
-            continue
-        found.append(fd)
-    return found
+            continue  # the one that it takes to list them
+    return files, place_of("/proc/self"), len(os.listdir("/proc/self/task")), childless
 
 
 def _take(

@@ -23,7 +23,7 @@ from sriov_cni.netlink import socket as netlink
 from sriov_cni.netlink.addresses import mac_bytes, mac_text
 from sriov_cni.pod import announce
 from sriov_cni.vf.pf_port import PfPort
-from sriov_cni.vf.settings import SETTINGS, blank
+from sriov_cni.vf.settings import SETTINGS, decode
 from support.cni_world import VF_NAME, run
 
 MAC = "02:00:00:00:0a:e1"
@@ -137,15 +137,6 @@ def wanted() -> dict:
     }  # fmt: skip
 
 
-def decoded(attributes) -> dict:
-    """The state of a VF, by its attributes in a message."""
-    state = blank()
-    for kind, value in attributes:
-        for setting in SETTINGS.values():
-            setting.decode(state, kind, value)
-    return state
-
-
 def test_address_and_route_messages():
     v4, v6 = socket.inet_aton("10.0.0.2"), socket.inet_pton(socket.AF_INET6, "fd00::2")
     same(
@@ -210,7 +201,7 @@ def vf_message(count: int) -> bytes:
 def test_decode_vfs():
     link = messages.Interface(vf_message(120))
     assert (link.name, link.mtu, len(link.vfs)) == ("enp1s0", 9000, 120)
-    assert decoded(link.vfs[77]) == {
+    assert decode(link.vfs[77]) == {
         "mac": "02:00:00:00:00:4d", "vlan": 77, "qos": 1, "proto": 0x88A8, "spoofchk": 1, "trust": -1,
         "link_state": 2, "min_rate": 1, "max_rate": 2,
     }  # fmt: skip
@@ -219,7 +210,7 @@ def test_decode_vfs():
 def test_what_we_set_is_what_we_read():
     state = wanted()
     info = netlink.nested(messages.IFLA_VF_INFO, *[SETTINGS[name].encode(3, state) for name in TOLD])
-    assert decoded(messages.parse_vfs(info)[3]) == state
+    assert decode(messages.parse_vfs(info)[3]) == state
 
 
 @pytest.mark.parametrize("cut", range(0, 400, 7))

@@ -27,3 +27,12 @@ SETTINGS = {setting.name: setting for setting in _ALL}
 def blank() -> State:
     """The state of a VF whose PF's driver reports nothing."""
     return {field: setting.blank for setting in _ALL if setting.kind for field in setting.fields}
+
+
+def decode(attributes: list[tuple[int, bytes]]) -> State:
+    """The state of a VF, by its attributes in an answer about its PF."""
+    state = blank()
+    for kind, value in attributes:
+        for setting in _ALL:
+            setting.decode(state, kind, value)
+    return state
