@@ -56,15 +56,13 @@ class FakeHost(Tree):
             self.put(f"sys/class/net/{name}/phys_port_name", phys_port_name + "\n")
 
     def interface(self, name: str, link: int = 1, lower: tuple[str, ...] = (), master: str = "") -> None:
-        folder = self.root / "sys/class/net" / name
-        folder.mkdir(exist_ok=True)
-        (folder / "type").write_text(f"{link}\n")
+        nets = "sys/class/net"
+        self.put(f"{nets}/{name}/type", f"{link}\n")
         for below in lower:
-            (folder / f"lower_{below}").symlink_to(f"../{below}")
-            (folder.parent / below).mkdir(exist_ok=True)
-            (folder.parent / below / f"upper_{name}").symlink_to(f"../{name}")
+            self.symlink(f"{nets}/{name}/lower_{below}", f"../{below}")
+            self.symlink(f"{nets}/{below}/upper_{name}", f"../{name}")
         if master:
-            (folder / "master").symlink_to(f"../{master}")
+            self.symlink(f"{nets}/{name}/master", f"../{master}")
 
     def link(self, name: str, state: str = "up", admin_up: bool = True) -> None:
         """The operational state of an interface, and whether it is switched on."""
