@@ -89,7 +89,7 @@ import sys
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.entry.wheels import Request, prepare
+from ansible_collections.baremetal.sriov.plugins.module_utils.entry.wheels import WheelsRequest, prepare
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import SriovError
 
 
@@ -112,7 +112,7 @@ def main() -> None:
     options = module.params
     try:
         found = prepare(
-            Request(
+            WheelsRequest(
                 options["requirements"],
                 options["python"]["version"],
                 options["python"]["machine"],

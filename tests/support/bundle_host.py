@@ -16,7 +16,7 @@ from unittest import mock
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import plan as bundle_plan
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import store
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.interpreter import ask
-from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.store import Item, Request, Unit
+from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.store import BundleRequest, Item, Unit
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed, Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Step
 from support.fake_systemd import Systemd
@@ -62,7 +62,7 @@ class Bundle:
         self.units: tuple[Unit, ...] = ()
         self.adopt = False
 
-    def request(self) -> Request:
+    def request(self) -> BundleRequest:
         """As the module makes it."""
         items = tuple(
             Item(
@@ -75,7 +75,7 @@ class Bundle:
             )
             for path, data in self.files.items()
         )
-        return Request(self.name, items, self.units, self.adopt)
+        return BundleRequest(self.name, items, self.units, self.adopt)
 
     def plan(self) -> tuple[Step, ...]:
         """The steps."""

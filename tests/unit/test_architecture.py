@@ -18,6 +18,8 @@ MOST_PACKAGES = 12
 SHARED = "shared"
 # Of other files the shared facts may import nothing: each start of the CNI plugin pays for it.
 SHARED_IMPORTS = {"__future__", "os"}
+# Ansible looks for classes of these names in each plugin.
+ANSIBLE_CLASSES = {"ActionModule", "FilterModule", "LookupModule"}
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,18 @@ def test_files_import_each_other_in_no_circle(name: str) -> None:
         for module in leaves:
             del left[module]
     assert not left, f"these import each other in a circle, or stand on one: {sorted(left)}"
+
+
+@pytest.mark.parametrize("folder", ["plugins", *(PROGRAMS[name].folder for name in PROGRAMS if name != "node library")])
+def test_a_class_name_stands_once(folder: str) -> None:
+    """Within one program, whose node library is part of the collection's plugins."""
+    found: dict[str, list[str]] = {}
+    for name in tracked_files():
+        if name.startswith(f"{folder}/") and name.endswith(".py"):
+            for node in ast.walk(ast.parse((ROOT / name).read_text())):
+                if isinstance(node, ast.ClassDef) and node.name not in ANSIBLE_CLASSES:
+                    found.setdefault(node.name, []).append(name)
+    assert {name: files for name, files in found.items() if len(files) > 1} == {}
 
 
 def test_the_shared_facts_import_os_alone() -> None:

@@ -12,12 +12,14 @@ from ..host.host import Host
 from ..model.errors import HostError
 from . import store
 from .interpreter import Interpreter
-from .store import Record, Request
+from .store import BundleRecord, BundleRequest
 
 COMPILE_SECONDS = 300.0
 
 
-def stale(host: Host, request: Request, record: Record, python: Interpreter, changed: set[str]) -> list[str]:
+def stale(
+    host: Host, request: BundleRequest, record: BundleRecord, python: Interpreter, changed: set[str]
+) -> list[str]:
     """The sources whose compiled form is not the one that this Python made of this very text."""
     found: list[str] = []
     for item in request.items:
@@ -44,7 +46,7 @@ def _pyc(path: str, python: Interpreter) -> str:
     return f"{folder}/__pycache__/{name[:-3]}.{python.cache_tag}.pyc"
 
 
-def make(host: Host, record: Record, python: Interpreter, paths: list[str]) -> None:
+def make(host: Host, record: BundleRecord, python: Interpreter, paths: list[str]) -> None:
     """Compile by the pinned Python, "unchecked-hash": a start neither reads nor compares the source. Raises
     HostError.
     """

@@ -20,7 +20,7 @@ from ..model.plan import Plan, Step
 from . import bytecode as compiled
 from . import store, units
 from .interpreter import Interpreter
-from .store import Item, Record, Request, Shipped
+from .store import BundleRecord, BundleRequest, Item, Shipped
 
 FILE, COMPILED = "file", "compiled"
 INSTALL, REPLACE, MODE, REMOVE, LEAVE, RESTORE = (
@@ -38,7 +38,7 @@ class BundlePlan:
     """The steps, and what they rest on. contents: paths whose content the caller must bring for apply()."""
 
     steps: tuple[Step, ...]
-    record: Record
+    record: BundleRecord
     contents: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -51,7 +51,7 @@ class BundlePlan:
 # --------------------------------------------------------------------------------------------------------
 
 
-def plan(host: Host, request: Request, python: Interpreter) -> BundlePlan:
+def plan(host: Host, request: BundleRequest, python: Interpreter) -> BundlePlan:
     """The steps to the bundle. Raises RefusedError with every file that stands in the way, StateFileError."""
     record = store.read_record(host, request.name)
     steps: list[Step] = []
@@ -97,7 +97,7 @@ def plan(host: Host, request: Request, python: Interpreter) -> BundlePlan:
 
 
 def _plan_item(
-    host: Host, request: Request, record: Record, item: Item, steps: list[Step], problems: list[Problem]
+    host: Host, request: BundleRequest, record: BundleRecord, item: Item, steps: list[Step], problems: list[Problem]
 ) -> None:
     status, known = store.look(host, item.path), _ours(record, item.path)
     after = {"sha256": item.sha256, "mode": f"{item.mode:04o}"}
@@ -132,13 +132,13 @@ def _plan_item(
         steps.append(Step(FILE, item.path, MODE, f"it is {mode:04o}", before, after))
 
 
-def _ours(record: Record, path: str) -> Shipped | None:
+def _ours(record: BundleRecord, path: str) -> Shipped | None:
     """The record's entry, None for a path where we wrote nothing."""
     known = record.files.get(path)
     return None if known is None or known.kept else known
 
 
-def _removal(host: Host, record: Record, path: str, warnings: list[str]) -> Step:
+def _removal(host: Host, record: BundleRecord, path: str, warnings: list[str]) -> Step:
     """What to do with a file that is no longer asked for."""
     known, status = record.files[path], store.look(host, path)
     after = LEAVE
@@ -160,7 +160,7 @@ def _removal(host: Host, record: Record, path: str, warnings: list[str]) -> Step
 
 
 def apply(
-    host: Host, request: Request, planned: BundlePlan, python: Interpreter, content: Callable[[str], bytes]
+    host: Host, request: BundleRequest, planned: BundlePlan, python: Interpreter, content: Callable[[str], bytes]
 ) -> None:
     """Do the steps. `content` gives the bytes of a source by its sha256. Raises HostError.
 
@@ -203,7 +203,7 @@ def apply(
     _save(host, record)
 
 
-def _announce(host: Host, request: Request, record: Record, files: list[Step], changed: set[str]) -> None:
+def _announce(host: Host, request: BundleRequest, record: BundleRecord, files: list[Step], changed: set[str]) -> None:
     """Put down what we are going to do, and keep what we adopt."""
     items = {item.path: item for item in request.items}
     for step in files:
@@ -239,7 +239,7 @@ def _announce(host: Host, request: Request, record: Record, files: list[Step], c
 
 
 def _write_files(
-    host: Host, request: Request, record: Record, files: list[Step], content: Callable[[str], bytes]
+    host: Host, request: BundleRequest, record: BundleRecord, files: list[Step], content: Callable[[str], bytes]
 ) -> None:
     items = {item.path: item for item in request.items}
     made = [step.target for step in files if step.action in (INSTALL, REPLACE)]
@@ -263,7 +263,7 @@ def _write_files(
             record.files[step.target].stamp = store.stamp_of(os.lstat(host.path(step.target)))
 
 
-def _remove(host: Host, record: Record, step: Step) -> None:
+def _remove(host: Host, record: BundleRecord, step: Step) -> None:
     path, known = step.target, record.files[step.target]
     if step.after == RESTORE:
         kept = store.original_path(record.name, path)
@@ -289,11 +289,11 @@ def _remove(host: Host, record: Record, step: Step) -> None:
     record.compiled.pop(path, None)
 
 
-def _used(folder: str, record: Record) -> bool:
+def _used(folder: str, record: BundleRecord) -> bool:
     return any(path.startswith(folder + "/") for path in record.files)
 
 
-def _save(host: Host, record: Record) -> None:
+def _save(host: Host, record: BundleRecord) -> None:
     store.install(host, [(store.record_path(record.name), record.text().encode(), 0o600)])
 
 

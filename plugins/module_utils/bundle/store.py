@@ -58,7 +58,7 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Request:
+class BundleRequest:
     """What a bundle shall be; `adopt` lets it replace files of others (they are put back on removal)."""
 
     name: str
@@ -102,7 +102,7 @@ class Shipped:
 
 
 @dataclass
-class Record:
+class BundleRecord:
     """What we shipped. pending: units that are still to be restarted, and "" for a reload of systemd.
 
     versions: the folders of versions that were asked for, then those before them; with "" while they are changed.
@@ -141,7 +141,7 @@ def request_from(
     units: Iterable[dict[str, Any]],
     variables: dict[str, str],
     adopt: bool,
-) -> Request:
+) -> BundleRequest:
     """A request from the module's arguments; `@NAME@` in texts is replaced. Raises InvalidSpecError."""
     mistakes: list[Mistake] = []
     if not name or len(name) > 64 or set(name) - _NAME:
@@ -187,7 +187,7 @@ def request_from(
     )
     if mistakes:
         raise InvalidSpecError(mistakes)
-    return Request(name, tuple(items.values()), made, adopt)
+    return BundleRequest(name, tuple(items.values()), made, adopt)
 
 
 def _version_folder(path: str, name: str) -> str:
@@ -218,18 +218,18 @@ def original_path(name: str, path: str) -> str:
     return f"{originals_folder(name)}/{hashlib.sha256(path.encode()).hexdigest()}"
 
 
-def read_record(host: Host, name: str) -> Record:
+def read_record(host: Host, name: str) -> BundleRecord:
     """The record; an empty one where there is none. Raises StateFileError for one that we can't read."""
     path = record_path(name)
     text = host.read_text(path, 64 << 20)
     if text is None:
-        return Record(name)
+        return BundleRecord(name)
     try:
         data = json.loads(text)
         if data.pop("format") != FORMAT:
             raise ValueError(f"another format than {FORMAT}")
         files = {path: Shipped(**entry) for path, entry in data.pop("files").items()}
-        return Record(files=files, **data)
+        return BundleRecord(files=files, **data)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StateFileError(
             f"{path}: expected the record of bundle {name}, format {FORMAT}; found {error!r}. "

@@ -10,7 +10,7 @@ import hashlib
 from ..bundle import cni_dirs, interpreter
 from ..bundle import plan as bundle_plan
 from ..bundle.interpreter import Interpreter
-from ..bundle.store import FILE_LIMIT, RECORDS, Request, request_from
+from ..bundle.store import FILE_LIMIT, RECORDS, BundleRequest, request_from
 from ..host.host import Host
 from ..model.errors import HostError, SriovError
 from ..model.plan import Plan
@@ -67,7 +67,7 @@ def _variables(module: results.Module, host: Host, python: Interpreter) -> dict[
     return found
 
 
-def _request(module: results.Module, variables: dict[str, str]) -> Request:
+def _request(module: results.Module, variables: dict[str, str]) -> BundleRequest:
     params = module.params
     if params["manifest"] is None:
         raise HostError(
@@ -81,7 +81,7 @@ def _request(module: results.Module, variables: dict[str, str]) -> Request:
 
 
 def _present(
-    module: results.Module, host: Host, request: Request, python: Interpreter
+    module: results.Module, host: Host, request: BundleRequest, python: Interpreter
 ) -> tuple[bundle_plan.BundlePlan, list[str]]:
     """The plan, carried out unless this is a check; or the checksums of contents that must be sent first."""
     planned = bundle_plan.plan(host, request, python)

@@ -31,7 +31,7 @@ from . import results
 
 
 @dataclass(frozen=True)
-class Look:
+class ConcernLook:
     """A concern as it is: the plan for it, what the module tells besides, and whether its reboot is remembered."""
 
     plan: Plan
@@ -39,7 +39,7 @@ class Look:
     asks: bool = False
 
 
-def run(module: results.Module, look: Callable[[Host], Look], host: Host | None = None) -> None:
+def run(module: results.Module, look: Callable[[Host], ConcernLook], host: Host | None = None) -> None:
     """Run the module; ends in exit_json or fail_json. The facts are those after the run."""
     where = Host() if host is None else host
     try:
@@ -71,10 +71,10 @@ def _settled(plan: Plan) -> None:
 
 def kernel_arguments(
     wanted: tuple[str, ...], boot_loader: str = "auto", unsafe: bool = False
-) -> Callable[[Host], Look]:
+) -> Callable[[Host], ConcernLook]:
     """For sriov_kernel_args. unsafe: whether words may be set after which the node does not boot as before."""
 
-    def look(host: Host) -> Look:
+    def look(host: Host) -> ConcernLook:
         wrong = [] if unsafe else unsafe_arguments.mistakes(wanted, "arguments", "arguments_unsafe")
         raise_if(cmdline.mistakes(wanted, "arguments") + wrong)
         state = kernel.read(host, boot_loader)
@@ -87,15 +87,15 @@ def kernel_arguments(
                 for entry in (loader.entries if loader else ())
             ],
         }
-        return Look(Plan(tuple(kernel.plan(KernelSpec(wanted), state))), facts, asks=True)
+        return ConcernLook(Plan(tuple(kernel.plan(KernelSpec(wanted), state))), facts, asks=True)
 
     return look
 
 
-def iommu_arguments(present: bool) -> Callable[[Host], Look]:
+def iommu_arguments(present: bool) -> Callable[[Host], ConcernLook]:
     """For sriov_iommu."""
 
-    def look(host: Host) -> Look:
+    def look(host: Host) -> ConcernLook:
         found = iommu.read(host)
         wanted = iommu.arguments(found.vendor) if present else ()
         plan = Plan(tuple(kernel.plan(KernelSpec(wanted), kernel.read(host))))
@@ -103,12 +103,12 @@ def iommu_arguments(present: bool) -> Callable[[Host], Look]:
         if present and not plan.steps:
             problems = iommu.problems(found)
         warnings = tuple(str(problem) for problem in problems)
-        return Look(Plan(plan.steps, warnings), {**found.as_dict(), "arguments": list(wanted)}, asks=True)
+        return ConcernLook(Plan(plan.steps, warnings), {**found.as_dict(), "arguments": list(wanted)}, asks=True)
 
     return look
 
 
-def modules(options: list[dict[str, Any]]) -> Callable[[Host], Look]:
+def modules(options: list[dict[str, Any]]) -> Callable[[Host], ConcernLook]:
     """For sriov_modprobe."""
     specs = [
         ModuleSpec(
@@ -122,7 +122,7 @@ def modules(options: list[dict[str, Any]]) -> Callable[[Host], Look]:
         for item in options
     ]
 
-    def look(host: Host) -> Look:
+    def look(host: Host) -> ConcernLook:
         kernel_modules.validate(specs)
         state = kernel_modules.read(host, specs)
         facts = {
@@ -132,7 +132,7 @@ def modules(options: list[dict[str, Any]]) -> Callable[[Host], Look]:
             ],
             "kernel_arguments": list(kernel_modules.kernel_arguments(specs, state)),
         }
-        return Look(Plan(tuple(kernel_modules.plan(specs, state))), facts)
+        return ConcernLook(Plan(tuple(kernel_modules.plan(specs, state))), facts)
 
     return look
 

@@ -34,7 +34,7 @@ _LEGACY_MANYLINUX = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
 
 
 @dataclass(frozen=True)
-class Request:
+class WheelsRequest:
     """What is wanted. folder: wheels to take instead of downloading."""
 
     requirements: str
@@ -76,7 +76,7 @@ def platforms(machine: str, libc: str) -> list[str]:
     return tags
 
 
-def download_command(python: str, request: Request, destination: str) -> list[str]:
+def download_command(python: str, request: WheelsRequest, destination: str) -> list[str]:
     """The pip call that fetches wheels for the node and nothing that would have to be built."""
     version = ".".join(request.version.split(".")[:2])
     command = [
@@ -105,7 +105,7 @@ def download_command(python: str, request: Request, destination: str) -> list[st
     return command
 
 
-def prepare(request: Request, cache: str, python: str) -> Unpacked:
+def prepare(request: WheelsRequest, cache: str, python: str) -> Unpacked:
     """The folder of unpacked wheels, from the cache or made now; complete or not there, also when killed.
 
     Raises HostError where the requirements can't be read, the cache can't be written, or no wheel fits.
@@ -128,7 +128,7 @@ def prepare(request: Request, cache: str, python: str) -> Unpacked:
     return Unpacked(os.path.join(home, "site"), tuple(names))
 
 
-def _key(request: Request) -> str:
+def _key(request: WheelsRequest) -> str:
     """The cache folder's name. Raises OSError, and HostError for a folder of wheels that can't be read."""
     with open(request.requirements, "rb") as stream:
         text = stream.read()
@@ -154,7 +154,7 @@ def _locked(path: str) -> Iterator[None]:
         yield
 
 
-def _make(request: Request, home: str, python: str) -> None:
+def _make(request: WheelsRequest, home: str, python: str) -> None:
     work = tempfile.mkdtemp(prefix=".making-", dir=os.path.dirname(home))
     try:
         wheels = os.path.join(work, "wheels")
@@ -173,7 +173,7 @@ def _make(request: Request, home: str, python: str) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _download(command: list[str], request: Request) -> None:
+def _download(command: list[str], request: WheelsRequest) -> None:
     wanted = f"wheels for Python {request.version} on {request.machine} with {request.libc}"
     try:
         done = Host().run(command, seconds=DOWNLOAD_SECONDS, check=False, variables=os.environ)

@@ -99,7 +99,7 @@ def _chosen(goal: Goal, what: str, rest: Sequence[str]) -> Goal:
 
 def _settle_reboot(host: Host) -> None:
     running = cmdline.split(host.read_text(kernel_arguments.RUNNING) or "")
-    pending_reboot.settle(host, cmdline.lacking(running, pending_reboot.read(host).asked))
+    pending_reboot.settle(host, cmdline.lacking(running, pending_reboot.read(host).requested))
 
 
 def wait_for_pfs(host: Host, pfs: Sequence[PfGoal]) -> None:

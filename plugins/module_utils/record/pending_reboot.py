@@ -26,20 +26,20 @@ MODULE = "module "  # stands before what a module's loading sets; all else is a 
 
 @dataclass(frozen=True)
 class Reboots:
-    """boot: this boot's id; asked: what a reboot was asked for in the boot `asked_in`; stale_arguments:
+    """boot: this boot's id; requested: what a reboot was asked for in the boot `requested_in`; stale_arguments:
     ours that the boot loader no longer gives and the running kernel has.
     """
 
     boot: str = ""
-    asked_in: str = ""
-    asked: tuple[str, ...] = ()
+    requested_in: str = ""
+    requested: tuple[str, ...] = ()
     stale_arguments: tuple[str, ...] = ()
 
     def without_effect(self, missing: Iterable[str]) -> tuple[str, ...]:
         """Those of `missing` that a boot since then should have brought."""
-        if not self.boot or not self.asked_in or self.boot == self.asked_in:
+        if not self.boot or not self.requested_in or self.boot == self.requested_in:
             return ()
-        return tuple(item for item in missing if item in self.asked)
+        return tuple(item for item in missing if item in self.requested)
 
 
 def read(host: Host) -> Reboots:

@@ -273,7 +273,7 @@ def test_a_date_in_a_network_is_told() -> None:
 def test_a_missing_folder_of_wheels_is_told(tmp_path: Path) -> None:
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("")
-    request = wheels.Request(str(requirements), "3.11", "x86_64", "glibc 2.36", "/nowhere")
+    request = wheels.WheelsRequest(str(requirements), "3.11", "x86_64", "glibc 2.36", "/nowhere")
     with pytest.raises(HostError, match=r"/nowhere: expected a readable folder of wheels.*sriov_device_plugin_wheels"):
         wheels.prepare(request, str(tmp_path / "cache"), sys.executable)
 

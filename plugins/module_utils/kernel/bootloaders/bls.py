@@ -18,7 +18,7 @@ from dataclasses import replace
 from ...host.host import Host
 from ...model.errors import HostError, Problem
 from .. import cmdline
-from . import ours
+from . import appended_arguments
 from .base import BootLoader, Entry, Foreign, LoaderState
 
 ROOTS = ("/efi", "/boot", "/boot/efi")  # where kernel-install looks for the partition of the entries
@@ -45,7 +45,7 @@ class BlsEntries(BootLoader):
         return ()
 
     def read(self, host: Host) -> LoaderState:
-        memory = ours.load(host)
+        memory = appended_arguments.load(host)
         variables = self.variables(host)
         entries = []
         foreign: dict[str, Foreign] = {}
@@ -69,21 +69,21 @@ class BlsEntries(BootLoader):
         )
 
     def write(self, host: Host, tokens: tuple[str, ...]) -> None:
-        before = ours.load(host)
+        before = appended_arguments.load(host)
         texts = self._texts(host)
         lines = {path: before.without_ours(path, options(path, text)) for path, text in texts.items()}
         earlier = before.tokens or before.earlier
-        memory = ours.Memory(tokens, earlier, lines, pending=True, loader=self.name)
-        ours.save(host, memory)
+        memory = appended_arguments.AppendedArguments(tokens, earlier, lines, pending=True, loader=self.name)
+        appended_arguments.save(host, memory)
         try:
             for path, text in texts.items():
-                _write(host, path, text, with_options(path, text, ours.with_ours(lines[path], tokens)))
+                _write(host, path, text, with_options(path, text, appended_arguments.with_ours(lines[path], tokens)))
         except HostError:
             for path, text in texts.items():
                 _write(host, path, host.read_text(path) or "", text)
-            ours.save(host, before)
+            appended_arguments.save(host, before)
             raise
-        ours.save(host, replace(memory, earlier=(), pending=False))
+        appended_arguments.save(host, replace(memory, earlier=(), pending=False))
 
     def _texts(self, host: Host) -> dict[str, str]:
         """The files whose lines are ours to extend, by path."""

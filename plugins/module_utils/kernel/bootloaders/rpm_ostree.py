@@ -13,7 +13,7 @@ from dataclasses import replace
 from ...host.host import Host
 from ...model.errors import HostError
 from .. import cmdline
-from . import ours
+from . import appended_arguments
 from .base import BootLoader, Entry, Foreign, LoaderState
 
 BOOTED = "/run/ostree-booted"
@@ -32,26 +32,27 @@ class RpmOstree(BootLoader):
         return host.exists(BOOTED) and host.exists(f"/usr/bin/{COMMAND}")
 
     def read(self, host: Host) -> LoaderState:
-        memory = ours.load(host)
+        memory = appended_arguments.load(host)
         line = _kargs(host)
         foreign = tuple(Foreign(token, LINE) for token in cmdline.split(memory.without_ours(LINE, line)))
         entry = Entry("the next deployment", cmdline.split(line))
         return LoaderState(self.name, memory.present, memory.tokens, memory.pending, (entry,), foreign)
 
     def write(self, host: Host, tokens: tuple[str, ...]) -> None:
-        before = ours.load(host)
+        before = appended_arguments.load(host)
         line = _kargs(host)
         base = before.without_ours(LINE, line)
-        memory = ours.Memory(tokens, before.tokens or before.earlier, {LINE: base}, True, self.name)
-        ours.save(host, memory)
-        wanted = ours.with_ours(base, tokens)
+        earlier = before.tokens or before.earlier
+        memory = appended_arguments.AppendedArguments(tokens, earlier, {LINE: base}, True, self.name)
+        appended_arguments.save(host, memory)
+        wanted = appended_arguments.with_ours(base, tokens)
         try:
             if line != wanted:
                 self._change(host, cmdline.split(line), cmdline.split(base), tokens)
         except HostError:
-            ours.save(host, before)
+            appended_arguments.save(host, before)
             raise
-        ours.save(host, replace(memory, earlier=(), pending=False))
+        appended_arguments.save(host, replace(memory, earlier=(), pending=False))
 
     def _change(self, host: Host, now: tuple[str, ...], base: tuple[str, ...], tokens: tuple[str, ...]) -> None:
         left = list(base)

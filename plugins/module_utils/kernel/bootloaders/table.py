@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...host.host import Host
 from ...model.errors import HostError
-from . import ours
+from . import appended_arguments
 from .base import BootLoader
 from .grub_bls import GrubBls
 from .grub_d import GrubD
@@ -24,7 +24,8 @@ def find(host: Host, name: str = AUTO) -> BootLoader | None:
 
     Raises HostError where our arguments are in another one than the named one.
     """
-    earlier = ours.load(host).loader  # detection may say something else by now, and teardown does not name it
+    # Detection may say something else by now, and teardown does not name it.
+    earlier = appended_arguments.load(host).loader
     if name != AUTO:
         if earlier not in ("", name):
             raise HostError(

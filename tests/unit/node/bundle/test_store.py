@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import store
-from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.store import RECORDS, Item, Request
+from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.store import RECORDS, BundleRequest, Item
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError, InvalidSpecError
 from support.bundle_host import PYTHON, Bundle, BundleHost, fresh
 from support.fake_base import killed_at_every_write
@@ -103,7 +103,7 @@ def test_a_bundle_whose_files_have_no_versions_any_more(host: BundleHost) -> Non
 
 def test_two_sets_have_versions_of_their_own() -> None:
     items = [Item(f"/opt/{path}/x", "", version=f"/opt/{path}") for path in ("one/b", "two/z")]
-    request = Request("sample", tuple(items))
+    request = BundleRequest("sample", tuple(items))
     known = ["/opt/one/a", "/opt/two/z", "/opt/two/y", "/opt/one/0", "/opt/else/q"]
     assert (request.versions, request.versions_before(known)) == (
         ["/opt/one/b", "/opt/two/z"], ["/opt/one/a", "/opt/two/y"]
@@ -127,7 +127,7 @@ def test_two_sets_have_versions_of_their_own() -> None:
 def test_which_versions_stay(asked: str, known: str, before: str) -> None:
     """`known` begins with a space where an update did not come to its end: nobody knows what programs were led to."""
     paths = [f"/opt/{name}" if name else "" for name in known.split(" ")] if known else []
-    found = Request("sample", (Item("", "", version=f"/opt/{asked}"),)).versions_before(paths)
+    found = BundleRequest("sample", (Item("", "", version=f"/opt/{asked}"),)).versions_before(paths)
     assert found == [f"/opt/{name}" for name in before.split()]
 
 

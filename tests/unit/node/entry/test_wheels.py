@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry import wheels
-from ansible_collections.baremetal.sriov.plugins.module_utils.entry.wheels import Request, platforms, prepare
+from ansible_collections.baremetal.sriov.plugins.module_utils.entry.wheels import WheelsRequest, platforms, prepare
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError
 
 pytest.importorskip("pip", reason="the interpreter that runs the tests has no pip")
@@ -43,11 +43,11 @@ def shelf(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def request_for(tmp_path: Path, shelf: Path) -> Request:
+def request_for(tmp_path: Path, shelf: Path) -> WheelsRequest:
     """What a Debian 12 node needs."""
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("native\npure\n")
-    return Request(str(requirements), "3.11", "x86_64", "glibc 2.36", str(shelf))
+    return WheelsRequest(str(requirements), "3.11", "x86_64", "glibc 2.36", str(shelf))
 
 
 @pytest.mark.parametrize(
@@ -60,29 +60,29 @@ def request_for(tmp_path: Path, shelf: Path) -> Request:
     ],
 )
 def test_the_wheel_that_fits_the_node_is_unpacked(
-    tmp_path: Path, request_for: Request, version: str, machine: str, libc: str, chosen: str
+    tmp_path: Path, request_for: WheelsRequest, version: str, machine: str, libc: str, chosen: str
 ) -> None:
-    wanted = Request(request_for.requirements, version, machine, libc, request_for.folder)
+    wanted = WheelsRequest(request_for.requirements, version, machine, libc, request_for.folder)
     found = prepare(wanted, str(tmp_path / "cache"), sys.executable)
     assert (Path(found.path) / "native.py").read_text() == f"TAGS = {chosen!r}\n"
     assert found.wheels == (f"native-1.0-{chosen}.whl", "pure-1.0-py3-none-any.whl")
 
 
-def test_no_wheel_that_fits_is_told_and_leaves_nothing(tmp_path: Path, request_for: Request) -> None:
-    wanted = Request(request_for.requirements, "3.11", "x86_64", "glibc 2.31", request_for.folder)
+def test_no_wheel_that_fits_is_told_and_leaves_nothing(tmp_path: Path, request_for: WheelsRequest) -> None:
+    wanted = WheelsRequest(request_for.requirements, "3.11", "x86_64", "glibc 2.31", request_for.folder)
     with pytest.raises(HostError, match=r"wheels for Python 3.11 on x86_64 with glibc 2.31") as caught:
         prepare(wanted, str(tmp_path / "cache"), sys.executable)
     assert "native" in str(caught.value)
     assert [path.name for path in (tmp_path / "cache" / "wheels").iterdir() if path.is_dir()] == []
 
 
-def test_a_complete_folder_needs_no_pip(tmp_path: Path, request_for: Request) -> None:
+def test_a_complete_folder_needs_no_pip(tmp_path: Path, request_for: WheelsRequest) -> None:
     first = prepare(request_for, str(tmp_path / "cache"), sys.executable)
     assert prepare(request_for, str(tmp_path / "cache"), "/nonexistent/python") == first
 
 
 def test_other_requirements_or_another_shelf_make_another_folder(
-    tmp_path: Path, request_for: Request
+    tmp_path: Path, request_for: WheelsRequest
 ) -> None:
     first = prepare(request_for, str(tmp_path / "cache"), sys.executable)
     make_wheel(tmp_path / "shelf", "native", "cp311-cp311-manylinux_2_36_x86_64")
@@ -93,17 +93,17 @@ def test_other_requirements_or_another_shelf_make_another_folder(
     assert "manylinux_2_36" in second.wheels[0]
 
 
-def test_what_a_killed_run_left_does_no_harm(tmp_path: Path, request_for: Request) -> None:
+def test_what_a_killed_run_left_does_no_harm(tmp_path: Path, request_for: WheelsRequest) -> None:
     left = tmp_path / "cache" / "wheels" / ".making-dead" / "site"
     left.mkdir(parents=True)
     assert "pure-1.0-py3-none-any.whl" in prepare(request_for, str(tmp_path / "cache"), sys.executable).wheels
 
 
-def _prepare(request: Request, cache: str) -> str:
+def _prepare(request: WheelsRequest, cache: str) -> str:
     return prepare(request, cache, sys.executable).path
 
 
-def test_runs_at_the_same_time_share_one_folder(tmp_path: Path, request_for: Request) -> None:
+def test_runs_at_the_same_time_share_one_folder(tmp_path: Path, request_for: WheelsRequest) -> None:
     with multiprocessing.get_context("fork").Pool(3) as pool:
         paths = pool.starmap(_prepare, [(request_for, str(tmp_path / "cache"))] * 3)
     assert len(set(paths)) == 1
@@ -111,11 +111,11 @@ def test_runs_at_the_same_time_share_one_folder(tmp_path: Path, request_for: Req
     assert json.loads(marker.read_text())["format"] == wheels.FORMAT
 
 
-def test_an_unwritable_cache_and_missing_requirements_are_named(tmp_path: Path, request_for: Request) -> None:
+def test_an_unwritable_cache_and_missing_requirements_are_named(tmp_path: Path, request_for: WheelsRequest) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HostError, match="file"):
         prepare(request_for, str(tmp_path / "file"), sys.executable)
-    gone = Request(str(tmp_path / "gone.txt"), "3.11", "x86_64", "glibc 2.36")
+    gone = WheelsRequest(str(tmp_path / "gone.txt"), "3.11", "x86_64", "glibc 2.36")
     with pytest.raises(HostError, match=r"gone\.txt"):
         prepare(gone, str(tmp_path / "cache"), sys.executable)
 

@@ -123,7 +123,7 @@ def test_a_reboot_that_did_not_help_is_not_asked_for_again(host: GrubHost) -> No
 def test_a_damaged_memory_of_a_reboot_is_none(host: GrubHost) -> None:
     for text in ("{", "[]", '{"format": 2, "boot_id": "x", "arguments": ["iommu=pt"]}'):
         host.put(ASKED, text)
-        assert pending_reboot.read(host).asked == ()
+        assert pending_reboot.read(host).requested == ()
 
 
 def test_a_menu_that_was_not_made_again_is_noticed(host: GrubHost) -> None:

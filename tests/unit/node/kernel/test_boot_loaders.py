@@ -18,7 +18,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.entry import kerne
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import arguments as kernel_arguments
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import cmdline
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.arguments import KernelSpec
-from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.bootloaders import ours, table
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.bootloaders import appended_arguments, table
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
     HostError,
     RefusedError,
@@ -120,7 +120,7 @@ def test_a_change_that_fails_is_undone(tmp_path: Path, make: Maker, name: str) -
 def test_what_others_give_already_needs_nothing_of_ours(tmp_path: Path) -> None:
     host = rpm_ostree(tmp_path)
     assert plan(host, KernelSpec(("iommu=pt",))) == []
-    assert not host.exists(ours.MEMORY)
+    assert not host.exists(appended_arguments.MEMORY)
 
 
 def test_a_token_that_was_there_before_stays(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_the_module_of_kernel_arguments_names_one_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 9}', '{"format": 1, "tokens": 3}'])
 def test_a_damaged_memory_is_refused(tmp_path: Path, text: str) -> None:
     host = rhel9(tmp_path)
-    host.put(ours.MEMORY, text)
+    host.put(appended_arguments.MEMORY, text)
     with pytest.raises(StateFileError, match="Nothing was changed"):
         kernel_arguments.read(host)
     assert issubclass(StateFileError, SriovError)

@@ -24,7 +24,7 @@ MEMORY = f"{FOLDER}/boot-loader.json"
 
 
 @dataclass(frozen=True)
-class Memory:
+class AppendedArguments:
     """tokens: ours; earlier: those that an unfinished change replaces; lines: name -> the line without ours.
 
     pending: the lines may not have our tokens yet. loader: the back-end that they belong to.
@@ -80,16 +80,16 @@ def _without_each(words: tuple[str, ...], ours: tuple[str, ...]) -> tuple[str, .
     return tuple(left)
 
 
-def load(host: Host) -> Memory:
+def load(host: Host) -> AppendedArguments:
     """Read the memory. Raises StateFileError where it is damaged."""
     text = host.read_text(MEMORY)
     if text is None:
-        return Memory()
+        return AppendedArguments()
     try:
         value = json.loads(text)
         if value["format"] != FORMAT:
             raise ValueError(f"format {value['format']!r}, and this code knows {FORMAT}")
-        return Memory(
+        return AppendedArguments(
             tuple(str(token) for token in value["tokens"]),
             tuple(str(token) for token in value["earlier"]),
             {str(name): str(line) for name, line in value["lines"].items()},
@@ -104,7 +104,7 @@ def load(host: Host) -> Memory:
         ) from error
 
 
-def save(host: Host, memory: Memory) -> None:
+def save(host: Host, memory: AppendedArguments) -> None:
     """Write it durably; an empty one is removed."""
     if not memory.tokens and not memory.pending:
         host.remove_file(MEMORY)
