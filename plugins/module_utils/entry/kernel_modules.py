@@ -17,10 +17,9 @@ from ..host.host import Host
 from ..kernel import arguments as kernel
 from ..kernel import cmdline, iommu, unsafe_arguments
 from ..kernel import modules as kernel_modules
-from ..kernel.arguments import KernelSpec
-from ..kernel.modules import ModuleSpec
 from ..model.errors import HostError, SriovError
 from ..model.frozen import dataclass
+from ..model.goal import ModuleGoal
 from ..model.plan import Plan, pending
 from ..model.state import NodeState
 from ..node.apply import carry_out
@@ -87,7 +86,7 @@ def kernel_arguments(
                 for entry in (loader.entries if loader else ())
             ],
         }
-        return ConcernLook(Plan(tuple(kernel.plan(KernelSpec(wanted), state))), facts, asks=True)
+        return ConcernLook(Plan(tuple(kernel.plan(wanted, state))), facts, asks=True)
 
     return look
 
@@ -98,7 +97,7 @@ def iommu_arguments(present: bool) -> Callable[[Host], ConcernLook]:
     def look(host: Host) -> ConcernLook:
         found = iommu.read(host)
         wanted = iommu.arguments(found.vendor) if present else ()
-        plan = Plan(tuple(kernel.plan(KernelSpec(wanted), kernel.read(host))))
+        plan = Plan(tuple(kernel.plan(wanted, kernel.read(host))))
         problems = iommu.firmware_problems(found) if present else []
         if present and not plan.steps:
             problems = iommu.problems(found)
@@ -111,7 +110,7 @@ def iommu_arguments(present: bool) -> Callable[[Host], ConcernLook]:
 def modules(options: list[dict[str, Any]]) -> Callable[[Host], ConcernLook]:
     """For sriov_modprobe."""
     specs = [
-        ModuleSpec(
+        ModuleGoal(
             item["name"],
             tuple((str(name), text(value)) for name, value in sorted((item["options"] or {}).items())),
             not item.get("blacklist") if item["load"] is None else item["load"],

@@ -28,26 +28,12 @@ RUNNING = "/proc/cmdline"
 
 
 @dataclass(frozen=True)
-class KernelSpec:
-    """The arguments that the kernel shall have; none: those that we once set are taken away."""
-
-    arguments: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class KernelState:
     """running: the running kernel's tokens, None for an image; loader: None for one that is unknown to us."""
 
     running: tuple[str, ...] | None
     loader: LoaderState | None
     reboots: Reboots = field(default_factory=Reboots)
-
-
-def validate(spec: KernelSpec, path: str = "arguments") -> None:
-    """Raises InvalidSpecError with every mistake."""
-    mistakes = cmdline.mistakes(spec.arguments, path)
-    if mistakes:
-        raise InvalidSpecError(mistakes)
 
 
 def read(host: Host, boot_loader: str = table.AUTO) -> KernelState:
@@ -64,25 +50,29 @@ def read(host: Host, boot_loader: str = table.AUTO) -> KernelState:
     )
 
 
-def plan(spec: KernelSpec, state: KernelState) -> list[Step]:
-    """The steps: for the boot loader where it does not give what is asked, and a reboot where the kernel
+def plan(wanted: tuple[str, ...], state: KernelState) -> list[Step]:
+    """The steps to the arguments that the kernel shall have; none: those that we once set are taken away.
+
+    One for the boot loader where it does not give what is asked, and a reboot where the kernel
     lacks it. One that was asked for in an earlier boot, and did not bring it, is not asked for again.
 
     The reboot step is for the caller to see and carry out: apply() does nothing for it. Raises
     InvalidSpecError, and RefusedError where a change is needed that can't be made.
     """
-    validate(spec)
-    steps = _loader_steps(spec, state)
+    mistakes = cmdline.mistakes(wanted, "arguments")
+    if mistakes:
+        raise InvalidSpecError(mistakes)
+    steps = _loader_steps(wanted, state)
     if state.running is None:
         return steps
-    missing = cmdline.lacking(state.running, spec.arguments)
+    missing = cmdline.lacking(state.running, wanted)
     without_effect = () if steps else state.reboots.without_effect(missing)
     if without_effect:
         raise RefusedError([_no_effect(without_effect, state.running, state.loader)])
     if missing:
         steps.append(_reboot(f"the running kernel was started without {' '.join(missing)}", (), missing))
     else:
-        kept = _left_running(spec, state)
+        kept = _left_running(wanted, state)
         if kept:
             steps.append(_reboot(f"the running kernel was started with {' '.join(kept)}", kept, ()))
     return steps
@@ -104,8 +94,8 @@ def apply(host: Host, step: Step) -> None:
     loader.write(host, tuple(step.after))
 
 
-def _loader_steps(spec: KernelSpec, state: KernelState) -> list[Step]:
-    wanted, loader = spec.arguments, state.loader
+def _loader_steps(wanted: tuple[str, ...], state: KernelState) -> list[Step]:
+    loader = state.loader
     if loader is None:
         needed = wanted if state.running is None else cmdline.lacking(state.running, wanted)
         if needed:
@@ -126,7 +116,7 @@ def _loader_steps(spec: KernelSpec, state: KernelState) -> list[Step]:
     if problems:
         raise RefusedError(problems)
     missing = state.running is not None and bool(cmdline.lacking(state.running, wanted))
-    needs = (REBOOT,) if missing or (state.running is not None and _left_running(spec, state)) else ()
+    needs = (REBOOT,) if missing or (state.running is not None and _left_running(wanted, state)) else ()
     return [
         Step(
             KIND,
@@ -235,7 +225,7 @@ def _reason(wanted: tuple[str, ...], loader: LoaderState) -> str:
     return "; ".join(parts)
 
 
-def _left_running(spec: KernelSpec, state: KernelState) -> tuple[str, ...]:
+def _left_running(wanted: tuple[str, ...], state: KernelState) -> tuple[str, ...]:
     """Tokens of ours that go or went, and that the running kernel was started with."""
     if state.loader is None or state.running is None:
         return ()
@@ -244,7 +234,7 @@ def _left_running(spec: KernelSpec, state: KernelState) -> tuple[str, ...]:
     return tuple(
         token
         for token in dict.fromkeys((*state.loader.ours, *gone))
-        if token in running and not cmdline.satisfied(spec.arguments, token)
+        if token in running and not cmdline.satisfied(wanted, token)
     )
 
 

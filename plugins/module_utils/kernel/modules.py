@@ -16,6 +16,7 @@ from dataclasses import field, replace
 from ..host.host import Host
 from ..model.errors import HostError, InvalidSpecError, Mistake, Problem, RefusedError
 from ..model.frozen import dataclass
+from ..model.goal import ModuleGoal
 from ..model.plan import REBOOT, Step
 from ..record import pending_reboot, record
 from ..record.pending_reboot import Reboots
@@ -37,26 +38,6 @@ LOAD_SECONDS = 60.0
 
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _BOOLEANS = {"y": "Y", "yes": "Y", "on": "Y", "1": "Y", "n": "N", "no": "N", "off": "N", "0": "N"}
-
-
-@dataclass(frozen=True)
-class ModuleSpec:
-    """A module (`-` and `_` alike), its options, and whether it shall be loaded, now and at each boot.
-
-    blacklist: not loaded because a device asks for it; before, after: modules that are loaded around it (softdep).
-    """
-
-    name: str
-    options: tuple[tuple[str, str], ...] = ()
-    load: bool = True
-    blacklist: bool = False
-    before: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> str:
-        """The name as sysfs writes it."""
-        return self.name.replace("-", "_")
 
 
 @dataclass(frozen=True)
@@ -84,12 +65,12 @@ class ModulesState:
     reboots: Reboots = field(default_factory=Reboots)
     initramfs: tuple[str, ...] = ()
 
-    def of(self, module: ModuleSpec) -> Live:
+    def of(self, module: ModuleGoal) -> Live:
         """The module's state; what was not read counts as not loaded."""
         return dict(self.live).get(module.key, Live(False, False, None))
 
 
-def validate(specs: Sequence[ModuleSpec], path: str = "modules") -> None:
+def validate(specs: Sequence[ModuleGoal], path: str = "modules") -> None:
     """Raises InvalidSpecError with every mistake."""
     mistakes: list[Mistake] = []
     for index, spec in enumerate(specs):
@@ -114,7 +95,7 @@ def validate(specs: Sequence[ModuleSpec], path: str = "modules") -> None:
         raise InvalidSpecError(mistakes)
 
 
-def read(host: Host, specs: Sequence[ModuleSpec]) -> ModulesState:
+def read(host: Host, specs: Sequence[ModuleGoal]) -> ModulesState:
     """Our files, and the state of the modules of `specs`. Raises HostError."""
     start = f"{PARAMETER_KIND} "
     known = record.load(host)
@@ -146,7 +127,7 @@ def _touched(before: str | None, after: str | None) -> set[str]:
     return {line.split()[1].replace("-", "_") for line in lines if line and not line.startswith("#")}
 
 
-def plan(specs: Sequence[ModuleSpec], state: ModulesState) -> list[Step]:
+def plan(specs: Sequence[ModuleGoal], state: ModulesState) -> list[Step]:
     """The files first (they count at boot), then modules to load now, and parameters that can be set now.
 
     Modules that we loaded stay loaded when they are no longer asked for: others may have come to use them.
@@ -193,7 +174,7 @@ def apply(host: Host, step: Step) -> None:
         host.write_attribute(_parameter_path(*step.target.split(".", 1)), str(step.after))
 
 
-def kernel_arguments(specs: Sequence[ModuleSpec], state: ModulesState) -> tuple[str, ...]:
+def kernel_arguments(specs: Sequence[ModuleGoal], state: ModulesState) -> tuple[str, ...]:
     """The options of modules that are built into the kernel: modprobe.d never reaches them."""
     return tuple(
         f"{spec.name}.{option}={value}"
@@ -203,7 +184,7 @@ def kernel_arguments(specs: Sequence[ModuleSpec], state: ModulesState) -> tuple[
     )
 
 
-def options_text(specs: Sequence[ModuleSpec], state: ModulesState) -> str | None:
+def options_text(specs: Sequence[ModuleGoal], state: ModulesState) -> str | None:
     """The text of our modprobe.d file, None where none is needed."""
     lines = []
     for spec in specs:
@@ -217,13 +198,13 @@ def options_text(specs: Sequence[ModuleSpec], state: ModulesState) -> str | None
     return "\n".join([MARK, *lines]) + "\n" if lines else None
 
 
-def boot_text(specs: Sequence[ModuleSpec], state: ModulesState) -> str | None:
+def boot_text(specs: Sequence[ModuleGoal], state: ModulesState) -> str | None:
     """The text of our modules-load.d file, None where none is needed."""
     names = [spec.name for spec in specs if spec.load and not state.of(spec).builtin]
     return "\n".join([MARK, *names]) + "\n" if names else None
 
 
-def _refuse(specs: Sequence[ModuleSpec], state: ModulesState) -> None:
+def _refuse(specs: Sequence[ModuleGoal], state: ModulesState) -> None:
     problems = [
         Problem(
             path,
@@ -260,7 +241,7 @@ def _file_step(kind: str, path: str, before: str | None, after: str | None) -> l
     return [Step(kind, path, action, reason, before, after)]
 
 
-def _steps_back(specs: Sequence[ModuleSpec], state: ModulesState) -> list[Step]:
+def _steps_back(specs: Sequence[ModuleGoal], state: ModulesState) -> list[Step]:
     """Parameters that we set in the running kernel and that nobody asks for any more get their value of before."""
     wanted = {f"{spec.key}.{option.replace('-', '_')}" for spec in specs for option, _value in spec.options}
     steps: list[Step] = []
@@ -279,7 +260,7 @@ def _steps_back(specs: Sequence[ModuleSpec], state: ModulesState) -> list[Step]:
     return steps
 
 
-def _parameter_steps(spec: ModuleSpec, live: Live, reboots: Reboots) -> list[Step]:
+def _parameter_steps(spec: ModuleGoal, live: Live, reboots: Reboots) -> list[Step]:
     """Options that the loaded module has otherwise: set now where the kernel lets us, else by a reboot."""
     steps: list[Step] = []
     if not live.loaded or live.builtin:

@@ -99,17 +99,19 @@ class FileGoal:
 
 @dataclass(frozen=True)
 class ModuleGoal:
-    """A kernel module: its options, and whether it is loaded (now, and at boot).
-
-    blacklist: not loaded because a device asks for it; before, after: modules that are loaded around it (softdep).
-    """
+    """A kernel module (`-` and `_` alike), its options, and whether it is loaded."""
 
     name: str
     options: tuple[tuple[str, str], ...] = ()
-    load: bool = True
-    blacklist: bool = False
-    before: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
+    load: bool = True  # now, and at each boot
+    blacklist: bool = False  # not loaded because a device asks for it
+    before: tuple[str, ...] = ()  # modules that are loaded before it (softdep)
+    after: tuple[str, ...] = ()  # modules that are loaded after it (softdep)
+
+    @property
+    def key(self) -> str:
+        """The name as sysfs writes it."""
+        return self.name.replace("-", "_")
 
 
 @dataclass(frozen=True)

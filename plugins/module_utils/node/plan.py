@@ -15,10 +15,10 @@ from dataclasses import replace
 from ..kernel import arguments as kernel_arguments
 from ..kernel import hugepages, iommu
 from ..kernel import modules as kernel_modules
-from ..kernel.arguments import KernelSpec, KernelState
+from ..kernel.arguments import KernelState
 from ..kernel.hugepages import Memory
 from ..kernel.iommu import IommuState
-from ..kernel.modules import ModuleSpec, ModulesState
+from ..kernel.modules import ModulesState
 from ..model.errors import Problem, RefusedError
 from ..model.frozen import dataclass
 from ..model.goal import FunctionGoal, Goal
@@ -63,13 +63,6 @@ class Planned:
 
     plan: Plan
     held: tuple[Problem, ...] = ()
-
-
-def module_specs(goal: Goal) -> list[ModuleSpec]:
-    """The goal's modules as their concern wants them."""
-    return [
-        ModuleSpec(one.name, one.options, one.load, one.blacklist, one.before, one.after) for one in goal.modules
-    ]
 
 
 def make_plan(goal: Goal, state: NodeState, side: KernelSide) -> Planned:
@@ -150,15 +143,15 @@ def _kernel_steps(goal: Goal, side: KernelSide, problems: list[Problem]) -> list
         if side.kernel is not None:
             wanted = goal.options.kernel_arguments + hugepages.arguments(_ways(goal, side).boot)
             if side.modules is not None:  # modprobe.d does not reach modules that are built in
-                wanted += kernel_modules.kernel_arguments(module_specs(goal), side.modules)
+                wanted += kernel_modules.kernel_arguments(goal.modules, side.modules)
             if goal.iommu and side.iommu is not None:
                 wanted = iommu.with_arguments(side.iommu.vendor, wanted)
-            steps += kernel_arguments.plan(KernelSpec(wanted), side.kernel)
+            steps += kernel_arguments.plan(wanted, side.kernel)
     except RefusedError as error:
         problems += error.problems
     try:
         if side.modules is not None:
-            steps += kernel_modules.plan(module_specs(goal), side.modules)
+            steps += kernel_modules.plan(goal.modules, side.modules)
     except RefusedError as error:
         problems += error.problems
     return steps

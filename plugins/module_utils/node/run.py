@@ -30,7 +30,7 @@ from ..record import pending_reboot, record
 from ..record.record import LOCK
 from ..shared.driver_kinds import is_vfio
 from ..usage import other_managers
-from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan, module_specs
+from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan
 
 SETTLE_TRIES = 3
 
@@ -189,7 +189,7 @@ def _read_kernel_side(host: Host, goal: Goal, memory: Memory | None) -> KernelSi
     return KernelSide(
         kernel_arguments.read(host, goal.options.boot_loader),
         iommu.read(host) if wants_iommu else None,
-        kernel_modules.read(host, module_specs(goal)),
+        kernel_modules.read(host, goal.modules),
         memory,
     )
 

@@ -13,7 +13,6 @@ import pytest
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import arguments as kernel_arguments
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import cmdline
-from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.arguments import KernelSpec
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.bootloaders import grub_d
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
     HostError,
@@ -26,8 +25,8 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.record.record impo
 from support.fake_base import killed_at_every_write
 from support.fake_boot import GrubHost
 
-IOMMU = KernelSpec(("intel_iommu=on", "iommu=pt"))
-NONE = KernelSpec()
+IOMMU = ("intel_iommu=on", "iommu=pt")
+NONE = ()
 
 
 @pytest.fixture
@@ -35,12 +34,12 @@ def host(tmp_path: Path) -> GrubHost:
     return GrubHost(tmp_path)
 
 
-def plan(host: Host, spec: KernelSpec) -> list[Step]:
-    return kernel_arguments.plan(spec, kernel_arguments.read(host))
+def plan(host: Host, wanted: tuple[str, ...]) -> list[Step]:
+    return kernel_arguments.plan(wanted, kernel_arguments.read(host))
 
 
-def bring(host: Host, spec: KernelSpec) -> list[str]:
-    steps = plan(host, spec)
+def bring(host: Host, wanted: tuple[str, ...]) -> list[str]:
+    steps = plan(host, wanted)
     for step in steps:
         kernel_arguments.apply(host, step)
     return [step.kind for step in steps]
@@ -146,7 +145,7 @@ def test_what_others_already_give_needs_no_file_of_ours(tmp_path: Path) -> None:
 def test_a_changed_list_replaces_ours_alone(host: GrubHost) -> None:
     bring(host, IOMMU)
     host.boot()
-    longer = KernelSpec((*IOMMU.arguments, "hugepages=8"))
+    longer = (*IOMMU, "hugepages=8")
     assert bring(host, longer) == ["kernel_arguments", "reboot"]
     host.boot()
     assert bring(host, IOMMU) == ["kernel_arguments", "reboot"]
@@ -157,19 +156,19 @@ def test_a_changed_list_replaces_ours_alone(host: GrubHost) -> None:
 
 def test_being_killed_at_any_change_leaves_what_the_next_run_finishes(tmp_path: Path) -> None:
     pristine = GrubHost(tmp_path / "pristine").tree()
-    shorter = KernelSpec(("intel_iommu=on",))
+    shorter = ("intel_iommu=on",)
 
     def act(host: GrubHost) -> None:
-        for spec in (IOMMU, shorter, NONE):
-            bring(host, spec)
+        for wanted in (IOMMU, shorter, NONE):
+            bring(host, wanted)
 
     for goal in (IOMMU, shorter, NONE):
-        folder = tmp_path / str(len(goal.arguments))
+        folder = tmp_path / str(len(goal))
         for host in killed_at_every_write(lambda number, folder=folder: GrubHost(folder / str(number)), act, 8):
             bring(host, goal)
             host.boot()
             assert plan(host, goal) == []
-            assert cmdline.lacking(running(host), goal.arguments) == ()
+            assert cmdline.lacking(running(host), goal) == ()
             if goal == shorter:
                 assert "iommu=pt" not in running(host)
             if goal == NONE:
@@ -244,7 +243,7 @@ def test_another_boot_loader_is_refused_only_where_a_change_is_needed(host: Grub
 
 def test_bad_arguments_are_refused_before_anything_is_planned(host: GrubHost) -> None:
     with pytest.raises(InvalidSpecError, match=r"arguments\[0\]"):
-        plan(host, KernelSpec(("a;reboot",)))
+        plan(host, ("a;reboot",))
 
 
 def test_the_recovery_entry_and_the_memory_test_are_left_out() -> None:

@@ -17,7 +17,6 @@ import pytest
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry import kernel_modules
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import arguments as kernel_arguments
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import cmdline
-from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.arguments import KernelSpec
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.bootloaders import appended_arguments, table
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
     HostError,
@@ -30,8 +29,8 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec i
 from support.fake_base import killed_at_every_write
 from support.fake_boot import ID, EntryHost, rhel8, rhel9, rpm_ostree, systemd_boot
 
-IOMMU = KernelSpec(("intel_iommu=on", "iommu=pt"))
-NONE = KernelSpec()
+IOMMU = ("intel_iommu=on", "iommu=pt")
+NONE = ()
 LOADER_ENTRY = Path("/usr/lib/kernel/install.d/90-loaderentry.install")
 
 Maker = Callable[[Path], EntryHost]
@@ -42,12 +41,12 @@ every_host = pytest.mark.parametrize(
 )
 
 
-def plan(host: EntryHost, spec: KernelSpec) -> list[Step]:
-    return kernel_arguments.plan(spec, kernel_arguments.read(host))
+def plan(host: EntryHost, wanted: tuple[str, ...]) -> list[Step]:
+    return kernel_arguments.plan(wanted, kernel_arguments.read(host))
 
 
-def bring(host: EntryHost, spec: KernelSpec) -> list[str]:
-    steps = plan(host, spec)
+def bring(host: EntryHost, wanted: tuple[str, ...]) -> list[str]:
+    steps = plan(host, wanted)
     for step in steps:
         kernel_arguments.apply(host, step)
     return [step.kind for step in steps]
@@ -76,7 +75,7 @@ def test_there_with_one_reboot_and_back_to_every_byte(tmp_path: Path, make: Make
     host.boot()
     assert running(host) == (*foreign, "intel_iommu=on", "iommu=pt")
     assert plan(host, IOMMU) == []
-    longer = KernelSpec((*IOMMU.arguments, "hugepages=8"))
+    longer = (*IOMMU, "hugepages=8")
     assert bring(host, longer) == ["kernel_arguments", "reboot"]
     host.boot()
     assert plan(host, longer) == []
@@ -89,19 +88,19 @@ def test_there_with_one_reboot_and_back_to_every_byte(tmp_path: Path, make: Make
 @every_host
 def test_being_killed_at_any_change_loses_nothing_of_others(tmp_path: Path, make: Maker, name: str) -> None:
     pristine = make(tmp_path / "pristine").tree()
-    shorter = KernelSpec(("intel_iommu=on",))
+    shorter = ("intel_iommu=on",)
 
     def act(host: EntryHost) -> None:
-        for spec in (IOMMU, shorter, NONE):
-            bring(host, spec)
+        for wanted in (IOMMU, shorter, NONE):
+            bring(host, wanted)
 
     for goal in (IOMMU, shorter, NONE):
-        folder = tmp_path / str(len(goal.arguments))
+        folder = tmp_path / str(len(goal))
         for host in killed_at_every_write(lambda number, folder=folder: make(folder / str(number)), act, 6):
             bring(host, goal)
             host.boot()
             assert plan(host, goal) == []
-            assert cmdline.lacking(running(host), goal.arguments) == ()
+            assert cmdline.lacking(running(host), goal) == ()
             bring(host, NONE)
             assert host.tree() == pristine
 
@@ -119,7 +118,7 @@ def test_a_change_that_fails_is_undone(tmp_path: Path, make: Maker, name: str) -
 
 def test_what_others_give_already_needs_nothing_of_ours(tmp_path: Path) -> None:
     host = rpm_ostree(tmp_path)
-    assert plan(host, KernelSpec(("iommu=pt",))) == []
+    assert plan(host, ("iommu=pt",)) == []
     assert not host.exists(appended_arguments.MEMORY)
 
 

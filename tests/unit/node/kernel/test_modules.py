@@ -13,8 +13,8 @@ import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import modules as kernel_modules
-from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.modules import ModuleSpec
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError, RefusedError
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import ModuleGoal
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Plan
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.apply import carry_out
@@ -24,7 +24,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.record.record impo
 from support.fake_base import killed_at_every_write
 from support.fake_boot import GrubHost
 
-VFIO = ModuleSpec("vfio-pci", (("disable_idle_d3", "1"),))
+VFIO = ModuleGoal("vfio-pci", (("disable_idle_d3", "1"),))
 DEP = "kernel/drivers/vfio/pci/vfio-pci.ko.xz: kernel/drivers/vfio/vfio.ko.xz\nkernel/x/igbvf.ko:\n"
 
 
@@ -37,7 +37,7 @@ def host(tmp_path: Path) -> GrubHost:
     return made
 
 
-def bring(host: GrubHost, *specs: ModuleSpec) -> list[str]:
+def bring(host: GrubHost, *specs: ModuleGoal) -> list[str]:
     steps = kernel_modules.plan(specs, kernel_modules.read(host, specs))
     for step in steps:
         kernel_modules.apply(host, step)
@@ -68,7 +68,7 @@ def test_a_module_is_loaded_now_and_at_boot_and_taken_back(host: GrubHost) -> No
 
 
 def test_a_module_may_have_options_and_not_be_loaded(host: GrubHost) -> None:
-    assert bring(host, ModuleSpec("igbvf", (("debug", "3"),), load=False)) == [
+    assert bring(host, ModuleGoal("igbvf", (("debug", "3"),), load=False)) == [
         f"module_options {kernel_modules.OPTIONS_FILE}"
     ]
 
@@ -99,7 +99,7 @@ def test_a_parameter_that_is_not_shown_proves_nothing(host: GrubHost) -> None:
 
 
 def test_a_built_in_module_takes_its_options_from_the_kernels_command_line(host: GrubHost) -> None:
-    stub = ModuleSpec("pci-stub", (("ids", "8086:10ca"),))
+    stub = ModuleGoal("pci-stub", (("ids", "8086:10ca"),))
     host.put("/sys/module/vfio_pci/uevent", "")  # no initstate: built in
     for spec in (stub, VFIO):
         assert bring(host, spec) == []
@@ -112,14 +112,14 @@ def test_a_built_in_module_takes_its_options_from_the_kernels_command_line(host:
 def test_what_can_not_be_done_is_refused_at_once(host: GrubHost) -> None:
     host.put(kernel_modules.OPTIONS_FILE, "options igb max_vfs=7\n")
     with pytest.raises(RefusedError) as caught:
-        bring(host, VFIO, ModuleSpec("no_such_module"))
+        bring(host, VFIO, ModuleGoal("no_such_module"))
     assert [problem.target for problem in caught.value.problems] == [
         kernel_modules.OPTIONS_FILE, "module no_such_module",
     ]  # fmt: skip
 
 
 def test_every_mistake_is_named() -> None:
-    specs = [ModuleSpec("a b"), ModuleSpec("x", (("o=", "1"), ("p", "1 2"))), ModuleSpec("x")]
+    specs = [ModuleGoal("a b"), ModuleGoal("x", (("o=", "1"), ("p", "1 2"))), ModuleGoal("x")]
     with pytest.raises(InvalidSpecError) as caught:
         kernel_modules.validate(specs)
     assert [mistake.path for mistake in caught.value.mistakes] == [
@@ -127,7 +127,7 @@ def test_every_mistake_is_named() -> None:
     ]  # fmt: skip
 
 
-def carried_out(host: GrubHost, *specs: ModuleSpec) -> list[str]:
+def carried_out(host: GrubHost, *specs: ModuleGoal) -> list[str]:
     plan = Plan(tuple(kernel_modules.plan(specs, kernel_modules.read(host, specs))))
     carry_out(host, plan, NodeState())
     return [f"{step.kind} {step.target}" for step in plan.steps]
@@ -198,11 +198,11 @@ def initramfs_host(request: pytest.FixtureRequest, tmp_path: Path) -> WithInitra
 
 def test_the_initramfs_is_made_again_only_where_it_holds_a_module_that_changes(initramfs_host: WithInitramfs) -> None:
     host = initramfs_host
-    carried_out(host, ModuleSpec("igbvf", (("debug", "3"),)))
+    carried_out(host, ModuleGoal("igbvf", (("debug", "3"),)))
     assert host.made == 0
-    assert "module_initramfs initramfs" in carried_out(host, VFIO, ModuleSpec("igbvf", (("debug", "3"),)))
+    assert "module_initramfs initramfs" in carried_out(host, VFIO, ModuleGoal("igbvf", (("debug", "3"),)))
     assert host.made == 1
-    assert carried_out(host, VFIO, ModuleSpec("igbvf", (("debug", "4"),)))
+    assert carried_out(host, VFIO, ModuleGoal("igbvf", (("debug", "4"),)))
     assert host.made == 1
     carried_out(host)
     assert host.made == 2
@@ -222,8 +222,8 @@ def test_a_run_that_is_killed_before_the_initramfs_is_made_is_finished(initramfs
 
 
 def test_blacklists_and_soft_dependencies(host: GrubHost) -> None:
-    spec = ModuleSpec("igbvf", load=False, blacklist=True)
-    around = ModuleSpec("vfio-pci", (), False, before=("vfio", "x_y"), after=("z",))
+    spec = ModuleGoal("igbvf", load=False, blacklist=True)
+    around = ModuleGoal("vfio-pci", (), False, before=("vfio", "x_y"), after=("z",))
     assert bring(host, spec, around) == [f"module_options {kernel_modules.OPTIONS_FILE}"]
     assert (host.read_text(kernel_modules.OPTIONS_FILE) or "").splitlines()[1:] == [
         "blacklist igbvf", "softdep vfio-pci pre: vfio x_y post: z",
@@ -231,7 +231,7 @@ def test_blacklists_and_soft_dependencies(host: GrubHost) -> None:
     assert bring(host, spec, around) == []
     assert bring(host) == [f"module_options {kernel_modules.OPTIONS_FILE}"]
     with pytest.raises(InvalidSpecError) as caught:
-        kernel_modules.validate([ModuleSpec("a", blacklist=True, before=("b c",))])
+        kernel_modules.validate([ModuleGoal("a", blacklist=True, before=("b c",))])
     assert [mistake.path for mistake in caught.value.mistakes] == ["modules[0].softdep", "modules[0].blacklist"]
 
 
