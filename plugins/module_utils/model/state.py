@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any
 
 from ..shared.driver_kinds import is_userspace
@@ -92,31 +93,29 @@ class Pf:
 
 
 @dataclass(frozen=True)
-class NodeState:
-    """The host as it is, as far as PFs, VFs and our own record matter.
+class Record:
+    """What our programs remember on the node: original.json and the journal. See `record.record`."""
 
-    originals: PF address -> what the PF was before our first change. owners: PF address -> the module that
-    changed it. identities: PF address -> vendor, device and MAC address at that time. recorded_objects: key of a step
-    -> what was before, of all that is neither PF nor file. recorded_files: path -> file before
-    our first change (None: there was none). file_states: path -> the file now, to be brought back exactly (see
-    `host.FileState`). file_texts: path -> its text now, through a link. interrupted: keys of the steps
-    that an earlier run did not finish. lockdown: the kernel's, "" where there is none. with_usage: holders
-    and uses were looked for.
-    """
+    pfs: Mapping[str, PfGoal] = field(default_factory=dict)  # PF address -> the goal that brings its original back
+    files: Mapping[str, Any] = field(default_factory=dict)  # path -> the file (`host.FileState`); None: there was none
+    objects: Mapping[str, Any] = field(default_factory=dict)  # key of a step -> what was before, of all other kinds
+    owners: Mapping[str, str] = field(default_factory=dict)  # PF address -> the module that changed it
+    # PF address -> vendor, device and MAC address at that time. Records of older versions have neither of the two.
+    identities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    interrupted: tuple[str, ...] = ()  # keys of the steps that an earlier run did not finish
+    exists: bool = False
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """The host as it is, as far as PFs, VFs and our own record matter."""
 
     pfs: tuple[Pf, ...] = ()
-    originals: Mapping[str, PfGoal] | None = None
-    owners: Mapping[str, str] | None = None
-    identities: Mapping[str, Mapping[str, str]] | None = None
-    recorded_objects: Mapping[str, Any] | None = None
-    recorded_files: Mapping[str, Any] | None = None
-    file_states: Mapping[str, Any] | None = None
-    file_texts: Mapping[str, str | None] | None = None
-    interrupted: tuple[str, ...] = ()
-    recorded: bool = False
+    record: Record = field(default_factory=Record)
+    file_states: Mapping[str, Any] = field(default_factory=dict)  # path -> the file now, to be brought back exactly
+    file_texts: Mapping[str, str | None] = field(default_factory=dict)  # path -> its text now, through a link
     plugin_active: bool = False
-    lockdown: str = ""
-    with_usage: bool = False
+    lockdown: str = ""  # the kernel's; "" where there is none
 
     def pf(self, address: str) -> Pf | None:
         """The PF with this address, None where there is none."""

@@ -19,14 +19,14 @@ from ..kernel import modules as kernel_modules
 from ..model.errors import HostError, SriovError
 from ..model.goal import NODE_OWNER, PfGoal
 from ..model.plan import Plan, Step, pending
-from ..model.state import NodeState, Pf
+from ..model.state import NodeState, Pf, Record
 from ..pf import apply as pf_apply
 from ..pf import drivers
 from ..pf.identity import identity_of, is_another
 from ..pf.plan import AUTOPROBE, DRIVER, ESWITCH, LINK, NUM_VFS, PF_MTU, TC_OFFLOAD, parse_target
 from ..pf.plan import KINDS as PF_KINDS
 from ..record import record
-from ..record.record import FORGET, ORIGINAL, Record, original_of
+from ..record.record import FORGET, ORIGINAL, original_of
 from . import owned_files
 from .plan import PLUGIN_UNIT, RELOAD
 

@@ -135,7 +135,7 @@ def _bring_up(host: Host, goal: Goal, text: str | None, kinds: Collection[str]) 
     """
 
     def current(state: NodeState) -> Goal:
-        same = (state.file_texts or {}).get(NODE_PATH) == text
+        same = state.file_texts.get(NODE_PATH) == text
         return _as_accepted(goal, state) if same else Goal(whole=False)
 
     for attempt in range(TRIES):

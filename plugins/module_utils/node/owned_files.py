@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from ..host.host import FileState, Host
+from ..host.host import Host
 from ..model.errors import HostError, Problem
 from ..model.goal import FileGoal, Goal
 from ..model.plan import Step
@@ -23,8 +23,7 @@ OWN_FOLDERS = ("/etc/baremetal-sriov", "/etc/pcidp")
 
 def file_steps(goal: Goal, state: NodeState) -> list[Step]:
     """Write what the goal names; give back what an earlier goal named and this one does not."""
-    now: Mapping[str, FileState] = state.file_states or {}
-    recorded: Mapping[str, FileState] = state.recorded_files or {}
+    now, recorded = state.file_states, state.record.files
     steps = []
     for file in goal.files:
         if not _has_text(file.path, file.text, state):
@@ -40,22 +39,22 @@ def file_steps(goal: Goal, state: NodeState) -> list[Step]:
 
 def _has_text(path: str, text: str, state: NodeState) -> bool:
     """A file of its own with this text; who owns it, and its mode, are the administrator's to change."""
-    now = (state.file_states or {}).get(path)
+    now = state.file_states.get(path)
     is_link = isinstance(now, Mapping) and "link" in now
-    return not is_link and (state.file_texts or {}).get(path) == text
+    return not is_link and state.file_texts.get(path) == text
 
 
 def unnamed(goal: Goal, state: NodeState) -> list[str]:
     """Files that we changed once and that the goal does not name: they are given back."""
-    return sorted(set(state.recorded_files or {}) - {file.path for file in goal.files})
+    return sorted(set(state.record.files) - {file.path for file in goal.files})
 
 
 def file_problems(goal: Goal, state: NodeState) -> list[Problem]:
     """Files at our paths that somebody else wrote."""
     found = []
     for file in goal.files:
-        there = (state.file_states or {}).get(file.path) is not None
-        ours = file.path in (state.recorded_files or {}) or _has_text(file.path, file.text, state)
+        there = state.file_states.get(file.path) is not None
+        ours = file.path in state.record.files or _has_text(file.path, file.text, state)
         if there and not ours and not file.adopt:
             found.append(_foreign(file))
     return found

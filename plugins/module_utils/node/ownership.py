@@ -25,7 +25,7 @@ from . import owned_files
 
 def owner_of(address: str, state: NodeState) -> str:
     """The module that owns a recorded PF; records of older versions don't name one."""
-    return (state.owners or {}).get(address, NODE_OWNER)
+    return state.record.owners.get(address, NODE_OWNER)
 
 
 def restore_original(goal: Goal, state: NodeState) -> list[PfGoal]:
@@ -35,7 +35,7 @@ def restore_original(goal: Goal, state: NodeState) -> list[PfGoal]:
     named = {pf.address for pf in goal.pfs} | {function.address for function in goal.functions}
     return [
         original
-        for address, original in sorted((state.originals or {}).items())
+        for address, original in sorted(state.record.pfs.items())
         if address not in named and owner_of(address, state) == goal.owner
     ]
 
@@ -65,12 +65,12 @@ def emptied_problems(goal: Goal, state: NodeState) -> list[Problem]:
 def _had_policies(goal: Goal, state: NodeState) -> list[str]:
     """What tells that this host had policies: PFs that an earlier run noted or changed; else our files for such."""
     known = {original.address for original in restore_original(goal, state)}
-    known |= _noted((state.file_texts or {}).get(NODE_PATH))
+    known |= _noted(state.file_texts.get(NODE_PATH))
     found = []
     for address in sorted(known):
         pf = state.pf(address)
         found.append(address if pf is None else f"{pf.label} with {pf.num_vfs} VF{'s' if pf.num_vfs != 1 else ''}")
-    return found or sorted({CONFIG_PATH, HOTPLUG_PATH} & set(state.recorded_files or {}))
+    return found or sorted({CONFIG_PATH, HOTPLUG_PATH} & set(state.record.files))
 
 
 def _noted(text: str | None) -> set[str]:
@@ -84,7 +84,7 @@ def _noted(text: str | None) -> set[str]:
 def original_for(address: str, state: NodeState) -> PfGoal | None:
     """What the PF was before our first change; None where that is not known, or was another NIC."""
     pf = state.pf(address)
-    return None if pf is not None and is_another(pf, state) else (state.originals or {}).get(address)
+    return None if pf is not None and is_another(pf, state) else state.record.pfs.get(address)
 
 
 def swap_warnings(goal: Goal, state: NodeState, wanted: list[PfGoal]) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ def pf_record_steps(pf_goal: PfGoal, goal: Goal, state: NodeState, changed: bool
         yield forget(address)
         return
     pf = state.pf(address)
-    if address not in (state.originals or {}):
+    if address not in state.record.pfs:
         return
     if pf is not None and is_another(pf, state):
         if not changed:
@@ -142,10 +142,10 @@ def forget_all(goal: Goal, state: NodeState) -> tuple[list[Step], tuple[str, ...
     """At the end of a teardown: the steps that forget the record, but for PFs of other owners that are not yet as they
     were; and a sentence for each of those.
     """
-    if not (goal.absent and state.recorded):
+    if not (goal.absent and state.record.exists):
         return [], ()
     steps, kept = [], []
-    for address, original in sorted((state.originals or {}).items()):
+    for address, original in sorted(state.record.pfs.items()):
         if owner_of(address, state) == goal.owner:
             continue
         pf = state.pf(address)
@@ -155,8 +155,8 @@ def forget_all(goal: Goal, state: NodeState) -> tuple[list[Step], tuple[str, ...
             kept.append(address)
     if not kept:
         return [Step(FORGET, ORIGINAL, "remove the record", "everything is given back", True, None)], ()
-    others = set(state.originals or {}) - set(kept)
-    if others or state.recorded_files or state.recorded_objects:
+    others = set(state.record.pfs) - set(kept)
+    if others or state.record.files or state.record.objects:
         reason = "all else is given back"
         steps.append(Step(FORGET, ORIGINAL, f"forget all but {', '.join(kept)}", reason, True, kept))
     words = "was set by {} and stays as it is; give it back there (num_vfs: 0, driver: default), and run this again"

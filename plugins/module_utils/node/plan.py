@@ -168,7 +168,7 @@ def _page_steps(goal: Goal, state: NodeState, side: KernelSide) -> tuple[list[St
     """Huge pages to take from the running kernel, and those to give back."""
     if side.memory is None:
         return [], []
-    before = hugepages.originals(state.recorded_objects or {})
+    before = hugepages.originals(state.record.objects)
     back = hugepages.steps_back(goal.options.hugepages, side.memory, before) if goal.whole else []
     return hugepages.steps(_ways(goal, side), side.memory, before), back
 
@@ -222,7 +222,7 @@ def _reload(steps: Sequence[Step], state: NodeState) -> list[Step]:
     if not state.plugin_active:
         return []
     caused = any(step.stage == NOW and step.kind in (*PF_KINDS, owned_files.FILE) for step in steps)
-    if not caused and f"{RELOAD} {PLUGIN_UNIT}" not in state.interrupted:
+    if not caused and f"{RELOAD} {PLUGIN_UNIT}" not in state.record.interrupted:
         return []
     return [Step(RELOAD, PLUGIN_UNIT, "reload it", "its VFs or its configuration changed", None, True)]
 

@@ -20,11 +20,10 @@ from ..kernel.iommu import AMD, INTEL, IommuState
 from ..model.errors import HostError
 from ..model.frozen import dataclass
 from ..model.goal import Goal
-from ..model.state import Pf
+from ..model.state import Pf, Record
 from ..pf.read import read_state
 from ..policy.node_spec import NodeSpec
 from ..policy.resolve import resolve
-from ..record.record import Record
 from ..shared import pci
 
 OK, LOOK, UNKNOWN = "ok", "look", "unknown"

@@ -91,17 +91,17 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
     """
     state = read_state(host, record.load(host), PATHS)
     goal = make_goal(state)
-    objects = state.recorded_objects or {}
     if kernel_side and goal.whole and any(not pf.externally_managed for pf in goal.pfs):
         ours = any(file.path == CONFIG_PATH for file in goal.files)  # else VFs are offered by somebody else's choice
         found = other_managers.find(host, dict(goal.resources) if ours else (), goal.options.kubelet_root_dirs)
         goal = replace(goal, warnings=(*goal.warnings, *found))
     state = devlink.with_modes(host, state, _with_a_mode(goal, state))
-    memory = hugepages.read(host) if goal.options.hugepages or (goal.whole and hugepages.originals(objects)) else None
+    with_pages = goal.options.hugepages or (goal.whole and hugepages.originals(state.record.objects))
+    memory = hugepages.read(host) if with_pages else None
     side = _read_kernel_side(host, goal, memory) if kernel_side else KernelSide(memory=memory)
     try:
         planned = make_plan(goal, state, side)
-        more = changes_vfs(planned.plan) or bool(pending(planned.plan)) or bool(state.interrupted)
+        more = changes_vfs(planned.plan) or bool(pending(planned.plan)) or bool(state.record.interrupted)
     except RefusedError:
         more = True  # the user is told everything at once
     if more and host.is_running:
@@ -109,7 +109,7 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
         from ..usage.pf_usage import read_usage
 
         # What an earlier run was told counts for those that are told nothing: a teardown, the narrow modules.
-        known = kubelet.root_dir_of((state.file_texts or {}).get(NODE_PATH))
+        known = kubelet.root_dir_of(state.file_texts.get(NODE_PATH))
         folders = [folder for folder in (goal.options.kubelet_root_dir, known, *KUBELET_FOLDERS) if folder]
         state = read_usage(host, state, ssh_connection, PLUGIN_UNIT, folders)
         planned = make_plan(goal, state, side)
@@ -118,7 +118,7 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
 
 def _with_a_mode(goal: Goal, state: NodeState) -> set[str]:
     """PFs whose eswitch mode is asked for, or was changed by us."""
-    wanted = [*goal.pfs, *(state.originals or {}).values()]
+    wanted = [*goal.pfs, *state.record.pfs.values()]
     return {pf.address for pf in wanted if (pf.eswitch_mode, pf.tc_offload) != (None, None)}
 
 
@@ -144,7 +144,7 @@ def run(
     first = again()
     if check:
         return Outcome(first, first.state)
-    if not (pending(first.planned.plan) or first.state.interrupted):
+    if not (pending(first.planned.plan) or first.state.record.interrupted):
         _note(host, first)
         return Outcome(first, first.state)
     from .apply import carry_out

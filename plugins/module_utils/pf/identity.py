@@ -24,19 +24,19 @@ def identity_of(pf: Pf) -> dict[str, str]:
 
 def is_another(pf: Pf, state: NodeState) -> bool:
     """True where the recorded identity contradicts the NIC that is there now; False where nothing is known."""
-    known, now = (state.identities or {}).get(pf.address, {}), identity_of(pf)
+    known, now = state.record.identities.get(pf.address, {}), identity_of(pf)
     return any(now.get(name, value) != value for name, value in known.items())
 
 
 def swap_message(pf: Pf, state: NodeState) -> str:
     """What was there and what is there now."""
-    was, now = (state.identities or {}).get(pf.address, {}), identity_of(pf)
+    was, now = state.record.identities.get(pf.address, {}), identity_of(pf)
     return f"another NIC than at our first change: it was {_message(was)}, and is {_message(now)}"
 
 
 def moved_message(address: str, state: NodeState) -> str:
     """"; the NIC that was there (...) is now at ..." where its MAC address is found elsewhere, else empty."""
-    mac = (state.identities or {}).get(address, {}).get("mac")
+    mac = state.record.identities.get(address, {}).get("mac")
     now = [pf.label for pf in state.pfs if mac and pf.address != address and pf.permanent_mac == mac]
     return f"; the NIC that was there (MAC address {mac}) is now at {', '.join(now)}" if now else ""
 

@@ -12,8 +12,7 @@ from ..host import ip_link, machine
 from ..host.host import Host
 from ..host.ip_link import Link
 from ..kernel import lockdown
-from ..model.state import NodeState, Pf, Vf
-from ..record.record import Record
+from ..model.state import NodeState, Pf, Record, Vf
 from ..shared import pci, pci_classes
 from . import vf_attributes
 
@@ -29,15 +28,9 @@ def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeS
     states = {path: host.read_exact(path) for path in sorted({*files, *record.files})}
     return NodeState(
         pfs=tuple(pfs),
-        originals=record.pfs,
-        owners=record.owners,
-        identities=record.identities,
-        recorded_objects=record.objects,
-        recorded_files=record.files,
-        recorded=record.exists,
+        record=record,
         file_states=states,
         file_texts={path: state if isinstance(state, str) else host.read_text(path) for path, state in states.items()},
-        interrupted=record.interrupted,
         lockdown=lockdown.lockdown(host),
     )
 

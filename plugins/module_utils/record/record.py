@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from typing import Any, Callable, TypeVar
 
 from ..host.host import FileState, Host
 from ..model.errors import StateFileError
-from ..model.frozen import dataclass
 from ..model.goal import DEFAULT_DRIVER, NO_DRIVER, PfGoal, VfSettings, pf_goal_as_dict, pf_goal_from_dict
-from ..model.state import Pf, Vf
+from ..model.state import Pf, Record, Vf
 from ..shared.driver_kinds import is_userspace
 
 T = TypeVar("T")
@@ -32,23 +31,6 @@ JOURNAL = f"{FOLDER}/journal/apply.json"
 ASKED = f"{FOLDER}/reboot.json"  # see pending_reboot
 LOCK = "/run/baremetal-sriov/lock"
 FORGET = "record"  # the kind of steps that drop an object, or everything, from the record
-
-
-@dataclass(frozen=True)
-class Record:
-    """original.json and the journal. pfs: PF address -> the PF as a goal that gives it back; files: path
-    -> the file (None: there was none); objects: key of a step -> what was before, for all other kinds.
-    owners: PF address -> the module that changed it; identities: PF address -> which NIC that was. Older
-    versions wrote neither of the two.
-    """
-
-    pfs: Mapping[str, PfGoal] = field(default_factory=dict)
-    files: Mapping[str, FileState] = field(default_factory=dict)
-    objects: Mapping[str, Any] = field(default_factory=dict)
-    owners: Mapping[str, str] = field(default_factory=dict)
-    identities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    interrupted: tuple[str, ...] = ()
-    exists: bool = False
 
 
 def load(host: Host) -> Record:

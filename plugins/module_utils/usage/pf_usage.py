@@ -58,7 +58,7 @@ def read_usage(
         return replace(pf, uses=uses, unknown=net_uses.unknown_of(host, pf, interfaces), vfs=tuple(vfs))
 
     active = _is_active(host, plugin_unit)
-    return replace(state, pfs=tuple(with_usage(pf) for pf in state.pfs), plugin_active=active, with_usage=True)
+    return replace(state, pfs=tuple(with_usage(pf) for pf in state.pfs), plugin_active=active)
 
 
 def device_files(host: Host, function: Pf | Vf) -> list[str]:

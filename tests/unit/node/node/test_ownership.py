@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import Record
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import Outcome, run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import driver_goal, vfs_goal
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import record
@@ -101,5 +102,5 @@ def test_a_record_of_an_older_version(host: FakeHost) -> None:
 
 def test_what_is_recorded_of_one_pf_alone() -> None:
     """The part of a record that stays."""
-    known = record.Record({}, {"/a": None}, {"b": 1}, {PF1: "sriov_vfs", PF2: "sriov_node"}, {PF2: {"mac": "x"}})
-    assert record.only(known, [PF1]) == record.Record(owners={PF1: "sriov_vfs"}, exists=True)
+    known = Record({}, {"/a": None}, {"b": 1}, {PF1: "sriov_vfs", PF2: "sriov_node"}, {PF2: {"mac": "x"}})
+    assert record.only(known, [PF1]) == Record(owners={PF1: "sriov_vfs"}, exists=True)
