@@ -149,10 +149,11 @@ def main() -> None:
     )
     import_cache.use()  # before the imports: see there
     from ..module_utils.entry.node_module import run_module
+    from ..module_utils.node.concerns import RUNTIME
     from ..module_utils.policy.narrow import driver_goal
 
     functions = module.params["functions"]
-    run_module(module, lambda state: driver_goal(functions), kernel_side=False)
+    run_module(module, lambda state: driver_goal(functions), RUNTIME)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def main() -> None:
     import_cache.use()  # before the imports: see there
     from ..module_utils.entry import kernel_modules
 
-    kernel_modules.run(module, kernel_modules.iommu_arguments(module.params["state"] == "present"))
+    kernel_modules.iommu_arguments(module, module.params["state"] == "present")
 
 
 if __name__ == "__main__":

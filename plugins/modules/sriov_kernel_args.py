@@ -151,8 +151,7 @@ def main() -> None:
     )
     wanted = module.params["arguments"] if module.params["state"] == "present" else []
     unsafe = module.params["arguments_unsafe"]
-    look = kernel_modules.kernel_arguments(tuple(wanted), module.params["boot_loader"], unsafe)
-    kernel_modules.run(module, look)
+    kernel_modules.kernel_arguments(module, tuple(wanted), module.params["boot_loader"], unsafe)
 
 
 if __name__ == "__main__":

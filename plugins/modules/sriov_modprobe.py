@@ -144,7 +144,7 @@ def main() -> None:
     import_cache.use()  # before the imports: see there
     from ..module_utils.entry import kernel_modules
 
-    kernel_modules.run(module, kernel_modules.modules(module.params["modules"]))
+    kernel_modules.modules(module, module.params["modules"])
 
 
 if __name__ == "__main__":

@@ -183,16 +183,17 @@ def main() -> None:
     from ..module_utils.entry.results import fail
     from ..module_utils.model.errors import InvalidSpecError
     from ..module_utils.model.goal import Goal
+    from ..module_utils.node.concerns import WHOLE
     from ..module_utils.policy.node_spec import parse_spec
     from ..module_utils.policy.resolve import resolve
 
     if module.params["state"] == "absent":
-        run_module(module, lambda state: Goal(absent=True), kernel_side=True)
+        run_module(module, lambda state: Goal(absent=True), WHOLE)
     try:
         spec = parse_spec(module.params["spec"])
     except InvalidSpecError as error:
         fail(module, error)
-    run_module(module, lambda state: resolve(spec, state), kernel_side=True)
+    run_module(module, lambda state: resolve(spec, state), WHOLE)
 
 
 if __name__ == "__main__":

@@ -196,6 +196,7 @@ def main() -> None:
     """Run as a module."""
     import_cache.use()  # before the imports: see there
     from ..module_utils.entry.node_module import given, run_module
+    from ..module_utils.node.concerns import RUNTIME
     from ..module_utils.pf.vf_attributes import ATTRIBUTES
     from ..module_utils.policy.narrow import vfs_goal
 
@@ -213,7 +214,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     pfs = given(module.params["pfs"])
-    run_module(module, lambda state: vfs_goal(pfs, state), kernel_side=False)
+    run_module(module, lambda state: vfs_goal(pfs, state), RUNTIME)
 
 
 if __name__ == "__main__":

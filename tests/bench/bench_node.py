@@ -27,8 +27,10 @@ from typing import Any
 from figures import figure, main
 
 from ansible_collections.baremetal.sriov.plugins.module_utils import import_cache
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState, Pf
-from ansible_collections.baremetal.sriov.plugins.module_utils.node.plan import KernelSide, make_plan
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import Files, Pfs
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.plan import make_plan
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import resolve
 from support.bundle_host import Bundle, BundleHost
@@ -130,7 +132,8 @@ def seconds_to_plan(vfs: int) -> float:
     )
     started = time.process_time()
     state = NodeState(pfs=pfs)
-    plan = make_plan(resolve(parse_spec(spec), state), state, KernelSide()).plan.as_dict()
+    goal = resolve(parse_spec(spec), state)
+    plan = make_plan(goal, state, [concern(Host(), goal, state) for concern in (Pfs, Files)]).plan.as_dict()
     taken = time.process_time() - started
     if len(plan["steps"]) < 2 * vfs:
         raise RuntimeError(f"expected steps for {vfs} VFs, found {len(plan['steps'])} steps")

@@ -22,9 +22,9 @@ from dataclasses import replace
 from typing import Any
 
 sys.path.insert(0, "/usr/lib/baremetal-sriov/lib")
-boot, host, goals, run, record = (
+boot, host, goals, concerns, run, record = (
     importlib.import_module(f"baremetal_sriov.{name}")
-    for name in ("node.boot", "host.host", "model.goal", "node.run", "record.record")
+    for name in ("node.boot", "host.host", "model.goal", "node.concerns", "node.run", "record.record")
 )
 MTUS = (1500, 2000)
 DRIVERS = (goals.DEFAULT_DRIVER, "vfio-pci")
@@ -48,7 +48,7 @@ def drawn(rng: random.Random, whole: Any) -> Any:
 
 def without_vfs(whole: Any) -> Any:
     """The specification without VFs, and with the MTUs that the PFs have now: what the rounds set is gone with it."""
-    state = run.run(host.Host(), lambda _state: whole, check=True, kernel_side=False).state
+    state = run.run(host.Host(), lambda _state: whole, concerns.RUNTIME, check=True).state
     pfs = (replace(pf, num_vfs=0, vfs=(), mtu=state.pf(pf.address).mtu, exact=True) for pf in whole.pfs)
     return replace(whole, pfs=tuple(pfs))
 
@@ -60,7 +60,7 @@ def start(goal: Any) -> int:
         return pid
     status = 1
     try:
-        run.run(host.Host(), lambda _state: goal, check=False, kernel_side=False)
+        run.run(host.Host(), lambda _state: goal, concerns.RUNTIME, check=False)
         status = 0
     finally:
         sys.stdout.flush()
@@ -76,7 +76,7 @@ def finish(pid: int) -> None:
 def wrong(goal: Any, original: bytes) -> list[str]:
     """What is not as it should be."""
     here = host.Host()
-    plan = run.run(here, lambda _state: goal, check=True, kernel_side=False).plan
+    plan = run.run(here, lambda _state: goal, concerns.RUNTIME, check=True).plan
     found = [f"{step.target}: {step.action} is left to do" for step in plan.steps]
     if os.path.exists(record.JOURNAL):
         found.append(f"{record.JOURNAL} is left")

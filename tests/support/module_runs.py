@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.entry import kernel_modules
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
 
 
@@ -35,7 +34,8 @@ class FakeModule:
         self.warnings.append(warning)
 
 
-def ran(host: Host, look: Callable[[Host], kernel_modules.Look], check: bool = False) -> FakeModule:
+def ran(host: Host, run: Callable[..., None], *args: Any, check: bool = False, **options: Any) -> FakeModule:
+    """How one of `kernel_modules` ends with these arguments."""
     module = FakeModule(check)
-    kernel_modules.run(module, look, host)
+    run(module, *args, host=host, **options)
     return module

@@ -10,6 +10,7 @@ from typing import Any, Callable
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import Goal
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import WHOLE
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import Outcome, run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import resolve
@@ -51,12 +52,12 @@ def goal_of(policies: list[dict[str, Any]], **options: Any) -> Callable[[NodeSta
 def present(host: FakeHost, policies: list[dict[str, Any]], *, check: bool = False, **options: Any) -> Outcome:
     """sriov_node with state present."""
     ssh = options.pop("ssh_connection", "")
-    return run(host, goal_of(policies, **options), check=check, kernel_side=True, ssh_connection=ssh)
+    return run(host, goal_of(policies, **options), WHOLE, check=check, ssh_connection=ssh)
 
 
 def absent(host: FakeHost, *, check: bool = False) -> Outcome:
     """sriov_node with state absent."""
-    return run(host, lambda state: Goal(absent=True), check=check, kernel_side=True)
+    return run(host, lambda state: Goal(absent=True), WHOLE, check=check)
 
 
 def drivers(host: FakeHost, pf: str) -> list[str | None]:

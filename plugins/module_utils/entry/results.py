@@ -47,7 +47,7 @@ def finish(module: Module, plan: Plan, **more: Any) -> None:
     for warning in plan.warnings:
         module.warn(warning)
     result: dict[str, Any] = {
-        "changed": any(step.stage == NOW and step.kind != REBOOT for step in plan.steps),
+        "changed": bool(plan.pending),
         "plan": plan.as_dict(),
         "reboot_required": plan.reboot_required,
         **more,

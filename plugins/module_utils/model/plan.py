@@ -60,6 +60,11 @@ class Plan:
     warnings: tuple[str, ...] = field(default=())
 
     @property
+    def pending(self) -> list[Step]:
+        """The steps to do now; a reboot is for the caller."""
+        return [step for step in self.steps if step.stage == NOW and step.kind != REBOOT]
+
+    @property
     def reboot_required(self) -> bool:
         """True where a step takes effect with the next boot, or can only be done after it."""
         return any(REBOOT in step.needs or step.stage == AFTER_REBOOT for step in self.steps)
@@ -73,8 +78,3 @@ class Plan:
         """For results and JSON."""
         return {"steps": [step.as_dict() for step in self.steps], "warnings": list(self.warnings),
                 "reboot_required": self.reboot_required, "drain_required": self.drain_required}
-
-
-def pending(plan: Plan) -> list[Step]:
-    """The steps to do now; a reboot is for the caller."""
-    return [step for step in plan.steps if step.stage == NOW and step.kind != REBOOT]

@@ -18,7 +18,7 @@ from ..kernel import hugepages
 from ..kernel import modules as kernel_modules
 from ..model.errors import HostError, SriovError
 from ..model.goal import NODE_OWNER, PfGoal
-from ..model.plan import Plan, Step, pending
+from ..model.plan import Plan, Step
 from ..model.state import NodeState, Pf, Record
 from ..pf import apply as pf_apply
 from ..pf import drivers
@@ -73,7 +73,7 @@ def carry_out(host: Host, plan: Plan, state: NodeState, owner: str = NODE_OWNER)
     Raises the error of the step that failed, with what was not done; a rerun goes on from what the host
     is then.
     """
-    steps = pending(plan)
+    steps = plan.pending
     _remember(host, plan.steps, state, owner)
     for number, step in enumerate(steps):
         record.write_journal(host, [s.key for s in steps[number:]])

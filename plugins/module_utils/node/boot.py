@@ -28,6 +28,7 @@ from ..pf.plan import AUTOPROBE, ESWITCH, LINK, NUM_VFS
 from ..policy.rendered_files import NODE_PATH
 from ..record import pending_reboot
 from ..shared import pci, pci_classes
+from .concerns import RUNTIME
 from .run import run
 
 APPEAR_SECONDS = 60.0  # a PF's driver is loaded by udev, which may be busy at boot
@@ -140,7 +141,7 @@ def _bring_up(host: Host, goal: Goal, text: str | None, kinds: Collection[str]) 
 
     for attempt in range(TRIES):
         try:
-            outcome = run(host, current, check=False, kernel_side=False, kinds=kinds)
+            outcome = run(host, current, RUNTIME, check=False, kinds=kinds)
         except SriovError:
             if attempt == TRIES - 1:
                 raise

@@ -40,6 +40,11 @@ def restore_original(goal: Goal, state: NodeState) -> list[PfGoal]:
     ]
 
 
+def wanted_pfs(goal: Goal, state: NodeState) -> list[PfGoal]:
+    """The PFs of the goal, and those to give back."""
+    return [*goal.pfs, *restore_original(goal, state)]
+
+
 def emptied_problems(goal: Goal, state: NodeState) -> list[Problem]:
     """A host that had policies is left without any by the user's word alone: an inventory that was not found, or a
     variable with a wrong name, gives an empty list as well.
@@ -87,10 +92,10 @@ def original_for(address: str, state: NodeState) -> PfGoal | None:
     return None if pf is not None and is_another(pf, state) else state.record.pfs.get(address)
 
 
-def swap_warnings(goal: Goal, state: NodeState, wanted: list[PfGoal]) -> tuple[str, ...]:
+def swap_warnings(goal: Goal, state: NodeState) -> tuple[str, ...]:
     """A sentence for each PF of the plan whose place another NIC has taken."""
     found = []
-    for pf_goal in wanted:
+    for pf_goal in wanted_pfs(goal, state):
         pf = state.pf(pf_goal.address)
         if pf is not None and is_another(pf, state):
             then = "its policy is for it now; is that meant?"

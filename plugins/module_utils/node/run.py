@@ -9,50 +9,51 @@ when there is one: a run that changes nothing is the usual one, and shall cost l
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any, Callable
+from typing import Any, Callable, TypeVar
 
 from ..host import devlink
 from ..host.host import Host
-from ..kernel import arguments as kernel_arguments
-from ..kernel import hugepages, iommu
-from ..kernel import modules as kernel_modules
-from ..kernel.hugepages import Memory
 from ..model.errors import HostError, Problem, RefusedError
 from ..model.frozen import dataclass
 from ..model.goal import KUBELET_FOLDERS, Goal, compact
-from ..model.plan import AFTER_REBOOT, Plan, pending
+from ..model.plan import AFTER_REBOOT, Plan
 from ..model.state import NodeState, Pf, Vf
 from ..pf.read import read_state
-from ..policy.rendered_files import CONFIG_PATH, NODE_PATH, PATHS
+from ..policy.rendered_files import NODE_PATH, PATHS
 from ..record import pending_reboot, record
 from ..record.record import LOCK
-from ..shared.driver_kinds import is_vfio
-from ..usage import other_managers
-from .plan import PLUGIN_UNIT, KernelSide, Planned, changes_vfs, make_plan
+from .concerns import Iommu, KernelArguments, Pfs
+from .plan import PLUGIN_UNIT, Concern, Planned, changes_vfs, make_plan
 
 SETTLE_TRIES = 3
 
+C = TypeVar("C", bound=Concern)
 MakeGoal = Callable[[NodeState], Goal]
+Concerns = Sequence[type[Concern]]
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a look at the host gave: the state, the goal for it, and the plan between them."""
+    """What a look at the host gave."""
 
     state: NodeState
     goal: Goal
+    concerns: Sequence[Concern]  # with what they read
     planned: Planned
-    side: KernelSide
+
+    def part(self, kind: type[C]) -> C:
+        """The concern of this kind. Raises StopIteration where the run was not for it."""
+        return next(concern for concern in self.concerns if isinstance(concern, kind))
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run's result. look: at its start (the plan is what was, or would be, done); state: at its end."""
+    """A run's result."""
 
-    look: Look
-    state: NodeState
+    look: Look  # at its start: the plan is what was, or would be, done
+    last: Look  # at its end
 
     @property
     def plan(self) -> Plan:
@@ -64,47 +65,45 @@ class Outcome:
         """What would be taken away from its holders (a check only; a real run refuses)."""
         return self.look.planned.held
 
-    def as_dict(self) -> dict[str, Any]:
-        """For a module's result."""
-        side = self.look.side
+    @property
+    def state(self) -> NodeState:
+        """What the host is at the end."""
+        return self.last.state
+
+    def facts(self) -> dict[str, Any]:
+        """What a module's result tells besides the plan."""
+        found = [concern.state for concern in self.look.concerns if isinstance(concern, Iommu) and concern.state]
         return {
-            "changed": bool(pending(self.plan)),
-            "plan": self.plan.as_dict(),
-            "warnings": list(self.plan.warnings),
-            "reboot_required": self.plan.reboot_required,
             "drain_required": self.plan.drain_required,
             "refused": [str(problem) for problem in self.held],
             "expected_after_reboot": [s.as_dict() for s in self.plan.steps if s.stage == AFTER_REBOOT],
             "resources": dict(self.look.goal.resources),
             "skipped_policies": dict(self.look.goal.skipped),
             "pfs": [_pf_summary(pf) for pf in self.state.pfs if pf.total_vfs >= 0 or pf.is_guest_vf],
-            "iommu": side.iommu.as_dict() if side.iommu is not None else {},
+            "iommu": found[0].as_dict() if found else {},
         }
 
 
-def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: str = "") -> Look:
-    """Read the host and plan. Who uses a PF or VF is looked for only where something stands or would
-    change.
+def look(host: Host, make_goal: MakeGoal, concerns: Concerns, ssh_connection: str = "") -> Look:
+    """Read the host and plan. PFs are read where they are a concern; who uses a PF or VF is looked for only where
+    something stands or would change.
 
     Raises RefusedError with every problem, HostError where the host can't be read, StateFileError for our
     own files.
     """
-    state = read_state(host, record.load(host), PATHS)
+    with_pfs = Pfs in concerns
+    state = read_state(host, record.load(host), PATHS) if with_pfs else NodeState()
     goal = make_goal(state)
-    if kernel_side and goal.whole and any(not pf.externally_managed for pf in goal.pfs):
-        ours = any(file.path == CONFIG_PATH for file in goal.files)  # else VFs are offered by somebody else's choice
-        found = other_managers.find(host, dict(goal.resources) if ours else (), goal.options.kubelet_root_dirs)
-        goal = replace(goal, warnings=(*goal.warnings, *found))
     state = devlink.with_modes(host, state, _with_a_mode(goal, state))
-    with_pages = goal.options.hugepages or (goal.whole and hugepages.originals(state.record.objects))
-    memory = hugepages.read(host) if with_pages else None
-    side = _read_kernel_side(host, goal, memory) if kernel_side else KernelSide(memory=memory)
+    made = [concern(host, goal, state) for concern in concerns]
+    more = with_pfs and host.is_running
     try:
-        planned = make_plan(goal, state, side)
-        more = changes_vfs(planned.plan) or bool(pending(planned.plan)) or bool(state.record.interrupted)
+        planned = make_plan(goal, state, made)
+        more = more and (changes_vfs(planned.plan) or bool(planned.plan.pending or state.record.interrupted))
     except RefusedError:
-        more = True  # the user is told everything at once
-    if more and host.is_running:
+        if not more:
+            raise  # else the user is told everything at once
+    if more:
         from ..usage import kubelet
         from ..usage.pf_usage import read_usage
 
@@ -112,8 +111,8 @@ def look(host: Host, make_goal: MakeGoal, *, kernel_side: bool, ssh_connection: 
         known = kubelet.root_dir_of(state.file_texts.get(NODE_PATH))
         folders = [folder for folder in (goal.options.kubelet_root_dir, known, *KUBELET_FOLDERS) if folder]
         state = read_usage(host, state, ssh_connection, PLUGIN_UNIT, folders)
-        planned = make_plan(goal, state, side)
-    return Look(state, goal, planned, side)
+        planned = make_plan(goal, state, made)
+    return Look(state, goal, made, planned)
 
 
 def _with_a_mode(goal: Goal, state: NodeState) -> set[str]:
@@ -125,9 +124,9 @@ def _with_a_mode(goal: Goal, state: NodeState) -> set[str]:
 def run(
     host: Host,
     make_goal: MakeGoal,
+    concerns: Concerns,
     *,
     check: bool,
-    kernel_side: bool,
     ssh_connection: str = "",
     kinds: Collection[str] = (),
 ) -> Outcome:
@@ -138,29 +137,36 @@ def run(
     """
 
     def again() -> Look:
-        found = look(host, make_goal, kernel_side=kernel_side, ssh_connection=ssh_connection)
+        found = look(host, make_goal, concerns, ssh_connection)
         return replace(found, planned=_some(found.planned, kinds)) if kinds else found
 
-    first = again()
+    first = last = again()
     if check:
-        return Outcome(first, first.state)
-    if not (pending(first.planned.plan) or first.state.record.interrupted):
-        _note(host, first)
-        return Outcome(first, first.state)
-    from .apply import carry_out
+        return Outcome(first, first)
+    if first.planned.plan.pending or first.state.record.interrupted:
+        from .apply import carry_out
 
-    with host.lock(LOCK):
-        first = again()  # another run may have been at work until now
-        if first.planned.held:
-            raise RefusedError(list(first.planned.held))
-        carry_out(host, first.planned.plan, first.state, first.goal.owner)
+        with host.lock(LOCK):
+            first = again()  # another run may have been at work until now
+            if first.planned.held:
+                raise RefusedError(list(first.planned.held))
+            carry_out(host, first.planned.plan, first.state, first.goal.owner)
+            last = _settled(host, again)
+    if KernelArguments in concerns and host.is_running:
+        # What a reboot is needed for now, so that one that does not help is not asked for again.
+        pending_reboot.note(host, last.planned.plan.steps)
+    return Outcome(first, last)
+
+
+def _settled(host: Host, again: Callable[[], Look]) -> Look:
+    """The host after all steps. Raises HostError where some are due again."""
+    last = again()
+    for pause in [1.0] * SETTLE_TRIES:  # udev may be renaming interfaces while we look
+        if not last.planned.plan.pending:
+            break
+        host.sleep(pause)
         last = again()
-        for pause in [1.0] * SETTLE_TRIES:  # udev may be renaming interfaces while we look
-            if not pending(last.planned.plan):
-                break
-            host.sleep(pause)
-            last = again()
-    left = pending(last.planned.plan)
+    left = last.planned.plan.pending
     if left:
         text = "; ".join(f"{step.target}: {step.action}" for step in left[:20])
         raise HostError(
@@ -169,29 +175,12 @@ def run(
             f"steps that are due again: {text}",
             "Somebody else changes the same objects, or a driver does not keep what is set; see dmesg.",
         )
-    _note(host, last)
-    return Outcome(first, last.state)
+    return last
 
 
 def _some(planned: Planned, kinds: Collection[str]) -> Planned:
     steps = tuple(step for step in planned.plan.steps if step.kind in kinds)
     return replace(planned, plan=replace(planned.plan, steps=steps))
-
-
-def _note(host: Host, found: Look) -> None:
-    """What a reboot is needed for now, so that one that does not help is not asked for again."""
-    if found.side.kernel is not None and host.is_running:
-        pending_reboot.note(host, found.planned.plan.steps)
-
-
-def _read_kernel_side(host: Host, goal: Goal, memory: Memory | None) -> KernelSide:
-    wants_iommu = goal.iommu or any(is_vfio(settings.driver) for pf in goal.pfs for settings in pf.settings)
-    return KernelSide(
-        kernel_arguments.read(host, goal.options.boot_loader),
-        iommu.read(host) if wants_iommu else None,
-        kernel_modules.read(host, goal.modules),
-        memory,
-    )
 
 
 def _pf_summary(pf: Pf) -> dict[str, Any]:

@@ -26,6 +26,7 @@ def main() -> None:
     import_cache.use(os.environ["SRIOV_BENCH_LIBRARY"])
     from ansible_collections.baremetal.sriov.plugins.module_utils.entry.node_module import run_module
     from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed, Host
+    from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import WHOLE
     from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import parse_spec
     from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import resolve
 
@@ -42,7 +43,7 @@ def main() -> None:
     spec = parse_spec(module.params["spec"])
     host = FakeRoot(module.params["root"])
     try:
-        run_module(module, lambda state: resolve(spec, state), kernel_side=True, host=host)
+        run_module(module, lambda state: resolve(spec, state), WHOLE, host=host)
     finally:
         if "SRIOV_BENCH_CPU" in os.environ:
             with open(os.environ["SRIOV_BENCH_CPU"], "a", encoding="utf-8") as log:

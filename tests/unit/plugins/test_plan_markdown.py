@@ -6,14 +6,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import plan_markdown, plan_table
+from support.fake_host import FakeHost
 from support.node_runs import DPDK, KERNEL, make_host, present
+
+
+def told(host: FakeHost, policies: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
+    """What the table is made of in a module's result."""
+    outcome = present(host, policies, check=True, **options)
+    return {"plan": outcome.plan.as_dict(), **outcome.facts()}
 
 
 def test_a_real_plan_is_a_table_with_six_cells_in_each_row(tmp_path: Path) -> None:
     """Before and after stand in it; a file's text does not."""
-    text = plan_markdown(present(make_host(tmp_path), [KERNEL, DPDK], check=True).as_dict(), "node1")
+    text = plan_markdown(told(make_host(tmp_path), [KERNEL, DPDK]), "node1")
     head, empty, *rows = text.splitlines()
     assert head.startswith("### node1: ") and head.endswith("no reboot, no drain") and not empty
     assert {row.replace("\\|", "").count("|") for row in rows} == {7}
@@ -28,7 +36,7 @@ def test_nothing_to_do(tmp_path: Path) -> None:
     """One line."""
     host = make_host(tmp_path)
     present(host, [KERNEL])
-    assert plan_markdown(present(host, [KERNEL], check=True).as_dict(), "n") == "### n: nothing to do\n"
+    assert plan_markdown(told(host, [KERNEL]), "n") == "### n: nothing to do\n"
 
 
 def test_what_is_held_is_named(tmp_path: Path) -> None:
@@ -36,7 +44,7 @@ def test_what_is_held_is_named(tmp_path: Path) -> None:
     host = make_host(tmp_path)
     present(host, [KERNEL])
     host.move_away(host.vf_address("0000:01:00.0", 1))
-    text = plan_markdown(present(host, [{**KERNEL, "num_vfs": 2}], check=True).as_dict(), "n")
+    text = plan_markdown(told(host, [{**KERNEL, "num_vfs": 2}]), "n")
     assert "needs a drain" in text.splitlines()[0]
     assert "- Needs a drain: 0000:01:00.0: " in text and "another network namespace" in text
 
@@ -63,7 +71,7 @@ def test_policies_that_are_not_for_a_node_say_why(tmp_path: Path) -> None:
     }
     policies = [KERNEL, {**DPDK, "node_selector": selector}]
     found = {"groups": ["workers"], "labels": {"sriov": "false"}, "variables": {"rack": "7"}}
-    result = present(make_host(tmp_path), policies, check=True, **found).as_dict()
+    result = told(make_host(tmp_path), policies, **found)
     why = (
         "node_selector.groups wants one of dpdk_nodes; the host's groups: workers; "
         "node_selector.labels wants zone: 'a'; the host has no zone; "

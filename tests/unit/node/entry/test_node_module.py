@@ -14,6 +14,8 @@ import pytest
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry.node_module import given, run_module
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import RUNTIME, WHOLE
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import Concerns
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import driver_goal, vfs_goal
 from support.fake_host import FakeHost
 from support.node_runs import DPDK, KERNEL, PF1, PF2, drivers, goal_of, make_host, present
@@ -49,17 +51,17 @@ def host(tmp_path: Path) -> FakeHost:
     return make_host(tmp_path)
 
 
-def result(host: FakeHost, make_goal: Any, *, kernel_side: bool = False, check: bool = False) -> dict[str, Any]:
+def result(host: FakeHost, make_goal: Any, concerns: Concerns = RUNTIME, *, check: bool = False) -> dict[str, Any]:
     """Run as a module."""
     module = Module(check)
     with pytest.raises(Ended):
-        run_module(module, make_goal, kernel_side=kernel_side, host=host)
+        run_module(module, make_goal, concerns, host=host)
     return module.result
 
 
 def test_a_result(host: FakeHost) -> None:
     """What the roles and the user read."""
-    found = result(host, goal_of([KERNEL]), kernel_side=True)
+    found = result(host, goal_of([KERNEL]), WHOLE)
     assert found["changed"] and not found["reboot_required"] and not found["drain_required"]
     assert [pf["num_vfs"] for pf in found["pfs"]] == [4, 0]
     assert found["pfs"][0]["vfs"][0]["driver"] == "igbvf"
@@ -67,20 +69,20 @@ def test_a_result(host: FakeHost) -> None:
     assert f"num_vfs {PF1}: create 4 VFs" in headers
     written = next(part for part in found["diff"] if part["before_header"] == "file /etc/pcidp/config.json")
     assert json.loads(written["after"])["resourceList"] and written["before"] == ""
-    assert not result(host, goal_of([KERNEL]), kernel_side=True)["changed"]
+    assert not result(host, goal_of([KERNEL]), WHOLE)["changed"]
 
 
 def test_a_refusal(host: FakeHost) -> None:
     """All reasons as data, besides the message."""
     host.default_routes.append("enp1s0")
-    found = result(host, goal_of([KERNEL, {**DPDK, "num_vfs": 9}]), kernel_side=True, check=True)
+    found = result(host, goal_of([KERNEL, {**DPDK, "num_vfs": 9}]), WHOLE, check=True)
     assert found["failed"] and len(found["refused"]) == 2 and f"{PF1} (enp1s0)" in found["refused"][0]
 
 
 def test_an_error_of_the_host(host: FakeHost) -> None:
     """One message, no traceback."""
     host.faults["sriov_numvfs=4"] = 5
-    found = result(host, goal_of([KERNEL]), kernel_side=True)
+    found = result(host, goal_of([KERNEL]), WHOLE)
     assert found["failed"] and "create 4 VFs" in found["msg"] and "Input/output error" in found["msg"]
 
 

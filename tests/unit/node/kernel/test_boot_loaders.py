@@ -28,6 +28,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import 
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from support.fake_base import killed_at_every_write
 from support.fake_boot import ID, EntryHost, rhel8, rhel9, rpm_ostree, systemd_boot
+from support.module_runs import ran
 
 IOMMU = ("intel_iommu=on", "iommu=pt")
 NONE = ()
@@ -192,8 +193,7 @@ def test_the_module_of_kernel_arguments_names_one_too(tmp_path: Path) -> None:
     host.put("/etc/default/grub", "GRUB_ENABLE_BLSCFG=true\n")
     host.put(f"/boot/loader/entries/{ID}-old.conf", "title old\nlinux /old\noptions ro\n")
     for name in ("grub-bls", "systemd-boot"):
-        facts = kernel_modules.kernel_arguments((), name)(host).facts
-        assert facts["boot_loader"] == name
+        assert ran(host, kernel_modules.kernel_arguments, (), name, check=True).result["boot_loader"] == name
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 9}', '{"format": 1, "tokens": 3}'])

@@ -75,9 +75,9 @@ def test_what_a_selector_is_compared_with_has_its_kind(given: dict[str, Any]) ->
 def test_the_narrow_module_asks_for_the_same_yes(tmp_path: Path) -> None:
     host = GrubHost(tmp_path)
     before = host.tree()
-    refused = ran(host, kernel_modules.kernel_arguments(("quiet", "single", "-b"))).result
+    refused = ran(host, kernel_modules.kernel_arguments, ("quiet", "single", "-b")).result
     assert refused["failed"] and host.tree() == before
     assert [mistake["path"] for mistake in refused["mistakes"]] == ["arguments[2]", "arguments[1]"]
     assert "set arguments_unsafe: true" in refused["msg"]
-    taken = ran(host, kernel_modules.kernel_arguments(("single",), unsafe=True)).result
+    taken = ran(host, kernel_modules.kernel_arguments, ("single",), unsafe=True).result
     assert taken["changed"] and taken["plan"]["steps"][0]["action"] == "append single"

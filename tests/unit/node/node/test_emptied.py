@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError, RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import RUNTIME, WHOLE
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import driver_goal, vfs_goal
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
@@ -109,7 +110,7 @@ def huge_pages_alone(host: FakeHost) -> None:
 
 
 def vfs_of_another_module(host: FakeHost) -> None:
-    run(host, lambda s: vfs_goal([{"pf": "enp1s0", "num_vfs": 3}], s), check=False, kernel_side=False)
+    run(host, lambda s: vfs_goal([{"pf": "enp1s0", "num_vfs": 3}], s), RUNTIME, check=False)
 
 
 def vfs_of_somebody_else(host: FakeHost) -> None:
@@ -153,7 +154,7 @@ def test_a_host_that_had_policies(tmp_path: Path, past: str, asked: dict[str, An
         assert [host.numvfs(pf) for pf in host.pfs] == [made_by_others, 0][-len(host.pfs):]
         assert not host.exists("/etc/pcidp/config.json")
         again = present(host, **asked)
-        assert not again.as_dict()["changed"]
+        assert not again.plan.pending
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_a_host_that_had_none(tmp_path: Path, past: str, asked: dict[str, Any]) 
         present(host, check=True, **asked)
         done = present(host, **asked)
         assert [drivers(host, pf) for pf in host.pfs] == vfs
-    assert not done.as_dict()["changed"]
+    assert not done.plan.pending
 
 
 def without_policies(spec: dict[str, Any], how: str) -> dict[str, Any]:
@@ -186,7 +187,7 @@ def test_a_specification_without_policies(tmp_path: Path, how: str) -> None:
     one_pool(host)
     spec = parse_spec(without_policies(node_spec([]), how))
     with pytest.raises(RefusedError, match="no policy at all"):
-        run(host, lambda state: resolve(spec, state), check=False, kernel_side=True)
+        run(host, lambda state: resolve(spec, state), WHOLE, check=False)
     assert host.numvfs(PF1) == 4
 
 
@@ -207,7 +208,7 @@ def test_the_boot_service_after_an_allowed_emptying(tmp_path: Path, what: str) -
     restart(host)
     assert boot.main(host, [boot.EARLY]) == 0 and boot.main(host) == 0 and boot.main(host) == 0
     assert [host.numvfs(pf) for pf in host.pfs] == [0, 0]
-    assert not present(host, [], **pages).as_dict()["changed"]
+    assert not present(host, [], **pages).plan.pending
 
 
 @pytest.mark.parametrize("times", [pytest.param(2, id="finding-node-03-boot-after-a-refusal")])
@@ -229,9 +230,9 @@ def test_the_narrow_modules_take_nothing_for_an_empty_list(tmp_path: Path, what:
     host = make_host(tmp_path)
     vfs_of_another_module(host)
     for goal in (lambda s: vfs_goal([], s), lambda s: driver_goal([])):
-        assert not run(host, goal, check=False, kernel_side=False).plan.steps
+        assert not run(host, goal, RUNTIME, check=False).plan.steps
     bare = [{"pf": "enp1s0", "num_vfs": 3, "vfs": []}]
-    assert not run(host, lambda s: vfs_goal(bare, s), check=False, kernel_side=False).plan.steps
+    assert not run(host, lambda s: vfs_goal(bare, s), RUNTIME, check=False).plan.steps
     assert host.numvfs(PF1) == 3
 
 

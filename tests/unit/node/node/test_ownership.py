@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import Record
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import RUNTIME
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import Outcome, run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import driver_goal, vfs_goal
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import record
@@ -28,13 +29,13 @@ def host(tmp_path: Path) -> FakeHost:
 
 def sriov_vfs(host: FakeHost, count: int) -> Outcome:
     """The module, for PF1."""
-    return run(host, lambda s: vfs_goal([{"pf": "enp1s0", "num_vfs": count}], s), check=False, kernel_side=False)
+    return run(host, lambda s: vfs_goal([{"pf": "enp1s0", "num_vfs": count}], s), RUNTIME, check=False)
 
 
 def sriov_driver(host: FakeHost, driver: str) -> Outcome:
     """The module, for the first VF of PF1."""
     goal = driver_goal([{"address": "0000:01:10.0", "driver": driver}])
-    return run(host, lambda state: goal, check=False, kernel_side=False)
+    return run(host, lambda state: goal, RUNTIME, check=False)
 
 
 def test_what_a_play_set_is_left_alone(host: FakeHost) -> None:

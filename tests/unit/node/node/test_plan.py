@@ -7,18 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import (
-    arguments as kernel_arguments,
-)
-from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import (
-    iommu,
-)
-from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import (
-    modules as kernel_modules,
-)
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import Goal, ModuleGoal, NodeOptions
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
-from ansible_collections.baremetal.sriov.plugins.module_utils.node.plan import KernelSide, make_plan
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import Iommu, KernelArguments, Modules
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.plan import make_plan
 from support.fake_boot import GrubHost
 
 
@@ -31,8 +23,7 @@ def test_the_command_line_gets_the_iommus_the_built_in_modules_and_the_users_arg
         iommu=True,
         modules=(ModuleGoal("vfio-pci", (("disable_idle_d3", "1"),), True),),
     )
-    modules = kernel_modules.read(host, goal.modules)
-    planned = make_plan(goal, NodeState(), KernelSide(kernel_arguments.read(host), iommu.read(host), modules))
-    first, last = planned.plan.steps
+    concerns = [concern(host, goal, NodeState()) for concern in (KernelArguments, Modules, Iommu)]
+    first, last = make_plan(goal, NodeState(), concerns).plan.steps
     assert first.after == ["iommu=pt", "intel_iommu=on,sm_on", "hugepages=8", "vfio-pci.disable_idle_d3=1"]
     assert (last.kind, last.after) == ("reboot", first.after)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import Goal
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import RUNTIME
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import vfs_goal
 from support.fake_base import Killed, killed_at_every_write
@@ -168,10 +169,10 @@ def test_no_count_over_a_count_in_a_view(counts: list[tuple[str, int]]) -> None:
             def goal(state: NodeState, pfs: Any = ({"pf": name, "num_vfs": count},)) -> Goal:
                 return vfs_goal(list(pfs), state)
 
-            checked = run(host, goal, check=True, kernel_side=False)
-            assert checked.plan == run(host, goal, check=False, kernel_side=False).plan
+            checked = run(host, goal, RUNTIME, check=True)
+            assert checked.plan == run(host, goal, RUNTIME, check=False).plan
             assert host.numvfs({"enp1s0": PF1, "enp2s0": PF2}[name]) == count
-            assert not run(host, goal, check=False, kernel_side=False).plan.steps
+            assert not run(host, goal, RUNTIME, check=False).plan.steps
         assert not refused
 
 
@@ -221,7 +222,7 @@ def test_a_hundred_runs_without_a_change() -> None:
     with TemporaryHost() as host:
         present(host, MIXED)
         writes = host.writes
-        assert not any(present(host, MIXED).as_dict()["changed"] for run in range(100))
+        assert not any(present(host, MIXED).plan.pending for run in range(100))
         assert host.writes == writes
 
 

@@ -17,6 +17,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 )
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import AFTER_REBOOT, NOW
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import RUNTIME
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import driver_goal
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import record
@@ -55,7 +56,7 @@ def host(tmp_path: Path) -> FakeHost:
 def test_from_nothing_to_the_specification(host: FakeHost) -> None:
     """VFs, settings, drivers and files in one run; then nothing is left to do."""
     outcome = present(host, [SET_UP, DPDK])
-    assert outcome.as_dict()["changed"] and not outcome.plan.reboot_required
+    assert outcome.plan.pending and not outcome.plan.reboot_required
     assert drivers(host, PF1) == ["igbvf"] * 4
     assert drivers(host, PF2) == ["vfio-pci"] * 7
     first = host.pfs[PF1].settings[0]
@@ -80,7 +81,7 @@ def test_from_nothing_to_the_specification(host: FakeHost) -> None:
     }
     writes = host.writes
     again = present(host, [SET_UP, DPDK])
-    assert not again.plan.steps and not again.as_dict()["changed"] and host.writes == writes
+    assert not again.plan.steps and not again.plan.pending and host.writes == writes
 
 
 def test_a_check_changes_nothing_and_tells_what_the_run_does(host: FakeHost) -> None:
@@ -129,7 +130,7 @@ def test_with_a_reboot_ahead_the_boot_service_does_what_was_planned(tmp_path: Pa
     assert "intel_iommu=off" in reason and "overridden" in reason
     assert host.numvfs(PF1) == 0
     waiting = present(host, [SET_UP, DPDK])
-    assert waiting.plan.reboot_required and not waiting.as_dict()["changed"]
+    assert waiting.plan.reboot_required and not waiting.plan.pending
     expected = [s for s in outcome.plan.steps if s.stage == AFTER_REBOOT]
     assert [s for s in waiting.plan.steps if s.stage == AFTER_REBOOT] == expected
 
@@ -149,7 +150,7 @@ def test_teardown_gives_everything_back(tmp_path: Path) -> None:
     restart(host)
     assert boot.main(host) == 0
     outcome = absent(host)
-    assert outcome.plan.reboot_required and outcome.as_dict()["changed"]
+    assert outcome.plan.reboot_required and outcome.plan.pending
     assert snapshot(host) == before
     for folder in ("/etc/baremetal-sriov", "/etc/pcidp", "/var/lib/baremetal-sriov"):
         assert not host.exists(folder)
@@ -265,7 +266,7 @@ def test_two_policies_on_one_pf(host: FakeHost) -> None:
     dpdk = {**DPDK, "nic_selector": {"pf_names": ["enp1s0#1-2"]}, "num_vfs": 6}
     outcome = present(host, [kernel, dpdk])
     assert drivers(host, PF1) == ["igbvf", "vfio-pci", "vfio-pci", "igbvf", "igbvf", "igbvf"]
-    assert outcome.as_dict()["resources"] == {"baremetal.sriov/dpdk": 2, "baremetal.sriov/kernel": 3}
+    assert outcome.facts()["resources"] == {"baremetal.sriov/dpdk": 2, "baremetal.sriov/kernel": 3}
     pools = json.loads(host.get("etc/pcidp/config.json"))["resourceList"]
     assert [p["selectors"][0]["rootDevices"] for p in pools] == [[f"{PF1}#1-2"], [f"{PF1}#0,3-4"]]
 
@@ -328,7 +329,7 @@ def test_a_driver_that_fails_gives_way_to_the_earlier_one(host: FakeHost, late: 
         host.available.clear()
     goal = driver_goal([{"address": "0000:01:10.0", "driver": "vfio-pci"}])
     with pytest.raises(HostError, match=r"0000:01:00.0 vf 0: bind vfio-pci"):
-        run(host, lambda state: goal, check=False, kernel_side=False)
+        run(host, lambda state: goal, RUNTIME, check=False)
     assert drivers(host, PF1) == ["igbvf"] * 4 and host.override("0000:01:10.0") == ""
 
 

@@ -52,7 +52,7 @@ def test_bound_offered_at_each_boot_and_given_back(host: FakeHost) -> None:
     assert (host.driver(FIRST), host.driver(SECOND)) == ("vfio-pci", "igbvf")
     (pool,) = json.loads(host.get("etc/pcidp/config.json"))["resourceList"]
     assert pool["selectors"] == [{"pciAddresses": [FIRST], "drivers": ["vfio-pci"]}]
-    assert done.as_dict()["resources"] == {"baremetal.sriov/fast": 1}
+    assert done.facts()["resources"] == {"baremetal.sriov/fast": 1}
     assert not present(host, [FAST], no_iommu=True).plan.steps
     host.reboot()
     assert host.driver(FIRST) == "igbvf"

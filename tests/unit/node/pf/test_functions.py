@@ -43,7 +43,7 @@ def test_an_nvme_controller(host: FakeHost) -> None:
     assert "is no NIC (PCI class 010802)" in outcome.plan.warnings[0]
     pools = json.loads(host.get("etc/pcidp/config.json"))["resourceList"]
     assert [pool["resourceName"] for pool in pools] == ["kernel"]
-    assert outcome.as_dict()["resources"] == {"baremetal.sriov/kernel": 4}
+    assert outcome.facts()["resources"] == {"baremetal.sriov/kernel": 4}
     assert not present(host, [NVME, KERNEL]).plan.steps
     host.reboot()
     assert boot.main(host) == 0 and drivers(host, DISK) == ["vfio-pci"] * 3
@@ -85,7 +85,7 @@ def test_one_pool_of_two_vendors(host: FakeHost) -> None:
     outcome = present(host, both)
     (pool,) = json.loads(host.get("etc/pcidp/config.json"))["resourceList"]
     assert pool["selectors"] == [{"rootDevices": [f"{PF1}#0,2", "0000:06:00.0"], "drivers": ["vfio-pci"]}]
-    assert outcome.as_dict()["resources"] == {"baremetal.sriov/dpdk": 4}
+    assert outcome.facts()["resources"] == {"baremetal.sriov/dpdk": 4}
 
 
 def test_rdma_needs_an_rdma_device(host: FakeHost) -> None:

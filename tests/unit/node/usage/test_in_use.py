@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import RUNTIME
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import vfs_goal
 from support.fake_host import FakeHost
@@ -210,7 +211,7 @@ def test_a_pf_that_has_no_interface_by_nature(tmp_path: Path, driver: str) -> No
 
 def view(host: FakeHost, count: int, allow: bool) -> None:
     pfs = [{"pf": PF1, "num_vfs": count, "allow_in_use": allow}]
-    run(host, lambda state: vfs_goal(pfs, state), check=False, kernel_side=False)
+    run(host, lambda state: vfs_goal(pfs, state), RUNTIME, check=False)
 
 
 def theirs_then_ours(host: FakeHost) -> None:

@@ -1,0 +1,215 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The concerns of a node. A run is given those that it is for: all of them, or one alone.
+
+Their order is that in which problems are told, and in which kernel arguments are put together.
+"""
+
+from __future__ import annotations
+
+from ..host.host import Host
+from ..kernel import arguments as kernel_arguments
+from ..kernel import hugepages, iommu
+from ..kernel import modules as kernel_modules
+from ..kernel.hugepages import Memory, Ways
+from ..model.errors import Problem
+from ..model.goal import FunctionGoal, Goal
+from ..model.plan import NOW, Step
+from ..model.state import NodeState
+from ..pf.checks import iommu_problems, pf_problems, use_warnings
+from ..pf.plan import driver_is_right, driver_step, offload_warnings, pf_steps
+from ..policy.rendered_files import CONFIG_PATH
+from ..shared.driver_kinds import is_vfio
+from ..usage import other_managers
+from . import owned_files
+from .ownership import (
+    emptied_problems,
+    file_forgets,
+    forget_all,
+    original_for,
+    pf_record_steps,
+    swap_problems,
+    swap_warnings,
+    wanted_pfs,
+)
+from .plan import Concern, Draft
+
+
+class OtherManagers(Concern):
+    """Other software on this host that creates VFs or advertises them to the kubelet."""
+
+    def __init__(self, host: Host, goal: Goal, state: NodeState) -> None:
+        self.found: tuple[str, ...] = ()
+        if goal.whole and any(not pf.externally_managed for pf in goal.pfs):
+            # Without a file of ours, VFs are offered by somebody else's choice.
+            ours = any(file.path == CONFIG_PATH for file in goal.files)
+            offered = dict(goal.resources) if ours else ()
+            self.found = tuple(other_managers.find(host, offered, goal.options.kubelet_root_dirs))
+
+    def prepare(self, draft: Draft) -> None:
+        draft.warnings += self.found
+
+
+class KernelArguments(Concern):
+    """Those of the goal, and those that other concerns ask for."""
+
+    def __init__(self, host: Host, goal: Goal, state: NodeState) -> None:
+        self.state = kernel_arguments.read(host, goal.options.boot_loader)
+
+    def prepare(self, draft: Draft) -> None:
+        draft.kernel = self.state
+
+    def plan(self, draft: Draft) -> None:
+        draft.boot += kernel_arguments.plan(draft.arguments, self.state)
+
+
+class Pages(Concern):
+    """Huge pages from the running kernel, and by its arguments; where a goal asks for none, those to give back."""
+
+    def __init__(self, host: Host, goal: Goal, state: NodeState) -> None:
+        self.before = hugepages.originals(state.record.objects) if goal.whole or goal.options.hugepages else {}
+        self.memory = hugepages.read(host) if goal.options.hugepages or self.before else Memory()
+        self.ways = Ways()
+
+    def prepare(self, draft: Draft) -> None:
+        loader = draft.kernel.loader if draft.kernel is not None else None
+        ours, options = loader.ours if loader is not None else (), draft.goal.options
+        self.ways = hugepages.ways(options.hugepages, options.hugepages_floor << 20, self.memory, ours)
+        draft.arguments += hugepages.arguments(self.ways.boot)
+
+    def plan(self, draft: Draft) -> None:
+        draft.early += hugepages.steps(self.ways, self.memory, self.before)
+        if draft.goal.whole:
+            draft.late += hugepages.steps_back(draft.goal.options.hugepages, self.memory, self.before)
+
+    def check(self, draft: Draft) -> None:
+        goal, steps = draft.goal, draft.changes()
+        draft.problems += hugepages.problems(goal.options.hugepages, goal.options.hugepages_floor << 20, self.memory)
+        draft.problems += hugepages.use_problems(steps, self.memory)
+        if draft.kernel is None:
+            draft.warnings += hugepages.missing_message(self.ways.boot, goal.options.hugepages_floor << 20, self.memory)
+            return
+        draft.warnings += hugepages.warnings(self.ways.boot, draft.kernel.running or (), self.memory)
+        if any(step.kind == hugepages.KIND and step.stage == NOW for step in steps):
+            draft.warnings.append(
+                "a kubelet tells the cluster of the huge pages that it found when it started: restart it, or reboot "
+                "the node, before pods ask for these"
+            )
+
+
+class Modules(Concern):
+    """Kernel modules: options, loading now and at boot."""
+
+    def __init__(self, host: Host, goal: Goal, state: NodeState) -> None:
+        self.state = kernel_modules.read(host, goal.modules)
+
+    def prepare(self, draft: Draft) -> None:
+        """modprobe.d does not reach modules that are built in."""
+        draft.arguments += kernel_modules.kernel_arguments(draft.goal.modules, self.state)
+
+    def plan(self, draft: Draft) -> None:
+        draft.boot += kernel_modules.plan(draft.goal.modules, self.state)
+
+
+class Ownership(Concern):
+    """Whose a PF is, and what of the record is forgotten when all is given back."""
+
+    def prepare(self, draft: Draft) -> None:
+        draft.problems += emptied_problems(draft.goal, draft.state)
+
+    def plan(self, draft: Draft) -> None:
+        _steps, kept = forget_all(draft.goal, draft.state)
+        draft.pf_warnings += [*swap_warnings(draft.goal, draft.state), *kept]
+
+    def check(self, draft: Draft) -> None:
+        steps, _kept = forget_all(draft.goal, draft.state)
+        draft.forget += steps
+
+
+class Pfs(Concern):
+    """PFs, their VFs, single functions, and what the record keeps of them."""
+
+    def plan(self, draft: Draft) -> None:
+        goal, state = draft.goal, draft.state
+        for pf_goal in wanted_pfs(goal, state):
+            pf = state.pf(pf_goal.address)
+            original = original_for(pf_goal.address, state)
+            nothing = pf is None or (pf_goal.restore_original and original is None)
+            steps = pf_steps(pf_goal, pf, original) if pf is not None and not nothing else []
+            draft.problems += [*pf_problems(pf_goal, pf, steps, state), *swap_problems(goal, pf_goal, state)]
+            if pf is not None:
+                draft.pf_warnings += [*offload_warnings(pf_goal, pf), *use_warnings(pf_goal, pf, steps)]
+            (draft.restored if pf_goal.restore_original else draft.runtime).extend(steps)
+            draft.forget += pf_record_steps(pf_goal, goal, state, bool(steps))
+        for function in goal.functions:
+            draft.runtime += _function_steps(function, state, draft.problems)
+
+
+class Files(Concern):
+    """Files of ours."""
+
+    def plan(self, draft: Draft) -> None:
+        if draft.goal.whole:
+            steps = owned_files.file_steps(draft.goal, draft.state)
+            draft.early += [step for step in steps if owned_files.is_early(step)]
+            draft.late[:0] = [step for step in steps if not owned_files.is_early(step)]
+            draft.problems += owned_files.file_problems(draft.goal, draft.state)
+            draft.forget += file_forgets(draft.goal, draft.state)
+
+
+class Iommu(Concern):
+    """The IOMMU's kernel arguments, and why VFs can't go to vfio-pci."""
+
+    def __init__(self, host: Host, goal: Goal, state: NodeState) -> None:
+        self.for_vfs = any(is_vfio(settings.driver) for pf in goal.pfs for settings in pf.settings)
+        self.state = iommu.read(host) if goal.iommu or self.for_vfs else None
+
+    def prepare(self, draft: Draft) -> None:
+        if draft.goal.iommu and self.state is not None:
+            draft.arguments = iommu.with_arguments(self.state.vendor, draft.arguments)
+
+    def plan(self, draft: Draft) -> None:
+        found, options = self.state, draft.goal.options
+        if found is None or options.no_iommu:
+            return
+        firmware = iommu.firmware_problems(found)  # what the firmware keeps back no reboot brings
+        if firmware or not draft.reboot:
+            draft.problems += iommu_problems(draft.goal, draft.state, firmware or iommu.problems(found))
+        # vfio answers EPERM to those who use a VF where interrupts are not remapped.
+        if self.for_vfs and found.units and found.interrupt_remapping is False and not options.allow_unsafe_interrupts:
+            draft.pf_warnings.append(
+                "the IOMMU does not remap interrupts, so vfio will refuse to open VFs (EPERM): switch interrupt "
+                "remapping on in the firmware (BIOS), or give up that isolation with sriov_allow_unsafe_interrupts"
+            )
+
+
+RUNTIME = (Pages, Ownership, Pfs, Files)
+WHOLE = (OtherManagers, KernelArguments, Pages, Modules, Ownership, Pfs, Files, Iommu)
+
+
+def _function_steps(function: FunctionGoal, state: NodeState, problems: list[Problem]) -> list[Step]:
+    """The driver of one function by its PCI address: a VF of a PF here."""
+    for pf in state.pfs:
+        for vf in pf.vfs:
+            if vf.address == function.address:
+                if driver_is_right(function.driver, vf.driver, vf.override):
+                    return []
+                return [
+                    driver_step(
+                        f"{pf.address} vf {vf.index}",
+                        vf.driver,
+                        function.driver,
+                        "asked for",
+                        bool(vf.in_use),
+                    )
+                ]
+    problems.append(
+        Problem(
+            function.address,
+            "a VF at this PCI address",
+            "none",
+            "Create the VFs first, or correct the address.",
+        )
+    )
+    return []
