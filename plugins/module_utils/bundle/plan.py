@@ -22,7 +22,6 @@ from . import store, units
 from .interpreter import Interpreter
 from .store import BundleRecord, BundleRequest, Item, Shipped
 
-FILE, COMPILED = "file", "compiled"
 INSTALL, REPLACE, MODE, REMOVE, LEAVE, RESTORE = (
     "install",
     "replace",
@@ -31,6 +30,14 @@ INSTALL, REPLACE, MODE, REMOVE, LEAVE, RESTORE = (
     "leave",
     "put back",
 )
+
+
+class BundleFileStep(Step, kind="file"):
+    """One of the bundle's files. All are written in one go: see `apply`."""
+
+
+class CompileStep(Step, kind="compiled"):
+    """Compile the sources that `after` names; the target is the Python."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +76,7 @@ def plan(host: Host, request: BundleRequest, python: Interpreter) -> BundlePlan:
     stale = compiled.stale(host, request, record, python, {step.target for step in steps})
     if stale:
         steps.append(
-            Step(
-                COMPILED,
+            CompileStep(
                 python.path,
                 f"compile {len(stale)} files",
                 "not compiled by this Python",
@@ -78,7 +84,7 @@ def plan(host: Host, request: BundleRequest, python: Interpreter) -> BundlePlan:
                 sorted(stale),
             )
         )
-    changed = {step.target for step in steps if step.kind == FILE and step.after != LEAVE}
+    changed = {step.target for step in steps if isinstance(step, BundleFileStep) and step.after != LEAVE}
     wanted = [unit.name for unit in request.units]
     gone = [name for name in record.units if name not in wanted]
     states = units.read(host, [*wanted, *gone])
@@ -91,7 +97,7 @@ def plan(host: Host, request: BundleRequest, python: Interpreter) -> BundlePlan:
     contents = tuple(
         step.target
         for step in steps
-        if step.kind == FILE and step.action in (INSTALL, REPLACE) and step.target not in texts
+        if isinstance(step, BundleFileStep) and step.action in (INSTALL, REPLACE) and step.target not in texts
     )
     return BundlePlan(tuple(steps), record, contents, tuple(warnings))
 
@@ -102,7 +108,7 @@ def _plan_item(
     status, known = store.look(host, item.path), _ours(record, item.path)
     after = {"sha256": item.sha256, "mode": f"{item.mode:04o}"}
     if status is None:
-        steps.append(Step(FILE, item.path, INSTALL, "it is missing", None, after))
+        steps.append(BundleFileStep(item.path, INSTALL, "it is missing", None, after))
         return
     if known is None and item.if_missing:  # whatever it is, a link among others: theirs
         return
@@ -127,9 +133,9 @@ def _plan_item(
         )
     elif found != item.sha256:
         reason = "it is not ours, and is adopted" if known is None else "it differs"
-        steps.append(Step(FILE, item.path, REPLACE, reason, before, after))
+        steps.append(BundleFileStep(item.path, REPLACE, reason, before, after))
     elif mode != item.mode:
-        steps.append(Step(FILE, item.path, MODE, f"it is {mode:04o}", before, after))
+        steps.append(BundleFileStep(item.path, MODE, f"it is {mode:04o}", before, after))
 
 
 def _ours(record: BundleRecord, path: str) -> Shipped | None:
@@ -156,7 +162,7 @@ def _removal(host: Host, record: BundleRecord, path: str, warnings: list[str]) -
         after, reason = RESTORE, "we had adopted it"
     else:
         after, reason = REMOVE, "it is no longer asked for"
-    return Step(FILE, path, after, reason, {"sha256": known.sha256, "mode": f"{known.mode:04o}"}, after)
+    return BundleFileStep(path, after, reason, {"sha256": known.sha256, "mode": f"{known.mode:04o}"}, after)
 
 
 def apply(
@@ -168,19 +174,16 @@ def apply(
     end. Files that have versions are there, and compiled, before a file that names their folder is.
     """
     record = planned.record
-    files = [step for step in planned.steps if step.kind == FILE]
+    files: list[Step] = [step for step in planned.steps if isinstance(step, BundleFileStep)]
     changed = {step.target for step in files if step.after != LEAVE}
     store.sweep(host, record.name, [*record.files, *(item.path for item in request.items)])
     _announce(host, request, record, files, changed)
-    for step in planned.steps:
-        if (
-            step.kind == units.KIND
-            and step.after in (units.STOP, units.DISABLE)
-            and step.target in record.units
-        ):
-            units.apply(host, step)
+    of_units: list[Step] = [step for step in planned.steps if isinstance(step, units.UnitStep)]
+    before = [s for s in of_units if s.after in (units.STOP, units.DISABLE) and s.target in record.units]
+    for step in before:
+        step.apply(host)
     versioned = {item.path for item in request.items if item.version}
-    stale = [path for step in planned.steps if step.kind == COMPILED for path in step.after]
+    stale = [path for step in planned.steps if isinstance(step, CompileStep) for path in step.after]
     _write_files(host, request, record, [step for step in files if step.target in versioned], content)
     compiled.make(host, record, python, [path for path in stale if path in versioned])
     _write_files(host, request, record, [step for step in files if step.target not in versioned], content)
@@ -189,11 +192,9 @@ def apply(
             _remove(host, record, step)
     compiled.make(host, record, python, [path for path in stale if path not in versioned])
     store.remove_folders(host, [folder for folder in record.folders if not _used(folder, record)])
-    for step in planned.steps:
-        if step.kind == units.KIND and not (
-            step.after in (units.STOP, units.DISABLE) and step.target in record.units
-        ):
-            units.apply(host, step)
+    for step in of_units:
+        if step not in before:
+            step.apply(host)
     record.pending, record.units = [], [unit.name for unit in request.units]
     record.versions = [folder for folder in record.versions if folder]
     record.compiled = {path: known for path, known in record.compiled.items() if path in record.files}
@@ -310,8 +311,8 @@ def plan_absent(host: Host, name: str) -> BundlePlan:
     steps = units.plan_removal(record.units, units.read(host, record.units))
     steps.extend(_removal(host, record, path, warnings) for path in sorted(record.files))
     if any(path.startswith(units.FOLDERS) for path in record.files):
-        steps.append(Step(units.KIND, units.SYSTEMD, units.RELOAD, "unit files go", None, units.RELOAD))
-    steps.append(Step(FILE, store.record_path(name), REMOVE, "the bundle is gone then", None, REMOVE))
+        steps.append(units.UnitStep(units.SYSTEMD, units.RELOAD, "unit files go", None, units.RELOAD))
+    steps.append(BundleFileStep(store.record_path(name), REMOVE, "the bundle is gone then", None, REMOVE))
     return BundlePlan(tuple(steps), record, (), tuple(warnings))
 
 
@@ -321,8 +322,8 @@ def apply_absent(host: Host, planned: BundlePlan) -> None:
     folders, own = list(record.folders), store.record_path(record.name)
     store.sweep(host, record.name, record.files)
     for step in planned.steps:
-        if step.kind == units.KIND:
-            units.apply(host, step)
+        if isinstance(step, units.UnitStep):
+            step.apply(host)
         elif step.target != own:
             _remove(host, record, step)
     store.remove_folders(host, folders)

@@ -16,7 +16,6 @@ from ..model.frozen import dataclass
 from ..model.plan import Step
 from .store import Unit
 
-KIND = "unit"
 FOLDERS = ("/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/", "/run/systemd/system/")
 RELOAD, ENABLE, DISABLE = "daemon-reload", "enable", "disable"
 START, STOP, RESTART = "start", "stop", "restart"
@@ -41,6 +40,36 @@ class UnitState:
     def is_enabled(self) -> bool:
         """True where it starts at boot."""
         return self.file_state == "enabled"
+
+
+class UnitStep(Step, kind="unit"):
+    """A verb of systemctl for a unit, or for systemd itself; `after` is the verb."""
+
+
+    def apply(self, host: Host) -> None:
+        verb = str(self.after)
+        if self.target == SYSTEMD:
+            host.run(["systemctl", RELOAD], seconds=SECONDS)
+            return
+        try:
+            host.run(["systemctl", verb, "--", self.target], seconds=SECONDS)
+        except CommandError as error:
+            raise CommandError(
+                f"systemctl {verb} {self.target}",
+                error.problem.expected,
+                error.problem.found,
+                f"See `journalctl -u {self.target}`.",
+            ) from error
+        state = read(host, [self.target])[self.target]
+        if verb in (START, RESTART) and not state.is_active:
+            raise HostError(self.target, "the unit active", state.active, f"See `journalctl -u {self.target}`.")
+        if verb == ENABLE and not state.is_enabled:
+            raise HostError(
+                self.target,
+                "the unit enabled",
+                state.file_state or "no such unit",
+                "Its file needs an [Install] section.",
+            )
 
 
 def read(host: Host, names: Sequence[str]) -> dict[str, UnitState]:
@@ -74,23 +103,21 @@ def plan(
     stale = [name for name, state in states.items() if state.needs_reload]
     if unit_files or stale or "" in pending:
         reason = f"changed: {', '.join(unit_files)}" if unit_files else "systemd has old unit files"
-        steps.append(Step(KIND, SYSTEMD, RELOAD, reason, None, RELOAD))
+        steps.append(UnitStep(SYSTEMD, RELOAD, reason, None, RELOAD))
     for unit in units:
         state = states.get(unit.name, UnitState())
         if unit.enabled is not None and unit.enabled != state.is_enabled:
             verb = ENABLE if unit.enabled else DISABLE
             steps.append(
-                Step(
-                    KIND, unit.name, verb, f"it is {state.file_state or 'not there'}", state.file_state, verb
-                )
+                UnitStep(unit.name, verb, f"it is {state.file_state or 'not there'}", state.file_state, verb)
             )
         if unit.started is False and state.active not in ("inactive", "failed"):
-            steps.append(Step(KIND, unit.name, STOP, f"it is {state.active}", state.active, STOP))
+            steps.append(UnitStep(unit.name, STOP, f"it is {state.active}", state.active, STOP))
         elif unit.started and not state.is_active:
-            steps.append(Step(KIND, unit.name, START, f"it is {state.active}", state.active, START))
+            steps.append(UnitStep(unit.name, START, f"it is {state.active}", state.active, START))
         elif unit.started and (restarts(unit, changed) or unit.name in pending):
             steps.append(
-                Step(KIND, unit.name, RESTART, "what it runs from was changed", state.active, RESTART)
+                UnitStep(unit.name, RESTART, "what it runs from was changed", state.active, RESTART)
             )
     return steps
 
@@ -112,34 +139,7 @@ def plan_removal(names: Sequence[str], states: dict[str, UnitState]) -> list[Ste
     for name in names:
         state = states.get(name, UnitState())
         if state.active not in ("inactive", "failed"):
-            steps.append(Step(KIND, name, STOP, f"it is {state.active}", state.active, STOP))
+            steps.append(UnitStep(name, STOP, f"it is {state.active}", state.active, STOP))
         if state.file_state.startswith("enabled"):
-            steps.append(Step(KIND, name, DISABLE, f"it is {state.file_state}", state.file_state, DISABLE))
+            steps.append(UnitStep(name, DISABLE, f"it is {state.file_state}", state.file_state, DISABLE))
     return steps
-
-
-def apply(host: Host, step: Step) -> None:
-    """Do one step, and see that it took. Raises HostError."""
-    verb = str(step.after)
-    if step.target == SYSTEMD:
-        host.run(["systemctl", RELOAD], seconds=SECONDS)
-        return
-    try:
-        host.run(["systemctl", verb, "--", step.target], seconds=SECONDS)
-    except CommandError as error:
-        raise CommandError(
-            f"systemctl {verb} {step.target}",
-            error.problem.expected,
-            error.problem.found,
-            f"See `journalctl -u {step.target}`.",
-        ) from error
-    state = read(host, [step.target])[step.target]
-    if verb in (START, RESTART) and not state.is_active:
-        raise HostError(step.target, "the unit active", state.active, f"See `journalctl -u {step.target}`.")
-    if verb == ENABLE and not state.is_enabled:
-        raise HostError(
-            step.target,
-            "the unit enabled",
-            state.file_state or "no such unit",
-            "Its file needs an [Install] section.",
-        )

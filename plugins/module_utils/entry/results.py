@@ -12,7 +12,7 @@ import json
 from typing import Any, Protocol
 
 from ..model.errors import InvalidSpecError, RefusedError, SriovError
-from ..model.plan import NOW, REBOOT, Plan
+from ..model.plan import NOW, Plan, Reboot
 
 
 class Module(Protocol):
@@ -61,9 +61,9 @@ def diff(plan: Plan) -> list[dict[str, str]]:
     """Before and after of each step, as Ansible shows them."""
     found = []
     for step in plan.steps:
-        if step.kind == REBOOT:
+        if isinstance(step, Reboot):
             continue
-        header = f"{step.kind} {step.target}{'' if step.stage == NOW else ' (after the reboot)'}"
+        header = f"{step.key}{'' if step.stage == NOW else ' (after the reboot)'}"
         found.append(
             {
                 "before_header": header,

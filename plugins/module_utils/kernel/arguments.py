@@ -15,15 +15,13 @@ from dataclasses import field
 from ..host.host import Host
 from ..model.errors import HostError, InvalidSpecError, Problem, RefusedError
 from ..model.frozen import dataclass
-from ..model.plan import REBOOT, Step
+from ..model.plan import REBOOT, Reboot, Step
 from ..record import pending_reboot
 from ..record.pending_reboot import Reboots
 from . import cmdline
 from .bootloaders import table
 from .bootloaders.base import LoaderState
 
-KIND = "kernel_arguments"
-REBOOT_KIND = REBOOT
 RUNNING = "/proc/cmdline"
 
 
@@ -34,6 +32,24 @@ class KernelState:
     running: tuple[str, ...] | None
     loader: LoaderState | None
     reboots: Reboots = field(default_factory=Reboots)
+
+
+class KernelArgumentsStep(Step, kind="kernel_arguments"):
+    """Our arguments in the boot loader that the target names."""
+
+
+    def apply(self, host: Host) -> None:
+        """Raises HostError, with the old settings put back."""
+        loader = table.by_name(self.target)
+        if loader is None:
+            raise HostError(self.target, "a boot loader that we know", "another name")
+        running = cmdline.split(host.read_text(RUNNING) or "")
+        earlier = (*self.before, *pending_reboot.read(host).stale_arguments)
+        pending_reboot.owe(
+            host,
+            [t for t in dict.fromkeys(earlier) if t in running and not cmdline.satisfied(tuple(self.after), t)],
+        )
+        loader.write(host, tuple(self.after))
 
 
 def read(host: Host, boot_loader: str = table.AUTO) -> KernelState:
@@ -56,8 +72,8 @@ def plan(wanted: tuple[str, ...], state: KernelState) -> list[Step]:
     One for the boot loader where it does not give what is asked, and a reboot where the kernel
     lacks it. One that was asked for in an earlier boot, and did not bring it, is not asked for again.
 
-    The reboot step is for the caller to see and carry out: apply() does nothing for it. Raises
-    InvalidSpecError, and RefusedError where a change is needed that can't be made.
+    The reboot is for the caller to see and carry out. Raises InvalidSpecError, and RefusedError where a change is
+    needed that can't be made.
     """
     mistakes = cmdline.mistakes(wanted, "arguments")
     if mistakes:
@@ -76,22 +92,6 @@ def plan(wanted: tuple[str, ...], state: KernelState) -> list[Step]:
         if kept:
             steps.append(_reboot(f"the running kernel was started with {' '.join(kept)}", kept, ()))
     return steps
-
-
-def apply(host: Host, step: Step) -> None:
-    """Do a step; a reboot is for the caller. Raises HostError, with the old settings put back."""
-    if step.kind == REBOOT_KIND:
-        return
-    loader = table.by_name(step.target)
-    if loader is None:
-        raise HostError(step.target, "a boot loader that we know", "another name")
-    running = cmdline.split(host.read_text(RUNNING) or "")
-    earlier = (*step.before, *pending_reboot.read(host).stale_arguments)
-    pending_reboot.owe(
-        host,
-        [t for t in dict.fromkeys(earlier) if t in running and not cmdline.satisfied(tuple(step.after), t)],
-    )
-    loader.write(host, tuple(step.after))
 
 
 def _loader_steps(wanted: tuple[str, ...], state: KernelState) -> list[Step]:
@@ -118,8 +118,7 @@ def _loader_steps(wanted: tuple[str, ...], state: KernelState) -> list[Step]:
     missing = state.running is not None and bool(cmdline.lacking(state.running, wanted))
     needs = (REBOOT,) if missing or (state.running is not None and _left_running(wanted, state)) else ()
     return [
-        Step(
-            KIND,
+        KernelArgumentsStep(
             loader.loader,
             _action(wanted, loader),
             _reason(wanted, loader),
@@ -253,4 +252,4 @@ def _no_effect(without_effect: tuple[str, ...], running: tuple[str, ...], loader
 
 
 def _reboot(reason: str, before: tuple[str, ...], after: tuple[str, ...]) -> Step:
-    return Step(REBOOT_KIND, "kernel", "reboot", reason, list(before), list(after), needs=(REBOOT,))
+    return Reboot("kernel", "reboot", reason, list(before), list(after), needs=(REBOOT,))

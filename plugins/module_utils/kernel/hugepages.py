@@ -23,10 +23,9 @@ from ..model.errors import HostError, Problem, StateFileError
 from ..model.frozen import dataclass
 from ..model.goal import AT_BOOT, AT_RUNTIME, HugePages
 from ..model.plan import NOW, Step
-from ..record.record import FORGET, ORIGINAL
+from ..record.record import ORIGINAL, Forget
 from . import cmdline
 
-KIND = "hugepages"
 SIZES = "/sys/kernel/mm/hugepages"
 NODES = "/sys/devices/system/node"
 COMPACT = "/proc/sys/vm/compact_memory"
@@ -34,7 +33,6 @@ WRITE_SECONDS = 120.0  # the kernel moves other memory out of the way meanwhile
 GIGANTIC = 1 << 30  # bytes; from here on a page is asked for at boot, unless the user says otherwise
 HOST = ""  # the place of pages that may lie on any NUMA node
 
-_TARGET = "huge pages of "
 _FOLDER = re.compile(r"^hugepages-(\d{1,9})kB$")
 _LINE = re.compile(r"^(?:Node \d+ )?([A-Za-z()_]+):\s*(\d{1,15}) kB", re.M)
 
@@ -56,6 +54,42 @@ class Memory:
     pages: Mapping[int, int] = field(default_factory=dict)
     places: Mapping[int, Places] = field(default_factory=dict)
     used: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PageSize:
+    """Huge pages of one size as a step's target."""
+
+    bytes: int
+
+    def __str__(self) -> str:
+        units = (("G", 30), ("M", 20), ("K", 10))
+        unit, shift = next((u, s) for u, s in units if self.bytes >> s and not self.bytes % (1 << s))
+        return f"huge pages of {self.bytes >> shift}{unit}"
+
+
+class HugePagesStep(Step, kind="hugepages", lost_at_boot=True):
+    """Have so many pages by place."""
+
+
+    def apply(self, host: Host) -> None:
+        """Raises HostError, also where the kernel gives fewer; those stay."""
+        for place, count in sorted(self.after.items(), key=lambda item: int(item[1]) - self.before.get(item[0], 0)):
+            base = SIZES if place == HOST else f"{NODES}/node{place}/hugepages"
+            folder = f"{base}/hugepages-{self.target.bytes >> 10}kB"
+            found = _write(host, folder, count)
+            if found < count:
+                host.write_attribute(COMPACT, "1", WRITE_SECONDS)
+                found = _write(host, folder, count)
+            if found != count:
+                where = "" if place == HOST else f" on NUMA node {place}"
+                raise HostError(
+                    f"{self.target}{where}",
+                    f"{count}",
+                    f"the kernel gave {found}, which stay until the next run",
+                    "Its free memory is in too small pieces, or in use: ask for fewer, stop what takes memory and run "
+                    "this again, or have them set aside at boot, which needs a reboot (at: boot in sriov_hugepages).",
+                )
 
 
 @dataclass(frozen=True)
@@ -226,10 +260,11 @@ def originals(objects: Mapping[str, Any]) -> dict[int, dict[str, int]]:
     """Size -> pages by place before our first change, from the record's objects. Raises StateFileError."""
     found = {}
     for key, value in objects.items():
-        if not key.startswith(f"{KIND} "):
+        if not key.startswith(f"{HugePagesStep.kind} "):
             continue
         try:
-            found[_size_of(key)] = {str(place): int(count) for place, count in value.items()}
+            size = HugePages(key.rpartition(" ")[2]).bytes
+            found[size] = {str(place): int(count) for place, count in value.items()}
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StateFileError(
                 f"{ORIGINAL}, {key.partition(' ')[2]}: expected numbers of pages by NUMA node, found {error!r}. "
@@ -240,14 +275,14 @@ def originals(objects: Mapping[str, Any]) -> dict[int, dict[str, int]]:
 
 def steps(wanted: Ways, memory: Memory, before: Mapping[int, Places]) -> list[Step]:
     """The pages to take from the running kernel. before: see `originals`."""
-    found = []
+    found: list[Step] = []
     for pages in wanted.runtime:
         now = memory.places.get(pages.bytes)
         after = None if now is None else _after(pages, now, before.get(pages.bytes))
         if now is not None and after:
             there = memory.pages[pages.bytes]
             reason = f"{pages.total} are asked for, {there} {'is' if there == 1 else 'are'} there"
-            found.append(Step(KIND, _target(pages.bytes), f"have {_message(after)}", reason, dict(now), after))
+            found.append(HugePagesStep(PageSize(pages.bytes), f"have {_message(after)}", reason, dict(now), after))
     return found
 
 
@@ -266,55 +301,34 @@ def _after(pages: HugePages, now: Places, before: Places | None) -> dict[str, in
 
 def steps_back(wanted: Sequence[HugePages], memory: Memory, before: Mapping[int, Places]) -> list[Step]:
     """Sizes that nothing asks for any more get their numbers of before."""
-    found = []
+    found: list[Step] = []
     for size, places in sorted(before.items()):
         if any(pages.bytes == size for pages in wanted):
             continue
         now = memory.places.get(size, places)
         after = {place: count for place, count in places.items() if now.get(place, count) != count}
+        reason = "nothing asks for them any more: back to what was before our first change"
+        step = HugePagesStep(PageSize(size), f"have {_message(after)}", reason, dict(now), after)
         if after:
-            reason = "nothing asks for them any more: back to what was before our first change"
-            found.append(Step(KIND, _target(size), f"have {_message(after)}", reason, dict(now), after))
-        target = f"{KIND} {_target(size)}"
-        found.append(Step(FORGET, target, "forget their original number", "it is given back", True, None))
+            found.append(step)
+        found.append(Forget(step.key, "forget their original number", "it is given back", True, None))
     return found
 
 
 def use_problems(planned: Sequence[Step], memory: Memory) -> Iterator[Problem]:
     """Pages that somebody has can't be given back now."""
     for step in planned:
-        if step.kind != KIND or step.stage != NOW:
+        if not isinstance(step, HugePagesStep) or step.stage != NOW:
             continue
-        size = _size_of(step.target)
+        size = step.target.bytes
         left = {**({} if HOST in step.after else step.before), **step.after}
         used = memory.used.get(size, 0)
         if sum(left.values()) < min(used, memory.pages.get(size, 0)):
             yield Problem(
-                step.target,
+                str(step.target),
                 f"at most {sum(left.values())} in use, in order to give the others back",
                 f"{used} in use",
                 "Stop what uses them (pods with hugepages limits, VMs, DPDK programs), and run this again.",
-            )
-
-
-def apply(host: Host, step: Step) -> None:
-    """Have the numbers of `step.after`. Raises HostError, also where the kernel gives fewer; those stay."""
-    size = _size_of(step.target)
-    for place, count in sorted(step.after.items(), key=lambda item: int(item[1]) - int(step.before.get(item[0], 0))):
-        base = SIZES if place == HOST else f"{NODES}/node{place}/hugepages"
-        folder = f"{base}/hugepages-{size >> 10}kB"
-        found = _write(host, folder, count)
-        if found < count:
-            host.write_attribute(COMPACT, "1", WRITE_SECONDS)
-            found = _write(host, folder, count)
-        if found != count:
-            where = "" if place == HOST else f" on NUMA node {place}"
-            raise HostError(
-                f"{step.target}{where}",
-                f"{count}",
-                f"the kernel gave {found}, which stay until the next run",
-                "Its free memory is in too small pieces, or in use: ask for fewer, stop what takes memory and run this "
-                "again, or have them set aside at boot, which needs a reboot (at: boot in sriov_hugepages).",
             )
 
 
@@ -331,13 +345,3 @@ def _message(places: Places) -> str:
     if HOST in places:
         return f"{places[HOST]}"
     return ", ".join(f"{count} on NUMA node {place}" for place, count in sorted(places.items()))
-
-
-def _target(size: int) -> str:
-    unit, shift = next((u, s) for u, s in (("G", 30), ("M", 20), ("K", 10)) if size >> s and not size % (1 << s))
-    return f"{_TARGET}{size >> shift}{unit}"
-
-
-def _size_of(target: str) -> int:
-    """Bytes of a page, from a target or a key."""
-    return HugePages(target.rpartition(" ")[2]).bytes

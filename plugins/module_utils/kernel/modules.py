@@ -17,18 +17,12 @@ from ..host.host import Host
 from ..model.errors import HostError, InvalidSpecError, Mistake, Problem, RefusedError
 from ..model.frozen import dataclass
 from ..model.goal import ModuleGoal
-from ..model.plan import REBOOT, Step
+from ..model.plan import REBOOT, Reboot, Step
 from ..record import pending_reboot, record
 from ..record.pending_reboot import Reboots
 from . import initramfs
-from .arguments import REBOOT_KIND
 
-OPTIONS_KIND = "module_options"
-BOOT_KIND = "module_boot_list"
-LOAD_KIND = "module_load"
-PARAMETER_KIND = "module_parameter"
-INITRAMFS_KIND, INITRAMFS = "module_initramfs", "initramfs"
-KINDS = (OPTIONS_KIND, BOOT_KIND, LOAD_KIND, PARAMETER_KIND, INITRAMFS_KIND)
+INITRAMFS = "initramfs"
 
 OPTIONS_FILE = "/etc/modprobe.d/baremetal-sriov.conf"
 BOOT_FILE = "/etc/modules-load.d/baremetal-sriov.conf"
@@ -54,20 +48,85 @@ class Live:
 class ModulesState:
     """The texts of our two files (None: missing), the modules that were asked for, and those whose parameters we set.
 
-    parameters: (`module.parameter`, its value before we set it). initramfs: the modules in the initramfs whose lines in
+    parameters: with their values before we set them. initramfs: the modules in the initramfs whose lines in
     our file change, or changed when a run was stopped.
     """
 
     options: str | None
     boot: str | None
     live: tuple[tuple[str, Live], ...]
-    parameters: tuple[tuple[str, str], ...] = ()
+    parameters: tuple[tuple[Parameter, str], ...] = ()
     reboots: Reboots = field(default_factory=Reboots)
     initramfs: tuple[str, ...] = ()
 
     def of(self, module: ModuleGoal) -> Live:
         """The module's state; what was not read counts as not loaded."""
         return dict(self.live).get(module.key, Live(False, False, None))
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a loaded module."""
+
+    module: str  # as sysfs names it
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+    @property
+    def path(self) -> str:
+        """Its file."""
+        return f"/sys/module/{self.module}/parameters/{self.name}"
+
+
+class ModuleFileStep(Step):
+    """One of our two files; None: it goes."""
+
+    def apply(self, host: Host) -> None:
+        if self.after is None:
+            host.remove_file(self.target)
+        else:
+            host.write_file(self.target, self.after.encode())
+
+
+class OptionsStep(ModuleFileStep, kind="module_options"):
+    """/etc/modprobe.d."""
+
+
+class BootListStep(ModuleFileStep, kind="module_boot_list"):
+    """/etc/modules-load.d."""
+
+
+class InitramfsStep(Step, kind="module_initramfs"):
+    """The initramfs, which has a copy of our options."""
+
+
+    def apply(self, host: Host) -> None:
+        initramfs.make(host)
+
+
+class LoadStep(Step, kind="module_load", lost_at_boot=True):
+    """Load a module now."""
+
+
+    def apply(self, host: Host) -> None:
+        host.run(["modprobe", "--", self.target], seconds=LOAD_SECONDS)
+        if not host.exists(f"/sys/module/{self.target.replace('-', '_')}"):
+            raise HostError(
+                self.target,
+                "the module loaded",
+                "modprobe succeeded, but not in /sys/module",
+                "An install line in /etc/modprobe.d may run something else: see `modprobe -v`.",
+            )
+
+
+class ParameterStep(Step, kind="module_parameter"):
+    """Set a parameter of a loaded module."""
+
+
+    def apply(self, host: Host) -> None:
+        host.write_attribute(self.target.path, self.after)
 
 
 def validate(specs: Sequence[ModuleGoal], path: str = "modules") -> None:
@@ -97,14 +156,14 @@ def validate(specs: Sequence[ModuleGoal], path: str = "modules") -> None:
 
 def read(host: Host, specs: Sequence[ModuleGoal]) -> ModulesState:
     """Our files, and the state of the modules of `specs`. Raises HostError."""
-    start = f"{PARAMETER_KIND} "
+    start = f"{ParameterStep.kind} "
     known = record.load(host)
     before = tuple(
-        (key[len(start) :], str(value))
+        (Parameter(*key[len(start) :].split(".", 1)), str(value))
         for key, value in sorted(known.objects.items())
         if key.startswith(start) and "." in key
     )
-    names = dict.fromkeys([*(spec.key for spec in specs), *(target.partition(".")[0] for target, _value in before)])
+    names = dict.fromkeys([*(spec.key for spec in specs), *(parameter.module for parameter, _value in before)])
     state = ModulesState(
         host.read_text(OPTIONS_FILE),
         host.read_text(BOOT_FILE),
@@ -113,7 +172,7 @@ def read(host: Host, specs: Sequence[ModuleGoal]) -> ModulesState:
         pending_reboot.read(host),
     )
     touched = _touched(state.options, options_text(specs, state))
-    if f"{INITRAMFS_KIND} {INITRAMFS}" in known.interrupted:
+    if f"{InitramfsStep.kind} {INITRAMFS}" in known.interrupted:
         touched |= _touched(None, state.options) | {"*"}
     if not touched:
         return state
@@ -136,42 +195,20 @@ def plan(specs: Sequence[ModuleGoal], state: ModulesState) -> list[Step]:
     validate(specs)
     _refuse(specs, state)
     steps = [
-        *_file_step(OPTIONS_KIND, OPTIONS_FILE, state.options, options_text(specs, state)),
-        *_file_step(BOOT_KIND, BOOT_FILE, state.boot, boot_text(specs, state)),
+        *_file_step(OptionsStep, OPTIONS_FILE, state.options, options_text(specs, state)),
+        *_file_step(BootListStep, BOOT_FILE, state.boot, boot_text(specs, state)),
     ]
     if state.initramfs:
         names = ", ".join(state.initramfs)
         reason = f"it holds {names}, which read their options there" if names != "*" else "a run was stopped before"
-        steps.append(Step(INITRAMFS_KIND, INITRAMFS, "make it again", reason, None, list(state.initramfs)))
+        steps.append(InitramfsStep(INITRAMFS, "make it again", reason, None, list(state.initramfs)))
     for spec in specs:
         live = state.of(spec)
         if spec.load and not live.loaded and not live.builtin:
-            steps.append(Step(LOAD_KIND, spec.name, "load it", "it is not loaded", False, True))
+            steps.append(LoadStep(spec.name, "load it", "it is not loaded", False, True))
         steps.extend(_parameter_steps(spec, live, state.reboots))
     steps.extend(_steps_back(specs, state))
     return steps
-
-
-def apply(host: Host, step: Step) -> None:
-    """Do one step. Raises HostError."""
-    if step.kind in (OPTIONS_KIND, BOOT_KIND):
-        if step.after is None:
-            host.remove_file(step.target)
-        else:
-            host.write_file(step.target, str(step.after).encode())
-    elif step.kind == INITRAMFS_KIND:
-        initramfs.make(host)
-    elif step.kind == LOAD_KIND:
-        host.run(["modprobe", "--", step.target], seconds=LOAD_SECONDS)
-        if not host.exists(f"/sys/module/{step.target.replace('-', '_')}"):
-            raise HostError(
-                step.target,
-                "the module loaded",
-                "modprobe succeeded, but not in /sys/module",
-                "An install line in /etc/modprobe.d may run something else: see `modprobe -v`.",
-            )
-    elif step.kind == PARAMETER_KIND:
-        host.write_attribute(_parameter_path(*step.target.split(".", 1)), str(step.after))
 
 
 def kernel_arguments(specs: Sequence[ModuleGoal], state: ModulesState) -> tuple[str, ...]:
@@ -230,33 +267,32 @@ def _refuse(specs: Sequence[ModuleGoal], state: ModulesState) -> None:
         raise RefusedError(problems)
 
 
-def _file_step(kind: str, path: str, before: str | None, after: str | None) -> list[Step]:
+def _file_step(kind: type[ModuleFileStep], path: str, before: str | None, after: str | None) -> list[Step]:
     if before == after:
         return []
     if after is None:
-        return [Step(kind, path, "remove our file", "nothing in it is asked for any more", before, None)]
+        return [kind(path, "remove our file", "nothing in it is asked for any more", before, None)]
     held = [line for line in after.splitlines() if not line.startswith("#")]
     action = ("write" if before is None else "rewrite") + f" {', '.join(held)}"
     reason = "the file is missing" if before is None else "the file differs"
-    return [Step(kind, path, action, reason, before, after)]
+    return [kind(path, action, reason, before, after)]
 
 
 def _steps_back(specs: Sequence[ModuleGoal], state: ModulesState) -> list[Step]:
     """Parameters that we set in the running kernel and that nobody asks for any more get their value of before."""
-    wanted = {f"{spec.key}.{option.replace('-', '_')}" for spec in specs for option, _value in spec.options}
+    wanted = {_parameter(spec, option) for spec in specs for option, _value in spec.options}
     steps: list[Step] = []
     for target, before in state.parameters:
         if target in wanted:
             continue
-        key, name = target.split(".", 1)
-        live = dict(state.live).get(key, Live(False, False, None))
-        values = {parameter: value for parameter, value, writable in live.parameters if writable}
-        found = values.get(name, before)
+        live = dict(state.live).get(target.module, Live(False, False, None))
+        values = {name: value for name, value, writable in live.parameters if writable}
+        found = values.get(target.name, before)
         if not same_value(found, before):
             reason = f"the running kernel has {found!r}, and nothing asks for it any more"
-            steps.append(Step(PARAMETER_KIND, target, f"put back to {before!r}", reason, found, before))
-        action, reason = "forget its original value", "it is given back"
-        steps.append(Step(record.FORGET, f"{PARAMETER_KIND} {target}", action, reason, True, None))
+            steps.append(ParameterStep(target, f"put back to {before!r}", reason, found, before))
+        key = f"{ParameterStep.kind} {target}"
+        steps.append(record.Forget(key, "forget its original value", "it is given back", True, None))
     return steps
 
 
@@ -267,20 +303,19 @@ def _parameter_steps(spec: ModuleGoal, live: Live, reboots: Reboots) -> list[Ste
         return steps
     values = {name: (value, writable) for name, value, writable in live.parameters}
     for option, wanted in spec.options:
-        found, writable = values.get(option.replace("-", "_"), (wanted, False))
+        target = _parameter(spec, option)
+        found, writable = values.get(target.name, (wanted, False))
         if same_value(found, wanted):
             continue
-        target = f"{spec.key}.{option.replace('-', '_')}"
         reason = f"the loaded module has {found!r}"
         if writable:
-            steps.append(Step(PARAMETER_KIND, target, f"set to {wanted!r}", reason, found, wanted))
+            steps.append(ParameterStep(target, f"set to {wanted!r}", reason, found, wanted))
             continue
         item = f"{pending_reboot.MODULE}{target}={wanted}"
         if reboots.without_effect([item]):
             raise RefusedError([_no_effect(target, found, wanted)])
         steps.append(
-            Step(
-                REBOOT_KIND,
+            Reboot(
                 f"module {spec.name}",
                 "reboot",
                 f"{reason} for {option}, which only its loading sets (to {wanted!r})",
@@ -292,7 +327,11 @@ def _parameter_steps(spec: ModuleGoal, live: Live, reboots: Reboots) -> list[Ste
     return steps
 
 
-def _no_effect(target: str, found: str, wanted: str) -> Problem:
+def _parameter(spec: ModuleGoal, option: str) -> Parameter:
+    return Parameter(spec.key, option.replace("-", "_"))
+
+
+def _no_effect(target: Parameter, found: str, wanted: str) -> Problem:
     return Problem(
         f"module parameter {target}",
         f"{wanted!r} after the reboot that was asked for ({OPTIONS_FILE})",
@@ -323,9 +362,10 @@ def _read_live(host: Host, key: str) -> Live:
         return Live(False, builtin, available)
     parameters = []
     for name in host.list_dir(f"{base}/parameters"):
-        mode = host.file_mode(_parameter_path(key, name)) or 0
+        path = Parameter(key, name).path
+        mode = host.file_mode(path) or 0
         if mode & 0o444:
-            value = (host.read_text(_parameter_path(key, name), 65536) or "").strip()
+            value = (host.read_text(path, 65536) or "").strip()
             parameters.append((name, value, bool(mode & 0o200)))
     return Live(True, False, True, tuple(parameters))
 
@@ -348,7 +388,3 @@ def _holds(index: str, key: str) -> bool:
         if name.replace("-", "_") == key:
             return True
     return False
-
-
-def _parameter_path(key: str, name: str) -> str:
-    return f"/sys/module/{key}/parameters/{name}"

@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Steps and plans: what every concern (kernel arguments, modules, VFs, drivers, files) speaks.
 
-A concern is a module with three functions: `read(host, ...)` tells what is, `plan(spec, state)` (pure) gives the steps
-from what is to what should be, `apply(host, step)` does one of them. `apply.APPLIERS` maps a step's kind to the last.
+A concern has a class for each kind of step, which says how it is carried out and what of it the record keeps.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from dataclasses import field
 from typing import Any
 
 from .frozen import dataclass
+from .state import NodeState, Record
 
 NOW = "now"
 AFTER_REBOOT = "after_reboot"
@@ -22,34 +22,50 @@ DRAIN = "drain"
 
 @dataclass(frozen=True)
 class Step:
-    """One change of one object of the host.
+    """One change of one object of the host. A class of it gives a kind, and the way to do it."""
 
-    kind: what sort of object, e.g. "kernel_arguments", "module_options", "num_vfs", "driver", "file".
-    target: the object: a PF's address, "0000:01:00.0 vf 3", a path, a unit.
-    action, reason: for people; the action in the imperative ("create 4 VFs").
-    before, after: JSON values; `before` is what the record of the original state keeps, `after` all that apply needs.
-    stage: NOW, or AFTER_REBOOT where the step can only be done on the kernel that the next boot starts.
-    needs: of REBOOT (takes effect with the next boot) and DRAIN (takes VFs away from who holds them).
-    """
+    target: Any  # the object: a PF's address, a path, a unit, or a class of its own; its text is in results
+    action: str  # for people, in the imperative ("create 4 VFs")
+    reason: str  # for people
+    before: Any  # a JSON value: what the record of the original state keeps
+    after: Any  # a JSON value: all that `apply` needs
+    stage: str = NOW  # or AFTER_REBOOT, where it can only be done on the kernel that the next boot starts
+    needs: tuple[str, ...] = ()  # of REBOOT (takes effect with the next boot) and DRAIN (takes VFs from their holders)
 
-    kind: str
-    target: str
-    action: str
-    reason: str
-    before: Any
-    after: Any
-    stage: str = NOW
-    needs: tuple[str, ...] = ()
+    kind = ""  # the sort of object in results and in the record, e.g. "kernel_arguments", "num_vfs", "file"
+    lost_at_boot = False  # a boot undoes it
+    recorded = True  # the record keeps what was before
+
+    def __init_subclass__(cls, **told: Any) -> None:
+        """What a class of steps has in common, as keywords of its definition."""
+        for name, value in told.items():
+            setattr(cls, name, value)
 
     @property
     def key(self) -> str:
         """Names the object in the record of the original state."""
         return f"{self.kind} {self.target}"
 
+    def apply(self, host: Any) -> None:
+        """Do it, and see that it took. Raises HostError."""
+        raise NotImplementedError
+
+    def remember(self, known: Record, state: NodeState, owner: str) -> None:
+        """Add to the record what this changes for the first time. owner: the module that asks."""
+        if self.recorded:
+            known.objects.setdefault(self.key, self.before)
+
     def as_dict(self) -> dict[str, Any]:
         """For results and JSON."""
-        return {"kind": self.kind, "target": self.target, "action": self.action, "reason": self.reason,
+        return {"kind": self.kind, "target": str(self.target), "action": self.action, "reason": self.reason,
                 "before": self.before, "after": self.after, "stage": self.stage, "needs": list(self.needs)}
+
+
+class Reboot(Step, kind=REBOOT, recorded=False):
+    """What only a boot brings or takes away; `after` lists it. It is the caller's to do."""
+
+    def apply(self, host: Any) -> None:
+        """Nothing."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +78,7 @@ class Plan:
     @property
     def pending(self) -> list[Step]:
         """The steps to do now; a reboot is for the caller."""
-        return [step for step in self.steps if step.stage == NOW and step.kind != REBOOT]
+        return [step for step in self.steps if step.stage == NOW and not isinstance(step, Reboot)]
 
     @property
     def reboot_required(self) -> bool:

@@ -96,12 +96,12 @@ class Pf:
 class Record:
     """What our programs remember on the node: original.json and the journal. See `record.record`."""
 
-    pfs: Mapping[str, PfGoal] = field(default_factory=dict)  # PF address -> the goal that brings its original back
-    files: Mapping[str, Any] = field(default_factory=dict)  # path -> the file (`host.FileState`); None: there was none
-    objects: Mapping[str, Any] = field(default_factory=dict)  # key of a step -> what was before, of all other kinds
-    owners: Mapping[str, str] = field(default_factory=dict)  # PF address -> the module that changed it
+    pfs: dict[str, PfGoal] = field(default_factory=dict)  # PF address -> the goal that brings its original back
+    files: dict[str, Any] = field(default_factory=dict)  # path -> the file (`host.FileState`); None: there was none
+    objects: dict[str, Any] = field(default_factory=dict)  # key of a step -> what was before, of all other kinds
+    owners: dict[str, str] = field(default_factory=dict)  # PF address -> the module that changed it
     # PF address -> vendor, device and MAC address at that time. Records of older versions have neither of the two.
-    identities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    identities: dict[str, Mapping[str, str]] = field(default_factory=dict)
     interrupted: tuple[str, ...] = ()  # keys of the steps that an earlier run did not finish
     exists: bool = False
 

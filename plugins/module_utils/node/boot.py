@@ -15,16 +15,18 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..host.host import Host
 from ..kernel import arguments as kernel_arguments
-from ..kernel import cmdline, hugepages
+from ..kernel import cmdline
+from ..kernel.hugepages import HugePagesStep
 from ..model.errors import SriovError, StateFileError
 from ..model.goal import Goal, PfGoal, goal_from_dict
+from ..model.plan import Step
 from ..model.state import NodeState
-from ..pf.plan import AUTOPROBE, ESWITCH, LINK, NUM_VFS
+from ..pf.steps import AutoprobeStep, EswitchModeStep, LinkStep, NumVfsStep
 from ..policy.rendered_files import NODE_PATH
 from ..record import pending_reboot
 from ..shared import pci, pci_classes
@@ -36,7 +38,7 @@ TRIES = 3
 PAUSE_SECONDS = 2.0
 ALL, EARLY, ONE_PF = "all", "early", "pf"
 STATUS_LIMIT = 2000  # characters
-EARLY_KINDS = (LINK, AUTOPROBE, NUM_VFS, ESWITCH, hugepages.KIND)
+EARLY_STEPS = (LinkStep, AutoprobeStep, NumVfsStep, EswitchModeStep, HugePagesStep)
 
 
 def load_goal(host: Host) -> Goal:
@@ -80,7 +82,7 @@ def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
         _settle_reboot(host)
     for part in parts:
         try:
-            _bring_up(host, part, text, EARLY_KINDS if what == EARLY else ())
+            _bring_up(host, part, text, EARLY_STEPS if what == EARLY else ())
         except SriovError as error:
             errors.append(str(error))
     if errors:
@@ -128,7 +130,7 @@ def _is_ready(host: Host, pf: PfGoal) -> bool:
     )
 
 
-def _bring_up(host: Host, goal: Goal, text: str | None, kinds: Collection[str]) -> None:
+def _bring_up(host: Host, goal: Goal, text: str | None, kinds: tuple[type[Step], ...]) -> None:
     """Plan and carry out the steps of these kinds (none: of all).
 
     Again where udev renamed an interface or a driver was not ready.

@@ -19,6 +19,7 @@ from ..model.plan import NOW, Step
 from ..model.state import NodeState
 from ..pf.checks import iommu_problems, pf_problems, use_warnings
 from ..pf.plan import driver_is_right, driver_step, offload_warnings, pf_steps
+from ..pf.steps import Target
 from ..policy.rendered_files import CONFIG_PATH
 from ..shared.driver_kinds import is_vfio
 from ..usage import other_managers
@@ -91,7 +92,7 @@ class Pages(Concern):
             draft.warnings += hugepages.missing_message(self.ways.boot, goal.options.hugepages_floor << 20, self.memory)
             return
         draft.warnings += hugepages.warnings(self.ways.boot, draft.kernel.running or (), self.memory)
-        if any(step.kind == hugepages.KIND and step.stage == NOW for step in steps):
+        if any(isinstance(step, hugepages.HugePagesStep) and step.stage == NOW for step in steps):
             draft.warnings.append(
                 "a kubelet tells the cluster of the huge pages that it found when it started: restart it, or reboot "
                 "the node, before pods ask for these"
@@ -152,8 +153,8 @@ class Files(Concern):
     def plan(self, draft: Draft) -> None:
         if draft.goal.whole:
             steps = owned_files.file_steps(draft.goal, draft.state)
-            draft.early += [step for step in steps if owned_files.is_early(step)]
-            draft.late[:0] = [step for step in steps if not owned_files.is_early(step)]
+            draft.early += [step for step in steps if step.is_early]
+            draft.late[:0] = [step for step in steps if not step.is_early]
             draft.problems += owned_files.file_problems(draft.goal, draft.state)
             draft.forget += file_forgets(draft.goal, draft.state)
 
@@ -197,7 +198,7 @@ def _function_steps(function: FunctionGoal, state: NodeState, problems: list[Pro
                     return []
                 return [
                     driver_step(
-                        f"{pf.address} vf {vf.index}",
+                        Target(pf.address, vf.index),
                         vf.driver,
                         function.driver,
                         "asked for",

@@ -14,26 +14,60 @@ from ..host.host import Host
 from ..model.errors import HostError, Problem
 from ..model.goal import FileGoal, Goal
 from ..model.plan import Step
-from ..model.state import NodeState
+from ..model.state import NodeState, Record
+from ..record.record import FILE
 
-FILE = "file"
 UDEV_FOLDER = "/etc/udev/rules.d/"
 OWN_FOLDERS = ("/etc/baremetal-sriov", "/etc/pcidp")
 
 
-def file_steps(goal: Goal, state: NodeState) -> list[Step]:
+class FileStep(Step, kind=FILE):
+    """A file's text, or what `Host.read_exact` tells of one; None: it goes."""
+
+
+    @property
+    def is_early(self) -> bool:
+        """True for what must be there before VFs appear."""
+        return self.target.startswith(UDEV_FOLDER) and self.after is not None
+
+    def apply(self, host: Host) -> None:
+        """Write or remove the file, and read it back. Raises HostError."""
+        exact = isinstance(self.after, Mapping)
+        if self.after is None:
+            host.remove_file(self.target)
+            folder = os.path.dirname(self.target)
+            if folder in OWN_FOLDERS:
+                host.remove_empty_folder(folder)
+        elif exact:
+            host.restore(self.target, self.after)
+        else:
+            host.write_file(self.target, self.after.encode())
+        found = host.read_exact(self.target) if exact else host.read_text(self.target)
+        if found != self.after:
+            raise HostError(self.target, "what was written", "something else", "See who else writes it.")
+        if self.target.startswith(UDEV_FOLDER):
+            host.run(["udevadm", "control", "--reload"])  # udevd looks for new rules every few seconds only
+            if any("NM_UNMANAGED" in str(text) for text in (self.before, self.after)):
+                # Interfaces that are there already get what the rules say, too.
+                host.run(["udevadm", "trigger", "--action=change", "--subsystem-match=net"])
+
+    def remember(self, known: Record, state: NodeState, owner: str) -> None:
+        known.files.setdefault(self.target, self.before)
+
+
+def file_steps(goal: Goal, state: NodeState) -> list[FileStep]:
     """Write what the goal names; give back what an earlier goal named and this one does not."""
     now, recorded = state.file_states, state.record.files
     steps = []
     for file in goal.files:
         if not _has_text(file.path, file.text, state):
             action = "write it" if now.get(file.path) is None else "rewrite it"
-            steps.append(Step(FILE, file.path, action, "derived from the policies", now.get(file.path), file.text))
+            steps.append(FileStep(file.path, action, "derived from the policies", now.get(file.path), file.text))
     for path in unnamed(goal, state):
         before = recorded[path]
         if now.get(path) != before and not (isinstance(before, str) and _has_text(path, before, state)):
             action = "remove it" if before is None else "put back what was there"
-            steps.append(Step(FILE, path, action, "no policy needs it any more", now.get(path), before))
+            steps.append(FileStep(path, action, "no policy needs it any more", now.get(path), before))
     return steps
 
 
@@ -67,29 +101,3 @@ def _foreign(file: FileGoal) -> Problem:
         "a file that somebody else wrote",
         "Set adopt: true to replace it (teardown puts it back), or leave that part to its owner.",
     )
-
-
-def is_early(step: Step) -> bool:
-    """True for what must be there before VFs appear."""
-    return step.kind == FILE and step.target.startswith(UDEV_FOLDER) and step.after is not None
-
-
-def apply(host: Host, step: Step) -> None:
-    """Write or remove the file, and read it back. Raises HostError."""
-    if step.after is None:
-        host.remove_file(step.target)
-        folder = os.path.dirname(step.target)
-        if folder in OWN_FOLDERS:
-            host.remove_empty_folder(folder)
-    elif isinstance(step.after, Mapping):
-        host.restore(step.target, step.after)
-    else:
-        host.write_file(step.target, step.after.encode())
-    found = host.read_exact(step.target) if isinstance(step.after, Mapping) else host.read_text(step.target)
-    if found != step.after:
-        raise HostError(step.target, "what was written", "something else", "See who else writes it.")
-    if step.target.startswith(UDEV_FOLDER):
-        host.run(["udevadm", "control", "--reload"])  # udevd looks for new rules every few seconds only
-        if any("NM_UNMANAGED" in str(text) for text in (step.before, step.after)):
-            # Interfaces that are there already get what the rules say, too.
-            host.run(["udevadm", "trigger", "--action=change", "--subsystem-match=net"])

@@ -17,9 +17,10 @@ from ..model.goal import NODE_OWNER, Goal, PfGoal, goal_from_dict
 from ..model.plan import Step
 from ..model.state import NodeState
 from ..pf.identity import is_another, swap_message
-from ..pf.plan import LINK, pf_steps
+from ..pf.plan import pf_steps
+from ..pf.steps import LinkStep
 from ..policy.rendered_files import CONFIG_PATH, HOTPLUG_PATH, NODE_PATH
-from ..record.record import FORGET, ORIGINAL
+from ..record.record import FILE, ORIGINAL, Forget, ForgetAll, ForgetPf, TakeOver, forget
 from . import owned_files
 
 
@@ -120,27 +121,22 @@ def swap_problems(goal: Goal, pf_goal: PfGoal, state: NodeState) -> list[Problem
     ]
 
 
-def forget(target: str, reason: str = "it is given back") -> Step:
-    """Drop one object from the record."""
-    return Step(FORGET, target, "forget its original state", reason, True, None)
-
-
 def pf_record_steps(pf_goal: PfGoal, goal: Goal, state: NodeState, changed: bool) -> Iterator[Step]:
     """What happens to the record of one PF of the plan, besides what its first change adds."""
     address = pf_goal.address
     if pf_goal.restore_original:
-        yield forget(address)
+        yield forget(ForgetPf, address)
         return
     pf = state.pf(address)
     if address not in state.record.pfs:
         return
     if pf is not None and is_another(pf, state):
         if not changed:
-            yield forget(address, "another NIC is there now")
+            yield forget(ForgetPf, address, "another NIC is there now")
     elif goal.whole and owner_of(address, state) != goal.owner:
         owner = owner_of(address, state)
         reason = f"a policy names it now; {owner} set it before"
-        yield Step(FORGET, address, f"take it over from {owner}", reason, owner, goal.owner)
+        yield TakeOver(address, f"take it over from {owner}", reason, owner, goal.owner)
 
 
 def forget_all(goal: Goal, state: NodeState) -> tuple[list[Step], tuple[str, ...]]:
@@ -149,25 +145,27 @@ def forget_all(goal: Goal, state: NodeState) -> tuple[list[Step], tuple[str, ...
     """
     if not (goal.absent and state.record.exists):
         return [], ()
-    steps, kept = [], []
+    steps: list[Step] = []
+    kept = []
     for address, original in sorted(state.record.pfs.items()):
         if owner_of(address, state) == goal.owner:
             continue
         pf = state.pf(address)
         if pf is None or is_another(pf, state):
             continue
-        if any(step.kind != LINK for step in pf_steps(original, pf, original)):  # a PF that is up harms nobody
+        # A PF that is up harms nobody.
+        if any(not isinstance(step, LinkStep) for step in pf_steps(original, pf, original)):
             kept.append(address)
     if not kept:
-        return [Step(FORGET, ORIGINAL, "remove the record", "everything is given back", True, None)], ()
+        return [ForgetAll(ORIGINAL, "remove the record", "everything is given back", True, None)], ()
     others = set(state.record.pfs) - set(kept)
     if others or state.record.files or state.record.objects:
         reason = "all else is given back"
-        steps.append(Step(FORGET, ORIGINAL, f"forget all but {', '.join(kept)}", reason, True, kept))
+        steps.append(ForgetAll(ORIGINAL, f"forget all but {', '.join(kept)}", reason, True, kept))
     words = "was set by {} and stays as it is; give it back there (num_vfs: 0, driver: default), and run this again"
     return steps, tuple(f"{address} {words.format(owner_of(address, state))}" for address in kept)
 
 
 def file_forgets(goal: Goal, state: NodeState) -> list[Step]:
     """Files that are given back are forgotten."""
-    return [forget(f"{owned_files.FILE} {path}") for path in owned_files.unnamed(goal, state)]
+    return [forget(Forget, f"{FILE} {path}") for path in owned_files.unnamed(goal, state)]

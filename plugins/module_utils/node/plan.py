@@ -12,23 +12,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..host.host import Host
-from ..kernel import arguments as kernel_arguments
-from ..kernel import hugepages
-from ..kernel import modules as kernel_modules
 from ..kernel.arguments import KernelState
 from ..model.errors import Problem, RefusedError
 from ..model.frozen import dataclass
 from ..model.goal import Goal
-from ..model.plan import AFTER_REBOOT, NOW, REBOOT, Plan, Step
+from ..model.plan import AFTER_REBOOT, NOW, REBOOT, Plan, Reboot, Step
 from ..model.state import NodeState
 from ..pf.checks import drain_problems
-from ..pf.plan import KINDS as PF_KINDS
-from . import owned_files
+from ..pf.steps import PfStep
+from .owned_files import FileStep
 
-RELOAD = "reload"
 PLUGIN_UNIT = "baremetal-sriov-device-plugin.service"
 
-RUNTIME_KINDS = (*PF_KINDS, kernel_modules.LOAD_KIND, hugepages.KIND)
+
+class ReloadStep(Step, kind="reload", recorded=False):
+    """Have the device plugin look again."""
+
+
+    def apply(self, host: Host) -> None:
+        host.run(["systemctl", "reload-or-restart", self.target])
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Draft:
         """The steps of the host's objects. With a reboot ahead, what the boot would undo waits for it."""
         ordered = [*self.boot, *self.early, *self.runtime]
         if self.reboot and not self.goal.absent:
-            ordered = [replace(s, stage=AFTER_REBOOT) if s.kind in RUNTIME_KINDS else s for s in ordered]
+            ordered = [replace(s, stage=AFTER_REBOOT) if s.lost_at_boot else s for s in ordered]
         return [*ordered, *self.restored, *self.late]
 
 
@@ -104,7 +106,7 @@ def make_plan(goal: Goal, state: NodeState, concerns: Sequence[Concern]) -> Plan
     ordered = draft.changes()
     ordered += [*_reload(ordered, state), *draft.forget]
     # The reboot is the user's to do, when all else is done.
-    ordered = [*[s for s in ordered if s.kind != kernel_arguments.REBOOT_KIND], *_one_reboot(ordered)]
+    ordered = [*[step for step in ordered if not isinstance(step, Reboot)], *_one_reboot(ordered)]
     warnings = (*draft.warnings, *draft.pf_warnings)
     return Planned(Plan(tuple(ordered), warnings), tuple(drain_problems(ordered, state)))
 
@@ -115,15 +117,14 @@ def _reload(steps: Sequence[Step], state: NodeState) -> list[Step]:
     """
     if not state.plugin_active:
         return []
-    caused = any(step.stage == NOW and step.kind in (*PF_KINDS, owned_files.FILE) for step in steps)
-    if not caused and f"{RELOAD} {PLUGIN_UNIT}" not in state.record.interrupted:
-        return []
-    return [Step(RELOAD, PLUGIN_UNIT, "reload it", "its VFs or its configuration changed", None, True)]
+    step = ReloadStep(PLUGIN_UNIT, "reload it", "its VFs or its configuration changed", None, True)
+    caused = any(step.stage == NOW and isinstance(step, (PfStep, FileStep)) for step in steps)
+    return [step] if caused or step.key in state.record.interrupted else []
 
 
-def _one_reboot(steps: Sequence[Step]) -> list[Step]:
+def _one_reboot(steps: Sequence[Step]) -> list[Reboot]:
     """Several concerns may ask for a reboot; one serves them all."""
-    asked = [step for step in steps if step.kind == kernel_arguments.REBOOT_KIND]
+    asked = [step for step in steps if isinstance(step, Reboot)]
     if len(asked) < 2:
         return asked
     return [
@@ -138,4 +139,4 @@ def _one_reboot(steps: Sequence[Step]) -> list[Step]:
 
 def changes_vfs(plan: Plan) -> bool:
     """True where the plan does something to a PF or VF, so that their users must be looked for."""
-    return any(step.kind in PF_KINDS for step in plan.steps)
+    return any(isinstance(step, PfStep) for step in plan.steps)

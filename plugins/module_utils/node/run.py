@@ -9,7 +9,7 @@ when there is one: a run that changes nothing is the usual one, and shall cost l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Callable, TypeVar
 
@@ -18,7 +18,7 @@ from ..host.host import Host
 from ..model.errors import HostError, Problem, RefusedError
 from ..model.frozen import dataclass
 from ..model.goal import KUBELET_FOLDERS, Goal, compact
-from ..model.plan import AFTER_REBOOT, Plan
+from ..model.plan import AFTER_REBOOT, Plan, Step
 from ..model.state import NodeState, Pf, Vf
 from ..pf.read import read_state
 from ..policy.rendered_files import NODE_PATH, PATHS
@@ -128,7 +128,7 @@ def run(
     *,
     check: bool,
     ssh_connection: str = "",
-    kinds: Collection[str] = (),
+    kinds: tuple[type[Step], ...] = (),
 ) -> Outcome:
     """Bring the host to the goal, or (check) say what that would be. kinds: steps of other kinds are left for later.
 
@@ -178,8 +178,8 @@ def _settled(host: Host, again: Callable[[], Look]) -> Look:
     return last
 
 
-def _some(planned: Planned, kinds: Collection[str]) -> Planned:
-    steps = tuple(step for step in planned.plan.steps if step.kind in kinds)
+def _some(planned: Planned, kinds: tuple[type[Step], ...]) -> Planned:
+    steps = tuple(step for step in planned.plan.steps if isinstance(step, kinds))
     return replace(planned, plan=replace(planned.plan, steps=steps))
 
 

@@ -18,7 +18,18 @@ from ..model.plan import Step
 from ..shared import pci, pci_classes
 from . import drivers, vf_attributes
 from .drivers import vf_address, wait_until
-from .plan import ATTRIBUTES, AUTOPROBE, ESWITCH, LINK, NUM_VFS, PF_MTU, TC_OFFLOAD, VF_MTU, parse_target
+from .steps import (
+    AttributesStep,
+    AutoprobeStep,
+    DriverStep,
+    EswitchModeStep,
+    LinkStep,
+    NumVfsStep,
+    PfMtuStep,
+    PfStep,
+    TcOffloadStep,
+    VfMtuStep,
+)
 
 APPEAR_SECONDS = 20.0  # and as much again for each 16 VFs: 125 VFs were seen to take 65 s
 NETDEV_SECONDS = 10.0
@@ -38,18 +49,19 @@ REASONS = {
 }
 
 
-def apply(host: Host, step: Step) -> None:
+def apply(host: Host, step: PfStep) -> None:
     """Do one step. Raises HostError where it fails, or did not take."""
     {
-        LINK: _link,
-        AUTOPROBE: _autoprobe,
-        NUM_VFS: _num_vfs,
-        ESWITCH: _eswitch,
-        TC_OFFLOAD: _tc_offload,
-        ATTRIBUTES: _attributes,
-        PF_MTU: _pf_mtu,
-        VF_MTU: _vf_mtu,
-    }[step.kind](host, step)
+        LinkStep: _link,
+        AutoprobeStep: _autoprobe,
+        NumVfsStep: _num_vfs,
+        EswitchModeStep: _eswitch,
+        TcOffloadStep: _tc_offload,
+        AttributesStep: _attributes,
+        PfMtuStep: _pf_mtu,
+        VfMtuStep: _vf_mtu,
+        DriverStep: drivers.apply,
+    }[type(step)](host, step)
 
 
 def _pf_name(host: Host, address: str) -> str:
@@ -79,7 +91,7 @@ def _vf_link(host: Host, vf: str) -> Link:
 
 
 def _link(host: Host, step: Step) -> None:
-    name = _pf_name(host, step.target)
+    name = _pf_name(host, step.target.address)
     ip_link.set_up(host, name, step.after)
     if _link_of(host, name).up != step.after:
         raise HostError(
@@ -91,27 +103,28 @@ def _link(host: Host, step: Step) -> None:
 
 
 def _autoprobe(host: Host, step: Step) -> None:
-    path = f"{pci.DEVICES}/{step.target}/sriov_drivers_autoprobe"
+    path = f"{pci.DEVICES}/{step.target.address}/sriov_drivers_autoprobe"
     host.write_attribute(path, "1" if step.after else "0")
     if pci.read_int(host.path(path)) != int(step.after):
         raise HostError(path, str(int(step.after)), "another value")
 
 
 def _eswitch(host: Host, step: Step) -> None:
-    devlink.set_mode(host, step.target, step.after)
+    devlink.set_mode(host, step.target.address, step.after)
 
 
 def _tc_offload(host: Host, step: Step) -> None:
-    ethtool.set_to(host, _pf_name(host, step.target), step.after)
+    ethtool.set_to(host, _pf_name(host, step.target.address), step.after)
 
 
 def _num_vfs(host: Host, step: Step) -> None:
-    path = f"{pci.DEVICES}/{step.target}/sriov_numvfs"
+    address = step.target.address
+    path = f"{pci.DEVICES}/{address}/sriov_numvfs"
     count = int(step.after["num_vfs"])
-    found = pci.num_vfs(host.root, step.target)
+    found = pci.num_vfs(host.root, address)
     if count and found:
         raise HostError(
-            step.target,
+            address,
             "no VFs before VFs are created",
             f"{found}",
             "Somebody else created VFs meanwhile; run this again.",
@@ -126,20 +139,20 @@ def _num_vfs(host: Host, step: Step) -> None:
         text, code = error.problem.found, drivers.errno_of(error)
         reason = REASONS.get(code, "See the kernel's log (dmesg).")
         if code == errno.ENOMEM:
-            reason = _no_room(host, step.target)
-        raise HostError(step.target, f"to {step.action}", text, reason) from error
+            reason = _no_room(host, address)
+        raise HostError(address, f"to {step.action}", text, reason) from error
 
     def done() -> bool:
-        return pci.num_vfs(host.root, step.target) == count == len(pci.virtfns(host.root, step.target))
+        return pci.num_vfs(host.root, address) == count == len(pci.virtfns(host.root, address))
 
     if not wait_until(host, done, seconds):
         raise HostError(
-            step.target,
+            address,
             f"{count} VFs within {seconds:g} s",
-            f"{len(pci.virtfns(host.root, step.target))} VFs, sriov_numvfs {pci.num_vfs(host.root, step.target)}",
+            f"{len(pci.virtfns(host.root, address))} VFs, sriov_numvfs {pci.num_vfs(host.root, address)}",
             "See the kernel's log (dmesg).",
         )
-    vfs = pci.virtfns(host.root, step.target)
+    vfs = pci.virtfns(host.root, address)
     _wait_for_drivers(host, [vfs[index] for index in step.after["probed"] if index in vfs], seconds)
 
 
@@ -192,13 +205,10 @@ def _attributes(host: Host, step: Step) -> None:
     """Settings through the PF. A VF's kernel driver reads its MAC address when it is bound, so it is
     bound again.
     """
-    address, index = parse_target(step.target)
-    if index is None:
-        raise HostError(step.target, "the name of a VF", "the name of a function")
     vf = vf_address(host, step.target)
-    name = _pf_name(host, address)
-    _set_vf(host, name, index, step)
-    told = compact(vf_attributes.read(_link_of(host, name).vfs.get(index, {})))
+    name = _pf_name(host, step.target.address)
+    _set_vf(host, name, step)
+    told = compact(vf_attributes.read(_link_of(host, name).vfs.get(step.target.index, {})))
     wrong = {k: told.get(k) for k, v in step.after.items() if k in told and told[k] != v}
     if wrong:
         raise HostError(
@@ -222,17 +232,18 @@ def _attributes(host: Host, step: Step) -> None:
             )
 
 
-def _set_vf(host: Host, name: str, index: int, step: Step) -> None:
+def _set_vf(host: Host, name: str, step: Step) -> None:
     """What a PF refuses while its link is still coming up is tried for a while."""
-    refused = quirks.of(pci.driver(host.root, parse_target(step.target)[0])).refused_without_link
+    index = step.target.index
+    refused = quirks.of(pci.driver(host.root, step.target.address)).refused_without_link
     seconds = SETTING_SECONDS if set(refused) & set(step.after) else 0.0
     commands = vf_attributes.commands(step.after)
     drivers.retry(host, lambda: ip_link.set_vf(host, name, index, commands), drivers.ANY, seconds, SETTING_PAUSE)
 
 
 def _pf_mtu(host: Host, step: Step) -> None:
-    _set_mtu(host, lambda: _pf_name(host, step.target), step.after)
-    _need_mtu(step, _link_of(host, _pf_name(host, step.target)))
+    _set_mtu(host, lambda: _pf_name(host, step.target.address), step.after)
+    _need_mtu(step, _link_of(host, _pf_name(host, step.target.address)))
 
 
 def _vf_mtu(host: Host, step: Step) -> None:

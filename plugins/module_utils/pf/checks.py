@@ -13,13 +13,15 @@ from ..model.plan import DRAIN, NOW, Step
 from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf
 from ..shared.driver_kinds import is_uio, is_userspace, is_vfio
 from .identity import moved_message
-from .plan import ESWITCH, LINK, NUM_VFS, PF_MTU, SWITCHDEV, parse_target
+from .plan import SWITCHDEV
+from .steps import EswitchModeStep, LinkStep, NumVfsStep, PfMtuStep, PfStep
 
 LOCKDOWN = "/sys/kernel/security/lockdown"
 OWN_GROUP = (
     "vfio gives a group to one owner as a whole: switch PCIe ACS on in the firmware (BIOS), put the NIC into a "
     "slot with a root port of its own, or give the other functions to vfio-pci too."
 )
+LOSE_LINK = (NumVfsStep, EswitchModeStep, PfMtuStep)  # the PF's link may be lost for a moment, or longer
 FIRMWARE = "Switch SR-IOV on in the firmware (BIOS) and on the NIC (mlx: SRIOV_EN, NUM_OF_VFS)."
 
 # Why what a PF carries is unknown -> the words, and what makes it known.
@@ -165,7 +167,7 @@ def _driver_problems(goal: PfGoal, pf: Pf, state: NodeState) -> Iterator[Problem
 def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> Iterator[Problem]:
     """A PF that the host lives on is not reset; first VFs and a new MTU need the user's word."""
     # Through 0; taking VFs away for good is like the first ones.
-    resets = sum(s.kind == NUM_VFS for s in steps) > 1 or any(s.kind == ESWITCH for s in steps)
+    resets = sum(isinstance(s, NumVfsStep) for s in steps) > 1 or any(isinstance(s, EswitchModeStep) for s in steps)
     if not pf.in_use or not _touches(steps):
         return
     if resets:
@@ -198,7 +200,7 @@ def use_warnings(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> list[str]:
 
 def _touches(steps: Sequence[Step]) -> bool:
     """Whether the PF's link may be lost for a moment, or longer."""
-    return any(s.kind in (NUM_VFS, ESWITCH, PF_MTU) or (s.kind == LINK and not s.after) for s in steps)
+    return any(isinstance(s, LOSE_LINK) or (isinstance(s, LinkStep) and not s.after) for s in steps)
 
 
 def _use_words(pf: Pf) -> str:
@@ -225,15 +227,14 @@ def drain_problems(steps: Sequence[Step], state: NodeState) -> list[Problem]:
     """The steps that would take VFs away from their holders now."""
     found = []
     for step in steps:
-        if DRAIN not in step.needs or step.stage != NOW:
+        if not isinstance(step, PfStep) or DRAIN not in step.needs or step.stage != NOW:
             continue
-        address, index = parse_target(step.target)
-        pf = state.pf(address)
-        vfs = [vf for vf in pf.vfs if vf.in_use and index in (None, vf.index)] if pf else []
+        pf = state.pf(step.target.address)
+        vfs = [vf for vf in pf.vfs if vf.in_use and step.target.index in (None, vf.index)] if pf else []
         held = "; ".join(f"VF {vf.index} ({vf.address}) by {', '.join(vf.in_use)}" for vf in vfs)
         found.append(
             Problem(
-                step.target,
+                str(step.target),
                 f"VFs that nobody uses, in order to {step.action}",
                 f"needs drain: {held}",
                 "Drain the node, or stop what uses them, and run this again.",

@@ -19,7 +19,8 @@ from ..shared import pci
 from ..shared.driver_kinds import is_userspace, is_vfio
 from ..usage import iommu_groups
 from .checks import OWN_GROUP
-from .plan import driver_is_right, parse_target
+from .plan import driver_is_right
+from .steps import Target
 
 BIND_SECONDS = 15.0
 BUSY_SECONDS = 10.0  # a VF answers EACCES or EBUSY while it is being probed, for a moment after it appears
@@ -30,17 +31,15 @@ T = TypeVar("T")
 PROBE = "/sys/bus/pci/drivers_probe"
 
 
-def vf_address(host: Host, target: str) -> str:
+def vf_address(host: Host, target: Target) -> str:
     """The PCI address of a step's target now. Raises HostError where the VF is not there."""
-    address, index = parse_target(target)
-    if index is None:
-        return address
-    found = pci.virtfns(host.root, address).get(index)
+    address, index = target.address, target.index
+    found = None if index is None else pci.virtfns(host.root, address).get(index)
     if found is None and pci.total_vfs(host.root, address) < 0 and host.exists(f"{pci.DEVICES}/{address}"):
         return address  # it stands for its PF (see `model.Pf`)
     if found is None:
         raise HostError(
-            target,
+            str(target),
             f"the PF to have VF {index}",
             f"{pci.num_vfs(host.root, address)} VFs",
             "Somebody else changed the number of VFs meanwhile; run this again.",

@@ -19,32 +19,21 @@ from ..model.plan import DRAIN, Step
 from ..model.state import Pf, Vf
 from ..shared.driver_kinds import is_userspace
 from . import vf_attributes
+from .steps import (
+    AttributesStep,
+    AutoprobeStep,
+    DriverStep,
+    EswitchModeStep,
+    LinkStep,
+    NumVfsStep,
+    PfMtuStep,
+    Target,
+    TcOffloadStep,
+    VfMtuStep,
+)
 from .vf_attributes import DISTURBING, VF_DEFAULTS
 
-LINK, AUTOPROBE, NUM_VFS, ESWITCH, TC_OFFLOAD, ATTRIBUTES, PF_MTU, VF_MTU, DRIVER = KINDS = (
-    "pf_link",
-    "autoprobe",
-    "num_vfs",
-    "eswitch_mode",
-    "tc_offload",
-    "vf_attributes",
-    "pf_mtu",
-    "vf_mtu",
-    "driver",
-)
-
 LEGACY, SWITCHDEV = "legacy", "switchdev"
-
-
-def vf_target(address: str, index: int) -> str:
-    """The name of a VF as a step's target."""
-    return f"{address} vf {index}"
-
-
-def parse_target(target: str) -> tuple[str, int | None]:
-    """The inverse: PF address and VF index; for a bare address, the address and None."""
-    address, separator, index = target.partition(" vf ")
-    return address, int(index) if separator else None
 
 
 def driver_is_right(wanted: str, driver: str | None, override: str | None) -> bool:
@@ -64,7 +53,7 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     fresh = not goal.externally_managed and (pf.num_vfs != goal.num_vfs or (modes and goal.num_vfs > 0))
     steps: list[Step] = []
     if goal.num_vfs and pf.up is False and not goal.externally_managed:
-        steps.append(Step(LINK, pf.address, "bring the PF up", f"its VFs need it ({reason})", False, True))
+        steps.append(LinkStep(Target(pf.address), "bring the PF up", f"its VFs need it ({reason})", False, True))
     bare = mode == SWITCHDEV and pf.eswitch_mode is not None and not quirks.of(pf.driver).mode_before_vfs
     probing = _Autoprobe(goal, pf, original, fresh, bare)
     steps += probing.before()
@@ -74,7 +63,7 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     steps += counting if goal.externally_managed else _with_mode(goal, pf, mode, counting, reason)
     steps += _attribute_steps(goal, pf, fresh, reason)
     if goal.mtu is not None and pf.mtu is not None and (pf.mtu != goal.mtu if goal.exact else pf.mtu < goal.mtu):
-        steps.append(Step(PF_MTU, pf.address, f"set the PF's MTU to {goal.mtu}", reason, pf.mtu, goal.mtu))
+        steps.append(PfMtuStep(Target(pf.address), f"set the PF's MTU to {goal.mtu}", reason, pf.mtu, goal.mtu))
     drivers = list(_driver_steps(goal, pf, fresh, probing.now, reason))
     if any(step.after == DEFAULT_DRIVER for step in drivers):
         steps += probing.on()
@@ -83,7 +72,8 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     steps += probing.after()
     steps += [step for step in offloading if not step.after]
     if goal.up is False and pf.up and not goal.num_vfs and not pf.in_use:
-        steps.append(Step(LINK, pf.address, "bring the PF down", "it was down before our first change", True, False))
+        reason = "it was down before our first change"
+        steps.append(LinkStep(Target(pf.address), "bring the PF down", reason, True, False))
     return steps
 
 
@@ -102,7 +92,7 @@ def _offload_steps(goal: PfGoal, pf: Pf, original: PfGoal | None, reason: str) -
     if wanted is None or pf.tc_offload in (None, wanted) or goal.externally_managed:
         return []
     action = f"turn hw-tc-offload {'on' if wanted else 'off'}"
-    return [Step(TC_OFFLOAD, pf.address, action, reason, pf.tc_offload, wanted)]
+    return [TcOffloadStep(Target(pf.address), action, reason, pf.tc_offload, wanted)]
 
 
 def offload_warnings(goal: PfGoal, pf: Pf) -> list[str]:
@@ -124,7 +114,7 @@ def _with_mode(goal: PfGoal, pf: Pf, mode: str | None, counting: list[Step], rea
         return
 
     def turn(after: str) -> Step:
-        return Step(ESWITCH, pf.address, f"set the eswitch mode to {after}", reason, now, after)
+        return EswitchModeStep(Target(pf.address), f"set the eswitch mode to {after}", reason, now, after)
 
     early = quirks.of(pf.driver).mode_before_vfs or mode == LEGACY
     removing = [step for step in counting if step.after["num_vfs"] == 0]
@@ -189,9 +179,8 @@ class _Autoprobe:
     def _turn(self, wanted: bool, reason: str) -> list[Step]:
         if self.now is None or self.now == wanted:
             return []
-        step = Step(
-            AUTOPROBE,
-            self.address,
+        step = AutoprobeStep(
+            Target(self.address),
             f"turn driver autoprobe {'on' if wanted else 'off'}",
             reason,
             self.now,
@@ -206,9 +195,8 @@ def _count_steps(goal: PfGoal, pf: Pf, autoprobe: bool | None, reason: str) -> I
     if pf.num_vfs:
         needs = (DRAIN,) if any(vf.in_use for vf in pf.vfs) else ()
         action = f"remove {_count(pf.num_vfs)}"
-        yield Step(
-            NUM_VFS,
-            pf.address,
+        yield NumVfsStep(
+            Target(pf.address),
             action,
             reason,
             {"num_vfs": pf.num_vfs},
@@ -217,9 +205,8 @@ def _count_steps(goal: PfGoal, pf: Pf, autoprobe: bool | None, reason: str) -> I
         )
     if goal.num_vfs:
         probed = [i for i, s in goal.vfs if s.driver == DEFAULT_DRIVER] if autoprobe is not False else []
-        yield Step(
-            NUM_VFS,
-            pf.address,
+        yield NumVfsStep(
+            Target(pf.address),
             f"create {_count(goal.num_vfs)}",
             reason,
             {"num_vfs": 0},
@@ -258,7 +245,7 @@ def _attribute_steps(goal: PfGoal, pf: Pf, fresh: bool, reason: str) -> Iterator
         if after:
             text = ", ".join(f"{name} {vf_attributes.text(value)}" for name, value in after.items())
             needs = (DRAIN,) if vf is not None and vf.host_uses and DISTURBING & set(after) else ()
-            yield Step(ATTRIBUTES, vf_target(pf.address, index), f"set {text}", reason, before, after, needs=needs)
+            yield AttributesStep(Target(pf.address, index), f"set {text}", reason, before, after, needs=needs)
 
 
 def _driver_steps(goal: PfGoal, pf: Pf, fresh: bool, autoprobe: bool | None, reason: str) -> Iterator[Step]:
@@ -266,7 +253,7 @@ def _driver_steps(goal: PfGoal, pf: Pf, fresh: bool, autoprobe: bool | None, rea
         wanted = settings.driver
         if wanted is None:
             continue
-        target = vf_target(pf.address, index)
+        target = Target(pf.address, index)
         if vf is not None:
             if not driver_is_right(wanted, vf.driver, vf.override):
                 yield driver_step(target, vf.driver, wanted, reason, bool(vf.in_use))
@@ -277,29 +264,29 @@ def _driver_steps(goal: PfGoal, pf: Pf, fresh: bool, autoprobe: bool | None, rea
             yield driver_step(target, None, wanted, reason, False)
 
 
-def driver_step(target: str, found: str | None, wanted: str, reason: str, held: bool) -> Step:
+def driver_step(target: Target, found: str | None, wanted: str, reason: str, held: bool) -> Step:
     """The step that gives a function another driver."""
     action = {DEFAULT_DRIVER: "bind the kernel's own driver", NO_DRIVER: "unbind its driver"}.get(
         wanted, f"bind {wanted}"
     )
-    return Step(DRIVER, target, action, reason, found, wanted, needs=(DRAIN,) if held else ())
+    return DriverStep(target, action, reason, found, wanted, needs=(DRAIN,) if held else ())
 
 
-def _bound_again(steps: list[Step]) -> set[str]:
+def _bound_again(steps: list[Step]) -> set[Target]:
     """The VFs that a driver is bound to by these steps: a new MAC address is read at binding too."""
-    return {step.target for step in steps if step.kind == DRIVER or (step.kind == ATTRIBUTES and "mac" in step.after)}
+    found = [step for step in steps if isinstance(step, AttributesStep) and "mac" in step.after]
+    return {step.target for step in (*found, *(step for step in steps if isinstance(step, DriverStep)))}
 
 
-def _mtu_steps(goal: PfGoal, pf: Pf, fresh: bool, bound: set[str], reason: str) -> Iterator[Step]:
+def _mtu_steps(goal: PfGoal, pf: Pf, fresh: bool, bound: set[Target], reason: str) -> Iterator[Step]:
     """A driver that is bound starts with its own MTU, so a right one is set again after that."""
     for index, settings, vf in _settings(goal, pf, fresh):
         if settings.mtu is None or is_userspace(settings.driver) or settings.driver == NO_DRIVER:
             continue
-        target = vf_target(pf.address, index)
+        target = Target(pf.address, index)
         if vf is not None and (vf.in_use or vf.in_other_netns or (vf.mtu == settings.mtu and target not in bound)):
             continue
-        yield Step(
-            VF_MTU,
+        yield VfMtuStep(
             target,
             f"set its MTU to {settings.mtu}",
             reason,

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..host.host import Host
 from ..model.frozen import dataclass
-from ..model.plan import REBOOT, Step
+from ..model.plan import Reboot, Step
 from .record import ASKED
 
 FORMAT = 1
@@ -50,7 +50,7 @@ def read(host: Host) -> Reboots:
 
 def note(host: Host, steps: Sequence[Step]) -> None:
     """Remember what the plan's reboot is for, or that none is needed any more. Raises HostError."""
-    wanted = sorted({str(item) for step in steps if step.kind == REBOOT for item in step.after})
+    wanted = sorted({str(item) for step in steps if isinstance(step, Reboot) for item in step.after})
     boot = _boot(host)
     if wanted and boot:
         value = {"format": FORMAT, "boot_id": boot, "arguments": wanted}

@@ -19,6 +19,7 @@ from typing import Any, Callable, TypeVar
 from ..host.host import FileState, Host
 from ..model.errors import StateFileError
 from ..model.goal import DEFAULT_DRIVER, NO_DRIVER, PfGoal, VfSettings, pf_goal_as_dict, pf_goal_from_dict
+from ..model.plan import Step
 from ..model.state import Pf, Record, Vf
 from ..shared.driver_kinds import is_userspace
 
@@ -29,8 +30,8 @@ FOLDER = "/var/lib/baremetal-sriov"
 ORIGINAL = f"{FOLDER}/original.json"
 JOURNAL = f"{FOLDER}/journal/apply.json"
 ASKED = f"{FOLDER}/reboot.json"  # see pending_reboot
+FILE = "file"  # the kind of steps that write files
 LOCK = "/run/baremetal-sriov/lock"
-FORGET = "record"  # the kind of steps that drop an object, or everything, from the record
 
 
 def load(host: Host) -> Record:
@@ -79,6 +80,55 @@ def only(record: Record, addresses: Collection[str]) -> Record:
     )
 
 
+def without(record: Record, addresses: Collection[str]) -> Record:
+    """The record but for these PFs."""
+    kept = only(record, [address for address in record.pfs if address not in addresses])
+    return replace(kept, files=record.files, objects=record.objects)
+
+
+class Forget(Step, kind="record", recorded=False):
+    """Drop an object or a file, which the target names by the key of its step, from the record."""
+
+
+    def apply(self, host: Host) -> None:
+        save(host, self.left(load(host)))
+
+    def left(self, known: Record) -> Record:
+        """The record without it."""
+        objects = {key: value for key, value in known.objects.items() if key != self.target}
+        files = {path: value for path, value in known.files.items() if f"{FILE} {path}" != self.target}
+        return replace(known, objects=objects, files=files)
+
+
+class ForgetPf(Forget):
+    """Drop a PF from the record."""
+
+    def left(self, known: Record) -> Record:
+        return without(known, {self.target})
+
+
+class TakeOver(Forget):
+    """Give a PF of the record another owner."""
+
+    def left(self, known: Record) -> Record:
+        return replace(known, owners={**known.owners, self.target: self.after})
+
+
+class ForgetAll(Forget):
+    """Remove the record; or (`after`) keep these PFs of it alone."""
+
+    def apply(self, host: Host) -> None:
+        if self.after is None:
+            remove(host)
+        else:
+            save(host, only(load(host), self.after))
+
+
+def forget(kind: type[Forget], target: str, reason: str = "it is given back") -> Forget:
+    """The step that drops one object from the record."""
+    return kind(target, "forget its original state", reason, True, None)
+
+
 def write_journal(host: Host, keys: Sequence[str]) -> None:
     """Note the steps that are not finished; none ends the journal."""
     if keys:
@@ -95,12 +145,12 @@ def remove(host: Host) -> None:
         host.remove_empty_folder(folder)
 
 
-def original_of(pf: Pf, count_is_ours: bool = True) -> PfGoal:
-    """The VFs of a PF as they are now, as the goal that brings them back to this. Their count, if we change that."""
+def original_of(pf: Pf) -> PfGoal:
+    """The VFs of a PF as they are now, as the goal that brings them back to this; their count is not ours."""
     return PfGoal(
         address=pf.address,
         num_vfs=pf.num_vfs,
-        externally_managed=not count_is_ours,
+        externally_managed=True,
         exact=True,
         restore_original=True,
         vfs=tuple((vf.index, _settings_of(vf)) for vf in pf.vfs),

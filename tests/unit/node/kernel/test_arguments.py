@@ -41,7 +41,7 @@ def plan(host: Host, wanted: tuple[str, ...]) -> list[Step]:
 def bring(host: Host, wanted: tuple[str, ...]) -> list[str]:
     steps = plan(host, wanted)
     for step in steps:
-        kernel_arguments.apply(host, step)
+        step.apply(host)
     return [step.kind for step in steps]
 
 

@@ -49,7 +49,7 @@ def plan(host: EntryHost, wanted: tuple[str, ...]) -> list[Step]:
 def bring(host: EntryHost, wanted: tuple[str, ...]) -> list[str]:
     steps = plan(host, wanted)
     for step in steps:
-        kernel_arguments.apply(host, step)
+        step.apply(host)
     return [step.kind for step in steps]
 
 
@@ -180,7 +180,7 @@ def test_a_named_boot_loader_is_used_and_taken_back_without_its_name(tmp_path: P
     before = host.tree()
     steps = kernel_arguments.plan(IOMMU, kernel_arguments.read(host, "systemd-boot"))
     assert steps[0].target == "systemd-boot"
-    kernel_arguments.apply(host, steps[0])
+    steps[0].apply(host)
     with pytest.raises(HostError, match="expected the one that our kernel arguments are in; found systemd-boot"):
         kernel_arguments.read(host, "grub-bls")
     bring(host, NONE)

@@ -40,7 +40,7 @@ def host(tmp_path: Path) -> GrubHost:
 def bring(host: GrubHost, *specs: ModuleGoal) -> list[str]:
     steps = kernel_modules.plan(specs, kernel_modules.read(host, specs))
     for step in steps:
-        kernel_modules.apply(host, step)
+        step.apply(host)
     return [f"{step.kind} {step.target}" for step in steps]
 
 

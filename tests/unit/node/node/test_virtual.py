@@ -48,7 +48,7 @@ def test_bound_offered_at_each_boot_and_given_back(host: FakeHost) -> None:
     done = present(host, [FAST], no_iommu=True)
     assert checked.plan == done.plan and not done.plan.reboot_required
     assert f"{FIRST} vf 0: bind vfio-pci" in actions(done)
-    assert {step.kind for step in done.plan.steps if step.target.startswith(FIRST)} == {"driver"}
+    assert {step.kind for step in done.plan.steps if str(step.target).startswith(FIRST)} == {"driver"}
     assert (host.driver(FIRST), host.driver(SECOND)) == ("vfio-pci", "igbvf")
     (pool,) = json.loads(host.get("etc/pcidp/config.json"))["resourceList"]
     assert pool["selectors"] == [{"pciAddresses": [FIRST], "drivers": ["vfio-pci"]}]
@@ -98,7 +98,7 @@ def test_without_an_iommu_only_on_the_users_word(host: FakeHost) -> None:
 def test_the_kernels_driver_needs_nothing(host: FakeHost) -> None:
     """The VF is offered as it is."""
     done = present(host, [{**FAST, "device_type": "netdevice"}])
-    assert not any(step.target.startswith(FIRST) for step in done.plan.steps)
+    assert not any(str(step.target).startswith(FIRST) for step in done.plan.steps)
     (pool,) = json.loads(host.get("etc/pcidp/config.json"))["resourceList"]
     assert pool["selectors"] == [{"pciAddresses": [FIRST]}]
 

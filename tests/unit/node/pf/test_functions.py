@@ -39,7 +39,7 @@ def test_an_nvme_controller(host: FakeHost) -> None:
     before = snapshot(host)
     outcome = present(host, [NVME, KERNEL])
     assert drivers(host, DISK) == ["vfio-pci"] * 3
-    assert {s.kind for s in outcome.plan.steps if s.target.startswith(DISK)} == {"autoprobe", "num_vfs", "driver"}
+    assert {s.kind for s in outcome.plan.steps if str(s.target).startswith(DISK)} == {"autoprobe", "num_vfs", "driver"}
     assert "is no NIC (PCI class 010802)" in outcome.plan.warnings[0]
     pools = json.loads(host.get("etc/pcidp/config.json"))["resourceList"]
     assert [pool["resourceName"] for pool in pools] == ["kernel"]
