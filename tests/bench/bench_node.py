@@ -133,7 +133,7 @@ def seconds_to_plan(vfs: int) -> float:
     started = time.process_time()
     state = NodeState(pfs=pfs)
     goal = resolve(parse_spec(spec), state)
-    plan = make_plan(goal, state, [concern(Host(), goal, state) for concern in (Pfs, Files)]).plan.as_dict()
+    plan = make_plan(goal, state, [concern(Host(), goal, state) for concern in (Pfs, Files)]).as_dict()
     taken = time.process_time() - started
     if len(plan["steps"]) < 2 * vfs:
         raise RuntimeError(f"expected steps for {vfs} VFs, found {len(plan['steps'])} steps")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import field
 
 from ..host.host import Host
 from ..model.errors import HostError, Problem, RefusedError
@@ -41,17 +42,11 @@ class CompileStep(Step, kind="compiled"):
 
 
 @dataclass(frozen=True)
-class BundlePlan:
-    """The steps, and what they rest on. contents: paths whose content the caller must bring for apply()."""
+class BundlePlan(Plan):
+    """The steps, and what they rest on."""
 
-    steps: tuple[Step, ...]
-    record: BundleRecord
-    contents: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    def public(self) -> Plan:
-        """As every other plan is shown."""
-        return Plan(self.steps, self.warnings)
+    record: BundleRecord = field(default_factory=lambda: BundleRecord(""))
+    contents: tuple[str, ...] = ()  # paths whose content the caller must bring for apply()
 
 
 # present
@@ -99,7 +94,7 @@ def plan(host: Host, request: BundleRequest, python: Interpreter) -> BundlePlan:
         for step in steps
         if isinstance(step, BundleFileStep) and step.action in (INSTALL, REPLACE) and step.target not in texts
     )
-    return BundlePlan(tuple(steps), record, contents, tuple(warnings))
+    return BundlePlan(tuple(steps), tuple(warnings), record=record, contents=contents)
 
 
 def _plan_item(
@@ -306,14 +301,14 @@ def plan_absent(host: Host, name: str) -> BundlePlan:
     """The steps that take away what the record says we shipped; none where there is no record."""
     record = store.read_record(host, name)
     if not host.exists(store.record_path(name)):
-        return BundlePlan((), record)
+        return BundlePlan(record=record)
     warnings: list[str] = []
     steps = units.plan_removal(record.units, units.read(host, record.units))
     steps.extend(_removal(host, record, path, warnings) for path in sorted(record.files))
     if any(path.startswith(units.FOLDERS) for path in record.files):
         steps.append(units.UnitStep(units.SYSTEMD, units.RELOAD, "unit files go", None, units.RELOAD))
     steps.append(BundleFileStep(store.record_path(name), REMOVE, "the bundle is gone then", None, REMOVE))
-    return BundlePlan(tuple(steps), record, (), tuple(warnings))
+    return BundlePlan(tuple(steps), tuple(warnings), record=record)
 
 
 def apply_absent(host: Host, planned: BundlePlan) -> None:

@@ -44,17 +44,17 @@ def run(module: results.Module, host: Host | None = None) -> None:
         folder = variables.get(CNI_BIN_DIR)
         if folder is not None:
             found.update(cni_bin_dir=folder, cni_plugins_missing=cni_dirs.missing(where, folder))
-        results.finish(module, planned.public(), **found)
+        results.finish(module, planned, **found)
 
 
 def _absent(module: results.Module, host: Host) -> Plan:
     name = module.params["name"]
     if module.check_mode or not host.exists(RECORDS):
-        return bundle_plan.plan_absent(host, name).public()
+        return bundle_plan.plan_absent(host, name)
     with host.lock(LOCK, LOCK_SECONDS):
         planned = bundle_plan.plan_absent(host, name)
         bundle_plan.apply_absent(host, planned)
-    return planned.public()
+    return planned
 
 
 def _variables(module: results.Module, host: Host, python: Interpreter) -> dict[str, str]:

@@ -92,14 +92,6 @@ class HugePagesStep(Step, kind="hugepages", lost_at_boot=True):
                 )
 
 
-@dataclass(frozen=True)
-class Ways:
-    """How each size is had: by arguments of the kernel, or from the running one."""
-
-    boot: tuple[HugePages, ...] = ()
-    runtime: tuple[HugePages, ...] = ()
-
-
 def read(host: Host) -> Memory:
     """What the host has. Raises HostError."""
     told = _lines(host.read_text("/proc/meminfo"))
@@ -155,9 +147,12 @@ def arguments(wanted: Sequence[HugePages]) -> tuple[str, ...]:
     return tuple(tokens)
 
 
-def ways(wanted: Sequence[HugePages], floor: int, memory: Memory, ours: tuple[str, ...] = ()) -> Ways:
-    """How to have each size. Pages that the user leaves to us are taken now if memory is there for them, and stay on
-    the kernel's command line once they are there. ours: our arguments in the boot loader; floor: bytes.
+def ways(
+    wanted: Sequence[HugePages], floor: int, memory: Memory, ours: tuple[str, ...] = ()
+) -> tuple[list[HugePages], list[HugePages]]:
+    """How to have each size: by arguments of the kernel, or from the running one. Pages that the user leaves to us are
+    taken now if memory is there for them, and stay on the kernel's command line once they are there. ours: our
+    arguments in the boot loader; floor: bytes.
     """
     asked = cmdline.huge_pages(ours)
     boot: list[HugePages] = []
@@ -169,7 +164,7 @@ def ways(wanted: Sequence[HugePages], floor: int, memory: Memory, ours: tuple[st
             boot.append(pages)
         else:
             runtime.append(pages)
-    return Ways(tuple(boot), tuple(runtime))
+    return boot, runtime
 
 
 def _growth(pages: HugePages, memory: Memory) -> dict[str, int]:
@@ -273,10 +268,10 @@ def originals(objects: Mapping[str, Any]) -> dict[int, dict[str, int]]:
     return found
 
 
-def steps(wanted: Ways, memory: Memory, before: Mapping[int, Places]) -> list[Step]:
+def steps(wanted: Sequence[HugePages], memory: Memory, before: Mapping[int, Places]) -> list[Step]:
     """The pages to take from the running kernel. before: see `originals`."""
     found: list[Step] = []
-    for pages in wanted.runtime:
+    for pages in wanted:
         now = memory.places.get(pages.bytes)
         after = None if now is None else _after(pages, now, before.get(pages.bytes))
         if now is not None and after:

@@ -94,7 +94,6 @@ class FileGoal:
     path: str
     text: str
     adopt: bool = False
-    mode: int = 0o644
 
 
 @dataclass(frozen=True)

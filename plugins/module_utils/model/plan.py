@@ -8,9 +8,9 @@ A concern has a class for each kind of step, which says how it is carried out an
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import Any
 
+from .errors import Problem
 from .frozen import dataclass
 from .state import NodeState, Record
 
@@ -47,8 +47,7 @@ class Step:
         return f"{self.kind} {self.target}"
 
     def apply(self, host: Any) -> None:
-        """Do it, and see that it took. Raises HostError."""
-        raise NotImplementedError
+        """Do it, and see that it took; nothing where that is not for the step itself. Raises HostError."""
 
     def remember(self, known: Record, state: NodeState, owner: str) -> None:
         """Add to the record what this changes for the first time. owner: the module that asks."""
@@ -64,16 +63,14 @@ class Step:
 class Reboot(Step, kind=REBOOT, recorded=False):
     """What only a boot brings or takes away; `after` lists it. It is the caller's to do."""
 
-    def apply(self, host: Any) -> None:
-        """Nothing."""
-
 
 @dataclass(frozen=True)
 class Plan:
     """Ordered steps, and what they cost."""
 
     steps: tuple[Step, ...] = ()
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
+    held: tuple[Problem, ...] = ()  # VFs that a step takes away from their holders: it is not carried out now
 
     @property
     def pending(self) -> list[Step]:

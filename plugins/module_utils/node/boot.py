@@ -82,7 +82,7 @@ def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
         _settle_reboot(host)
     for part in parts:
         try:
-            _bring_up(host, part, text, EARLY_STEPS if what == EARLY else ())
+            _bring_up(host, part, text, EARLY_STEPS if what == EARLY else (Step,))
         except SriovError as error:
             errors.append(str(error))
     if errors:

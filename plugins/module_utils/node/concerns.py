@@ -8,25 +8,27 @@ Their order is that in which problems are told, and in which kernel arguments ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..host.host import Host
 from ..kernel import arguments as kernel_arguments
 from ..kernel import hugepages, iommu
 from ..kernel import modules as kernel_modules
-from ..kernel.hugepages import Memory, Ways
+from ..kernel.hugepages import Memory
 from ..model.errors import Problem
-from ..model.goal import FunctionGoal, Goal
+from ..model.goal import FunctionGoal, Goal, HugePages
 from ..model.plan import NOW, Step
 from ..model.state import NodeState
 from ..pf.checks import iommu_problems, pf_problems, use_warnings
 from ..pf.plan import driver_is_right, driver_step, offload_warnings, pf_steps
 from ..pf.steps import Target
 from ..policy.rendered_files import CONFIG_PATH
+from ..record.record import FILE, forget
 from ..shared.driver_kinds import is_vfio
 from ..usage import other_managers
 from . import owned_files
 from .ownership import (
     emptied_problems,
-    file_forgets,
     forget_all,
     original_for,
     pf_record_steps,
@@ -71,16 +73,17 @@ class Pages(Concern):
     def __init__(self, host: Host, goal: Goal, state: NodeState) -> None:
         self.before = hugepages.originals(state.record.objects) if goal.whole or goal.options.hugepages else {}
         self.memory = hugepages.read(host) if goal.options.hugepages or self.before else Memory()
-        self.ways = Ways()
+        self.boot: Sequence[HugePages] = ()
+        self.runtime: Sequence[HugePages] = ()
 
     def prepare(self, draft: Draft) -> None:
         loader = draft.kernel.loader if draft.kernel is not None else None
         ours, options = loader.ours if loader is not None else (), draft.goal.options
-        self.ways = hugepages.ways(options.hugepages, options.hugepages_floor << 20, self.memory, ours)
-        draft.arguments += hugepages.arguments(self.ways.boot)
+        self.boot, self.runtime = hugepages.ways(options.hugepages, options.hugepages_floor << 20, self.memory, ours)
+        draft.arguments += hugepages.arguments(self.boot)
 
     def plan(self, draft: Draft) -> None:
-        draft.early += hugepages.steps(self.ways, self.memory, self.before)
+        draft.early += hugepages.steps(self.runtime, self.memory, self.before)
         if draft.goal.whole:
             draft.late += hugepages.steps_back(draft.goal.options.hugepages, self.memory, self.before)
 
@@ -89,9 +92,9 @@ class Pages(Concern):
         draft.problems += hugepages.problems(goal.options.hugepages, goal.options.hugepages_floor << 20, self.memory)
         draft.problems += hugepages.use_problems(steps, self.memory)
         if draft.kernel is None:
-            draft.warnings += hugepages.missing_message(self.ways.boot, goal.options.hugepages_floor << 20, self.memory)
+            draft.warnings += hugepages.missing_message(self.boot, goal.options.hugepages_floor << 20, self.memory)
             return
-        draft.warnings += hugepages.warnings(self.ways.boot, draft.kernel.running or (), self.memory)
+        draft.warnings += hugepages.warnings(self.boot, draft.kernel.running or (), self.memory)
         if any(isinstance(step, hugepages.HugePagesStep) and step.stage == NOW for step in steps):
             draft.warnings.append(
                 "a kubelet tells the cluster of the huge pages that it found when it started: restart it, or reboot "
@@ -113,26 +116,16 @@ class Modules(Concern):
         draft.boot += kernel_modules.plan(draft.goal.modules, self.state)
 
 
-class Ownership(Concern):
-    """Whose a PF is, and what of the record is forgotten when all is given back."""
+class Pfs(Concern):
+    """PFs, their VFs, single functions, whose they are, and what the record keeps of them."""
 
     def prepare(self, draft: Draft) -> None:
         draft.problems += emptied_problems(draft.goal, draft.state)
 
     def plan(self, draft: Draft) -> None:
-        _steps, kept = forget_all(draft.goal, draft.state)
-        draft.pf_warnings += [*swap_warnings(draft.goal, draft.state), *kept]
-
-    def check(self, draft: Draft) -> None:
-        steps, _kept = forget_all(draft.goal, draft.state)
-        draft.forget += steps
-
-
-class Pfs(Concern):
-    """PFs, their VFs, single functions, and what the record keeps of them."""
-
-    def plan(self, draft: Draft) -> None:
         goal, state = draft.goal, draft.state
+        draft.at_the_end, kept = forget_all(goal, state)
+        draft.pf_warnings += [*swap_warnings(goal, state), *kept]
         for pf_goal in wanted_pfs(goal, state):
             pf = state.pf(pf_goal.address)
             original = original_for(pf_goal.address, state)
@@ -156,7 +149,7 @@ class Files(Concern):
             draft.early += [step for step in steps if step.is_early]
             draft.late[:0] = [step for step in steps if not step.is_early]
             draft.problems += owned_files.file_problems(draft.goal, draft.state)
-            draft.forget += file_forgets(draft.goal, draft.state)
+            draft.forget += [forget(f"{FILE} {path}") for path in owned_files.unnamed(draft.goal, draft.state)]
 
 
 class Iommu(Concern):
@@ -185,32 +178,18 @@ class Iommu(Concern):
             )
 
 
-RUNTIME = (Pages, Ownership, Pfs, Files)
-WHOLE = (OtherManagers, KernelArguments, Pages, Modules, Ownership, Pfs, Files, Iommu)
+RUNTIME = (Pages, Pfs, Files)
+WHOLE = (OtherManagers, KernelArguments, Pages, Modules, Pfs, Files, Iommu)
 
 
 def _function_steps(function: FunctionGoal, state: NodeState, problems: list[Problem]) -> list[Step]:
     """The driver of one function by its PCI address: a VF of a PF here."""
-    for pf in state.pfs:
-        for vf in pf.vfs:
-            if vf.address == function.address:
-                if driver_is_right(function.driver, vf.driver, vf.override):
-                    return []
-                return [
-                    driver_step(
-                        Target(pf.address, vf.index),
-                        vf.driver,
-                        function.driver,
-                        "asked for",
-                        bool(vf.in_use),
-                    )
-                ]
-    problems.append(
-        Problem(
-            function.address,
-            "a VF at this PCI address",
-            "none",
-            "Create the VFs first, or correct the address.",
-        )
-    )
-    return []
+    found = [(pf, vf) for pf in state.pfs for vf in pf.vfs if vf.address == function.address]
+    if not found:
+        remedy = "Create the VFs first, or correct the address."
+        problems.append(Problem(function.address, "a VF at this PCI address", "none", remedy))
+    return [
+        driver_step(Target(pf.address, vf.index), vf.driver, function.driver, "asked for", bool(vf.in_use))
+        for pf, vf in found[:1]
+        if not driver_is_right(function.driver, vf.driver, vf.override)
+    ]

@@ -15,13 +15,12 @@ from collections.abc import Iterator
 from ..model.errors import Problem
 from ..model.goal import NODE_OWNER, Goal, PfGoal, goal_from_dict
 from ..model.plan import Step
-from ..model.state import NodeState
+from ..model.state import NodeState, Pf
 from ..pf.identity import is_another, swap_message
 from ..pf.plan import pf_steps
 from ..pf.steps import LinkStep
 from ..policy.rendered_files import CONFIG_PATH, HOTPLUG_PATH, NODE_PATH
-from ..record.record import FILE, ORIGINAL, Forget, ForgetAll, ForgetPf, TakeOver, forget
-from . import owned_files
+from ..record.record import ORIGINAL, ForgetAll, TakeOver, forget
 
 
 def owner_of(address: str, state: NodeState) -> str:
@@ -125,14 +124,14 @@ def pf_record_steps(pf_goal: PfGoal, goal: Goal, state: NodeState, changed: bool
     """What happens to the record of one PF of the plan, besides what its first change adds."""
     address = pf_goal.address
     if pf_goal.restore_original:
-        yield forget(ForgetPf, address)
+        yield forget(address)
         return
     pf = state.pf(address)
     if address not in state.record.pfs:
         return
     if pf is not None and is_another(pf, state):
         if not changed:
-            yield forget(ForgetPf, address, "another NIC is there now")
+            yield forget(address, "another NIC is there now")
     elif goal.whole and owner_of(address, state) != goal.owner:
         owner = owner_of(address, state)
         reason = f"a policy names it now; {owner} set it before"
@@ -145,27 +144,23 @@ def forget_all(goal: Goal, state: NodeState) -> tuple[list[Step], tuple[str, ...
     """
     if not (goal.absent and state.record.exists):
         return [], ()
-    steps: list[Step] = []
-    kept = []
-    for address, original in sorted(state.record.pfs.items()):
-        if owner_of(address, state) == goal.owner:
-            continue
-        pf = state.pf(address)
-        if pf is None or is_another(pf, state):
-            continue
-        # A PF that is up harms nobody.
-        if any(not isinstance(step, LinkStep) for step in pf_steps(original, pf, original)):
-            kept.append(address)
+    kept = [
+        address
+        for address, original in sorted(state.record.pfs.items())
+        if owner_of(address, state) != goal.owner and _differs(state.pf(address), original, state)
+    ]
     if not kept:
         return [ForgetAll(ORIGINAL, "remove the record", "everything is given back", True, None)], ()
     others = set(state.record.pfs) - set(kept)
-    if others or state.record.files or state.record.objects:
-        reason = "all else is given back"
-        steps.append(ForgetAll(ORIGINAL, f"forget all but {', '.join(kept)}", reason, True, kept))
+    action = f"forget all but {', '.join(kept)}"
+    steps: list[Step] = [ForgetAll(ORIGINAL, action, "all else is given back", True, kept)]
     words = "was set by {} and stays as it is; give it back there (num_vfs: 0, driver: default), and run this again"
-    return steps, tuple(f"{address} {words.format(owner_of(address, state))}" for address in kept)
+    told = tuple(f"{address} {words.format(owner_of(address, state))}" for address in kept)
+    return steps if others or state.record.files or state.record.objects else [], told
 
 
-def file_forgets(goal: Goal, state: NodeState) -> list[Step]:
-    """Files that are given back are forgotten."""
-    return [forget(Forget, f"{FILE} {path}") for path in owned_files.unnamed(goal, state)]
+def _differs(pf: Pf | None, original: PfGoal, state: NodeState) -> bool:
+    """Whether the PF is not as it was; one that is up harms nobody."""
+    if pf is None or is_another(pf, state):
+        return False
+    return any(not isinstance(step, LinkStep) for step in pf_steps(original, pf, original))

@@ -13,8 +13,7 @@ from dataclasses import replace
 
 from ..host.host import Host
 from ..kernel.arguments import KernelState
-from ..model.errors import Problem, RefusedError
-from ..model.frozen import dataclass
+from ..model.errors import RefusedError
 from ..model.goal import Goal
 from ..model.plan import AFTER_REBOOT, NOW, REBOOT, Plan, Reboot, Step
 from ..model.state import NodeState
@@ -33,14 +32,6 @@ class ReloadStep(Step, kind="reload", recorded=False):
         host.run(["systemctl", "reload-or-restart", self.target])
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A plan, and the problems that stand against carrying it out now: VFs that are held."""
-
-    plan: Plan
-    held: tuple[Problem, ...] = ()
-
-
 class Draft:
     """A plan in the making: what the concerns add to."""
 
@@ -57,6 +48,7 @@ class Draft:
         self.restored: list[Step] = []  # PFs that nothing names any more; no boot undoes that
         self.late: list[Step] = []  # files that tell of VFs, huge pages to give back
         self.forget: list[Step] = []  # of the record
+        self.at_the_end: list[Step] = []  # of all of it
 
     @property
     def reboot(self) -> bool:
@@ -87,7 +79,7 @@ class Concern:
         """Add what depends on the steps of all."""
 
 
-def make_plan(goal: Goal, state: NodeState, concerns: Sequence[Concern]) -> Planned:
+def make_plan(goal: Goal, state: NodeState, concerns: Sequence[Concern]) -> Plan:
     """The plan for the whole goal. Raises RefusedError with every problem, InvalidSpecError for bad
     kernel arguments.
     """
@@ -104,11 +96,11 @@ def make_plan(goal: Goal, state: NodeState, concerns: Sequence[Concern]) -> Plan
     if draft.problems:
         raise RefusedError(draft.problems)
     ordered = draft.changes()
-    ordered += [*_reload(ordered, state), *draft.forget]
+    ordered += [*_reload(ordered, state), *draft.forget, *draft.at_the_end]
     # The reboot is the user's to do, when all else is done.
     ordered = [*[step for step in ordered if not isinstance(step, Reboot)], *_one_reboot(ordered)]
     warnings = (*draft.warnings, *draft.pf_warnings)
-    return Planned(Plan(tuple(ordered), warnings), tuple(drain_problems(ordered, state)))
+    return Plan(tuple(ordered), warnings, tuple(drain_problems(ordered, state)))
 
 
 def _reload(steps: Sequence[Step], state: NodeState) -> list[Step]:
@@ -135,8 +127,3 @@ def _one_reboot(steps: Sequence[Step]) -> list[Reboot]:
             after=[item for step in asked for item in step.after],
         )
     ]
-
-
-def changes_vfs(plan: Plan) -> bool:
-    """True where the plan does something to a PF or VF, so that their users must be looked for."""
-    return any(isinstance(step, PfStep) for step in plan.steps)

@@ -17,6 +17,7 @@ from ..host import machine, mstconfig, quirks
 from ..host.host import Host
 from ..kernel import iommu
 from ..kernel.iommu import AMD, INTEL, IommuState
+from ..kernel.lockdown import LOCKDOWN, SECURE_BOOT
 from ..model.errors import HostError
 from ..model.frozen import dataclass
 from ..model.goal import Goal
@@ -29,8 +30,6 @@ from ..shared import pci
 OK, LOOK, UNKNOWN = "ok", "look", "unknown"
 DMAR = "/sys/firmware/acpi/tables/DMAR"
 DMAR_FLAGS, INTR_REMAP, X2APIC_OPT_OUT = 37, 1, 2  # offset of the byte, and its bits
-SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
-LOCKDOWN = "/sys/kernel/security/lockdown"
 SRIOV_SETTING = "SR-IOV Support (Dell: SR-IOV Global Enable; HPE: Virtualization Options, SR-IOV)"
 
 

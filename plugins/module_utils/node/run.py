@@ -11,21 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Callable, TypeVar
 
 from ..host import devlink
 from ..host.host import Host
-from ..model.errors import HostError, Problem, RefusedError
+from ..model.errors import HostError, RefusedError
 from ..model.frozen import dataclass
 from ..model.goal import KUBELET_FOLDERS, Goal, compact
 from ..model.plan import AFTER_REBOOT, Plan, Step
 from ..model.state import NodeState, Pf, Vf
 from ..pf.read import read_state
+from ..pf.steps import PfStep
 from ..policy.rendered_files import NODE_PATH, PATHS
 from ..record import pending_reboot, record
 from ..record.record import LOCK
 from .concerns import Iommu, KernelArguments, Pfs
-from .plan import PLUGIN_UNIT, Concern, Planned, changes_vfs, make_plan
+from .plan import PLUGIN_UNIT, Concern, make_plan
 
 SETTLE_TRIES = 3
 
@@ -41,7 +43,7 @@ class Look:
     state: NodeState
     goal: Goal
     concerns: Sequence[Concern]  # with what they read
-    planned: Planned
+    plan: Plan
 
     def part(self, kind: type[C]) -> C:
         """The concern of this kind. Raises StopIteration where the run was not for it."""
@@ -58,12 +60,7 @@ class Outcome:
     @property
     def plan(self) -> Plan:
         """The plan that was carried out, or would be."""
-        return self.look.planned.plan
-
-    @property
-    def held(self) -> tuple[Problem, ...]:
-        """What would be taken away from its holders (a check only; a real run refuses)."""
-        return self.look.planned.held
+        return self.look.plan
 
     @property
     def state(self) -> NodeState:
@@ -75,7 +72,7 @@ class Outcome:
         found = [concern.state for concern in self.look.concerns if isinstance(concern, Iommu) and concern.state]
         return {
             "drain_required": self.plan.drain_required,
-            "refused": [str(problem) for problem in self.held],
+            "refused": [str(problem) for problem in self.plan.held],
             "expected_after_reboot": [s.as_dict() for s in self.plan.steps if s.stage == AFTER_REBOOT],
             "resources": dict(self.look.goal.resources),
             "skipped_policies": dict(self.look.goal.skipped),
@@ -84,7 +81,9 @@ class Outcome:
         }
 
 
-def look(host: Host, make_goal: MakeGoal, concerns: Concerns, ssh_connection: str = "") -> Look:
+def look(
+    host: Host, make_goal: MakeGoal, concerns: Concerns, ssh_connection: str, kinds: tuple[type[Step], ...]
+) -> Look:
     """Read the host and plan. PFs are read where they are a concern; who uses a PF or VF is looked for only where
     something stands or would change.
 
@@ -98,8 +97,9 @@ def look(host: Host, make_goal: MakeGoal, concerns: Concerns, ssh_connection: st
     made = [concern(host, goal, state) for concern in concerns]
     more = with_pfs and host.is_running
     try:
-        planned = make_plan(goal, state, made)
-        more = more and (changes_vfs(planned.plan) or bool(planned.plan.pending or state.record.interrupted))
+        plan = make_plan(goal, state, made)
+        changes = plan.pending or state.record.interrupted or any(isinstance(step, PfStep) for step in plan.steps)
+        more = more and bool(changes)
     except RefusedError:
         if not more:
             raise  # else the user is told everything at once
@@ -111,8 +111,8 @@ def look(host: Host, make_goal: MakeGoal, concerns: Concerns, ssh_connection: st
         known = kubelet.root_dir_of(state.file_texts.get(NODE_PATH))
         folders = [folder for folder in (goal.options.kubelet_root_dir, known, *KUBELET_FOLDERS) if folder]
         state = read_usage(host, state, ssh_connection, PLUGIN_UNIT, folders)
-        planned = make_plan(goal, state, made)
-    return Look(state, goal, made, planned)
+        plan = make_plan(goal, state, made)
+    return Look(state, goal, made, replace(plan, steps=tuple(step for step in plan.steps if isinstance(step, kinds))))
 
 
 def _with_a_mode(goal: Goal, state: NodeState) -> set[str]:
@@ -128,33 +128,29 @@ def run(
     *,
     check: bool,
     ssh_connection: str = "",
-    kinds: tuple[type[Step], ...] = (),
+    kinds: tuple[type[Step], ...] = (Step,),
 ) -> Outcome:
     """Bring the host to the goal, or (check) say what that would be. kinds: steps of other kinds are left for later.
 
     Raises RefusedError before any change, HostError where a step failed or the host is not as planned at
     the end.
     """
-
-    def again() -> Look:
-        found = look(host, make_goal, concerns, ssh_connection)
-        return replace(found, planned=_some(found.planned, kinds)) if kinds else found
-
+    again = partial(look, host, make_goal, concerns, ssh_connection, kinds)
     first = last = again()
     if check:
         return Outcome(first, first)
-    if first.planned.plan.pending or first.state.record.interrupted:
+    if first.plan.pending or first.state.record.interrupted:
         from .apply import carry_out
 
         with host.lock(LOCK):
             first = again()  # another run may have been at work until now
-            if first.planned.held:
-                raise RefusedError(list(first.planned.held))
-            carry_out(host, first.planned.plan, first.state, first.goal.owner)
+            if first.plan.held:
+                raise RefusedError(list(first.plan.held))
+            carry_out(host, first.plan, first.state, first.goal.owner)
             last = _settled(host, again)
     if KernelArguments in concerns and host.is_running:
         # What a reboot is needed for now, so that one that does not help is not asked for again.
-        pending_reboot.note(host, last.planned.plan.steps)
+        pending_reboot.note(host, last.plan.steps)
     return Outcome(first, last)
 
 
@@ -162,11 +158,11 @@ def _settled(host: Host, again: Callable[[], Look]) -> Look:
     """The host after all steps. Raises HostError where some are due again."""
     last = again()
     for pause in [1.0] * SETTLE_TRIES:  # udev may be renaming interfaces while we look
-        if not last.planned.plan.pending:
+        if not last.plan.pending:
             break
         host.sleep(pause)
         last = again()
-    left = last.planned.plan.pending
+    left = last.plan.pending
     if left:
         text = "; ".join(f"{step.target}: {step.action}" for step in left[:20])
         raise HostError(
@@ -176,11 +172,6 @@ def _settled(host: Host, again: Callable[[], Look]) -> Look:
             "Somebody else changes the same objects, or a driver does not keep what is set; see dmesg.",
         )
     return last
-
-
-def _some(planned: Planned, kinds: tuple[type[Step], ...]) -> Planned:
-    steps = tuple(step for step in planned.plan.steps if isinstance(step, kinds))
-    return replace(planned, plan=replace(planned.plan, steps=steps))
 
 
 def _pf_summary(pf: Pf) -> dict[str, Any]:

@@ -87,8 +87,7 @@ def without(record: Record, addresses: Collection[str]) -> Record:
 
 
 class Forget(Step, kind="record", recorded=False):
-    """Drop an object or a file, which the target names by the key of its step, from the record."""
-
+    """Drop from the record what the target names: a PF, or an object or a file by the key of its step."""
 
     def apply(self, host: Host) -> None:
         save(host, self.left(load(host)))
@@ -97,14 +96,7 @@ class Forget(Step, kind="record", recorded=False):
         """The record without it."""
         objects = {key: value for key, value in known.objects.items() if key != self.target}
         files = {path: value for path, value in known.files.items() if f"{FILE} {path}" != self.target}
-        return replace(known, objects=objects, files=files)
-
-
-class ForgetPf(Forget):
-    """Drop a PF from the record."""
-
-    def left(self, known: Record) -> Record:
-        return without(known, {self.target})
+        return replace(without(known, {self.target}), objects=objects, files=files)
 
 
 class TakeOver(Forget):
@@ -124,9 +116,9 @@ class ForgetAll(Forget):
             save(host, only(load(host), self.after))
 
 
-def forget(kind: type[Forget], target: str, reason: str = "it is given back") -> Forget:
+def forget(target: str, reason: str = "it is given back") -> Forget:
     """The step that drops one object from the record."""
-    return kind(target, "forget its original state", reason, True, None)
+    return Forget(target, "forget its original state", reason, True, None)
 
 
 def write_journal(host: Host, keys: Sequence[str]) -> None:

@@ -9,12 +9,13 @@ token that was there before us stays when ours go.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
-from dataclasses import field
+from collections.abc import Iterator, Mapping
+from dataclasses import field, replace
 
 from ...host.host import Host
-from ...model.errors import StateFileError
+from ...model.errors import HostError, StateFileError
 from ...model.frozen import dataclass
 from .. import cmdline
 
@@ -102,6 +103,19 @@ def load(host: Host) -> AppendedArguments:
             f"{MEMORY}: expected our note of the kernel arguments that are ours, found {error!r}. Nothing was changed. "
             "Restore it, or take our arguments out of the boot loader by hand and remove the file."
         ) from error
+
+
+@contextlib.contextmanager
+def changing(host: Host, before: AppendedArguments, after: AppendedArguments) -> Iterator[None]:
+    """Around a change of the lines to `after`: until it is made both are known, and what was before where it fails."""
+    between = replace(after, earlier=before.tokens or before.earlier, pending=True)
+    save(host, between)
+    try:
+        yield
+    except HostError:
+        save(host, before)
+        raise
+    save(host, after)
 
 
 def save(host: Host, memory: AppendedArguments) -> None:

@@ -13,12 +13,11 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ...host.host import Host
 from ...model.errors import HostError, Problem
 from .. import cmdline
-from . import appended_arguments
+from .appended_arguments import AppendedArguments, changing, load, with_ours
 from .base import BootLoader, Entry, Foreign, LoaderState
 
 ROOTS = ("/efi", "/boot", "/boot/efi")  # where kernel-install looks for the partition of the entries
@@ -45,7 +44,7 @@ class BlsEntries(BootLoader):
         return ()
 
     def read(self, host: Host) -> LoaderState:
-        memory = appended_arguments.load(host)
+        memory = load(host)
         variables = self.variables(host)
         entries = []
         foreign: dict[str, Foreign] = {}
@@ -69,21 +68,19 @@ class BlsEntries(BootLoader):
         )
 
     def write(self, host: Host, tokens: tuple[str, ...]) -> None:
-        before = appended_arguments.load(host)
+        before = load(host)
         texts = self._texts(host)
         lines = {path: before.without_ours(path, options(path, text)) for path, text in texts.items()}
-        earlier = before.tokens or before.earlier
-        memory = appended_arguments.AppendedArguments(tokens, earlier, lines, pending=True, loader=self.name)
-        appended_arguments.save(host, memory)
-        try:
-            for path, text in texts.items():
-                _write(host, path, text, with_options(path, text, appended_arguments.with_ours(lines[path], tokens)))
-        except HostError:
-            for path, text in texts.items():
-                _write(host, path, host.read_text(path) or "", text)
-            appended_arguments.save(host, before)
-            raise
-        appended_arguments.save(host, replace(memory, earlier=(), pending=False))
+        after = AppendedArguments(tokens, lines=lines, loader=self.name)
+        with changing(host, before, after):
+            try:
+                for path, text in texts.items():
+                    wanted = with_options(path, text, with_ours(lines[path], tokens))
+                    _write(host, path, text, wanted)
+            except HostError:
+                for path, text in texts.items():
+                    _write(host, path, host.read_text(path) or "", text)
+                raise
 
     def _texts(self, host: Host) -> dict[str, str]:
         """The files whose lines are ours to extend, by path."""

@@ -8,12 +8,10 @@ It prints what the next boot gets, a staged deployment included, and each change
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ...host.host import Host
 from ...model.errors import HostError
 from .. import cmdline
-from . import appended_arguments
+from .appended_arguments import AppendedArguments, changing, load, with_ours
 from .base import BootLoader, Entry, Foreign, LoaderState
 
 BOOTED = "/run/ostree-booted"
@@ -32,27 +30,20 @@ class RpmOstree(BootLoader):
         return host.exists(BOOTED) and host.exists(f"/usr/bin/{COMMAND}")
 
     def read(self, host: Host) -> LoaderState:
-        memory = appended_arguments.load(host)
+        memory = load(host)
         line = _kargs(host)
         foreign = tuple(Foreign(token, LINE) for token in cmdline.split(memory.without_ours(LINE, line)))
         entry = Entry("the next deployment", cmdline.split(line))
         return LoaderState(self.name, memory.present, memory.tokens, memory.pending, (entry,), foreign)
 
     def write(self, host: Host, tokens: tuple[str, ...]) -> None:
-        before = appended_arguments.load(host)
+        before = load(host)
         line = _kargs(host)
         base = before.without_ours(LINE, line)
-        earlier = before.tokens or before.earlier
-        memory = appended_arguments.AppendedArguments(tokens, earlier, {LINE: base}, True, self.name)
-        appended_arguments.save(host, memory)
-        wanted = appended_arguments.with_ours(base, tokens)
-        try:
-            if line != wanted:
+        after = AppendedArguments(tokens, lines={LINE: base}, loader=self.name)
+        with changing(host, before, after):
+            if line != with_ours(base, tokens):
                 self._change(host, cmdline.split(line), cmdline.split(base), tokens)
-        except HostError:
-            appended_arguments.save(host, before)
-            raise
-        appended_arguments.save(host, replace(memory, earlier=(), pending=False))
 
     def _change(self, host: Host, now: tuple[str, ...], base: tuple[str, ...], tokens: tuple[str, ...]) -> None:
         left = list(base)

@@ -24,6 +24,6 @@ def test_the_command_line_gets_the_iommus_the_built_in_modules_and_the_users_arg
         modules=(ModuleGoal("vfio-pci", (("disable_idle_d3", "1"),), True),),
     )
     concerns = [concern(host, goal, NodeState()) for concern in (KernelArguments, Modules, Iommu)]
-    first, last = make_plan(goal, NodeState(), concerns).plan.steps
+    first, last = make_plan(goal, NodeState(), concerns).steps
     assert first.after == ["iommu=pt", "intel_iommu=on,sm_on", "hugepages=8", "vfio-pci.disable_idle_d3=1"]
     assert (last.kind, last.after) == ("reboot", first.after)

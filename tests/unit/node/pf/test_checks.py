@@ -226,7 +226,8 @@ def test_vfs_that_pods_hold_need_a_drain(host: FakeHost) -> None:
     host.move_away("0000:01:10.2")
     changed = [{**KERNEL, "num_vfs": 2}]
     checked = present(host, changed, check=True)
-    assert checked.plan.drain_required and "VF 1 (0000:01:10.2) by another network namespace" in str(checked.held[0])
+    assert checked.plan.drain_required
+    assert "VF 1 (0000:01:10.2) by another network namespace" in str(checked.plan.held[0])
     with pytest.raises(RefusedError, match="needs drain"):
         present(host, changed)
     assert host.numvfs(PF1) == 4

@@ -50,4 +50,4 @@ def test_the_plan_as_text(tmp_path: Path, row: Row) -> None:
     for name in row.then.split():
         globals()[name](host)
     asked = absent(host, check=True) if row.policies is None else present(host, row.policies, check=True)
-    assert [_line(step) for step in asked.as_dict()["plan"]["steps"]] == list(row.plan)
+    assert [_line(step) for step in asked.plan.as_dict()["steps"]] == list(row.plan)

@@ -39,7 +39,7 @@ def test_a_pod_whose_name_is_not_known_is_named_by_its_uid(tmp_path: Path) -> No
     allocate(host, vf, folder="var/snap/microk8s/common/var/lib/kubelet")
     (tmp_path / "sys/fs/cgroup" / GROUPS[0]).mkdir(parents=True)
     host.move_away(vf)
-    held = present(host, [{**KERNEL, "num_vfs": 2}], check=True).held
+    held = present(host, [{**KERNEL, "num_vfs": 2}], check=True).plan.held
     assert f"by pod with the UID {UID}, container app, another network namespace" in str(held[0])
 
 
@@ -60,7 +60,7 @@ def test_an_empty_control_group_is_left_of_a_pod_that_has_ended(tmp_path: Path, 
     present(host, [KERNEL])
     allocate(host, host.vf_address(PF1, 1))
     host.put(f"/sys/fs/cgroup/{GROUPS[0]}/cgroup.events", f"populated {populated}\nfrozen 0\n")
-    assert bool(present(host, [{**KERNEL, "num_vfs": 2}], check=True).held) == held
+    assert bool(present(host, [{**KERNEL, "num_vfs": 2}], check=True).plan.held) == held
 
 
 def test_the_form_before_kubernetes_1_20(tmp_path: Path) -> None:

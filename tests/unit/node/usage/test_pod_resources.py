@@ -72,7 +72,7 @@ def test_a_kubelet_that_has_just_started_does_not_know_all(tmp_path: Path) -> No
     allocate(host, *vfs)
     (tmp_path / "sys/fs/cgroup" / GROUPS[0]).mkdir(parents=True)
     with kubelet(tmp_path / FOLDER[1:], lambda request, context: response(("a", "b", "c", vfs[:1]))):
-        (held,) = present(host, TWO, check=True).held
+        (held,) = present(host, TWO, check=True).plan.held
     assert f"VF 0 ({vfs[0]}) by pod a/b, container c; VF 1 ({vfs[1]}) by pod with the UID {UID}, con" in str(held)
 
 
@@ -88,7 +88,7 @@ def test_a_pod_that_has_ended_and_is_still_told_of(tmp_path: Path, logs: bool, r
     if runs:
         (tmp_path / "sys/fs/cgroup" / GROUPS[0]).mkdir(parents=True)
     with kubelet(tmp_path / FOLDER[1:], lambda request, context: response(("default", "web-0", "app", [vf]))):
-        assert bool(present(host, TWO, check=True).held) is held
+        assert bool(present(host, TWO, check=True).plan.held) is held
 
 
 def test_a_checkpoint_that_can_not_be_read_does_not_matter_then(tmp_path: Path) -> None:
@@ -110,8 +110,8 @@ def test_another_folder_of_the_kubelet(tmp_path: Path) -> None:
     present(host, [KERNEL], kubelet_root_dir=OTHER)
     said = response(("default", "web-0", "app", [host.vf_address(PF1, 1)]))
     with kubelet(tmp_path / OTHER[1:], lambda request, context: said):
-        assert present(host, TWO, check=True, kubelet_root_dir=OTHER).held
-        assert absent(host, check=True).held
+        assert present(host, TWO, check=True, kubelet_root_dir=OTHER).plan.held
+        assert absent(host, check=True).plan.held
     host.put("etc/baremetal-sriov/node.json", json.dumps({"kubelet_root_dir": ["/"]}))
     assert present(host, TWO, check=True).plan.steps
 
