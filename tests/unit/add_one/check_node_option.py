@@ -10,21 +10,20 @@ from pathlib import Path
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.baremetal.sriov.plugins.filter.node_spec import node_spec
-from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
-from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import parse_spec
-from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import resolve
-from support.node_runs import KERNEL, absent, make_host, restart, snapshot
+from ansible_collections.baremetal.sriov.plugins.filter.node_spec import node_spec as filter_node_spec
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec
+from support.node_runs import KERNEL, absent, make_host, present, restart, snapshot
 
 
 def test_pci_realloc(tmp_path: Path) -> None:
     host = make_host(tmp_path)
     before = snapshot(host)
-    spec = parse_spec(node_spec([KERNEL], pci_realloc="yes"))
-    outcome = run(host, lambda state: resolve(spec, state), check=False, kernel_side=True)
+    asked = {"pci_realloc": "yes"}
+    assert filter_node_spec([KERNEL], **asked) == node_spec([KERNEL], **asked)
+    outcome = present(host, [KERNEL], **asked)
     assert outcome.plan.reboot_required and "pci=realloc" in host.grub_line().split()
     restart(host)
-    assert not run(host, lambda state: resolve(spec, state), check=False, kernel_side=True).plan.reboot_required
+    assert not present(host, [KERNEL], **asked).plan.reboot_required
     absent(host)
     assert "pci=realloc" not in host.grub_line().split()
     restart(host)
@@ -33,4 +32,4 @@ def test_pci_realloc(tmp_path: Path) -> None:
 
 def test_a_wrong_value() -> None:
     with pytest.raises(AnsibleFilterError, match="pci_realloc: expected true or false, found 7"):
-        node_spec([KERNEL], pci_realloc=7)
+        filter_node_spec([KERNEL], pci_realloc=7)
