@@ -57,26 +57,26 @@ def ip_json(host: Host, *arguments: str) -> list[dict[str, Any]]:
 
 
 def _link(name: str, item: Mapping[str, Any]) -> Link:
-    info = _as(dict, item.get("linkinfo")) or {}
-    details = _as(dict, info.get("info_data")) or {}  # a tunnel (VXLAN, GRE) names the interface below it here
-    vfs = _as(list, item.get("vfinfo_list")) or []
+    info = as_kind(dict, item.get("linkinfo")) or {}
+    details = as_kind(dict, info.get("info_data")) or {}  # a tunnel (VXLAN, GRE) names the interface below it here
+    vfs = as_kind(list, item.get("vfinfo_list")) or []
     return Link(
         name=name,
-        altnames=tuple(a for a in _as(list, item.get("altnames")) or () if isinstance(a, str)),
-        mac=(_as(str, item.get("address")) or "").lower() or None,
-        permanent_mac=(_as(str, item.get("permaddr")) or "").lower() or None,
-        mtu=_as(int, item.get("mtu")),
-        up="UP" in (_as(list, item.get("flags")) or ()),
-        master=_as(str, item.get("master")),
-        lower=_as(str, item.get("link")) or _as(str, details.get("link")),
-        kind=_as(str, info.get("info_kind")) or "",
+        altnames=tuple(a for a in as_kind(list, item.get("altnames")) or () if isinstance(a, str)),
+        mac=(as_kind(str, item.get("address")) or "").lower() or None,
+        permanent_mac=(as_kind(str, item.get("permaddr")) or "").lower() or None,
+        mtu=as_kind(int, item.get("mtu")),
+        up="UP" in (as_kind(list, item.get("flags")) or ()),
+        master=as_kind(str, item.get("master")),
+        lower=as_kind(str, item.get("link")) or as_kind(str, details.get("link")),
+        kind=as_kind(str, info.get("info_kind")) or "",
         vfs={vf["vf"]: vf for vf in vfs if isinstance(vf, dict) and isinstance(vf.get("vf"), int)},
     )
 
 
-def _as(kind: type[T], value: Any) -> T | None:
-    """The value, if it is of that kind."""
-    return value if type(value) is kind else None
+def as_kind(kind: type[T], value: Any) -> T | None:
+    """The value, if it is of that kind; true and false are no numbers."""
+    return value if isinstance(value, kind) and isinstance(value, bool) == (kind is bool) else None
 
 
 def set_up(host: Host, name: str, up: bool) -> None:

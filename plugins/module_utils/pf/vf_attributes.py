@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ..host.ip_link import as_kind
 from ..model.frozen import dataclass
 from ..model.goal import NO_MAC, VfAttributes
 
@@ -62,7 +63,7 @@ def read(item: Mapping[str, Any]) -> VfAttributes:
     found = {row.name: _find(known, *row.told) for row in ATTRIBUTES}
     if item:
         found = {**found, "vlan": found["vlan"] or 0, "qos": found["qos"] or 0}
-    return VfAttributes(**{row.name: found[row.name] for row in ATTRIBUTES if type(found[row.name]) is row.kind})
+    return VfAttributes(**{row.name: as_kind(row.kind, found[row.name]) for row in ATTRIBUTES})
 
 
 def _find(value: Any, *path: str) -> Any:
