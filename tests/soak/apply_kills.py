@@ -48,7 +48,7 @@ def drawn(rng: random.Random, whole: Any) -> Any:
 
 def without_vfs(whole: Any) -> Any:
     """The specification without VFs, and with the MTUs that the PFs have now: what the rounds set is gone with it."""
-    state = run.run(host.Host(), lambda _state: whole, concerns.RUNTIME, check=True).state
+    state = run.run(host.Host(), lambda _state: whole, concerns.RUNTIME, check=True).last.state
     pfs = (replace(pf, num_vfs=0, vfs=(), mtu=state.pf(pf.address).mtu, exact=True) for pf in whole.pfs)
     return replace(whole, pfs=tuple(pfs))
 

@@ -10,7 +10,7 @@ Sources: modprobe.d(5), modules-load.d(5), Linux Documentation/ABI/stable/sysfs-
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 
 from ..host.host import Host
@@ -54,30 +54,30 @@ class ModulesState:
 
     options: str | None
     boot: str | None
-    live: tuple[tuple[str, Live], ...]
+    live: Mapping[str, Live]
     parameters: tuple[tuple[Parameter, str], ...] = ()
     reboots: Reboots = field(default_factory=Reboots)
     initramfs: tuple[str, ...] = ()
 
-    def of(self, module: ModuleGoal) -> Live:
+    def of(self, module: ModuleGoal | Parameter) -> Live:
         """The module's state; what was not read counts as not loaded."""
-        return dict(self.live).get(module.key, Live(False, False, None))
+        return self.live.get(module.key, Live(False, False, None))
 
 
 @dataclass(frozen=True)
 class Parameter:
     """A parameter of a loaded module."""
 
-    module: str  # as sysfs names it
+    key: str  # the module, as sysfs names it
     name: str
 
     def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
+        return f"{self.key}.{self.name}"
 
     @property
     def path(self) -> str:
         """Its file."""
-        return f"/sys/module/{self.module}/parameters/{self.name}"
+        return f"/sys/module/{self.key}/parameters/{self.name}"
 
 
 class ModuleFileStep(Step):
@@ -163,11 +163,11 @@ def read(host: Host, specs: Sequence[ModuleGoal]) -> ModulesState:
         for key, value in sorted(known.objects.items())
         if key.startswith(start) and "." in key
     )
-    names = dict.fromkeys([*(spec.key for spec in specs), *(parameter.module for parameter, _value in before)])
+    names = dict.fromkeys([*(spec.key for spec in specs), *(parameter.key for parameter, _value in before)])
     state = ModulesState(
         host.read_text(OPTIONS_FILE),
         host.read_text(BOOT_FILE),
-        tuple((name, _read_live(host, name)) for name in names),
+        {name: _read_live(host, name) for name in names},
         before,
         pending_reboot.read(host),
     )
@@ -285,8 +285,7 @@ def _steps_back(specs: Sequence[ModuleGoal], state: ModulesState) -> list[Step]:
     for target, before in state.parameters:
         if target in wanted:
             continue
-        live = dict(state.live).get(target.module, Live(False, False, None))
-        values = {name: value for name, value, writable in live.parameters if writable}
+        values = {name: value for name, value, writable in state.of(target).parameters if writable}
         found = values.get(target.name, before)
         if not same_value(found, before):
             reason = f"the running kernel has {found!r}, and nothing asks for it any more"

@@ -33,7 +33,8 @@ def carry_out(host: Host, plan: Plan, state: NodeState, owner: str = NODE_OWNER)
     for number, step in enumerate(steps):
         record.write_journal(host, [s.key for s in steps[number:]])
         try:
-            _apply(host, step)
+            # Those of PFs are carried out elsewhere, so that planning them does not import what writes them.
+            pf_apply.apply(host, step) if isinstance(step, PfStep) else step.apply(host)
         except SriovError as error:
             _undo(host, steps[number:])
             left = "; ".join(f"{s.target}: {s.action}" for s in steps[number + 1 :][:20]) or "nothing"
@@ -44,14 +45,6 @@ def carry_out(host: Host, plan: Plan, state: NodeState, owner: str = NODE_OWNER)
                 f"Done before: {number} steps; not done: {left}. Run this again when the cause is away.",
             ) from error
     record.write_journal(host, [])
-
-
-def _apply(host: Host, step: Step) -> None:
-    """Steps of PFs are carried out elsewhere, so that planning them does not import what writes them."""
-    if isinstance(step, PfStep):
-        pf_apply.apply(host, step)
-    else:
-        step.apply(host)
 
 
 def _remember(host: Host, steps: Sequence[Step], state: NodeState, owner: str) -> None:
@@ -73,4 +66,4 @@ def _undo(host: Host, steps: Sequence[Step]) -> None:
     for step in steps:
         if isinstance(step, AutoprobeStep) and step.after:
             with contextlib.suppress(SriovError):
-                _apply(host, step)
+                pf_apply.apply(host, step)

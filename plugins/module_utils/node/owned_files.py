@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from ..host.host import Host
 from ..model.errors import HostError, Problem
-from ..model.goal import FileGoal, Goal
+from ..model.goal import Goal
 from ..model.plan import Step
 from ..model.state import NodeState, Record
 from ..record.record import FILE
@@ -90,14 +90,7 @@ def file_problems(goal: Goal, state: NodeState) -> list[Problem]:
         there = state.file_states.get(file.path) is not None
         ours = file.path in state.record.files or _has_text(file.path, file.text, state)
         if there and not ours and not file.adopt:
-            found.append(_foreign(file))
+            remedy = "Set adopt: true to replace it (teardown puts it back), or leave that part to its owner."
+            problem = Problem(file.path, "no file, or one that we wrote", "a file that somebody else wrote", remedy)
+            found.append(problem)
     return found
-
-
-def _foreign(file: FileGoal) -> Problem:
-    return Problem(
-        file.path,
-        "no file, or one that we wrote",
-        "a file that somebody else wrote",
-        "Set adopt: true to replace it (teardown puts it back), or leave that part to its owner.",
-    )

@@ -62,11 +62,6 @@ class Outcome:
         """The plan that was carried out, or would be."""
         return self.look.plan
 
-    @property
-    def state(self) -> NodeState:
-        """What the host is at the end."""
-        return self.last.state
-
     def facts(self) -> dict[str, Any]:
         """What a module's result tells besides the plan."""
         found = [concern.state for concern in self.look.concerns if isinstance(concern, Iommu) and concern.state]
@@ -76,7 +71,7 @@ class Outcome:
             "expected_after_reboot": [s.as_dict() for s in self.plan.steps if s.stage == AFTER_REBOOT],
             "resources": dict(self.look.goal.resources),
             "skipped_policies": dict(self.look.goal.skipped),
-            "pfs": [_pf_summary(pf) for pf in self.state.pfs if pf.total_vfs >= 0 or pf.is_guest_vf],
+            "pfs": [_pf_summary(pf) for pf in self.last.state.pfs if pf.total_vfs >= 0 or pf.is_guest_vf],
             "iommu": found[0].as_dict() if found else {},
         }
 

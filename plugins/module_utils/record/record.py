@@ -90,10 +90,11 @@ class Forget(Step, kind="record", recorded=False):
     """Drop from the record what the target names: a PF, or an object or a file by the key of its step."""
 
     def apply(self, host: Host) -> None:
-        save(host, self.left(load(host)))
+        left = self.left(load(host))
+        remove(host) if left is None else save(host, left)
 
-    def left(self, known: Record) -> Record:
-        """The record without it."""
+    def left(self, known: Record) -> Record | None:
+        """The record without it; None: there shall be none."""
         objects = {key: value for key, value in known.objects.items() if key != self.target}
         files = {path: value for path, value in known.files.items() if f"{FILE} {path}" != self.target}
         return replace(without(known, {self.target}), objects=objects, files=files)
@@ -109,11 +110,8 @@ class TakeOver(Forget):
 class ForgetAll(Forget):
     """Remove the record; or (`after`) keep these PFs of it alone."""
 
-    def apply(self, host: Host) -> None:
-        if self.after is None:
-            remove(host)
-        else:
-            save(host, only(load(host), self.after))
+    def left(self, known: Record) -> Record | None:
+        return None if self.after is None else only(known, self.after)
 
 
 def forget(target: str, reason: str = "it is given back") -> Forget:
