@@ -56,12 +56,11 @@ class BundlePlan(Plan):
 def plan(host: Host, request: BundleRequest, python: Interpreter) -> BundlePlan:
     """The steps to the bundle. Raises RefusedError with every file that stands in the way, StateFileError."""
     record = store.read_record(host, request.name)
-    steps: list[Step] = []
-    problems: list[Problem] = []
-    for item in request.items:
-        _plan_item(host, request, record, item, steps, problems)
+    found = [_plan_item(host, request, record, item) for item in request.items]
+    problems = [one for one in found if isinstance(one, Problem)]
     if problems:
         raise RefusedError(problems)
+    steps: list[Step] = [one for one in found if isinstance(one, Step)]
     asked = {item.path for item in request.items}
     before = tuple(f"{folder}/" for folder in request.versions_before(record.versions))
     warnings: list[str] = []
@@ -97,40 +96,32 @@ def plan(host: Host, request: BundleRequest, python: Interpreter) -> BundlePlan:
     return BundlePlan(tuple(steps), tuple(warnings), record=record, contents=contents)
 
 
-def _plan_item(
-    host: Host, request: BundleRequest, record: BundleRecord, item: Item, steps: list[Step], problems: list[Problem]
-) -> None:
+def _plan_item(host: Host, request: BundleRequest, record: BundleRecord, item: Item) -> Step | Problem | None:
+    """The step to one file, or what stands in its way; None where it is as it should be."""
     status, known = store.look(host, item.path), _ours(record, item.path)
     after = {"sha256": item.sha256, "mode": f"{item.mode:04o}"}
     if status is None:
-        steps.append(BundleFileStep(item.path, INSTALL, "it is missing", None, after))
-        return
+        return BundleFileStep(item.path, INSTALL, "it is missing", None, after)
     if known is None and item.if_missing:  # whatever it is, a link among others: theirs
-        return
+        return None
     if not store.is_plain(status):
-        problems.append(
-            Problem(item.path, "a regular file or nothing", "a link, a folder or a device", "Move it away.")
-        )
-        return
+        return Problem(item.path, "a regular file or nothing", "a link, a folder or a device", "Move it away.")
     found = store.digest(
         host, item.path, status, known.stamp if known else None, known.sha256 if known else ""
     )
     mode = status.st_mode & 0o7777
     before = {"sha256": found, "mode": f"{mode:04o}"}
     if known is None and (found, mode) != (item.sha256, item.mode) and not request.adopt:
-        problems.append(
-            Problem(
-                item.path,
-                "nothing, or the file that we ship",
-                "another file, which we did not ship",
-                "Move it away, or set adopt: it is put back when this bundle is removed.",
-            )
+        return Problem(
+            item.path,
+            "nothing, or the file that we ship",
+            "another file, which we did not ship",
+            "Move it away, or set adopt: it is put back when this bundle is removed.",
         )
-    elif found != item.sha256:
+    if found != item.sha256:
         reason = "it is not ours, and is adopted" if known is None else "it differs"
-        steps.append(BundleFileStep(item.path, REPLACE, reason, before, after))
-    elif mode != item.mode:
-        steps.append(BundleFileStep(item.path, MODE, f"it is {mode:04o}", before, after))
+        return BundleFileStep(item.path, REPLACE, reason, before, after)
+    return None if mode == item.mode else BundleFileStep(item.path, MODE, f"it is {mode:04o}", before, after)
 
 
 def _ours(record: BundleRecord, path: str) -> Shipped | None:

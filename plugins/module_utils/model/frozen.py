@@ -8,8 +8,8 @@ ms of CPU time with it, 276 ms with the standard one; of the quickest calls of e
 
 The standard one writes and compiles six methods for each class, which no compiled file keeps: with the forty classes
 of a run, that takes longer than to read a host with 128 VFs. Here all classes share methods that go by the fields.
-`fields`, `replace` and `asdict` are the standard library's. A class that is based on another of these, or `field()`
-with more than a default, is not served. For mypy it is the standard one.
+`fields`, `replace` and `asdict` are the standard library's. `field()` with more than a default is not served. For mypy
+it is the standard one.
 """
 
 from __future__ import annotations

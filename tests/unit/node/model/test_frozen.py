@@ -97,3 +97,34 @@ def test_the_error_names_what_is_missing() -> None:
 def test_those_of_the_library_go_through_pickle() -> None:
     pf = goal.PfGoal("0000:01:00.0", 2, vfs=((0, goal.VfSettings(goal.VfAttributes(vlan=3))),))
     assert pickle.loads(pickle.dumps(pf)) == pf
+
+
+def _derive(dataclass: Any) -> Any:
+    """A class that is based on the sample, with a field more, and one on that without a field of its own."""
+
+    @dataclass(frozen=True)
+    class Longer(_make(dataclass)):
+        """One more."""
+
+        last: str = "z"
+
+    class Same(Longer):
+        """None more."""
+
+    return Longer, Same
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda longer, same: repr(longer("a", 1, last="b")),
+        lambda longer, same: repr(same("a", 1)),
+        lambda longer, same: same("a", 1) == same("a", 1),
+        lambda longer, same: same("a", 1) == longer("a", 1),
+        lambda longer, same: vars(dataclasses.replace(same("a", 1), last="c")),
+        lambda longer, same: setattr(same("a", 1), "last", "d"),
+        lambda longer, same: same("a", other=1),
+    ],
+)
+def test_classes_that_are_based_on_another(look: Callable[[Any, Any], Any]) -> None:
+    assert _told(lambda: look(*_derive(frozen.dataclass))) == _told(lambda: look(*_derive(dataclasses.dataclass)))
