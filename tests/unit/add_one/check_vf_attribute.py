@@ -26,7 +26,7 @@ def test_link_state(tmp_path: Path) -> None:
     outcome = present(host, [policy("disable")])
     assert f"{PF1} vf 0: set link_state disable" in actions(outcome)
     assert [vf["link_state"] for vf in host.pfs[PF1].settings.values()] == ["disable", "auto", "auto", "auto"]
-    assert [vf["link_state"] for vf in outcome.as_dict()["pfs"][0]["vfs"]] == ["disable", "auto", "auto", "auto"]
+    assert [vf["link_state"] for vf in outcome.facts()["pfs"][0]["vfs"]] == ["disable", "auto", "auto", "auto"]
     assert not present(host, [policy("disable")]).plan.steps
     absent(host)
     assert snapshot(host) == before
