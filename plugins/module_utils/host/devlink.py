@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ..model.errors import CommandError
-from ..model.state import NodeState, Pf
+from ..model.state import NodeState
 from . import ethtool
 from .host import Host
 
@@ -40,16 +40,16 @@ def with_modes(host: Host, state: NodeState, addresses: Collection[str]) -> Node
     return replace(
         state,
         pfs=tuple(
-            replace(pf, eswitch_mode=read_mode(host, pf.address), tc_offload=_offload(host, pf))
+            replace(
+                pf,
+                eswitch_mode=read_mode(host, pf.address),
+                tc_offload=ethtool.read(host, pf.name) if pf.name else None,
+            )
             if pf.address in addresses
             else pf
             for pf in state.pfs
         ),
     )
-
-
-def _offload(host: Host, pf: Pf) -> bool | None:
-    return None if pf.name is None else ethtool.read(host, pf.name)
 
 
 def set_mode(host: Host, address: str, mode: str) -> None:

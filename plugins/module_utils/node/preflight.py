@@ -77,111 +77,114 @@ def _machine(host: Host) -> Check:
     return Check("machine and BIOS", OK if found else UNKNOWN, found or "the firmware does not tell")
 
 
+def _first(item: str, *cases: tuple[Any, str, str, str]) -> Check:
+    """The row of the first case that holds: its condition, the verdict, what was found, the setting."""
+    return next(Check(item, *row) for holds, *row in cases if holds)
+
+
 def _cpu(words: frozenset[str]) -> Check:
-    item = "CPU virtualization"
-    for flag, name in (("vmx", "Intel VT-x"), ("svm", "AMD-V (SVM)")):
-        if flag in words:
-            return Check(item, OK, f"{name} ({flag})")
-    if "hypervisor" in words:
-        return Check(item, LOOK, "none; this is a virtual machine", "nested virtualization in the hypervisor, for VMs")
-    if not words:
-        return Check(item, UNKNOWN, "/proc/cpuinfo has no flags")
-    return Check(item, LOOK, "neither vmx nor svm", "Intel Virtualization Technology (VT-x), or SVM Mode; VMs need it")
+    nested = "nested virtualization in the hypervisor, for VMs"
+    setting = "Intel Virtualization Technology (VT-x), or SVM Mode; VMs need it"
+    return _first(
+        "CPU virtualization",
+        ("vmx" in words, OK, "Intel VT-x (vmx)", ""),
+        ("svm" in words, OK, "AMD-V (SVM) (svm)", ""),
+        ("hypervisor" in words, LOOK, "none; this is a virtual machine", nested),
+        (not words, UNKNOWN, "/proc/cpuinfo has no flags", ""),
+        (True, LOOK, "neither vmx nor svm", setting),
+    )
 
 
 def _table(found: IommuState) -> Check:
-    item = "IOMMU in the firmware"
     setting = {INTEL: "Intel VT for Directed I/O (VT-d)", AMD: "IOMMU (AMD-Vi)"}.get(found.vendor, "IOMMU or SMMU")
-    if found.table is not None:
-        return Check(item, OK, f"the table {found.table}")
-    if not found.acpi:
-        return Check(item, UNKNOWN, "no ACPI tables to be seen")
-    return Check(item, OK if found.groups else LOOK, "no table that announces one", "" if found.groups else setting)
+    return _first(
+        "IOMMU in the firmware",
+        (found.table is not None, OK, f"the table {found.table}", ""),
+        (not found.acpi, UNKNOWN, "no ACPI tables to be seen", ""),
+        (found.groups, OK, "no table that announces one", ""),
+        (True, LOOK, "no table that announces one", setting),
+    )
 
 
 def _groups(found: IommuState) -> Check:
     asked = " ".join(iommu.arguments(found.vendor))
-    if found.groups:
-        return Check("IOMMU in the kernel", OK, f"{found.groups} groups")
     setting = f"kernel arguments, which site sets: {asked}" if asked else ""
-    return Check("IOMMU in the kernel", LOOK, "no groups", setting)
+    none = (True, LOOK, "no groups", setting)
+    return _first("IOMMU in the kernel", (found.groups, OK, f"{found.groups} groups", ""), none)
 
 
 def _interrupts(host: Host, found: IommuState) -> Iterator[Check]:
-    item, setting = "interrupt remapping", "Interrupt Remapping, beside VT-d or IOMMU"
+    setting = "Interrupt Remapping, beside VT-d or IOMMU"
     try:
         data = host.read_bytes(DMAR) or b""
     except HostError:
         data = b""
     flags = data[DMAR_FLAGS] if len(data) > DMAR_FLAGS else None
-    if found.interrupt_remapping:
-        yield Check(item, OK, "in use")
-    elif flags is not None and not flags & INTR_REMAP:
-        yield Check(item, LOOK, "the table DMAR says that there is none", setting)
-    elif flags is not None:
-        yield Check(item, OK, "announced by the table DMAR, not in use yet")
-    elif found.interrupt_remapping is None:
-        yield Check(item, UNKNOWN, "nothing tells")
-    else:
-        yield Check(item, LOOK, "not in use", setting)
+    yield _first(
+        "interrupt remapping",
+        (found.interrupt_remapping, OK, "in use", ""),
+        (flags is not None and not flags & INTR_REMAP, LOOK, "the table DMAR says that there is none", setting),
+        (flags is not None, OK, "announced by the table DMAR, not in use yet", ""),
+        (found.interrupt_remapping is None, UNKNOWN, "nothing tells", ""),
+        (True, LOOK, "not in use", setting),
+    )
     if "x2apic" in machine.cpu_words(host):
-        out = flags is not None and flags & X2APIC_OPT_OUT
-        yield Check(
+        forbidden = flags is not None and flags & X2APIC_OPT_OUT
+        setting = "x2APIC, or X2APIC Opt Out off (needed above 255 CPU threads)"
+        yield _first(
             "x2APIC",
-            LOOK if out else OK,
-            "the CPU has it, the firmware forbids it" if out else "the CPU has it",
-            "x2APIC, or X2APIC Opt Out off (needed above 255 CPU threads)" if out else "",
+            (forbidden, LOOK, "the CPU has it, the firmware forbids it", setting),
+            (True, OK, "the CPU has it", ""),
         )
 
 
 def _boot(host: Host) -> Iterator[Check]:
     data = host.read_bytes(SECURE_BOOT)
-    if data is None:
-        yield Check("Secure Boot", OK, "off, or no UEFI")
-    elif data[-1:] == b"\1":
-        yield Check("Secure Boot", LOOK, "on: modules that nobody signed are not loaded", "Secure Boot, for igb_uio")
-    else:
-        yield Check("Secure Boot", OK, "off")
+    on = (data or b"")[-1:] == b"\1"
+    yield _first(
+        "Secure Boot",
+        (data is None, OK, "off, or no UEFI", ""),
+        (on, LOOK, "on: modules that nobody signed are not loaded", "Secure Boot, for igb_uio"),
+        (True, OK, "off", ""),
+    )
     text = host.read_text(LOCKDOWN)
     mode = (text or "").partition("[")[2].partition("]")[0]
-    if mode in ("", "none"):
-        yield Check("kernel lockdown", OK if text else UNKNOWN, mode or "the kernel does not tell")
-    else:
-        yield Check("kernel lockdown", LOOK, f"{mode}: mstconfig and no-IOMMU mode do not work", "Secure Boot")
+    yield _first(
+        "kernel lockdown",
+        (mode not in ("", "none"), LOOK, f"{mode}: mstconfig and no-IOMMU mode do not work", "Secure Boot"),
+        (True, OK if text else UNKNOWN, mode or "the kernel does not tell", ""),
+    )
 
 
 def _pf(host: Host, pf: Pf, asked: int | None) -> Iterator[Check]:
     wish = "" if asked is None else f", the policies ask for {asked}"
-    if pf.is_guest_vf:
-        yield Check(pf.label, OK, f"a VF of the machine below{wish}")
-    elif pf.total_vfs < 0:
-        setting = f"{SRIOV_SETTING}, and SR-IOV in the NIC's own setup"
-        yield Check(pf.label, LOOK, f"no SR-IOV capability{wish}", setting)
-    elif pf.total_vfs < max(asked or 0, 1):
-        yield Check(pf.label, LOOK, f"up to {pf.total_vfs} VFs{wish}", "number of VFs in the NIC's own setup")
-    else:
-        busy = "" if pci.driver(host.root, pf.address) else ", but no driver"
-        yield Check(pf.label, LOOK if busy else OK, f"up to {pf.total_vfs} VFs{wish}{busy}")
+    room = f"up to {pf.total_vfs} VFs{wish}"
+    yield _first(
+        pf.label,
+        (pf.is_guest_vf, OK, f"a VF of the machine below{wish}", ""),
+        (pf.total_vfs < 0, LOOK, f"no SR-IOV capability{wish}", f"{SRIOV_SETTING}, and SR-IOV in the NIC's own setup"),
+        (pf.total_vfs < max(asked or 0, 1), LOOK, room, "number of VFs in the NIC's own setup"),
+        (pci.driver(host.root, pf.address), OK, room, ""),
+        (True, LOOK, f"{room}, but no driver", ""),
+    )
     if _has_settings(pf):
-        yield from _firmware(host, pf, asked)
+        yield _firmware(f"{pf.label} firmware", mstconfig.read(host, pf.address), pf, asked)
 
 
 def _has_settings(pf: Pf) -> bool:
     return quirks.of(pf.driver, pf.vendor).firmware_settings
 
 
-def _firmware(host: Host, pf: Pf, asked: int | None) -> Iterator[Check]:
-    item = f"{pf.label} firmware"
-    found = mstconfig.read(host, pf.address)
+def _firmware(item: str, found: mstconfig.NicFirmware | None, pf: Pf, asked: int | None) -> Check:
     if found is None:
-        yield Check(item, UNKNOWN, "mstconfig is not installed", "install mstflint to see SRIOV_EN and NUM_OF_VFS")
-    elif found.error or found.enabled is None:
-        yield Check(item, UNKNOWN, found.error or "mstconfig does not tell SRIOV_EN")
-    else:
-        told = f"SRIOV_EN={found.enabled} NUM_OF_VFS={'?' if found.vfs is None else found.vfs}"
-        wanted = max(asked or 0, 1)
-        if found.enabled and (found.vfs is None or found.vfs >= wanted):
-            yield Check(item, OK, told)
-        else:
-            number = asked or found.vfs or 8
-            yield Check(item, LOOK, told, f"{mstconfig.command(pf.address, number)}, then a cold boot")
+        return Check(item, UNKNOWN, "mstconfig is not installed", "install mstflint to see SRIOV_EN and NUM_OF_VFS")
+    told = f"SRIOV_EN={found.enabled} NUM_OF_VFS={'?' if found.vfs is None else found.vfs}"
+    enough = found.enabled and (found.vfs is None or found.vfs >= max(asked or 0, 1))
+    setting = f"{mstconfig.command(pf.address, asked or found.vfs or 8)}, then a cold boot"
+    return _first(
+        item,
+        (found.error, UNKNOWN, found.error, ""),
+        (found.enabled is None, UNKNOWN, "mstconfig does not tell SRIOV_EN", ""),
+        (enough, OK, told, ""),
+        (True, LOOK, told, setting),
+    )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ..model.errors import Problem
 from ..model.goal import Goal, PfGoal, compact
@@ -58,93 +59,101 @@ def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step], state: NodeS
     return [*_capability(goal, pf), *_driver_problems(goal, pf, state), *_in_use(goal, pf, steps)]
 
 
-def _external(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
+def _all(target: str, *cases: tuple[Any, str, str, str]) -> list[Problem]:
+    """The problems of the cases that hold: condition, expected, found, remedy."""
+    return [Problem(target, *words) for holds, *words in cases if holds]
+
+
+def _external(goal: PfGoal, pf: Pf) -> list[Problem]:
     """Somebody else makes the VFs of this PF, and chooses its MTU and mode: they must be there already."""
     if pf.is_guest_vf:
-        yield from _guest_vf(goal, pf)
-        return
+        return _guest_vf(goal, pf)
     owner = "Let whoever makes this PF's VFs do so first, or take externally_managed out of the policy."
-    if pf.num_vfs < goal.num_vfs:
-        yield Problem(
-            pf.label, f"{goal.num_vfs} VFs that somebody else made (externally_managed)", f"{pf.num_vfs}", owner
-        )
     highest = max((s.mtu for s in goal.settings if s.mtu is not None), default=0)
-    if pf.mtu is not None and highest > pf.mtu:
-        yield Problem(pf.label, f"an MTU of {highest} or more on the PF (externally_managed)", f"{pf.mtu}", owner)
-    if goal.eswitch_mode is not None and pf.eswitch_mode not in (None, goal.eswitch_mode):
-        yield Problem(
-            pf.label, f"eswitch mode {goal.eswitch_mode} (externally_managed)", f"{pf.eswitch_mode}", owner
-        )
+    by_others = "(externally_managed)"
+    other_mode = goal.eswitch_mode is not None and pf.eswitch_mode not in (None, goal.eswitch_mode)
+    return _all(
+        pf.label,
+        (pf.num_vfs < goal.num_vfs, f"{goal.num_vfs} VFs that somebody else made {by_others}", f"{pf.num_vfs}", owner),
+        (
+            pf.mtu is not None and highest > pf.mtu,
+            f"an MTU of {highest} or more on the PF {by_others}",
+            f"{pf.mtu}",
+            owner,
+        ),
+        (other_mode, f"eswitch mode {goal.eswitch_mode} {by_others}", f"{pf.eswitch_mode}", owner),
+    )
 
 
-def _guest_vf(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
+def _guest_vf(goal: PfGoal, pf: Pf) -> list[Problem]:
     """A VF whose PF belongs to the machine below: it can be bound to a driver, and nothing else."""
     settings = sorted({name for settings in goal.settings for name in compact(settings.attributes)})
     settings += ["mtu"] if any(one.mtu is not None for one in goal.settings) else []
     settings += ["eswitch_mode"] if goal.eswitch_mode is not None else []
-    if goal.num_vfs != 1:
-        yield Problem(
-            pf.label,
+    return _all(
+        pf.label,
+        (
+            goal.num_vfs != 1,
             f"a PF, for {goal.num_vfs} VFs",
             "a NIC without SR-IOV in a virtual machine: a VF of the machine below, or no VF at all",
             "Ask for num_vfs: 1, which binds it alone, or configure the machine below.",
-        )
-    if settings:
-        yield Problem(
-            pf.label,
+        ),
+        (
+            settings,
             f"a PF, for {', '.join(settings)}",
             "a VF whose PF belongs to the machine below",
             f"Take {', '.join(settings)} out of the policy, and set it there.",
-        )
+        ),
+    )
 
 
-def _capability(goal: PfGoal, pf: Pf) -> Iterator[Problem]:
+def _capability(goal: PfGoal, pf: Pf) -> list[Problem]:
     if goal.num_vfs == 0:
-        return
-    if pf.driver is None:
-        yield Problem(
-            pf.label,
+        return []
+    vfs = _all(
+        pf.label,
+        (
+            pf.driver is None,
             "a driver on the PF",
             "no driver is bound to it",
             "Load the NIC's driver; the kernel creates VFs through it.",
-        )
-    elif pf.total_vfs < 0:
-        yield Problem(
-            pf.label,
+        ),
+        (
+            pf.total_vfs < 0,
             "a PF with SR-IOV",
             f"its driver {pf.driver} shows no sriov_totalvfs",
             "The function has no SR-IOV, or it is hidden by the firmware. " + FIRMWARE,
-        )
-    elif pf.total_vfs == 0:
-        yield Problem(pf.label, f"{goal.num_vfs} VFs to be possible", "sriov_totalvfs is 0", FIRMWARE)
-    elif goal.num_vfs > pf.total_vfs:
-        yield Problem(
-            pf.label,
+        ),
+        (pf.total_vfs == 0, f"{goal.num_vfs} VFs to be possible", "sriov_totalvfs is 0", FIRMWARE),
+        (
+            goal.num_vfs > pf.total_vfs,
             f"at most {pf.total_vfs} VFs (sriov_totalvfs)",
             f"{goal.num_vfs} asked for",
             "Lower num_vfs, or raise the number of VFs in the NIC's firmware.",
-        )
-    if goal.eswitch_mode == SWITCHDEV and pf.eswitch_mode is None:
-        yield Problem(
-            pf.label,
+        ),
+    )
+    others = _all(
+        pf.label,
+        (
+            goal.eswitch_mode == SWITCHDEV and pf.eswitch_mode is None,
             "an eswitch that can be in switchdev mode",
             f"its driver {pf.driver or '(none)'} shows no eswitch mode (devlink dev eswitch show pci/{pf.address})",
             "Take eswitch_mode out of the policy, or use a NIC that has one.",
-        )
-    if not pf.is_nic and (goal.mtu is not None or goal.eswitch_mode is not None):
-        yield Problem(
-            pf.label,
+        ),
+        (
+            not pf.is_nic and (goal.mtu is not None or goal.eswitch_mode is not None),
             "a NIC, which alone has an MTU and an eswitch mode",
             f"a function of PCI class {pf.class_id}",
             "Take mtu and eswitch_mode out of the policy.",
-        )
-    if pf.name is None and any(compact(settings.attributes) for settings in goal.settings):
-        yield Problem(
-            pf.label,
+        ),
+        (
+            pf.name is None and any(compact(settings.attributes) for settings in goal.settings),
             "a network interface of the PF, which VF settings are made through",
             "none here",
             "Bind the PF's network driver, or take mac, vlan, rates etc. out of the policy.",
-        )
+        ),
+    )
+    return [*vfs[:1], *others]
 
 
 def _driver_problems(goal: PfGoal, pf: Pf, state: NodeState) -> Iterator[Problem]:

@@ -257,10 +257,7 @@ def _driver_steps(goal: PfGoal, pf: Pf, fresh: bool, autoprobe: bool | None, rea
         if vf is not None:
             if not driver_is_right(wanted, vf.driver, vf.override):
                 yield driver_step(target, vf.driver, wanted, reason, bool(vf.in_use))
-        elif wanted == DEFAULT_DRIVER:
-            if autoprobe is False:
-                yield driver_step(target, None, wanted, reason, False)
-        elif wanted != NO_DRIVER or autoprobe is not False:
+        elif {DEFAULT_DRIVER: autoprobe is False, NO_DRIVER: autoprobe is not False}.get(wanted, True):
             yield driver_step(target, None, wanted, reason, False)
 
 

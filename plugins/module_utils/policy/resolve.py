@@ -96,9 +96,7 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         resources=tuple((f"{options.resource_prefix}/{name}", pools[name].count) for name in sorted(pools)),
     )
     switched = _switched(goal_of_node, state, warnings)
-    files = _files(goal_of_node, pools)
-    if switched:
-        files = (*files, FileGoal(REPRESENTORS_PATH, representor_rules(switched), adopt=options.adopt))
+    files = _files(goal_of_node, pools, switched)
     return replace(goal_of_node, files=files, warnings=tuple(warnings))
 
 
@@ -179,19 +177,18 @@ def _with_module(modules: tuple[ModuleGoal, ...], wanted: ModuleGoal) -> tuple[M
     return (*modules, wanted)
 
 
-def _files(goal: Goal, pools: dict[str, Pool]) -> tuple[FileGoal, ...]:
-    files, options = [], goal.options
-    if goal.pfs or any(pages.at != AT_BOOT for pages in options.hugepages):
-        files.append(FileGoal(NODE_PATH, json_text(goal_as_dict(goal))))
-    if goal.pfs:
-        rules = hotplug_rules([pf.address for pf in goal.pfs])
-        files.append(FileGoal(HOTPLUG_PATH, rules, adopt=options.adopt))
-    if options.device_plugin and pools:
-        config = device_plugin_config(options.resource_prefix, [pools[name] for name in sorted(pools)])
-        files.append(FileGoal(CONFIG_PATH, json_text(config), adopt=options.adopt))
-    if options.vfs_unmanaged and goal.pfs:
-        files.append(FileGoal(UDEV_PATH, udev_rules([pf.address for pf in goal.pfs]), adopt=options.adopt))
-    return tuple(files)
+def _files(goal: Goal, pools: dict[str, Pool], switched: list[tuple[str, str, int]]) -> tuple[FileGoal, ...]:
+    options, pfs = goal.options, [pf.address for pf in goal.pfs]
+    config = device_plugin_config(options.resource_prefix, [pools[name] for name in sorted(pools)])
+    node = pfs or any(pages.at != AT_BOOT for pages in options.hugepages)
+    files = (  # whether it is wanted, its path, its text; all but the first may have been written by others
+        (node, NODE_PATH, json_text(goal_as_dict(goal))),
+        (pfs, HOTPLUG_PATH, hotplug_rules(pfs)),
+        (options.device_plugin and pools, CONFIG_PATH, json_text(config)),
+        (options.vfs_unmanaged and pfs, UDEV_PATH, udev_rules(pfs)),
+        (switched, REPRESENTORS_PATH, representor_rules(switched)),
+    )
+    return tuple(FileGoal(path, text, options.adopt and path != NODE_PATH) for wanted, path, text in files if wanted)
 
 
 def _merge(address: str, matches: list[Match], warnings: list[str], problems: list[Problem]) -> list[Match]:

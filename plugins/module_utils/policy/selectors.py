@@ -118,12 +118,11 @@ def _nothing(policy: Policy, named: Sequence[tuple[str, Sequence[str]]], state: 
 
 def _find(wanted: PfName, kind: str, state: NodeState) -> Pf | None:
     """Interface names are unique on a host, alternative names included; so are PCI addresses."""
-    for pf in state.pfs:
-        if kind == "root_devices" and pf.address == wanted.name:
-            return pf
-        if kind == "pf_names" and (pf.name == wanted.name or wanted.name in pf.altnames):
-            return pf
-    return None
+    return next((pf for pf in state.pfs if wanted.name in _names(pf, kind)), None)
+
+
+def _names(pf: Pf, kind: str) -> tuple[str | None, ...]:
+    return (pf.address,) if kind == "root_devices" else (pf.name, *pf.altnames)
 
 
 def _with_mac(policy: Policy, state: NodeState, problems: list[Problem]) -> list[Pf]:

@@ -155,12 +155,9 @@ def show(value: Any) -> str:
 
 def indices(value: Any) -> tuple[int, ...]:
     """VF indices from `3`, `[0, 2]` or `"0-3,5"`, sorted. Raises ValueError with what is wrong."""
-    if isinstance(value, bool):
-        raise ValueError(f"expected VF indices such as 0-3,5; found {show(value)}")
-    if isinstance(value, int):
-        value = [value]
-    if isinstance(value, (list, tuple)) and all(isinstance(i, int) and not isinstance(i, bool) for i in value):
-        found = list(value)
+    listed = value if isinstance(value, (list, tuple)) else [value]
+    if all(isinstance(i, int) and not isinstance(i, bool) for i in listed):
+        found = list(listed)
     elif isinstance(value, str) and RANGES.match(value.replace(" ", "")):
         found = []
         for part in value.replace(" ", "").split(","):
