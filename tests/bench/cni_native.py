@@ -24,6 +24,7 @@ from typing import Any
 
 import cni_pairs
 
+from sriov_cni.pod.netns import open_netns, set_netns
 from support import cni_code
 
 INTERPRETER = "/usr/bin/python3"
@@ -215,9 +216,6 @@ def sides(program: Path, leases: Path) -> dict[str, list[dict[str, Any]]]:
 def namespace() -> Iterator[None]:
     """Put this process into a network namespace of its own, and back."""
     name = f"bench-host-{os.getpid()}"
-    sys.path.insert(0, str(cni_code.CNI))
-    from sriov_cni.pod.netns import open_netns, set_netns
-
     home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     subprocess.run(["ip", "netns", "add", name], check=True)
     try:

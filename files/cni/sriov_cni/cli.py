@@ -11,8 +11,8 @@ from . import SUPPORTED
 from .commands import releases
 from .host.host import SETTING, NodeHost, read_all
 from .host.log_file import folder_of, problem
-from .spec.config import canonical, ipam_type, shown
-from .spec.delegate import MARK, is_ours, itself
+from .spec.config import canonical, shown
+from .spec.delegate import MARK, ipam_type, is_ours, itself
 from .spec.errors import CniError
 from .spec.json_text import Json, dumps, loads
 from .vf import go_plugin_state

@@ -12,7 +12,7 @@ import os
 import sys
 
 from . import SUPPORTED
-from .spec.errors import DECODE, ENVIRONMENT, INTERNAL, IO, VERSION, CniError
+from .spec.errors import CONFIG, DECODE, ENVIRONMENT, INTERNAL, IO, VERSION, CniError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,23 +57,22 @@ def main() -> int:
 
 def answer(environment: dict[str, str]) -> tuple[int, Callable[[], None] | None]:
     """Answer one call on stdout. Returns the exit code, and what is to be done once the runtime has it."""
-    host: NodeHost | None = None
     if environment.get("CNI_COMMAND") == "VERSION":
         versions = '","'.join(SUPPORTED)
-        code, text = 0, f'{{"cniVersion":"{SUPPORTED[-1]}","supportedVersions":["{versions}"]}}'
-    else:
-        from .host.host import NodeHost
+        os.write(1, f'{{"cniVersion":"{SUPPORTED[-1]}","supportedVersions":["{versions}"]}}\n'.encode())
+        return 0, None
+    from .host.host import NodeHost
 
-        host = NodeHost()
-        code, text = answer_call(host, environment)
+    host = NodeHost()
+    code, text = answer_call(host, environment)
     if text:
         os.write(1, text.encode() + b"\n")
-    return code, None if host is None else host.later
+    return code, host.later
 
 
 def answer_call(host: NodeHost, environment: dict[str, str], stdin: int = 0) -> tuple[int, str]:
     """Exit code and the one document for stdout ("" where there is none). Never raises an Exception."""
-    from .spec.delegate import MARK
+    from .spec.delegate import MARK, again
     from .spec.json_text import dumps
 
     version = SUPPORTED[-1]
@@ -89,7 +88,7 @@ def answer_call(host: NodeHost, environment: dict[str, str], stdin: int = 0) -> 
             # Its ADD was refused for the same reason, or the configuration was another one then: the pod has to go.
             host.log.warning(f"{error}. DEL goes on without it")
         if MARK in environment:
-            raise _called_again(conf)
+            raise CniError(CONFIG, again(conf))
         result = _dispatch(host, command, environment, raw, conf)
         return 0, "" if result is None else dumps(result)
     except CniError as error:
@@ -172,7 +171,6 @@ def _decode(raw: bytes) -> Json:
 def _check_configuration(conf: Json, command: str) -> str:
     """The configuration's version. Raises CniError: 1 for the version, 7 for the network's name."""
     from .spec.config import shown
-    from .spec.errors import CONFIG
     from .spec.result import version_tuple
 
     version = conf.get("cniVersion") or "0.1.0"
@@ -192,15 +190,6 @@ def _check_configuration(conf: Json, command: str) -> str:
             f"name: expected a letter or digit, then letters, digits, '_', '.', '-', found {shown(name)}",
         )
     return str(version)
-
-
-def _called_again(conf: Json) -> CniError:
-    """The refusal of a call by a plugin that this one has started; each command would start it again."""
-    from .spec.config import ipam_type
-    from .spec.delegate import again
-    from .spec.errors import CONFIG
-
-    return CniError(CONFIG, again(str(conf.get("name", "")), ipam_type(conf)))
 
 
 def _dispatch(

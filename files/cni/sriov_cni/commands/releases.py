@@ -15,7 +15,8 @@ import os
 import time
 
 from ..host.host import NodeHost, read_file
-from ..spec.config import canonical, ipam_type
+from ..spec.config import canonical
+from ..spec.delegate import ipam_type
 from ..spec.errors import CniError
 from ..spec.json_text import Json, dumps, loads
 from ..vf.journal import Lock, Store

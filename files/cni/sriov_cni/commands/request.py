@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..host.host import NodeHost
 from ..pod.netns import Netns, open_netns, own_netns
-from ..spec.config import ipam_type
+from ..spec.delegate import ipam_type
 from ..spec.errors import CONFIG, ENVIRONMENT, NETNS, CniError
 from ..spec.json_text import Json
 from ..spec.result import Result, parse_result

@@ -9,7 +9,6 @@ alone: runtimes and Multus add their own.
 
 from __future__ import annotations
 
-from . import delegate
 from .errors import CONFIG, ENVIRONMENT, CniError
 from .json_text import Json
 
@@ -38,13 +37,6 @@ def canonical(raw: Json) -> Json:
         else:
             found[name] = value
     return found
-
-
-def ipam_type(conf: Json) -> str:
-    """The delegated IPAM plugin's name, "" where there is none or it is no name (DEL must go on)."""
-    ipam = conf.get("ipam")
-    kind = ipam.get("type") if isinstance(ipam, dict) else ""
-    return kind if isinstance(kind, str) and delegate.is_name(kind) else ""
 
 
 def valid_attachments(conf: Json) -> set[tuple[str, str]]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 
+from .json_text import Json
+
 OWN = "sriov"
 # In the environment of each plugin that we start, and of all that it starts: a call that finds it is refused.
 MARK = "BAREMETAL_SRIOV_DELEGATED"
@@ -24,6 +26,13 @@ def is_name(kind: str) -> bool:
     if not kind or kind in (".", "..") or "/" in kind or any(c < " " or c == "\x7f" for c in kind):
         return False
     return len(kind.encode("utf-8", "surrogatepass")) <= _NAME_LIMIT
+
+
+def ipam_type(conf: Json) -> str:
+    """The delegated IPAM plugin's name, "" where there is none or it is no name (DEL must go on)."""
+    ipam = conf.get("ipam")
+    kind = ipam.get("type") if isinstance(ipam, dict) else ""
+    return kind if isinstance(kind, str) and is_name(kind) else ""
 
 
 def problem(kind: str, network: str, own: object) -> str:
@@ -47,12 +56,13 @@ def itself(kind: str, network: str, path: str) -> str:
     )
 
 
-def again(network: str, kind: str) -> str:
-    """The refusal of a call from within a delegation."""
+def again(conf: Json) -> str:
+    """The refusal of a call from within a delegation, by its configuration; each command would start it again."""
+    kind = ipam_type(conf)
     return (
-        f"network '{network}': expected a call by a container runtime, found one from within a plugin that this one "
-        f"had started ({MARK} is set): it would go on without end: have ipam.type name an IPAM plugin that does not "
-        f"start sriov" + (f", '{kind}' does" if kind else "")
+        f"network '{conf.get('name', '')}': expected a call by a container runtime, found one from within a plugin "
+        f"that this one had started ({MARK} is set): it would go on without end: have ipam.type name an IPAM plugin "
+        f"that does not start sriov" + (f", '{kind}' does" if kind else "")
     )
 
 

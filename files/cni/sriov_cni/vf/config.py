@@ -9,7 +9,8 @@ from shared.pci import is_address
 
 from ..netlink.messages import IFF_ALLMULTI, IFF_PROMISC
 from ..spec import delegate
-from ..spec.config import DAD_OFF, DAD_OPTIMISTIC, DAD_WAIT, Keys, ipam_type, shown
+from ..spec.config import DAD_OFF, DAD_OPTIMISTIC, DAD_WAIT, Keys, shown
+from ..spec.delegate import ipam_type
 from ..spec.errors import CONFIG, CniError
 from ..spec.json_text import Json
 from ..spec.result import parse_dns

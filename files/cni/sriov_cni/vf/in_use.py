@@ -16,6 +16,7 @@ from shared.host_uses import (
     upper_names,
 )
 
+from ..host.host import NodeHost
 from ..netlink.addresses import ip_text
 from ..netlink.messages import (
     IFADDR_SCOPE,
@@ -29,11 +30,7 @@ from ..netlink.messages import (
     parse_route,
 )
 from ..spec.errors import DEVICE, CniError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ..host.host import NodeHost
-    from .vf import Vf
+from .vf import Vf
 
 
 def refuse_in_use(host: NodeHost, vf: Vf, link: Interface) -> None:

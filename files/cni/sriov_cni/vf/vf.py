@@ -174,8 +174,8 @@ def _remember_pf(host: NodeHost, vf: Vf, config: Config, port: PfPort | None, at
         host.log.warning(f"nothing is asked of the PF, so this may be: {error}")
         return
     for name in config.asked:
-        if name != "mac" and not SETTINGS[name].is_reported(attachment.original):
-            host.log.debug(f"the driver of PF {port.name} reports no {name}; it is set, and restored to 0")
+        if not SETTINGS[name].is_reported(attachment.original):
+            SETTINGS[name].unreported(host, port.name, vf.pf, vf.index)
 
 
 def set_on_pf(host: NodeHost, store: Store, vf: Vf, port: PfPort, config: Config) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from struct import pack
 
+from ...host.host import NodeHost
 from ...netlink.addresses import mac_bytes, mac_text, parse_mac
 from ...netlink.socket import attribute
 from ...spec.config import Keys, shown
@@ -44,6 +45,9 @@ class Mac(Setting):
             except ValueError as error:
                 keys.problems.append(f"{path}: {shown(value)} is {error}")
         return {"mac": chosen} if chosen else None
+
+    def unreported(self, host: NodeHost, port: str, pf: str, vf: int) -> None:
+        """The VF itself tells it."""
 
     def decode(self, state: State, kind: int, value: bytes) -> None:
         if kind == _KIND and len(value) >= 10:

@@ -52,7 +52,7 @@ class Setting:
         return attribute(self.kind, pack(f"={len(numbers) + 1}I", vf, *numbers))
 
     def read(self, host: NodeHost, pf: str, vf: int) -> State:
-        """What is kept, where it is not asked for over netlink. Raises CniError (100)."""
+        """What is kept, where netlink does not tell. Raises CniError (100) for what cannot be understood."""
         return {}
 
     def apply(self, host: NodeHost, pf: str, vf: int, state: State) -> None:
@@ -66,6 +66,12 @@ class Setting:
         """False where the driver does not tell all of it."""
         return self.blank not in self.values(state)
 
+    def unreported(self, host: NodeHost, port: str, pf: str, vf: int) -> None:
+        """It is asked for, and the driver does not tell it; `port` is the PF's interface. Raises CniError (100) where
+        it can't be had then.
+        """
+        host.log.debug(f"the driver of PF {port} reports no {self.name}; it is set, and restored to 0")
+
     def words(self, state: State) -> str:
         """For messages."""
         return ", ".join([f"{field} {state[field]}" for field in self.fields])
@@ -73,7 +79,7 @@ class Setting:
     def differences(self, wanted: State, found: State) -> list[str]:
         """For CHECK; what a driver does not report cannot differ."""
         return [
-            f"{field}: expected {wanted[field]}, found {'none' if found[field] == '' else found[field]}"
+            f"{field}: expected {wanted[field]}, found {found[field]}"
             for field in self.fields if found[field] not in (wanted[field], self.blank)
         ]  # fmt: skip
 

@@ -24,7 +24,7 @@ _LONGEST = 4000  # characters; a longer list may have been cut at the end of its
 
 
 class VlanTrunk(Setting):
-    """Text, as parse() gives it; "" where all VLANs are allowed."""
+    """Text, as parse() gives it; "" where all VLANs are allowed, None where the PF's driver has no such list."""
 
     blank = None
 
@@ -47,16 +47,10 @@ class VlanTrunk(Setting):
         return {"vlan_trunk": vlans}
 
     def read(self, host: NodeHost, pf: str, vf: int) -> State:
-        """Raises CniError (100) where the driver has no such list, or one that cannot be understood."""
         path = _path(host, pf, vf)
         text = pci.read_text(path)
         if text is None:
-            raise CniError(
-                DEVICE,
-                f"vlan_trunk: the driver {pci.driver(host.sys_root, pf) or 'of'} of PF {pf} has no list of VLANs for "
-                f"VF {vf}: expected {path}, which drivers of Intel (i40e, ice) and NVIDIA (MLNX_OFED) "
-                "have that do not come with Linux; leave the key out, or install one of them",
-            )
+            return {"vlan_trunk": None}
         numbers = text.rpartition(":")[2].replace(",", " ").split()
         try:
             if len(text) > _LONGEST:
@@ -65,10 +59,24 @@ class VlanTrunk(Setting):
         except ValueError as error:
             raise CniError(DEVICE, f"vlan_trunk: {path} cannot be used: {error}") from None
 
+    def unreported(self, host: NodeHost, port: str, pf: str, vf: int) -> None:
+        raise CniError(
+            DEVICE,
+            f"vlan_trunk: the driver {pci.driver(host.sys_root, pf) or 'of'} of PF {pf} has no list of VLANs for VF "
+            f"{vf}: expected {_path(host, pf, vf)}, which drivers of Intel (i40e, ice) and NVIDIA (MLNX_OFED) "
+            "have that do not come with Linux; leave the key out, or install one of them",
+        )
+
+    def differences(self, wanted: State, found: State) -> list[str]:
+        before, now = wanted["vlan_trunk"], found["vlan_trunk"]
+        return [] if before == now else [f"vlan_trunk: expected {before}, found {now or 'none'}"]
+
     def apply(self, host: NodeHost, pf: str, vf: int, state: State) -> None:
         """Raises CniError: 100 where there is none, 101 where the driver refuses."""
-        wanted = state["vlan_trunk"]
-        now, then = to_set(self.read(host, pf, vf)["vlan_trunk"]), to_set(wanted)
+        wanted, found = state["vlan_trunk"], self.read(host, pf, vf)["vlan_trunk"]
+        if found is None:
+            self.unreported(host, "", pf, vf)
+        now, then = to_set(found), to_set(wanted)
         # First what is new: for a moment too few are let through, but never all, as with an empty list.
         for word, vlans in (("add", then - now), ("rem", now - then)):
             for argument in _arguments(pci.driver(host.sys_root, pf), vlans):

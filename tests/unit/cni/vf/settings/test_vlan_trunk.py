@@ -124,6 +124,19 @@ def test_a_driver_without_it(world):
     assert (refused.value.code, world.snapshot()) == (100, before)
 
 
+def test_a_driver_that_has_it_no_more(world, driver):
+    """CHECK tells it as a difference; what was taken from the VF cannot be set back."""
+    conf = {**world.conf, "vlan_trunk": "10"}
+    result = world.call("ADD", conf)
+    driver.file(0).unlink()
+    with pytest.raises(Refusal, match="vlan_trunk: expected 10, found none") as refused:
+        world.call("CHECK", {**conf, "prevResult": result})
+    assert refused.value.code == 102
+    with pytest.raises(Refusal, match="has no list of VLANs for VF 0") as refused:
+        world.call("DEL", conf)
+    assert refused.value.code == 100
+
+
 @pytest.mark.parametrize("text", ["nonsense", "1-", "70000", "1 2 " * 2000])
 def test_a_list_that_is_none(world, driver, text):
     driver.file(0).write_text(text)
