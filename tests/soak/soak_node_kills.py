@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from support.fake_host import FakeHost
-from support.node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, drivers, present, snapshot
+from support.node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, drivers, present, snapshot, somebody_makes
 
 Act = Callable[[], Any]
 TEARDOWN = 0.25  # the share of rounds that end with one
@@ -87,8 +87,7 @@ def make_host(root: Path) -> KillableHost:
     host.add_grub('GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on iommu=pt"\n')
     host.available.add("uio_pci_generic")
     host.active.add(PLUGIN)
-    host.nets["enp1s0"].up = True
-    host._set_numvfs(PF1, "2")
+    somebody_makes(host, 2)
     host.pfs[PF1].settings[1].update(vlan=7, trust=True)
     host.put(CONFIG, "{}\n")
     (host.base / CONFIG).chmod(0o600)

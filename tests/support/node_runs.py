@@ -43,6 +43,12 @@ def make_host(root: Path, driver: str = "igb", kind: type[FakeHost] = FakeHost, 
     return host
 
 
+def somebody_makes(host: FakeHost, count: int, pf: str = PF1) -> None:
+    """Another program creates VFs on a PF."""
+    host.nets[host.pfs[pf].name].up = True
+    host._set_numvfs(pf, str(count))
+
+
 def goal_of(policies: list[dict[str, Any]], **options: Any) -> Callable[[NodeState], Goal]:
     """What sriov_node asks for."""
     spec = parse_spec(node_spec(policies, **options))

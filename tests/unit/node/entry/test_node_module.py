@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns impo
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import Concerns
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import driver_goal, vfs_goal
 from support.fake_host import FakeHost
-from support.node_runs import DPDK, KERNEL, PF1, PF2, drivers, goal_of, make_host, present
+from support.node_runs import DPDK, KERNEL, PF1, PF2, drivers, goal_of, present
 
 
 class Ended(Exception):
@@ -43,12 +42,6 @@ class Module:
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> FakeHost:
-    """Two PFs without VFs, the IOMMU on."""
-    return make_host(tmp_path)
 
 
 def result(host: FakeHost, make_goal: Any, concerns: Concerns = RUNTIME, *, check: bool = False) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import C
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import CommandError
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState, Pf
 from support.fake_host import FakeHost
-from support.node_runs import PF1, PF2, make_host
+from support.node_runs import PF1, PF2, make_host, somebody_makes
 
 
 @pytest.fixture
@@ -44,8 +44,7 @@ def test_an_answer_that_is_none(host: FakeHost, monkeypatch: pytest.MonkeyPatch,
 
 def test_a_mode_that_is_refused(host: FakeHost) -> None:
     """ice takes none while there are VFs; the message has devlink's own words."""
-    host.nets["enp1s0"].up = True
-    host._set_numvfs(PF1, "1")
+    somebody_makes(host, 1)
     host.complaint = "Error: ice: Changing eswitch mode is allowed only if there is no VFs created."
     with pytest.raises(CommandError, match=r"expected eswitch mode switchdev; found legacy; it said: Error: ice: Chan"):
         devlink.set_mode(host, PF1, "switchdev")

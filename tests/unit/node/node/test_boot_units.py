@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.rendered_files import HOTPLUG_PATH, HOTPLUG_UNIT
 from support.checkout import ROOT
-from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present
+from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present, somebody_makes
 
 FILES = ROOT / "files" / "node"
 EARLY, NODE, HOTPLUG = "baremetal-sriov-vfs.service", "baremetal-sriov-node.service", HOTPLUG_UNIT.format(pf="")
@@ -104,8 +104,7 @@ def test_early_waits_for_nobody_elses_vfs(tmp_path: Path) -> None:
     """They may come with the network, which comes after it."""
     host = make_host(tmp_path)
     host._set_numvfs(PF1, "0")
-    host.nets["enp1s0"].up = True
-    host._set_numvfs(PF1, "4")
+    somebody_makes(host, 4)
     present(host, [{**KERNEL, "externally_managed": True}])
     host.reboot()
     assert boot.main(host, [boot.EARLY]) == 0

@@ -22,14 +22,21 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve imp
 from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ORIGINAL
 from support.emptied_table import ALLOWED, ELSEWHERE, REFUSED
 from support.fake_host import FakeHost
-from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present, restart, snapshot
+from support.node_runs import (
+    DPDK,
+    KERNEL,
+    PF1,
+    PF2,
+    absent,
+    drivers,
+    make_host,
+    present,
+    restart,
+    snapshot,
+    somebody_makes,
+)
 
 WORD = "sriov_policies_may_be_empty: true"
-
-
-def somebody_makes(host: FakeHost, count: int = 4) -> None:
-    host.nets["enp1s0"].up = True
-    host._set_numvfs(PF1, str(count))
 
 
 def nothing(host: FakeHost) -> None:
@@ -65,7 +72,7 @@ def record_deleted(host: FakeHost) -> None:
 
 def adopted_vfs(host: FakeHost) -> None:
     """They fitted, so no PF was changed."""
-    somebody_makes(host)
+    somebody_makes(host, 4)
     one_pool(host)
     assert not json.loads(host.get(ORIGINAL.lstrip("/")))["pfs"]
 
@@ -76,7 +83,7 @@ def adopted_vfs_and_node_json_deleted(host: FakeHost) -> None:
 
 
 def externally_managed(host: FakeHost) -> None:
-    somebody_makes(host)
+    somebody_makes(host, 4)
     present(host, [{**KERNEL, "externally_managed": True}])
 
 
@@ -114,7 +121,7 @@ def vfs_of_another_module(host: FakeHost) -> None:
 
 
 def vfs_of_somebody_else(host: FakeHost) -> None:
-    somebody_makes(host)
+    somebody_makes(host, 4)
 
 
 def torn_down(host: FakeHost) -> None:

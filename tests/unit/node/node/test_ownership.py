@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-
-import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import Record
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import RUNTIME
@@ -16,15 +13,20 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import Ou
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import driver_goal, vfs_goal
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import record
 from support.fake_host import FakeHost
-from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, drivers, make_host, present, snapshot
+from support.node_runs import (
+    DPDK,
+    KERNEL,
+    PF1,
+    PF2,
+    absent,
+    actions,
+    drivers,
+    present,
+    snapshot,
+    somebody_makes,
+)
 
 ORIGINAL = "var/lib/baremetal-sriov/original.json"
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> FakeHost:
-    """Two PFs without VFs, the IOMMU on."""
-    return make_host(tmp_path)
 
 
 def sriov_vfs(host: FakeHost, count: int) -> Outcome:
@@ -63,8 +65,7 @@ def test_what_a_play_set_is_left_alone(host: FakeHost) -> None:
 
 def test_a_module_that_changed_drivers_alone(host: FakeHost) -> None:
     """VFs of somebody else's: the record says who changed their driver."""
-    host.nets["enp1s0"].up = True
-    host._set_numvfs(PF1, "2")
+    somebody_makes(host, 2)
     sriov_driver(host, "vfio-pci")
     assert json.loads(host.get(ORIGINAL))["owners"] == {PF1: "sriov_driver"}
     present(host, [])

@@ -47,12 +47,6 @@ SET_UP = {
 }
 
 
-@pytest.fixture
-def host(tmp_path: Path) -> FakeHost:
-    """Two PFs without VFs, the IOMMU on."""
-    return make_host(tmp_path)
-
-
 def test_from_nothing_to_the_specification(host: FakeHost) -> None:
     """VFs, settings, drivers and files in one run; then nothing is left to do."""
     outcome = present(host, [SET_UP, DPDK])

@@ -19,7 +19,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 )
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec
 from support.fake_host import FakeHost
-from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present, snapshot
+from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present, snapshot, somebody_makes
 
 UIO = {**KERNEL, "device_type": "uio_pci_generic"}
 
@@ -66,8 +66,7 @@ def test_any_driver_that_is_named(host: FakeHost, driver: str) -> None:
 
 def test_a_driver_that_somebody_had_chosen_comes_back(host: FakeHost) -> None:
     """An override is no choice of the kernel's."""
-    host.nets["enp1s0"].up = True
-    host._set_numvfs(PF1, "2")
+    somebody_makes(host, 2)
     for vf in range(2):
         host.run(["modprobe", "--", "acme-net"])
         base = f"/sys/bus/pci/devices/{host.vf_address(PF1, vf)}"

@@ -13,15 +13,9 @@ import pytest
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 from support.fake_host import FakeHost
-from support.node_runs import KERNEL, PF1, absent, drivers, make_host, present
+from support.node_runs import KERNEL, PF1, absent, drivers, make_host, present, somebody_makes
 
 EXTERNAL = {**KERNEL, "externally_managed": True}
-
-
-def somebody_makes(host: FakeHost, count: int) -> None:
-    """Another program creates VFs on PF1."""
-    host.nets["enp1s0"].up = True
-    host._set_numvfs(PF1, str(count))
 
 
 def counts_written(host: FakeHost) -> list[str]:

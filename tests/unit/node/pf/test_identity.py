@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 from support.fake_host import FakeHost
-from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, present
+from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, present, somebody_makes
 
 ORIGINAL = "var/lib/baremetal-sriov/original.json"
 
@@ -27,8 +27,7 @@ def swap(host: FakeHost, mac: str = "52:54:00:00:00:99", device: str = "0x1521")
 
 def test_a_swapped_nic_is_said_and_gets_nothing_back(host: FakeHost) -> None:
     """Its policy is applied to it; at teardown it gets its own original."""
-    host.nets["enp1s0"].up = True
-    host._set_numvfs(PF1, "2")
+    somebody_makes(host, 2)
     present(host, [KERNEL])
     swap(host)
     checked = present(host, [KERNEL], check=True)
@@ -43,8 +42,7 @@ def test_a_swapped_nic_is_said_and_gets_nothing_back(host: FakeHost) -> None:
 
 def test_a_swapped_nic_that_no_policy_names(host: FakeHost) -> None:
     """Nothing is done to it, and it is said."""
-    host.nets["enp1s0"].up = True
-    host._set_numvfs(PF1, "2")
+    somebody_makes(host, 2)
     present(host, [KERNEL])
     swap(host)
     outcome = present(host, [], policies_may_be_empty=True)

@@ -12,7 +12,7 @@ import pytest
 
 from support.expected_plans import ROWS, Row
 from support.fake_host import FakeHost
-from support.node_runs import PF1, PLUGIN, absent, make_host, present
+from support.node_runs import PF1, PLUGIN, absent, make_host, present, somebody_makes
 
 
 def device_plugin_runs(host: FakeHost) -> None:
@@ -33,8 +33,7 @@ def vlan_7_on_vf_0(host: FakeHost) -> None:
 
 
 def somebody_made_2_vfs(host: FakeHost) -> None:
-    host.nets["enp1s0"].up = True
-    host._set_numvfs(PF1, "2")
+    somebody_makes(host, 2)
 
 
 def _line(step: dict[str, Any]) -> str:

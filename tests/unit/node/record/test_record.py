@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import StateFileError
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import record
 from support.fake_host import FakeHost
-from support.node_runs import DPDK, KERNEL, PF1, present
+from support.node_runs import DPDK, KERNEL, PF1, present, somebody_makes
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 9}', '{"format": 1, "pfs": 3, "files": {}, "objects": {}}'])
@@ -26,8 +26,7 @@ def test_a_damaged_record_stops_everything(host: FakeHost, text: str) -> None:
 
 def test_what_is_loaded_is_what_was_saved(host: FakeHost) -> None:
     """To the byte; nobody but root reads it."""
-    host.nets["enp1s0"].up = True
-    host._set_numvfs(PF1, "2")
+    somebody_makes(host, 2)
     present(host, [KERNEL, DPDK])
     before = host.tree()[record.ORIGINAL]
     record.save(host, record.load(host))
@@ -36,9 +35,8 @@ def test_what_is_loaded_is_what_was_saved(host: FakeHost) -> None:
 
 def test_a_vf_that_was_there_is_recorded_with_the_driver_that_was_chosen_for_it(host: FakeHost) -> None:
     """By somebody; what the kernel chose, it chooses again."""
-    host.nets["enp1s0"].up = True
     host.run(["modprobe", "vfio-pci"])
-    host._set_numvfs(PF1, "3")
+    somebody_makes(host, 3)
     first, second, _third = (host.vf_address(PF1, index) for index in range(3))
     host._unbind(first)
     host._unbind(second)

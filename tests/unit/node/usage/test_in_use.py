@@ -21,7 +21,7 @@ from support.fake_kubelet import kubelet, response
 from support.fake_net import Net
 from support.in_use_table import ACTS, BOOT_MAKES_VFS, NO_USES, NOT_AWAY, PF_HOLDERS, UNKNOWN_PFS, USES
 from support.interface_uses import USES as DO
-from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, make_host, present, snapshot
+from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, make_host, present, snapshot, somebody_makes
 
 BY_ADDRESS: dict[str, Any] = {**KERNEL, "nic_selector": {"root_devices": [PF1]}}
 SWITCHDEV: dict[str, Any] = {**BY_ADDRESS, "eswitch_mode": "switchdev"}
@@ -216,8 +216,7 @@ def view(host: FakeHost, count: int, allow: bool) -> None:
 
 def theirs_then_ours(host: FakeHost) -> None:
     """Three VFs of somebody else's, replaced by four."""
-    host.nets["enp1s0"].up = True
-    host._set_numvfs(PF1, "3")
+    somebody_makes(host, 3)
     present(host, [KERNEL])
 
 

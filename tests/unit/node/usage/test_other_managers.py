@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.node_runs import KERNEL, absent, make_host, present
+from support.node_runs import KERNEL, absent, make_host, present, somebody_makes
 
 RULE = 'ACTION=="add", SUBSYSTEM=="net", ENV{ID_NET_DRIVER}=="igb", ATTR{device/sriov_numvfs}="4"\n'
 PLACES = [
@@ -65,8 +65,7 @@ def test_where_others_are_meant_to_make_the_vfs(tmp_path: Path) -> None:
     """Nobody is warned of them."""
     host = make_host(tmp_path)
     host.put("etc/udev/rules.d/70-vfs.rules", RULE)
-    host.nets["enp1s0"].up = True
-    host._set_numvfs("0000:01:00.0", "4")
+    somebody_makes(host, 4)
     assert not present(host, [{**KERNEL, "externally_managed": True}]).plan.warnings
 
 
