@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import sys
 import tempfile
@@ -24,7 +23,7 @@ import nox
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "tests" / "tools"))
 
-from devtool import collection, deps, images
+from devtool import collection, deps
 from devtool.ansible_log import unseen
 from devtool.cache import locked
 from devtool.collection import INSTALLED, OUTPUT, clean_copy, environment, tool
@@ -94,9 +93,9 @@ def pytest(session: nox.Session, venv: Path, *words: str) -> None:
 
 @nox.session(name="lab-deps", tags=["lab"])
 def lab_deps(session: nox.Session) -> None:
-    """what the emulated node needs is there, and what its container image is built with"""
+    """what the emulated node needs is there: packages, Kubernetes, and the node's image"""
     run(session, sys.executable, str(deps.LAB), "install")
-    deps.ensure_packages([program for program in images.TOOLS if shutil.which(program) is None])
+    run(session, sys.executable, str(deps.LAB), "build", seconds=3600)
 
 
 @nox.session

@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -22,9 +23,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from . import images
 from .collection import OUTPUT, build, environment, install, tool
 from .console import ToolError, call, duration, last_line, run_logged, say, show, tail
-from .deps import LAB, ROOT, needed
+from .deps import LAB, ROOT, ensure_packages, needed
 
 TESTS = ROOT / "tests"
 KINDS = {"bench": "bench/bench_*.py", "soak": "soak/soak_*.py", "lab": "lab_groups/*/"}
@@ -122,6 +124,7 @@ def groups(only: str | None, *, resume: bool = False) -> int:
     argv = [tool("python"), "-m", "pytest", "-p", "no:cacheprovider", "--override-ini=junit_suite_name=lab", *words]
     commands = {name: [*argv, f"--junit-xml={OUTPUT}/lab/{name}.xml", f"--result={OUTPUT}/lab/{name}.json", str(path)]
                 for name, path in found("lab", only).items()}  # fmt: skip
+    ensure_packages([program for program in images.TOOLS if shutil.which(program) is None])
     try:
         return each("lab", commands, GROUP_SECONDS, program_environment())
     finally:
