@@ -18,9 +18,8 @@ import pytest
 from machines import emulated
 
 from sriov_device_plugin import __version__
-from support.dp_daemon import PLUGIN, SHARED, Daemon
+from support.dp_daemon import PLUGIN, SHARED, Daemon, leaves, serves
 from support.dp_host import FakeHost
-from support.dp_serving import leaves, serves
 from support.dp_wheels import LEVELS, wheels
 
 WHEELS = ("aarch64",)  # machine types of MACHINES that grpcio has wheels for

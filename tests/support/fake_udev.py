@@ -31,10 +31,6 @@ class HostWithUdev(FakeHost):
             self.new[kernels] = (address, name)
             self._rename(address, name, kernels)
 
-    def _unbind(self, address: str) -> None:
-        self.new = {name: there for name, there in self.new.items() if there[0] != address}
-        super()._unbind(address)
-
     def _rename(self, address: str, old: str, new: str) -> None:
         net = self.nets.pop(old)
         net.name = new
@@ -43,16 +39,16 @@ class HostWithUdev(FakeHost):
             (self.base / folder / old).rename(self.base / folder / new)
 
     def _settle(self) -> None:
-        while self.new:
-            kernels, (address, name) = self.new.popitem()
-            self._rename(address, kernels, name)
-            self.renames += 1
+        for kernels, (address, name) in self.new.items():
+            if kernels in self.nets:  # not unbound since
+                self._rename(address, kernels, name)
+                self.renames += 1
+        self.new.clear()
 
     def run(self, argv: Any, **options: Any) -> Completed:
-        if argv[0] != "ip":
-            return super().run(argv, **options)
-        if self.new.keys() & set(argv):
+        if argv[0] == "ip" and self.new.keys() & set(argv):
             self._settle()
         done = super().run(argv, **options)
-        self._settle()
+        if argv[0] == "ip":
+            self._settle()
         return done

@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from sriov_device_plugin.api import podresources_pb2 as api
-from support.dp_daemon import Daemon
+from support.dp_daemon import PF1, PF2, POOLS, Daemon
 from support.dp_host import FakeHost
 from support.dp_kubelet import FakeKubelet
-from support.dp_serving import PF1, PF2, POOLS
 from support.fake_kubelet import kubelet as pod_resources_server
 
 

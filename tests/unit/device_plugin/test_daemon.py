@@ -12,10 +12,9 @@ import signal
 import grpc
 import pytest
 
-from support.dp_daemon import Daemon
+from support.dp_daemon import KERNEL, PF2, POOLS, VFIO, Daemon, both_registered
 from support.dp_host import FakeHost
 from support.dp_kubelet import FakeKubelet, wait_for
-from support.dp_serving import KERNEL, PF2, POOLS, VFIO, both_registered
 from support.dp_vectors import vectors
 
 

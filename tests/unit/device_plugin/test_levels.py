@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from devtool.pythons import find_python
-from support.dp_daemon import PLUGIN, SHARED, Daemon
-from support.dp_serving import leaves, serves
+from support.dp_daemon import PLUGIN, SHARED, Daemon, leaves, serves
 from support.dp_wheels import LEVELS, wheels
 
 

@@ -22,10 +22,9 @@ from sriov_device_plugin.host.device_nodes import Nodes
 from sriov_device_plugin.host.discovery import Scanner
 from sriov_device_plugin.pool import allocation, cdi, config, device_info, explain, pools
 from support import dp_node_table as table
-from support.dp_daemon import Daemon
+from support.dp_daemon import VFIO, Daemon, both_registered
 from support.dp_host import FakeHost
 from support.dp_kubelet import FakeKubelet, wait_for
-from support.dp_serving import VFIO, both_registered
 from support.dp_vectors import finding
 
 PF, VF = "0000:01:00.0", "0000:01:10.0"

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from sriov_device_plugin.kubelet import registration
-from support.dp_daemon import Daemon
+from support.dp_daemon import KERNEL, POOLS, Daemon, both_registered
 from support.dp_kubelet import FakeKubelet, Plugin, wait_for
-from support.dp_serving import KERNEL, POOLS, both_registered
 from support.dp_vectors import vectors
 
 WITHIN = 1.0  # seconds: promised after the kubelet's return; the best of three, since other work may run here

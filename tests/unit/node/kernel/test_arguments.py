@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
-from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import arguments as kernel_arguments
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import cmdline
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.bootloaders import grub_d
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import (
@@ -19,34 +17,17 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
     InvalidSpecError,
     RefusedError,
 )
-from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Plan, Step
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Plan
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import pending_reboot
 from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ASKED
 from support.fake_base import killed_at_every_write
 from support.fake_boot import GrubHost
-
-IOMMU = ("intel_iommu=on", "iommu=pt")
-NONE = ()
+from support.kernel_runs import IOMMU, NONE, SHORTER, bring, bring_all, plan, running
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> GrubHost:
     return GrubHost(tmp_path)
-
-
-def plan(host: Host, wanted: tuple[str, ...]) -> list[Step]:
-    return kernel_arguments.plan(wanted, kernel_arguments.read(host))
-
-
-def bring(host: Host, wanted: tuple[str, ...]) -> list[str]:
-    steps = plan(host, wanted)
-    for step in steps:
-        step.apply(host)
-    return [step.kind for step in steps]
-
-
-def running(host: Host) -> tuple[str, ...]:
-    return cmdline.split(host.read_text("/proc/cmdline") or "")
 
 
 def test_a_plan_names_what_it_overrides_and_where_and_changes_nothing(host: GrubHost) -> None:
@@ -156,20 +137,14 @@ def test_a_changed_list_replaces_ours_alone(host: GrubHost) -> None:
 
 def test_being_killed_at_any_change_leaves_what_the_next_run_finishes(tmp_path: Path) -> None:
     pristine = GrubHost(tmp_path / "pristine").tree()
-    shorter = ("intel_iommu=on",)
-
-    def act(host: GrubHost) -> None:
-        for wanted in (IOMMU, shorter, NONE):
-            bring(host, wanted)
-
-    for goal in (IOMMU, shorter, NONE):
+    for goal in (IOMMU, SHORTER, NONE):
         folder = tmp_path / str(len(goal))
-        for host in killed_at_every_write(lambda number, folder=folder: GrubHost(folder / str(number)), act, 8):
+        for host in killed_at_every_write(lambda number, folder=folder: GrubHost(folder / str(number)), bring_all, 8):
             bring(host, goal)
             host.boot()
             assert plan(host, goal) == []
             assert cmdline.lacking(running(host), goal) == ()
-            if goal == shorter:
+            if goal == SHORTER:
                 assert "iommu=pt" not in running(host)
             if goal == NONE:
                 assert host.tree() == pristine

@@ -24,14 +24,12 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
     SriovError,
     StateFileError,
 )
-from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Step
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from support.fake_base import killed_at_every_write
 from support.fake_boot import ID, EntryHost, rhel8, rhel9, rpm_ostree, systemd_boot
+from support.kernel_runs import IOMMU, NONE, SHORTER, bring, bring_all, plan, running
 from support.module_runs import ran
 
-IOMMU = ("intel_iommu=on", "iommu=pt")
-NONE = ()
 LOADER_ENTRY = Path("/usr/lib/kernel/install.d/90-loaderentry.install")
 
 Maker = Callable[[Path], EntryHost]
@@ -40,21 +38,6 @@ every_host = pytest.mark.parametrize(
     [(rhel8, "grub-bls"), (rhel9, "grub-bls"), (systemd_boot, "systemd-boot"), (rpm_ostree, "rpm-ostree")],
     ids=["rhel8", "rhel9", "systemd-boot", "rpm-ostree"],
 )
-
-
-def plan(host: EntryHost, wanted: tuple[str, ...]) -> list[Step]:
-    return kernel_arguments.plan(wanted, kernel_arguments.read(host))
-
-
-def bring(host: EntryHost, wanted: tuple[str, ...]) -> list[str]:
-    steps = plan(host, wanted)
-    for step in steps:
-        step.apply(host)
-    return [step.kind for step in steps]
-
-
-def running(host: EntryHost) -> tuple[str, ...]:
-    return cmdline.split(host.read_text("/proc/cmdline") or "")
 
 
 def test_every_back_end_can_be_named() -> None:
@@ -89,15 +72,9 @@ def test_there_with_one_reboot_and_back_to_every_byte(tmp_path: Path, make: Make
 @every_host
 def test_being_killed_at_any_change_loses_nothing_of_others(tmp_path: Path, make: Maker, name: str) -> None:
     pristine = make(tmp_path / "pristine").tree()
-    shorter = ("intel_iommu=on",)
-
-    def act(host: EntryHost) -> None:
-        for wanted in (IOMMU, shorter, NONE):
-            bring(host, wanted)
-
-    for goal in (IOMMU, shorter, NONE):
+    for goal in (IOMMU, SHORTER, NONE):
         folder = tmp_path / str(len(goal))
-        for host in killed_at_every_write(lambda number, folder=folder: make(folder / str(number)), act, 6):
+        for host in killed_at_every_write(lambda number, folder=folder: make(folder / str(number)), bring_all, 6):
             bring(host, goal)
             host.boot()
             assert plan(host, goal) == []
