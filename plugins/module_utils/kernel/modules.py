@@ -20,7 +20,6 @@ from ..model.goal import ModuleGoal
 from ..model.plan import REBOOT, Reboot, Step
 from ..record import pending_reboot, record
 from ..record.pending_reboot import Reboots
-from . import initramfs
 
 INITRAMFS = "initramfs"
 
@@ -103,6 +102,8 @@ class InitramfsStep(Step, kind="module_initramfs"):
 
 
     def apply(self, host: Host) -> None:
+        from . import initramfs
+
         initramfs.make(host)
 
 
@@ -176,6 +177,8 @@ def read(host: Host, specs: Sequence[ModuleGoal]) -> ModulesState:
         touched |= _touched(None, state.options) | {"*"}
     if not touched:
         return state
+    from . import initramfs  # only here: most runs change no options
+
     held = initramfs.modules(host)
     return replace(state, initramfs=tuple(sorted(touched & (held | {"*"} if held else held))))
 

@@ -16,7 +16,6 @@ from ..model.errors import HostError, SriovError
 from ..model.goal import NODE_OWNER
 from ..model.plan import Plan, Step
 from ..model.state import NodeState, Record
-from ..pf import apply as pf_apply
 from ..pf.identity import is_another
 from ..pf.steps import AutoprobeStep, PfStep
 from ..record import record
@@ -33,8 +32,7 @@ def carry_out(host: Host, plan: Plan, state: NodeState, owner: str = NODE_OWNER)
     for number, step in enumerate(steps):
         record.write_journal(host, [s.key for s in steps[number:]])
         try:
-            # Those of PFs are carried out elsewhere, so that planning them does not import what writes them.
-            pf_apply.apply(host, step) if isinstance(step, PfStep) else step.apply(host)
+            step.apply(host)
         except SriovError as error:
             _undo(host, steps[number:])
             left = "; ".join(f"{s.target}: {s.action}" for s in steps[number + 1 :][:20]) or "nothing"
@@ -66,4 +64,4 @@ def _undo(host: Host, steps: Sequence[Step]) -> None:
     for step in steps:
         if isinstance(step, AutoprobeStep) and step.after:
             with contextlib.suppress(SriovError):
-                pf_apply.apply(host, step)
+                step.apply(host)

@@ -20,8 +20,8 @@ from ..model.goal import FunctionGoal, Goal, HugePages
 from ..model.plan import NOW, Step
 from ..model.state import NodeState
 from ..pf.checks import iommu_problems, pf_problems, use_warnings
-from ..pf.plan import driver_is_right, driver_step, offload_warnings, pf_steps
-from ..pf.steps import Target
+from ..pf.drivers import Target, driver_is_right
+from ..pf.plan import driver_step, offload_warnings, pf_steps
 from ..policy.rendered_files import CONFIG_PATH
 from ..record.record import FILE, forget
 from ..shared.driver_kinds import is_vfio

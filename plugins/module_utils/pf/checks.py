@@ -13,15 +13,12 @@ from ..model.goal import Goal, PfGoal, compact
 from ..model.plan import DRAIN, NOW, Step
 from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf
 from ..shared.driver_kinds import is_uio, is_userspace, is_vfio
+from .drivers import OWN_GROUP
 from .identity import moved_message
 from .plan import SWITCHDEV
 from .steps import EswitchModeStep, LinkStep, NumVfsStep, PfMtuStep, PfStep
 
 LOCKDOWN = "/sys/kernel/security/lockdown"
-OWN_GROUP = (
-    "vfio gives a group to one owner as a whole: switch PCIe ACS on in the firmware (BIOS), put the NIC into a "
-    "slot with a root port of its own, or give the other functions to vfio-pci too."
-)
 LOSE_LINK = (NumVfsStep, EswitchModeStep, PfMtuStep)  # the PF's link may be lost for a moment, or longer
 FIRMWARE = "Switch SR-IOV on in the firmware (BIOS) and on the NIC (mlx: SRIOV_EN, NUM_OF_VFS)."
 

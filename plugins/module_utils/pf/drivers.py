@@ -13,14 +13,11 @@ from typing import Callable, TypeVar
 from ..host.host import Host
 from ..kernel import lockdown
 from ..model.errors import HostError
+from ..model.frozen import dataclass
 from ..model.goal import DEFAULT_DRIVER, NO_DRIVER
-from ..model.plan import Step
 from ..shared import pci
 from ..shared.driver_kinds import is_userspace, is_vfio
 from ..usage import iommu_groups
-from .checks import OWN_GROUP
-from .plan import driver_is_right
-from .steps import Target
 
 BIND_SECONDS = 15.0
 BUSY_SECONDS = 10.0  # a VF answers EACCES or EBUSY while it is being probed, for a moment after it appears
@@ -29,6 +26,28 @@ PROBING = (errno.EACCES, errno.EBUSY, errno.EAGAIN)
 ANY: tuple[int, ...] = ()  # as codes of retry: any failure of the host
 T = TypeVar("T")
 PROBE = "/sys/bus/pci/drivers_probe"
+OWN_GROUP = (
+    "vfio gives a group to one owner as a whole: switch PCIe ACS on in the firmware (BIOS), put the NIC into a "
+    "slot with a root port of its own, or give the other functions to vfio-pci too."
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A PF, or one of its VFs."""
+
+    address: str  # the PF's
+    index: int | None = None  # the VF's; None for the PF itself
+
+    def __str__(self) -> str:
+        return self.address if self.index is None else f"{self.address} vf {self.index}"
+
+
+def driver_is_right(wanted: str, driver: str | None, override: str | None) -> bool:
+    """True where a function's driver is the wanted one, also after the function is probed again."""
+    if wanted == DEFAULT_DRIVER:
+        return driver is not None and not is_userspace(driver) and not override
+    return driver == (None if wanted == NO_DRIVER else wanted)
 
 
 def vf_address(host: Host, target: Target) -> str:
@@ -47,15 +66,14 @@ def vf_address(host: Host, target: Target) -> str:
     return found
 
 
-def apply(host: Host, step: Step) -> None:
+def give(host: Host, address: str, wanted: str) -> None:
     """Give the function its driver; where that fails, put the earlier one back. Raises HostError."""
-    address = vf_address(host, step.target)
     earlier, override = pci.driver(host.root, address), pci.driver_override(host.root, address)
-    if driver_is_right(step.after, earlier, override):
+    if driver_is_right(wanted, earlier, override):
         return
     try:
-        change(host, address, step.after)
-        _need_own_group(host, address, step.after)
+        change(host, address, wanted)
+        _need_own_group(host, address, wanted)
     except HostError:
         put_back(host, address, earlier, override)
         raise

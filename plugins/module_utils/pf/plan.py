@@ -19,6 +19,7 @@ from ..model.plan import DRAIN, Step
 from ..model.state import Pf, Vf
 from ..shared.driver_kinds import is_userspace
 from . import vf_attributes
+from .drivers import Target, driver_is_right
 from .steps import (
     AttributesStep,
     AutoprobeStep,
@@ -27,20 +28,12 @@ from .steps import (
     LinkStep,
     NumVfsStep,
     PfMtuStep,
-    Target,
     TcOffloadStep,
     VfMtuStep,
 )
 from .vf_attributes import DISTURBING, VF_DEFAULTS
 
 LEGACY, SWITCHDEV = "legacy", "switchdev"
-
-
-def driver_is_right(wanted: str, driver: str | None, override: str | None) -> bool:
-    """True where a function's driver is the wanted one, also after the function is probed again."""
-    if wanted == DEFAULT_DRIVER:
-        return driver is not None and not is_userspace(driver) and not override
-    return driver == (None if wanted == NO_DRIVER else wanted)
 
 
 def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:

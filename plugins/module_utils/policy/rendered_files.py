@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 NODE_PATH = "/etc/baremetal-sriov/node.json"
@@ -20,17 +19,16 @@ REPRESENTORS_PATH = "/etc/udev/rules.d/79-baremetal-sriov-representors.rules"
 PATHS = (NODE_PATH, CONFIG_PATH, UDEV_PATH, HOTPLUG_PATH, REPRESENTORS_PATH)  # every file that a goal may name
 
 
-@dataclass
 class Pool:
-    """One resource: (driver or "", RDMA, vhost-net) -> `rootDevices` entries, and `pciAddresses` of VFs without their
-    PF; count: of all its VFs.
-    """
+    """One resource."""
 
-    name: str
-    exclude_topology: bool = False
-    count: int = 0
-    devices: dict[tuple[str, bool, bool], list[str]] = field(default_factory=dict)
-    functions: dict[tuple[str, bool, bool], list[str]] = field(default_factory=dict)
+    def __init__(self, name: str, exclude_topology: bool) -> None:
+        self.name = name
+        self.exclude_topology = exclude_topology
+        self.count = 0  # of all its VFs
+        # (driver or "", RDMA, vhost-net) -> `rootDevices` entries, and `pciAddresses` of VFs without their PF
+        self.devices: dict[tuple[str, bool, bool], list[str]] = {}
+        self.functions: dict[tuple[str, bool, bool], list[str]] = {}
 
 
 def device_plugin_config(prefix: str, pools: Sequence[Pool]) -> dict[str, Any]:

@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..model.errors import Problem
+from ..model.frozen import dataclass
 from ..model.state import NodeState, Pf
 from ..pf.identity import moved_message
 from .policy import PfName, Policy
 
 
-@dataclass
+@dataclass(frozen=True)
 class Match:
     """One policy on one PF."""
 
