@@ -55,8 +55,8 @@ def apply(host: Host, step: PfStep) -> None:
         LinkStep: _link,
         AutoprobeStep: _autoprobe,
         NumVfsStep: _num_vfs,
-        EswitchModeStep: _eswitch,
-        TcOffloadStep: _tc_offload,
+        EswitchModeStep: lambda host, step: devlink.set_mode(host, step.target.address, step.after),
+        TcOffloadStep: lambda host, step: ethtool.set_to(host, _pf_name(host, step.target.address), step.after),
         AttributesStep: _attributes,
         PfMtuStep: _pf_mtu,
         VfMtuStep: _vf_mtu,
@@ -107,14 +107,6 @@ def _autoprobe(host: Host, step: Step) -> None:
     host.write_attribute(path, "1" if step.after else "0")
     if pci.read_int(host.path(path)) != int(step.after):
         raise HostError(path, str(int(step.after)), "another value")
-
-
-def _eswitch(host: Host, step: Step) -> None:
-    devlink.set_mode(host, step.target.address, step.after)
-
-
-def _tc_offload(host: Host, step: Step) -> None:
-    ethtool.set_to(host, _pf_name(host, step.target.address), step.after)
 
 
 def _num_vfs(host: Host, step: Step) -> None:

@@ -214,22 +214,16 @@ def _touches(steps: Sequence[Step]) -> bool:
 
 def _use_words(pf: Pf) -> str:
     """Every reason why a PF counts as in use."""
-    words = []
-    if pf.uses:
-        words.append("it carries " + " and ".join(filter(None, [", ".join(pf.uses[:-1]), pf.uses[-1]])))
-    if pf.unknown:
-        words.append(UNKNOWN[pf.unknown][0].format(driver=pf.driver) + ", so what it carries is unknown")
+    parts = filter(None, [", ".join(pf.uses[:-1]), *pf.uses[-1:]])
+    words = ["it carries " + " and ".join(parts)] if pf.uses else []
+    words += [UNKNOWN[pf.unknown][0].format(driver=pf.driver) + ", so what it carries is unknown"] if pf.unknown else []
     return "; ".join(words)
 
 
 def _way_out(pf: Pf) -> str:
     """What makes a PF free."""
-    ways = []
-    if pf.uses:
-        ways.append("Move that to another interface, or stop what uses it")
-    if pf.unknown:
-        ways.append(UNKNOWN[pf.unknown][1])
-    return ". ".join(ways)
+    ways = ["Move that to another interface, or stop what uses it"] if pf.uses else []
+    return ". ".join([*ways, *([UNKNOWN[pf.unknown][1]] if pf.unknown else [])])
 
 
 def drain_problems(steps: Sequence[Step], state: NodeState) -> list[Problem]:
