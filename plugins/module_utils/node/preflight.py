@@ -9,6 +9,7 @@ arch/x86/include/asm/cpufeatures.h; UEFI specification, SecureBoot; kernel_lockd
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -115,10 +116,9 @@ def _groups(found: IommuState) -> Check:
 
 def _interrupts(host: Host, found: IommuState) -> Iterator[Check]:
     setting = "Interrupt Remapping, beside VT-d or IOMMU"
-    try:
+    data = b""
+    with contextlib.suppress(HostError):
         data = host.read_bytes(DMAR) or b""
-    except HostError:
-        data = b""
     flags = data[DMAR_FLAGS] if len(data) > DMAR_FLAGS else None
     yield _first(
         "interrupt remapping",

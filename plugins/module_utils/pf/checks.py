@@ -56,7 +56,7 @@ def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step], state: NodeS
     return [*_capability(goal, pf), *_driver_problems(goal, pf, state), *_in_use(goal, pf, steps)]
 
 
-def _all(target: str, *cases: tuple[Any, str, str, str]) -> list[Problem]:
+def problems_of(target: str, *cases: tuple[Any, str, str, str]) -> list[Problem]:
     """The problems of the cases that hold: condition, expected, found, remedy."""
     return [Problem(target, *words) for holds, *words in cases if holds]
 
@@ -69,7 +69,7 @@ def _external(goal: PfGoal, pf: Pf) -> list[Problem]:
     highest = max((s.mtu for s in goal.settings if s.mtu is not None), default=0)
     by_others = "(externally_managed)"
     other_mode = goal.eswitch_mode is not None and pf.eswitch_mode not in (None, goal.eswitch_mode)
-    return _all(
+    return problems_of(
         pf.label,
         (pf.num_vfs < goal.num_vfs, f"{goal.num_vfs} VFs that somebody else made {by_others}", f"{pf.num_vfs}", owner),
         (
@@ -87,7 +87,7 @@ def _guest_vf(goal: PfGoal, pf: Pf) -> list[Problem]:
     settings = sorted({name for settings in goal.settings for name in compact(settings.attributes)})
     settings += ["mtu"] if any(one.mtu is not None for one in goal.settings) else []
     settings += ["eswitch_mode"] if goal.eswitch_mode is not None else []
-    return _all(
+    return problems_of(
         pf.label,
         (
             goal.num_vfs != 1,
@@ -107,7 +107,7 @@ def _guest_vf(goal: PfGoal, pf: Pf) -> list[Problem]:
 def _capability(goal: PfGoal, pf: Pf) -> list[Problem]:
     if goal.num_vfs == 0:
         return []
-    vfs = _all(
+    vfs = problems_of(
         pf.label,
         (
             pf.driver is None,
@@ -129,7 +129,7 @@ def _capability(goal: PfGoal, pf: Pf) -> list[Problem]:
             "Lower num_vfs, or raise the number of VFs in the NIC's firmware.",
         ),
     )
-    others = _all(
+    others = problems_of(
         pf.label,
         (
             goal.eswitch_mode == SWITCHDEV and pf.eswitch_mode is None,
@@ -211,22 +211,16 @@ def _touches(steps: Sequence[Step]) -> bool:
 
 def _use_words(pf: Pf) -> str:
     """Every reason why a PF counts as in use."""
-    words = []
-    if pf.uses:
-        words.append("it carries " + " and ".join(filter(None, [", ".join(pf.uses[:-1]), pf.uses[-1]])))
-    if pf.unknown:
-        words.append(UNKNOWN[pf.unknown][0].format(driver=pf.driver) + ", so what it carries is unknown")
+    parts = filter(None, [", ".join(pf.uses[:-1]), *pf.uses[-1:]])
+    words = ["it carries " + " and ".join(parts)] if pf.uses else []
+    words += [UNKNOWN[pf.unknown][0].format(driver=pf.driver) + ", so what it carries is unknown"] if pf.unknown else []
     return "; ".join(words)
 
 
 def _way_out(pf: Pf) -> str:
     """What makes a PF free."""
-    ways = []
-    if pf.uses:
-        ways.append("Move that to another interface, or stop what uses it")
-    if pf.unknown:
-        ways.append(UNKNOWN[pf.unknown][1])
-    return ". ".join(ways)
+    ways = ["Move that to another interface, or stop what uses it"] if pf.uses else []
+    return ". ".join([*ways, *([UNKNOWN[pf.unknown][1]] if pf.unknown else [])])
 
 
 def drain_problems(steps: Sequence[Step], state: NodeState) -> list[Problem]:

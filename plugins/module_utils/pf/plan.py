@@ -144,24 +144,23 @@ class _Autoprobe:
         self.all_userspace = goal.num_vfs > 0 and len(drivers) == goal.num_vfs and all(map(is_userspace, drivers))
         self.fresh = fresh and goal.num_vfs > 0
         self.bare = bare
-        if goal.externally_managed:
-            self.final: bool | None = pf.autoprobe
-        elif goal.autoprobe is not None:
-            self.final = goal.autoprobe
-        elif DEFAULT_DRIVER in drivers:
-            self.final = True
-        else:
-            known = original.autoprobe if original is not None else None
-            self.final = pf.autoprobe if known is None else known
+        known = original.autoprobe if original is not None else None
+        cases = (
+            (goal.externally_managed, pf.autoprobe),
+            (goal.autoprobe is not None, goal.autoprobe),
+            (DEFAULT_DRIVER in drivers, True),
+            (known is not None, known),
+            (True, pf.autoprobe),
+        )
+        self.final = next(wanted for holds, wanted in cases if holds)
 
     def before(self) -> list[Step]:
-        if self.fresh and self.all_userspace:
-            return self._turn(False, "all VFs go to userspace drivers, so the kernel's own need not probe them")
-        if self.fresh and self.bare:
-            return self._turn(False, "the eswitch mode is set while the VFs have no driver")
-        if self.fresh and self.final:
-            return self._turn(True, "new VFs are to get the kernel's driver")
-        return []
+        cases = (
+            (self.all_userspace, False, "all VFs go to userspace drivers, so the kernel's own need not probe them"),
+            (self.bare, False, "the eswitch mode is set while the VFs have no driver"),
+            (self.final, True, "new VFs are to get the kernel's driver"),
+        )
+        return next((self._turn(on, reason) for holds, on, reason in cases if self.fresh and holds), [])
 
     def on(self) -> list[Step]:
         return self._turn(True, "the kernel binds no driver to a VF of this PF otherwise")
@@ -187,10 +186,9 @@ def _count_steps(goal: PfGoal, pf: Pf, autoprobe: bool | None, reason: str) -> I
     """A PF refuses another count while it has VFs, so the way from N to M is through 0."""
     if pf.num_vfs:
         needs = (DRAIN,) if any(vf.in_use for vf in pf.vfs) else ()
-        action = f"remove {_count(pf.num_vfs)}"
         yield NumVfsStep(
             Target(pf.address),
-            action,
+            f"remove {_count(pf.num_vfs)}",
             reason,
             {"num_vfs": pf.num_vfs},
             {"num_vfs": 0, "probed": []},

@@ -8,7 +8,7 @@ A new one is a row here, its field in `model.goal.VfAttributes`, and its text in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..host.ip_link import as_kind
@@ -91,9 +91,11 @@ def text(value: Any) -> str:
     return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 
-def contradictions(wanted: VfAttributes) -> Iterator[tuple[str, str]]:
+def contradictions(wanted: VfAttributes) -> list[tuple[str, str]]:
     """What can't be true of one VF: the attribute, and what is wrong with it."""
-    if wanted.qos and not wanted.vlan:
-        yield "qos", "needs a vlan other than 0: the priority is in the VLAN tag"
-    if wanted.max_tx_rate and (wanted.min_tx_rate or 0) > wanted.max_tx_rate:
-        yield "min_tx_rate", f"expected at most max_tx_rate ({wanted.max_tx_rate}), found {wanted.min_tx_rate}"
+    low, high = wanted.min_tx_rate or 0, wanted.max_tx_rate or 0
+    cases = (
+        (wanted.qos and not wanted.vlan, "qos", "needs a vlan other than 0: the priority is in the VLAN tag"),
+        (0 < high < low, "min_tx_rate", f"expected at most max_tx_rate ({high}), found {low}"),
+    )
+    return [(name, problem) for holds, name, problem in cases if holds]

@@ -142,10 +142,8 @@ def why_not(policy: Policy, groups: Sequence[str], variables: Mapping[str, Any],
         reasons.append(f"node_selector.groups wants one of {', '.join(wanted['groups'])}; the host's groups: {here}")
     for kind, found in (("variables", variables), ("labels", labels)):
         for key, value in wanted.get(kind, {}).items():
-            if key not in found:
-                reasons.append(f"node_selector.{kind} wants {key}: {show(value)}; the host has no {key}")
-            elif _text(found[key]) != _text(value):
-                reasons.append(f"node_selector.{kind} wants {key}: {show(value)}; the host has another value")
+            there = f"no {key}" if key not in found else "" if _text(found[key]) == _text(value) else "another value"
+            reasons += [f"node_selector.{kind} wants {key}: {show(value)}; the host has {there}"] if there else []
     return "; ".join(reasons)
 
 

@@ -23,6 +23,7 @@ from ..model.goal import (
     goal_as_dict,
 )
 from ..model.state import NodeState, Pf
+from ..pf.checks import problems_of
 from ..pf.plan import SWITCHDEV
 from ..shared.driver_kinds import USERSPACE_DRIVERS, is_userspace, is_vfio
 from ..shared.pci import DEVICES
@@ -70,10 +71,8 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
                 _add_to_pool(pools, address, match, goal, pf is not None and pf.is_guest_vf)
             else:
                 warnings.append(_not_offered(pf, match.policy))
-            if pf is not None and match.policy.is_rdma and not pf.rdma:
-                problems.append(_no_rdma(pf, match.policy))
-            if pf is not None and match.policy.stable_macs and pf.permanent_mac is None:
-                problems.append(_no_own_mac(pf, match.policy))
+            if pf is not None:
+                problems += _lacking(pf, match.policy)
     options = spec.options
     wants_vfio = any(is_vfio(policy.driver) for policy in spec.policies)
     modules = options.kernel_modules
@@ -123,21 +122,22 @@ def _not_offered(pf: Pf, policy: Policy) -> str:
     )
 
 
-def _no_rdma(pf: Pf, policy: Policy) -> Problem:
-    return Problem(
+def _lacking(pf: Pf, policy: Policy) -> list[Problem]:
+    """What the policy needs of a PF that is there."""
+    return problems_of(
         f"policy {policy.name}",
-        f"an RDMA device of {pf.label} (is_rdma)",
-        f"none at {DEVICES}/{pf.address}/infiniband",
-        "Load the NIC's RDMA driver (mlx5_ib, irdma, bnxt_re, ...; sriov_kernel_modules), or take is_rdma out.",
-    )
-
-
-def _no_own_mac(pf: Pf, policy: Policy) -> Problem:
-    return Problem(
-        f"policy {policy.name}",
-        f"a MAC address of {pf.label}'s own, which those of its VFs are made of (stable_macs)",
-        "none that the kernel tells",
-        "Take stable_macs out of the policy, and give each VF a mac in vfs.",
+        (
+            policy.is_rdma and not pf.rdma,
+            f"an RDMA device of {pf.label} (is_rdma)",
+            f"none at {DEVICES}/{pf.address}/infiniband",
+            "Load the NIC's RDMA driver (mlx5_ib, irdma, bnxt_re, ...; sriov_kernel_modules), or take is_rdma out.",
+        ),
+        (
+            policy.stable_macs and pf.permanent_mac is None,
+            f"a MAC address of {pf.label}'s own, which those of its VFs are made of (stable_macs)",
+            "none that the kernel tells",
+            "Take stable_macs out of the policy, and give each VF a mac in vfs.",
+        ),
     )
 
 
@@ -226,20 +226,23 @@ def _merge(address: str, matches: list[Match], warnings: list[str], problems: li
 def _contradictions(address: str, kept: list[Match]) -> list[Problem]:
     """What is one for the whole PF: who makes its VFs, and, at equal priority, its eswitch mode."""
     found = []
-    for number, match in enumerate(kept):
-        for earlier in kept[:number]:
-            both = f"policies {earlier.policy.name} and {match.policy.name}"
-            if earlier.policy.externally_managed != match.policy.externally_managed:
-                found.append(
-                    Problem(both, f"one answer to who makes the VFs of {address}", "different externally_managed",
-                            "Say the same in both.")
-                )
-            modes = {earlier.policy.eswitch_mode, match.policy.eswitch_mode} - {None}
-            if len(modes) > 1 and earlier.policy.priority == match.policy.priority:
-                found.append(
-                    Problem(both, f"one eswitch_mode for {address}", " and ".join(sorted(map(str, modes))),
-                            "Say the same in both, or give a lower priority number to one.")
-                )
+    for later, earlier in ((kept[b].policy, kept[a].policy) for b in range(len(kept)) for a in range(b)):
+        modes = {earlier.eswitch_mode, later.eswitch_mode} - {None}
+        found += problems_of(
+            f"policies {earlier.name} and {later.name}",
+            (
+                earlier.externally_managed != later.externally_managed,
+                f"one answer to who makes the VFs of {address}",
+                "different externally_managed",
+                "Say the same in both.",
+            ),
+            (
+                len(modes) > 1 and earlier.priority == later.priority,
+                f"one eswitch_mode for {address}",
+                " and ".join(sorted(map(str, modes))),
+                "Say the same in both, or give a lower priority number to one.",
+            ),
+        )
     return found
 
 
