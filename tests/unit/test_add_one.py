@@ -96,7 +96,8 @@ def test_it_works_with_its_patch_and_not_without(row: Row, copy: Path, tmp_path:
     shutil.copytree(copy, patched)
     argv = ["git", "apply", "--whitespace=error", str(patch_of(row))]
     ceiling = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path)}  # the copy is no work tree of another one
-    subprocess.run(argv, cwd=patched, env=ceiling, check=True, capture_output=True, text=True)
+    applied = subprocess.run(argv, cwd=patched, env=ceiling, capture_output=True, text=True, check=False)
+    assert not applied.returncode, f"make the patch anew (git diff -U1): {applied.stderr}"
     for tests in (path, DOCUMENTATION):
         done = check(patched, tests)
         assert done.returncode == ALL_PASSED, done.stdout[-5000:]
