@@ -45,7 +45,6 @@ class UnitState:
 class UnitStep(Step, kind="unit"):
     """A verb of systemctl for a unit, or for systemd itself; `after` is the verb."""
 
-
     def apply(self, host: Host) -> None:
         verb = str(self.after)
         if self.target == SYSTEMD:

@@ -37,7 +37,6 @@ class KernelState:
 class KernelArgumentsStep(Step, kind="kernel_arguments"):
     """Our arguments in the boot loader that the target names."""
 
-
     def apply(self, host: Host) -> None:
         """Raises HostError, with the old settings put back."""
         loader = table.by_name(self.target)

@@ -71,7 +71,6 @@ class PageSize:
 class HugePagesStep(Step, kind="hugepages", lost_at_boot=True):
     """Have so many pages by place."""
 
-
     def apply(self, host: Host) -> None:
         """Raises HostError, also where the kernel gives fewer; those stay."""
         for place, count in sorted(self.after.items(), key=lambda item: int(item[1]) - self.before.get(item[0], 0)):

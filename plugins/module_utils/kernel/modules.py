@@ -100,7 +100,6 @@ class BootListStep(ModuleFileStep, kind="module_boot_list"):
 class InitramfsStep(Step, kind="module_initramfs"):
     """The initramfs, which has a copy of our options."""
 
-
     def apply(self, host: Host) -> None:
         from . import initramfs
 
@@ -109,7 +108,6 @@ class InitramfsStep(Step, kind="module_initramfs"):
 
 class LoadStep(Step, kind="module_load", lost_at_boot=True):
     """Load a module now."""
-
 
     def apply(self, host: Host) -> None:
         host.run(["modprobe", "--", self.target], seconds=LOAD_SECONDS)
@@ -124,7 +122,6 @@ class LoadStep(Step, kind="module_load", lost_at_boot=True):
 
 class ParameterStep(Step, kind="module_parameter"):
     """Set a parameter of a loaded module."""
-
 
     def apply(self, host: Host) -> None:
         host.write_attribute(self.target.path, self.after)

@@ -24,7 +24,6 @@ OWN_FOLDERS = ("/etc/baremetal-sriov", "/etc/pcidp")
 class FileStep(Step, kind=FILE):
     """A file's text, or what `Host.read_exact` tells of one; None: it goes."""
 
-
     @property
     def is_early(self) -> bool:
         """True for what must be there before VFs appear."""

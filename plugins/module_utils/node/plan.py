@@ -27,7 +27,6 @@ PLUGIN_UNIT = "baremetal-sriov-device-plugin.service"
 class ReloadStep(Step, kind="reload", recorded=False):
     """Have the device plugin look again."""
 
-
     def apply(self, host: Host) -> None:
         host.run(["systemctl", "reload-or-restart", self.target])
 
