@@ -21,7 +21,7 @@ from .host.kernel_events import DEVICE, LINK, Events
 from .kubelet import registration
 from .kubelet.plugin_server import PoolService
 from .kubelet.registration import PoolEndpoint
-from .kubelet.renamed_allocations import Holding
+from .kubelet.renamed_allocations import RenamedAllocations
 from .notify import Watchdog, notify
 from .pool import allocation, cdi, config, health, pools
 from .pool.pools import Member, Pool, Share
@@ -61,13 +61,13 @@ class Options:
 
 
 class Daemon:
-    """Owns the pools and their presences; all its methods run on the main thread."""
+    """Owns the pools and their endpoints; all its methods run on the main thread."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.scanner = Scanner(options.root)
-        self.holding = Holding(options.kubelet_dir)
-        self.presences: dict[str, PoolEndpoint] = {}  # resource name -> its presence
+        self.renamed = RenamedAllocations(options.kubelet_dir)
+        self.endpoints: dict[str, PoolEndpoint] = {}  # resource name -> its endpoint
         self._said: dict[str, str] = {}  # resource name -> the last line about its devices
         self._said_health: dict[str, str] = {}
         self._unusable: dict[str, dict[str, str]] = {}  # resource name -> device id -> why, as of the last rescan
@@ -129,7 +129,7 @@ class Daemon:
         from .metrics import MetricsServer, render  # here, since it costs the import of an HTTP server
 
         def metrics() -> str:
-            return render(list(self.presences.values()), self.options.kubelet_dir)
+            return render(list(self.endpoints.values()), self.options.kubelet_dir)
 
         address, port = self.options.metrics_address, self.options.metrics_port
         try:
@@ -144,7 +144,7 @@ class Daemon:
         return f"the main loop has not turned for {idle:.0f} s" if idle > STUCK_AFTER else ""
 
     def _unready(self) -> str:
-        waiting = [presence.name for presence in list(self.presences.values()) if not presence.registered]
+        waiting = [endpoint.name for endpoint in list(self.endpoints.values()) if not endpoint.registered]
         return f"not registered with the kubelet: {', '.join(sorted(waiting))}" if waiting else ""
 
     def _pause(self, next_scan: float) -> float:
@@ -187,9 +187,9 @@ class Daemon:
         self._scanned_at = time.monotonic()
         shares = pools.assign(self._configs, pools.scan(self._configs, self.scanner))
         self._scan_took = time.monotonic() - self._scanned_at
-        for name in [name for name in self.presences if name not in shares]:
+        for name in [name for name in self.endpoints if name not in shares]:
             log.info("%s: no longer configured", name)
-            self.presences.pop(name).close()
+            self.endpoints.pop(name).close()
             self._said.pop(name, None)
             self._said_health.pop(name, None)
         self._take_out(shares)
@@ -201,36 +201,36 @@ class Daemon:
             name = pool_config.resource_name
             share = shares[name]
             self._say(name, share)
-            if name not in self.presences:
+            if name not in self.endpoints:
                 if not share.members:
                     continue  # nothing to offer yet: the kubelet need not know the resource
-                self.presences[name] = self._presence(pool_config)
-            self._update(self.presences[name].service.pool, pool_config, share.members)
+                self.endpoints[name] = self._endpoint(pool_config)
+            self._update(self.endpoints[name].service.pool, pool_config, share.members)
 
-    def _presence(self, pool_config: config.PoolConfig) -> PoolEndpoint:
+    def _endpoint(self, pool_config: config.PoolConfig) -> PoolEndpoint:
         options = self.options
-        service = PoolService(Pool(pool_config), self.scanner, options.devinfo_dir, options.cdi_dir, self.holding)
+        service = PoolService(Pool(pool_config), self.scanner, options.devinfo_dir, options.cdi_dir, self.renamed)
         return PoolEndpoint(service, options.kubelet_dir)
 
     def _take_out(self, shares: Mapping[str, Share]) -> None:
         """What leaves a pool does so before another pool may offer it: no Allocate gives it under the old name then."""
         for pool_config in self._configs:
-            presence = self.presences.get(pool_config.resource_name)
-            if presence is not None:
-                pool, share = presence.service.pool, shares[pool_config.resource_name]
+            endpoint = self.endpoints.get(pool_config.resource_name)
+            if endpoint is not None:
+                pool, share = endpoint.service.pool, shares[pool_config.resource_name]
                 left = {i: member for i, member in pool.members.items() if i in share.members}
                 if len(left) < len(pool.members):
                     pool.update(pool_config, left, {i: text for i, text in pool.problems.items() if i in left})
 
     def _hold_back(self, shares: Mapping[str, Share]) -> None:
-        """Take out what pods hold under another name; after the presences of old names are closed."""
+        """Take out what pods hold under another name; after the endpoints of old names are closed."""
         wanted = {device_id: name for name, share in shares.items() for device_id in share.members}
-        for device_id in self.holding.allocated_under_other_name(wanted):
+        for device_id in self.renamed.allocated_under_other_name(wanted):
             shares[wanted[device_id]].hold_back(device_id, "a pod holds it under another resource name")
 
     def judge(self) -> None:
         """Look at the links alone, and tell the pools what changed."""
-        served = [presence.service.pool for presence in self.presences.values()]
+        served = [endpoint.service.pool for endpoint in self.endpoints.values()]
         self._observe(member.device for pool in served for member in pool.members.values())
         for pool in served:
             self._update(pool, pool.config, pool.members)
@@ -256,22 +256,22 @@ class Daemon:
     def tend(self) -> None:
         """Keep the sockets and the registrations."""
         now = time.monotonic()
-        for presence in self.presences.values():
-            presence.tend(now)
-        registration.register(self.options.kubelet_dir, list(self.presences.values()))
+        for endpoint in self.endpoints.values():
+            endpoint.tend(now)
+        registration.register(self.options.kubelet_dir, list(self.endpoints.values()))
 
     def close(self) -> None:
         """Leave: sockets go, device-info files stay, since pods keep running."""
         notify("STOPPING=1", wait=True)
-        for presence in self.presences.values():
-            presence.close()
+        for endpoint in self.endpoints.values():
+            endpoint.close()
 
     def _save_files(self) -> None:
         """Their folders are lost at a reboot, and for pods that return the kubelet does not call Allocate."""
         try:
-            for presence in self.presences.values():
-                presence.service.save_device_info(presence.service.pool.members.values())
-                presence.service.save_cdi({})
+            for endpoint in self.endpoints.values():
+                endpoint.service.save_device_info(endpoint.service.pool.members.values())
+                endpoint.service.save_cdi({})
             if self.options.cdi_dir:
                 cdi.clean(self.options.cdi_dir, self._configs)
         except OSError as error:
@@ -291,7 +291,7 @@ class Daemon:
             log.log(logging.INFO if share.members else logging.WARNING, "%s: %s", name, line)
 
     def _status_line(self) -> str:
-        services = self.presences
+        services = self.endpoints
         devices = sum(len(p.service.pool.members) for p in services.values())
         registered = sum(p.registered for p in services.values())
         if not services:

@@ -57,26 +57,26 @@ def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
-def render(presences: Sequence[PoolEndpoint], kubelet_dir: str) -> str:
+def render(endpoints: Sequence[PoolEndpoint], kubelet_dir: str) -> str:
     """Everything, read now."""
     held = pod_resources.holders(kubelet_dir)
     metrics = [
         Metric("sriov_device_plugin_info", "gauge", "The version that runs.", [({"version": __version__}, 1)]),
         Metric("sriov_pod_resources_up", "gauge", "1 where the kubelet tells who holds devices.",
                [({}, float(held is not None))]),
-        *_pools(presences, held),
-        *_vf_counters(presences, held or {}),
+        *_pools(endpoints, held),
+        *_vf_counters(endpoints, held or {}),
     ]  # fmt: skip
     return "".join(f"{line}\n" for metric in metrics if metric.samples for line in metric.lines())
 
 
-def _pools(presences: Sequence[PoolEndpoint], held: Mapping[tuple[str, str], Holder] | None) -> Iterator[Metric]:
+def _pools(endpoints: Sequence[PoolEndpoint], held: Mapping[tuple[str, str], Holder] | None) -> Iterator[Metric]:
     def gauge(name: str, text: str, value: Callable[[PoolEndpoint], float]) -> Metric:
-        samples = [({"resource": presence.name}, value(presence)) for presence in presences]
+        samples = [({"resource": endpoint.name}, value(endpoint)) for endpoint in endpoints]
         return Metric(f"sriov_pool_{name}", "gauge", text, samples)
 
-    def healthy(presence: PoolEndpoint) -> float:
-        return float(sum(listed[2] for listed in presence.service.pool.listing()))
+    def healthy(endpoint: PoolEndpoint) -> float:
+        return float(sum(listed[2] for listed in endpoint.service.pool.listing()))
 
     yield gauge("devices", "Devices of the pool.", lambda p: float(len(p.service.pool.members)))
     yield gauge("healthy_devices", "Devices that the kubelet may hand out.", healthy)
@@ -86,9 +86,9 @@ def _pools(presences: Sequence[PoolEndpoint], held: Mapping[tuple[str, str], Hol
         yield gauge("allocated_devices", "Devices that containers hold.", lambda p: float(taken.count(p.name)))
 
 
-def _vf_counters(presences: Sequence[PoolEndpoint], held: Mapping[tuple[str, str], Holder]) -> Iterator[Metric]:
+def _vf_counters(endpoints: Sequence[PoolEndpoint], held: Mapping[tuple[str, str], Holder]) -> Iterator[Metric]:
     """What the PF counts for its VFs, where its driver does; also for VFs that are in a pod or a VM."""
-    vfs = [(presence.name, member.device) for presence in presences for member in presence.service.pool.members.values()
+    vfs = [(endpoint.name, member.device) for endpoint in endpoints for member in endpoint.service.pool.members.values()
            if member.device.pf_name and member.device.vf_index >= 0 and not member.device.parent]  # fmt: skip
     stats = _stats({device.pf_name for _name, device in vfs})
     for direction, word in DIRECTIONS.items():

@@ -61,7 +61,7 @@ class Device:
     pkey: str = ""
     ddp_profile: str = ""
     vdpa: Vdpa = NO_VDPA
-    host_use: str = ""  # what the host uses the function for, in words
+    host_uses: str = ""  # what the host uses the function for, in words
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Scanner:
             vf_index=parent.indexes.get(address, -1) if parent else -1,
             num_vfs=0 if parent else pci.num_vfs(self.root, address),
             link_type=link_type,
-            host_use=next((in_use[name] for name in names if name in in_use), ""),
+            host_uses=next((in_use[name] for name in names if name in in_use), ""),
             **self._rdma(folder, entries, link_type),
         )
 
@@ -171,7 +171,7 @@ class Scanner:
                 vf_index=number,
                 num_vfs=0,
                 link_type=link_type,
-                host_use="",
+                host_uses="",
                 **self._rdma(folder, pci.list_dir(folder), link_type),
             )
 

@@ -21,7 +21,7 @@ from ..host.device_nodes import Nodes
 from ..host.discovery import Scanner
 from ..pool import allocation, cdi, device_info, preference
 from ..pool.pools import Member, Pool, match
-from .renamed_allocations import Holding
+from .renamed_allocations import RenamedAllocations
 
 API_VERSION = "v1beta1"
 HEALTHY, UNHEALTHY = "Healthy", "Unhealthy"
@@ -35,10 +35,12 @@ log = logging.getLogger(__name__)
 class PoolService:
     """Answers the kubelet for one pool; called on gRPC's threads."""
 
-    def __init__(self, pool: Pool, scanner: Scanner, devinfo_dir: str, cdi_dir: str, holding: Holding) -> None:
+    def __init__(
+        self, pool: Pool, scanner: Scanner, devinfo_dir: str, cdi_dir: str, renamed: RenamedAllocations
+    ) -> None:
         self.pool = pool
         self.scanner = scanner
-        self.holding = holding
+        self.renamed = renamed
         self.devinfo_dir = devinfo_dir
         self.cdi_dir = cdi_dir  # "": device nodes are named in the answer to Allocate
         self.endpoint = ""  # absolute path of the socket
@@ -146,7 +148,7 @@ class PoolService:
             more = f" and {len(unknown) - NAMED_IDS} more" if len(unknown) > NAMED_IDS else ""
             raise UnknownDeviceError(f"pool {name} has no device {named}{more}; it has {len(known)} devices")
         # First noted, then looked again: one that moves to another pool meanwhile is either refused here or held there.
-        self.holding.allocated(name, ids)
+        self.renamed.allocated(name, ids)
         moved = [device_id for device_id in ids if device_id not in self.pool.members]
         if moved:
             raise DeviceChangedError(f"pool {name}: {moved[0]} was just taken out of the pool")

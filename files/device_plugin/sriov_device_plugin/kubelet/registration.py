@@ -142,12 +142,12 @@ def socket_path(folder: str, prefix: str, name: str) -> str:
     return os.path.join(folder, hashlib.sha256(f"{prefix}/{name}".encode()).hexdigest()[:16] + ".sock")
 
 
-def register(kubelet_dir: str, presences: list[PoolEndpoint]) -> None:
+def register(kubelet_dir: str, endpoints: list[PoolEndpoint]) -> None:
     """Call Register for the pools that the present kubelet.sock has not taken yet."""
     path = os.path.join(kubelet_dir, LEGACY_DIR, KUBELET_SOCKET)
     kubelet = identity(path)
     now = time.monotonic()
-    waiting = [p for p in presences if p.serving_legacy and p.registered_with != kubelet and now >= p.retry_at]
+    waiting = [p for p in endpoints if p.serving_legacy and p.registered_with != kubelet and now >= p.retry_at]
     if kubelet is None or not waiting:
         return
     with grpc.insecure_channel(f"unix:{path}") as channel:
@@ -156,33 +156,33 @@ def register(kubelet_dir: str, presences: list[PoolEndpoint]) -> None:
             request_serializer=api.RegisterRequest.SerializeToString,
             response_deserializer=api.Empty.FromString,
         )
-        for presence in waiting:
+        for endpoint in waiting:
             request = api.RegisterRequest(
                 version=API_VERSION,
-                endpoint=presence.socket_name,
-                resource_name=presence.name,
+                endpoint=endpoint.socket_name,
+                resource_name=endpoint.name,
                 options=options(),
             )
             try:
                 call(request, timeout=REGISTER_TIMEOUT)
             except grpc.RpcError as error:
-                _failed(presence, path, kubelet, error, now)
+                _failed(endpoint, path, kubelet, error, now)
                 if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                     return  # the others would wait as long
             else:
-                presence.registered_with = kubelet
-                log.info("%s: registered with the kubelet", presence.name)
+                endpoint.registered_with = kubelet
+                log.info("%s: registered with the kubelet", endpoint.name)
 
 
-def _failed(presence: PoolEndpoint, path: str, kubelet: Identity, error: grpc.RpcError, now: float) -> None:
-    presence.registered_with = None
+def _failed(endpoint: PoolEndpoint, path: str, kubelet: Identity, error: grpc.RpcError, now: float) -> None:
+    endpoint.registered_with = None
     if error.code() == grpc.StatusCode.UNAVAILABLE:  # a stale socket, or a kubelet that is still starting
-        if presence.unanswered != kubelet:
-            presence.unanswered = kubelet
-            log.info("%s: no kubelet answers on %s yet", presence.name, path)
+        if endpoint.unanswered != kubelet:
+            endpoint.unanswered = kubelet
+            log.info("%s: no kubelet answers on %s yet", endpoint.name, path)
         return
-    presence.retry_at = now + RETRY_AFTER
+    endpoint.retry_at = now + RETRY_AFTER
     log.error(
         "%s: the kubelet did not register it: %s: %s; next try in %g s",
-        presence.name, error.code().name, str(error.details())[:500], RETRY_AFTER,
+        endpoint.name, error.code().name, str(error.details())[:500], RETRY_AFTER,
     )  # fmt: skip

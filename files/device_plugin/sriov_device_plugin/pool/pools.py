@@ -65,7 +65,7 @@ def assign(configs: Iterable[PoolConfig], devices: Iterable[Device]) -> dict[str
                 continue
             share.rejected[reason] += 1
             remaining.append(device)
-            if reason == device.host_use and _select(config, device)[0] is not None:
+            if reason == device.host_uses and _select(config, device)[0] is not None:
                 share.in_use[device.id] = reason
         left = remaining
     for share in shares.values():
