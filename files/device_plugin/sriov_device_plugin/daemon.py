@@ -10,13 +10,13 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import ConfigError
 from .host.device_nodes import Nodes
-from .host.discovery import Device, Scanner
+from .host.discovery import Scanner
 from .host.kernel_events import DEVICE, LINK, Events
 from .kubelet import registration
 from .kubelet.plugin_server import PoolService
@@ -72,11 +72,8 @@ class Daemon:
         self._said_health: dict[str, str] = {}
         self._unusable: dict[str, dict[str, str]] = {}  # resource name -> device id -> why, as of the last rescan
         self._status = ""
-        self._links = (
-            health.Links(options.root, options.link_down_after, options.link_up_after, options.link_first_after)
-            if options.link_down_after >= 0
-            else None
-        )
+        holds = (options.link_down_after, options.link_up_after, options.link_first_after)
+        self._links = health.Links(options.root, *holds)
         self._scanned_at = 0.0
         self._scan_took = 0.0
         self._beat_at = time.monotonic()
@@ -117,7 +114,7 @@ class Daemon:
                 self.rescan()
                 self._save_files()
                 next_scan = self._scanned_at + self.options.rescan_interval
-            elif LINK in heard or not events.hears(LINK) or self._link_due(now):
+            elif LINK in heard or not events.hears(LINK) or now >= self._links.due():
                 self.judge()
             self.tend()
             self._tell_status()
@@ -149,13 +146,7 @@ class Daemon:
 
     def _pause(self, next_scan: float) -> float:
         """Seconds to the next thing that is known to be due."""
-        due = self._links.due() if self._links is not None else None
-        times = (next_scan,) if due is None else (next_scan, due)
-        return max(0.0, min(TICK, min(times) - time.monotonic()))
-
-    def _link_due(self, now: float) -> bool:
-        due = self._links.due() if self._links is not None else None
-        return due is not None and now >= due
+        return max(0.0, min(TICK, min(next_scan, self._links.due()) - time.monotonic()))
 
     def _config_stamp(self) -> tuple[int, int, int] | None:
         """What tells one content of the configuration's file from another. In a ConfigMap's volume it is a link."""
@@ -194,33 +185,26 @@ class Daemon:
             self._said_health.pop(name, None)
         self._take_out(shares)
         self._hold_back(shares)
-        self._observe(member.device for share in shares.values() for member in share.members.values())
+        found = (member.device for share in shares.values() for member in share.members.values())
+        self._links.observe(found, time.monotonic())
         seen = Nodes(self.options.root)
         self._unusable = {name: allocation.problems(share.members, seen) for name, share in shares.items()}
-        for pool_config in self._configs:
-            name = pool_config.resource_name
-            share = shares[name]
+        folders = (self.options.devinfo_dir, self.options.cdi_dir)
+        for name, share in shares.items():
             self._say(name, share)
-            if name not in self.endpoints:
-                if not share.members:
-                    continue  # nothing to offer yet: the kubelet need not know the resource
-                self.endpoints[name] = self._endpoint(pool_config)
-            self._update(self.endpoints[name].service.pool, pool_config, share.members)
-
-    def _endpoint(self, pool_config: config.PoolConfig) -> PoolEndpoint:
-        options = self.options
-        service = PoolService(Pool(pool_config), self.scanner, options.devinfo_dir, options.cdi_dir, self.renamed)
-        return PoolEndpoint(service, options.kubelet_dir)
+            if share.members and name not in self.endpoints:  # of an empty pool the kubelet need not know
+                service = PoolService(Pool(share.config), self.scanner, *folders, self.renamed)
+                self.endpoints[name] = PoolEndpoint(service, self.options.kubelet_dir)
+            if name in self.endpoints:
+                self._update(self.endpoints[name].service.pool, share.config, share.members)
 
     def _take_out(self, shares: Mapping[str, Share]) -> None:
         """What leaves a pool does so before another pool may offer it: no Allocate gives it under the old name then."""
-        for pool_config in self._configs:
-            endpoint = self.endpoints.get(pool_config.resource_name)
-            if endpoint is not None:
-                pool, share = endpoint.service.pool, shares[pool_config.resource_name]
-                left = {i: member for i, member in pool.members.items() if i in share.members}
-                if len(left) < len(pool.members):
-                    pool.update(pool_config, left, {i: text for i, text in pool.problems.items() if i in left})
+        for name, endpoint in self.endpoints.items():
+            pool, share = endpoint.service.pool, shares[name]
+            left = {i: member for i, member in pool.members.items() if i in share.members}
+            if len(left) < len(pool.members):
+                pool.update(share.config, left, {i: text for i, text in pool.problems.items() if i in left})
 
     def _hold_back(self, shares: Mapping[str, Share]) -> None:
         """Take out what pods hold under another name; after the endpoints of old names are closed."""
@@ -231,13 +215,9 @@ class Daemon:
     def judge(self) -> None:
         """Look at the links alone, and tell the pools what changed."""
         served = [endpoint.service.pool for endpoint in self.endpoints.values()]
-        self._observe(member.device for pool in served for member in pool.members.values())
+        self._links.observe((member.device for pool in served for member in pool.members.values()), time.monotonic())
         for pool in served:
             self._update(pool, pool.config, pool.members)
-
-    def _observe(self, devices: Iterable[Device]) -> None:
-        if self._links is not None:
-            self._links.observe(devices, time.monotonic())
 
     def _update(self, pool: Pool, pool_config: config.PoolConfig, members: Mapping[str, Member]) -> None:
         problems = {**self._unusable.get(pool_config.resource_name, {}),

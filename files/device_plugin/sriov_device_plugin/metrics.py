@@ -139,14 +139,29 @@ def _stats(pfs: Iterable[str]) -> dict[tuple[str, int], dict[str, Any]]:
     return found
 
 
-class _Server(ThreadingMixIn, HTTPServer):
+class MetricsServer(ThreadingMixIn, HTTPServer):
+    """Serves /metrics, /healthz and /readyz on threads of its own."""
+
     daemon_threads = True
 
-    def __init__(self, address: str, port: int, pages: Mapping[str, Callable[[], tuple[int, str]]]) -> None:
+    def __init__(
+        self, address: str, port: int, metrics: Callable[[], str], alive: Callable[[], str], ready: Callable[[], str]
+    ) -> None:
+        """Listen. alive, ready: what is wrong, or "". Raises OSError."""
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.pages = pages
+        self.pages: Mapping[str, Callable[[], tuple[int, str]]] = {
+            "/metrics": lambda: (200, metrics()),
+            "/healthz": lambda: _health(alive()),
+            "/readyz": lambda: _health(ready()),
+        }
         self.slots = threading.BoundedSemaphore(CLIENTS)
         super().__init__((address, port), _Handler)
+        threading.Thread(target=self.serve_forever, name="metrics", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.shutdown()
+        self.server_close()
 
     def server_bind(self) -> None:
         """Without the base class's look-up of our own name in the DNS."""
@@ -161,8 +176,12 @@ class _Server(ThreadingMixIn, HTTPServer):
         log.debug("a client of the metrics went away", exc_info=True)
 
 
+def _health(problem: str) -> tuple[int, str]:
+    return (503, f"{problem}\n") if problem else (200, "ok\n")
+
+
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: MetricsServer
     timeout = CLIENT_TIMEOUT
     server_version = "sriov-device-plugin"
     sys_version = ""
@@ -182,29 +201,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: Any) -> None:
         log.debug(format, *arguments)
-
-
-class MetricsServer:
-    """Serves /metrics, /healthz and /readyz on threads of its own."""
-
-    def __init__(
-        self, address: str, port: int, metrics: Callable[[], str], alive: Callable[[], str], ready: Callable[[], str]
-    ) -> None:
-        """Listen. alive, ready: what is wrong, or "". Raises OSError."""
-
-        def answer(problem: Callable[[], str]) -> Callable[[], tuple[int, str]]:
-            def page() -> tuple[int, str]:
-                text = problem()
-                return (503, f"{text}\n") if text else (200, "ok\n")
-
-            return page
-
-        pages = {"/metrics": lambda: (200, metrics()), "/healthz": answer(alive), "/readyz": answer(ready)}
-        self._server = _Server(address, port, pages)
-        self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()

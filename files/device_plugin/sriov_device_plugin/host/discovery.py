@@ -147,12 +147,12 @@ class Scanner:
 
     def _rdma(self, folder: str, entries: list[str], link_type: str) -> dict[str, Any]:
         rdma = tuple(pci.list_dir(f"{folder}/infiniband")) if "infiniband" in entries else ()
-        key = rdma_vdpa.pkey(self.root, folder, rdma) if link_type == "infiniband" else ""
+        key = rdma_vdpa.pkey(folder, rdma) if link_type == "infiniband" else ""
         return {"rdma": rdma, "rdma_capable": rdma_vdpa.has_rdma(entries), "pkey": key}
 
     def _subfunctions(self, carrier: Device, entries: list[str]) -> Iterable[Device]:
         """The auxiliary devices of type sf; one without a number can't be told from the others and is left out."""
-        for name in rdma_vdpa.aux_devices(entries, SUBFUNCTION):
+        for name in sorted(entry for entry in entries if rdma_vdpa.aux_kind(entry) == SUBFUNCTION):
             folder = f"{pci.device_dir(self.root, carrier.id)}/{name}"
             number = pci.read_int(f"{folder}/sfnum")
             if number is None or number < 0:

@@ -28,6 +28,7 @@ HEALTHY, UNHEALTHY = "Healthy", "Unhealthy"
 MAX_STREAMS = 3  # a kubelet holds one; while it restarts, the old one may not have ended yet
 WORKERS = MAX_STREAMS + 5
 NAMED_IDS = 5  # of many unknown ids, how many an error names
+OPTIONS = api.DevicePluginOptions(get_preferred_allocation_available=True)  # the optional calls that we answer
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class PoolService:
 
     def options(self, request: Any, context: Any) -> api.DevicePluginOptions:
         """GetDevicePluginOptions."""
-        return options()
+        return OPTIONS
 
     def list_and_watch(self, request: Any, context: Any) -> Iterator[api.ListAndWatchResponse]:
         """ListAndWatch: the whole list now and after each change, until the kubelet or the server ends it."""
@@ -191,11 +192,6 @@ class PoolService:
         return watcher_api.RegistrationStatusResponse()
 
 
-def options() -> api.DevicePluginOptions:
-    """The optional calls that we answer."""
-    return api.DevicePluginOptions(get_preferred_allocation_available=True)
-
-
 def _wait(stream: queue.SimpleQueue[bool]) -> bool:
     """The next signal; several changes that waited are one."""
     more = stream.get()
@@ -245,7 +241,7 @@ class PoolServer:
         """
         if self._server is None:
             return
-        self.service.pool.end_streams()
+        self.service.pool.tell(False)
         self._server.stop(grace).wait(grace + 2)
         self._server = None
 

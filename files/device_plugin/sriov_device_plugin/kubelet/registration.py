@@ -18,7 +18,7 @@ import time
 import grpc
 
 from ..api import deviceplugin_pb2 as api
-from .plugin_server import API_VERSION, PoolServer, PoolService, options
+from .plugin_server import API_VERSION, OPTIONS, PoolServer, PoolService
 
 WATCHER_DIR = "plugins_registry"
 LEGACY_DIR = "device-plugins"
@@ -57,7 +57,6 @@ class PoolEndpoint:
         self._lost_at: float | None = None
         self._server = PoolServer(service)
         self._socket: Identity | None = None
-        self._path = ""
 
     @property
     def name(self) -> str:
@@ -73,12 +72,7 @@ class PoolEndpoint:
     @property
     def serving_legacy(self) -> bool:
         """True where our socket is there and we are the one to call."""
-        return self._socket is not None and os.path.dirname(self._path).endswith(LEGACY_DIR)
-
-    @property
-    def socket_name(self) -> str:
-        """The socket's file name."""
-        return os.path.basename(self._path)
+        return self._socket is not None and os.path.dirname(self.service.endpoint).endswith(LEGACY_DIR)
 
     def tend(self, now: float) -> None:
         """Listen where we should and do not: at first, after a wipe, after the watcher's refusal."""
@@ -86,7 +80,7 @@ class PoolEndpoint:
             return
         if self._socket is not None:
             refused, lost = self.service.refused.is_set(), self._lost_too_long(now)
-            if identity(self._path) == self._socket and not refused and not lost:
+            if identity(self.service.endpoint) == self._socket and not refused and not lost:
                 return
             reason = "refused" if refused else "the kubelet did not come back" if lost else "the socket is gone"
             log.info("%s: %s; listening again", self.name, reason)
@@ -97,16 +91,16 @@ class PoolEndpoint:
         folder = registration_dir(self.kubelet_dir)
         if folder is None:
             return
-        self._path = socket_path(folder, self.service.pool.config.prefix, self.service.pool.config.name)
+        path = socket_path(folder, self.service.pool.config.prefix, self.service.pool.config.name)
         try:
-            self._server.start(self._path)
+            self._server.start(path)
         except OSError as error:
             log.error("%s: %s; next try in %g s", self.name, error, RETRY_AFTER)
             self.retry_at = now + RETRY_AFTER
             return
-        self._socket = identity(self._path)
+        self._socket = identity(path)
         self.registered_with = None
-        log.info("%s: listening on %s", self.name, self._path)
+        log.info("%s: listening on %s", self.name, path)
 
     def _lost_too_long(self, now: float) -> bool:
         if not self.service.lost.is_set():
@@ -159,9 +153,9 @@ def register(kubelet_dir: str, endpoints: list[PoolEndpoint]) -> None:
         for endpoint in waiting:
             request = api.RegisterRequest(
                 version=API_VERSION,
-                endpoint=endpoint.socket_name,
+                endpoint=os.path.basename(endpoint.service.endpoint),
                 resource_name=endpoint.name,
-                options=options(),
+                options=OPTIONS,
             )
             try:
                 call(request, timeout=REGISTER_TIMEOUT)
