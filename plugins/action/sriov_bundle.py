@@ -220,11 +220,6 @@ def _data_entry(
         ) from error
 
 
-def _read(path: str) -> bytes:
-    with open(path, "rb") as opened:
-        return opened.read()
-
-
 def _entry(
     file: dict[str, Any], dest: str, mode: int, text: str | None = None, sha256: str = ""
 ) -> dict[str, Any]:
@@ -262,7 +257,7 @@ def pack(file: Any, sources: Sources) -> None:
     """A compressed archive whose members are named by their sha256; the module checks each of them."""
     with tarfile.open(fileobj=file, mode="w:gz", compresslevel=6) as archive:
         for sha256, source in sorted(sources.items()):
-            data = source if isinstance(source, bytes) else _read(source)
+            data = source if isinstance(source, bytes) else Path(source).read_bytes()
             member = tarfile.TarInfo(sha256)
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))

@@ -75,22 +75,24 @@ def _word(word: str, known: Mapping[str, str]) -> str:
     return word if ours else known.get(word, camel_name(word))
 
 
-def together(kind: str, own: Any, manifests: Any) -> tuple[Any, dict[int, str]]:
-    """The inventory's list followed by that of the manifests, and number -> file, kind and name of the latter.
+def together(kind: str, own: Any, manifests: Any, places: dict[int, str]) -> Any:
+    """The inventory's list followed by that of the manifests.
 
+    places: gets number -> file, kind and name of the latter.
     kind: policies or networks; manifests: what the lookup found, None or {} where there are none. An own list that is
     none is handed on for its reader to refuse. Raises InvalidSpecError.
     """
     if not manifests:
-        return own, {}
+        return own
     found = manifests.get(kind) if isinstance(manifests, Mapping) else None
     if not isinstance(found, (list, tuple)):
         problem = f"expected what the lookup baremetal.sriov.manifests gives, found {show(manifests)}"
         raise InvalidSpecError([Mistake("manifests", problem)])
     if not isinstance(own, (list, tuple)):
-        return own, {}
-    places = manifests.get({"policies": "policy_places", "networks": "network_places"}[kind]) or []
-    return [*own, *found], {len(own) + number: str(place) for number, place in enumerate(places)}
+        return own
+    named = manifests.get({"policies": "policy_places", "networks": "network_places"}[kind]) or []
+    places.update({number: str(place) for number, place in enumerate(named, len(own))})
+    return [*own, *found]
 
 
 def name_places(mistakes: Iterable[Mistake], places: Mapping[int, str]) -> None:

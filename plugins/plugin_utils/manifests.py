@@ -99,31 +99,15 @@ def _take(
         mistakes.append(Mistake(f"{where}: spec", "refers to itself, through an anchor of YAML"))
         return
     if kind == POLICY:
-        made = _policy(name, made)
-        wrong += _wrong_policy(made)
+        made = _policy(name, made, wrong)
         found.policies.append(made)
         found.policy_places.append(where)
     else:
-        made = _network(name, made, str(metadata.get("namespace") or "default"))
-        wrong += _wrong_network(made)
+        made = _network(name, made, str(metadata.get("namespace") or "default"), wrong)
         found.networks.append(made)
         found.network_places.append(where)
     name_as_the_file(wrong, "it", where, spelled)
     mistakes += wrong
-
-
-def _wrong_policy(made: dict[str, Any]) -> list[Mistake]:
-    wrong: list[Mistake] = []
-    policy.collect([made], "it", wrong, {0: "it"})
-    return wrong
-
-
-def _wrong_network(made: dict[str, Any]) -> list[Mistake]:
-    try:
-        network_attachments([made], OWNER, {0: "it"}, log_dir_known=False)
-    except InvalidSpecError as error:
-        return list(error.mistakes)
-    return []
 
 
 def _odd(value: Any, path: str = "it") -> list[Mistake]:
@@ -139,16 +123,21 @@ def _odd(value: Any, path: str = "it") -> list[Mistake]:
     return []
 
 
-def _policy(name: str, made: dict[str, Any]) -> dict[str, Any]:
-    labels = made.pop("node_selector", None)
-    if labels:
-        made["node_selector"] = {"labels": labels}
-    return {"name": name, **made}
+def _policy(name: str, fields: dict[str, Any], wrong: list[Mistake]) -> dict[str, Any]:
+    labels = fields.pop("node_selector", None)
+    made = {"name": name, **fields, **({"node_selector": {"labels": labels}} if labels else {})}
+    policy.collect([made], "it", wrong, {0: "it"})
+    return made
 
 
-def _network(name: str, made: dict[str, Any], namespace: str) -> dict[str, Any]:
+def _network(name: str, fields: dict[str, Any], namespace: str, wrong: list[Mistake]) -> dict[str, Any]:
     """The operator puts the definition where the resource itself is, unless networkNamespace says another place."""
-    return {"name": name, "network_namespace": namespace, **made}
+    made = {"name": name, "network_namespace": namespace, **fields}
+    try:
+        network_attachments([made], OWNER, {0: "it"}, log_dir_known=False)
+    except InvalidSpecError as error:
+        wrong += error.mistakes
+    return made
 
 
 def _snake(

@@ -20,7 +20,6 @@ from ..module_utils.policy.validation import show
 
 API_VERSION = "k8s.cni.cncf.io/v1"
 KIND = "NetworkAttachmentDefinition"
-CRD_NAME = "network-attachment-definitions.k8s.cni.cncf.io"
 RESOURCE_ANNOTATION = "k8s.v1.cni.cncf.io/resourceName"
 OWNER_LABEL = "app.kubernetes.io/managed-by"
 OWNER = "baremetal.sriov"

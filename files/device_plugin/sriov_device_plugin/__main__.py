@@ -68,11 +68,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0.1 <= value <= 86400:
-        raise argparse.ArgumentTypeError(f"{text}: expected 0.1 to 86400 seconds")
+def _within(text: str, value: float, low: float, high: float, unit: str = "") -> float:
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text}: expected {low} to {high}{unit}")
     return value
+
+
+def _seconds(text: str) -> float:
+    return _within(text, float(text), 0.1, 86400, " seconds")
 
 
 def _boolean(text: str) -> bool:
@@ -93,56 +96,45 @@ def _level(text: str) -> str:
 
 
 def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError(f"{text}: expected 0 to 65535")
-    return value
+    return int(_within(text, int(text), 0, 65535))
 
 
 def _hold(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 3600:
-        raise argparse.ArgumentTypeError(f"{text}: expected 0 to 3600 seconds")
-    return value
+    return _within(text, float(text), 0, 3600, " seconds")
 
 
-def _check(path: str, prefix: str) -> int:
-    """--check-config: say what the file means; 0 where it can be used."""
-    try:
-        loaded = load(path, prefix)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 1
+def _check(path: str, prefix: str) -> None:
+    """--check-config: say what the file means. Raises ConfigError where it can't be used."""
+    loaded = load(path, prefix)
     for warning in loaded.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     for pool in loaded.pools:
         print(f"{pool.resource_name}: {pool.device_type.name}, {len(pool.selectors)} selector objects")
     print(f"{path}: {len(loaded.pools)} pools, {len(loaded.warnings)} warnings")
-    return 0
 
 
-def _convert(path: str) -> int:
-    """--convert-config: the file in today's form on standard output, which nothing else goes to."""
-    try:
-        text, notes = convert(read(path), path)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 1
+def _convert(path: str) -> None:
+    """--convert-config: the file in today's form on standard output, which nothing else goes to. Raises ConfigError."""
+    text, notes = convert(read(path), path)
     for note in notes:
         print(note, file=sys.stderr)
     print(text)
-    return 0
 
 
-def _explain(path: str, prefix: str, root: str) -> int:
-    """--explain."""
+def _report(given: argparse.Namespace) -> int:
+    """Do what one of the options says that only report; 0 where the configuration can be used."""
     try:
-        loaded = load(path, prefix)
+        if given.check_config:
+            _check(given.config_file, given.resource_prefix)
+        elif given.convert_config:
+            _convert(given.config_file)
+        elif given.explain:
+            pools = load(given.config_file, given.resource_prefix).pools
+            for line in explain(pools, Scanner(given.root.rstrip("/"))):
+                print(line)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
-    for line in explain(loaded.pools, Scanner(root)):
-        print(line)
     return 0
 
 
@@ -155,12 +147,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--resource-prefix: {problem}")
     if given.check_options:
         return 0
-    if given.check_config:
-        return _check(given.config_file, given.resource_prefix)
-    if given.convert_config:
-        return _convert(given.config_file)
-    if given.explain:
-        return _explain(given.config_file, given.resource_prefix, given.root.rstrip("/"))
+    if given.check_config or given.convert_config or given.explain:
+        return _report(given)
     logs.configure(given.log_level, given.log_format)
     os.umask(0o022)
     # gRPC imports asyncio, and that TLS where it can; on Unix sockets nobody needs the 4 MiB of OpenSSL.

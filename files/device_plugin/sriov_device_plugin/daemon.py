@@ -10,18 +10,18 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import ConfigError
 from .host.device_nodes import Nodes
-from .host.discovery import Device, Scanner
+from .host.discovery import Scanner
 from .host.kernel_events import DEVICE, LINK, Events
 from .kubelet import registration
 from .kubelet.plugin_server import PoolService
 from .kubelet.registration import PoolEndpoint
-from .kubelet.renamed_allocations import Holding
+from .kubelet.renamed_allocations import RenamedAllocations
 from .notify import Watchdog, notify
 from .pool import allocation, cdi, config, health, pools
 from .pool.pools import Member, Pool, Share
@@ -61,22 +61,19 @@ class Options:
 
 
 class Daemon:
-    """Owns the pools and their presences; all its methods run on the main thread."""
+    """Owns the pools and their endpoints; all its methods run on the main thread."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.scanner = Scanner(options.root)
-        self.holding = Holding(options.kubelet_dir)
-        self.presences: dict[str, PoolEndpoint] = {}  # resource name -> its presence
+        self.renamed = RenamedAllocations(options.kubelet_dir)
+        self.endpoints: dict[str, PoolEndpoint] = {}  # resource name -> its endpoint
         self._said: dict[str, str] = {}  # resource name -> the last line about its devices
         self._said_health: dict[str, str] = {}
         self._unusable: dict[str, dict[str, str]] = {}  # resource name -> device id -> why, as of the last rescan
         self._status = ""
-        self._links = (
-            health.Links(options.root, options.link_down_after, options.link_up_after, options.link_first_after)
-            if options.link_down_after >= 0
-            else None
-        )
+        holds = (options.link_down_after, options.link_up_after, options.link_first_after)
+        self._links = health.Links(options.root, *holds)
         self._scanned_at = 0.0
         self._scan_took = 0.0
         self._beat_at = time.monotonic()
@@ -117,7 +114,7 @@ class Daemon:
                 self.rescan()
                 self._save_files()
                 next_scan = self._scanned_at + self.options.rescan_interval
-            elif LINK in heard or not events.hears(LINK) or self._link_due(now):
+            elif LINK in heard or not events.hears(LINK) or now >= self._links.due():
                 self.judge()
             self.tend()
             self._tell_status()
@@ -129,7 +126,7 @@ class Daemon:
         from .metrics import MetricsServer, render  # here, since it costs the import of an HTTP server
 
         def metrics() -> str:
-            return render(list(self.presences.values()), self.options.kubelet_dir)
+            return render(list(self.endpoints.values()), self.options.kubelet_dir)
 
         address, port = self.options.metrics_address, self.options.metrics_port
         try:
@@ -144,18 +141,12 @@ class Daemon:
         return f"the main loop has not turned for {idle:.0f} s" if idle > STUCK_AFTER else ""
 
     def _unready(self) -> str:
-        waiting = [presence.name for presence in list(self.presences.values()) if not presence.registered]
+        waiting = [endpoint.name for endpoint in list(self.endpoints.values()) if not endpoint.registered]
         return f"not registered with the kubelet: {', '.join(sorted(waiting))}" if waiting else ""
 
     def _pause(self, next_scan: float) -> float:
         """Seconds to the next thing that is known to be due."""
-        due = self._links.due() if self._links is not None else None
-        times = (next_scan,) if due is None else (next_scan, due)
-        return max(0.0, min(TICK, min(times) - time.monotonic()))
-
-    def _link_due(self, now: float) -> bool:
-        due = self._links.due() if self._links is not None else None
-        return due is not None and now >= due
+        return max(0.0, min(TICK, min(next_scan, self._links.due()) - time.monotonic()))
 
     def _config_stamp(self) -> tuple[int, int, int] | None:
         """What tells one content of the configuration's file from another. In a ConfigMap's volume it is a link."""
@@ -187,57 +178,46 @@ class Daemon:
         self._scanned_at = time.monotonic()
         shares = pools.assign(self._configs, pools.scan(self._configs, self.scanner))
         self._scan_took = time.monotonic() - self._scanned_at
-        for name in [name for name in self.presences if name not in shares]:
+        for name in [name for name in self.endpoints if name not in shares]:
             log.info("%s: no longer configured", name)
-            self.presences.pop(name).close()
+            self.endpoints.pop(name).close()
             self._said.pop(name, None)
             self._said_health.pop(name, None)
         self._take_out(shares)
         self._hold_back(shares)
-        self._observe(member.device for share in shares.values() for member in share.members.values())
+        found = (member.device for share in shares.values() for member in share.members.values())
+        self._links.observe(found, time.monotonic())
         seen = Nodes(self.options.root)
         self._unusable = {name: allocation.problems(share.members, seen) for name, share in shares.items()}
-        for pool_config in self._configs:
-            name = pool_config.resource_name
-            share = shares[name]
+        folders = (self.options.devinfo_dir, self.options.cdi_dir)
+        for name, share in shares.items():
             self._say(name, share)
-            if name not in self.presences:
-                if not share.members:
-                    continue  # nothing to offer yet: the kubelet need not know the resource
-                self.presences[name] = self._presence(pool_config)
-            self._update(self.presences[name].service.pool, pool_config, share.members)
-
-    def _presence(self, pool_config: config.PoolConfig) -> PoolEndpoint:
-        options = self.options
-        service = PoolService(Pool(pool_config), self.scanner, options.devinfo_dir, options.cdi_dir, self.holding)
-        return PoolEndpoint(service, options.kubelet_dir)
+            if share.members and name not in self.endpoints:  # of an empty pool the kubelet need not know
+                service = PoolService(Pool(share.config), self.scanner, *folders, self.renamed)
+                self.endpoints[name] = PoolEndpoint(service, self.options.kubelet_dir)
+            if name in self.endpoints:
+                self._update(self.endpoints[name].service.pool, share.config, share.members)
 
     def _take_out(self, shares: Mapping[str, Share]) -> None:
         """What leaves a pool does so before another pool may offer it: no Allocate gives it under the old name then."""
-        for pool_config in self._configs:
-            presence = self.presences.get(pool_config.resource_name)
-            if presence is not None:
-                pool, share = presence.service.pool, shares[pool_config.resource_name]
-                left = {i: member for i, member in pool.members.items() if i in share.members}
-                if len(left) < len(pool.members):
-                    pool.update(pool_config, left, {i: text for i, text in pool.problems.items() if i in left})
+        for name, endpoint in self.endpoints.items():
+            pool, share = endpoint.service.pool, shares[name]
+            left = {i: member for i, member in pool.members.items() if i in share.members}
+            if len(left) < len(pool.members):
+                pool.update(share.config, left, {i: text for i, text in pool.problems.items() if i in left})
 
     def _hold_back(self, shares: Mapping[str, Share]) -> None:
-        """Take out what pods hold under another name; after the presences of old names are closed."""
+        """Take out what pods hold under another name; after the endpoints of old names are closed."""
         wanted = {device_id: name for name, share in shares.items() for device_id in share.members}
-        for device_id in self.holding.allocated_under_other_name(wanted):
+        for device_id in self.renamed.allocated_under_other_name(wanted):
             shares[wanted[device_id]].hold_back(device_id, "a pod holds it under another resource name")
 
     def judge(self) -> None:
         """Look at the links alone, and tell the pools what changed."""
-        served = [presence.service.pool for presence in self.presences.values()]
-        self._observe(member.device for pool in served for member in pool.members.values())
+        served = [endpoint.service.pool for endpoint in self.endpoints.values()]
+        self._links.observe((member.device for pool in served for member in pool.members.values()), time.monotonic())
         for pool in served:
             self._update(pool, pool.config, pool.members)
-
-    def _observe(self, devices: Iterable[Device]) -> None:
-        if self._links is not None:
-            self._links.observe(devices, time.monotonic())
 
     def _update(self, pool: Pool, pool_config: config.PoolConfig, members: Mapping[str, Member]) -> None:
         problems = {**self._unusable.get(pool_config.resource_name, {}),
@@ -256,22 +236,22 @@ class Daemon:
     def tend(self) -> None:
         """Keep the sockets and the registrations."""
         now = time.monotonic()
-        for presence in self.presences.values():
-            presence.tend(now)
-        registration.register(self.options.kubelet_dir, list(self.presences.values()))
+        for endpoint in self.endpoints.values():
+            endpoint.tend(now)
+        registration.register(self.options.kubelet_dir, list(self.endpoints.values()))
 
     def close(self) -> None:
         """Leave: sockets go, device-info files stay, since pods keep running."""
         notify("STOPPING=1", wait=True)
-        for presence in self.presences.values():
-            presence.close()
+        for endpoint in self.endpoints.values():
+            endpoint.close()
 
     def _save_files(self) -> None:
         """Their folders are lost at a reboot, and for pods that return the kubelet does not call Allocate."""
         try:
-            for presence in self.presences.values():
-                presence.service.save_device_info(presence.service.pool.members.values())
-                presence.service.save_cdi({})
+            for endpoint in self.endpoints.values():
+                endpoint.service.save_device_info(endpoint.service.pool.members.values())
+                endpoint.service.save_cdi({})
             if self.options.cdi_dir:
                 cdi.clean(self.options.cdi_dir, self._configs)
         except OSError as error:
@@ -291,7 +271,7 @@ class Daemon:
             log.log(logging.INFO if share.members else logging.WARNING, "%s: %s", name, line)
 
     def _status_line(self) -> str:
-        services = self.presences
+        services = self.endpoints
         devices = sum(len(p.service.pool.members) for p in services.values())
         registered = sum(p.registered for p in services.values())
         if not services:

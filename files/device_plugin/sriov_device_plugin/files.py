@@ -11,7 +11,11 @@ import threading
 
 
 def replace(path: str, content: str) -> None:
-    """Make `path` hold `content` (mode 0644, its folder 0755), atomically. Raises OSError."""
+    """Make `path` hold `content` (mode 0644, its folder 0755), atomically; one that does is left. Raises OSError."""
+    data = content.encode()
+    with contextlib.suppress(OSError), open(path, "rb", buffering=0) as present:
+        if present.read(len(data) + 1) == data:
+            return
     directory = os.path.dirname(path)
     os.makedirs(directory, mode=0o755, exist_ok=True)
     # Named after the thread as well: the main thread and an Allocate may write the same file at once.
@@ -20,7 +24,7 @@ def replace(path: str, content: str) -> None:
     try:
         with os.fdopen(fd, "wb") as stream:
             os.fchmod(fd, 0o644)
-            stream.write(content.encode())
+            stream.write(data)
         os.rename(scratch, path)
     except OSError:
         with contextlib.suppress(OSError):

@@ -57,26 +57,26 @@ def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
-def render(presences: Sequence[PoolEndpoint], kubelet_dir: str) -> str:
+def render(endpoints: Sequence[PoolEndpoint], kubelet_dir: str) -> str:
     """Everything, read now."""
     held = pod_resources.holders(kubelet_dir)
     metrics = [
         Metric("sriov_device_plugin_info", "gauge", "The version that runs.", [({"version": __version__}, 1)]),
         Metric("sriov_pod_resources_up", "gauge", "1 where the kubelet tells who holds devices.",
                [({}, float(held is not None))]),
-        *_pools(presences, held),
-        *_vf_counters(presences, held or {}),
+        *_pools(endpoints, held),
+        *_vf_counters(endpoints, held or {}),
     ]  # fmt: skip
     return "".join(f"{line}\n" for metric in metrics if metric.samples for line in metric.lines())
 
 
-def _pools(presences: Sequence[PoolEndpoint], held: Mapping[tuple[str, str], Holder] | None) -> Iterator[Metric]:
+def _pools(endpoints: Sequence[PoolEndpoint], held: Mapping[tuple[str, str], Holder] | None) -> Iterator[Metric]:
     def gauge(name: str, text: str, value: Callable[[PoolEndpoint], float]) -> Metric:
-        samples = [({"resource": presence.name}, value(presence)) for presence in presences]
+        samples = [({"resource": endpoint.name}, value(endpoint)) for endpoint in endpoints]
         return Metric(f"sriov_pool_{name}", "gauge", text, samples)
 
-    def healthy(presence: PoolEndpoint) -> float:
-        return float(sum(listed[2] for listed in presence.service.pool.listing()))
+    def healthy(endpoint: PoolEndpoint) -> float:
+        return float(sum(listed[2] for listed in endpoint.service.pool.listing()))
 
     yield gauge("devices", "Devices of the pool.", lambda p: float(len(p.service.pool.members)))
     yield gauge("healthy_devices", "Devices that the kubelet may hand out.", healthy)
@@ -86,9 +86,9 @@ def _pools(presences: Sequence[PoolEndpoint], held: Mapping[tuple[str, str], Hol
         yield gauge("allocated_devices", "Devices that containers hold.", lambda p: float(taken.count(p.name)))
 
 
-def _vf_counters(presences: Sequence[PoolEndpoint], held: Mapping[tuple[str, str], Holder]) -> Iterator[Metric]:
+def _vf_counters(endpoints: Sequence[PoolEndpoint], held: Mapping[tuple[str, str], Holder]) -> Iterator[Metric]:
     """What the PF counts for its VFs, where its driver does; also for VFs that are in a pod or a VM."""
-    vfs = [(presence.name, member.device) for presence in presences for member in presence.service.pool.members.values()
+    vfs = [(endpoint.name, member.device) for endpoint in endpoints for member in endpoint.service.pool.members.values()
            if member.device.pf_name and member.device.vf_index >= 0 and not member.device.parent]  # fmt: skip
     stats = _stats({device.pf_name for _name, device in vfs})
     for direction, word in DIRECTIONS.items():
@@ -139,14 +139,29 @@ def _stats(pfs: Iterable[str]) -> dict[tuple[str, int], dict[str, Any]]:
     return found
 
 
-class _Server(ThreadingMixIn, HTTPServer):
+class MetricsServer(ThreadingMixIn, HTTPServer):
+    """Serves /metrics, /healthz and /readyz on threads of its own."""
+
     daemon_threads = True
 
-    def __init__(self, address: str, port: int, pages: Mapping[str, Callable[[], tuple[int, str]]]) -> None:
+    def __init__(
+        self, address: str, port: int, metrics: Callable[[], str], alive: Callable[[], str], ready: Callable[[], str]
+    ) -> None:
+        """Listen. alive, ready: what is wrong, or "". Raises OSError."""
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.pages = pages
+        self.pages: Mapping[str, Callable[[], tuple[int, str]]] = {
+            "/metrics": lambda: (200, metrics()),
+            "/healthz": lambda: _health(alive()),
+            "/readyz": lambda: _health(ready()),
+        }
         self.slots = threading.BoundedSemaphore(CLIENTS)
         super().__init__((address, port), _Handler)
+        threading.Thread(target=self.serve_forever, name="metrics", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.shutdown()
+        self.server_close()
 
     def server_bind(self) -> None:
         """Without the base class's look-up of our own name in the DNS."""
@@ -161,8 +176,12 @@ class _Server(ThreadingMixIn, HTTPServer):
         log.debug("a client of the metrics went away", exc_info=True)
 
 
+def _health(problem: str) -> tuple[int, str]:
+    return (503, f"{problem}\n") if problem else (200, "ok\n")
+
+
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: MetricsServer
     timeout = CLIENT_TIMEOUT
     server_version = "sriov-device-plugin"
     sys_version = ""
@@ -182,29 +201,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: Any) -> None:
         log.debug(format, *arguments)
-
-
-class MetricsServer:
-    """Serves /metrics, /healthz and /readyz on threads of its own."""
-
-    def __init__(
-        self, address: str, port: int, metrics: Callable[[], str], alive: Callable[[], str], ready: Callable[[], str]
-    ) -> None:
-        """Listen. alive, ready: what is wrong, or "". Raises OSError."""
-
-        def answer(problem: Callable[[], str]) -> Callable[[], tuple[int, str]]:
-            def page() -> tuple[int, str]:
-                text = problem()
-                return (503, f"{text}\n") if text else (200, "ok\n")
-
-            return page
-
-        pages = {"/metrics": lambda: (200, metrics()), "/healthz": answer(alive), "/readyz": answer(ready)}
-        self._server = _Server(address, port, pages)
-        self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()

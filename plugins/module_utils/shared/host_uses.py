@@ -47,7 +47,7 @@ class HostNetwork:
                 found.append(f"the default route{where}")
             if device in self.sessions:
                 found.append(f"an SSH connection to {self.sessions[device]}{where}")
-        found += [self._upper_words(name, upper) for upper in self._uppers(name, beside or set())]
+        found += [self._upper_message(name, upper) for upper in self._uppers(name, beside or set())]
         found += [f"something unknown, since {text}" for text in self.unknown.get(name, ())]
         if self.addresses.get(name):
             found.append(_several("the address", self.addresses[name]))
@@ -56,7 +56,7 @@ class HostNetwork:
             found.append(_several("the route to", others, "the routes to"))
         return tuple(found)
 
-    def _upper_words(self, name: str, upper: str) -> str:
+    def _upper_message(self, name: str, upper: str) -> str:
         kind = self.kinds.get(upper) or "interface"
         above = []
         for device in self._with_uppers(upper, set()):

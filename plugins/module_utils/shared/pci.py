@@ -158,12 +158,8 @@ def virtfns(root: str, address: str) -> dict[int, str]:
 def vf_index(root: str, address: str) -> int:
     """The VF's index on its PF, -1 where the function is no VF or its PF does not list it."""
     parent = physfn(root, address)
-    if parent is None:
-        return -1
-    for index, vf in virtfns(root, parent).items():
-        if vf == address:
-            return index
-    return -1
+    vfs = virtfns(root, parent) if parent else {}
+    return next((index for index, vf in vfs.items() if vf == address), -1)
 
 
 def net_names(root: str, address: str) -> list[str]:
@@ -172,12 +168,8 @@ def net_names(root: str, address: str) -> list[str]:
     names = list_dir(f"{base}/net")
     if names:
         return names
-    for entry in list_dir(base):
-        if entry.startswith("virtio"):
-            names = list_dir(f"{base}/{entry}/net")
-            if names:
-                return names
-    return []
+    below = (list_dir(f"{base}/{entry}/net") for entry in list_dir(base) if entry.startswith("virtio"))
+    return next(filter(None, below), [])
 
 
 def uplink_name(root: str, address: str) -> str | None:

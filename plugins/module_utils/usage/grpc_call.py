@@ -131,7 +131,7 @@ def _answer(reader: _Reader) -> bytes:
     """The message of our stream, whole."""
     data = bytearray()
     for kind, flags, stream, payload in reader.frames():
-        if kind == GOAWAY and _last_stream(payload) < STREAM:
+        if kind == GOAWAY and int.from_bytes(payload[:4], "big") & 0x7FFFFFFF < STREAM:  # the last one that it answers
             raise _failed(reader.path, "that it takes no calls now (GOAWAY)")
         if stream != STREAM:
             continue
@@ -147,10 +147,6 @@ def _answer(reader: _Reader) -> bytes:
     if len(data) < 5 or data[0] != 0 or len(data) != length + 5:
         raise _failed(reader.path, f"{len(data)} bytes that are no message: the call failed, or is not known there")
     return bytes(data[5:])
-
-
-def _last_stream(payload: bytes) -> int:
-    return int.from_bytes(payload[:4], "big") & 0x7FFFFFFF
 
 
 def _unpadded(path: str, flags: int, payload: bytes) -> bytes:

@@ -13,19 +13,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..host.host import Host
 from ..model.errors import HostError
 from ..model.goal import KUBELET_FOLDERS
+from .other_managers import logged_pods
 
 if TYPE_CHECKING:
     from .pod_resources import Container
 
 CHECKPOINT = "device-plugins/kubelet_internal_checkpoint"
-POD_LOGS = "/var/log/pods"  # folders named NAMESPACE_NAME_UID
 GROUPS = "/sys/fs/cgroup"
 GROUPS_DEPTH = 6
+# Beside those with "kube" in their names: groups that pods may be below.
+OUTER_GROUPS = ("systemd", "pids", "unified", "system.slice", "besteffort", "burstable", "guaranteed")
 SIZE_LIMIT = 64 << 20  # bytes
 
 Entry = tuple[str, str, str]  # a device's id, the pod's UID, the container
@@ -51,7 +53,8 @@ def allocations(host: Host, folders: Sequence[str] = KUBELET_FOLDERS) -> dict[st
                 raise
             noted = []
         if told or noted:
-            for device, words in _holders(told or [], noted, _names(host), _running(host)):
+            names = {uid: f"{namespace}/{name}" for namespace, name, uid in logged_pods(host)}
+            for device, words in _holders(told or [], noted, names, _running(host)):
                 found.setdefault(device, []).append(words)
     return {device: tuple(dict.fromkeys(words)) for device, words in found.items()}
 
@@ -106,16 +109,6 @@ def _entries(host: Host, path: str) -> Iterator[Entry]:
         ) from error
 
 
-def _names(host: Host) -> dict[str, str]:
-    """A pod's UID -> namespace/name."""
-    found = {}
-    for name in host.list_dir(POD_LOGS):
-        parts: list[Any] = name.split("_")
-        if len(parts) == 3:
-            found[parts[2]] = f"{parts[0]}/{parts[1]}"
-    return found
-
-
 def _running(host: Host) -> set[str]:
     """The UIDs (see `_flat`) of pods with a control group: pod<uid>, or kubepods-...-pod<uid>.slice with systemd.
 
@@ -133,14 +126,10 @@ def _running(host: Host) -> set[str]:
                     # Linux Documentation/admin-guide/cgroup-v2.rst; version 1 has no such file.
                     if "populated 0" not in (host.read_text(f"{folder}/{name}/cgroup.events", 4096) or ""):
                         found.add(_flat(uid))
-                elif "kube" in name or name in ("systemd", "pids", "unified", "system.slice") or _is_qos(name):
+                elif "kube" in name or name in OUTER_GROUPS:
                     below.append(f"{folder}/{name}")
         level = below
     return found
-
-
-def _is_qos(name: str) -> bool:
-    return name in ("besteffort", "burstable", "guaranteed")
 
 
 def _flat(uid: str) -> str:

@@ -102,12 +102,16 @@ def _warnings(host: Host) -> Iterator[str]:
             yield _message(f"the kernel's command line has {token}")
     if host.list_dir(f"{OPERATOR}/pci"):
         yield _message(f"{OPERATOR}/pci holds settings of the SR-IOV network operator")
-    for name in host.list_dir(POD_LOGS)[:FILES_LIMIT]:
-        pod = name.split("_")[1] if name.count("_") == 2 else ""
+    for namespace, pod, _uid in logged_pods(host)[:FILES_LIMIT]:
         for start, what in PODS.items():
             if pod.startswith(f"{start}-"):
-                where = f"the pod {name.split('_')[0]}/{pod}"
+                where = f"the pod {namespace}/{pod}"
                 yield f"{where} is on this node, {what}: two that manage the same VFs undo each other's work"
+
+
+def logged_pods(host: Host) -> list[list[str]]:
+    """Namespace, name and UID of each pod that has logs."""
+    return [parts for parts in (folder.split("_") for folder in host.list_dir(POD_LOGS)) if len(parts) == 3]
 
 
 def _text(host: Host, path: str) -> str:

@@ -22,11 +22,8 @@ DELETED = " (deleted)"  # what the kernel appends to the name of a file that is 
 
 def names(host: Host) -> dict[int, str]:
     """Process ids and names."""
-    found = {}
-    for entry in host.list_dir("/proc"):
-        if entry.isdecimal():
-            found[int(entry)] = pci.read_text(host.path(f"/proc/{entry}/comm")) or "?"
-    return found
+    pids = filter(str.isdecimal, host.list_dir("/proc"))
+    return {int(pid): pci.read_text(host.path(f"/proc/{pid}/comm")) or "?" for pid in pids}
 
 
 def _open_files(host: Host, pid: int) -> Iterable[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.baremetal.sriov.plugins.filter.node_spec import node_spec as filter_node_spec
+from ansible_collections.baremetal.sriov.plugins.filter.filters import node_spec as filter_node_spec
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec
 from support.node_runs import KERNEL, absent, make_host, present, restart, snapshot
 

@@ -21,7 +21,7 @@ from sriov_device_plugin.api import deviceplugin_pb2 as api
 from sriov_device_plugin.errors import ConfigError, DevicePluginError
 from sriov_device_plugin.host.discovery import Scanner
 from sriov_device_plugin.kubelet.plugin_server import PoolServer, PoolService
-from sriov_device_plugin.kubelet.renamed_allocations import Holding
+from sriov_device_plugin.kubelet.renamed_allocations import RenamedAllocations
 from sriov_device_plugin.pool import allocation, config, health, legacy_config, pools
 from sriov_device_plugin.pool.explain import explain
 from support.dp_host import FakeHost
@@ -121,7 +121,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugin]:
     scanner = Scanner(str(host.root))
     pool = pools.Pool(pool_config)
     pool.update(pool_config, pools.assign([pool_config], scanner.scan(["02"]))["intel.com/rest"].members)
-    server = PoolServer(PoolService(pool, scanner, str(folder / "devinfo"), "", Holding(str(folder))))
+    server = PoolServer(PoolService(pool, scanner, str(folder / "devinfo"), "", RenamedAllocations(str(folder))))
     server.start(str(folder / "s"))
     with Plugin(folder / "s") as client:
         yield client

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.baremetal.sriov.plugins.filter.node_spec import node_spec as filter_node_spec
+from ansible_collections.baremetal.sriov.plugins.filter.filters import node_spec as filter_node_spec
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.bootloaders import table
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import NodeOptions

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleError, AnsibleFilterError
 
-from ansible_collections.baremetal.sriov.plugins.filter import network_attachments, node_spec, nodes, plan_table
+from ansible_collections.baremetal.sriov.plugins.filter import filters
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry import wheels
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError, InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.plugin_utils import manifests
@@ -197,47 +197,47 @@ def test_roles_tell_the_errors_of_lookups_and_filters(controller: Controller) ->
 FILTERS: list[tuple[str, Callable[..., Any], tuple[Any, ...], str]] = [
     (
         "definition-without-a-name",
-        network_attachments.network_changes,
+        filters.network_changes,
         ([], [{"metadata": {}}]),
         "network_changes: found[0].metadata.name: expected the name of one of the cluster's definitions, a text; found",
     ),
     (
         "definition-without-metadata",
-        network_attachments.network_changes,
+        filters.network_changes,
         ([{"spec": {}}], []),
         "network_changes[0].metadata: expected the metadata of one of the wanted definitions, a mapping; found",
     ),
     (
         "number-for-the-hosts",
-        plan_table.unused_policies,
+        filters.unused_policies,
         ({}, 5),
         "unused_policies: hosts: expected names of hosts, a list of texts; found 5",
     ),
     (
         "text-for-a-result",
-        plan_table.unused_policies,
+        filters.unused_policies,
         ({"node1": "x"}, ["node1"]),
         "unused_policies[node1]: expected a result of sriov_node, a mapping; found 'x'",
     ),
     (
         "number-for-a-labels-name",
-        nodes.node_label_patch,
+        filters.node_label_patch,
         ({}, {5: "a"}),
         "node_label_patch: labels: expected the names of labels, a list of texts; found [5]",
     ),
-    ("plan-table", plan_table.plan_table, ("x", "n"), "plan_table: expected the registered result of"),
-    ("plan-steps", plan_table.plan_markdown, ({"plan": {"steps": [1]}}, "n"), "plan_markdown: plan.steps: expected"),
-    ("plan", plan_table.plan_table, ({"plan": "x"}, "n"), "plan_table: plan: expected the registered result of"),
-    ("unused-policies", plan_table.unused_policies, ([1], ["n"]), "unused_policies: expected results of"),
-    ("label-patch-node", nodes.node_label_patch, (5, {}), "node_label_patch: expected the Node"),
-    ("label-patch-metadata", nodes.node_label_patch, ({"metadata": 5}, {}), "node_label_patch: metadata: expected"),
-    ("label-patch-labels", nodes.node_label_patch, ({}, "a=b"), "node_label_patch: labels: expected labels"),
-    ("problems", nodes.node_problems, (5, {}), "node_problems: expected the registered result of"),
-    ("problems-resources", nodes.node_problems, ({}, ["a"]), "node_problems: resources: expected names"),
-    ("changes", network_attachments.network_changes, ("x", []), "network_changes: expected the wanted definitions"),
-    ("changes-found", network_attachments.network_changes, ([], {"a": 1}), "network_changes: found: expected"),
-    ("attachments-manifests", network_attachments.network_attachments, ([], "p", [1]), "1 mistake in the spec"),
-    ("spec-arguments", partial(node_spec.node_spec, kernel_arguments="nosmt"), ([], "h"), "h: 1 mistake in the spec"),
+    ("plan-table", filters.plan_as_table, ("x", "n"), "plan_table: expected the registered result of"),
+    ("plan-steps", filters.plan_as_markdown, ({"plan": {"steps": [1]}}, "n"), "plan_markdown: plan.steps: expected"),
+    ("plan", filters.plan_as_table, ({"plan": "x"}, "n"), "plan_table: plan: expected the registered result of"),
+    ("unused-policies", filters.unused_policies, ([1], ["n"]), "unused_policies: expected results of"),
+    ("label-patch-node", filters.node_label_patch, (5, {}), "node_label_patch: expected the Node"),
+    ("label-patch-metadata", filters.node_label_patch, ({"metadata": 5}, {}), "node_label_patch: metadata: expected"),
+    ("label-patch-labels", filters.node_label_patch, ({}, "a=b"), "node_label_patch: labels: expected labels"),
+    ("problems", filters.node_problems, (5, {}), "node_problems: expected the registered result of"),
+    ("problems-resources", filters.node_problems, ({}, ["a"]), "node_problems: resources: expected names"),
+    ("changes", filters.network_changes, ("x", []), "network_changes: expected the wanted definitions"),
+    ("changes-found", filters.network_changes, ([], {"a": 1}), "network_changes: found: expected"),
+    ("attachments-manifests", filters.network_attachments, ([], "p", [1]), "1 mistake in the spec"),
+    ("spec-arguments", partial(filters.node_spec, kernel_arguments="nosmt"), ([], "h"), "h: 1 mistake in the spec"),
 ]
 
 
@@ -267,7 +267,7 @@ def test_variables_of_a_host_are_read_when_they_are_asked_for() -> None:
 def test_a_date_in_a_network_is_told() -> None:
     network = {"name": "a", "resource_name": "b", "ipam": {"x": date(2024, 1, 1)}}
     with pytest.raises(AnsibleFilterError, match=r"sriov_networks\[0\].ipam: expected texts.* Put dates in quotes"):
-        network_attachments.network_attachments([network])
+        filters.network_attachments([network])
 
 
 def test_a_missing_folder_of_wheels_is_told(tmp_path: Path) -> None:

@@ -33,18 +33,13 @@ class Profiles:
         now = time.monotonic()
         asked, found = self._known.get(address, (now - KEEP - 1, ""))
         if now - asked > KEEP:
-            found = _devlink(address) or _ddptool(address)
+            device = f"pci/{address}"
+            told = _ask(["devlink", "-j", "dev", "info", device])
+            found = _text(told, "info", device, "versions", "running", "fw.app.name") or _text(
+                _ask(["ddptool", "-l", "-a", "-j", "-s", address]), "DDPInventory", "DDPpackage", "name"
+            )
             self._known[address] = (now, found)
         return found
-
-
-def _devlink(address: str) -> str:
-    answer = _ask(["devlink", "-j", "dev", "info", f"pci/{address}"])
-    return _text(answer, "info", f"pci/{address}", "versions", "running", "fw.app.name")
-
-
-def _ddptool(address: str) -> str:
-    return _text(_ask(["ddptool", "-l", "-a", "-j", "-s", address]), "DDPInventory", "DDPpackage", "name")
 
 
 def _text(answer: Any, *keys: str) -> str:
@@ -57,13 +52,9 @@ def _ask(command: list[str]) -> Any:
     """The JSON that a program prints; None where it is missing, fails (8: no package) or prints something else."""
     try:
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        log.debug("%s: %s", command[0], error)
-        return None
-    if done.returncode != 0 or len(done.stdout) > MAX_OUTPUT:
+        if done.returncode == 0 and len(done.stdout) <= MAX_OUTPUT:
+            return json.loads(done.stdout)
         log.debug("%s: status %d, %d bytes", command[0], done.returncode, len(done.stdout))
-        return None
-    try:
-        return json.loads(done.stdout)
-    except (ValueError, RecursionError):
-        return None
+    except (OSError, ValueError, RecursionError, subprocess.TimeoutExpired) as error:
+        log.debug("%s: %s", command[0], error)
+    return None

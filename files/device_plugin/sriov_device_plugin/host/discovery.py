@@ -61,7 +61,7 @@ class Device:
     pkey: str = ""
     ddp_profile: str = ""
     vdpa: Vdpa = NO_VDPA
-    host_use: str = ""  # what the host uses the function for, in words
+    host_uses: str = ""  # what the host uses the function for, in words
 
 
 @dataclass(frozen=True)
@@ -141,18 +141,18 @@ class Scanner:
             vf_index=parent.indexes.get(address, -1) if parent else -1,
             num_vfs=0 if parent else pci.num_vfs(self.root, address),
             link_type=link_type,
-            host_use=next((in_use[name] for name in names if name in in_use), ""),
+            host_uses=next((in_use[name] for name in names if name in in_use), ""),
             **self._rdma(folder, entries, link_type),
         )
 
     def _rdma(self, folder: str, entries: list[str], link_type: str) -> dict[str, Any]:
         rdma = tuple(pci.list_dir(f"{folder}/infiniband")) if "infiniband" in entries else ()
-        key = rdma_vdpa.pkey(self.root, folder, rdma) if link_type == "infiniband" else ""
+        key = rdma_vdpa.pkey(folder, rdma) if link_type == "infiniband" else ""
         return {"rdma": rdma, "rdma_capable": rdma_vdpa.has_rdma(entries), "pkey": key}
 
     def _subfunctions(self, carrier: Device, entries: list[str]) -> Iterable[Device]:
         """The auxiliary devices of type sf; one without a number can't be told from the others and is left out."""
-        for name in rdma_vdpa.aux_devices(entries, SUBFUNCTION):
+        for name in sorted(entry for entry in entries if rdma_vdpa.aux_kind(entry) == SUBFUNCTION):
             folder = f"{pci.device_dir(self.root, carrier.id)}/{name}"
             number = pci.read_int(f"{folder}/sfnum")
             if number is None or number < 0:
@@ -171,7 +171,7 @@ class Scanner:
                 vf_index=number,
                 num_vfs=0,
                 link_type=link_type,
-                host_use="",
+                host_uses="",
                 **self._rdma(folder, pci.list_dir(folder), link_type),
             )
 

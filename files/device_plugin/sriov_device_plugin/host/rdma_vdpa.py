@@ -46,17 +46,12 @@ def aux_kind(name: str) -> str:
     return parts[1] if parts[2].isascii() and parts[2].isdecimal() else ""
 
 
-def aux_devices(entries: Iterable[str], kind: str) -> list[str]:
-    """The auxiliary devices of one kind among the entries of a PCI function's folder."""
-    return sorted(name for name in entries if aux_kind(name) == kind)
-
-
 def has_rdma(entries: Iterable[str]) -> bool:
     """True where the driver offers RDMA, also while a pod holds the RDMA device and so hides it."""
     return any(name == "infiniband" or aux_kind(name) in RDMA_KINDS for name in entries)
 
 
-def pkey(root: str, folder: str, rdma: Iterable[str]) -> str:
+def pkey(folder: str, rdma: Iterable[str]) -> str:
     """The partition key at index 0 of the first RDMA device's port 1, as the kernel prints it; "" without one."""
     first = next(iter(rdma), "")
     return (pci.read_text(f"{folder}/infiniband/{first}/ports/1/pkeys/0") or "") if first else ""

@@ -21,13 +21,14 @@ from ..host.device_nodes import Nodes
 from ..host.discovery import Scanner
 from ..pool import allocation, cdi, device_info, preference
 from ..pool.pools import Member, Pool, match
-from .renamed_allocations import Holding
+from .renamed_allocations import RenamedAllocations
 
 API_VERSION = "v1beta1"
 HEALTHY, UNHEALTHY = "Healthy", "Unhealthy"
 MAX_STREAMS = 3  # a kubelet holds one; while it restarts, the old one may not have ended yet
 WORKERS = MAX_STREAMS + 5
 NAMED_IDS = 5  # of many unknown ids, how many an error names
+OPTIONS = api.DevicePluginOptions(get_preferred_allocation_available=True)  # the optional calls that we answer
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +36,12 @@ log = logging.getLogger(__name__)
 class PoolService:
     """Answers the kubelet for one pool; called on gRPC's threads."""
 
-    def __init__(self, pool: Pool, scanner: Scanner, devinfo_dir: str, cdi_dir: str, holding: Holding) -> None:
+    def __init__(
+        self, pool: Pool, scanner: Scanner, devinfo_dir: str, cdi_dir: str, renamed: RenamedAllocations
+    ) -> None:
         self.pool = pool
         self.scanner = scanner
-        self.holding = holding
+        self.renamed = renamed
         self.devinfo_dir = devinfo_dir
         self.cdi_dir = cdi_dir  # "": device nodes are named in the answer to Allocate
         self.endpoint = ""  # absolute path of the socket
@@ -48,7 +51,7 @@ class PoolService:
 
     def options(self, request: Any, context: Any) -> api.DevicePluginOptions:
         """GetDevicePluginOptions."""
-        return options()
+        return OPTIONS
 
     def list_and_watch(self, request: Any, context: Any) -> Iterator[api.ListAndWatchResponse]:
         """ListAndWatch: the whole list now and after each change, until the kubelet or the server ends it."""
@@ -146,7 +149,7 @@ class PoolService:
             more = f" and {len(unknown) - NAMED_IDS} more" if len(unknown) > NAMED_IDS else ""
             raise UnknownDeviceError(f"pool {name} has no device {named}{more}; it has {len(known)} devices")
         # First noted, then looked again: one that moves to another pool meanwhile is either refused here or held there.
-        self.holding.allocated(name, ids)
+        self.renamed.allocated(name, ids)
         moved = [device_id for device_id in ids if device_id not in self.pool.members]
         if moved:
             raise DeviceChangedError(f"pool {name}: {moved[0]} was just taken out of the pool")
@@ -187,11 +190,6 @@ class PoolService:
             self.registered.clear()
             self.refused.set()
         return watcher_api.RegistrationStatusResponse()
-
-
-def options() -> api.DevicePluginOptions:
-    """The optional calls that we answer."""
-    return api.DevicePluginOptions(get_preferred_allocation_available=True)
 
 
 def _wait(stream: queue.SimpleQueue[bool]) -> bool:
@@ -243,7 +241,7 @@ class PoolServer:
         """
         if self._server is None:
             return
-        self.service.pool.end_streams()
+        self.service.pool.tell(False)
         self._server.stop(grace).wait(grace + 2)
         self._server = None
 

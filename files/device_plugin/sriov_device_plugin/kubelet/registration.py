@@ -18,7 +18,7 @@ import time
 import grpc
 
 from ..api import deviceplugin_pb2 as api
-from .plugin_server import API_VERSION, PoolServer, PoolService, options
+from .plugin_server import API_VERSION, OPTIONS, PoolServer, PoolService
 
 WATCHER_DIR = "plugins_registry"
 LEGACY_DIR = "device-plugins"
@@ -57,7 +57,6 @@ class PoolEndpoint:
         self._lost_at: float | None = None
         self._server = PoolServer(service)
         self._socket: Identity | None = None
-        self._path = ""
 
     @property
     def name(self) -> str:
@@ -73,12 +72,7 @@ class PoolEndpoint:
     @property
     def serving_legacy(self) -> bool:
         """True where our socket is there and we are the one to call."""
-        return self._socket is not None and os.path.dirname(self._path).endswith(LEGACY_DIR)
-
-    @property
-    def socket_name(self) -> str:
-        """The socket's file name."""
-        return os.path.basename(self._path)
+        return self._socket is not None and os.path.dirname(self.service.endpoint).endswith(LEGACY_DIR)
 
     def tend(self, now: float) -> None:
         """Listen where we should and do not: at first, after a wipe, after the watcher's refusal."""
@@ -86,7 +80,7 @@ class PoolEndpoint:
             return
         if self._socket is not None:
             refused, lost = self.service.refused.is_set(), self._lost_too_long(now)
-            if identity(self._path) == self._socket and not refused and not lost:
+            if identity(self.service.endpoint) == self._socket and not refused and not lost:
                 return
             reason = "refused" if refused else "the kubelet did not come back" if lost else "the socket is gone"
             log.info("%s: %s; listening again", self.name, reason)
@@ -97,16 +91,16 @@ class PoolEndpoint:
         folder = registration_dir(self.kubelet_dir)
         if folder is None:
             return
-        self._path = socket_path(folder, self.service.pool.config.prefix, self.service.pool.config.name)
+        path = socket_path(folder, self.service.pool.config.prefix, self.service.pool.config.name)
         try:
-            self._server.start(self._path)
+            self._server.start(path)
         except OSError as error:
             log.error("%s: %s; next try in %g s", self.name, error, RETRY_AFTER)
             self.retry_at = now + RETRY_AFTER
             return
-        self._socket = identity(self._path)
+        self._socket = identity(path)
         self.registered_with = None
-        log.info("%s: listening on %s", self.name, self._path)
+        log.info("%s: listening on %s", self.name, path)
 
     def _lost_too_long(self, now: float) -> bool:
         if not self.service.lost.is_set():
@@ -142,12 +136,12 @@ def socket_path(folder: str, prefix: str, name: str) -> str:
     return os.path.join(folder, hashlib.sha256(f"{prefix}/{name}".encode()).hexdigest()[:16] + ".sock")
 
 
-def register(kubelet_dir: str, presences: list[PoolEndpoint]) -> None:
+def register(kubelet_dir: str, endpoints: list[PoolEndpoint]) -> None:
     """Call Register for the pools that the present kubelet.sock has not taken yet."""
     path = os.path.join(kubelet_dir, LEGACY_DIR, KUBELET_SOCKET)
     kubelet = identity(path)
     now = time.monotonic()
-    waiting = [p for p in presences if p.serving_legacy and p.registered_with != kubelet and now >= p.retry_at]
+    waiting = [p for p in endpoints if p.serving_legacy and p.registered_with != kubelet and now >= p.retry_at]
     if kubelet is None or not waiting:
         return
     with grpc.insecure_channel(f"unix:{path}") as channel:
@@ -156,33 +150,33 @@ def register(kubelet_dir: str, presences: list[PoolEndpoint]) -> None:
             request_serializer=api.RegisterRequest.SerializeToString,
             response_deserializer=api.Empty.FromString,
         )
-        for presence in waiting:
+        for endpoint in waiting:
             request = api.RegisterRequest(
                 version=API_VERSION,
-                endpoint=presence.socket_name,
-                resource_name=presence.name,
-                options=options(),
+                endpoint=os.path.basename(endpoint.service.endpoint),
+                resource_name=endpoint.name,
+                options=OPTIONS,
             )
             try:
                 call(request, timeout=REGISTER_TIMEOUT)
             except grpc.RpcError as error:
-                _failed(presence, path, kubelet, error, now)
+                _failed(endpoint, path, kubelet, error, now)
                 if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                     return  # the others would wait as long
             else:
-                presence.registered_with = kubelet
-                log.info("%s: registered with the kubelet", presence.name)
+                endpoint.registered_with = kubelet
+                log.info("%s: registered with the kubelet", endpoint.name)
 
 
-def _failed(presence: PoolEndpoint, path: str, kubelet: Identity, error: grpc.RpcError, now: float) -> None:
-    presence.registered_with = None
+def _failed(endpoint: PoolEndpoint, path: str, kubelet: Identity, error: grpc.RpcError, now: float) -> None:
+    endpoint.registered_with = None
     if error.code() == grpc.StatusCode.UNAVAILABLE:  # a stale socket, or a kubelet that is still starting
-        if presence.unanswered != kubelet:
-            presence.unanswered = kubelet
-            log.info("%s: no kubelet answers on %s yet", presence.name, path)
+        if endpoint.unanswered != kubelet:
+            endpoint.unanswered = kubelet
+            log.info("%s: no kubelet answers on %s yet", endpoint.name, path)
         return
-    presence.retry_at = now + RETRY_AFTER
+    endpoint.retry_at = now + RETRY_AFTER
     log.error(
         "%s: the kubelet did not register it: %s: %s; next try in %g s",
-        presence.name, error.code().name, str(error.details())[:500], RETRY_AFTER,
+        endpoint.name, error.code().name, str(error.details())[:500], RETRY_AFTER,
     )  # fmt: skip

@@ -16,12 +16,12 @@ from collections.abc import Iterable, Mapping
 from . import pod_resources
 
 # Seconds in which the kubelet may not tell yet what it was just given: it puts that down after our answer.
-FRESH = 5.0
+FRESH_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
 
-class Holding:
+class RenamedAllocations:
     """Remembers under which name each device is offered; asks the kubelet only about those whose name is new."""
 
     def __init__(self, kubelet_dir: str) -> None:
@@ -50,7 +50,7 @@ class Holding:
         return reasons
 
     def _reasons(self, suspects: Mapping[str, str]) -> dict[str, str]:
-        fresh_since = time.monotonic() - FRESH
+        fresh_since = time.monotonic() - FRESH_SECONDS
         found = {}
         for device_id, (resource, when) in list(self._allocated.items()):
             if suspects.get(device_id, resource) != resource and when >= fresh_since:

@@ -202,8 +202,10 @@ def grant(config: PoolConfig, members: Sequence[Member], root: str = "", nodes: 
     for member in members:
         parts = _parts(member, seen)
         told[member.device.id] = {part.key: part.info for part in parts}
-        if config.additional_info is not None:
-            told[member.device.id]["extra"] = _extra(config, member.device.parent or member.device.id)
+        extra = config.additional_info
+        if extra is not None:
+            address = member.device.parent or member.device.id
+            told[member.device.id]["extra"] = {**extra.get("*", {}), **extra.get(address, {})}
         for part in parts:
             for node in part.nodes:
                 given.setdefault(node.host_path, node)
@@ -227,10 +229,4 @@ def problem(member: Member, nodes: Nodes) -> str:
 
 def problems(members: Mapping[str, Member], nodes: Nodes) -> dict[str, str]:
     """Device id -> why it is of no use, for those that are not."""
-    told = {device_id: problem(member, nodes) for device_id, member in members.items()}
-    return {device_id: text for device_id, text in told.items() if text}
-
-
-def _extra(config: PoolConfig, device_id: str) -> dict[str, str]:
-    info = config.additional_info or {}
-    return {**info.get("*", {}), **info.get(device_id, {})}
+    return {device_id: text for device_id, member in members.items() if (text := problem(member, nodes))}

@@ -29,7 +29,6 @@ DIRECTORY = "/var/run/cdi"
 VERSION = "0.5.0"
 FILE_PREFIX = "baremetal-sriov-"
 MAX_KEY = 63  # characters of an annotation's name, after the prefix (Kubernetes, "Annotations")
-MAX_BYTES = 4 << 20
 
 
 def kind(config: PoolConfig) -> str:
@@ -78,16 +77,7 @@ def write(directory: str, config: PoolConfig, members: Iterable[Member], root: s
         with contextlib.suppress(FileNotFoundError):
             os.unlink(target)
         return
-    if _read(target) != content:
-        files.replace(target, content)
-
-
-def _read(target: str) -> str | None:
-    try:
-        with open(target, encoding="utf-8") as stream:
-            return stream.read(MAX_BYTES)
-    except (OSError, UnicodeDecodeError):
-        return None
+    files.replace(target, content)
 
 
 def clean(directory: str, configs: Iterable[PoolConfig]) -> None:

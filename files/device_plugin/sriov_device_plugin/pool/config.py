@@ -120,19 +120,16 @@ class _Reader:
         self.warnings: list[str] = []
 
     def document(self, value: Any) -> list[PoolConfig]:
-        if not isinstance(value, dict):
-            self.problems.append(f"expected an object with resourceList, found {_kind(value)}")
+        if not self.fits(value, dict, "expected an object with resourceList"):
             return []
-        resources = self.keys(value, "", ("resourceList",)).get("resourceList")
-        if not isinstance(resources, list):
-            self.problems.append(f"resourceList: expected a list, found {_kind(resources)}")
+        resources: Any = self.keys(value, "", ("resourceList",)).get("resourceList")
+        if not self.fits(resources, list, "resourceList: expected a list"):
             return []
         pools = [self.pool(entry, f"resourceList[{n}]") for n, entry in enumerate(resources)]
-        kept = [pool for pool in pools if pool is not None]
         self.unique(pools)
         if not resources:
             self.warnings.append("resourceList: empty, so there is nothing to offer")
-        return kept
+        return [pool for pool in pools if pool is not None]
 
     def unique(self, pools: list[PoolConfig | None]) -> None:
         names: dict[str, int] = {}
@@ -153,8 +150,7 @@ class _Reader:
                 )
 
     def pool(self, value: Any, path: str) -> PoolConfig | None:
-        if not isinstance(value, dict):
-            self.problems.append(f"{path}: expected an object, found {_kind(value)}")
+        if not self.fits(value, dict, f"{path}: expected an object"):
             return None
         entry = self.keys(value, path, _RESOURCE_KEYS)
         name = self.text(entry, "resourceName", path)
@@ -190,10 +186,8 @@ class _Reader:
             return ()
         found_ones = []
         for number, entry in enumerate(value):
-            if isinstance(entry, dict):
+            if self.fits(entry, dict, f"{path}[{number}]: expected an object"):
                 found_ones.append(self.selector(entry, f"{path}[{number}]", device_type))
-            else:
-                self.problems.append(f"{path}[{number}]: expected an object, found {_kind(entry)}")
         return tuple(found_ones)
 
     def selector(self, value: dict[str, Any], path: str, device_type: DeviceType | None) -> Selector:
@@ -234,21 +228,15 @@ class _Reader:
         return Selector(tuple(tests), frozenset(chosen))
 
     def additional_info(self, value: Any, path: str) -> Mapping[str, Mapping[str, str]] | None:
-        if value is None:
-            return None
-        if not isinstance(value, dict):
-            self.problems.append(f"{path}: expected an object, found {_kind(value)}")
+        if value is None or not self.fits(value, dict, f"{path}: expected an object"):
             return None
         for target, texts in value.items():
             if target != "*" and not pci.is_address(target):
                 self.warnings.append(f"{path}.{target}: expected * or a full PCI address; no device has it")
-            if not isinstance(texts, dict):
-                self.problems.append(f"{path}.{target}: expected an object of strings, found {_kind(texts)}")
-                continue
-            for key, text in texts.items():
-                if not isinstance(text, str):
-                    self.problems.append(f"{path}.{target}.{key}: expected a string, found {_kind(text)}")
-        return value
+            if self.fits(texts, dict, f"{path}.{target}: expected an object of strings"):
+                for key, text in texts.items():
+                    self.fits(text, str, f"{path}.{target}.{key}: expected a string")
+        return dict(value)
 
     def keys(self, value: dict[str, Any], path: str, known: tuple[str, ...]) -> dict[str, Any]:
         """The entries under their known names; an exact spelling wins over another one of the same key."""
@@ -264,12 +252,16 @@ class _Reader:
                 found[name] = content
         return found
 
+    def fits(self, value: Any, kind: type, expected: str) -> bool:
+        """True for a value of this kind; any other is a problem. expected: its path, and what to write."""
+        fits = isinstance(value, kind)
+        if not fits:
+            self.problems.append(f"{expected}, found {_kind(value)}")
+        return fits
+
     def text(self, entry: Mapping[str, Any], key: str, path: str) -> str:
         value = entry.get(key)
-        if value is None or isinstance(value, str):
-            return value or ""
-        self.problems.append(f"{path}.{key}: expected a string, found {_kind(value)}")
-        return ""
+        return "" if value is None or not self.fits(value, str, f"{path}.{key}: expected a string") else str(value)
 
     def choice(self, entry: Mapping[str, Any], key: str, path: str, known: tuple[str, ...]) -> str:
         value = self.text(entry, key, path)
@@ -280,22 +272,14 @@ class _Reader:
 
     def flag(self, entry: Mapping[str, Any], key: str, path: str) -> bool:
         value = entry.get(key)
-        if value is None or isinstance(value, bool):
-            return bool(value)
-        self.problems.append(f"{path}.{key}: expected true or false, found {_kind(value)}")
-        return False
+        return value is not None and self.fits(value, bool, f"{path}.{key}: expected true or false") and bool(value)
 
     def strings(self, entry: Mapping[str, Any], key: str, path: str) -> list[str]:
         value = entry.get(key)
-        if value is None:
+        if value is None or not self.fits(value, list, f"{path}.{key}: expected a list of strings"):
             return []
-        if not isinstance(value, list):
-            self.problems.append(f"{path}.{key}: expected a list of strings, found {_kind(value)}")
-            return []
-        for number, text in enumerate(value):
-            if not isinstance(text, str):
-                self.problems.append(f"{path}.{key}[{number}]: expected a string, found {_kind(text)}")
-        return [text for text in value if isinstance(text, str)]
+        numbered = enumerate(value)
+        return [text for n, text in numbered if self.fits(text, str, f"{path}.{key}[{n}]: expected a string")]
 
 
 def prefix_problem(prefix: str) -> str | None:

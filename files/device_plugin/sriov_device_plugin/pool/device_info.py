@@ -13,8 +13,6 @@ import json
 import os
 from collections.abc import Set
 
-from shared import pci
-
 from .. import files
 from ..host.discovery import Device
 
@@ -44,8 +42,4 @@ def render(device: Device, flags: Set[str] = frozenset()) -> str:
 
 def write(directory: str, resource_name: str, device: Device, flags: Set[str] = frozenset()) -> None:
     """Bring the device's file up to date, atomically. Raises OSError."""
-    path = os.path.join(directory, file_name(resource_name, device.id))
-    content = render(device, flags)
-    if pci.read_text(path) == content:
-        return
-    files.replace(path, content)
+    files.replace(os.path.join(directory, file_name(resource_name, device.id)), render(device, flags))

@@ -9,6 +9,7 @@ off takes its VFs' link along; a VF's own interface is commonly down on the host
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ class Links:
 
     An interface that has no link when it is first seen counts as up for `first_after` seconds: after a boot its link
     still negotiates, and a kubelet turns pods away for good that come back to a device which is not healthy then
-    (kubernetes#116376).
+    (kubernetes#116376). Where `down_after` is negative, links are not looked at.
     """
 
     def __init__(self, root: str, down_after: float, up_after: float, first_after: float) -> None:
@@ -49,6 +50,8 @@ class Links:
 
     def observe(self, devices: Iterable[Device], now: float) -> None:
         """Look at the interfaces that these devices depend on; all others are forgotten."""
+        if self.hold[False] < 0:
+            return
         wanted: dict[str, bool] = {}  # name -> whether it is a device's own
         for device in devices:
             wanted.setdefault(device.net_name, True)
@@ -72,10 +75,10 @@ class Links:
         """True where the interface is known to have no link."""
         return name in self._links and not self._links[name].up
 
-    def due(self) -> float | None:
-        """When a state that was seen begins to count; None where nothing is pending."""
+    def due(self) -> float:
+        """When a state that was seen begins to count; infinite where nothing is pending."""
         times = (link.since + link.hold for link in self._links.values() if link.since is not None)
-        return min(times, default=None)
+        return min(times, default=math.inf)
 
     def _is_up(self, name: str, is_own: bool) -> bool:
         if pci.read_text(f"{self.root}/sys/class/net/{name}/operstate") not in DOWN:
@@ -84,18 +87,17 @@ class Links:
         return is_own and not flags & IFF_UP
 
 
-def problem(device: Device, links: Links | None) -> str:
+def problem(device: Device, links: Links) -> str:
     """Why the device is of no use now; "" where nothing is known against it."""
     if is_vfio(device.driver) and not device.iommu_group:
         return f"bound to {device.driver}, but in no IOMMU group"
-    if links is not None and links.is_down(device.pf_name):
+    if links.is_down(device.pf_name):
         return f"no link on its PF {device.pf_name}"
-    if links is not None and links.is_down(device.net_name):
+    if links.is_down(device.net_name):
         return f"no link on {device.net_name}"
     return ""
 
 
-def problems(devices: Mapping[str, Device], links: Links | None) -> dict[str, str]:
+def problems(devices: Mapping[str, Device], links: Links) -> dict[str, str]:
     """Device id -> why it is of no use, for those that are not."""
-    told = {device_id: problem(device, links) for device_id, device in devices.items()}
-    return {device_id: text for device_id, text in told.items() if text}
+    return {device_id: text for device_id, device in devices.items() if (text := problem(device, links))}

@@ -26,10 +26,11 @@ class Member:
 
 @dataclass
 class Share:
-    """What one pool got out of a pass, and why the rest was not taken (reason -> number of devices)."""
+    """What one pool got out of a pass, and why the rest was not taken."""
 
-    members: dict[str, Member]
-    rejected: Counter[str]
+    config: PoolConfig
+    members: dict[str, Member] = field(default_factory=dict)
+    rejected: Counter[str] = field(default_factory=Counter)  # reason -> number of devices
     held_back: dict[str, str] = field(default_factory=dict)  # device id -> why the pool does not offer it
     in_use: dict[str, str] = field(default_factory=dict)  # device id -> what the host does with what a selector takes
 
@@ -53,7 +54,7 @@ def assign(configs: Iterable[PoolConfig], devices: Iterable[Device]) -> dict[str
     left = sorted(devices, key=lambda d: (d.pf_address or d.id, d.vf_index, d.id))
     shares: dict[str, Share] = {}
     for config in configs:
-        share = shares[config.resource_name] = Share({}, Counter())
+        share = shares[config.resource_name] = Share(config)
         remaining = []
         for device in left:
             if not config.device_type.covers(device):
@@ -65,7 +66,7 @@ def assign(configs: Iterable[PoolConfig], devices: Iterable[Device]) -> dict[str
                 continue
             share.rejected[reason] += 1
             remaining.append(device)
-            if reason == device.host_use and _select(config, device)[0] is not None:
+            if reason == device.host_uses and _select(config, device)[0] is not None:
                 share.in_use[device.id] = reason
         left = remaining
     for share in shares.values():
@@ -135,7 +136,7 @@ class Pool:
         self.config, self.members, self.problems = config, members, problems or {}
         changed = self.listing() != before
         if changed:
-            self._tell(True)
+            self.tell(True)
         return changed
 
     def listing(self) -> list[tuple[str, int, bool]]:
@@ -165,11 +166,8 @@ class Pool:
             self._streams = [s for s in self._streams if s is not stream]
             return bool(self._streams)
 
-    def end_streams(self) -> None:
-        """End all streams."""
-        self._tell(False)
-
-    def _tell(self, signal: bool) -> None:
+    def tell(self, signal: bool) -> None:
+        """Put True, for a changed list, or False, for the end, into all queues."""
         with self._lock:
             streams = list(self._streams)
         for stream in streams:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sriov_device_plugin.kubelet import pod_resources, renamed_allocations
 from sriov_device_plugin.kubelet.pod_resources import Holder, known_holders
-from sriov_device_plugin.kubelet.renamed_allocations import Holding
+from sriov_device_plugin.kubelet.renamed_allocations import RenamedAllocations
 from support.dp_daemon import Daemon
 from support.dp_kubelet import FakeKubelet, wait_for
 
@@ -103,7 +103,7 @@ def test_what_was_just_given_is_held_before_the_kubelet_says_so(
         stream = plugin.watch()
         assert stream.next_ids() == VFS[:3]
         assert "it was given to a pod as intel.com/old a moment ago" in node.logged()
-        assert stream.next_ids(2 * renamed_allocations.FRESH) == VFS
+        assert stream.next_ids(2 * renamed_allocations.FRESH_SECONDS) == VFS
 
 
 def checkpoint(folder: Path, *entries: Any) -> None:
@@ -141,7 +141,7 @@ def test_a_kubelet_that_knows_no_pods_yet(daemon: Daemon, pod_resources: Any) ->
     pod_resources.pod_resources.add(name="p", namespace="n")
     assert known_holders(str(daemon.kubelet_root)) == {}
     (daemon.kubelet_root / "pods" / "u1").mkdir(parents=True)
-    found = Holding(str(daemon.kubelet_root)).allocated_under_other_name({"x": "a/new", "y": "a/new"})
+    found = RenamedAllocations(str(daemon.kubelet_root)).allocated_under_other_name({"x": "a/new", "y": "a/new"})
     assert found == {"x": "pod u1 holds it as a/old"}
 
 
@@ -163,7 +163,7 @@ def test_any_checkpoint_is_read_or_passed_over(tmp_path_factory: pytest.TempPath
 def test_only_a_new_name_makes_us_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(pod_resources, "known_holders", lambda folder: asked.append(folder) or {})
-    known = Holding(str(tmp_path))
+    known = RenamedAllocations(str(tmp_path))
     for wanted in ({"x": "a/b"}, {"x": "a/b"}, {}, {"x": "a/b"}, {"x": "a/c"}):
         assert known.allocated_under_other_name(wanted) == {}
     assert len(asked) == 3

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -62,11 +63,11 @@ def test_a_short_change_does_not_count(host: FakeHost, links: Links) -> None:
     assert (links.is_down("enp1s0"), links.due()) == (False, 10.2)
     host.link("enp1s0")
     links.observe(BOTH, 10.1)
-    assert (links.is_down("enp1s0"), links.due()) == (False, None)
+    assert (links.is_down("enp1s0"), links.due()) == (False, math.inf)
     host.link("enp1s0", "lowerlayerdown")
     links.observe(BOTH, 11.0)
     links.observe(BOTH, 11.2)
-    assert (links.is_down("enp1s0"), links.due()) == (True, None)
+    assert (links.is_down("enp1s0"), links.due()) == (True, math.inf)
     host.link("enp1s0")
     links.observe(BOTH, 12.0)
     links.observe(BOTH, 12.4)

@@ -15,8 +15,8 @@ from .device_type import DeviceType
 def _withheld(device: Device) -> str | None:
     if device.num_vfs > 0:
         return f"it is a PF with {device.num_vfs} VFs"
-    if device.host_use:
-        return device.host_use
+    if device.host_uses:
+        return device.host_uses
     return fields.no_driver(device)
 
 

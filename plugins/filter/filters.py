@@ -1,0 +1,127 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All filters: what each is handed is looked at here, the work is done in plugin_utils and in the node library."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Callable
+
+from ansible.errors import AnsibleFilterError
+
+from ..module_utils.model.errors import InvalidSpecError
+from ..module_utils.policy import node_spec as spec
+from ..plugin_utils import filter_inputs, manifest_names, networks, nodes, plan_table
+
+
+@contextlib.contextmanager
+def _told_by_a_filter(host: str = "") -> Iterator[dict[int, str]]:
+    """Let every mistake be in one error of a filter, which begins with the host, and names what comes from a manifest
+    by the places that are put into the mapping: number -> file, kind and name.
+    """
+    places: dict[int, str] = {}
+    try:
+        yield places
+    except InvalidSpecError as error:
+        manifest_names.name_places(error.mistakes, places)
+        told = str(InvalidSpecError(list(error.mistakes)))
+        raise AnsibleFilterError(f"{host}: {told}" if host else told) from error
+
+
+def node_spec(
+    policies: Any,
+    host: str = "",
+    group_names: Any = (),
+    labels: Any = None,
+    host_variables: Any = None,
+    policies_host: Any = (),
+    manifests: Any = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """From the user's policies to what one node should be; document in node_spec.yml. options: see NodeOptions."""
+    if "modules" in options:  # the name until 0.1.1
+        options.setdefault("kernel_modules", options.pop("modules"))
+    lazy = isinstance(host_variables, Mapping)
+    with _told_by_a_filter(host) as places:
+        return spec.node_spec(
+            manifest_names.together("policies", policies, manifests, places),
+            places=places,
+            overrides=() if policies_host is None else policies_host,
+            groups=group_names,
+            variables=filter_inputs.HostVariables(host_variables) if lazy else host_variables,
+            labels=labels,
+            **options,
+        )
+
+
+def network_attachments(
+    value: Any, resource_prefix: str = networks.OWNER, manifests: Any = None, log_dir: str = networks.LOG_FOLDER
+) -> list[dict[str, Any]]:
+    """Networks of the inventory and of manifests to definitions, or every mistake in one error."""
+    with _told_by_a_filter() as places:
+        together = manifest_names.together("networks", value, manifests, places)
+        return networks.network_attachments(together, resource_prefix, places, log_dir)
+
+
+def network_changes(value: Any, found: Any, prune: bool = False) -> dict[str, Any]:
+    """Wanted definitions against the cluster's."""
+    wanted = filter_inputs.objects("network_changes", value, "the wanted definitions")
+    there = filter_inputs.objects("network_changes: found", found, "the cluster's definitions")
+    return networks.network_changes(wanted, there, bool(prune))
+
+
+def node_label_patch(value: Any, labels: Any) -> dict[str, Any]:
+    """The patch that a Node needs for our labels."""
+    node = filter_inputs.mapping("node_label_patch", value, "the Node as the API gives it")
+    for name in ("metadata", "status"):
+        filter_inputs.mapping(f"node_label_patch: {name}", node.get(name) or {}, "the Node as the API gives it")
+    wanted = filter_inputs.mapping("node_label_patch: labels", labels, "labels, names and values")
+    filter_inputs.names("node_label_patch: labels", list(wanted), "the names of labels")
+    with _told_by_a_filter():
+        return nodes.node_label_patch(dict(node), dict(wanted))
+
+
+def node_problems(value: Any, resources: Any, old_boot_id: str = "") -> list[str]:
+    """What keeps a Node from being Ready with all its VFs."""
+    answer = filter_inputs.mapping("node_problems", value, "the registered result of kubernetes.core.k8s_info")
+    filter_inputs.mappings("node_problems: resources", answer.get("resources") or [], "Nodes")
+    counts = filter_inputs.mapping("node_problems: resources", resources, "names of resources and their numbers")
+    return nodes.node_problems(dict(answer), dict(counts), old_boot_id)
+
+
+def plan_as_table(value: Any, node: str) -> str:
+    """The plan of a node as a table."""
+    return plan_table.plan_table(dict(filter_inputs.module_result("plan_table", value)), node)
+
+
+def plan_as_markdown(value: Any, node: str) -> str:
+    """The plan of a node as Markdown."""
+    return plan_table.plan_markdown(dict(filter_inputs.module_result("plan_markdown", value)), node)
+
+
+def unused_policies(value: Any, hosts: Any) -> list[str]:
+    """Policies that fit none of the hosts."""
+    results = filter_inputs.mapping("unused_policies", value, "results of baremetal.sriov.sriov_node by host")
+    for host, result in results.items():
+        filter_inputs.mapping(f"unused_policies[{host}]", {} if result is None else result, "a result of sriov_node")
+    names = filter_inputs.names("unused_policies: hosts", hosts, "names of hosts")
+    return plan_table.unused_policies(dict(results), names)
+
+
+class FilterModule:
+    """What Ansible asks a filter file for."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name to function."""
+        return {
+            "network_attachments": network_attachments,
+            "network_changes": network_changes,
+            "node_label_patch": node_label_patch,
+            "node_problems": node_problems,
+            "node_spec": node_spec,
+            "plan_markdown": plan_as_markdown,
+            "plan_table": plan_as_table,
+            "unused_policies": unused_policies,
+        }
