@@ -114,7 +114,7 @@ class Daemon:
                 self.rescan()
                 self._save_files()
                 next_scan = self._scanned_at + self.options.rescan_interval
-            elif LINK in heard or not events.hears(LINK) or now >= self._links.due():
+            elif LINK in heard or not events.hears(LINK) or now >= self._links.next_at():
                 self.judge()
             self.tend()
             self._tell_status()
@@ -146,7 +146,7 @@ class Daemon:
 
     def _pause(self, next_scan: float) -> float:
         """Seconds to the next thing that is known to be due."""
-        return max(0.0, min(TICK, min(next_scan, self._links.due()) - time.monotonic()))
+        return max(0.0, min(TICK, min(next_scan, self._links.next_at()) - time.monotonic()))
 
     def _config_stamp(self) -> tuple[int, int, int] | None:
         """What tells one content of the configuration's file from another. In a ConfigMap's volume it is a link."""

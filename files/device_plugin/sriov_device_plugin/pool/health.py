@@ -75,7 +75,7 @@ class Links:
         """True where the interface is known to have no link."""
         return name in self._links and not self._links[name].up
 
-    def due(self) -> float:
+    def next_at(self) -> float:
         """When a state that was seen begins to count; infinite where nothing is pending."""
         times = (link.since + link.hold for link in self._links.values() if link.since is not None)
         return min(times, default=math.inf)

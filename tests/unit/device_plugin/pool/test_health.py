@@ -60,18 +60,18 @@ def test_links(host: FakeHost, links: Links, down: tuple[str, ...], admin_up: bo
 def test_a_short_change_does_not_count(host: FakeHost, links: Links) -> None:
     host.link("enp1s0", "down")
     links.observe(BOTH, 10.0)
-    assert (links.is_down("enp1s0"), links.due()) == (False, 10.2)
+    assert (links.is_down("enp1s0"), links.next_at()) == (False, 10.2)
     host.link("enp1s0")
     links.observe(BOTH, 10.1)
-    assert (links.is_down("enp1s0"), links.due()) == (False, math.inf)
+    assert (links.is_down("enp1s0"), links.next_at()) == (False, math.inf)
     host.link("enp1s0", "lowerlayerdown")
     links.observe(BOTH, 11.0)
     links.observe(BOTH, 11.2)
-    assert (links.is_down("enp1s0"), links.due()) == (True, math.inf)
+    assert (links.is_down("enp1s0"), links.next_at()) == (True, math.inf)
     host.link("enp1s0")
     links.observe(BOTH, 12.0)
     links.observe(BOTH, 12.4)
-    assert (links.is_down("enp1s0"), links.due()) == (True, 12.5)
+    assert (links.is_down("enp1s0"), links.next_at()) == (True, 12.5)
     links.observe(BOTH, 12.5)
     assert not links.is_down("enp1s0")
 
@@ -82,14 +82,14 @@ def test_what_is_down_at_first_sight_may_still_come_up(host: FakeHost) -> None:
     host.link("enp1s0", "down")
     links = Links(str(host.root), 1, 1, 20)
     links.observe([VF], 0)
-    assert (links.is_down("enp1s0"), links.due()) == (False, 20)
+    assert (links.is_down("enp1s0"), links.next_at()) == (False, 20)
     links.observe([VF], 19)
     assert not links.is_down("enp1s0")
     host.link("enp1s0")
     links.observe([VF], 19.5)
     host.link("enp1s0", "down")
     links.observe([VF], 30)
-    assert links.due() == 31
+    assert links.next_at() == 31
 
 
 def test_what_stays_down_after_first_sight_is_down(host: FakeHost) -> None:
