@@ -56,6 +56,6 @@ def test_nothing_is_called_by_an_old_name() -> None:
         for path in tracked_files()
         if path.startswith(("plugins/", "files/")) and path.endswith(".py")
         for line, name in _defined(ast.parse((ROOT / path).read_text()))
-        if name in NAMES or name.endswith(WORDS) and name != WORDS
+        if name in NAMES or (name.endswith(WORDS) and name != WORDS)
     ]
     assert not wrong, "\n".join(wrong)
