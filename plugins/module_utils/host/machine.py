@@ -14,7 +14,7 @@ CPU_LIMIT = 16 << 20  # bytes
 HYPERVISORS = ("qemu", "kvm", "vmware", "virtualbox", "xen", "microsoft corporation", "amazon ec2", "openstack")
 
 
-def cpu_words(host: Host) -> frozenset[str]:
+def cpu_text(host: Host) -> frozenset[str]:
     """The flags of the first CPU (x86), or its features (arm64)."""
     for line in (host.read_text("/proc/cpuinfo", CPU_LIMIT) or "").splitlines():
         name, words = line.partition(":")[::2]
@@ -25,7 +25,7 @@ def cpu_words(host: Host) -> frozenset[str]:
 
 def is_virtual(host: Host) -> bool:
     """True where the CPU says so; where it has no word for that (arm64), where the firmware's names do."""
-    words = cpu_words(host)
+    words = cpu_text(host)
     if "fpu" in words:  # x86 has the flag
         return "hypervisor" in words
     names = [host.read_text(f"/sys/class/dmi/id/{name}", 4096) or "" for name in ("sys_vendor", "product_name")]

@@ -121,7 +121,7 @@ def _loader_steps(wanted: tuple[str, ...], state: KernelState) -> list[Step]:
             loader.loader,
             _action(wanted, loader),
             _reason(wanted, loader),
-            list(loader.ours),
+            list(loader.appended),
             list(wanted),
             needs=needs,
         )
@@ -129,7 +129,7 @@ def _loader_steps(wanted: tuple[str, ...], state: KernelState) -> list[Step]:
 
 
 def _differs(wanted: tuple[str, ...], loader: LoaderState) -> bool:
-    if loader.pending or (loader.present and loader.ours != wanted):
+    if loader.pending or (loader.present and loader.appended != wanted):
         return True
     if wanted and not loader.entries:
         return True
@@ -178,8 +178,8 @@ def _other_pages(wanted: tuple[str, ...], loader: LoaderState) -> list[Problem]:
     """Another number of huge pages of one size: the kernel takes the first, so a later one of ours is lost."""
     for entry in loader.entries:
         words = entry.tokens
-        if loader.ours and words[-len(loader.ours) :] == loader.ours:
-            words = words[: -len(loader.ours)]
+        if loader.appended and words[-len(loader.appended) :] == loader.appended:
+            words = words[: -len(loader.appended)]
         theirs = cmdline.huge_pages(words)
         for size, number in cmdline.huge_pages(wanted).items():
             if theirs.get(size, number) != number:
@@ -197,8 +197,8 @@ def _other_pages(wanted: tuple[str, ...], loader: LoaderState) -> list[Problem]:
 
 def _action(wanted: tuple[str, ...], loader: LoaderState) -> str:
     if not wanted:
-        return f"remove our arguments ({' '.join(loader.ours) or 'none left'}) and make the boot menu again"
-    if loader.ours == wanted:
+        return f"remove our arguments ({' '.join(loader.appended) or 'none left'}) and make the boot menu again"
+    if loader.appended == wanted:
         return "make the boot menu again"
     return f"append {' '.join(wanted)}"
 
@@ -208,13 +208,13 @@ def _reason(wanted: tuple[str, ...], loader: LoaderState) -> str:
     if not wanted:
         return "no argument is asked for any more"
     parts: list[str] = []
-    if loader.pending or loader.ours == wanted:
+    if loader.pending or loader.appended == wanted:
         parts.append("the boot menu does not have our settings yet")
     missing = sorted({token for entry in loader.entries for token in cmdline.lacking(entry.tokens, wanted)})
     if missing:
         parts.append(f"the next boot would lack {' '.join(missing)}")
     elif not parts:
-        parts.append(f"our settings hold {' '.join(loader.ours) or 'nothing'}")
+        parts.append(f"our settings hold {' '.join(loader.appended) or 'nothing'}")
     parts.extend(
         f"{token.token} from {token.where} is overridden by our later token"
         for token in loader.foreign
@@ -231,7 +231,7 @@ def _left_running(wanted: tuple[str, ...], state: KernelState) -> tuple[str, ...
     gone = [t for t in state.reboots.stale_arguments if any(cmdline.lacking(entry.tokens, (t,)) for entry in entries)]
     return tuple(
         token
-        for token in dict.fromkeys((*state.loader.ours, *gone))
+        for token in dict.fromkeys((*state.loader.appended, *gone))
         if token in running and not cmdline.satisfied(wanted, token)
     )
 

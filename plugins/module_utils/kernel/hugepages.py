@@ -147,13 +147,13 @@ def arguments(wanted: Sequence[HugePages]) -> tuple[str, ...]:
 
 
 def ways(
-    wanted: Sequence[HugePages], floor: int, memory: Memory, ours: tuple[str, ...] = ()
+    wanted: Sequence[HugePages], floor: int, memory: Memory, appended: tuple[str, ...] = ()
 ) -> tuple[list[HugePages], list[HugePages]]:
     """How to have each size: by arguments of the kernel, or from the running one. Pages that the user leaves to us are
-    taken now if memory is there for them, and stay on the kernel's command line once they are there. ours: our
-    arguments in the boot loader; floor: bytes.
+    taken now if memory is there for them, and stay on the kernel's command line once they are there. appended:
+    our arguments in the boot loader; floor: bytes.
     """
-    asked = cmdline.huge_pages(ours)
+    asked = cmdline.huge_pages(appended)
     boot: list[HugePages] = []
     runtime: list[HugePages] = []
     for pages in wanted:

@@ -78,8 +78,9 @@ class Pages(Concern):
 
     def prepare(self, draft: Draft) -> None:
         loader = draft.kernel.loader if draft.kernel is not None else None
-        ours, options = loader.ours if loader is not None else (), draft.goal.options
-        self.boot, self.runtime = hugepages.ways(options.hugepages, options.hugepages_floor << 20, self.memory, ours)
+        appended, options = loader.appended if loader is not None else (), draft.goal.options
+        floor = options.hugepages_floor << 20
+        self.boot, self.runtime = hugepages.ways(options.hugepages, floor, self.memory, appended)
         draft.arguments += hugepages.arguments(self.boot)
 
     def plan(self, draft: Draft) -> None:

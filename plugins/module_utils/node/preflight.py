@@ -50,7 +50,7 @@ class Check:
 
 def checks(host: Host, spec: NodeSpec | None = None) -> list[Check]:
     """All rows; those of the PFs tell what the policies of `spec` ask for. Raises HostError."""
-    words = machine.cpu_words(host)
+    words = machine.cpu_text(host)
     found = iommu.read(host)
     state = read_state(host, Record())
     goal = Goal() if spec is None else resolve(spec, state)
@@ -128,7 +128,7 @@ def _interrupts(host: Host, found: IommuState) -> Iterator[Check]:
         (found.interrupt_remapping is None, UNKNOWN, "nothing tells", ""),
         (True, LOOK, "not in use", setting),
     )
-    if "x2apic" in machine.cpu_words(host):
+    if "x2apic" in machine.cpu_text(host):
         forbidden = flags is not None and flags & X2APIC_OPT_OUT
         setting = "x2APIC, or X2APIC Opt Out off (needed above 255 CPU threads)"
         yield _first(

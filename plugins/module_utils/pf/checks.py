@@ -182,7 +182,7 @@ def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> Iterator[Problem]:
         yield Problem(
             pf.label,
             "a PF that the host does not need, since its VFs have to be made anew",
-            _use_words(pf),
+            _use_message(pf),
             f"{_way_out(pf)} first, {rest}.",
         )
     elif not goal.allow_in_use and not goal.restore_original:
@@ -190,7 +190,7 @@ def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> Iterator[Problem]:
         yield Problem(
             pf.label,
             f"a PF that the host does not need, or allow_in_use: true in the {where}",
-            _use_words(pf),
+            _use_message(pf),
             f"{_way_out(pf)}. Or set allow_in_use: true, if its link may be down for a moment while VFs are made or "
             "taken away, or the MTU changes.",
         )
@@ -201,7 +201,7 @@ def use_warnings(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> list[str]:
     if not pf.in_use or not _touches(steps) or goal.externally_managed:
         return []
     word = "" if goal.restore_original else " (allow_in_use)"
-    return [f"{pf.label}: {_use_words(pf)}; its link may be down for a moment{word}"]
+    return [f"{pf.label}: {_use_message(pf)}; its link may be down for a moment{word}"]
 
 
 def _touches(steps: Sequence[Step]) -> bool:
@@ -209,7 +209,7 @@ def _touches(steps: Sequence[Step]) -> bool:
     return any(isinstance(s, LOSE_LINK) or (isinstance(s, LinkStep) and not s.after) for s in steps)
 
 
-def _use_words(pf: Pf) -> str:
+def _use_message(pf: Pf) -> str:
     """Every reason why a PF counts as in use."""
     parts = filter(None, [", ".join(pf.uses[:-1]), *pf.uses[-1:]])
     words = ["it carries " + " and ".join(parts)] if pf.uses else []

@@ -38,44 +38,44 @@ class AppendedArguments:
     loader: str = ""
     present: bool = False
 
-    def without_ours(self, name: str, line: str) -> str:
+    def without_appended(self, name: str, line: str) -> str:
         """The line as others have it. One that is newer than our last change (a kernel was installed) was made from
         a line that had ours, so they go from it as well.
         """
         known = self.lines.get(name)
         if line == known:
             return line
-        for ours in (self.tokens, self.earlier):
-            suffix = " " + " ".join(ours)
-            if ours and line.endswith(suffix):
+        for appended in (self.tokens, self.earlier):
+            suffix = " " + " ".join(appended)
+            if appended and line.endswith(suffix):
                 return line[: -len(suffix)]
         words = cmdline.split(line)
-        for ours in (self.tokens, self.earlier):
-            shorter = _without_block(words, ours)
+        for appended in (self.tokens, self.earlier):
+            shorter = _without_block(words, appended)
             if shorter is None and known is not None:
-                shorter = _without_each(words, ours)
+                shorter = _without_each(words, appended)
             if shorter is not None and shorter != words:
                 return " ".join(shorter)
         return line
 
 
-def with_ours(line: str, tokens: tuple[str, ...]) -> str:
+def with_appended(line: str, tokens: tuple[str, ...]) -> str:
     """The line with our tokens at its end, where they win."""
     return " ".join([line, *tokens]) if line else " ".join(tokens)
 
 
-def _without_block(words: tuple[str, ...], ours: tuple[str, ...]) -> tuple[str, ...] | None:
+def _without_block(words: tuple[str, ...], appended: tuple[str, ...]) -> tuple[str, ...] | None:
     """Without the last place where ours stand together; None where there is none."""
-    for start in range(len(words) - len(ours), -1, -1):
-        if ours and words[start : start + len(ours)] == ours:
-            return words[:start] + words[start + len(ours) :]
+    for start in range(len(words) - len(appended), -1, -1):
+        if appended and words[start : start + len(appended)] == appended:
+            return words[:start] + words[start + len(appended) :]
     return None
 
 
-def _without_each(words: tuple[str, ...], ours: tuple[str, ...]) -> tuple[str, ...]:
+def _without_each(words: tuple[str, ...], appended: tuple[str, ...]) -> tuple[str, ...]:
     """Somebody put words between ours: the last of each goes."""
     left = list(words)
-    for token in ours:
+    for token in appended:
         if token in left:
             del left[len(left) - 1 - left[::-1].index(token)]
     return tuple(left)

@@ -33,7 +33,7 @@ class Foreign:
 class LoaderState:
     """What the next boot would get, and who put it there.
 
-    present: our own settings are there; ours: the tokens they hold.
+    present: our own settings are there; appended: the tokens they hold.
     pending: our settings were changed, and the boot menu was not made again since (we were stopped there).
     entries: the boot menu's kernels, those for recovery left out.
     foreign: tokens of others, in the order in which the boot loader joins them.
@@ -42,7 +42,7 @@ class LoaderState:
 
     loader: str
     present: bool = False
-    ours: tuple[str, ...] = ()
+    appended: tuple[str, ...] = ()
     pending: bool = False
     entries: tuple[Entry, ...] = ()
     foreign: tuple[Foreign, ...] = ()

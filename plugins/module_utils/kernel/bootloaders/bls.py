@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from ...host.host import Host
 from ...model.errors import HostError, Problem
 from .. import cmdline
-from .appended_arguments import AppendedArguments, changing, load, with_ours
+from .appended_arguments import AppendedArguments, changing, load, with_appended
 from .base import BootLoader, Entry, Foreign, LoaderState
 
 ROOTS = ("/efi", "/boot", "/boot/efi")  # where kernel-install looks for the partition of the entries
@@ -50,7 +50,7 @@ class BlsEntries(BootLoader):
         foreign: dict[str, Foreign] = {}
         for path, text in self._texts(host).items():
             line = options(path, text)
-            for token in cmdline.split(memory.without_ours(path, line)):
+            for token in cmdline.split(memory.without_appended(path, line)):
                 for word in expand(token, variables):
                     foreign.setdefault(word, Foreign(word, path))
             if path != KERNEL_CMDLINE:
@@ -70,12 +70,12 @@ class BlsEntries(BootLoader):
     def write(self, host: Host, tokens: tuple[str, ...]) -> None:
         before = load(host)
         texts = self._texts(host)
-        lines = {path: before.without_ours(path, options(path, text)) for path, text in texts.items()}
+        lines = {path: before.without_appended(path, options(path, text)) for path, text in texts.items()}
         after = AppendedArguments(tokens, lines=lines, loader=self.name)
         with changing(host, before, after):
             try:
                 for path, text in texts.items():
-                    wanted = with_options(path, text, with_ours(lines[path], tokens))
+                    wanted = with_options(path, text, with_appended(lines[path], tokens))
                     _write(host, path, text, wanted)
             except HostError:
                 for path, text in texts.items():

@@ -68,7 +68,7 @@ class GrubD(BootLoader):
         return LoaderState(
             self.name,
             text is not None,
-            our_tokens(text or ""),
+            appended_tokens(text or ""),
             PENDING in (text or ""),
             menu_entries(menu),
             tuple(foreign),
@@ -107,7 +107,7 @@ class GrubD(BootLoader):
 
 def _undo(host: Host, before: str | None) -> None:
     """Our settings as they were; the boot menu too, if its maker still works (if not, they stay pending)."""
-    host.write_file(OURS, settings(our_tokens(before or ""), pending=True).encode())
+    host.write_file(OURS, settings(appended_tokens(before or ""), pending=True).encode())
     try:
         regenerate(host)
     except HostError:
@@ -128,7 +128,7 @@ def settings(tokens: tuple[str, ...], pending: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def our_tokens(text: str) -> tuple[str, ...]:
+def appended_tokens(text: str) -> tuple[str, ...]:
     """The tokens in the text of our file."""
     tokens: list[str] = []
     for assignment in _assignments(text):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from ...host.host import Host
 from ...model.errors import HostError
 from .. import cmdline
-from .appended_arguments import AppendedArguments, changing, load, with_ours
+from .appended_arguments import AppendedArguments, changing, load, with_appended
 from .base import BootLoader, Entry, Foreign, LoaderState
 
 BOOTED = "/run/ostree-booted"
@@ -32,17 +32,17 @@ class RpmOstree(BootLoader):
     def read(self, host: Host) -> LoaderState:
         memory = load(host)
         line = _kargs(host)
-        foreign = tuple(Foreign(token, LINE) for token in cmdline.split(memory.without_ours(LINE, line)))
+        foreign = tuple(Foreign(token, LINE) for token in cmdline.split(memory.without_appended(LINE, line)))
         entry = Entry("the next deployment", cmdline.split(line))
         return LoaderState(self.name, memory.present, memory.tokens, memory.pending, (entry,), foreign)
 
     def write(self, host: Host, tokens: tuple[str, ...]) -> None:
         before = load(host)
         line = _kargs(host)
-        base = before.without_ours(LINE, line)
+        base = before.without_appended(LINE, line)
         after = AppendedArguments(tokens, lines={LINE: base}, loader=self.name)
         with changing(host, before, after):
-            if line != with_ours(base, tokens):
+            if line != with_appended(base, tokens):
                 self._change(host, cmdline.split(line), cmdline.split(base), tokens)
 
     def _change(self, host: Host, now: tuple[str, ...], base: tuple[str, ...], tokens: tuple[str, ...]) -> None:
