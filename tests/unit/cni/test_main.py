@@ -30,6 +30,7 @@ ALLOWED = {
     "_signal",
     "_socket",
     "_stat",
+    "_struct",
     "_thread",
     "builtins",
     "errno",
@@ -39,7 +40,6 @@ ALLOWED = {
     "posix",
     "select",
     "shared",
-    "struct",
     "sys",
     "time",
 }

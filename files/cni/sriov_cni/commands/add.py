@@ -20,7 +20,6 @@ from ..spec.errors import DEVICE, ENVIRONMENT, TRY_AGAIN, CniError
 from ..spec.json_text import Json
 from ..spec.result import Result, to_version
 from ..vf.config import Config, parse
-from ..vf.in_use import refuse_in_use
 from ..vf.journal import Attachment, Store
 from ..vf.pf_port import PfPort
 from ..vf.vf import Vf, find, move_to_pod, remember, set_mac, set_on_host, set_on_pf
@@ -117,6 +116,8 @@ class _Setup:
         self.attachment.boot = host.boot_id()
         self._link = remember(host, vf, config, self.port, self.attachment)
         if self._link is not None:
+            from ..vf.in_use import refuse_in_use
+
             refuse_in_use(host, vf, self._link)
 
     def make(self) -> Result:

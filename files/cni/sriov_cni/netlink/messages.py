@@ -10,7 +10,7 @@ for netlink.Socket; parse_* takes the payload of an answer.
 
 from __future__ import annotations
 
-from struct import Struct, unpack
+from _struct import Struct, unpack
 
 from .addresses import ip_text, mac_bytes, mac_text
 from .socket import NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, Message, attribute, attributes, nested, number, text

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from _socket import AF_NETLINK, SO_RCVTIMEO, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET
 from _socket import socket as _Socket
-from struct import Struct, pack
+from _struct import Struct, pack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_DGRAM
 from _socket import socket as _Socket
-from struct import pack, unpack
+from _struct import pack, unpack
 
 from ..host.host import Backoff, NodeHost
 from ..netlink.addresses import mac_bytes, parse_cidr

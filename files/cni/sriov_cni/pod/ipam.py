@@ -26,7 +26,7 @@ from _signal import (  # type: ignore[import-not-found]
     signal,
     sigtimedwait,
 )
-from struct import pack
+from _struct import pack
 
 from ..host.host import Backoff, NodeHost
 from ..spec.delegate import MARK, is_ours, itself, problem

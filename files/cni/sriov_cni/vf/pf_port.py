@@ -12,7 +12,6 @@ from ..netlink.addresses import ZERO_MAC
 from ..netlink.messages import EXT_SKIP_STATS, EXT_VF, Interface, get_link, set_vf
 from ..netlink.socket import NetlinkError
 from ..spec.errors import DEVICE, REFUSED, CniError
-from . import quirks
 from .settings import SETTINGS, decode
 from .settings.setting import State
 
@@ -28,13 +27,19 @@ class PfPort:
         self.driver = driver
         self.mtu = 0
         self._index = 0
-        self.frees_mac = quirks.has(driver, quirks.FREES_MAC_WITH_ZEROS)
 
     @classmethod
     def find(cls, host: NodeHost, pf: str) -> PfPort | None:
         """By the PF's PCI address, so that a renamed PF is no other; None where it has no interface."""
         name = pci.uplink_name(host.sys_root, pf)
         return None if name is None else cls(host, name, pf, pci.driver(host.sys_root, pf) or "no driver")
+
+    @property
+    def frees_mac(self) -> bool:
+        """True where it forgets an administrator's MAC by forget_mac()."""
+        from .quirks import FREES_MAC_WITH_ZEROS, has
+
+        return has(self.driver, FREES_MAC_WITH_ZEROS)
 
     def read(self, vf: int, names: list[str]) -> State:
         """What the driver keeps for VF number `vf`; of what netlink does not tell, the settings of these names. Raises

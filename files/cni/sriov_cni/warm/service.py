@@ -34,7 +34,8 @@ from ..host.host import NodeHost
 from ..host.libc import pidfd_getfd
 from ..pod import announce, ipam
 from ..spec import json_text
-from ..vf import go_plugin_state, restore
+from ..vf import go_plugin_state, in_use, quirks, restore
+from ..vf.settings import vlan_trunk
 from .handoff import SLOTS, Handoff
 from .warm_up import set_stage, warm_up
 from .worker import CONFUSED, FREE, TAKEN, work
@@ -48,8 +49,8 @@ if TYPE_CHECKING:
 
 CODE = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # the folder of this version
 LOADED = (
-    go_plugin_state, announce, add, check, delete, ipam, json_text, log_file, releases, request, restore,
-    gc_status,
+    go_plugin_state, announce, add, check, delete, in_use, ipam, json_text, log_file, quirks, releases, request,
+    restore, gc_status, vlan_trunk,
 )  # fmt: skip
 SPARES = 3  # workers that wait, as for an ADD and a DEL in a row and one beside them
 _TICK_SECONDS = 10.0  # a third of WatchdogSec=

@@ -18,7 +18,7 @@ import gc
 import os
 import select
 from _signal import SIG_SETMASK, SIGKILL, pthread_sigmask  # type: ignore[import-not-found]
-from struct import Struct
+from _struct import Struct
 
 from ..host.host import read_all
 from .handoff import Handoff, same_fifo

@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 from .mac import Mac
-from .setting import Choice, State, Switch
-from .tx_rate import TxRate
+from .setting import Choice, OnUse, State, Switch, TxRate
 from .vlan import Vlan
-from .vlan_trunk import VlanTrunk
 
 # The numbers: linux/if_link.h, IFLA_VF_*.
 _ALL = (
     Vlan(),
-    VlanTrunk(),
+    OnUse("vlan_trunk"),
     Mac(),
     TxRate(),
     Switch("spoofchk", 4),
@@ -22,17 +20,18 @@ _ALL = (
     Choice("link_state", 5, auto=0, enable=1, disable=2),  # follows the PF, is always up, always down
 )
 SETTINGS = {setting.name: setting for setting in _ALL}
+_REPORTED = [setting for setting in _ALL if setting.kind]  # by netlink
 
 
 def blank() -> State:
     """The state of a VF whose PF's driver reports nothing."""
-    return {field: setting.blank for setting in _ALL if setting.kind for field in setting.fields}
+    return {field: setting.blank for setting in _REPORTED for field in setting.fields}
 
 
 def decode(attributes: list[tuple[int, bytes]]) -> State:
     """The state of a VF, by its attributes in an answer about its PF."""
     state = blank()
     for kind, value in attributes:
-        for setting in _ALL:
+        for setting in _REPORTED:
             setting.decode(state, kind, value)
     return state

@@ -9,7 +9,7 @@ The numbers and layouts of the netlink attributes: linux/if_link.h, IFLA_VF_*.
 
 from __future__ import annotations
 
-from struct import pack
+from _struct import pack
 
 from ...host.host import NodeHost
 from ...netlink.messages import words
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 State = dict[str, "Any"]  # what is kept for one VF, by field
 _UNREPORTED = 0xFFFFFFFF  # the kernel's answer for a flag that the driver does not keep
+_MOST_RATE = 0xFFFFFFFF  # Mb/s; the kernel's field has 32 bits
 
 
 class Setting:
@@ -102,3 +103,35 @@ class Choice(Setting):
     def parse(self, keys: Keys) -> State | None:
         number = keys.choice(self.name, self._words)
         return None if number is None else {self.name: number}
+
+
+class TxRate(Setting):
+    """min_tx_rate and max_tx_rate, in Mb/s: two numbers in one attribute, each of which may be any; the one that is not
+    given is 0, "no limit".
+    """
+
+    most = _MOST_RATE
+
+    def __init__(self) -> None:
+        super().__init__("rate", 6, ("min_rate", "max_rate"), "min_tx_rate/max_tx_rate")
+
+    def parse(self, keys: Keys) -> State | None:
+        low, high = keys.number("min_tx_rate", 0, _MOST_RATE), keys.number("max_tx_rate", 0, _MOST_RATE)
+        if low and high and low > high:
+            keys.problems.append(f"min_tx_rate: expected at most max_tx_rate ({high}), found {low}")
+        return None if low is None and high is None else {"min_rate": low or 0, "max_rate": high or 0}
+
+
+class OnUse:
+    """The SETTING of the module of this name, imported once a network asks for it; netlink does not have it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.kind = 0
+
+    def parse(self, keys: Keys) -> State | None:
+        return self.__getattr__("parse")(keys) if self.name in keys.conf else None
+
+    def __getattr__(self, what: str) -> Any:
+        """All else that a Setting has."""
+        return getattr(__import__(f"{__package__}.{self.name}", fromlist=["SETTING"]).SETTING, what)

@@ -141,3 +141,6 @@ def to_text(vlans: set[int]) -> str:
         else:
             found.append([vlan, vlan])
     return ",".join([str(low) if low == high else f"{low}-{high}" for low, high in found])
+
+
+SETTING = VlanTrunk()
