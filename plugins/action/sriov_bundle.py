@@ -95,18 +95,16 @@ class ActionModule(ActionBase):
         archived = _archived(files, roots)
         entries: list[dict[str, Any]] = []
         for file in files:
+            root, member = roots.get(file["src"], ""), file["member"]
             if file["content"] is not None:
                 entries.append(_entry(file, file["dest"], 0o644, text=file["content"]))
-                continue
-            root, member = roots[file["src"]], file["member"]
-            if member is not None and root in archived:
+            elif member is not None and root in archived:
                 data = archived[root][member]
                 entries.append(_data_entry(file, f"{root}: {member}", (file["dest"], 0o644), data, (sources, data)))
-                continue
-            if member is not None:
-                root = os.path.join(root, member)
-            for relative, path in walk(root, [*EXCLUDED, *file["exclude"]]):
-                entries.append(_read_entry(file, path, relative, sources))
+            else:
+                top = root if member is None else os.path.join(root, member)
+                found = walk(top, [*EXCLUDED, *file["exclude"]])
+                entries += [_read_entry(file, path, relative, sources) for relative, path in found]
         if len(entries) > FILES_LIMIT:
             raise AnsibleActionFail(
                 f"sriov_bundle: {len(entries)} files; at most {FILES_LIMIT} are taken. "

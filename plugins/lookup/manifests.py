@@ -86,14 +86,12 @@ class LookupModule(LookupBase):
     def run(self, terms: Any, variables: Any = None, **kwargs: Any) -> list[dict[str, Any]]:
         """Document above."""
         self.set_options(var_options=variables, direct=kwargs)
-        paths = []
-        for term in _flat(terms):
-            path = self.find_file_in_search_path(variables, "files", str(term), ignore_missing=True)
-            paths.append(path or str(term))
+        named = [str(term) for term in _flat(terms)]
+        paths = (self.find_file_in_search_path(variables, "files", name, ignore_missing=True) for name in named)
         try:
-            found = manifests.read(paths)
+            found = manifests.read(path or name for path, name in zip(paths, named))
         except InvalidSpecError as error:
             raise AnsibleLookupError(str(error)) from error
         for note in found.notes:
             Display().warning(note)
-        return [found.as_dict()]
+        return [dict(vars(found))]

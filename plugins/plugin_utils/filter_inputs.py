@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleFilterError
@@ -57,27 +58,15 @@ def module_result(filter_name: str, value: Any) -> Mapping[str, Any]:
     return result
 
 
-class HostVariables(Mapping[str, Any]):
+class HostVariables(ChainMap[str, Any]):
     """A host's variables, worked out when they are asked for; one whose template fails is told by its name."""
-
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        self._given = given
 
     def __getitem__(self, name: str) -> Any:
         try:
-            value = self._given[name]
+            value = super().__getitem__(name)
             str(value)  # an error in its template is raised by its use
         except (AnsibleError, UndefinedError) as error:
             words = " ".join(str(getattr(error, "message", error)).split()).rstrip(".")
             problem = f"its template can't be worked out: {words}; a policy's node_selector.variables names it"
             raise InvalidSpecError([Mistake(f"variable {name}", problem)]) from error
         return value
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._given
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._given)
-
-    def __len__(self) -> int:
-        return len(self._given)

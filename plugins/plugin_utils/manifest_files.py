@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ..module_utils.model.errors import Mistake
+from ..module_utils.model.errors import InvalidSpecError, Mistake
 from ..module_utils.policy.validation import show
 
 SIZE_LIMIT = 8 << 20  # bytes of one file
@@ -54,11 +54,11 @@ def files(path: str, mistakes: list[Mistake]) -> list[str]:
 
 def objects(path: str, mistakes: list[Mistake]) -> Iterator[Mapping[str, Any]]:
     """The objects of a file, those of lists as `kubectl get -o yaml` prints them one by one."""
-    data = _read(path, mistakes)
-    if data is None:
-        return
-    documents = _documents(path, data, mistakes)
-    if documents is None:
+    try:
+        data = _read(path)
+        documents = _documents(path, data)
+    except InvalidSpecError as error:
+        mistakes += error.mistakes
         return
     if all(document is None for document in documents):
         found = "comments alone" if data.strip() else "an empty file"
@@ -89,45 +89,45 @@ def _items(path: str, document: Mapping[str, Any], mistakes: list[Mistake]) -> I
             mistakes.append(Mistake(f"{where}[{number}]", f"{_OBJECT}, found {show(item)}"))
 
 
-def _read(path: str, mistakes: list[Mistake]) -> bytes | None:
+def _read(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             data = file.read(SIZE_LIMIT + 1)
     except OSError as error:
-        mistakes.append(Mistake(path, f"expected a readable file, found: {error.strerror}"))
-        return None
+        raise _mistake(path, f"expected a readable file, found: {error.strerror}") from error
     if len(data) > SIZE_LIMIT:
-        mistakes.append(Mistake(path, f"expected at most {SIZE_LIMIT} bytes, found more"))
-        return None
+        raise _mistake(path, f"expected at most {SIZE_LIMIT} bytes, found more")
     return data
 
 
-def _documents(path: str, data: bytes, mistakes: list[Mistake]) -> list[Any] | None:
-    """The documents of a file, None where they can't be read."""
+def _mistake(where: str, problem: str) -> InvalidSpecError:
+    return InvalidSpecError([Mistake(where, problem)])
+
+
+def _documents(path: str, data: bytes) -> list[Any]:
+    """The documents of a file. Raises InvalidSpecError."""
     if not data.startswith(_UTF16):
         try:
             data.decode()
         except UnicodeDecodeError as error:
             where = f"{path}:{_line(data, error.start)}"
             byte = f"the byte 0x{data[error.start]:02x}"
-            mistakes.append(Mistake(where, f"expected YAML as UTF-8 text, found {byte}. Is it a binary file?"))
-            return None
+            raise _mistake(where, f"expected YAML as UTF-8 text, found {byte}. Is it a binary file?") from error
     try:
         return list(yaml.safe_load_all(data))
     except yaml.reader.ReaderError as error:
         where = f"{path}:{str(data[: error.position], 'utf-8', 'replace').count(chr(10)) + 1}"
         character = repr(chr(error.character)) if isinstance(error.character, int) else repr(error.character)
-        mistakes.append(Mistake(where, f"expected YAML as UTF-8 text, found the character {character}"))
+        raise _mistake(where, f"expected YAML as UTF-8 text, found the character {character}") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}" if mark else path
         words = ", ".join(part for part in (error.problem, error.context) if part)
-        mistakes.append(Mistake(where, f"expected YAML, found: {words}"))
-    except RecursionError:
-        mistakes.append(Mistake(path, "expected a manifest, found more levels of lists and mappings than one has"))
+        raise _mistake(where, f"expected YAML, found: {words}") from error
+    except RecursionError as error:
+        raise _mistake(path, "expected a manifest, found more levels of lists and mappings than one has") from error
     except (ValueError, yaml.YAMLError) as error:
-        mistakes.append(Mistake(path, f"expected YAML, found: {' '.join(str(error).split())}"))
-    return None
+        raise _mistake(path, f"expected YAML, found: {' '.join(str(error).split())}") from error
 
 
 def _line(data: bytes, position: int) -> int:

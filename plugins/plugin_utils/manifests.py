@@ -38,10 +38,6 @@ class Manifests:
     network_places: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def as_dict(self) -> dict[str, Any]:
-        """For Ansible."""
-        return dict(vars(self))
-
 
 def read(paths: Iterable[str]) -> Manifests:
     """Read files, and the files directly in folders. Raises InvalidSpecError with every mistake in all of them."""

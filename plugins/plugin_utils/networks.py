@@ -13,6 +13,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Callable
 
 from ..module_utils.model.errors import InvalidSpecError, Mistake
@@ -46,22 +47,16 @@ class _Wrong(ValueError):
     """What is wrong with one value, without its path."""
 
 
-def _integer(lowest: int, highest: int) -> Parser:
-    def parse(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-            raise _Wrong(f"expected a whole number from {lowest} to {highest}, found {value!r}")
-        return value
-
-    return parse
+def _integer(lowest: int, highest: int, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+        raise _Wrong(f"expected a whole number from {lowest} to {highest}, found {value!r}")
+    return value
 
 
-def _choice(*allowed: str) -> Parser:
-    def parse(value: Any) -> str:
-        if value not in allowed:
-            raise _Wrong(f"expected one of {', '.join(allowed)}, found {value!r}")
-        return str(value)
-
-    return parse
+def _choice(allowed: tuple[str, ...], value: Any) -> str:
+    if value not in allowed:
+        raise _Wrong(f"expected one of {', '.join(allowed)}, found {value!r}")
+    return str(value)
 
 
 def _switch(value: Any) -> str:
@@ -128,13 +123,10 @@ def _outside(file: str, folder: str) -> str:
     )
 
 
-def _pattern(pattern: re.Pattern[str], longest: int, what: str) -> Parser:
-    def parse(value: Any) -> str:
-        if not isinstance(value, str) or len(value) > longest or not pattern.fullmatch(value):
-            raise _Wrong(f"expected {what} of at most {longest} characters, found {value!r}")
-        return value
-
-    return parse
+def _pattern(pattern: re.Pattern[str], longest: int, what: str, value: Any) -> str:
+    if not isinstance(value, str) or len(value) > longest or not pattern.fullmatch(value):
+        raise _Wrong(f"expected {what} of at most {longest} characters, found {value!r}")
+    return value
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -211,29 +203,29 @@ def _plugins(value: Any) -> list[dict[str, Any]]:
 
 # Field of the network -> (key of the CNI configuration, parser). The order is the one that the JSON has.
 _CNI_FIELDS: dict[str, tuple[str, Parser]] = {
-    "vlan": ("vlan", _integer(0, 4094)),
-    "vlan_qos": ("vlanQoS", _integer(0, 7)),
+    "vlan": ("vlan", partial(_integer, 0, 4094)),
+    "vlan_qos": ("vlanQoS", partial(_integer, 0, 7)),
     "vlan_proto": ("vlanProto", _protocol),
     "vlan_trunk": ("vlan_trunk", _trunk),
     "spoof_chk": ("spoofchk", _switch),
     "trust": ("trust", _switch),
-    "link_state": ("link_state", _choice(*_LINK_STATES)),
-    "min_tx_rate": ("min_tx_rate", _integer(0, 2**32 - 1)),
-    "max_tx_rate": ("max_tx_rate", _integer(0, 2**32 - 1)),
+    "link_state": ("link_state", partial(_choice, _LINK_STATES)),
+    "min_tx_rate": ("min_tx_rate", partial(_integer, 0, 2**32 - 1)),
+    "max_tx_rate": ("max_tx_rate", partial(_integer, 0, 2**32 - 1)),
     "capabilities": ("capabilities", _mapping),
-    "mtu": ("mtu", _integer(68, 65535)),
+    "mtu": ("mtu", partial(_integer, 68, 65535)),
     "promisc": ("promisc", _switch),
     "allmulticast": ("allmulticast", _switch),
-    "ipv6_dad": ("ipv6_dad", _choice(*_DAD)),
+    "ipv6_dad": ("ipv6_dad", partial(_choice, _DAD)),
     "dns": ("dns", _dns),
-    "log_level": ("logLevel", _choice(*_LOG_LEVELS)),
+    "log_level": ("logLevel", partial(_choice, _LOG_LEVELS)),
     "log_file": ("logFile", _log_file),
     "ipam": ("ipam", _ipam),
 }
 _OTHER_FIELDS: dict[str, Parser] = {
-    "name": _pattern(_OBJECT_NAME, 253, "a Kubernetes object name"),
-    "resource_name": _pattern(_RESOURCE, 63, "a resource name without prefix"),
-    "network_namespace": _pattern(_NAMESPACE, 63, "a namespace's name"),
+    "name": partial(_pattern, _OBJECT_NAME, 253, "a Kubernetes object name"),
+    "resource_name": partial(_pattern, _RESOURCE, 63, "a resource name without prefix"),
+    "network_namespace": partial(_pattern, _NAMESPACE, 63, "a namespace's name"),
     "meta_plugins": _plugins,
     "routes": _routes,
 }

@@ -21,6 +21,10 @@ from ..module_utils.model.errors import Mistake
 from ..module_utils.policy.validation import show
 
 LIST, MAPPING, TEXT, NUMBER, BOOLEAN, NULL = "list", "mapping", "text", "number", "boolean", "null"
+# In the order in which a value's kind is looked for: a bool is an int.
+_TYPES: dict[str, Any] = {
+    NULL: type(None), BOOLEAN: bool, TEXT: str, MAPPING: Mapping, LIST: (list, tuple), NUMBER: (int, float)
+}  # fmt: skip
 MANIFESTS = "sriov_manifests"
 ARGUMENTS, ARGUMENTS_UNSAFE = "sriov_kernel_arguments", "sriov_kernel_arguments_unsafe"
 _LONGEST_EXAMPLE = 60  # characters of a text that is repeated as an item
@@ -91,14 +95,7 @@ def mistakes(values: Mapping[str, Any]) -> list[Mistake]:
 
 def kind_of(value: Any) -> str:
     """The kind of a value; "" for what no variable may be."""
-    if value is None:
-        return NULL
-    if isinstance(value, bool):
-        return BOOLEAN
-    for kind, types in ((TEXT, str), (MAPPING, Mapping), (LIST, (list, tuple)), (NUMBER, (int, float))):
-        if isinstance(value, types):
-            return kind
-    return ""
+    return next((kind for kind, types in _TYPES.items() if isinstance(value, types)), "")
 
 
 def _of_one(name: str, variable: Variable, value: Any) -> list[Mistake]:

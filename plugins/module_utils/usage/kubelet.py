@@ -13,15 +13,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from ..host.host import Host
 from ..model.errors import HostError
 from ..model.goal import KUBELET_FOLDERS
+from . import pod_resources
 from .other_managers import logged_pods
-
-if TYPE_CHECKING:
-    from .pod_resources import Container
 
 CHECKPOINT = "device-plugins/kubelet_internal_checkpoint"
 GROUPS = "/sys/fs/cgroup"
@@ -41,8 +38,6 @@ def allocations(host: Host, folders: Sequence[str] = KUBELET_FOLDERS) -> dict[st
     Raises HostError where no kubelet answers and a checkpoint is there and can't be read: nothing may be taken from
     pods unseen then.
     """
-    from . import pod_resources  # runs that change nothing do without
-
     found: dict[str, list[str]] = {}
     for folder in dict.fromkeys(folders):
         told = pod_resources.containers(host, folder)
@@ -69,7 +64,7 @@ def root_dir_of(text: str | None) -> str:
 
 
 def _holders(
-    told: Sequence[Container], noted: Sequence[Entry], names: Mapping[str, str], running: set[str]
+    told: Sequence[pod_resources.Container], noted: Sequence[Entry], names: Mapping[str, str], running: set[str]
 ) -> Iterator[tuple[str, str]]:
     """(device id, its holder in words). told: by the kubelet; noted: in its checkpoint."""
     pods: dict[str, list[str]] = {}

@@ -117,12 +117,12 @@ def _is_representor(host: Host, name: str) -> bool:
 
 def _addresses(shown: Iterable[Mapping[str, Any]]) -> dict[str, list[str] | None]:
     """Interface -> the addresses that somebody gave it; None where what `ip` prints can't be read."""
-    found: dict[str, list[str] | None] = {}
-    for item in shown:
-        name, infos = item.get("ifname"), item.get("addr_info")
-        if isinstance(name, str):
-            found[name] = _own_addresses(infos) if isinstance(infos, list) else None
-    return found
+    named = ((item.get("ifname"), item.get("addr_info")) for item in shown)
+    return {
+        name: _own_addresses(infos) if isinstance(infos, list) else None
+        for name, infos in named
+        if isinstance(name, str)
+    }
 
 
 def _own_addresses(infos: Sequence[Any]) -> list[str] | None:

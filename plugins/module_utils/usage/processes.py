@@ -27,10 +27,8 @@ def names(host: Host) -> dict[int, str]:
 
 
 def _open_files(host: Host, pid: int) -> Iterable[str]:
-    for fd in host.list_dir(f"/proc/{pid}/fd"):
-        target = host.read_link(f"/proc/{pid}/fd/{fd}")
-        if target is not None:
-            yield target
+    targets = (host.read_link(f"/proc/{pid}/fd/{fd}") for fd in host.list_dir(f"/proc/{pid}/fd"))
+    return (target for target in targets if target is not None)
 
 
 def ssh_devices(

@@ -205,7 +205,7 @@ class _Reader:
                 if doubt:
                     self.warnings.append(f"{path}.{field.key}[{number}]: {text!r} matches nothing; {doubt}")
             try:
-                tests.append((field.key, field.compile(values)))
+                tests.append((field.key, field.compile(field.read, values)))
             except ValueError as error:
                 self.problems.append(f"{path}.{field.key}{error}")
         for key in device_type.required:
@@ -293,9 +293,7 @@ def prefix_problem(prefix: str) -> str | None:
 
 def _hint(key: str, known: tuple[str, ...]) -> str:
     in_selectors = {f.key.lower() for t in TYPES.values() for f in t.fields}
-    if "selectors" in known and key.lower() in in_selectors:
-        return "; it belongs into selectors"
-    return ""
+    return "; it belongs into selectors" if "selectors" in known and key.lower() in in_selectors else ""
 
 
 def _kind(value: Any) -> str:

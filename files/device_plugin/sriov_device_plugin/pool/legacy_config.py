@@ -29,11 +29,10 @@ def convert(content: bytes, path: str = "config.json") -> tuple[str, list[str]]:
     """
     try:
         document = json.loads(content.decode("utf-8"))
-        resources = document["resourceList"]
-        entries = list(resources) if isinstance(resources, list) else None
+        entries = document["resourceList"]
     except (ValueError, RecursionError, KeyError, TypeError):
         entries = None
-    if entries is None:
+    if not isinstance(entries, list):
         raise ConfigError(path, ["expected a JSON object with the list resourceList"])
     problems: list[str] = []
     notes: list[str] = []

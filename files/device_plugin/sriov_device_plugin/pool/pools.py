@@ -130,14 +130,12 @@ class Pool:
 
     def update(
         self, config: PoolConfig, members: Mapping[str, Member], problems: Mapping[str, str] | None = None
-    ) -> bool:
-        """Take over a new state; tell the streams, and return True, where the kubelet must hear of it."""
+    ) -> None:
+        """Take over a new state; tell the streams where the kubelet must hear of it."""
         before = self.listing()
         self.config, self.members, self.problems = config, members, problems or {}
-        changed = self.listing() != before
-        if changed:
+        if self.listing() != before:
             self.tell(True)
-        return changed
 
     def listing(self) -> list[tuple[str, int, bool]]:
         """Device ids with their NUMA node, -1 where none is to be reported, and whether they are healthy."""

@@ -22,20 +22,11 @@ _EVERY = range(-1, MAX_INDEX + 1)  # without a list: also a VF whose index is no
 _RANGE = re.compile(r"\+?([0-9]{1,9})(?:-\+?([0-9]{1,9}))?")
 
 Test = Callable[[Device], bool]
-# Values of one list -> the test; raises ValueError, "[index]: what is wrong", for a value without a meaning.
-Compile = Callable[[Sequence[str]], Test]
+Read = Callable[[Device], str]  # what of a device is compared
+# That and the values of one list -> the test; raises ValueError, "[index]: what is wrong", for one without a meaning.
+Compile = Callable[[Read, Sequence[str]], Test]
 # One value -> what is odd with it, or None: odd values are allowed, but match nothing.
 Doubt = Callable[[str], Optional[str]]
-
-
-@dataclass(frozen=True)
-class Field:
-    """A selector field that filters: its JSON key, and how its list becomes a test."""
-
-    key: str
-    compile: Compile
-    doubt: Doubt = lambda value: None
-    read: Callable[[Device], str] = lambda device: ""  # what is compared, for an explanation
 
 
 @dataclass(frozen=True)
@@ -50,39 +41,41 @@ class Selector:
         return next((key for key, test in self.tests if not test(device)), None)
 
 
-def one_of(read: Callable[[Device], str]) -> Compile:
+def one_of(read: Read, values: Sequence[str]) -> Test:
     """Exact, case-sensitive membership; unknown ("") never matches."""
-
-    def compile_(values: Sequence[str]) -> Test:
-        wanted = frozenset(values) - {""}
-        return lambda device: read(device) in wanted
-
-    return compile_
+    wanted = frozenset(values) - {""}
+    return lambda device: read(device) in wanted
 
 
-def indexed(read: Callable[[Device], str]) -> Compile:
+def indexed(read: Read, values: Sequence[str]) -> Test:
     """`PF[#LIST]`, where LIST is comma-separated VF indexes and inclusive ranges.
 
     The PF is compared without regard to case. Items that name the same PF are united (the Go plugin uses the
     first alone). Raises ValueError for text that is not of this form: it would silently match nothing.
     """
+    wanted: dict[str, list[range]] = {}
+    for number, item in enumerate(values):
+        try:
+            name, ranges = parse_item(item)
+        except ValueError as error:
+            raise ValueError(f"[{number}]: {error}") from None
+        wanted.setdefault(name, []).extend(ranges)
 
-    def compile_(values: Sequence[str]) -> Test:
-        wanted: dict[str, list[range]] = {}
-        for number, item in enumerate(values):
-            try:
-                name, ranges = parse_item(item)
-            except ValueError as error:
-                raise ValueError(f"[{number}]: {error}") from None
-            wanted.setdefault(name, []).extend(ranges)
+    def test(device: Device) -> bool:
+        parent = read(device).lower()
+        return parent != "" and any(device.vf_index in allowed for allowed in wanted.get(parent, ()))
 
-        def test(device: Device) -> bool:
-            parent = read(device).lower()
-            return parent != "" and any(device.vf_index in allowed for allowed in wanted.get(parent, ()))
+    return test
 
-        return test
 
-    return compile_
+@dataclass(frozen=True)
+class Field:
+    """A selector field that filters: its JSON key, and how its list becomes a test."""
+
+    key: str
+    read: Read
+    doubt: Doubt = lambda value: None
+    compile: Compile = one_of
 
 
 def parse_item(item: str) -> tuple[str, list[range]]:

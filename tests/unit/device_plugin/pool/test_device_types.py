@@ -187,7 +187,7 @@ def test_kinds_of_auxiliary_devices(name: str, wanted: str) -> None:
 @vectors(25)
 def test_auxiliary_types_filter() -> None:
     """The Go plugin's own test has made-up types; its configuration takes sf alone, and so does ours."""
-    test = fields.AUX_TYPES.compile(["sf"])
+    test = fields.AUX_TYPES.compile(fields.AUX_TYPES.read, ["sf"])
     sf = Device(id="mlx5_core.sf.1", class_id="020000", aux_type="sf")
     assert test(sf) and not test(Device(id="x", class_id="020000"))
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Callable
 
 from shared import pci
 
 from ...host.discovery import Device
-from ..selectors import Doubt, Field, Test, indexed, one_of
+from ..selectors import Field, Read, Test, indexed, one_of
 
 
 def no_driver(device: Device) -> str | None:
@@ -36,43 +35,35 @@ def _doubt_link_type(value: str) -> str | None:
     return None if value in ("ether", "infiniband") else "expected ether or infiniband"
 
 
-def _partition_keys(values: Sequence[str]) -> Test:
+def _partition_keys(read: Read, values: Sequence[str]) -> Test:
     """As text, and as numbers: the kernel prints 0x8001 with four digits, people write 0x1 or 0xABCD."""
     texts = frozenset(values) - {""}
     numbers = frozenset(number for number in map(_number, texts) if number is not None)
-    return lambda device: device.pkey in texts or _number(device.pkey) in numbers
+    return lambda device: read(device) in texts or _number(read(device)) in numbers
 
 
 def _number(text: str) -> int | None:
     return int(text, 16) if re.fullmatch("0[xX][0-9a-fA-F]{1,4}", text) else None
 
 
-def _aux_types(values: Sequence[str]) -> Test:
+def _aux_types(read: Read, values: Sequence[str]) -> Test:
     for number, value in enumerate(values):
         if value != "sf":
             raise ValueError(f"[{number}]: {value!r} is not supported; expected sf")
-    return one_of(lambda d: d.aux_type)(values)
+    return one_of(read, values)
 
 
-def _text(key: str, read: Callable[[Device], str], doubt: Doubt = lambda value: None) -> Field:
-    return Field(key, one_of(read), doubt, read)
-
-
-def _indexed(key: str, read: Callable[[Device], str], doubt: Doubt = lambda value: None) -> Field:
-    return Field(key, indexed(read), doubt, read)
-
-
-VENDORS = _text("vendors", lambda d: d.vendor, _doubt_id)
-DEVICES = _text("devices", lambda d: d.device, _doubt_id)
-DRIVERS = _text("drivers", lambda d: d.driver)
-PCI_ADDRESSES = _text("pciAddresses", lambda d: d.id, _doubt_address)
-ACPI_INDEXES = _text("acpiIndexes", lambda d: d.acpi_index)
-AUX_TYPES = Field("auxTypes", _aux_types, read=lambda d: d.aux_type)
-PF_NAMES = _indexed("pfNames", lambda d: d.pf_name)
-ROOT_DEVICES = _indexed("rootDevices", lambda d: d.pf_address, _doubt_root)
-LINK_TYPES = _text("linkTypes", lambda d: d.link_type, _doubt_link_type)
-DDP_PROFILES = _text("ddpProfiles", lambda d: d.ddp_profile)
-PARTITION_KEYS = Field("pKeys", _partition_keys, read=lambda d: d.pkey)
+VENDORS = Field("vendors", lambda d: d.vendor, _doubt_id)
+DEVICES = Field("devices", lambda d: d.device, _doubt_id)
+DRIVERS = Field("drivers", lambda d: d.driver)
+PCI_ADDRESSES = Field("pciAddresses", lambda d: d.id, _doubt_address)
+ACPI_INDEXES = Field("acpiIndexes", lambda d: d.acpi_index)
+AUX_TYPES = Field("auxTypes", lambda d: d.aux_type, compile=_aux_types)
+PF_NAMES = Field("pfNames", lambda d: d.pf_name, compile=indexed)
+ROOT_DEVICES = Field("rootDevices", lambda d: d.pf_address, _doubt_root, indexed)
+LINK_TYPES = Field("linkTypes", lambda d: d.link_type, _doubt_link_type)
+DDP_PROFILES = Field("ddpProfiles", lambda d: d.ddp_profile)
+PARTITION_KEYS = Field("pKeys", lambda d: d.pkey, compile=_partition_keys)
 
 
 def is_rdma(device: Device) -> bool:
