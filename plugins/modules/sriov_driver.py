@@ -103,7 +103,7 @@ drain_required:
   returned: success
   type: bool
 refused:
-  description: What stands against the plan; in check mode, VFs that are held.
+  description: Why the plan can't be applied; in check mode, VFs that are held.
   returned: success, or failure by refusal
   type: list
   elements: str

@@ -14,7 +14,7 @@ description:
   - Everything is checked before anything is changed. What the host needs, or what pods and VMs hold, is never taken
     away. For PFs and VFs alike that is an address, a route, an SSH connection, an interface on it (VLAN, macvlan and
     the like), a bridge or bond that it is a port of, and an open device; what can't be told counts as in use.
-  - What was before the first change of each object is recorded on the node, and O(state=absent) gives it back.
+  - What was before the first change of each object is recorded on the node, and O(state=absent) restores it.
   - A host that had policies and has none in O(spec) is refused, unless O(spec) says C(policies_may_be_empty); the
     inventory that was not found looks the same. O(state=absent) needs no such word.
   - What a policy no longer names is given back as well. A PF belongs to the module that changed it first, so one that a
@@ -31,7 +31,7 @@ options:
       - Required with O(state=present), not used with O(state=absent).
     type: dict
   state:
-    description: Whether the node is configured, or given back as it was before the first run.
+    description: Whether the node is configured, or restored to what it was before the first run.
     type: str
     choices: [present, absent]
     default: present
@@ -61,7 +61,7 @@ EXAMPLES = r"""
   baremetal.sriov.sriov_node:
     spec: "{{ sriov_policies | baremetal.sriov.node_spec(group_names=group_names) }}"
 
-- name: Give the node back as it was
+- name: Restore the original state of the node
   baremetal.sriov.sriov_node:
     state: absent
 """
@@ -121,7 +121,7 @@ drain_required:
   returned: success
   type: bool
 refused:
-  description: What stands against the plan; in check mode, VFs that are held.
+  description: Why the plan can't be applied; in check mode, VFs that are held.
   returned: success, or failure by refusal
   type: list
   elements: str

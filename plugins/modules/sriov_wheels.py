@@ -60,7 +60,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Have the libraries ready for the node's Python
+- name: Provide the libraries for the node's Python
   baremetal.sriov.sriov_wheels:
     requirements: requirements-node.txt
     python:

@@ -33,7 +33,7 @@ class Pci(FakeBase):
         super().__init__(root)
         self.iommu = iommu
         self.pfs: dict[str, FakePf] = {}  # by address
-        self.lone: dict[str, FakePf] = {}  # VFs of the machine below, by address
+        self.lone: dict[str, FakePf] = {}  # passthrough VFs, by address
         self.nets: dict[str, Net] = {}  # by name
         self.probing: dict[str, int] = {}  # by address: how often an unbind is refused still
         self.probing_time = 0  # the same for a function that is bound from now on
@@ -79,7 +79,7 @@ class Pci(FakeBase):
             (self.base / f"{DEVICES}/{address}/net/{net.name}").mkdir(parents=True, exist_ok=True)
 
     def add_lone_vf(self, address: str, name: str) -> None:
-        """A VF of the machine below a virtual one: a NIC, and no PF to be seen."""
+        """A passthrough VF of a virtual machine: a NIC, and no PF to be seen."""
         pf = FakePf(address, name, 1, "igbvf")
         pf.settings[0] = {"mac": f"52:54:00:01:00:{len(self.lone):02x}"}
         self.lone[address] = pf

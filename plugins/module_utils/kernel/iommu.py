@@ -115,7 +115,7 @@ def _no_table(state: IommuState) -> Problem:
         "at least one in /sys/kernel/iommu_groups",
         f"none, and no {_TABLES[state.vendor]} table from the firmware",
         f"Switch {_SWITCH[state.vendor]} on in the firmware's setup (BIOS). "
-        "In a virtual machine: give it a virtual IOMMU, or do without, on your word (sriov_no_iommu).",
+        "In a virtual machine: give it a virtual IOMMU, or accept running without an IOMMU (sriov_no_iommu: true).",
     )
 
 

@@ -35,7 +35,7 @@ class InvalidSpecError(SriovError):
 
 
 class Problem:
-    """Something on the host that stands against a step: the object, expected, found, and the remedy."""
+    """Something on the host that prevents a step: the object, expected, found, and the remedy."""
 
     def __init__(self, target: str, expected: str, found: str, remedy: str) -> None:
         self.target = target

@@ -40,7 +40,7 @@ def carry_out(host: Host, plan: Plan, state: NodeState, owner: str = NODE_OWNER)
                 f"{step.target}: {step.action}",
                 f"the step done ({step.reason})",
                 str(error),
-                f"Done before: {number} steps; not done: {left}. Run this again when the cause is away.",
+                f"Done before: {number} steps; not done: {left}. Fix the cause, then run this again.",
             ) from error
     record.write_journal(host, [])
 

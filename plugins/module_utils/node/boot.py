@@ -87,7 +87,7 @@ def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
             errors.append(str(error))
     if errors:
         return _say_failed(errors, len(parts))
-    _tell_status(f"{len(parts)} of {len(parts)} as they should be")
+    _tell_status(f"PFs, functions and huge pages: {len(parts)}/{len(parts)} configured")
     return 0
 
 
@@ -171,7 +171,8 @@ def _say_failed(errors: Sequence[str], parts: int) -> int:
         for line in error.splitlines():
             sys.stderr.write(f"<3>{line}\n")
     first = " ".join(errors[0].split())
-    _tell_status(f"{len(errors)} of {max(parts, 1)} NOT as they should be, the node offers too little: {first}")
+    bad = f"{len(errors)}/{max(parts, 1)} NOT configured"
+    _tell_status(f"PFs, functions and huge pages: {bad}, the node offers too little: {first}")
     return 1
 
 

@@ -161,7 +161,7 @@ def _pf(host: Host, pf: Pf, asked: int | None) -> Iterator[Check]:
     room = f"up to {pf.total_vfs} VFs{wish}"
     yield _first(
         pf.label,
-        (pf.is_guest_vf, OK, f"a VF of the machine below{wish}", ""),
+        (pf.is_guest_vf, OK, f"a passthrough VF (its PF belongs to the hypervisor){wish}", ""),
         (pf.total_vfs < 0, LOOK, f"no SR-IOV capability{wish}", f"{SRIOV_SETTING}, and SR-IOV in the NIC's own setup"),
         (pf.total_vfs < max(asked or 0, 1), LOOK, room, "number of VFs in the NIC's own setup"),
         (pci.driver(host.root, pf.address), OK, room, ""),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands against a goal on this host: every problem, before anything is changed. Pure."""
+"""Checks that a goal can be applied; reports every problem before anything is changed. Pure."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _external(goal: PfGoal, pf: Pf) -> list[Problem]:
 
 
 def _guest_vf(goal: PfGoal, pf: Pf) -> list[Problem]:
-    """A VF whose PF belongs to the machine below: it can be bound to a driver, and nothing else."""
+    """A passthrough VF, whose PF belongs to the hypervisor: it can be bound to a driver, and nothing else."""
     settings = sorted({name for settings in goal.settings for name in compact(settings.attributes)})
     settings += ["mtu"] if any(one.mtu is not None for one in goal.settings) else []
     settings += ["eswitch_mode"] if goal.eswitch_mode is not None else []
@@ -92,13 +92,13 @@ def _guest_vf(goal: PfGoal, pf: Pf) -> list[Problem]:
         (
             goal.num_vfs != 1,
             f"a PF, for {goal.num_vfs} VFs",
-            "a NIC without SR-IOV in a virtual machine: a VF of the machine below, or no VF at all",
-            "Ask for num_vfs: 1, which binds it alone, or configure the machine below.",
+            "a NIC without SR-IOV in a virtual machine: a passthrough VF, or no VF at all",
+            "Ask for num_vfs: 1, which binds it alone, or configure the hypervisor.",
         ),
         (
             settings,
             f"a PF, for {', '.join(settings)}",
-            "a VF whose PF belongs to the machine below",
+            "a passthrough VF (its PF belongs to the hypervisor)",
             f"Take {', '.join(settings)} out of the policy, and set it there.",
         ),
     )

@@ -89,7 +89,7 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
 
 
 def _guest_vf(host: Host, pf: Pf, links: Mapping[str, Link]) -> Pf:
-    """In a virtual machine without any PF each NIC may be a VF of the machine below: it can be bound, and no more."""
+    """In a virtual machine without any PF each NIC may be a passthrough VF: it can be bound, and no more."""
     return replace(pf, is_guest_vf=True, num_vfs=1, vfs=(_vf(host, 0, pf.address, None, links),))
 
 

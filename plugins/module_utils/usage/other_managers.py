@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Somebody else's hand on the VFs of this host: programs that set their number, or offer them, too.
+"""Other software on this host that creates VFs or advertises them to the kubelet.
 
 Read from files alone, and told as warnings: who is right is for a person to say.
 """

@@ -37,7 +37,7 @@ class LoaderState:
     pending: our settings were changed, and the boot menu was not made again since (we were stopped there).
     entries: the boot menu's kernels, those for recovery left out.
     foreign: tokens of others, in the order in which the boot loader joins them.
-    obstacles: what stands against any change; dropped_by: settings of others that would drop our tokens.
+    obstacles: why nothing can be changed; dropped_by: settings of others that would drop our tokens.
     """
 
     loader: str

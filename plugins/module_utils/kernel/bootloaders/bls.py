@@ -40,7 +40,7 @@ class BlsEntries(BootLoader):
         return {}
 
     def obstacles(self, host: Host) -> tuple[Problem, ...]:
-        """What stands against any change."""
+        """Why nothing can be changed."""
         return ()
 
     def read(self, host: Host) -> LoaderState:

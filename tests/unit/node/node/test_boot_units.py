@@ -148,7 +148,8 @@ def test_systemctl_status_says_it_in_one_line(tmp_path: Path, fails: bool, monke
         assert boot.main(host) == int(fails)
         told = systemd.recv(4096).decode()
     if fails:
-        assert told.startswith("STATUS=1 of 2 NOT as they should be, the node offers too little: ") and PF1 in told
+        begin = "STATUS=PFs, functions and huge pages: 1/2 NOT configured, the node offers too little: "
+        assert told.startswith(begin) and PF1 in told
         assert drivers(host, PF2) == ["vfio-pci"] * 7
     else:
-        assert told == "STATUS=2 of 2 as they should be"
+        assert told == "STATUS=PFs, functions and huge pages: 2/2 configured"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Virtual machines: VFs of the machine below, which can be bound and no more."""
+"""Virtual machines: passthrough VFs, which can be bound and no more."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_vf_that_carries_the_host_is_not_taken(host: FakeHost) -> None:
     ("more", "text"),
     [
         ({"num_vfs": 2}, "ens5.: expected a PF, for 2 VFs; found a NIC without SR-IOV in a virtual machine"),
-        ({"device_type": "netdevice", "mtu": 9000}, "expected a PF, for mtu; found a VF whose PF belongs to the mach"),
+        ({"device_type": "netdevice", "mtu": 9000}, "expected a PF, for mtu; found a passthrough VF"),
         ({"vfs": [{"indices": 0, "vlan": 5, "trust": True}]}, "Take trust, vlan out of the policy, and set it there"),
         ({"eswitch_mode": "switchdev"}, "expected a PF, for eswitch_mode"),
         ({"nic_selector": {"pf_names": ["ens9"]}}, r"0000:00:05\.0 \(ens5\) 8086:10ca without a PF, 0000:00:06"),
@@ -91,7 +91,7 @@ def test_what_needs_a_pf(host: FakeHost, more: dict[str, Any], text: str) -> Non
 def test_without_an_iommu_only_on_the_users_word(host: FakeHost) -> None:
     """The firmware of a virtual machine has no switch for one."""
     host.put("sys/firmware/acpi/tables/FACP", "")
-    with pytest.raises(RefusedError, match="virtual IOMMU, or do without, on your word"):
+    with pytest.raises(RefusedError, match="virtual IOMMU, or accept running without an IOMMU"):
         present(host, [FAST])
 
 
@@ -117,7 +117,7 @@ def test_bare_metal_and_machines_with_pfs_are_as_they_were(tmp_path: Path, host:
 
 def test_preflight_tells(host: FakeHost) -> None:
     rows = {row.item: row for row in preflight.checks(host)}
-    assert rows[f"{FIRST} (ens5)"].found == "a VF of the machine below"
+    assert rows[f"{FIRST} (ens5)"].found == "a passthrough VF (its PF belongs to the hypervisor)"
 
 
 @pytest.mark.parametrize(
