@@ -168,8 +168,10 @@ def run(stages: Sequence[Stage], ledger: Ledger | None = None, *, complete: bool
         JUNIT.mkdir(parents=True)
         for log in OUTPUT.glob("*.log"):
             log.unlink()
-        calibration = Calibration.start() if ledger is None else None
-        ledger = ledger or calibration.ledger
+        calibration = None
+        if ledger is None:
+            calibration = Calibration.start()
+            ledger = calibration.ledger
         for stage in stages:
             ledger.over(stage.name, 0)  # raises ToolError for one without a line
             if wanted := to_install(stage.name):
