@@ -80,9 +80,9 @@ class FakePf(PfPort):
             raise CniError(100, f"PF {self.name}: expected VF {vf} among its VFs, found {len(vfs)}")
         return {**blank(), **vfs[vf]}
 
-    def send(self, vf: int, target: dict, keys) -> None:
+    def send(self, vf: int, target: dict, names) -> None:
         data = json.loads(self._file.read_text())
-        for key in keys:  # like the kernel: in order, stopping at the first error
+        for key in names:  # like the kernel: in order, stopping at the first error
             if key in data["refuse"]:
                 raise netlink.NetlinkError(errno.EOPNOTSUPP)
             if key == "mac" and target["mac"] == ZERO_MAC and data["refuse_zero_mac"]:
