@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.errors import Mistake, Problem
+from ..model.errors import Mistake, Problem, raise_if
 from ..model.goal import DRIVER_OWNER, VFS_OWNER, FunctionGoal, Goal, PfGoal, VfSettings
 from ..model.state import NodeState, Pf
 from .policy import DRIVER_NAME, HIGHEST_MTU, LOWEST_MTU, PCI_ADDRESS, one_mac, vf_attributes, vf_indices
-from .validation import INDEX_LIMIT, Fields, raise_if
+from .validation import INDEX_LIMIT, Fields
 
 
 def vfs_goal(value: Any, state: NodeState) -> Goal:

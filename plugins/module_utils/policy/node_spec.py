@@ -15,11 +15,11 @@ from typing import Any
 
 from ..kernel import unsafe_arguments
 from ..kernel.bootloaders import table
-from ..model.errors import Mistake
+from ..model.errors import Mistake, raise_if
 from ..model.frozen import dataclass
 from ..model.goal import AT_AUTO, AT_BOOT, AT_RUNTIME, FORMAT, HugePages, ModuleGoal, NodeOptions
 from .policy import Policy, collect, merge_host, why_not
-from .validation import Fields, raise_if, show
+from .validation import Fields, show
 
 PREFIX = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"  # a DNS subdomain, as extended resources need
 ARGUMENT = r"^[^\s\"]+(\"[^\"]*\")?\Z"  # one token of the kernel command line

@@ -14,12 +14,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..model.errors import Mistake
+from ..model.errors import Mistake, raise_if
 from ..model.frozen import dataclass
 from ..model.goal import DEFAULT_DRIVER, VfAttributes
 from ..pf.vf_attributes import ATTRIBUTES, contradictions
 from ..shared.driver_kinds import USERSPACE_DRIVERS, is_userspace
-from .validation import INDEX_LIMIT, Fields, indices, raise_if, show
+from .validation import INDEX_LIMIT, Fields, indices, show
 
 NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"
 RESOURCE_NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"  # a Kubernetes qualified name's last part

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, TypeVar
 
-from ..model.errors import InvalidSpecError, Mistake
+from ..model.errors import Mistake
 from ..model.goal import NO_MAC
 
 T = TypeVar("T")
@@ -184,9 +184,3 @@ def ranges(found: Iterable[int]) -> str:
         else:
             parts.append([index, index])
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
-
-
-def raise_if(mistakes: list[Mistake]) -> None:
-    """Raise InvalidSpecError with all mistakes, if there are any."""
-    if mistakes:
-        raise InvalidSpecError(mistakes)
