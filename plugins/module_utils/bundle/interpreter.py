@@ -92,20 +92,13 @@ def ask(host: Host, path: str) -> Interpreter:
     """What the interpreter says of itself. Raises HostError."""
     if host.is_running and os.path.realpath(sys.executable or "") == os.path.realpath(path):
         names: dict[str, dict[str, str]] = {}
-        exec(
-            _ASK, names
-        )  # the constant above: the interpreter in question is this one, and a start costs time
-        said = names["said"]
-    else:
-        done = host.run([path, "-I", "-S", "-c", _ASK + "print(json.dumps(said))"])
-        try:
-            said = json.loads(done.stdout)
-            return Interpreter(path, **said)
-        except (ValueError, TypeError) as error:
-            raise HostError(
-                path, "a Python interpreter", f"one that answers {done.stdout[:200]!r}"
-            ) from error
-    return Interpreter(path, **said)
+        exec(_ASK, names)  # the constant above: the interpreter in question is this one, and a start costs time
+        return Interpreter(path, **names["said"])
+    done = host.run([path, "-I", "-S", "-c", _ASK + "print(json.dumps(said))"])
+    try:
+        return Interpreter(path, **json.loads(done.stdout))
+    except (ValueError, TypeError) as error:
+        raise HostError(path, "a Python interpreter", f"one that answers {done.stdout[:200]!r}") from error
 
 
 def _version(interpreter: Interpreter) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..host.host import Host, sync_folder
-from ..model.errors import HostError, InvalidSpecError, Mistake, StateFileError
+from ..model.errors import HostError, InvalidSpecError, Mistake, StateFileError, mistakes_of, raise_if
 
 FORMAT = 1
 RECORDS = "/var/lib/baremetal-sriov/bundles"
@@ -143,9 +143,8 @@ def request_from(
     adopt: bool,
 ) -> BundleRequest:
     """A request from the module's arguments; `@NAME@` in texts is replaced. Raises InvalidSpecError."""
-    mistakes: list[Mistake] = []
-    if not name or len(name) > 64 or set(name) - _NAME:
-        mistakes.append(Mistake("name", f"{name!r}: write lower-case letters, digits and dashes"))
+    wrong = not name or len(name) > 64 or set(name) - _NAME
+    mistakes = mistakes_of((wrong, "name", f"{name!r}: write lower-case letters, digits and dashes"))
     entries = manifest.get("files", [])
     if len(entries) > FILES_LIMIT:
         raise InvalidSpecError([Mistake("files", f"{len(entries)} files; at most {FILES_LIMIT} are taken")])
@@ -153,12 +152,14 @@ def request_from(
     for entry in entries:
         path, text, sha256 = substitute(str(entry["path"]), variables), entry.get("text"), str(entry.get("sha256", ""))
         version = _version_folder(str(entry["path"]), str(entry.get("version") or ""))
-        if not path.startswith("/") or os.path.normpath(path) != path or not path.isprintable():
-            mistakes.append(Mistake(f"files: {path}", "write an absolute path without . and .."))
-        if path in items:
-            mistakes.append(Mistake(f"files: {path}", "two sources lead to this path"))
-        if entry.get("version") and not version:
-            mistakes.append(Mistake(f"files: {path}", f"write a dest below a folder @{entry['version']}@"))
+        where = f"files: {path}"
+        plain = path.startswith("/") and os.path.normpath(path) == path and path.isprintable()
+        homeless = entry.get("version") and not version
+        mistakes += mistakes_of(
+            (not plain, where, "write an absolute path without . and .."),
+            (path in items, where, "two sources lead to this path"),
+            (homeless, where, f"write a dest below a folder @{entry.get('version')}@"),
+        )
         if text is not None:
             text = substitute(str(text), variables)
             sha256 = hashlib.sha256(text.encode()).hexdigest()
@@ -185,8 +186,7 @@ def request_from(
         for unit in made
         if unit.name.startswith("-") or "." not in unit.name or set(unit.name) & set(" /\n")
     )
-    if mistakes:
-        raise InvalidSpecError(mistakes)
+    raise_if(mistakes)
     return BundleRequest(name, tuple(items.values()), made, adopt)
 
 

@@ -78,16 +78,17 @@ def read(host: Host, names: Sequence[str]) -> dict[str, UnitState]:
     done = host.run(
         ["systemctl", "show", "--property=Id,ActiveState,UnitFileState,NeedDaemonReload", "--", *names]
     )
-    found: list[UnitState] = []
-    for block in done.stdout.strip().split("\n\n"):
-        values = dict(line.partition("=")[::2] for line in block.splitlines())
-        found.append(
-            UnitState(
-                values.get("ActiveState", "inactive"),
-                values.get("UnitFileState", ""),
-                values.get("NeedDaemonReload") == "yes",
-            )
+    blocks = [
+        dict(line.partition("=")[::2] for line in block.splitlines()) for block in done.stdout.strip().split("\n\n")
+    ]
+    found = [
+        UnitState(
+            values.get("ActiveState", "inactive"),
+            values.get("UnitFileState", ""),
+            values.get("NeedDaemonReload") == "yes",
         )
+        for values in blocks
+    ]
     if len(found) != len(names):
         raise HostError("systemctl show", f"{len(names)} units", f"{len(found)} in its answer")
     return dict(zip(names, found))  # in the order in which they were asked for; Id may be an alias's target

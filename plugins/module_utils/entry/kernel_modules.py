@@ -10,12 +10,12 @@ from typing import Any
 from ..host.host import Host
 from ..kernel import cmdline, iommu, unsafe_arguments
 from ..kernel import modules as kernel_modules
+from ..model.errors import raise_if
 from ..model.goal import Goal, ModuleGoal, NodeOptions
 from ..model.state import NodeState
 from ..node.concerns import KernelArguments, Modules
 from ..node.plan import Concern, Draft
 from ..node.run import Outcome
-from ..policy.validation import raise_if
 from .node_module import run_module
 from .results import Module
 

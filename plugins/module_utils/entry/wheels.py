@@ -8,7 +8,6 @@ Runs under the controller's Python and is not shipped to nodes.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import hashlib
 import json
@@ -17,7 +16,6 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..host.host import Host
@@ -113,7 +111,8 @@ def prepare(request: WheelsRequest, cache: str, python: str) -> Unpacked:
     try:
         home = os.path.join(cache, "wheels", _key(request))
         os.makedirs(os.path.dirname(home), mode=0o755, exist_ok=True)
-        with _locked(f"{home}.lock"):
+        with open(f"{home}.lock", "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             if not os.path.exists(home):
                 _make(request, home, python)
         with open(os.path.join(home, "wheels.json"), encoding="utf-8") as stream:
@@ -145,13 +144,6 @@ def _key(request: WheelsRequest) -> str:
                 "Correct sriov_device_plugin_wheels (the module's option wheels), or leave it out to download them.",
             ) from error
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-@contextlib.contextmanager
-def _locked(path: str) -> Iterator[None]:
-    with open(path, "w", encoding="utf-8") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 def _make(request: WheelsRequest, home: str, python: str) -> None:

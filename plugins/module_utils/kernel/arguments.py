@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import field
 
 from ..host.host import Host
-from ..model.errors import HostError, InvalidSpecError, Problem, RefusedError
+from ..model.errors import HostError, Problem, RefusedError, problems_of, raise_if
 from ..model.frozen import dataclass
 from ..model.plan import REBOOT, Reboot, Step
 from ..record import pending_reboot
@@ -74,9 +74,7 @@ def plan(wanted: tuple[str, ...], state: KernelState) -> list[Step]:
     The reboot is for the caller to see and carry out. Raises InvalidSpecError, and RefusedError where a change is
     needed that can't be made.
     """
-    mistakes = cmdline.mistakes(wanted, "arguments")
-    if mistakes:
-        raise InvalidSpecError(mistakes)
+    raise_if(cmdline.mistakes(wanted, "arguments"))
     steps = _loader_steps(wanted, state)
     if state.running is None:
         return steps
@@ -84,12 +82,11 @@ def plan(wanted: tuple[str, ...], state: KernelState) -> list[Step]:
     without_effect = () if steps else state.reboots.without_effect(missing)
     if without_effect:
         raise RefusedError([_no_effect(without_effect, state.running, state.loader)])
-    if missing:
-        steps.append(_reboot(f"the running kernel was started without {' '.join(missing)}", (), missing))
-    else:
-        kept = _left_running(wanted, state)
-        if kept:
-            steps.append(_reboot(f"the running kernel was started with {' '.join(kept)}", kept, ()))
+    kept = () if missing else _left_running(wanted, state)
+    if missing or kept:
+        words = f"without {' '.join(missing)}" if missing else f"with {' '.join(kept)}"
+        reason = f"the running kernel was started {words}"
+        steps.append(Reboot("kernel", "reboot", reason, list(kept), list(missing), needs=(REBOOT,)))
     return steps
 
 
@@ -129,48 +126,42 @@ def _loader_steps(wanted: tuple[str, ...], state: KernelState) -> list[Step]:
 
 
 def _differs(wanted: tuple[str, ...], loader: LoaderState) -> bool:
-    if loader.pending or (loader.present and loader.appended != wanted):
-        return True
-    if wanted and not loader.entries:
-        return True
-    return any(cmdline.lacking(entry.tokens, wanted) for entry in loader.entries)
+    return (
+        loader.pending
+        or (loader.present and loader.appended != wanted)
+        or (bool(wanted) and not loader.entries)
+        or any(cmdline.lacking(entry.tokens, wanted) for entry in loader.entries)
+    )
 
 
 def _obstacles(wanted: tuple[str, ...], loader: LoaderState) -> list[Problem]:
     """Why a change would not take, or would lose what is not ours."""
-    found = list(loader.obstacles)
     if not wanted:
-        return found
-    found.extend(loader.dropped_by)
-    found.extend(_other_pages(wanted, loader))
+        return list(loader.obstacles)
+    found = [*loader.obstacles, *loader.dropped_by, *_other_pages(wanted, loader)]
     for token in loader.foreign:
-        if any(cmdline.is_final_against(token.token, one) for one in wanted):
-            found.append(
-                Problem(
-                    token.where,
-                    "no argument that a later one can't take back",
-                    token.token,
-                    "Remove it there, and run this again.",
-                )
-            )
-        elif token.wins and cmdline.contradicts(token.token, wanted):
-            found.append(
-                Problem(
-                    token.where,
-                    "no argument after ours that contradicts it",
-                    token.token,
-                    "Remove it, or rename its file so that it sorts before ours.",
-                )
-            )
-        if token.token == "--":
-            found.append(
-                Problem(
-                    token.where,
-                    "no `--`",
-                    "one: the kernel hands all that follows it to init",
-                    "Move it behind all others (with grub.d, into the last file there), or remove it.",
-                )
-            )
+        final = any(cmdline.is_final_against(token.token, one) for one in wanted)
+        found += problems_of(
+            token.where,
+            (
+                final,
+                "no argument that a later one can't take back",
+                token.token,
+                "Remove it there, and run this again.",
+            ),
+            (
+                not final and token.wins and cmdline.contradicts(token.token, wanted),
+                "no argument after ours that contradicts it",
+                token.token,
+                "Remove it, or rename its file so that it sorts before ours.",
+            ),
+            (
+                token.token == "--",
+                "no `--`",
+                "one: the kernel hands all that follows it to init",
+                "Move it behind all others (with grub.d, into the last file there), or remove it.",
+            ),
+        )
     return found
 
 
@@ -248,7 +239,3 @@ def _no_effect(without_effect: tuple[str, ...], running: tuple[str, ...], loader
         "or EFI partition, kexec, PXE, or a hypervisor that brings the kernel itself. Mend that and reboot the node "
         "yourself; it is not rebooted for this again.",
     )
-
-
-def _reboot(reason: str, before: tuple[str, ...], after: tuple[str, ...]) -> Step:
-    return Reboot("kernel", "reboot", reason, list(before), list(after), needs=(REBOOT,))

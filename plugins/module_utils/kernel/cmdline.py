@@ -10,6 +10,8 @@ Documentation/admin-guide/kernel-parameters.rst.
 
 from __future__ import annotations
 
+import re
+
 from ..model.errors import Mistake
 
 # Keys that the kernel (or systemd, dracut) adds up over all their tokens; of any other the last token counts.
@@ -44,25 +46,12 @@ FINAL = {"iommu=off": "iommu", "amd_iommu=off": "iommu"}
 PLAIN_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,:=/@+-%^~")
 TOKEN_LIMIT = 256  # characters; a kernel's whole line is at most 2048 on x86 (COMMAND_LINE_SIZE)
 TOKENS_LIMIT = 64
+_TOKEN = re.compile(r'(?:[^\s"]|"[^"]*(?:"|\Z))+')
 
 
 def split(line: str) -> tuple[str, ...]:
     """The tokens of a command line, quotes kept; an unclosed quote reaches to the end, as in the kernel."""
-    tokens: list[str] = []
-    current = ""
-    quoted = False
-    for character in line:
-        if character == '"':
-            quoted = not quoted
-        if character.isspace() and not quoted:
-            if current:
-                tokens.append(current)
-            current = ""
-        else:
-            current += character
-    if current:
-        tokens.append(current)
-    return tuple(tokens)
+    return tuple(_TOKEN.findall(line))
 
 
 def key(token: str) -> str:
@@ -97,10 +86,7 @@ def is_additive(token: str) -> bool:
 def effective(tokens: tuple[str, ...], name: str) -> str | None:
     """The last token with this key (`-` and `_` alike) that the kernel gets; None where there is none."""
     wanted = name.replace("-", "_")
-    for token in reversed(for_kernel(tokens)):
-        if key(token) == wanted:
-            return token
-    return None
+    return next((token for token in reversed(for_kernel(tokens)) if key(token) == wanted), None)
 
 
 def agrees(token: str, wanted: str) -> bool:
@@ -141,10 +127,7 @@ def lacking(tokens: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[str, ...]
     for token in wanted:
         if key(token) == "hugepagesz":
             size = (value(token) or "").upper()
-        if key(token) in PAGE_KEYS:
-            if size in other:
-                missing.append(token)
-        elif not satisfied(tokens, token):
+        if (size in other) if key(token) in PAGE_KEYS else not satisfied(tokens, token):
             missing.append(token)
     return tuple(missing)
 

@@ -19,7 +19,7 @@ from dataclasses import field
 from typing import Any
 
 from ..host.host import Host
-from ..model.errors import HostError, Problem, StateFileError
+from ..model.errors import HostError, Problem, StateFileError, problems_of
 from ..model.frozen import dataclass
 from ..model.goal import AT_BOOT, AT_RUNTIME, HugePages
 from ..model.plan import NOW, Step
@@ -157,12 +157,9 @@ def ways(
     boot: list[HugePages] = []
     runtime: list[HugePages] = []
     for pages in wanted:
-        left = pages.at != AT_RUNTIME
         later = pages.at == AT_BOOT or pages.bytes >= GIGANTIC or pages.size.upper() in asked
-        if left and (later or _short([*runtime, pages], floor, memory)):
-            boot.append(pages)
-        else:
-            runtime.append(pages)
+        at_boot = pages.at != AT_RUNTIME and (later or _short([*runtime, pages], floor, memory))
+        (boot if at_boot else runtime).append(pages)
     return boot, runtime
 
 
@@ -193,39 +190,43 @@ def _short(wanted: Sequence[HugePages], floor: int, memory: Memory) -> str:
 def problems(wanted: Sequence[HugePages], floor: int, memory: Memory) -> list[Problem]:
     """What the host can't give: sizes, NUMA nodes, memory. floor: bytes that must stay free of huge pages."""
     found = []
+    sizes = ", ".join(f"{size >> 10} KiB" for size in sorted(memory.pages))
     for pages in wanted:
-        if memory.pages and pages.bytes not in memory.pages:
-            sizes = ", ".join(f"{size >> 10} KiB" for size in sorted(memory.pages))
-            target = f"huge pages of {pages.size}"
-            found.append(Problem(target, "a size of this CPU", f"it has {sizes}", "Correct the size."))
+        target = f"huge pages of {pages.size}"
+        unknown = memory.pages and pages.bytes not in memory.pages
+        found += problems_of(target, (unknown, "a size of this CPU", f"it has {sizes}", "Correct the size."))
         for node, count in pages.nodes:
             has = memory.nodes.get(node)
-            if has is None or has < count * pages.bytes:
-                found.append(
-                    Problem(
-                        f"huge pages of {pages.size} on NUMA node {node}",
-                        f"a node with {count * pages.bytes >> 20} MiB",
-                        "no such node" if has is None else f"{has >> 20} MiB",
-                        "Correct the count of this node.",
-                    )
-                )
-    asked = sum(pages.total * pages.bytes for pages in wanted)
-    if wanted and memory.total and memory.total - asked < floor:
-        found.append(
-            Problem(
-                "huge pages",
-                f"at least {floor >> 20} MiB of memory left for everything else",
-                f"{asked >> 20} of {memory.total >> 20} MiB asked for",
-                "Ask for fewer pages, or lower the floor.",
+            found += problems_of(
+                f"{target} on NUMA node {node}",
+                (
+                    has is None or has < count * pages.bytes,
+                    f"a node with {count * pages.bytes >> 20} MiB",
+                    "no such node" if has is None else f"{has >> 20} MiB",
+                    "Correct the count of this node.",
+                ),
             )
-        )
+    asked = sum(pages.total * pages.bytes for pages in wanted)
+    found += problems_of(
+        "huge pages",
+        (
+            wanted and memory.total and memory.total - asked < floor,
+            f"at least {floor >> 20} MiB of memory left for everything else",
+            f"{asked >> 20} of {memory.total >> 20} MiB asked for",
+            "Ask for fewer pages, or lower the floor.",
+        ),
+    )
     now = [pages for pages in wanted if pages.at == AT_RUNTIME]
-    short = "" if found else _short(now, floor, memory)
-    if short:
-        sizes = " and ".join(pages.size for pages in now)
-        remedy = "Ask for fewer pages, lower the floor, free memory, or have them set aside at boot (at: boot)."
-        found.append(Problem(f"huge pages of {sizes}", "memory for them now (at: runtime)", short, remedy))
-    return found
+    short = _short(now, floor, memory)
+    return found or problems_of(
+        f"huge pages of {' and '.join(pages.size for pages in now)}",
+        (
+            short,
+            "memory for them now (at: runtime)",
+            short,
+            "Ask for fewer pages, lower the floor, free memory, or have them set aside at boot (at: boot).",
+        ),
+    )
 
 
 def warnings(wanted: Sequence[HugePages], running: tuple[str, ...], memory: Memory) -> tuple[str, ...]:

@@ -140,10 +140,9 @@ def _interrupt_remapping(host: Host, units: tuple[str, ...], running: tuple[str,
 
     Without such a chip: False where it was switched off or Intel's IOMMU lacks it, else None.
     """
-    for number in host.list_dir("/sys/kernel/irq")[:_IRQ_LIMIT]:
-        chip = host.read_text(f"/sys/kernel/irq/{number}/chip_name") or ""
-        if chip.startswith(("IR-", "ITS-")):
-            return True
+    chips = (f"/sys/kernel/irq/{number}/chip_name" for number in host.list_dir("/sys/kernel/irq")[:_IRQ_LIMIT])
+    if any((host.read_text(chip) or "").startswith(("IR-", "ITS-")) for chip in chips):
+        return True
     if not units or cmdline.satisfied(running, "intremap=off") or cmdline.satisfied(running, "nointremap"):
         return False
     for unit in units:

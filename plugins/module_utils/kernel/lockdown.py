@@ -16,17 +16,13 @@ REJECTED = ("Key was rejected by service", "Required key not available", "Operat
 
 def lockdown(host: Host) -> str:
     """"integrity" or "confidentiality"; empty where the kernel is not locked down, or does not tell."""
-    text = _text(host, LOCKDOWN)
-    mode = text.partition("[")[2].partition("]")[0]
+    mode = _read(host, LOCKDOWN).decode("utf-8", "replace").partition("[")[2].partition("]")[0]
     return "" if mode == "none" else mode
 
 
 def secure_boot(host: Host) -> bool:
     """True where the firmware says that it started the system with Secure Boot."""
-    try:
-        data = host.read_bytes(SECURE_BOOT, 4096) or b""
-    except HostError:
-        return False
+    data = _read(host, SECURE_BOOT)
     return len(data) == 5 and data[4] == 1  # four bytes of attributes stand before the value
 
 
@@ -40,8 +36,8 @@ def module_remedy(host: Host, said: str) -> str:
     return f"{why}: sign it and enrol the key (mokutil --import), or use vfio-pci, which the kernel's package signs."
 
 
-def _text(host: Host, path: str) -> str:
+def _read(host: Host, path: str) -> bytes:
     try:
-        return host.read_text(path, 4096) or ""
+        return host.read_bytes(path, 4096) or b""
     except HostError:
-        return ""
+        return b""

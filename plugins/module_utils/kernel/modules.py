@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 
 from ..host.host import Host
-from ..model.errors import HostError, InvalidSpecError, Mistake, Problem, RefusedError
+from ..model.errors import HostError, Mistake, Problem, RefusedError, mistakes_of, raise_if
 from ..model.frozen import dataclass
 from ..model.goal import ModuleGoal
 from ..model.plan import REBOOT, Reboot, Step
@@ -132,24 +132,26 @@ def validate(specs: Sequence[ModuleGoal], path: str = "modules") -> None:
     mistakes: list[Mistake] = []
     for index, spec in enumerate(specs):
         where = f"{path}[{index}]"
-        if not spec.name or len(spec.name) > 64 or set(spec.name) - _NAME:
-            mistakes.append(Mistake(f"{where}.name", f"{spec.name!r} is no module's name"))
-        if any(other.key == spec.key for other in specs[:index]):
-            mistakes.append(Mistake(f"{where}.name", f"{spec.name!r} is there twice"))
-        for other in (*spec.before, *spec.after):
-            if not other or len(other) > 64 or set(other) - _NAME:
-                mistakes.append(Mistake(f"{where}.softdep", f"{other!r} is no module's name"))
-        if spec.blacklist and spec.load:
-            mistakes.append(Mistake(f"{where}.blacklist", "contradicts load: true; choose one"))
+        mistakes += mistakes_of(
+            (_is_no_name(spec.name), f"{where}.name", f"{spec.name!r} is no module's name"),
+            (any(one.key == spec.key for one in specs[:index]), f"{where}.name", f"{spec.name!r} is there twice"),
+            *(
+                (_is_no_name(other), f"{where}.softdep", f"{other!r} is no module's name")
+                for other in (*spec.before, *spec.after)
+            ),
+            (spec.blacklist and spec.load, f"{where}.blacklist", "contradicts load: true; choose one"),
+        )
         for option, value in spec.options:
-            if not option or set(option) - _NAME:
-                mistakes.append(Mistake(f"{where}.options", f"{option!r} is no option's name"))
-            if not value.isprintable() or set(value) & set(" \"'\\#") or len(value) > 256:
-                mistakes.append(
-                    Mistake(f"{where}.options.{option}", f"{value!r} has blanks, quotes or controls")
-                )
-    if mistakes:
-        raise InvalidSpecError(mistakes)
+            odd = not value.isprintable() or set(value) & set(" \"'\\#") or len(value) > 256
+            mistakes += mistakes_of(
+                (not option or set(option) - _NAME, f"{where}.options", f"{option!r} is no option's name"),
+                (odd, f"{where}.options.{option}", f"{value!r} has blanks, quotes or controls"),
+            )
+    raise_if(mistakes)
+
+
+def _is_no_name(name: str) -> bool:
+    return not name or len(name) > 64 or bool(set(name) - _NAME)
 
 
 def read(host: Host, specs: Sequence[ModuleGoal]) -> ModulesState:
@@ -252,17 +254,16 @@ def _refuse(specs: Sequence[ModuleGoal], state: ModulesState) -> None:
         for path, text in ((OPTIONS_FILE, state.options), (BOOT_FILE, state.boot))
         if text is not None and not text.startswith(MARK)
     ]
-    for spec in specs:
-        live = state.of(spec)
-        if spec.load and not live.loaded and not live.builtin and live.available is False:
-            problems.append(
-                Problem(
-                    f"module {spec.name}",
-                    "a module of the running kernel",
-                    "none of that name in its modules.dep or modules.builtin",
-                    "Install the package that holds it, or correct the name.",
-                )
-            )
+    problems += [
+        Problem(
+            f"module {spec.name}",
+            "a module of the running kernel",
+            "none of that name in its modules.dep or modules.builtin",
+            "Install the package that holds it, or correct the name.",
+        )
+        for spec in specs
+        if spec.load and state.of(spec).available is False
+    ]
     if problems:
         raise RefusedError(problems)
 
@@ -357,8 +358,7 @@ def _read_live(host: Host, key: str) -> Live:
     if host.exists(base) and not host.exists(f"{base}/initstate"):
         return Live(True, True, True)
     if not host.exists(base):
-        builtin, available = _indexed(host, key)
-        return Live(False, builtin, available)
+        return Live(False, *_indexed(host, key))
     parameters = []
     for name in host.list_dir(f"{base}/parameters"):
         path = Parameter(key, name).path
@@ -382,8 +382,5 @@ def _indexed(host: Host, key: str) -> tuple[bool, bool | None]:
 
 def _holds(index: str, key: str) -> bool:
     """True where a line of an index begins with the path of this module (`kernel/.../vfio-pci.ko.xz: ...`)"""
-    for line in index.splitlines():
-        name = line.partition(":")[0].rpartition("/")[2].partition(".ko")[0]
-        if name.replace("-", "_") == key:
-            return True
-    return False
+    names = (line.partition(":")[0].rpartition("/")[2].partition(".ko")[0] for line in index.splitlines())
+    return any(name.replace("-", "_") == key for name in names)

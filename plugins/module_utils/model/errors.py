@@ -8,6 +8,8 @@ An error names the object, what was expected, what was found, and what to do.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class SriovError(Exception):
     """Base of all errors that the node library raises on purpose; `str()` of one is fit for a person."""
@@ -34,6 +36,17 @@ class InvalidSpecError(SriovError):
         super().__init__(f"{count} mistake{'s' if count != 1 else ''} in the specification:{lines}")
 
 
+def mistakes_of(*cases: tuple[Any, str, str]) -> list[Mistake]:
+    """The mistakes of the cases that hold: condition, path of the field, what is wrong."""
+    return [Mistake(*words) for holds, *words in cases if holds]
+
+
+def raise_if(mistakes: list[Mistake]) -> None:
+    """Raise InvalidSpecError with all mistakes, if there are any."""
+    if mistakes:
+        raise InvalidSpecError(mistakes)
+
+
 class Problem:
     """Something on the host that prevents a step: the object, expected, found, and the remedy."""
 
@@ -46,6 +59,11 @@ class Problem:
     def __str__(self) -> str:
         found = self.found.rstrip(". \n")  # an error of a command, or within another one, ends with its own stop
         return f"{self.target}: expected {self.expected}; found {found}. {self.remedy}"
+
+
+def problems_of(target: str, *cases: tuple[Any, str, str, str]) -> list[Problem]:
+    """The problems of the cases that hold: condition, expected, found, remedy."""
+    return [Problem(target, *words) for holds, *words in cases if holds]
 
 
 class RefusedError(SriovError):

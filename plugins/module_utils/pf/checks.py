@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from ..model.errors import Problem
+from ..model.errors import Problem, problems_of
 from ..model.goal import Goal, PfGoal, compact
 from ..model.plan import DRAIN, NOW, Step
 from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf
@@ -54,11 +53,6 @@ def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step], state: NodeS
     if goal.externally_managed and not goal.restore_original:
         return [*_external(goal, pf), *_driver_problems(goal, pf, state)]
     return [*_capability(goal, pf), *_driver_problems(goal, pf, state), *_in_use(goal, pf, steps)]
-
-
-def problems_of(target: str, *cases: tuple[Any, str, str, str]) -> list[Problem]:
-    """The problems of the cases that hold: condition, expected, found, remedy."""
-    return [Problem(target, *words) for holds, *words in cases if holds]
 
 
 def _external(goal: PfGoal, pf: Pf) -> list[Problem]:

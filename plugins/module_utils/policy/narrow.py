@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.errors import Mistake, Problem
+from ..model.errors import Mistake, Problem, problems_of, raise_if
 from ..model.goal import DRIVER_OWNER, VFS_OWNER, FunctionGoal, Goal, PfGoal, VfSettings
 from ..model.state import NodeState, Pf
 from .policy import DRIVER_NAME, HIGHEST_MTU, LOWEST_MTU, PCI_ADDRESS, one_mac, vf_attributes, vf_indices
-from .validation import INDEX_LIMIT, Fields, raise_if
+from .validation import INDEX_LIMIT, Fields
 
 
 def vfs_goal(value: Any, state: NodeState) -> Goal:
@@ -58,9 +58,10 @@ def _pf(value: Any, path: str, state: NodeState, mistakes: list[Mistake], proble
     allow = bool(fields.flag("allow_in_use"))
     fields.finish()
     pf = find_pf(name, state)
-    if pf is None and name:
-        names = ", ".join(pf.label for pf in state.pfs if pf.total_vfs > 0) or "none"
-        problems.append(Problem(name, "a PF of this name or address", f"PFs here: {names}", "Correct pf."))
+    names = ", ".join(pf.label for pf in state.pfs if pf.total_vfs > 0) or "none"
+    problems += problems_of(
+        name, (pf is None and name, "a PF of this name or address", f"PFs here: {names}", "Correct pf.")
+    )
     return PfGoal(pf.address if pf else "", count, mtu=mtu, vfs=tuple(sorted(vfs.items())), allow_in_use=allow)
 
 

@@ -15,11 +15,11 @@ from typing import Any
 
 from ..kernel import unsafe_arguments
 from ..kernel.bootloaders import table
-from ..model.errors import Mistake
+from ..model.errors import Mistake, mistakes_of, raise_if
 from ..model.frozen import dataclass
 from ..model.goal import AT_AUTO, AT_BOOT, AT_RUNTIME, FORMAT, HugePages, ModuleGoal, NodeOptions
 from .policy import Policy, collect, merge_host, why_not
-from .validation import Fields, raise_if, show
+from .validation import Fields, show
 
 PREFIX = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"  # a DNS subdomain, as extended resources need
 ARGUMENT = r"^[^\s\"]+(\"[^\"]*\")?\Z"  # one token of the kernel command line
@@ -44,9 +44,14 @@ def parse_spec(value: Any, path: str = "spec") -> NodeSpec:
     mistakes: list[Mistake] = []
     fields = Fields(value, path, mistakes)
     fields.number("format", FORMAT, FORMAT, required=True)
+    policies = fields.get("policies")
     spec = NodeSpec(
-        policies=collect(_or_empty(fields.get("policies")), "sriov_policies", mistakes),
-        skipped=_skipped(fields),
+        # Nothing is an empty list; what is empty and no list stays, so that it is told of.
+        policies=collect([] if policies is None else policies, "sriov_policies", mistakes),
+        skipped=tuple(
+            (str(name), str(reason))
+            for name, reason in fields.mapping("skipped", "a mapping of policies to reasons").items()
+        ),
         options=_options(fields, mistakes),
     )
     fields.finish()
@@ -85,21 +90,6 @@ def _options(fields: Fields, mistakes: list[Mistake]) -> NodeOptions:
     if options.no_iommu and options.iommu:
         fields.wrong("no_iommu", "contradicts iommu: true; choose one")
     return options
-
-
-def _or_empty(value: Any) -> Any:
-    """Nothing is an empty list; what is empty and no list stays, so that it is told of."""
-    return [] if value is None else value
-
-
-def _skipped(fields: Fields) -> tuple[tuple[str, str], ...]:
-    value = fields.get("skipped")
-    if value is None:
-        return ()
-    if not isinstance(value, Mapping):
-        fields.wrong("skipped", f"expected a mapping of policies to reasons, found {show(value)}")
-        return ()
-    return tuple((str(name), str(reason)) for name, reason in value.items())
 
 
 def _hugepages(value: Any, path: str, mistakes: list[Mistake]) -> HugePages:
@@ -189,10 +179,15 @@ def node_spec(
 
 def _inventory_mistakes(groups: Any, variables: Any, labels: Any) -> list[Mistake]:
     """What is compared with a node_selector must be what it is compared as: in a text, `in` finds letters."""
-    found = []
-    if not isinstance(groups, (list, tuple)):
-        found.append(Mistake("group_names", f"expected a list of groups, found {show(groups)}"))
-    for name, value in (("host_variables", variables), ("labels", labels)):
-        if value is not None and not isinstance(value, Mapping):
-            found.append(Mistake(name, f"expected a mapping of names to values, found {show(value)}"))
-    return found
+    named = (("host_variables", variables), ("labels", labels))
+    return mistakes_of(
+        (not isinstance(groups, (list, tuple)), "group_names", f"expected a list of groups, found {show(groups)}"),
+        *(
+            (
+                value is not None and not isinstance(value, Mapping),
+                name,
+                f"expected a mapping of names to values, found {show(value)}",
+            )
+            for name, value in named
+        ),
+    )

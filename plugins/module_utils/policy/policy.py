@@ -14,12 +14,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..model.errors import Mistake
+from ..model.errors import Mistake, raise_if
 from ..model.frozen import dataclass
 from ..model.goal import DEFAULT_DRIVER, VfAttributes
 from ..pf.vf_attributes import ATTRIBUTES, contradictions
 from ..shared.driver_kinds import USERSPACE_DRIVERS, is_userspace
-from .validation import INDEX_LIMIT, Fields, indices, raise_if, show
+from .validation import INDEX_LIMIT, Fields, indices, show
 
 NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"
 RESOURCE_NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"  # a Kubernetes qualified name's last part
@@ -170,7 +170,7 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
         mtu=mtu,
         device_type=device_type,
         named_driver=fields.text("driver", pattern=DRIVER_NAME, meaning="the name of a kernel driver"),
-        priority=_or(fields.number("priority", 0, LOWEST_PRIORITY), LOWEST_PRIORITY),
+        priority=LOWEST_PRIORITY if (found := fields.number("priority", 0, LOWEST_PRIORITY)) is None else found,
         eswitch_mode=fields.choice("eswitch_mode", ESWITCH_MODES, "") or None,
         vfs=_vf_settings(fields, num_vfs, mistakes),
         node_selector=_node_selector(fields, mistakes),
@@ -198,10 +198,6 @@ def _unproved(fields: Fields) -> None:
             fields.wrong(key, f"is not supported: {words}; leave it out")
     if fields.choice("link_type", LINK_TYPES, "eth").lower() == "ib":
         fields.wrong("link_type", "is not supported: InfiniBand ports are not configured by this collection yet")
-
-
-def _or(value: int | None, default: int) -> int:
-    return default if value is None else value
 
 
 def _selector(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> NicSelector:
@@ -309,11 +305,9 @@ def _node_selector(fields: Fields, mistakes: list[Mistake]) -> Mapping[str, Any]
     if inner.has("groups"):
         found["groups"] = inner.texts("groups", r"^\S{1,200}$", "a group name")
     for key in ("labels", "variables"):
-        value = inner.get(key)
-        if isinstance(value, Mapping):
+        if inner.has(key):
+            value = inner.mapping(key, "a mapping of names to values")
             found[key] = {str(name): item for name, item in value.items()}
-        elif value is not None:
-            inner.wrong(key, f"expected a mapping of names to values, found {show(value)}")
     inner.finish()
     return found
 

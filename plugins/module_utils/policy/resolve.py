@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..model.errors import Problem
+from ..model.errors import Problem, problems_of
 from ..model.goal import (
     AT_BOOT,
     DEFAULT_DRIVER,
@@ -23,7 +23,6 @@ from ..model.goal import (
     goal_as_dict,
 )
 from ..model.state import NodeState, Pf
-from ..pf.checks import problems_of
 from ..pf.plan import SWITCHDEV
 from ..shared.driver_kinds import USERSPACE_DRIVERS, is_userspace, is_vfio
 from ..shared.pci import DEVICES

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..model.errors import Problem
+from ..model.errors import Problem, problems_of
 from ..model.frozen import dataclass
 from ..model.state import NodeState, Pf
 from ..pf.identity import moved_message
@@ -51,23 +51,27 @@ def matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[t
     problems += _not_fitting(policy, [pf for pf in candidates if pf not in fitting] if named else [])
     if not fitting and len(problems) == already:
         problems.append(_nothing(policy, named, state))
-    if len(fitting) > 1 and any(attributes.mac for index, attributes in policy.vfs):
-        problems.append(
-            Problem(
-                f"policy {policy.name}",
-                "one PF, since its vfs have MAC addresses of their own",
-                "several: " + ", ".join(pf.label for pf in fitting),
-                "Write one policy for each PF.",
-            )
-        )
+    problems += problems_of(
+        f"policy {policy.name}",
+        (
+            len(fitting) > 1 and any(attributes.mac for index, attributes in policy.vfs),
+            "one PF, since its vfs have MAC addresses of their own",
+            "several: " + ", ".join(pf.label for pf in fitting),
+            "Write one policy for each PF.",
+        ),
+    )
     result = []
     for pf in fitting:
         indices = chosen.get(pf.address, set(range(policy.num_vfs)))
-        if not indices:
-            problems.append(
-                Problem(f"policy {policy.name}", f"a VF of {pf.label} that pf_names and root_devices both select",
-                        "different ranges", "Write the range in one of them.")
-            )
+        problems += problems_of(
+            f"policy {policy.name}",
+            (
+                not indices,
+                f"a VF of {pf.label} that pf_names and root_devices both select",
+                "different ranges",
+                "Write the range in one of them.",
+            ),
+        )
         result.append((pf.address, Match(policy, tuple(sorted(indices)))))
     return result
 
@@ -118,11 +122,9 @@ def _nothing(policy: Policy, named: Sequence[tuple[str, Sequence[str]]], state: 
 
 def _find(wanted: PfName, kind: str, state: NodeState) -> Pf | None:
     """Interface names are unique on a host, alternative names included; so are PCI addresses."""
-    return next((pf for pf in state.pfs if wanted.name in _names(pf, kind)), None)
-
-
-def _names(pf: Pf, kind: str) -> tuple[str | None, ...]:
-    return (pf.address,) if kind == "root_devices" else (pf.name, *pf.altnames)
+    if kind == "root_devices":
+        return state.pf(wanted.name)
+    return next((pf for pf in state.pfs if wanted.name in (pf.name, *pf.altnames)), None)
 
 
 def _with_mac(policy: Policy, state: NodeState, problems: list[Problem]) -> list[Pf]:

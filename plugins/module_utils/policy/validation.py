@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, TypeVar
 
-from ..model.errors import InvalidSpecError, Mistake
+from ..model.errors import Mistake
 from ..model.goal import NO_MAC
 
 T = TypeVar("T")
@@ -120,13 +120,12 @@ class Fields:
 
     def items(self, key: str, read: Callable[[Any, str], T]) -> tuple[T, ...]:
         """A list, each element read with its own path."""
-        value = self.get(key)
-        if value is None:
-            return ()
-        if not isinstance(value, (list, tuple)):
-            self.wrong(key, f"expected a list, found {show(value)}")
-            return ()
+        value = self._one(key, (), "a list", lambda value: value if isinstance(value, (list, tuple)) else None)
         return tuple(read(item, f"{self.path}.{key}[{number}]") for number, item in enumerate(value))
+
+    def mapping(self, key: str, expected: str) -> Mapping[Any, Any]:
+        """A mapping, empty where it is missing or another thing."""
+        return self._one(key, {}, expected, lambda value: value if isinstance(value, Mapping) else None)
 
     def texts(self, key: str, pattern: str, meaning: str) -> tuple[str, ...]:
         """A list of texts that match the pattern; the ones that don't are mistakes and left out."""
@@ -184,9 +183,3 @@ def ranges(found: Iterable[int]) -> str:
         else:
             parts.append([index, index])
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
-
-
-def raise_if(mistakes: list[Mistake]) -> None:
-    """Raise InvalidSpecError with all mistakes, if there are any."""
-    if mistakes:
-        raise InvalidSpecError(mistakes)

@@ -84,16 +84,14 @@ class BlsEntries(BootLoader):
 
     def _texts(self, host: Host) -> dict[str, str]:
         """The files whose lines are ours to extend, by path."""
-        found = {}
-        for folder in self.folders(host):
-            for name in host.list_dir(folder):
-                text = host.read_text(f"{folder}/{name}") if name.endswith(".conf") and RESCUE not in name else None
-                if text is not None:
-                    found[f"{folder}/{name}"] = text
-        text = host.read_text(KERNEL_CMDLINE)
-        if text is not None:
-            found[KERNEL_CMDLINE] = text
-        return found
+        paths = [
+            f"{folder}/{name}"
+            for folder in self.folders(host)
+            for name in host.list_dir(folder)
+            if name.endswith(".conf") and RESCUE not in name
+        ]
+        texts = {path: host.read_text(path) for path in (*paths, KERNEL_CMDLINE)}
+        return {path: text for path, text in texts.items() if text is not None}
 
 
 def _write(host: Host, path: str, now: str, wanted: str) -> None:

@@ -33,13 +33,12 @@ class SystemdBoot(BlsEntries):
             for name in host.list_dir(f"{root}/EFI/Linux")
             if name.lower().endswith(".efi")
         ]
-        if not images:
-            return ()
-        return (
+        return tuple(
             Problem(
-                images[0],
+                image,
                 "kernels with entries in loader/entries",
                 "a unified kernel image, which holds its own command line",
                 "Add the arguments where the image is built, and reboot.",
-            ),
+            )
+            for image in images[:1]
         )

@@ -37,10 +37,7 @@ def find(host: Host, name: str = AUTO) -> BootLoader | None:
         return by_name(name)
     if earlier:
         return by_name(earlier)
-    for loader in BOOT_LOADERS:
-        if loader.detect(host):
-            return loader
-    return None
+    return next((loader for loader in BOOT_LOADERS if loader.detect(host)), None)
 
 
 def where(name: str) -> str:
@@ -51,7 +48,4 @@ def where(name: str) -> str:
 
 def by_name(name: str) -> BootLoader | None:
     """The back-end of this name."""
-    for loader in BOOT_LOADERS:
-        if loader.name == name:
-            return loader
-    return None
+    return next((loader for loader in BOOT_LOADERS if loader.name == name), None)
