@@ -127,7 +127,7 @@ class WorldHost(NodeHost):
 def links_by_alias(socket: netlink.Socket, alias: str) -> list[messages.Interface]:
     """The links of the socket's namespace that carry this alias, which no move and no rename takes away."""
     found = []
-    for payload in socket.dump(messages.dump_links()):
+    for payload in socket.dump(messages.get_link()):
         if dict(netlink.attributes(payload[16:])).get(IFLA_IFALIAS, b"").rstrip(b"\0").decode() == alias:
             found.append(messages.Interface(payload))
     return found

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from _collections_abc import Callable, Iterator
 
 from . import SUPPORTED
 from .commands import releases
@@ -19,10 +20,6 @@ from .vf import go_plugin_state
 from .vf.config import MISSING_DEVICE, parse
 from .vf.journal import Attachment, Store
 from .vf.restore import alive, give_back
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 USAGE = """\
 usage: sriov --version
@@ -64,12 +61,14 @@ def run(arguments: list[str]) -> tuple[int, str]:
 def _attachments(host: NodeHost | None = None) -> tuple[int, str]:
     host = host or NodeHost()
     store = Store(host)
-    found = []
-    for attachment in store.attachments():
-        entry = {"vf": attachment.address, "container": attachment.container, "interface": attachment.ifname}
-        entry |= {"network": attachment.network, "netns": attachment.netns}
-        in_use = attachment.complete and alive(host, attachment) is not None
-        found.append({**entry, "in_use": in_use, "made_by": "baremetal.sriov"})
+    found = [
+        {
+            "vf": seen.address, "container": seen.container, "interface": seen.ifname, "network": seen.network,
+            "netns": seen.netns, "in_use": seen.complete and alive(host, seen) is not None,
+            "made_by": "baremetal.sriov",
+        }
+        for seen in store.attachments()
+    ]  # fmt: skip
     return 0, dumps(found + go_plugin_state.attachments(host, store) + releases.entries(host)) + "\n"
 
 

@@ -29,6 +29,11 @@ _REQUIRED = {
     "GC": (),
     "STATUS": (),
 }
+# The file of commands/ that answers, which alone is loaded, and its function.
+_FUNCTIONS = {
+    "ADD": ("add", "add"), "DEL": ("delete", "delete"), "CHECK": ("check", "check"), "GC": ("gc_status", "collect"),
+    "STATUS": ("gc_status", "status"),
+}  # fmt: skip
 # The version of CNI that a command came with.
 _SINCE = {"CHECK": "0.4.0", "GC": "1.1.0", "STATUS": "1.1.0"}
 _IDENTIFIER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
@@ -195,8 +200,8 @@ def _check_configuration(conf: Json, command: str) -> str:
 def _dispatch(
     host: NodeHost, command: str, environment: dict[str, str], raw: bytes, conf: Json
 ) -> Json | None:
-    from .commands import run
-    from .commands.request import Request
+    """The answer for stdout, None where the command has none. Raises CniError."""
+    from .commands import Request
 
     level, file = conf.get("logLevel", ""), conf.get("logFile", "")
     host.log.fields = {
@@ -207,7 +212,16 @@ def _dispatch(
     }
     file = file if isinstance(file, str) else ""
     host.log.configure(level if isinstance(level, str) else "", file, host.setting)
-    return run(host, command, Request(environment, raw, conf))
+    module, function = _FUNCTIONS[command]
+    try:
+        act = getattr(__import__(f"{__package__}.commands.{module}", fromlist=[function]), function)
+        answer: Json | None = act(host, Request(environment, raw, conf))
+        return answer
+    finally:
+        if os.access(f"{host.state}/releases", os.F_OK):
+            from .commands.releases import plan
+
+            plan(host)
 
 
 def _place(error: BaseException) -> str:

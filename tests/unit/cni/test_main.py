@@ -25,6 +25,7 @@ FILES = Path(__file__).resolve().parents[3] / "files" / "cni"
 # What the interpreter's C modules and its own start-up bring; anything else costs milliseconds per call.
 ALLOWED = {
     "__future__",
+    "_collections_abc",
     "_ctypes",
     "_json",
     "_signal",

@@ -23,7 +23,7 @@ from ..vf.config import Config, parse
 from ..vf.journal import Attachment, Store
 from ..vf.pf_port import PfPort
 from ..vf.vf import Vf, find, move_to_pod, remember, set_mac, set_on_host, set_on_pf
-from .request import Request, pod_netns
+from . import Request, pod_netns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,11 +109,10 @@ class _Setup:
         self.held = False  # an earlier ADD of the same owner has an address that was not released
         self._previous = request.previous()
         self.port = PfPort.find(host, vf.pf) if vf.pf else None
-        self.attachment = Attachment()
-        self.attachment.container, self.attachment.ifname = request.container, request.ifname
-        self.attachment.network = request.conf["name"]
-        self.attachment.netns, self.attachment.netns_id = request.netns, pod.netns.identity
-        self.attachment.boot = host.boot_id()
+        self.attachment = Attachment(
+            container=request.container, ifname=request.ifname, network=request.conf["name"], netns=request.netns,
+            netns_id=pod.netns.identity, boot=host.boot_id(),
+        )  # fmt: skip
         self._link = remember(host, vf, config, self.port, self.attachment)
         if self._link is not None:
             from ..vf.in_use import refuse_in_use

@@ -16,7 +16,7 @@ from ..vf.go_plugin_state import address_of
 from ..vf.journal import Store
 from ..vf.settings import SETTINGS
 from ..vf.vf import find, port_of
-from .request import Request, pod_netns
+from . import Request, pod_netns
 
 
 def check(host: NodeHost, request: Request) -> None:
@@ -44,8 +44,7 @@ def check(host: NodeHost, request: Request) -> None:
             found = SETTINGS[name].differences(config.target, state)
             problems += [f"VF {vf.index} of PF {vf.pf}: {text}" for text in found]
     if vf.kernel:
-        pod = Pod(host, pod_netns(request))
-        problems += _differences(pod, request, config, previous)
+        problems += _differences(Pod(host, pod_netns(request)), request, config, previous)
     if problems:
         raise CniError(DIFFERS, "not as ADD left it: " + "; ".join(problems))
     ipam = request.ipam(host)

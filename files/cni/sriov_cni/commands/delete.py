@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 
+from ..host.host import NodeHost
 from ..spec.errors import CniError
+from . import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..host.host import NodeHost
     from ..pod.ipam import Ipam
-    from .request import Request
 
 
 def delete(host: NodeHost, request: Request) -> None:

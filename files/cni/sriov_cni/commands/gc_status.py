@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import os
+from _collections_abc import Callable
 
 from shared import pci
 
+from ..host.host import NodeHost
 from ..netlink.messages import get_link
 from ..netlink.socket import NetlinkError
 from ..spec.config import shown, valid_attachments
@@ -17,14 +19,7 @@ from ..vf import go_plugin_state
 from ..vf.journal import Store
 from ..vf.restore import alive, give_back
 from ..vf.vf import find
-from . import releases
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..host.host import NodeHost
-    from .request import Request
+from . import Request, releases
 
 
 def collect(host: NodeHost, request: Request) -> None:
@@ -120,8 +115,7 @@ def _devices(host: NodeHost, request: Request) -> str:
         return ""
     root = host.sys_root
     functions = pci.addresses(root)
-    if any(pci.physfn(root, address) for address in functions):
-        return ""
-    if not any(pci.total_vfs(root, address) > 0 for address in functions):
+    has_vf = any(pci.physfn(root, address) for address in functions)
+    if has_vf or not any(pci.total_vfs(root, address) > 0 for address in functions):
         return ""
     return "this node has no VF: sriov_numvfs of every PF is 0; expected the node's configuration to have made some"

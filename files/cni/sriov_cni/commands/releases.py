@@ -14,13 +14,15 @@ from __future__ import annotations
 import os
 import time
 
+from shared.pci import list_dir
+
 from ..host.host import NodeHost, read_file
 from ..spec.config import canonical
 from ..spec.delegate import ipam_type
 from ..spec.errors import CniError
 from ..spec.json_text import Json, dumps, loads
 from ..vf.journal import Lock, Store
-from .request import Request
+from . import Request
 
 _FORMAT = 1
 _KEPT = 1024  # files; a runtime makes a new container for each try to start a pod
@@ -107,7 +109,7 @@ def before_add(host: NodeHost, request: Request) -> bool:
 def pending(host: NodeHost, forced: bool = False) -> list[tuple[str, str]]:
     """Container and interface of what is to be tried now, or, where `forced`, of all."""
     found, now = [], time.time()
-    for name in _names(host):
+    for name in list_dir(_folder(host)):
         container, at, ifname = name.partition("@")
         file = f"{_folder(host)}/{name}"
         try:
@@ -163,10 +165,11 @@ def entries(host: NodeHost) -> list[Json]:
         if held is None or not held.conf:
             continue
         conf = held.request.conf
-        entry = {"vf": "", "container": container, "interface": ifname, "network": conf.get("name", "")}
-        entry |= {"netns": held.environment.get("CNI_NETNS", ""), "in_use": False, "made_by": "baremetal.sriov"}
-        entry |= {"address_held_by": ipam_type(conf), "tries": held.tries, "error": held.error}
-        found.append({**entry, "next_try": _time_of(path)})
+        found.append({
+            "vf": "", "container": container, "interface": ifname, "network": conf.get("name", ""),
+            "netns": held.environment.get("CNI_NETNS", ""), "in_use": False, "made_by": "baremetal.sriov",
+            "address_held_by": ipam_type(conf), "tries": held.tries, "error": held.error, "next_try": _time_of(path),
+        })  # fmt: skip
     return found
 
 
@@ -228,13 +231,6 @@ def _path(host: NodeHost, container: str, ifname: str) -> str:
     return f"{_folder(host)}/{container}@{ifname}"
 
 
-def _names(host: NodeHost) -> list[str]:
-    try:
-        return os.listdir(_folder(host))
-    except OSError:
-        return []
-
-
 def _stamp(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
@@ -252,22 +248,18 @@ def _read(path: str) -> HeldAddress | None:
     """None for what is gone, or cannot be used."""
     try:
         raw = loads(read_file(path, _READ_LIMIT))
+        if not isinstance(raw, dict) or raw.get("format") != _FORMAT:
+            return None
+        environment, conf, tries, error = (raw.get(key) for key in ("environment", "conf", "tries", "error"))
+        if not isinstance(environment, dict) or not {"CNI_CONTAINERID", "CNI_IFNAME"} <= environment.keys():
+            return None
+        if not all(isinstance(value, str) for value in (*environment.values(), conf, error)):
+            return None
+        if conf:
+            loads(str(conf).encode())
     except (OSError, ValueError):
         return None
-    if not isinstance(raw, dict) or raw.get("format") != _FORMAT:
-        return None
-    environment, conf, tries, error = (raw.get(key) for key in ("environment", "conf", "tries", "error"))
-    if not isinstance(environment, dict) or not {"CNI_CONTAINERID", "CNI_IFNAME"} <= environment.keys():
-        return None
-    if not all(isinstance(value, str) for value in (*environment.values(), conf, error)):
-        return None
-    held = HeldAddress(environment, str(conf), tries if isinstance(tries, int) else 0, str(error))
-    if held.conf:
-        try:
-            loads(held.conf.encode())
-        except ValueError:
-            return None
-    return held
+    return HeldAddress(environment, str(conf), tries if isinstance(tries, int) else 0, str(error))
 
 
 def _create(folder: str, path: str) -> int:
@@ -287,7 +279,7 @@ def _write(host: NodeHost, held: HeldAddress, at: float, sync: bool) -> bool:
     aside = f"{folder}/{_ASIDE}{os.getpid()}"
     data = dumps({"format": _FORMAT, **vars(held)}).encode()
     try:
-        if len(_names(host)) >= _KEPT and not known(host, *held.owner):
+        if len(list_dir(_folder(host))) >= _KEPT and not known(host, *held.owner):
             raise OSError(0, f"{_KEPT} others are waiting")
         fd = _create(folder, aside)
         try:

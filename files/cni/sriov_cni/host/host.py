@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import os
 import time
+from _collections_abc import Callable, Iterator
 
 from shared import pci
 
 from ..netlink.socket import Socket
 from .log import Log
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-STATE = "/var/lib/cni/sriov"
 SETTING = "/etc/baremetal-sriov/cni.json"  # the node's; a network cannot change it
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1  # seconds
 
@@ -27,7 +23,7 @@ class NodeHost:
 
     sys_root = ""
     proc_root = ""
-    state = STATE
+    state = "/var/lib/cni/sriov"
     setting = SETTING
     settle_seconds = 10.0  # for the kernel to bring a VF back after its namespace ended
     mac_seconds = 2.0  # for a driver to take a MAC
@@ -60,26 +56,20 @@ class NodeHost:
         """Called right before each change, with its name; for tests that stop the process there."""
 
 
-class Backoff:
-    """Waits of 2, 4, 8 .. 100 ms up to a deadline: `while backoff.more():`.
+def backoff(seconds: float) -> Iterator[None]:
+    """Rounds with waits of 2, 4, 8 .. 100 ms between them, up to a deadline: `for _round in backoff(2.0):`.
 
     The first round comes at once, and one more comes after the deadline: what took long may have helped.
     """
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-        self._pause = 0.0
-        self._last = False
-
-    def more(self) -> bool:
-        """False once the last round was had; sleeps before each round but the first."""
-        if self._last:
-            return False
-        if self._pause:
-            time.sleep(self._pause)
-            self._last = time.monotonic() >= self._end
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE) or _FIRST_PAUSE
-        return True
+    end = time.monotonic() + seconds
+    pause = _FIRST_PAUSE
+    late = False
+    yield
+    while not late:
+        time.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+        late = time.monotonic() >= end
+        yield
 
 
 def read_file(path: str, limit: int) -> bytes:

@@ -6,10 +6,7 @@
 from __future__ import annotations
 
 import os
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from _collections_abc import Callable
 
 _PIDFD_GETFD = 438  # asm-generic/unistd.h, since Linux 5.6
 

@@ -7,7 +7,7 @@ plugin).
 
 from __future__ import annotations
 
-from _socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from _socket import AF_INET, AF_INET6, inet_pton
 
 ZERO_MAC = "00:00:00:00:00:00"
 _HEX = "0123456789abcdef"
@@ -57,8 +57,3 @@ def parse_cidr(text: str) -> tuple[int, bytes, int]:
     if not (length.isdecimal() and len(length) <= 3 and int(length) <= len(raw) * 8):
         raise ValueError(f"'{text}' is not an IP address with a prefix length")
     return family, raw, int(length)
-
-
-def ip_text(family: int, raw: bytes) -> str:
-    """The canonical text of an IP address."""
-    return inet_ntop(family, raw)

@@ -10,9 +10,10 @@ for netlink.Socket; parse_* takes the payload of an answer.
 
 from __future__ import annotations
 
+from _socket import inet_ntop
 from _struct import Struct, unpack
 
-from .addresses import ip_text, mac_bytes, mac_text
+from .addresses import mac_bytes, mac_text
 from .socket import NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, Message, attribute, attributes, nested, number, text
 
 RTM_GETLINK, RTM_SETLINK = 18, 19
@@ -94,18 +95,15 @@ def parse_vfs(data: bytes) -> dict[int, list[tuple[int, bytes]]]:
 
 
 def get_link(index: int = 0, name: str = "", mask: int = 0) -> Message:
-    """Ask for one link by index or by name (an alternative name counts); mask: EXT_VF, EXT_SKIP_STATS."""
+    """Ask for one link by index or by name (an alternative name counts), or, in a dump, for all; mask: EXT_VF,
+    EXT_SKIP_STATS.
+    """
     payload = _IFINFO.pack(0, 0, index, 0, 0)
     if name:
         payload += text(IFLA_IFNAME, name)
     if mask:
         payload += number(IFLA_EXT_MASK, mask)
     return RTM_GETLINK, 0, payload
-
-
-def dump_links() -> Message:
-    """Ask for all links."""
-    return RTM_GETLINK, 0, _IFINFO.pack(0, 0, 0, 0, 0)
 
 
 def set_link(
@@ -170,7 +168,7 @@ def parse_address(payload: bytes) -> tuple[int, str, int]:
     if IFA_FLAGS in found:
         flags = _number(found[IFA_FLAGS])
     raw = found.get(IFA_LOCAL) or found.get(IFA_ADDRESS) or b""
-    return index, f"{ip_text(family, raw)}/{prefix}" if raw else "", flags
+    return index, f"{inet_ntop(family, raw)}/{prefix}" if raw else "", flags
 
 
 class Route:

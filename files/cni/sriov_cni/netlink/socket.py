@@ -8,13 +8,10 @@ Documentation/userspace-api/netlink/intro.rst).
 from __future__ import annotations
 
 import os
+from _collections_abc import Iterator
 from _socket import AF_NETLINK, SO_RCVTIMEO, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET
 from _socket import socket as _Socket
 from _struct import Struct, pack
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Message = tuple[int, int, bytes]  # type, flags, payload
 
@@ -158,20 +155,16 @@ class Socket:
     def dump(self, message: Message) -> list[bytes]:
         """The payloads of all answers; asked again where the kernel says that the list changed meanwhile."""
         for _turn in range(_DUMP_TRIES):
-            complete, found = self._dump_once(message)
-            if complete:
+            found: list[bytes] = []
+            changed = 0
+            for kind, flags, payload in self._answers(message, NLM_F_DUMP):
+                changed |= flags & NLM_F_DUMP_INTR
+                if kind == _NLMSG_DONE:
+                    break
+                found.append(payload)
+            if not changed:
                 break
         return found
-
-    def _dump_once(self, message: Message) -> tuple[bool, list[bytes]]:
-        found: list[bytes] = []
-        complete = True
-        for kind, flags, payload in self._answers(message, NLM_F_DUMP):
-            complete = complete and not flags & NLM_F_DUMP_INTR
-            if kind == _NLMSG_DONE:
-                break
-            found.append(payload)
-        return complete, found
 
     def _answers(self, message: Message, more_flags: int) -> Iterator[Message]:
         """Type, flags and payload of each answer to a request, without end. Raises NetlinkError."""

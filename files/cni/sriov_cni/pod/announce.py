@@ -11,20 +11,17 @@ packet socket takes an RCU grace period, some 10 ms. So a child of this process 
 from __future__ import annotations
 
 import os
+from _collections_abc import Callable
 from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_DGRAM
 from _socket import socket as _Socket
 from _struct import pack, unpack
 
-from ..host.host import Backoff, NodeHost
+from ..host.host import NodeHost, backoff
 from ..netlink.addresses import mac_bytes, parse_cidr
 from ..netlink.messages import IFF_RUNNING, Interface
 from ..spec.result import Result
 from .interface import Pod
 from .netns import Inside
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _ETH_IPV6 = 0x86DD
 _ALL_NODES_MAC = bytes.fromhex("333300000001")
@@ -55,8 +52,7 @@ def announce(host: NodeHost, pod: Pod, link: Interface, result: Result) -> None:
             socket.sendto(unsolicited_na(mac_bytes(link.mac), raw), (link.name, _ETH_IPV6, 0, 0, _ALL_NODES_MAC))
 
     def send_with_carrier() -> None:
-        backoff = Backoff(_CARRIER_SECONDS)
-        while backoff.more():
+        for _round in backoff(_CARRIER_SECONDS):
             now = pod.link(link.name)
             if now is None or now.index != link.index:
                 return  # DEL was faster

@@ -9,7 +9,7 @@ import errno
 
 from shared.pci import is_address
 
-from ..host.host import Backoff, NodeHost, write_text
+from ..host.host import NodeHost, backoff, write_text
 from ..netlink.addresses import parse_cidr
 from ..netlink.messages import (
     IFA_F_DADFAILED,
@@ -20,7 +20,6 @@ from ..netlink.messages import (
     IFF_UP,
     Interface,
     Route,
-    dump_links,
     get_addresses,
     get_link,
     get_routes,
@@ -61,7 +60,7 @@ class Pod:
 
     def find(self, address: str, names: tuple[str, ...]) -> Interface | None:
         """A VF's interface: by PCI address; by name where the kernel tells none (before 5.14, virtio)."""
-        links = [Interface(payload) for payload in self.socket.dump(dump_links())]
+        links = [Interface(payload) for payload in self.socket.dump(get_link())]
         for link in links:
             if link.parent == address:
                 return link
@@ -142,8 +141,7 @@ class Pod:
             self._host.log.warning(f"{link.name}: its addresses could not be announced: {error}")
 
     def _wait_for_v6(self, link: Interface) -> None:
-        backoff = Backoff(_DAD_SECONDS)
-        while backoff.more():
+        for _round in backoff(_DAD_SECONDS):
             flags = [flags for index, _rest, flags in self.addresses() if index == link.index]
             if any(f & IFA_F_DADFAILED for f in flags):
                 raise CniError(

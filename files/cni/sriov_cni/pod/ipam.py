@@ -28,7 +28,7 @@ from _signal import (  # type: ignore[import-not-found]
 )
 from _struct import pack
 
-from ..host.host import Backoff, NodeHost
+from ..host.host import NodeHost, backoff
 from ..spec.delegate import MARK, is_ours, itself, problem
 from ..spec.errors import CONFIG, ENVIRONMENT, INTERNAL, IO, TRY_AGAIN, CniError
 from ..spec.json_text import Json, loads
@@ -58,9 +58,7 @@ class Ipam:
         self._kind = kind
         self._environment = environment
         self._raw = raw
-        self._version = str(conf.get("cniVersion") or "0.1.0")
-        self._network = str(conf.get("name", ""))
-        self._own = conf.get("type")
+        self._conf = conf
         self._path = ""
         self.started = False
         self.may_hold = False  # its ADD gave an address, or nobody knows what it did
@@ -109,7 +107,8 @@ class Ipam:
             self.begin("ADD")
         answer = self.finish()
         try:
-            result = parse_result(loads(answer) if answer.strip() else None, self._version)
+            version = str(self._conf.get("cniVersion") or "0.1.0")
+            result = parse_result(loads(answer) if answer.strip() else None, version)
         except ValueError as error:
             raise CniError(
                 INTERNAL, f"IPAM plugin {self._kind}: its answer to ADD is no CNI result: {error}"
@@ -132,13 +131,14 @@ class Ipam:
         """Its path. Raises CniError: 4 where it is not there, 7 where it is this plugin itself."""
         if self._path:
             return self._path
-        refusal = problem(self._kind, self._network, self._own)
+        network = str(self._conf.get("name", ""))
+        refusal = problem(self._kind, network, self._conf.get("type"))
         path = self._environment.get("CNI_PATH", "")
         for folder in path.split(":") if not refusal else []:
             candidate = f"{folder}/{self._kind}"
             if folder and os.path.isfile(candidate):
                 if is_ours(candidate):
-                    refusal = itself(self._kind, self._network, candidate)
+                    refusal = itself(self._kind, network, candidate)
                     break
                 self._path = candidate
                 return candidate
@@ -190,8 +190,7 @@ class Ipam:
             self._lock(fd, fcntl.F_RDLCK)
             return [fd]
         try:
-            backoff = Backoff(self._host.gate_seconds)
-            while backoff.more():
+            for _round in backoff(self._host.gate_seconds):
                 if self._lock(fd, fcntl.F_WRLCK):
                     return []
             self._end_others(os.readlink(f"/proc/self/fd/{fd}"))
@@ -316,5 +315,4 @@ class Ipam:
 
 
 def _content(fd: int) -> bytes:
-    size = min(os.fstat(fd).st_size, _ANSWER_LIMIT)
-    return os.pread(fd, size, 0)
+    return os.pread(fd, min(os.fstat(fd).st_size, _ANSWER_LIMIT), 0)

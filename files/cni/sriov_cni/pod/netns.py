@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+from _collections_abc import Callable
 from _stat import S_ISREG
-
-from ..host.libc import function
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 CLONE_NEWNET = 0x40000000
 NS_GET_NSTYPE = 0xB703  # linux/nsfs.h, since 4.11
 
-_setns: Any = None  # found at the first use
+_setns: Callable[..., object] | None = None  # found at the first use
 
 
 class Netns:
@@ -59,15 +54,18 @@ def open_netns(path: str) -> Netns | None:
 
 def own_netns() -> Netns:
     """The namespace that this process is in. Raises OSError where /proc is missing."""
-    fd = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    return Netns(fd, "/proc/self/ns/net")
+    path = "/proc/self/ns/net"
+    return Netns(os.open(path, os.O_RDONLY | os.O_CLOEXEC), path)
 
 
 def set_netns(fd: int) -> None:
     """Put this (single-threaded) process into a namespace. Raises OSError."""
     global _setns
+    _setns = _setns or getattr(os, "setns", None)  # from Python 3.12 on
     if _setns is None:
-        _setns = getattr(os, "setns", None) or function("setns")  # os.setns: Python 3.12
+        from ..host.libc import function
+
+        _setns = function("setns")
     _setns(fd, CLONE_NEWNET)
 
 

@@ -77,11 +77,8 @@ def parse_dns(raw: object) -> Json:
         value = raw.get(key)
         if not value:
             continue
-        if key == "domain":
-            good = isinstance(value, str)
-        else:
-            good = isinstance(value, list) and all(isinstance(entry, str) for entry in value)
-        if not good:
+        texts = [value] if key == "domain" else value
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise ValueError(f"dns.{key}: expected {'a string' if key == 'domain' else 'a list of strings'}")
         found[key] = value
     return found

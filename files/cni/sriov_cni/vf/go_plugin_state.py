@@ -22,6 +22,7 @@ from ..spec.errors import JOURNAL, TRY_AGAIN, CniError
 from ..spec.json_text import Json, loads
 from .journal import Attachment, Store
 from .restore import give_back
+from .settings import blank
 from .settings.vlan import PROTO_8021Q
 from .vf import Vf, host_link
 
@@ -90,10 +91,11 @@ def attachments(host: NodeHost, store: Store) -> list[Json]:
         if store.of_vf(address) is not None:
             continue
         container, _dash, ifname = name.rpartition("-")
-        entry = {"vf": address, "container": container, "interface": ifname, "network": _text(conf, "name")}
         netns = _holder(host, address)
-        entry["netns"] = netns.path if netns is not None else ""
-        found.append({**entry, "in_use": netns is not None, "made_by": "sriov-cni"})
+        found.append({
+            "vf": address, "container": container, "interface": ifname, "network": _text(conf, "name"),
+            "netns": netns.path if netns is not None else "", "in_use": netns is not None, "made_by": "sriov-cni",
+        })  # fmt: skip
         if netns is not None:
             netns.close()
     return found
@@ -183,8 +185,7 @@ def _give_back(
     host: NodeHost, store: Store, name: str, conf: Json, netns: Netns | None, ifnames: tuple[str, ...]
 ) -> None:
     file = f"{host.state}/{name}"
-    done = _of_earlier_boot(file) or give_back(host, store, _attachment(host, conf, name, netns, ifnames), netns)
-    if done:
+    if _of_earlier_boot(file) or give_back(host, store, _attachment(host, conf, name, netns, ifnames), netns):
         _remove(_marker(host, _text(conf, "deviceID")))
         _remove(file)
         host.log.info("the VF is back, which another CNI plugin sriov had given away")
@@ -195,24 +196,21 @@ def _attachment(
 ) -> Attachment:
     before = conf.get("OrigVfState")
     before = before if isinstance(before, dict) else {}
-    attachment = Attachment()
-    attachment.container, _rest, attachment.ifname = name.rpartition("-")
-    attachment.network = _text(conf, "name")
-    attachment.boot = host.boot_id()
-    attachment.netns, attachment.netns_id = (netns.path, netns.identity) if netns is not None else ("its namespace", "")
-    attachment.address = _text(conf, "deviceID")
-    attachment.pf = pci.physfn(host.sys_root, attachment.address) or ""
-    attachment.driver = pci.driver(host.sys_root, attachment.address) or ""
-    attachment.host_name = _text(before, "HostIFName")
-    attachment.kernel = bool(attachment.host_name) and not is_userspace(attachment.driver)
-    attachment.mac = _text(before, "EffectiveMAC").lower()
-    attachment.mtu = _number(before, "MTU") or _number(conf, "MTU")
-    attachment.original["mac"] = _text(before, "AdminMAC").lower()
-    attachment.asked = [key for key, keys in _ASKED.items() if any(conf.get(name) not in (None, "") for name in keys)]
-    attachment.asked += ["mac"] if attachment.original["mac"] else []
-    for field, key in _BEFORE.items():
-        attachment.original[field] = _number(before, key)
-    attachment.original["proto"] = attachment.original["proto"] or PROTO_8021Q
+    container, _rest, ifname = name.rpartition("-")
+    address, host_name, mac = _text(conf, "deviceID"), _text(before, "HostIFName"), _text(before, "AdminMAC").lower()
+    driver = pci.driver(host.sys_root, address) or ""
+    original = {field: _number(before, key) for field, key in _BEFORE.items()}
+    attachment = Attachment(
+        container=container, ifname=ifname, network=_text(conf, "name"), boot=host.boot_id(),
+        netns=netns.path if netns is not None else "its namespace",
+        netns_id=netns.identity if netns is not None else "",
+        address=address, pf=pci.physfn(host.sys_root, address) or "", driver=driver,
+        host_name=host_name, kernel=bool(host_name) and not is_userspace(driver),
+        mac=_text(before, "EffectiveMAC").lower(), mtu=_number(before, "MTU") or _number(conf, "MTU"),
+        asked=[key for key, keys in _ASKED.items() if any(conf.get(name) not in (None, "") for name in keys)],
+        original={**blank(), **original, "mac": mac, "proto": original["proto"] or PROTO_8021Q},
+    )  # fmt: skip
+    attachment.asked += ["mac"] if mac else []
     link = Pod(host, netns).find(attachment.address, ifnames) if netns is not None and attachment.kernel else None
     attachment.ifname = link.name if link is not None else attachment.ifname
     link = link or (host_link(host, attachment.address, 0) if attachment.kernel else None)

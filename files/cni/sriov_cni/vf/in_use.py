@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from _socket import inet_ntop
+
 from shared.host_uses import (
     DEFAULT,
     HostNetwork,
@@ -17,12 +19,10 @@ from shared.host_uses import (
 )
 
 from ..host.host import NodeHost
-from ..netlink.addresses import ip_text
 from ..netlink.messages import (
     IFADDR_SCOPE,
     IFF_UP,
     Interface,
-    dump_links,
     get_addresses,
     get_link,
     get_routes,
@@ -59,7 +59,7 @@ def _on(host: NodeHost, link: Interface) -> tuple[dict[str, str], dict[str, str]
     if link.master:
         above = Interface(host.socket.get(get_link(link.master)))
         master, found[above.name] = above.name, above.info_kind
-    for payload in host.socket.dump(dump_links()) if link.flags & IFF_UP else ():
+    for payload in host.socket.dump(get_link()) if link.flags & IFF_UP else ():
         upper = Interface(payload)
         if upper.lower == link.index and upper.index != link.lower:  # not a veth's peer
             found[upper.name] = upper.info_kind
@@ -75,7 +75,7 @@ def _addresses(host: NodeHost, link: Interface) -> list[str]:
 def _routes(host: NodeHost, link: Interface) -> list[str]:
     found = {}
     for route in map(parse_route, host.socket.dump(get_routes(link.index))):
-        target = f"{ip_text(route.family, route.dst)}/{route.prefix}" if route.dst else DEFAULT
+        target = f"{inet_ntop(route.family, route.dst)}/{route.prefix}" if route.dst else DEFAULT
         gateway = bool(route.gateway)
         if link.index in (route.oif, *route.hops) and not is_own_route(target, route.kind, route.protocol, gateway):
             found[target] = True

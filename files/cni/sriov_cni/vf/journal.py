@@ -14,16 +14,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from _collections_abc import Callable
 
-from ..host.host import Backoff, NodeHost
+from ..host.host import NodeHost, backoff
 from ..spec.errors import IO, JOURNAL, TRY_AGAIN, CniError
 from ..spec.json_text import Json, dumps, loads
 from .settings import SETTINGS, blank
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import ClassVar
 
 FORMAT = 1
 _ADDING = "adding-"
@@ -31,20 +27,20 @@ _READ_LIMIT = 65536  # bytes
 _TRUNK = "vlan_trunk"  # a setting that stands in a list of its own, which is empty where it was not asked for
 # Of how the VF was, what journals of every version have.
 _FIRST = ("mac", "vlan", "qos", "proto", "spoofchk", "trust", "link_state", "min_rate", "max_rate")
+# Fields of an attachment, and their types.
+_TYPES: dict[str, type] = {
+    "container": str, "ifname": str, "network": str,  # the owner
+    "address": str, "pf": str, "driver": str, "kernel": bool,  # the VF; kernel: it has an interface
+    "netns": str, "netns_id": str, "boot": str,  # where it went
+    "host_name": str, "altnames": list, "mac": str, "mtu": int, "flags": int,  # its interface before
+    "asked": list,  # what was set on the PF: names of settings
+}  # fmt: skip
 
 
 class Attachment:
     """One attachment: whose, which VF, where, and how the VF was before."""
 
-    TYPES: ClassVar[dict[str, type]] = {
-        "container": str, "ifname": str, "network": str,  # the owner
-        "address": str, "pf": str, "driver": str, "kernel": bool,  # the VF; kernel: it has an interface
-        "netns": str, "netns_id": str, "boot": str,  # where it went
-        "host_name": str, "altnames": list, "mac": str, "mtu": int, "flags": int,  # its interface before
-        "asked": list,  # what was set on the PF: names of settings
-    }  # fmt: skip
-
-    def __init__(self) -> None:
+    def __init__(self, **fields: object) -> None:
         self.container = self.ifname = self.network = ""
         self.address = self.pf = self.driver = ""
         self.kernel = False
@@ -55,6 +51,7 @@ class Attachment:
         self.mtu = self.flags = 0
         self.original = blank()  # what the PF kept for the VF before
         self.complete = False
+        vars(self).update(fields)
 
     @property
     def owner(self) -> str:
@@ -62,7 +59,7 @@ class Attachment:
         return f"container {self.container} interface {self.ifname}"
 
     def to_dict(self) -> Json:
-        fields = {name: getattr(self, name) for name in self.TYPES}
+        fields = {name: getattr(self, name) for name in _TYPES}
         fields["asked"] = [name for name in self.asked if name != _TRUNK]
         trunk = [self.original[_TRUNK]] if _TRUNK in self.asked else []
         original = {name: self.original[name] for name in (*_FIRST, *self.original) if name != _TRUNK}
@@ -75,11 +72,10 @@ class Attachment:
             raise ValueError("it is no JSON object")
         if raw.get("format") != FORMAT:
             raise ValueError(f"expected format {FORMAT}, found {raw.get('format')}")
-        attachment = cls()
-        for name, kind in cls.TYPES.items():
+        for name, kind in _TYPES.items():
             if not isinstance(raw.get(name), kind):
                 raise ValueError(f"'{name}' is missing or of another type")
-            setattr(attachment, name, raw[name])
+        attachment = cls(**{name: raw[name] for name in _TYPES})
         trunk, original = raw.get("trunk", []), raw.get("original")  # journals of the first version have no trunk
         if not isinstance(trunk, list):
             raise ValueError("'trunk' is missing or of another type")
@@ -117,8 +113,7 @@ class Lock:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise CniError(IO, f"cannot open the lock file {self._path}: {error.strerror}") from None
-        backoff = Backoff(self._seconds)
-        while backoff.more():
+        for _round in backoff(self._seconds):
             try:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return

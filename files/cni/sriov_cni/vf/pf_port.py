@@ -21,7 +21,6 @@ class PfPort:
 
     def __init__(self, host: NodeHost, name: str, address: str, driver: str) -> None:
         self._host = host
-        self._socket = host.socket
         self.name = name
         self.address = address
         self.driver = driver
@@ -53,7 +52,7 @@ class PfPort:
     def fetch(self, vf: int) -> State:
         """What netlink tells. Raises CniError (100)."""
         try:
-            link = Interface(self._socket.get(get_link(name=self.name, mask=EXT_VF | EXT_SKIP_STATS)))
+            link = Interface(self._host.socket.get(get_link(name=self.name, mask=EXT_VF | EXT_SKIP_STATS)))
         except NetlinkError as error:
             raise CniError(DEVICE, f"PF {self.name} ({self.address}) does not answer: {error}") from None
         self._index, self.mtu = link.index, link.mtu
@@ -91,7 +90,7 @@ class PfPort:
 
     def send(self, vf: int, target: State, names: list[str]) -> None:
         """One message with these settings. Raises NetlinkError."""
-        self._socket.change(set_vf(self._index, [SETTINGS[name].encode(vf, target) for name in names]))
+        self._host.socket.change(set_vf(self._index, [SETTINGS[name].encode(vf, target) for name in names]))
 
     def forget_mac(self, vf: int) -> None:
         """Have the driver take the VF's own MAC again. Raises NetlinkError."""

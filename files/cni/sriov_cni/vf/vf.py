@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import _thread
 import errno
+from _collections_abc import Callable
 from _signal import SIG_BLOCK, SIGCHLD, pthread_sigmask  # type: ignore[import-not-found]
 
 from shared import pci
 from shared.driver_kinds import USERSPACE_DRIVERS, is_userspace
 
-from ..host.host import Backoff, NodeHost
+from ..host.host import NodeHost, backoff
 from ..netlink.messages import (
     ARPHRD_ETHER,
     IFF_ALLMULTI,
@@ -24,17 +25,15 @@ from ..netlink.messages import (
     set_link,
 )
 from ..netlink.socket import NetlinkError, Socket
+from ..pod.interface import Pod
 from ..spec.errors import CONFIG, DEVICE, REFUSED, CniError
+from .journal import Attachment, Store
 from .pf_port import PfPort
 from .settings import SETTINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..pod.interface import Pod
     from .config import Config
-    from .journal import Attachment, Store
 
 KEPT_FLAGS = IFF_UP | IFF_PROMISC | IFF_ALLMULTI
 _PROBE_SECONDS = 2.0  # a VF's interface appears a moment after its driver was bound
@@ -106,8 +105,7 @@ def host_link(host: NodeHost, address: str, seconds: float) -> Interface | None:
     """The VF's interface in the host's namespace, under whatever name; None where none comes within
     `seconds`.
     """
-    backoff = Backoff(seconds)
-    while backoff.more():
+    for _round in backoff(seconds):
         for name in host.net_names(address):
             try:
                 return Interface(host.socket.get(get_link(name=name)))
@@ -137,14 +135,9 @@ def remember(host: NodeHost, vf: Vf, config: Config, port: PfPort | None, attach
             "trust: on"
         )
     if not vf.kernel:
-        if config.flags:
-            raise CniError(
-                CONFIG, f"promisc, allmulticast: VF {vf.address} has driver {vf.driver}, and so no interface"
-            )
-        if config.mtu:
-            raise CniError(
-                CONFIG, f"mtu: VF {vf.address} has driver {vf.driver}, and so no interface to set it on"
-            )
+        for asked, keys, more in (config.flags, "promisc, allmulticast", ""), (config.mtu, "mtu", " to set it on"):
+            if asked:
+                raise CniError(CONFIG, f"{keys}: VF {vf.address} has driver {vf.driver}, and so no interface{more}")
         return None
     link = host_link(host, vf.address, _PROBE_SECONDS)
     if link is None:
@@ -187,8 +180,7 @@ def set_on_pf(host: NodeHost, store: Store, vf: Vf, port: PfPort, config: Config
         port.apply(vf.index, config.target, config.asked)
         if not config.mac:
             return
-        backoff = Backoff(host.mac_seconds)
-        while backoff.more():
+        for _round in backoff(host.mac_seconds):
             found = port.fetch(vf.index)["mac"]
             if found == config.mac:
                 return
@@ -302,9 +294,7 @@ def set_mac(host: NodeHost, socket: Socket, link: Interface, mac: str) -> None:
     is reset, which setting it up and down does. Raises CniError (101) when none of it helped in time.
     """
     problem = ""
-    rounds = 0
-    backoff = Backoff(host.mac_seconds)
-    while backoff.more():
+    for number, _round in enumerate(backoff(host.mac_seconds), 1):
         if Interface(socket.get(get_link(link.index))).mac == mac:
             return
         host.step("set mac")
@@ -315,8 +305,7 @@ def set_mac(host: NodeHost, socket: Socket, link: Interface, mac: str) -> None:
             problem = "it was accepted, but not taken"
         except NetlinkError as error:
             problem = str(error)
-        rounds += 1
-        if rounds in (1, 4):
+        if number in (1, 4):
             try:
                 socket.change(
                     set_link(link.index, flags=IFF_UP, change=IFF_UP),

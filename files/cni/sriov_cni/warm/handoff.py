@@ -16,11 +16,8 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from _collections_abc import Iterable
 from _stat import S_ISFIFO
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 SLOTS = 64
 RECORD = 32  # bytes; far below PIPE_BUF, so that records never mix (pipe(7))

@@ -16,6 +16,7 @@ import os
 import select
 import sys
 import time
+from _collections_abc import Callable, Mapping
 from _signal import (  # type: ignore[import-not-found]
     SIG_DFL,
     SIGCHLD,
@@ -28,7 +29,7 @@ from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM
 from _socket import socket as _Socket
 
 # All that a call may need: workers get it with the fork.
-from ..commands import add, check, delete, gc_status, releases, request
+from ..commands import add, check, delete, gc_status, releases
 from ..host import log_file
 from ..host.host import NodeHost
 from ..host.libc import pidfd_getfd
@@ -37,20 +38,13 @@ from ..spec import json_text
 from ..vf import go_plugin_state, in_use, quirks, restore
 from ..vf.settings import vlan_trunk
 from .handoff import SLOTS, Handoff
-from .warm_up import set_stage, warm_up
-from .worker import CONFUSED, FREE, TAKEN, work
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from .warm_up import Call
-    from .worker import Answer
+from .warm_up import Call, set_stage, warm_up
+from .worker import CONFUSED, FREE, TAKEN, Answer, work
 
 CODE = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # the folder of this version
 LOADED = (
-    go_plugin_state, announce, add, check, delete, in_use, ipam, json_text, log_file, quirks, releases, request,
-    restore, gc_status, vlan_trunk,
+    go_plugin_state, announce, add, check, delete, in_use, ipam, json_text, log_file, quirks, releases, restore,
+    gc_status, vlan_trunk,
 )  # fmt: skip
 SPARES = 3  # workers that wait, as for an ADD and a DEL in a row and one beside them
 _TICK_SECONDS = 10.0  # a third of WatchdogSec=
@@ -184,29 +178,32 @@ class Service:
         if superseded():
             self._stop(_DISTURBED, "another version is installed: this one ends")
         if not self._sweeper and not self._end and releases.pending(NodeHost()):
-            self._sweep_addresses()
+            self._sweeper = self._in_child(
+                lambda: releases.sweep(NodeHost(), _ADDRESSES), "addresses were not released: "
+            )
 
-    def _sweep_addresses(self) -> None:
-        """In a process of its own: this one never waits for anybody."""
-        self._sweeper = os.fork()
-        if self._sweeper:
-            return
+    def _in_child(self, act: Callable[[], object], failed: str) -> int:
+        """The process id of a child that does `act`: this one never waits for anybody. `failed` is put before the
+        reason why it did not.
+        """
+        pid = os.fork()
+        if pid:
+            return pid
+        code = 1
         try:
-            self._leave_to_child()
-            releases.sweep(NodeHost(), _ADDRESSES)
+            # Hold nothing that others wait to be let go of.
+            set_wakeup_fd(-1)  # its own file is closed below
+            for number in (SIGCHLD, SIGTERM, SIGINT):
+                signal(number, SIG_DFL)
+            for fd in (self._events, self._signals, self._wakeup):
+                os.close(fd)
+            self._handoff.for_worker()
+            act()
+            code = 0
         except Exception as error:
-            _say(f"addresses were not released: unexpected {type(error).__name__}: {error}")
+            _say(f"{failed}unexpected {type(error).__name__}: {error}")
         finally:
-            os._exit(0)
-
-    def _leave_to_child(self) -> None:
-        """In a child: hold nothing that others wait to be let go of."""
-        set_wakeup_fd(-1)  # its own file is closed below
-        for number in (SIGCHLD, SIGTERM, SIGINT):
-            signal(number, SIG_DFL)
-        for fd in (self._events, self._signals, self._wakeup):
-            os.close(fd)
-        self._handoff.for_worker()
+            os._exit(code)
 
     def _receive(self) -> None:
         try:
@@ -264,21 +261,12 @@ class Service:
             self._fork()
 
     def _fork(self) -> None:
-        pid = os.fork()
-        if pid:
-            self._spare.add(pid)
-            return
-        code = 1
-        try:
-            self._leave_to_child()
-            assert self._getfd is not None
-            warm_up(self._handoff.stage, self._call, self._handoff.waiting)
-            work(self._handoff, self._tell, self._getfd, self._answer)
-            code = 0
-        except Exception as error:  # its client sees the end of the reply
-            _say(f"unexpected {type(error).__name__}: {error}")
-        finally:
-            os._exit(code)
+        self._spare.add(self._in_child(self._work, ""))  # where it fails, its client sees the end of the reply
+
+    def _work(self) -> None:
+        assert self._getfd is not None
+        warm_up(self._handoff.stage, self._call, self._handoff.waiting)
+        work(self._handoff, self._tell, self._getfd, self._answer)
 
     def _stop(self, code: int, why: str) -> None:
         if self._end:

@@ -11,15 +11,11 @@ journal of its own, and in the host's namespace: nothing of the host is changed.
 from __future__ import annotations
 
 import os
+from _collections_abc import Callable
 
 from ..host.host import NodeHost
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Call = Callable[[NodeHost, dict[str, str], int], tuple[int, str]]  # main.answer_call
-
+Call = Callable[[NodeHost, dict[str, str], int], tuple[int, str]]  # main.answer_call
 _PF, _KERNEL, _USERSPACE = "0000:00:00.0", "0000:00:00.1", "0000:00:00.2"
 _CONF = '{"cniVersion":"1.0.0","name":"warm-up","type":"sriov","deviceID":"%s","logLevel":"panic"}'
 # ADD is refused where the function's interface is the loopback, after all of it was read.

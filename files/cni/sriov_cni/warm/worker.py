@@ -17,20 +17,16 @@ import fcntl
 import gc
 import os
 import select
+from _collections_abc import Callable
 from _signal import SIG_SETMASK, SIGKILL, pthread_sigmask  # type: ignore[import-not-found]
 from _struct import Struct
 
 from ..host.host import read_all
 from .handoff import Handoff, same_fifo
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    # Answers one call: environment to exit code, and what is to be done once the runtime has its answer (main.answer).
-    Answer = Callable[[dict[str, str]], tuple[int, Callable[[], None] | None]]
-
 # What a worker tells the service: its process id, and the slot that it serves.
+# Answers one call: environment to exit code, and what is to be done once the runtime has its answer (main.answer).
+Answer = Callable[[dict[str, str]], "tuple[int, Callable[[], None] | None]"]
 TAKEN = Struct("=ii")
 NO_SLOT = -1  # the request was no client's
 CONFUSED = -2  # what came was no request: nobody knows where the next one begins

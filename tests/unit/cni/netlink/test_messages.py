@@ -255,7 +255,7 @@ def test_settings_go_in_one_message_and_the_culprit_is_named():
 def test_real_socket_against_pyroute2(world):
     """The kernel's own answers, decoded by both; its extended acknowledgement; and batches."""
     sock = netlink.Socket()
-    links = {link.index: link for link in map(messages.Interface, sock.dump(messages.dump_links()))}
+    links = {link.index: link for link in map(messages.Interface, sock.dump(messages.get_link()))}
     with IPRoute() as ipr:
         theirs = {link["index"]: link for link in ipr.get_links()}
         assert set(links) == set(theirs)

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from sriov_cni.host.host import Backoff, NodeHost
+from sriov_cni.host.host import NodeHost, backoff
 from sriov_cni.netlink import messages, socket
 from sriov_cni.netlink.addresses import ZERO_MAC
 from sriov_cni.spec.errors import CniError
@@ -85,17 +85,14 @@ def test_never(vector):
 @vector("32")
 def test_pauses(vector):
     """Rounds come at once, then after 2, 4, 8 .. ms, and one comes after the deadline."""
-    backoff = Backoff(0.05)
-    start, rounds = time.monotonic(), 0
-    while backoff.more():
-        rounds += 1
-    assert rounds >= 2
+    start = time.monotonic()
+    assert len(list(backoff(0.05))) >= 2
     assert 0.05 <= time.monotonic() - start < 5
-    slow = Backoff(0.01)
-    assert slow.more()
+    slow, end = backoff(0.01), "no more"
+    assert next(slow, end) is None
     time.sleep(0.05)
-    assert slow.more()
-    assert not slow.more()
+    assert next(slow, end) is None
+    assert next(slow, end) == "no more"
 
 
 def sent_macs(world) -> list[str]:
