@@ -64,9 +64,8 @@ def plan(host: Host, request: BundleRequest, python: Interpreter) -> BundlePlan:
     asked = {item.path for item in request.items}
     before = tuple(f"{folder}/" for folder in request.versions_before(record.versions))
     warnings: list[str] = []
-    for path in sorted(set(record.files) - asked):
-        if not path.startswith(before):
-            steps.append(_removal(host, record, path, warnings))
+    gone_files = sorted(path for path in set(record.files) - asked if not path.startswith(before))
+    steps += [_removal(host, record, path, warnings) for path in gone_files]
     stale = compiled.stale(host, request, record, python, {step.target for step in steps})
     if stale:
         steps.append(
@@ -177,7 +176,8 @@ def apply(
         if step.after in (REMOVE, RESTORE, LEAVE):
             _remove(host, record, step)
     compiled.make(host, record, python, [path for path in stale if path not in versioned])
-    store.remove_folders(host, [folder for folder in record.folders if not _used(folder, record)])
+    unused = [folder for folder in record.folders if not any(path.startswith(folder + "/") for path in record.files)]
+    store.remove_folders(host, unused)
     for step in of_units:
         if step not in before:
             step.apply(host)
@@ -274,10 +274,6 @@ def _remove(host: Host, record: BundleRecord, step: Step) -> None:
     store.remove_folders(host, [f"{os.path.dirname(path)}/__pycache__"] if path.endswith(".py") else [])
     del record.files[path]
     record.compiled.pop(path, None)
-
-
-def _used(folder: str, record: BundleRecord) -> bool:
-    return any(path.startswith(folder + "/") for path in record.files)
 
 
 def _save(host: Host, record: BundleRecord) -> None:

@@ -59,20 +59,20 @@ def finish(module: Module, plan: Plan, **more: Any) -> None:
 
 def diff(plan: Plan) -> list[dict[str, str]]:
     """Before and after of each step, as Ansible shows them."""
-    found = []
-    for step in plan.steps:
-        if isinstance(step, Reboot):
-            continue
-        header = f"{step.key}{'' if step.stage == NOW else ' (after the reboot)'}"
-        found.append(
-            {
-                "before_header": header,
-                "before": _text(step.before),
-                "after_header": f"{header}: {step.action}",
-                "after": _text(step.after),
-            }
-        )
-    return found
+    named = (
+        (step, f"{step.key}{'' if step.stage == NOW else ' (after the reboot)'}")
+        for step in plan.steps
+        if not isinstance(step, Reboot)
+    )
+    return [
+        {
+            "before_header": header,
+            "before": _text(step.before),
+            "after_header": f"{header}: {step.action}",
+            "after": _text(step.after),
+        }
+        for step, header in named
+    ]
 
 
 def _text(value: Any) -> str:

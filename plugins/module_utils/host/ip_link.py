@@ -79,17 +79,12 @@ def as_kind(kind: type[T], value: Any) -> T | None:
     return value if isinstance(value, kind) and isinstance(value, bool) == (kind is bool) else None
 
 
-def set_up(host: Host, name: str, up: bool) -> None:
-    """Bring an interface up or down."""
-    host.run(["ip", "link", "set", "dev", name, "up" if up else "down"])
-
-
-def set_mtu(host: Host, name: str, mtu: int) -> None:
-    """Set an interface's MTU in bytes."""
-    host.run(["ip", "link", "set", "dev", name, "mtu", str(mtu)])
+def set_link(host: Host, name: str, *words: str) -> None:
+    """Make one setting of an interface: "up", "down", "mtu" and bytes."""
+    host.run(["ip", "link", "set", "dev", name, *words])
 
 
 def set_vf(host: Host, name: str, index: int, commands: Iterable[Sequence[str]]) -> None:
     """Make a VF's settings through its PF. commands: the words of each (see `pf.vf_attributes`)."""
     for words in commands:
-        host.run(["ip", "link", "set", "dev", name, "vf", str(index), *words])
+        set_link(host, name, "vf", str(index), *words)

@@ -164,30 +164,30 @@ def _driver_problems(goal: PfGoal, pf: Pf, state: NodeState) -> Iterator[Problem
             yield Problem(f"{pf.label} vf {vf.index}", "an IOMMU group of the VF's own", found, OWN_GROUP)
 
 
-def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> Iterator[Problem]:
+def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> list[Problem]:
     """A PF that the host lives on is not reset; first VFs and a new MTU need the user's word."""
     # Through 0; taking VFs away for good is like the first ones.
     resets = sum(isinstance(s, NumVfsStep) for s in steps) > 1 or any(isinstance(s, EswitchModeStep) for s in steps)
     if not pf.in_use or not _touches(steps):
-        return
-    if resets:
-        keep = "or keep the number of VFs and the eswitch mode as they are"
-        rest = "and run this again" if goal.restore_original else keep
-        yield Problem(
-            pf.label,
+        return []
+    keep = "or keep the number of VFs and the eswitch mode as they are"
+    where = f"policy {' or '.join(goal.policies)}" if goal.policies else "pfs of sriov_vfs, or in the policy"
+    return problems_of(
+        pf.label,
+        (
+            resets,
             "a PF that the host does not need, since its VFs have to be made anew",
             _use_message(pf),
-            f"{_way_out(pf)} first, {rest}.",
-        )
-    elif not goal.allow_in_use and not goal.restore_original:
-        where = f"policy {' or '.join(goal.policies)}" if goal.policies else "pfs of sriov_vfs, or in the policy"
-        yield Problem(
-            pf.label,
+            f"{_way_out(pf)} first, {'and run this again' if goal.restore_original else keep}.",
+        ),
+        (
+            not resets and not goal.allow_in_use and not goal.restore_original,
             f"a PF that the host does not need, or allow_in_use: true in the {where}",
             _use_message(pf),
             f"{_way_out(pf)}. Or set allow_in_use: true, if its link may be down for a moment while VFs are made or "
             "taken away, or the MTU changes.",
-        )
+        ),
+    )
 
 
 def use_warnings(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> list[str]:

@@ -73,18 +73,13 @@ def give(host: Host, address: str, wanted: str) -> None:
         return
     try:
         change(host, address, wanted)
-        _need_own_group(host, address, wanted)
+        conflicts = iommu_groups.conflicts(host, address) if is_vfio(wanted) else ()
+        if conflicts:  # vfio would refuse to open the VF for whoever gets it; better said now
+            found = f"it shares one with {', '.join(conflicts)}"
+            raise HostError(address, "an IOMMU group of the VF's own", found, OWN_GROUP)
     except HostError:
         put_back(host, address, earlier, override)
         raise
-
-
-def _need_own_group(host: Host, address: str, driver: str) -> None:
-    """vfio would refuse to open the VF for whoever gets it; better said now. Raises HostError."""
-    conflicts = iommu_groups.conflicts(host, address) if is_vfio(driver) else ()
-    if conflicts:
-        found = f"it shares one with {', '.join(conflicts)}"
-        raise HostError(address, "an IOMMU group of the VF's own", found, OWN_GROUP)
 
 
 def change(host: Host, address: str, wanted: str) -> None:

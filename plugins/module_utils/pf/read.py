@@ -48,13 +48,12 @@ def _read_pfs(host: Host) -> list[Pf]:
 
 
 def _pfs_with(host: Host, links: Mapping[str, Link]) -> list[Pf]:
-    pfs = []
-    for address in pci.addresses(host.root):
-        if pci.link_name(f"{pci.device_dir(host.root, address)}/physfn") is not None:
-            continue
-        total = pci.total_vfs(host.root, address)
-        if total >= 0 or pci_classes.is_network(pci.class_id(host.root, address)):
-            pfs.append(read_pf(host, address, links))
+    pfs = [
+        read_pf(host, address, links)
+        for address in pci.addresses(host.root)
+        if pci.link_name(f"{pci.device_dir(host.root, address)}/physfn") is None
+        and (pci.total_vfs(host.root, address) >= 0 or pci_classes.is_network(pci.class_id(host.root, address)))
+    ]
     if not any(pf.total_vfs > 0 for pf in pfs) and machine.is_virtual(host):
         pfs = [_guest_vf(host, pf, links) if pf.is_nic else pf for pf in pfs]
     return pfs

@@ -67,7 +67,7 @@ class LinkStep(PfStep, kind="pf_link", goal_field="up"):
 
     def apply(self, host: Host) -> None:
         name = _pf_name(host, self.target.address)
-        ip_link.set_up(host, name, self.after)
+        ip_link.set_link(host, name, "up" if self.after else "down")
         if _link_of(host, name).up != self.after:
             raise HostError(
                 name,
@@ -284,7 +284,7 @@ def _wait_for_netdev(host: Host, address: str) -> bool:
 def _set_mtu(host: Host, name: Callable[[], str], mtu: int) -> None:
     """A VF refuses while its PF still resets, and udev may rename its interface meanwhile: try for a while."""
     drivers.retry(
-        host, lambda: ip_link.set_mtu(host, name(), mtu), drivers.ANY, SETTING_SECONDS, SETTING_PAUSE
+        host, lambda: ip_link.set_link(host, name(), "mtu", str(mtu)), drivers.ANY, SETTING_SECONDS, SETTING_PAUSE
     )
 
 

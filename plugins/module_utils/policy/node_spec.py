@@ -85,10 +85,11 @@ def _options(fields: Fields, mistakes: list[Mistake]) -> NodeOptions:
     sizes = [pages.size.upper() for pages in options.hugepages]
     for size in sorted({size for size in sizes if sizes.count(size) > 1}):
         fields.wrong("hugepages", f"pages of {size} are there twice")
-    if options.hugepages and any(re.match(r"hugepagesz?=", argument) for argument in options.kernel_arguments):
-        fields.wrong("hugepages", "kernel_arguments asks for huge pages as well; use one of both")
-    if options.no_iommu and options.iommu:
-        fields.wrong("no_iommu", "contradicts iommu: true; choose one")
+    twice = options.hugepages and any(re.match(r"hugepagesz?=", one) for one in options.kernel_arguments)
+    fields.check(
+        (twice, "hugepages", "kernel_arguments asks for huge pages as well; use one of both"),
+        (options.no_iommu and options.iommu, "no_iommu", "contradicts iommu: true; choose one"),
+    )
     return options
 
 

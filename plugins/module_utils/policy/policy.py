@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..model.errors import Mistake, raise_if
+from ..model.errors import Mistake, mistakes_of, raise_if
 from ..model.frozen import dataclass
 from ..model.goal import DEFAULT_DRIVER, VfAttributes
 from ..pf.vf_attributes import ATTRIBUTES, contradictions
@@ -178,14 +178,16 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
         path=path,
         **fields.flags(Policy),
     )
-    if policy.is_rdma and is_userspace(policy.driver):
-        fields.wrong(
-            "is_rdma", f"an RDMA VF needs the kernel's driver; expected device_type netdevice, found {policy.driver}"
-        )
-    if policy.named_driver and device_type != "netdevice":
-        fields.wrong("driver", f"contradicts device_type {device_type}; use one of both")
-    if policy.named_driver in ("default", "none"):
-        fields.wrong("driver", "expected a driver's name; leave it out for the kernel's own")
+    named = policy.named_driver
+    fields.check(
+        (
+            policy.is_rdma and is_userspace(policy.driver),
+            "is_rdma",
+            f"an RDMA VF needs the kernel's driver; expected device_type netdevice, found {policy.driver}",
+        ),
+        (named and device_type != "netdevice", "driver", f"contradicts device_type {device_type}; use one of both"),
+        (named in ("default", "none"), "driver", "expected a driver's name; leave it out for the kernel's own"),
+    )
     _unproved(fields)
     fields.finish()
     return policy
@@ -193,9 +195,8 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
 
 def _unproved(fields: Fields) -> None:
     """What the operator knows and we don't do is refused in words, never passed over."""
-    for key, words in UNPROVED.items():
-        if fields.get(key):
-            fields.wrong(key, f"is not supported: {words}; leave it out")
+    cases = UNPROVED.items()
+    fields.check(*((fields.get(key), key, f"is not supported: {words}; leave it out") for key, words in cases))
     if fields.choice("link_type", LINK_TYPES, "eth").lower() == "ib":
         fields.wrong("link_type", "is not supported: InfiniBand ports are not configured by this collection yet")
 
@@ -259,10 +260,11 @@ def _vf_settings(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> tuple
         inner.finish()
         one_mac(inner, attributes, chosen)
         for index in chosen:
-            if num_vfs and index >= num_vfs:
-                inner.wrong("indices", f"expected VF indices below num_vfs ({num_vfs}), found {index}")
-            elif index in found:
-                inner.wrong("indices", f"VF {index} is in an earlier entry of this list already")
+            beyond = num_vfs and index >= num_vfs
+            inner.check(
+                (beyond, "indices", f"expected VF indices below num_vfs ({num_vfs}), found {index}"),
+                (not beyond and index in found, "indices", f"VF {index} is in an earlier entry of this list already"),
+            )
             found[index] = attributes
 
     fields.items("vfs", entry)
@@ -317,15 +319,18 @@ def _check_names(policies: Sequence[Policy], mistakes: list[Mistake]) -> None:
     names: dict[str, Policy] = {}
     resources: dict[str, Policy] = {}
     for policy in policies:
-        first = names.setdefault(policy.name, policy)
-        if policy.name and first is not policy:
-            mistakes.append(Mistake(f"{policy.path}.name", f"{policy.name} is the name of {first.path} already"))
+        namesake = names.setdefault(policy.name, policy)
         first = resources.setdefault(policy.resource_name, policy)
-        if policy.resource_name and first.exclude_topology != policy.exclude_topology:
-            mistakes.append(
-                Mistake(
-                    f"{policy.path}.exclude_topology",
-                    f"must be the same in all policies of the resource {policy.resource_name}; "
-                    f"{first.path} says {str(first.exclude_topology).lower()}",
-                )
-            )
+        mistakes += mistakes_of(
+            (
+                policy.name and namesake is not policy,
+                f"{policy.path}.name",
+                f"{policy.name} is the name of {namesake.path} already",
+            ),
+            (
+                policy.resource_name and first.exclude_topology != policy.exclude_topology,
+                f"{policy.path}.exclude_topology",
+                f"must be the same in all policies of the resource {policy.resource_name}; "
+                f"{first.path} says {str(first.exclude_topology).lower()}",
+            ),
+        )

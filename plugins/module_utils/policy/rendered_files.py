@@ -78,13 +78,12 @@ def hotplug_rules(pfs: Sequence[str]) -> str:
 
     Sources: systemd.device(5) (SYSTEMD_WANTS), Linux drivers/base/driver.c (the event "bind").
     """
-    lines = ["# Made by baremetal.sriov; changes here are lost."]
-    lines += [
+    rules = [
         f'ACTION=="add|bind", SUBSYSTEM=="pci", KERNEL=="{pf}", TAG+="systemd", '
         f'ENV{{SYSTEMD_WANTS}}+="{HOTPLUG_UNIT.format(pf=pf)}"'
         for pf in sorted(pfs)
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(["# Made by baremetal.sriov; changes here are lost.", *rules]) + "\n"
 
 
 def representor_name(pf: str, index: int) -> str:

@@ -73,7 +73,6 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
             if pf is not None:
                 problems += _lacking(pf, match.policy)
     options = spec.options
-    wants_vfio = any(is_vfio(policy.driver) for policy in spec.policies)
     modules = options.kernel_modules
     for asked, warning, module in _unsafe(options):
         if asked:
@@ -90,7 +89,7 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         warnings=tuple(warnings),
         problems=tuple(problems),
         skipped=spec.skipped,
-        iommu=wants_vfio and not options.no_iommu if options.iommu is None else options.iommu,
+        iommu=not options.no_iommu and any(map(is_vfio, asked_drivers)) if options.iommu is None else options.iommu,
         resources=tuple((f"{options.resource_prefix}/{name}", pools[name].count) for name in sorted(pools)),
     )
     switched = _switched(goal_of_node, state, warnings)

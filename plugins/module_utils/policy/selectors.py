@@ -158,9 +158,9 @@ def _unknown(policy: Policy, kind: str, name: str, state: NodeState) -> Problem:
 
 def inventory(state: NodeState) -> str:
     """The PFs that a user can choose from, for a message."""
-    pfs = [pf for pf in state.pfs if pf.total_vfs > 0 or pf.is_guest_vf]
-    return ", ".join(f"{pf.label} {pf.vendor}:{pf.device} {_room(pf)}" for pf in pfs) or "no PF with SR-IOV"
-
-
-def _room(pf: Pf) -> str:
-    return "without a PF" if pf.is_guest_vf else f"up to {pf.total_vfs} VFs"
+    pfs = (
+        f"{pf.label} {pf.vendor}:{pf.device} {'without a PF' if pf.is_guest_vf else f'up to {pf.total_vfs} VFs'}"
+        for pf in state.pfs
+        if pf.total_vfs > 0 or pf.is_guest_vf
+    )
+    return ", ".join(pfs) or "no PF with SR-IOV"

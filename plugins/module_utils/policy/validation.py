@@ -42,6 +42,11 @@ class Fields:
         """Collect one mistake of a key ("" is the mapping itself)."""
         self.mistakes.append(Mistake(f"{self.path}.{key}" if key else self.path, problem))
 
+    def check(self, *cases: tuple[Any, str, str]) -> None:
+        """Collect the mistakes of the cases that hold: condition, key, what is wrong."""
+        for key, problem in (words for holds, *words in cases if holds):
+            self.wrong(key, problem)
+
     def get(self, key: str) -> Any:
         """A key's raw value, None where it is missing."""
         self.seen.add(key)
