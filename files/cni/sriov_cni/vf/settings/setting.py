@@ -43,9 +43,8 @@ class Setting:
 
     def decode(self, state: State, kind: int, value: bytes) -> None:
         """Put an attribute into `state`, if it is this setting's; a short one is as if it were not reported."""
-        numbers = words(value)[1:]
-        if kind == self.kind and len(numbers) >= len(self.fields):
-            state.update(zip(self.fields, [number if number <= self.most else -1 for number in numbers]))
+        if kind == self.kind and len(words(value)) > len(self.fields):
+            state.update(zip(self.fields, [number if number <= self.most else -1 for number in words(value)[1:]]))
 
     def encode(self, vf: int, state: State) -> bytes:
         """The attribute that sets it."""
