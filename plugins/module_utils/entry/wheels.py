@@ -96,8 +96,7 @@ def download_command(python: str, request: WheelsRequest, destination: str) -> l
         "--dest",
         destination,
     ]
-    for tag in platforms(request.machine, request.libc):
-        command += ["--platform", tag]
+    command += [word for tag in platforms(request.machine, request.libc) for word in ("--platform", tag)]
     if request.folder is not None:
         command += ["--no-index", "--find-links", request.folder]
     return command

@@ -359,13 +359,13 @@ def _read_live(host: Host, key: str) -> Live:
         return Live(True, True, True)
     if not host.exists(base):
         return Live(False, *_indexed(host, key))
-    parameters = []
-    for name in host.list_dir(f"{base}/parameters"):
-        path = Parameter(key, name).path
-        mode = host.file_mode(path) or 0
-        if mode & 0o444:
-            value = (host.read_text(path, 65536) or "").strip()
-            parameters.append((name, value, bool(mode & 0o200)))
+    paths = {name: Parameter(key, name).path for name in host.list_dir(f"{base}/parameters")}
+    modes = {name: host.file_mode(path) or 0 for name, path in paths.items()}
+    parameters = (
+        (name, (host.read_text(paths[name], 65536) or "").strip(), bool(mode & 0o200))
+        for name, mode in modes.items()
+        if mode & 0o444
+    )
     return Live(True, False, True, tuple(parameters))
 
 

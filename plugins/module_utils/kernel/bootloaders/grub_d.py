@@ -169,11 +169,11 @@ def menu_entries(menu: str) -> tuple[Entry, ...]:
 
 def _assignments(text: str) -> list[tuple[str, str, tuple[str, ...]]]:
     """(variable, operator, words) of each assignment of a kernel command line in a settings file's text."""
-    found = []
-    for variable, operator, right in _ASSIGNMENT.findall(text):
-        inner = right[1:-1] if right[:1] in ('"', "'") else right
-        found.append((variable, operator, cmdline.split(inner.replace("\\\n", " "))))
-    return found
+    found = (
+        (variable, operator, right[1:-1] if right[:1] in ('"', "'") else right)
+        for variable, operator, right in _ASSIGNMENT.findall(text)
+    )
+    return [(variable, operator, cmdline.split(line.replace("\\\n", " "))) for variable, operator, line in found]
 
 
 def _foreign(host: Host) -> tuple[list[Foreign], list[Problem]]:
