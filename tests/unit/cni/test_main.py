@@ -31,7 +31,6 @@ ALLOWED = {
     "_signal",
     "_socket",
     "_stat",
-    "_struct",
     "_thread",
     "builtins",
     "errno",
@@ -41,6 +40,7 @@ ALLOWED = {
     "posix",
     "select",
     "shared",
+    "struct",
     "sys",
     "time",
 }

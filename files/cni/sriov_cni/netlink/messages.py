@@ -11,7 +11,7 @@ for netlink.Socket; parse_* takes the payload of an answer.
 from __future__ import annotations
 
 from _socket import inet_ntop
-from _struct import Struct, unpack
+from struct import Struct, unpack
 
 from .addresses import mac_bytes, mac_text
 from .socket import NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, Message, attribute, attributes, nested, number, text

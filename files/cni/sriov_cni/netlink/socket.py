@@ -11,7 +11,7 @@ import os
 from _collections_abc import Iterator
 from _socket import AF_NETLINK, SO_RCVTIMEO, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET
 from _socket import socket as _Socket
-from _struct import Struct, pack
+from struct import Struct, pack
 
 Message = tuple[int, int, bytes]  # type, flags, payload
 

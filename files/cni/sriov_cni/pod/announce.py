@@ -14,7 +14,7 @@ import os
 from _collections_abc import Callable
 from _socket import AF_PACKET, SOCK_CLOEXEC, SOCK_DGRAM
 from _socket import socket as _Socket
-from _struct import pack, unpack
+from struct import pack, unpack
 
 from ..host.host import NodeHost, backoff
 from ..netlink.addresses import mac_bytes, parse_cidr

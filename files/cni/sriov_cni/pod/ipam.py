@@ -26,7 +26,7 @@ from _signal import (  # type: ignore[import-not-found]
     signal,
     sigtimedwait,
 )
-from _struct import pack
+from struct import pack
 
 from ..host.host import NodeHost, backoff
 from ..spec.delegate import MARK, is_ours, itself, problem

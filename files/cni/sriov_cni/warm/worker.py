@@ -19,7 +19,7 @@ import os
 import select
 from _collections_abc import Callable
 from _signal import SIG_SETMASK, SIGKILL, pthread_sigmask  # type: ignore[import-not-found]
-from _struct import Struct
+from struct import Struct
 
 from ..host.host import read_all
 from .handoff import Handoff, same_fifo

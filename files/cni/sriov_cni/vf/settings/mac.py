@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from _struct import pack
+from struct import pack
 
 from ...host.host import NodeHost
 from ...netlink.addresses import mac_bytes, mac_text, parse_mac

@@ -9,7 +9,7 @@ The numbers and layouts of the netlink attributes: linux/if_link.h, IFLA_VF_*.
 
 from __future__ import annotations
 
-from _struct import pack
+from struct import pack
 
 from ...host.host import NodeHost
 from ...netlink.messages import words

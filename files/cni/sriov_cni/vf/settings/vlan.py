@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from _struct import pack
+from struct import pack
 
 from ...netlink.messages import words
 from ...netlink.socket import attribute, attributes, nested
