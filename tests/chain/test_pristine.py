@@ -73,5 +73,5 @@ def test_a_cordon_of_somebody_else_outlives_our_reboot(lab: Lab) -> None:
 
 
 def test_boots_were_asked_for(lab: Lab) -> None:
-    """One for the kernel arguments, two by the tests, one to get rid of the arguments."""
-    assert chain.boots(lab) == chain.noted("boots")["count"] + 4
+    """One for the kernel arguments, one by the tests, one to get rid of the arguments."""
+    assert chain.boots(lab) == chain.noted("boots")["count"] + 3
