@@ -40,7 +40,8 @@ def drawn(rng: random.Random, whole: Any) -> Any:
     for number, pf in enumerate(whole.pfs):
         count, driver, mtu = rng.randint(1, 7), rng.choice(DRIVERS), rng.choice(MTUS)
         settings = replace(pf.settings[0], driver=driver, mtu=mtu)
-        last = replace(settings, mac=f"02:00:00:00:{number:02x}:{rng.randrange(256):02x}")
+        mac = f"02:00:00:00:{number:02x}:{rng.randrange(256):02x}"
+        last = replace(settings, attributes=replace(settings.attributes, mac=mac))
         vfs = (*((index, settings) for index in range(count - 1)), (count - 1, last))
         pfs.append(replace(pf, num_vfs=count, mtu=mtu, exact=True, vfs=vfs))
     return replace(whole, pfs=tuple(pfs))
