@@ -15,6 +15,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -317,3 +319,15 @@ class World:
             "journal": sorted(os.listdir(journal)) if journal.exists() else [],
             "leases": sorted(name for name in os.listdir(self.ipam_folder) if name.startswith("lease")),
         }
+
+
+@contextmanager
+def made_world(folder: Path) -> Iterator[World]:
+    """A world below a folder, taken apart at the end; ends the test as `missing` does where it can't be made."""
+    if os.geteuid() != 0:
+        missing("root: the tests make network namespaces")
+    made = World(folder)
+    try:
+        yield made
+    finally:
+        made.close()

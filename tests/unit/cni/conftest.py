@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import pytest
 
 from support import cni_code
-from support.cni_world import World, missing
+from support.cni_warm import Warm
+from support.cni_world import made_world
 
 
 @pytest.fixture
@@ -19,13 +19,8 @@ def world(tmp_path):
     """A host namespace with a veth in the VF's place, a pod namespace, a sysfs tree and a PF that keeps
     settings.
     """
-    if os.geteuid() != 0:
-        missing("root: the tests make network namespaces")
-    made = World(tmp_path)
-    try:
+    with made_world(tmp_path) as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +29,14 @@ def program(tmp_path_factory):
     base = tmp_path_factory.mktemp("cni")
     moved = {"/var/lib/cni/sriov": str(base / "state"), "/etc/baremetal-sriov": str(base)}
     return cni_code.install(base, sys.executable, moved=moved)
+
+
+@pytest.fixture(params=["cold", "warm"])
+def way(request, program):
+    """The program that a runtime would call."""
+    if request.param == "cold":
+        yield program
+        return
+    with Warm(program, program.parent, "/bin/sh") as made:
+        yield made.program
+        assert made.direct == 0

@@ -34,17 +34,6 @@ def finding(request):
     return request.param
 
 
-@pytest.fixture(params=["cold", "warm"])
-def way(request, program):
-    """The program that a runtime would call."""
-    if request.param == "cold":
-        yield program
-        return
-    with Warm(program, program.parent, "/bin/sh") as made:
-        yield made.program
-        assert made.direct == 0
-
-
 def start(program: Path, folder: Path, command: str, container: str = "c1") -> int:
     environment = {"CNI_COMMAND": command, "CNI_CONTAINERID": container, "CNI_IFNAME": "net1", "PATH": "/usr/bin:/bin",
                    "CNI_NETNS": "/nowhere", "CNI_PATH": str(folder)}

@@ -19,7 +19,7 @@ from sriov_cni.spec.delegate import MARK
 from sriov_cni.spec.errors import CniError
 from sriov_cni.vf.config import parse
 from support import cni_code
-from support.cni_warm import CONF, Warm
+from support.cni_warm import CONF
 from support.cni_world import VF, World
 from support.expected_delegation import ACCEPTED_NAMES, CODES, REFUSED_NAMES, SAME_FILE, SELF, WRAPPERS
 
@@ -118,17 +118,6 @@ def test_an_attachment_of_before_goes(world):
     world.call("ADD", {**world.conf, "vlan": 5})
     assert world.raw_call("DEL", {**world.conf, "ipam": {"type": "sriov"}}) == (0, "")
     assert world.snapshot() == before
-
-
-@pytest.fixture(params=["cold", "warm"])
-def way(request, program):
-    """The program that a runtime would call."""
-    if request.param == "cold":
-        yield program
-        return
-    with Warm(program, program.parent, "/bin/sh") as made:
-        yield made.program
-        assert made.direct == 0
 
 
 @pytest.mark.parametrize("wrapper", cases(WRAPPERS))
