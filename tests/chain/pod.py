@@ -1,13 +1,14 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pods with VFs on the emulated node, and the stand-in for Multus that attaches them to networks."""
+"""Pods with VFs on the emulated node, which Multus attaches to networks, and the networks that tests define."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,17 +18,24 @@ from sriovlab.guest import Lab
 
 IMAGE = "localhost/busybox:lab"
 PODS = "/api/v1/namespaces/default/pods"
-STAND_IN = "/run/chain-multus-standin.py"
+NETWORKS = "/apis/k8s.cni.cncf.io/v1/namespaces/default/network-attachment-definitions"
+ANNOTATION = "k8s.v1.cni.cncf.io"
+CACHED_CALL = "/run/chain-cached-call.py"
 SECONDS = 180.0
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """One network of a pod: its resource pool, the interface in the pod, and the CNI configuration."""
+    """One network of a pod, as its annotation has it."""
 
-    pool: str
-    interface: str
-    config: dict[str, Any]
+    network: str  # the NetworkAttachmentDefinition
+    interface: str = "net1"
+    mac: str = ""  # where the network's configuration says that it takes one
+
+    def as_dict(self) -> dict[str, str]:
+        """Its entry in the annotation."""
+        entry = {"name": self.network, "interface": self.interface}
+        return {**entry, "mac": self.mac} if self.mac else entry
 
 
 @dataclass(frozen=True)
@@ -49,14 +57,21 @@ PYTHON = "/usr/bin/python3"
 
 
 class Pod:
-    """One busybox pod that waits, and what was attached to it. It has no privilege."""
+    """One busybox pod that waits. It has no privilege."""
 
-    def __init__(self, lab: Lab, name: str, pools: dict[str, int], extras: Extras | None = None) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        name: str,
+        pools: dict[str, int],
+        extras: Extras | None = None,
+        networks: Sequence[Attachment] = (),
+    ) -> None:
         self.lab = lab
         self.name = name
         self.pools = pools
         self.extras = extras or Extras()
-        self._attached: list[Attachment] = []
+        self.networks = networks
 
     def create(self) -> Pod:
         """Ask the API for the pod and wait until it runs."""
@@ -68,8 +83,10 @@ class Pod:
         resources = {f"{chain.PREFIX}/{pool}": str(count) for pool, count in self.pools.items()}
         resources.update(self.extras.resources)
         volumes = list(enumerate(self.extras.volumes.items()))
+        networks = json.dumps([network.as_dict() for network in self.networks])
+        annotations = {f"{ANNOTATION}/networks": networks} if self.networks else {}
         self.lab.api("POST", PODS, {
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.name},
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.name, "annotations": annotations},
             "spec": {
                 "containers": [{
                     "name": "main", "image": IMAGE, "imagePullPolicy": "Never",
@@ -121,35 +138,25 @@ class Pod:
         ]
         return value.split(",")
 
-    def attach(self, attachment: Attachment) -> dict[str, Any]:
-        """CNI ADD as Multus would call it; the plugin's result."""
-        self._attached.append(attachment)
-        return self._stand_in("ADD", attachment)
-
-    def check(self, attachment: Attachment) -> None:
-        """CNI CHECK."""
-        self._stand_in("CHECK", attachment)
-
-    def detach(self) -> None:
-        """CNI DEL for everything that was attached, the last first."""
-        while self._attached:
-            self._stand_in("DEL", self._attached[-1])
-            self._attached.pop()
-
-    def stand_in(self, command: str, attachment: Attachment) -> list[str]:
-        """The stand-in's command line."""
-        return ["python3", "-I", STAND_IN, command, "--namespace", "default", "--pod", self.name,
-                "--ifname", attachment.interface,
-                "--resource", f"{chain.PREFIX}/{attachment.pool}"]  # fmt: skip
-
-    def _stand_in(self, command: str, attachment: Attachment) -> dict[str, Any]:
-        done = self.lab.run(self.stand_in(command, attachment), input=json.dumps(attachment.config))
-        found: dict[str, Any] = json.loads(done.stdout) if done.stdout.strip() else {}
+    def attached(self, interface: str = "net1") -> dict[str, Any]:
+        """What Multus says of an attachment in the pod's network-status. Raises KeyError where it says nothing."""
+        annotations = self.lab.api("GET", f"{PODS}/{self.name}")["metadata"]["annotations"]
+        entries = {entry.get("interface"): entry for entry in json.loads(annotations[f"{ANNOTATION}/network-status"])}
+        found: dict[str, Any] = entries[interface]
         return found
 
+    def sandbox(self) -> str:
+        """containerd's id of the pod's sandbox, which is the CNI plugins' container."""
+        argv = ["ctr", "-n", "k8s.io", "containers", "info", self.container()]
+        found: str = json.loads(self.lab.run(argv).stdout)["SandboxID"]
+        return found
+
+    def cached_call(self, command: str, former: str = "") -> tuple[list[str], str]:
+        """The command line and the input of a CHECK, or of a DEL for a former sandbox, with what Multus kept of ADD."""
+        return ["python3", "-I", CACHED_CALL, command, self.sandbox(), "net1", *([former] if former else [])], ""
+
     def delete(self) -> None:
-        """Detach, delete, and wait until the pod is gone."""
-        self.detach()
+        """Delete, and wait until the pod is gone."""
         self.end()
         self.wait_gone()
 
@@ -167,14 +174,35 @@ class Pod:
         )
 
 
-def install_stand_in(lab: Lab) -> None:
-    """Put the stand-in for Multus on the node, where no snapshot looks."""
-    source = chain.ROOT / "tests" / "lab" / "multus_standin.py"
-    lab.put(source.read_bytes(), STAND_IN)
+def install_cached_call(lab: Lab) -> None:
+    """Put the program for CHECK and DEL by hand on the node, where no snapshot looks."""
+    lab.put((chain.ROOT / "tests" / "chain" / "cached_call.py").read_bytes(), CACHED_CALL)
 
 
-def cni_config(lab: Lab, network: str) -> dict[str, Any]:
-    """The CNI configuration that a NetworkAttachmentDefinition of the cluster holds."""
-    path = f"/apis/k8s.cni.cncf.io/v1/namespaces/default/network-attachment-definitions/{network}"
-    found: dict[str, Any] = json.loads(lab.api("GET", path)["spec"]["config"])
-    return found
+def define_network(lab: Lab, name: str, pool: str, config: dict[str, Any]) -> None:
+    """Make a NetworkAttachmentDefinition for the VFs of a resource pool."""
+    whole = {"cniVersion": "1.0.0", "name": name, "type": "sriov", **config}
+    annotations = {f"{ANNOTATION}/resourceName": f"{chain.PREFIX}/{pool}"}
+    lab.api("POST", NETWORKS, {
+        "apiVersion": "k8s.cni.cncf.io/v1", "kind": "NetworkAttachmentDefinition",
+        "metadata": {"name": name, "annotations": annotations}, "spec": {"config": json.dumps(whole)},
+    })  # fmt: skip
+
+
+def forget_network(lab: Lab, name: str) -> None:
+    """Delete a definition."""
+    lab.api("DELETE", f"{NETWORKS}/{name}")
+
+
+@contextlib.contextmanager
+def gone_at_the_end(lab: Lab, pods: Sequence[Pod], networks: Iterable[str] = ()) -> Iterator[None]:
+    """Delete pods, wait until all are gone, and delete their networks, whatever happened."""
+    try:
+        yield
+    finally:
+        for pod in pods:
+            pod.end()
+        for pod in pods:
+            pod.wait_gone()
+        for network in networks:
+            forget_network(lab, network)

@@ -5,39 +5,27 @@
 
 from __future__ import annotations
 
-import json
-
 from plugin import NETWORKS
-from pod import Attachment, Pod
+from pod import Attachment, Pod, define_network
 
 from sriovlab.guest import Lab
 
-NETWORK = "rebooting"
+NETWORK = "rebooting"  # its configuration's name: the pods share its addresses
 LEASES = f"{NETWORKS}/{NETWORK}"
 MAC = "02:00:00:00:dd:{:02x}"
-# The pod whose DEL is called before its new ADD; the one whose DEL comes too late; one with a vfio VF.
-IN_TIME, LATE, USERSPACE = "reboot-in-time", "reboot-late", "reboot-userspace"
+# Name -> resource pool: two with a kernel VF, one with a vfio VF. Their networks have their names.
+PODS = {"reboot-first": "kernel", "reboot-second": "kernel", "reboot-userspace": "dpdk"}
 
 
 def pods(lab: Lab) -> list[Pod]:
-    """All three."""
-    return [Pod(lab, IN_TIME, {"kernel": 1}), Pod(lab, LATE, {"kernel": 1}), Pod(lab, USERSPACE, {"dpdk": 1})]
+    """All three; each network has everything that has to be restored."""
+    return [Pod(lab, name, {pool: 1}, networks=[Attachment(name, mac=MAC.format(number))])
+            for number, (name, pool) in enumerate(PODS.items())]  # fmt: skip
 
 
-def attachment(pod: Pod, number: int) -> Attachment:
-    """What the pod with this number gets; everything that has to be given back."""
-    (pool,) = pod.pools
-    config = {"cniVersion": "1.0.0", "name": NETWORK, "type": "sriov", "vlan": 200 + number, "trust": "on",
-              "mac": MAC.format(number), "ipam": {"type": "host-local", "subnet": "198.51.100.0/24"}}  # fmt: skip
-    return Attachment(pool, "net1", config)
-
-
-def calls(command: str, among: list[Pod]) -> list[tuple[list[str], str]]:
-    """The stand-in's calls for pods, numbered in this order."""
-    made = [(pod, attachment(pod, number)) for number, pod in enumerate(among)]
-    return [(pod.stand_in(command, wanted), json.dumps(wanted.config)) for pod, wanted in made]
-
-
-def saved(name: str) -> str:
-    """Where the stand-in keeps what a DEL needs."""
-    return f"/run/multus-standin/default_{name}_net1.json"
+def define(lab: Lab) -> None:
+    """Make their networks."""
+    for number, (name, pool) in enumerate(PODS.items()):
+        ipam = {"type": "host-local", "subnet": "198.51.100.0/24"}
+        config = {"name": NETWORK, "vlan": 200 + number, "trust": "on", "capabilities": {"mac": True}, "ipam": ipam}
+        define_network(lab, name, pool, config)

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import chain
 import pytest
 import rebooting
 from plugin import JOURNAL, files, leases, link
-from pod import Pod, install_stand_in
+from pod import Pod, gone_at_the_end, install_cached_call
 
 from sriovlab.guest import Lab
 
@@ -25,6 +24,7 @@ def pods(lab: Lab) -> Iterator[Pods]:
     noted = chain.noted("before_reboot")
     lab.wait_rebooted(noted["boot_id"])
     chain.wait_offered(lab, {"kernel": 4, "dpdk": 7})
+    install_cached_call(lab)
     found = {pod.name: pod for pod in rebooting.pods(lab)}
 
     def again(pod: Pod) -> bool:
@@ -33,17 +33,10 @@ def pods(lab: Lab) -> Iterator[Pods]:
         (container,) = status.get("containerStatuses") or [{}]
         return "running" in container.get("state", {}) and pod.container() != noted["containers"][pod.name]
 
-    try:
+    with gone_at_the_end(lab, list(found.values()), rebooting.PODS):
         for pod in found.values():
             lab.wait_for(f"pod {pod.name} to run again", lambda pod=pod: again(pod), 300.0, every=1.0)
-        install_stand_in(lab)
-        lab.run(["mkdir", "-p", "-m", "700", "/run/multus-standin"])
         yield found
-    finally:
-        for pod in found.values():
-            pod.end()
-        for pod in found.values():
-            pod.wait_gone()
 
 
 def changed(lab: Lab) -> list[str]:
@@ -52,47 +45,41 @@ def changed(lab: Lab) -> list[str]:
             if vf["trust"] or any(entry.get("vlan") for entry in vf["vlan_list"])]  # fmt: skip
 
 
-def put_back(lab: Lab, name: str) -> None:
-    """What the stand-in knew of a pod's old sandbox."""
-    lab.put(chain.noted("before_reboot")["saved"][name].encode(), rebooting.saved(name))
+def journalled(lab: Lab) -> set[str]:
+    """The sandboxes that the CNI plugin's journal names."""
+    return {name.split("@")[1] for name in files(lab, JOURNAL)}
 
 
-def test_the_old_attachments_are_on_disk_alone(lab: Lab, pods: Pods) -> None:
-    assert len(files(lab, JOURNAL)) == len(pods)
-    assert len(leases(lab, rebooting.NETWORK)) == len(pods)
-    assert all(vf["net"] for vf in chain.vfs(lab, "enp1s0"))
-    assert changed(lab) == []
-
-
-def test_pods_get_their_vfs_again(lab: Lab, pods: Pods) -> None:
-    among = list(pods.values())
-    put_back(lab, rebooting.IN_TIME)
-    in_time = pods[rebooting.IN_TIME]
-    lab.run(in_time.stand_in("DEL", rebooting.attachment(in_time, 0)))
-    chain.at_once(lab, rebooting.calls("ADD", among))
-    chain.at_once(lab, rebooting.calls("CHECK", among))
-    journals = files(lab, JOURNAL)
-    sandboxes = {json.loads(lab.read(rebooting.saved(name)))["container"] for name in pods}
-    assert {name.split("@")[1] for name in journals} == sandboxes
-    assert not [name for name in journals if name.startswith("adding-")]
-    for name in (rebooting.IN_TIME, rebooting.LATE):
-        assert "inet 198.51.100." in pods[name].execute(["ip", "address", "show", "dev", "net1"])
+def test_pods_have_their_vfs_again(lab: Lab, pods: Pods) -> None:
+    assert journalled(lab) == {pod.sandbox() for pod in pods.values()}
+    assert not [name for name in files(lab, JOURNAL) if name.startswith("adding-")]
+    assert len(changed(lab)) == len(pods)
+    for number, (name, pool) in enumerate(rebooting.PODS.items()):
+        entry = pods[name].attached()
+        assert entry["mac"] == rebooting.MAC.format(number)
+        if pool == "kernel":
+            text = pods[name].execute(["ip", "address", "show", "dev", "net1"])
+            assert f"inet {entry['ips'][0]}/" in text and entry["mac"] in text
+    chain.at_once(lab, [pod.cached_call("CHECK") for pod in pods.values()])
 
 
 def test_a_late_del_of_the_old_sandbox_takes_nothing(lab: Lab, pods: Pods) -> None:
-    """It gives the old address back, and leaves the VF to the pod that has it now."""
-    before = len(leases(lab, rebooting.NETWORK))
-    for number, name in ((1, rebooting.LATE), (2, rebooting.USERSPACE)):
-        now = lab.read(rebooting.saved(name))
-        put_back(lab, name)
-        lab.run(pods[name].stand_in("DEL", rebooting.attachment(pods[name], number)))
-        lab.put(now.encode(), rebooting.saved(name))
-    chain.at_once(lab, rebooting.calls("CHECK", list(pods.values())))
-    assert len(leases(lab, rebooting.NETWORK)) == before - 2
+    """The runtime's own has come by now, before or after the ADD; one more leaves the VF to the pod that has it."""
+    old = chain.noted("before_reboot")["sandboxes"]
+    assert not set(old.values()) & {pod.sandbox() for pod in pods.values()}
+    lab.wait_for("the old addresses to be released", lambda: len(leases(lab, rebooting.NETWORK)) == len(pods), 120.0)
+    before = changed(lab)
+    chain.at_once(lab, [pod.cached_call("DEL", old[name]) for name, pod in pods.items()])
+    assert changed(lab) == before
+    chain.at_once(lab, [pod.cached_call("CHECK") for pod in pods.values()])
+    assert len(leases(lab, rebooting.NETWORK)) == len(pods)
 
 
 def test_nothing_is_left_once_the_pods_go(lab: Lab, pods: Pods) -> None:
-    chain.at_once(lab, rebooting.calls("DEL", list(pods.values())))
+    for pod in pods.values():
+        pod.end()
+    for pod in pods.values():
+        pod.wait_gone()
     assert files(lab, JOURNAL) == []
     assert leases(lab, rebooting.NETWORK) == []
     assert all(vf["net"] for vf in chain.vfs(lab, "enp1s0"))

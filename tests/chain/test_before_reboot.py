@@ -8,7 +8,6 @@ from __future__ import annotations
 import chain
 import rebooting
 from plugin import JOURNAL, files
-from pod import install_stand_in
 
 from sriovlab.guest import Lab
 
@@ -16,21 +15,19 @@ SCOPES = "/run/systemd/system/cri-containerd-.scope.d"
 
 
 def test_pods_hold_vfs(lab: Lab) -> None:
-    install_stand_in(lab)
     # The first process of these pods' containers does not hear SIGTERM: systemd would wait 90 s for it at the shutdown.
     lab.run(["mkdir", "-p", SCOPES])
     lab.put(b"[Scope]\nTimeoutStopSec=5s\n", f"{SCOPES}/chain.conf")
     lab.run(["systemctl", "daemon-reload"])
+    rebooting.define(lab)
     pods = rebooting.pods(lab)
     for pod in pods:
         pod.begin()
     for pod in pods:
         pod.wait()
-    chain.at_once(lab, rebooting.calls("ADD", pods))
     assert len(files(lab, JOURNAL)) == len(pods)
     chain.note("before_reboot", {
         "boot_id": lab.boot_id(),
         "containers": {pod.name: pod.container() for pod in pods},
-        # Multus keeps this on disk, the stand-in in memory.
-        "saved": {pod.name: lab.read(rebooting.saved(pod.name)) for pod in pods},
+        "sandboxes": {pod.name: pod.sandbox() for pod in pods},
     })  # fmt: skip

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import chain
 import pytest
-from pod import Attachment, Pod, cni_config, install_stand_in
+from pod import Attachment, Extras, Pod, install_cached_call
 
 from sriovlab.guest import Lab
 
@@ -22,30 +21,21 @@ MAC = "02:00:00:00:aa:01"
 def before(lab: Lab) -> dict[str, list[dict[str, str]]]:
     """The VFs before there is a pod, once the kubelet has its devices back."""
     chain.wait_offered(lab, {"kernel": 4, "dpdk": 7})
-    install_stand_in(lab)
+    install_cached_call(lab)
     return {pf: chain.vfs(lab, pf) for pf in chain.PFS}
 
 
 @pytest.fixture(scope="module")
 def vf_pod(lab: Lab, before: dict[str, list[dict[str, str]]]) -> Iterator[Pod]:
     """The pod; gone at the end in any case."""
-    pod = Pod(lab, "both", {"kernel": 1, "dpdk": 1})
+    volume = {"downwardAPI": {"items": [
+        {"path": "status", "fieldRef": {"fieldPath": "metadata.annotations['k8s.v1.cni.cncf.io/network-status']"}}]}}
+    networks = [Attachment("kernel-net", "net1", MAC), Attachment("dpdk-net", "net2")]
+    pod = Pod(lab, "both", {"kernel": 1, "dpdk": 1}, Extras(volumes={"/etc/podnetwork": volume}), networks)
     try:
         yield pod.create()
     finally:
         pod.delete()
-
-
-@pytest.fixture(scope="module")
-def attachment(lab: Lab) -> Attachment:
-    """The network of the cluster's definition, with a MAC of our choice."""
-    return Attachment("kernel", "net1", {**cni_config(lab, "kernel-net"), "mac": MAC})
-
-
-@pytest.fixture(scope="module")
-def result(vf_pod: Pod, attachment: Attachment) -> dict[str, Any]:
-    """What the CNI plugin answers to ADD."""
-    return vf_pod.attach(attachment)
 
 
 def test_environment_names_the_two_addresses(vf_pod: Pod, before: dict[str, list[dict[str, str]]]) -> None:
@@ -64,17 +54,34 @@ def test_vfio_group_is_in_the_pod_and_can_be_opened(
     assert vf_pod.execute(["sh", "-c", program]).strip() == "opened"
 
 
-def test_vf_is_in_the_pod_with_mac_and_address(vf_pod: Pod, result: dict[str, Any]) -> None:
+def test_vf_is_in_the_pod_with_mac_and_address(vf_pod: Pod) -> None:
+    entry = vf_pod.attached("net1")
     text = vf_pod.execute(["ip", "address", "show", "dev", "net1"])
-    assert MAC in text
-    assert len(result["ips"]) == 1
-    assert f"inet {result['ips'][0]['address']}" in text
-    assert [item["name"] for item in result["interfaces"] if item.get("sandbox")] == ["net1"]
+    assert entry["mac"] == MAC and MAC in text
+    assert len(entry["ips"]) == 1
+    assert f"inet {entry['ips'][0]}/" in text
 
 
-def test_vlan_and_admin_mac_stand_at_the_pf(
-    lab: Lab, vf_pod: Pod, result: dict[str, Any], before: dict[str, list[dict[str, str]]]
-) -> None:
+def test_network_status_names_both_devices(vf_pod: Pod) -> None:
+    """As KubeVirt wants them: by interface, with the PCI address, from the device-info files."""
+    for pool, interface in (("kernel", "net1"), ("dpdk", "net2")):
+        entry = vf_pod.attached(interface)
+        assert entry["name"] == f"default/{pool}-net"
+        assert entry["device-info"]["type"] == "pci"
+        assert entry["device-info"]["pci"]["pci-address"] == vf_pod.devices(pool)[0]
+
+
+def test_network_status_can_be_read_in_the_pod(lab: Lab, vf_pod: Pod) -> None:
+    wanted = vf_pod.attached("net1")
+
+    def told() -> bool:
+        text = vf_pod.execute(["cat", "/etc/podnetwork/status"], check=False)
+        return bool(text.strip().startswith("[") and wanted in json.loads(text))
+
+    lab.wait_for("the kubelet to write the pod's annotation", told, 180.0, every=2.0)
+
+
+def test_vlan_and_admin_mac_stand_at_the_pf(lab: Lab, vf_pod: Pod, before: dict[str, list[dict[str, str]]]) -> None:
     index = [vf["address"] for vf in before["enp1s0"]].index(vf_pod.devices("kernel")[0])
     links = json.loads(lab.run(["ip", "-j", "-d", "link", "show", "dev", "enp1s0"]).stdout)
     vf = next(item for item in links[0]["vfinfo_list"] if item["vf"] == index)
@@ -82,11 +89,11 @@ def test_vlan_and_admin_mac_stand_at_the_pf(
     assert vf["vlan_list"][0]["vlan"] == 100
 
 
-def test_check_agrees(vf_pod: Pod, result: dict[str, Any], attachment: Attachment) -> None:
-    vf_pod.check(attachment)
+def test_check_agrees(lab: Lab, vf_pod: Pod) -> None:
+    chain.at_once(lab, [vf_pod.cached_call("CHECK")])
 
 
-def test_vf_has_left_the_host(lab: Lab, vf_pod: Pod, result: dict[str, Any]) -> None:
+def test_vf_has_left_the_host(lab: Lab, vf_pod: Pod) -> None:
     address = vf_pod.devices("kernel")[0]
     assert lab.run(["ls", f"/sys/bus/pci/devices/{address}/net"], check=False).stdout.split() == []
     assert chain.offered(lab) == {"kernel": 4, "dpdk": 7}, "a VF in a pod is still a healthy device"

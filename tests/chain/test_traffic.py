@@ -11,18 +11,16 @@ from typing import Any
 
 import chain
 import pytest
-from pod import Attachment, Pod, install_stand_in
+from pod import Attachment, Pod, define_network, gone_at_the_end
 
 from sriovlab.guest import Lab
 
-POOLS = {"kernel": "enp1s0", "wire": "enp2s0"}
-ADDRESSES = {"kernel": "198.51.100.11", "wire": "198.51.100.12"}
-
-
-def config(pool: str, vlan: int) -> dict[str, Any]:
-    """A CNI configuration with a fixed address."""
-    return {"cniVersion": "1.0.0", "name": f"traffic-{pool}", "type": "sriov", "vlan": vlan,
-            "ipam": {"type": "static", "addresses": [{"address": f"{ADDRESSES[pool]}/24"}]}}  # fmt: skip
+# Pod and network -> resource pool, address, VLAN: one on each PF in one VLAN, and one beside them in another.
+PODS = {
+    "near": ("kernel", "198.51.100.11", 100),
+    "far": ("wire", "198.51.100.12", 100),
+    "apart": ("wire", "198.51.100.13", 200),
+}
 
 
 def host_view(lab: Lab) -> dict[str, Any]:
@@ -46,31 +44,27 @@ def host_view(lab: Lab) -> dict[str, Any]:
 def before(lab: Lab) -> dict[str, Any]:
     """The host's side before there is a pod."""
     chain.wait_offered(lab, {"kernel": 4, "dpdk": 5, "wire": 2})
-    install_stand_in(lab)
     return host_view(lab)
 
 
 @pytest.fixture
 def pods(lab: Lab, before: dict[str, Any]) -> Iterator[dict[str, Pod]]:
-    """One pod on each PF; gone at the end in any case."""
-    made = {pool: Pod(lab, f"traffic-{pool}", {pool: 1}) for pool in POOLS}
-    try:
+    """The pods; gone at the end in any case."""
+    made = {name: Pod(lab, name, {pool: 1}, networks=[Attachment(name)]) for name, (pool, *_rest) in PODS.items()}
+    with gone_at_the_end(lab, list(made.values()), PODS):
+        for name, (pool, address, vlan) in PODS.items():
+            ipam = {"type": "static", "addresses": [{"address": f"{address}/24"}]}
+            define_network(lab, name, pool, {"vlan": vlan, "ipam": ipam})
+            made[name].begin()
         for pod in made.values():
-            pod.create()
+            pod.wait()
         yield made
-    finally:
-        for pod in made.values():
-            pod.delete()
 
 
-def pings(pods: dict[str, Pod]) -> tuple[bool, bool]:
-    """Whether each pod gets an answer from the other."""
-
-    def answered(pool: str, other: str) -> bool:
-        text = pods[pool].execute(["ping", "-c", "3", "-W", "2", "-I", "net1", ADDRESSES[other]], check=False)
-        return " bytes from " in text
-
-    return answered("kernel", "wire"), answered("wire", "kernel")
+def answered(pod: Pod, other: str) -> bool:
+    """Whether a pod gets an answer from another."""
+    address = PODS[other][1]
+    return " bytes from " in pod.execute(["ping", "-c", "3", "-W", "2", "-I", "net1", address], check=False)
 
 
 def test_second_policy_made_kernel_vfs_on_both_pfs(lab: Lab, before: dict[str, Any]) -> None:
@@ -89,17 +83,14 @@ def test_second_policy_set_one_vf_and_the_mtu(lab: Lab, before: dict[str, Any]) 
 
 
 def test_same_vlan_answers_different_vlans_do_not(lab: Lab, pods: dict[str, Pod]) -> None:
-    for pool, pod in pods.items():
-        pod.attach(Attachment(pool, "net1", config(pool, 100)))
+    near, far, apart = (pods[name] for name in PODS)
     # The first frames may be lost while the links come up.
-    lab.wait_for("an answer in one VLAN", lambda: pings(pods) == (True, True), 60.0, every=1.0)
-    pods["wire"].detach()
-    pods["wire"].attach(Attachment("wire", "net1", config("wire", 200)))
-    assert pings(pods) == (False, False)
-    pods["wire"].detach()
-    pods["wire"].attach(Attachment("wire", "net1", config("wire", 100)))
+    lab.wait_for("an answer in one VLAN", lambda: answered(near, "far") and answered(far, "near"), 60.0, every=1.0)
+    assert not answered(near, "apart") and not answered(apart, "near")
+    # On one PF the switch is the NIC's own.
+    assert not answered(far, "apart")
     # An answer now proves that the silence was the VLAN's doing.
-    lab.wait_for("an answer in one VLAN again", lambda: pings(pods) == (True, True), 60.0, every=1.0)
+    assert answered(near, "far") and answered(far, "near")
 
 
 def test_vfs_come_back_under_their_names_with_their_macs(lab: Lab, before: dict[str, Any]) -> None:

@@ -12,13 +12,15 @@ from typing import Any
 import chain
 import pytest
 from plugin import JOURNAL, files, leases
-from pod import Attachment, Pod, install_stand_in
+from pod import Attachment, Pod, define_network, gone_at_the_end
 
 from sriovlab.guest import Lab
 
 NETWORK = "many"
 POOLS = {"kernel": "enp1s0", "second": "enp2s0"}
 EACH = 7
+MAC = "02:00:00:00:ee:{:02x}"
+VLANS = {"kernel": 100, "second": 101}
 POLICIES = [{"name": pool, "resource_name": pool, "nic_selector": {"pf_names": [pf]}, "num_vfs": EACH}
             for pool, pf in POOLS.items()]  # fmt: skip
 # Keeps the IOMMU's kernel arguments: to take them back would need a reboot, for which the new VFs would wait.
@@ -35,51 +37,51 @@ def held(lab: Lab) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def pods(lab: Lab) -> Iterator[list[Pod]]:
-    """All of them, running; gone at the end in any case."""
+def before(lab: Lab) -> dict[str, Any]:
+    """The host's VFs before there is a pod."""
     variables = {"sriov_reboot_ok": False, "sriov_policies": [*POLICIES, DISK], "sriov_networks": []}
     run = chain.playbook("site", variables, "--tags", "validate,node")
     assert run.status == 0, run.output
     chain.wait_offered(lab, dict.fromkeys(POOLS, EACH))
-    install_stand_in(lab)
-    made = [Pod(lab, f"many-{pool}-{number}", {pool: 1}) for pool in POOLS for number in range(EACH)]
-    try:
+    found = held(lab)
+    assert len(found) == 2 + 2 * EACH
+    return found
+
+
+@pytest.fixture(scope="module")
+def pods(lab: Lab, before: dict[str, Any]) -> Iterator[list[Pod]]:
+    """All of them, running; gone at the end in any case."""
+    names = [(pool, number) for pool in POOLS for number in range(EACH)]
+    made = [Pod(lab, f"many-{pool}-{number}", {pool: 1}, networks=[Attachment(pool, mac=MAC.format(at))])
+            for at, (pool, number) in enumerate(names)]  # fmt: skip
+    with gone_at_the_end(lab, made, POOLS):
+        for pool, vlan in VLANS.items():
+            ipam = {"type": "host-local", "subnet": "198.51.100.0/24"}
+            define_network(lab, pool, pool, {"name": NETWORK, "vlan": vlan, "capabilities": {"mac": True}, "ipam": ipam})
         for pod in made:
             pod.begin()
         for pod in made:
             pod.wait()
         yield made
-    finally:
-        for pod in made:
-            pod.end()
-        for pod in made:
-            pod.wait_gone()
 
 
-def calls(command: str, pods: list[Pod]) -> list[tuple[list[str], str]]:
-    """One call of the stand-in for each pod."""
-    made = []
-    for number, pod in enumerate(pods):
-        (pool,) = pod.pools
-        config = {"cniVersion": "1.0.0", "name": NETWORK, "type": "sriov", "vlan": 100 + number,
-                  "mac": f"02:00:00:00:ee:{number:02x}", "ipam": {"type": "host-local", "subnet": "198.51.100.0/24"}}
-        made.append((pod.stand_in(command, Attachment(pool, "net1", config)), json.dumps(config)))
-    return made
-
-
-def test_fourteen_pods_at_once(lab: Lab, pods: list[Pod]) -> None:
-    before = held(lab)
-    assert len(before) == 2 + 2 * EACH
-    results = [json.loads(told) for told in chain.at_once(lab, calls("ADD", pods), 600.0)]
-    assert len({result["ips"][0]["address"] for result in results}) == len(pods)
+def test_fourteen_pods_at_once(lab: Lab, before: dict[str, Any], pods: list[Pod]) -> None:
+    entries = [pod.attached() for pod in pods]
+    assert len({address for entry in entries for address in entry["ips"]}) == len(pods)
     found = held(lab)
     assert found.keys() == set(chain.PFS)
-    for pf, first in (("enp1s0", 0), ("enp2s0", EACH)):
+    for (pool, pf), first in zip(POOLS.items(), (0, EACH)):
         settings = {(vf["address"], vf["vlan_list"][0]["vlan"]) for vf in found[pf]["vfinfo_list"]}
-        assert settings == {(f"02:00:00:00:ee:{n:02x}", 100 + n) for n in range(first, first + EACH)}
+        assert settings == {(MAC.format(number), VLANS[pool]) for number in range(first, first + EACH)}
     assert len(files(lab, JOURNAL)) == len(leases(lab, NETWORK)) == len(pods)
     text = pods[-1].execute(["ip", "address", "show", "dev", "net1"])
-    assert f"inet {results[-1]['ips'][0]['address']}" in text and "02:00:00:00:ee:0d" in text
-    chain.at_once(lab, calls("DEL", pods), 600.0)
+    assert f"inet {entries[-1]['ips'][0]}/" in text and MAC.format(len(pods) - 1) in text
+
+
+def test_nothing_is_left_of_them(lab: Lab, before: dict[str, Any], pods: list[Pod]) -> None:
+    for pod in pods:
+        pod.end()
+    for pod in pods:
+        pod.wait_gone()
     lab.wait_for("the VFs as they were", lambda: held(lab) == before, 30.0)
     assert (files(lab, JOURNAL), leases(lab, NETWORK)) == ([], [])

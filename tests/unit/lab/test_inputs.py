@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sriovlab import apt, command, containers, image, kubernetes, pki
+from sriovlab import apt, command, containers, pki
 from sriovlab.kubeapi import KubeApi
 from sriovlab.progress import LabError
 
@@ -29,74 +29,6 @@ def test_security_updates_are_used_where_the_machine_has_them() -> None:
         "http://s.example/sec bookworm-security main"
         in apt.source_lines("http://a", "http://s.example/sec")[3]
     )
-
-
-@pytest.mark.parametrize(
-    ("text", "version"), [("Kubernetes v1.20.2\n", (1, 20)), ("Kubernetes v1.36.0-rc.1", (1, 36))]
-)
-def test_kubelets_version(text: str, version: tuple[int, int]) -> None:
-    assert kubernetes.parse_version(text) == version
-
-
-def test_a_kubelet_that_says_something_else_is_refused() -> None:
-    with pytest.raises(LabError, match="found 'hello'"):
-        kubernetes.parse_version("hello\n")
-
-
-def test_the_version_is_stamped_into_both_packages_that_carry_it() -> None:
-    flags = kubernetes.ldflags("1.20.2")
-    for package in ("component-base/version", "client-go/pkg/version"):
-        assert f"-X k8s.io/kubernetes/vendor/k8s.io/{package}.gitVersion=v1.20.2" in flags
-        assert f"-X k8s.io/kubernetes/vendor/k8s.io/{package}.gitMinor=20" in flags
-
-
-def test_tagged_packages_are_found_and_the_generator_is_not_its_own_input(tmp_path: Path) -> None:
-    for path, text in {
-        "pkg/apis/one/doc.go": "// +k8s:openapi-gen=true",
-        "pkg/apis/two/doc.go": "// nothing",
-        "pkg/apis/three/doc_test.go": "// +k8s:openapi-gen=true",
-        "staging/src/k8s.io/api/core/v1/doc.go": "// +k8s:openapi-gen=true",
-        "staging/src/k8s.io/code-generator/x.go": '"+k8s:openapi-gen=true"',
-    }.items():
-        file = tmp_path / path
-        file.parent.mkdir(parents=True)
-        file.write_text(text)
-    found = kubernetes.openapi_packages(tmp_path)
-    assert found == ["k8s.io/kubernetes/pkg/apis/one", "k8s.io/kubernetes/vendor/k8s.io/api/core/v1"]
-
-
-def fake_binaries(folder: Path, names: tuple[str, ...]) -> None:
-    for name in names:
-        (folder / name).write_text("#!/bin/sh\necho Kubernetes v1.36.1\n")
-        (folder / name).chmod(0o755)
-
-
-def test_given_binaries_are_used_and_their_change_is_another_image(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BAREMETAL_SRIOV_K8S_BIN", str(tmp_path))
-    fake_binaries(tmp_path, kubernetes.REQUIRED)
-    first = kubernetes.binaries()
-    assert (first.folder, first.version) == (tmp_path, (1, 36))
-    (tmp_path / "kubelet").write_text("#!/bin/sh\necho Kubernetes v1.36.10\n")
-    assert kubernetes.binaries().key != first.key
-
-
-def test_a_folder_without_all_binaries_is_refused_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BAREMETAL_SRIOV_K8S_BIN", str(tmp_path))
-    fake_binaries(tmp_path, kubernetes.REQUIRED[:2])
-    with pytest.raises(LabError, match="missing: kube-controller-manager, kube-scheduler"):
-        kubernetes.binaries()
-
-
-def test_flags_follow_the_release() -> None:
-    assert image.kubelet_args((1, 20)).startswith("--container-runtime=remote ")
-    assert "--container-runtime=" not in image.kubelet_args((1, 36))
-    assert "batch/v1beta1=false" in image.apiserver_args((1, 20))
-    assert "policy" not in image.apiserver_args((1, 20)), "evictions of 1.20 need policy/v1beta1"
-    assert image.apiserver_args((1, 36)) == ""
 
 
 def test_certificates_say_who_may_do_what(tmp_path: Path) -> None:
