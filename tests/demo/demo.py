@@ -34,16 +34,14 @@ def shown(name: str) -> None:
 
 
 def start_pod(lab: Lab) -> list[tuple[str, str]]:
-    """A pod with one kernel VF, attached to a network, and one vfio VF; rows for the table."""
-    pod.install_stand_in(lab)
-    demo = pod.Pod(lab, "demo", {"kernel": 1, "dpdk": 1}).create()
-    result = demo.attach(pod.Attachment("kernel", "net1", pod.cni_config(lab, NETWORK)))
-    address = result["ips"][0]["address"] if result.get("ips") else "-"
-    kernel, dpdk = demo.devices("kernel")[0], demo.devices("dpdk")[0]
+    """A pod with one kernel VF, which Multus attaches to a network, and one vfio VF; rows for the table."""
+    demo = pod.Pod(lab, "demo", {"kernel": 1, "dpdk": 1}, networks=[pod.Attachment(NETWORK)]).create()
+    entry = demo.attached()
+    kernel, dpdk = entry["device-info"]["pci"]["pci-address"], demo.devices("dpdk")[0]
     groups = demo.execute(["ls", "/dev/vfio"]).split()
     return [
         ("pod", "demo is running, admitted by the kubelet with two VFs"),
-        ("its kernel VF", f"{kernel} is net1 in the pod, {result['interfaces'][0]['mac']}, {address}"),
+        ("its kernel VF", f"{kernel} is net1 in the pod, {entry['mac']}, {', '.join(entry['ips'])}"),
         ("its vfio VF", f"{dpdk}, /dev/vfio in the pod holds {' '.join(groups)}"),
     ]
 

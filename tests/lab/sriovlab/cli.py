@@ -18,9 +18,10 @@ from .progress import LabError, say
 EPILOG = f"""\
 environment:
   BAREMETAL_SRIOV_CACHE    where slow builds are kept (now: {cache.root()})
-  BAREMETAL_SRIOV_K8S_BIN  a folder with kubelet, kube-apiserver, kube-controller-manager, kube-scheduler
-                           and, if you like, kubectl, instead of the 1.20 built from Debian's source
-  BAREMETAL_SRIOV_CNI_BIN  a folder with more CNI plugins (a multus, say) for the node's /opt/cni/bin
+  BAREMETAL_SRIOV_K8S_BIN  a folder with kubelet, kube-apiserver, kube-controller-manager, kube-scheduler, kube-proxy
+                           and, if you like, kubectl, instead of those that are built from Go modules
+  BAREMETAL_SRIOV_PEERS_BIN  a folder with other programs of these names (etcd, multus, host-device, sriovdp, sriov, ..)
+  BAREMETAL_SRIOV_CNI_BIN  a folder with more CNI plugins for the node's /opt/cni/bin
   TMPDIR                   where a run's state is kept (now: {state.run_dir()})
 The node has no way out to any network. One node runs per machine; a second checkout waits for its turn.
 """
@@ -49,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
             "--no-wait", dest="wait", action="store_const", const="none", help="the same as --wait none"
         )
         _lock_option(command)
-    _lock_option(commands.add_parser("build", help="make the cached builds: Kubernetes, base system, image"))
+    _lock_option(commands.add_parser("build", help="make the cached builds: Kubernetes and its peers, base system, image"))
     commands.add_parser("down", help="power the node off")
     commands.add_parser(
         "clean", help="end the node at once and remove this checkout's run state (the cache stays)"

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import apt, cache, qemu
+from . import apt, cache, peers, qemu
 from .command import BASE_ENV, run
 from .progress import LabError, say, step
 
@@ -53,8 +53,6 @@ NEEDS = (
     Need("e2fsprogs", "mke2fs"),
     Need("openssl", "openssl"),
     Need("openssh-client", "ssh"),
-    Need("dpkg-dev", "dpkg-source"),
-    Need("patch", "patch"),
 )
 
 
@@ -75,6 +73,7 @@ def problems() -> list[str]:
     if not apt.KEYRING.exists():
         found.append(f"{apt.KEYRING} (package debian-archive-keyring)")
     found += [text for text in (need.missing() for need in NEEDS) if text]
+    found += [text for text in map(peers.problem, peers.NODE) if text]
     folder = cache.root()
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free >> 20

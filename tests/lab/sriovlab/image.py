@@ -16,11 +16,12 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from . import cache, containers, kubernetes, pki, qemu, rootfs
+from . import cache, cluster, containers, peers, pki, qemu, rootfs
 from .command import run
 from .kubeapi import KubeApi
-from .kubernetes import Kubernetes
+from .peers import Built
 from .progress import LabError, say, step
 from .ssh import Ssh
 
@@ -37,6 +38,7 @@ ENABLED = (
     "kube-apiserver",
     "kube-controller-manager",
     "kube-scheduler",
+    "kube-proxy",
     "kubelet",
 )
 MASKED = (
@@ -53,16 +55,17 @@ MASKED = (
 )
 # There for the tests that start it: the node's own network is systemd-networkd's.
 DISABLED = ("NetworkManager", "NetworkManager-dispatcher", "NetworkManager-wait-online")
-# Groups of 1.20 that nothing on this node uses.
-OLD_API_GROUPS = (
-    "autoscaling/v1", "autoscaling/v2beta1", "autoscaling/v2beta2", "batch/v1beta1", "extensions/v1beta1",
-    "networking.k8s.io/v1beta1",
-    *(f"{name}.k8s.io/v1beta1" for name in (
-        "admissionregistration", "apiextensions", "apiregistration", "authentication", "authorization",
-        "certificates", "coordination", "events", "node", "rbac.authorization", "scheduling", "storage")),
-)  # fmt: skip
+OLDEST = (1, 27)  # the first release with containerRuntimeEndpoint in the kubelet's configuration
 # What update-grub needs to have been booted by: replaced by its own output before the image is kept.
 FIRST_GRUB_CFG = "linux /vmlinuz root=/dev/vda1 ro console=ttyS0 quiet\ninitrd /initrd.img\nboot\n"
+
+
+class Programs(NamedTuple):
+    """Those of peers.NODE."""
+
+    kubernetes: Built
+    etcd: Built
+    network: Built
 
 
 @dataclass(frozen=True)
@@ -83,20 +86,6 @@ class Image:
     def identity(self) -> str:
         """Differs between two builds of one key: an overlay fits only the very disk that it was made on."""
         return (self.folder / "id").read_text()
-
-
-def kubelet_args(version: tuple[int, int]) -> str:
-    """Flags that differ between releases: 1.27 dropped --container-runtime (default: dockershim)."""
-    endpoint = "--container-runtime-endpoint=unix:///run/containerd/containerd.sock"
-    return endpoint if version >= (1, 27) else f"--container-runtime=remote {endpoint}"
-
-
-def apiserver_args(version: tuple[int, int]) -> str:
-    """Before 1.22 the API server served each beta group beside its stable one, and spent a third of its start
-    on describing them."""
-    if version >= (1, 22):
-        return ""
-    return "--runtime-config=" + ",".join(f"{group}=false" for group in OLD_API_GROUPS)
 
 
 def boot_sector(boot_img: bytes, sectors: int) -> bytes:
@@ -161,18 +150,26 @@ def _install_identity(tree: Path, certificates: Path) -> None:
         config.chmod(0o600)
 
 
-def _populate(folder: Path, tree: Path, binaries: Kubernetes) -> None:
+def _install_programs(tree: Path, programs: Programs) -> None:
+    """Kubernetes and etcd, the CNI plugins, and Multus with its way to the API server."""
+    kubernetes, etcd, network = programs
+    names = [name for name in peers.KUBERNETES.names if kubernetes.program(name).exists()]
+    target = tree / "usr/local/bin"
+    for name in names:
+        real = kubernetes.program(name).resolve()
+        if not (target / real.name).exists():
+            _install_executables([real], target)
+        if name != real.name:
+            (target / name).symlink_to(real.name)
+    _install_executables([etcd.program("etcd")], target)
+    plugins = [network.program(name) for name in (*peers.CNI_PLUGINS, "multus")]
+    _install_executables([*plugins, *_extra_cni()], tree / "opt/cni/bin")
+
+
+def _populate(folder: Path, tree: Path, programs: Programs) -> None:
     """Everything between the unpacked base system and the file system."""
     _install_tree(GUEST, tree)
-    for name, flags in (
-        ("kubelet", kubelet_args(binaries.version)),
-        ("kube-apiserver", apiserver_args(binaries.version)),
-    ):
-        (tree / f"etc/default/{name}").write_text(f"EXTRA_ARGS={flags}\n")
-    names = (*kubernetes.REQUIRED, *(n for n in kubernetes.OPTIONAL if (binaries.folder / n).is_file()))
-    _install_executables([binaries.folder / name for name in names], tree / "usr/local/bin")
-    plugins = sorted(path for path in (tree / "usr/lib/cni").iterdir() if path.is_file())
-    _install_executables([*plugins, *_extra_cni()], tree / "opt/cni/bin")
+    _install_programs(tree, programs)
     (folder / "pki").mkdir(mode=0o700)
     pki.make_certificates(folder / "pki")
     _install_identity(tree, folder / "pki")
@@ -263,7 +260,9 @@ def _settle(folder: Path, disk: Path, run_dir: Path, lab_lock: int) -> None:
         boot_id = ssh.wait(600, alive)
         ssh.run(["ctr", "-n", "k8s.io", "images", "import", "/root/images.tar"], timeout=600)
         ssh.run(["update-grub"], timeout=600)
-        KubeApi(machine.api_port, folder / "pki").wait_ready(boot_id, 1200, alive)
+        api = KubeApi(machine.api_port, folder / "pki")
+        api.wait_ready(boot_id, 1200, alive)
+        cluster.create(api)
         ssh.run(["rm", "/root/images.tar"])
         ssh.close()
         qemu.stop(pid, run_dir, grace=300)
@@ -277,7 +276,7 @@ def _settle(folder: Path, disk: Path, run_dir: Path, lab_lock: int) -> None:
         shutil.rmtree(run_dir)
 
 
-def _build(folder: Path, binaries: Kubernetes, base: Path, run_dir: Path, lab_lock: int) -> None:
+def _build(folder: Path, programs: Programs, base: Path, run_dir: Path, lab_lock: int) -> None:
     if os.geteuid() != 0:
         raise LabError(
             "making the node's image needs root (file owners, chroot): run it as root once; the cache is "
@@ -287,7 +286,7 @@ def _build(folder: Path, binaries: Kubernetes, base: Path, run_dir: Path, lab_lo
     tree.mkdir()
     with step("image: putting the node's disk together"):
         run(["tar", "-C", tree, "--numeric-owner", "-xpf", base])
-        _populate(folder, tree, binaries)
+        _populate(folder, tree, programs)
         shutil.copyfile(next((tree / "boot").glob("vmlinuz-*")), folder / "vmlinuz")
         disk = _make_disk(folder, tree)
         (folder / "id").write_text(uuid.uuid4().hex)
@@ -300,19 +299,28 @@ def _build(folder: Path, binaries: Kubernetes, base: Path, run_dir: Path, lab_lo
     )
 
 
-def key(binaries: Kubernetes) -> str:
+def programs() -> Programs:
+    """What other projects' programs the nodes have, built if needed. Raises LabError for a Kubernetes that is too old."""
+    found = Programs(*(peers.built(group) for group in peers.NODE))
+    kubelet = found.kubernetes.program("kubelet")
+    version = peers.version(kubelet)
+    if version < OLDEST:
+        raise LabError(f"{kubelet}: expected Kubernetes {OLDEST[0]}.{OLDEST[1]} or newer, found {version[0]}.{version[1]}")
+    return found
+
+
+def key(given: Programs) -> str:
     """Names the cached image: all of its inputs, this package's image code included."""
-    code = [Path(module.__file__ or "").read_bytes() for module in (containers, pki)]
+    code = [Path(module.__file__ or "").read_bytes() for module in (cluster, containers, pki)]
     marks = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in _extra_cni()]
     keys = (pki.ssh_keys() / "id_ed25519.pub").read_bytes()
-    return cache.digest(
-        rootfs.key(), binaries.key, cache.tree_digest(GUEST), Path(__file__).read_bytes(), *code, keys, *marks
-    )
+    inputs = [rootfs.key(), *(built.key for built in given), cache.tree_digest(GUEST), Path(__file__).read_bytes()]
+    return cache.digest(*inputs, *code, keys, *marks)
 
 
 def prepare() -> None:
     """Do the slow builds that need no QEMU, and so no lab lock."""
-    kubernetes.binaries()
+    programs()
     rootfs.tar()
     pki.ssh_keys()
 
@@ -322,11 +330,9 @@ def get(run_dir: Path, lab_lock: int) -> Image:
 
     The caller holds the machine's lab lock.
     """
-    binaries = kubernetes.binaries()
+    found = programs()
     base = rootfs.tar()
-    folder = cache.artefact(
-        f"image-{key(binaries)}", lambda work: _build(work, binaries, base, run_dir, lab_lock)
-    )
+    folder = cache.artefact(f"image-{key(found)}", lambda work: _build(work, found, base, run_dir, lab_lock))
     os.utime(folder)
     # Each change of the guest's files makes another one. A run whose image is gone starts from a fresh disk.
     images = sorted(cache.root().glob("image-*"), key=lambda path: path.stat().st_mtime, reverse=True)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import cache, image, kubernetes, lock, qemu, state
+from . import cache, image, lock, qemu, state
 from .command import run
 from .progress import LabError, QemuEnded, say, step
 from .state import CHECKOUT, State
@@ -185,7 +185,7 @@ def build(lock_timeout: float) -> image.Image:
     """Fill the cache; what needs no QEMU comes first, so that nobody waits for a compiler."""
     with _alone():
         image.prepare()
-        there = cache.root() / f"image-{image.key(kubernetes.binaries())}"
+        there = cache.root() / f"image-{image.key(image.programs())}"
         if there.is_dir():  # then nobody's node has to end first
             return image.Image(there)
         with lock.held(CHECKOUT, lock_timeout) as descriptor:

@@ -25,6 +25,8 @@ CLIENTS = {
     "kubelet": "/O=system:nodes/CN=system:node:node1",
     "kube-controller-manager": "/CN=system:kube-controller-manager",
     "kube-scheduler": "/CN=system:kube-scheduler",
+    "kube-proxy": "/CN=system:kube-proxy",
+    "multus": "/CN=multus",
 }
 
 

@@ -12,8 +12,7 @@ from .command import run
 from .progress import step
 
 PACKAGES = (
-    "bash", "busybox-static", "conntrack", "containerd", "containernetworking-plugins", "dbus", "etcd-client",
-    "etcd-server", "ethtool", "grub-common", "grub-pc-bin", "grub2-common", "initramfs-tools", "iproute2",
+    "bash", "busybox-static", "conntrack", "containerd", "dbus", "ethtool", "grub-common", "grub-pc-bin", "grub2-common", "initramfs-tools", "iproute2",
     "iptables", "iputils-ping", "kmod", "network-manager", "openssh-server", "pciutils", "procps", "python3", "runc",
     "systemd", "systemd-sysv", "udev", "util-linux", "zstd",
     "dpdk-dev",  # for dpdk-testpmd, which a pod runs
