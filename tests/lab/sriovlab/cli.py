@@ -50,7 +50,8 @@ def parser() -> argparse.ArgumentParser:
             "--no-wait", dest="wait", action="store_const", const="none", help="the same as --wait none"
         )
         _lock_option(command)
-    _lock_option(commands.add_parser("build", help="make the cached builds: Kubernetes and its peers, base system, image"))
+    text = "make the cached builds: Kubernetes and its peers, base system, image"
+    _lock_option(commands.add_parser("build", help=text))
     commands.add_parser("down", help="power the node off")
     commands.add_parser(
         "clean", help="end the node at once and remove this checkout's run state (the cache stays)"

@@ -300,12 +300,13 @@ def _build(folder: Path, programs: Programs, base: Path, run_dir: Path, lab_lock
 
 
 def programs() -> Programs:
-    """What other projects' programs the nodes have, built if needed. Raises LabError for a Kubernetes that is too old."""
+    """The other projects' programs on the nodes, built if needed. Raises LabError for a Kubernetes that is too old."""
     found = Programs(*(peers.built(group) for group in peers.NODE))
     kubelet = found.kubernetes.program("kubelet")
     version = peers.version(kubelet)
     if version < OLDEST:
-        raise LabError(f"{kubelet}: expected Kubernetes {OLDEST[0]}.{OLDEST[1]} or newer, found {version[0]}.{version[1]}")
+        wanted, there = (".".join(map(str, numbers)) for numbers in (OLDEST, version))
+        raise LabError(f"{kubelet}: expected Kubernetes {wanted} or newer, found {there}")
     return found
 
 
@@ -314,8 +315,10 @@ def key(given: Programs) -> str:
     code = [Path(module.__file__ or "").read_bytes() for module in (cluster, containers, pki)]
     marks = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in _extra_cni()]
     keys = (pki.ssh_keys() / "id_ed25519.pub").read_bytes()
-    inputs = [rootfs.key(), *(built.key for built in given), cache.tree_digest(GUEST), Path(__file__).read_bytes()]
-    return cache.digest(*inputs, *code, keys, *marks)
+    peer_keys = [built.key for built in given]
+    return cache.digest(
+        rootfs.key(), *peer_keys, cache.tree_digest(GUEST), Path(__file__).read_bytes(), *code, keys, *marks
+    )
 
 
 def prepare() -> None:

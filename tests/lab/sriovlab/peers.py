@@ -150,8 +150,8 @@ def problem(group: Group) -> str:
     if found and numbers(found) >= numbers(needed):
         return ""
     return (
-        f"Go {needed} or newer to build {', '.join(group.names)} (found: {found or 'none'}): install it from go.dev/dl, "
-        f"or name a folder of built programs in {group.given}"
+        f"Go {needed} or newer to build {', '.join(group.names)} (found: {found or 'none'}): "
+        f"install it from go.dev/dl, or name a folder of built programs in {group.given}"
     )
 
 

@@ -57,7 +57,8 @@ def pods(lab: Lab, before: dict[str, Any]) -> Iterator[list[Pod]]:
     with gone_at_the_end(lab, made, POOLS):
         for pool, vlan in VLANS.items():
             ipam = {"type": "host-local", "subnet": "198.51.100.0/24"}
-            define_network(lab, pool, pool, {"name": NETWORK, "vlan": vlan, "capabilities": {"mac": True}, "ipam": ipam})
+            config = {"name": NETWORK, "vlan": vlan, "capabilities": {"mac": True}, "ipam": ipam}
+            define_network(lab, pool, pool, config)
         for pod in made:
             pod.begin()
         for pod in made:
