@@ -4,8 +4,8 @@
 """Runs on the node: calls a CNI plugin again with what libcni has kept of an ADD, as `cnitool` would.
 
 Usage: cached_call.py CHECK|DEL SANDBOX INTERFACE [FORMER]. containerd 1.x calls no CHECK, and no test can make a
-runtime call a DEL once more. FORMER: an earlier sandbox, for which the call is made instead; its network namespace is gone.
-Prints what the plugins print; its exit status is that of the first plugin that fails.
+runtime call a DEL once more. FORMER: an earlier sandbox, for which the call is made instead; its network namespace
+is gone. Prints what the plugins print; its exit status is that of the first plugin that fails.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from .progress import step
 
 PACKAGES = (
     "bash", "busybox-static", "conntrack", "containerd", "dbus", "ethtool", "grub-common", "grub-pc-bin",
-    "grub2-common", "initramfs-tools", "iproute2", "iptables", "iputils-ping", "kmod", "network-manager", "openssh-server", "pciutils", "procps", "python3", "runc",
-    "systemd", "systemd-sysv", "udev", "util-linux", "zstd",
+    "grub2-common", "initramfs-tools", "iproute2", "iptables", "iputils-ping", "kmod", "network-manager",
+    "openssh-server", "pciutils", "procps", "python3", "runc", "systemd", "systemd-sysv", "udev", "util-linux", "zstd",
     "dpdk-dev",  # for dpdk-testpmd, which a pod runs
     # 6.12: the release that has igb, igbvf and vfio-pci as modules and INTEL_IOMMU on by default.
     "linux-image-amd64/bookworm-backports",
