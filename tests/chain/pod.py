@@ -148,8 +148,8 @@ class Pod:
     def sandbox(self) -> str:
         """containerd's id of the pod's sandbox, which is the CNI plugins' container."""
         argv = ["ctr", "-n", "k8s.io", "containers", "info", self.container()]
-        found: str = json.loads(self.lab.run(argv).stdout)["SandboxID"]
-        return found
+        annotations: dict[str, str] = json.loads(self.lab.run(argv).stdout)["Spec"]["annotations"]
+        return annotations["io.kubernetes.cri.sandbox-id"]
 
     def cached_call(self, command: str, former: str = "") -> tuple[list[str], str]:
         """The command line and the input of a CHECK, or of a DEL for a former sandbox, with what Multus kept of ADD."""
