@@ -65,7 +65,8 @@ class Programs(NamedTuple):
 
     kubernetes: Built
     etcd: Built
-    network: Built
+    cni_plugins: Built
+    multus: Built
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def _install_identity(tree: Path, certificates: Path) -> None:
 
 def _install_programs(tree: Path, programs: Programs) -> None:
     """Kubernetes and etcd, the CNI plugins, and Multus with its way to the API server."""
-    kubernetes, etcd, network = programs
+    kubernetes = programs.kubernetes
     names = [name for name in peers.KUBERNETES.names if kubernetes.program(name).exists()]
     target = tree / "usr/local/bin"
     for name in names:
@@ -161,8 +162,9 @@ def _install_programs(tree: Path, programs: Programs) -> None:
             _install_executables([real], target)
         if name != real.name:
             (target / name).symlink_to(real.name)
-    _install_executables([etcd.program("etcd")], target)
-    plugins = [network.program(name) for name in (*peers.CNI_PLUGINS, "multus")]
+    _install_executables([programs.etcd.program("etcd")], target)
+    plugins = [programs.cni_plugins.program(name) for name in peers.CNI_PLUGINS.names]
+    plugins.append(programs.multus.program("multus"))
     _install_executables([*plugins, *_extra_cni()], tree / "opt/cni/bin")
 
 

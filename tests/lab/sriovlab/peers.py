@@ -84,28 +84,29 @@ KUBERNETES = Group(
     },
 )
 ETCD = Group("etcd", "go.etcd.io/etcd/server/v3", {"etcd": "go.etcd.io/etcd/server/v3"})
-# The standard CNI plugins, and the meta plugin that calls ours; each in the folder that CNI_PATH names.
-CNI_PLUGINS = {
-    **{name: f"{_PLUGINS}/plugins/ipam/{name}" for name in ("host-local", "static")},
-    **{name: f"{_PLUGINS}/plugins/main/{name}" for name in ("bridge", "host-device", "loopback")},
-    **{name: f"{_PLUGINS}/plugins/meta/{name}" for name in ("portmap", "sbr", "tuning")},
-}
-MULTUS = {
-    **{name: f"{_MULTUS}/cmd/{name}" for name in ("install_multus", "multus", "multus-daemon", "multus-shim")},
-    "passthru": f"{_MULTUS}/cmd/passthru-cni",
-    "thin_entrypoint": f"{_MULTUS}/cmd/thin_entrypoint",
-}
-NETWORK = Group(
-    "network",
-    _MULTUS,
-    {**CNI_PLUGINS, **MULTUS},
-    stamps={
-        f"{_MULTUS}/pkg/multus.version": "v{version}",
+CNI_PLUGINS = Group(
+    "cni-plugins",
+    _PLUGINS,
+    {
+        **{name: f"{_PLUGINS}/plugins/ipam/{name}" for name in ("host-local", "static")},
+        **{name: f"{_PLUGINS}/plugins/main/{name}" for name in ("bridge", "host-device", "loopback")},
+        **{name: f"{_PLUGINS}/plugins/meta/{name}" for name in ("portmap", "sbr", "tuning")},
     },
+    stamps={f"{_PLUGINS}/pkg/utils/buildversion.BuildVersion": "v{version}"},
+)
+MULTUS = Group(
+    "multus",
+    _MULTUS,
+    {
+        **{name: f"{_MULTUS}/cmd/{name}" for name in ("install_multus", "multus", "multus-daemon", "multus-shim")},
+        "passthru": f"{_MULTUS}/cmd/passthru-cni",
+        "thin_entrypoint": f"{_MULTUS}/cmd/thin_entrypoint",
+    },
+    stamps={f"{_MULTUS}/pkg/multus.version": "v{version}"},
 )
 # What only groups of tests need.
 CLUSTER = Group(
-    "network",
+    "cluster",
     "github.com/k8snetworkplumbingwg/whereabouts",
     {
         "webhook": "github.com/k8snetworkplumbingwg/network-resources-injector/cmd/webhook",
@@ -118,7 +119,7 @@ DEVICE_PLUGIN = Group(
     {"sriovdp": "github.com/k8snetworkplumbingwg/sriov-network-device-plugin/cmd/sriovdp"},
 )
 SRIOV_CNI = Group("sriov-cni", "github.com/intel/sriov-cni", {"sriov": "github.com/intel/sriov-cni/cmd/sriov"})
-NODE = (KUBERNETES, ETCD, NETWORK)  # what each node has
+NODE = (KUBERNETES, ETCD, CNI_PLUGINS, MULTUS)  # what each node has
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 from sriovlab import cache, deps, image, peers
 from sriovlab.progress import LabError
 
-GROUPS = [peers.KUBERNETES, peers.ETCD, peers.NETWORK, peers.CLUSTER, peers.DEVICE_PLUGIN, peers.SRIOV_CNI]
+GROUPS = [*peers.NODE, peers.CLUSTER, peers.DEVICE_PLUGIN, peers.SRIOV_CNI]
 
 
 @pytest.fixture(autouse=True)
@@ -98,11 +98,11 @@ def test_one_newer_program_takes_the_place_of_ours(elsewhere: Path, monkeypatch:
     programs(elsewhere, ("multus",))
     ours = elsewhere.parent / "ours"
     ours.mkdir()
-    programs(ours, peers.NETWORK.names)
+    programs(ours, peers.MULTUS.names)
     monkeypatch.setattr(peers, "_ours", lambda _group: ours)
-    found = peers.built(peers.NETWORK)
+    found = peers.built(peers.MULTUS)
     assert found.program("multus").resolve() == elsewhere / "multus"
-    assert found.program("bridge").resolve() == ours / "bridge"
+    assert found.program("passthru").resolve() == ours / "passthru"
 
 
 @pytest.mark.parametrize("group", peers.NODE, ids=lambda group: group.name)
@@ -131,6 +131,6 @@ def test_a_kubernetes_that_the_guest_is_too_new_for_is_refused(
 ) -> None:
     for name in (peers.K8S_BIN, peers.PEERS_BIN):
         monkeypatch.setenv(name, str(elsewhere))
-    programs(elsewhere, (*peers.KUBERNETES.names, *peers.ETCD.names, *peers.NETWORK.names), "1.26.3")
+    programs(elsewhere, tuple(name for group in peers.NODE for name in group.names), "1.26.3")
     with pytest.raises(LabError, match=r"expected Kubernetes 1\.27 or newer, found 1\.26"):
         image.programs()
