@@ -15,9 +15,6 @@ _TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(.*)\] \**$", re.MULTILINE)
 _SUMMARY = re.compile(r"^\[ERROR\]: (.*)$", re.MULTILINE)
 _FATAL = re.compile(r"^fatal: \[.*$", re.MULTILINE)
 _MESSAGE = re.compile(r"^    msg: (?:\|-?\n +)?(.*(?:\n     .*|\n(?=\n     ))*)", re.MULTILINE)
-_MISSING = re.compile(r"\bmissing=[1-9]|Missing playbook")
-_VERIFY = re.compile(r"^\s*- verify (\w+)\.yml\s*$", re.MULTILINE)
-_IGNORED = re.compile(r"^\.\.\.ignoring$", re.MULTILINE)
 
 
 def failed_task(log: Path) -> str:
@@ -26,7 +23,7 @@ def failed_task(log: Path) -> str:
     for fatal in reversed([*_FATAL.finditer(text)]):
         after = _TASK.search(text, fatal.end())
         result = text[fatal.end() : after.start() if after else None]
-        if _IGNORED.search(result):
+        if "...ignoring" in result.splitlines():
             continue
         tasks = [*_TASK.finditer(text, 0, fatal.start())]
         summary = _SUMMARY.search(text, tasks[-1].end() if tasks else 0, fatal.start())
@@ -40,6 +37,8 @@ def failed_task(log: Path) -> str:
 def unseen(sequence: str, log: Path, junit: Path) -> list[str]:
     """What a scenario's sequence names and its run did not do: Molecule calls a step without playbook a success."""
     lines = log.read_text(errors="replace").splitlines()
-    problems = [f"Molecule passed over steps: {line.strip()}" for line in lines if _MISSING.search(line)]
-    missing = [name for name in _VERIFY.findall(sequence) if not (junit / f"chain-{name}.xml").exists()]
+    passed = [line.strip() for line in lines if re.search(r"\bmissing=[1-9]|Missing playbook", line)]
+    verified = re.findall(r"^\s*- verify (\w+)\.yml\s*$", sequence, re.MULTILINE)
+    missing = [name for name in verified if not (junit / f"chain-{name}.xml").exists()]
+    problems = [f"Molecule passed over steps: {line}" for line in passed]
     return problems + [f"verify {name}.yml left no {junit.name}/chain-{name}.xml" for name in missing]

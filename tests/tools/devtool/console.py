@@ -10,9 +10,10 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 HEARTBEAT_SECONDS = 30.0
 KILL_GRACE_SECONDS = 20.0
@@ -35,6 +36,14 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60:02} s"
 
 
+def asked(only: str | None, known: Iterable[str], kind: str) -> list[str]:
+    """The names of a list with commas, or all where there is none. Raises ToolError for one that is not known."""
+    names = [name.strip() for name in only.split(",")] if only else [*known]
+    if unknown := sorted({*names} - {*known}):
+        raise ToolError(f"unknown {kind} {', '.join(unknown)}; there are: {', '.join(known)}")
+    return names
+
+
 def clean(text: str) -> str:
     """The text without what XML can't carry."""
     return _UNPRINTABLE.sub("", text)
@@ -42,11 +51,8 @@ def clean(text: str) -> str:
 
 def tail(log: Path) -> str:
     """The end of a log, as text for a failure; "" where there is none."""
-    if not log.exists():
-        return ""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-        return clean(file.read().decode("utf-8", "replace"))
+    end = log.read_bytes()[-TAIL_BYTES:] if log.exists() else b""
+    return clean(end.decode("utf-8", "replace"))
 
 
 def last_line(log: Path) -> str:
@@ -54,11 +60,12 @@ def last_line(log: Path) -> str:
     return f"{log.stem}: {''.join(tail(log).strip().splitlines()[-1:]).strip()[:100]}"
 
 
-def watched(process: subprocess.Popen[bytes], beat: Callable[[], str], limit_seconds: float) -> int:
-    """Wait for a command that leads a session, with a sign of life on long ones, and leave none of its group behind.
+def watched(argv: Sequence[str], beat: Callable[[], str], limit_seconds: float, **settings: Any) -> int:
+    """Run a command without a terminal, with a sign of life on long ones, and leave none of its group behind.
 
-    Returns the exit status, 124 where the limit was exceeded.
+    Returns the exit status, 124 where the limit was exceeded. settings: more of Popen's. Raises OSError.
     """
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True, **settings)
     started = time.monotonic()
     try:
         while (left := limit_seconds - (time.monotonic() - started)) > 0:
@@ -81,7 +88,7 @@ def run_logged(
     cwd: Path | None = None,
     limit_seconds: float = 3600.0,
 ) -> int:
-    """Run a command without a terminal and append its output to `log`; its exit status.
+    """The same with its output appended to `log`; its exit status.
 
     A command that exceeds its limit is stopped with its children and counts as 124.
     """
@@ -89,12 +96,11 @@ def run_logged(
     with log.open("ab", buffering=0) as output:
         output.write(f"$ {' '.join(argv)}\n".encode())
         try:
-            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                                       env=env, cwd=cwd, start_new_session=True)  # fmt: skip
+            status = watched(argv, lambda: last_line(log), limit_seconds, stdout=output, stderr=subprocess.STDOUT,
+                             env=env, cwd=cwd)  # fmt: skip
         except OSError as error:
             output.write(f"{argv[0]} can't be started: {error.strerror}\n".encode())
             return 127
-        status = watched(process, lambda: last_line(log), limit_seconds)
         if status == 124:
             output.write(f"\nstopped: it took longer than {duration(limit_seconds)}\n".encode())
         return status
@@ -104,9 +110,9 @@ def call(
     argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, capture: bool = True
 ) -> str:
     """Run a short command and return its standard output; raises ToolError with its error text."""
-    null = subprocess.DEVNULL
     try:
-        done = subprocess.run(argv, cwd=cwd, env=env, stdin=null, capture_output=capture, text=True, check=False)
+        done = subprocess.run(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=capture, text=True,
+                              check=False)  # fmt: skip
     except OSError as error:
         raise ToolError(f"{argv[0]} can't be started: {error.strerror}") from error
     if done.returncode != 0:
