@@ -24,9 +24,9 @@ ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT / "tests" / name) for name in ("tools", "lab")]
 
 from devtool import collection, deps
-from devtool.ansible_log import unseen
 from devtool.collection import INSTALLED, OUTPUT, clean_copy, environment, tool
 from devtool.deps import MARKER, OWN, interpreter_path
+from devtool.reports import unseen
 from sriovlab import cache
 
 signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what a session started ends with it
@@ -41,7 +41,6 @@ MEMORY = "/dev/shm"
 MEMORY_BYTES = 2 << 30  # wanted: a tenth of it is used
 # Node code must pass with the lowest Python that mypy knows; programs of the controller with Debian 12's.
 NODE_LEVEL, CONTROLLER_LEVEL = "3.10", "3.11"
-CORE_PYTHONS = ">=3.12,<3.15"  # of ansible-core 2.20 and 2.21 on the controller
 # Tests of what runs in Ansible's own processes.
 _CONTROLLER = re.compile(
     r"^(?:from|import) ansible[. ]|ansible-playbook|ansible\.cli|plugins\.(?:filter|action|lookup|plugin_utils)", re.M
@@ -202,7 +201,7 @@ def unit_core(session: nox.Session) -> None:
 nox.session(name="sanity-2.19", tags=["sanity"])(sanity)  # with every Python that is present
 for kind, work in (("unit", unit_core), ("sanity", sanity)):
     for core in deps.NEWER:
-        nox.session(name=f"{kind}-{core}", tags=[kind], python=CORE_PYTHONS, venv_backend="venv")(work)
+        nox.session(name=f"{kind}-{core}", tags=[kind], python=">=3.12,<3.15", venv_backend="venv")(work)
 
 
 @nox.session(name="ansible-lint", tags=["lint"])

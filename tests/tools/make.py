@@ -21,7 +21,7 @@ if sys.version_info < (3, 11):
     sys.exit(2)
 
 from devtool import deps, images, programs, releases, stages
-from devtool.collection import OUTPUT, build
+from devtool.collection import OUTPUT, build, tool
 from devtool.console import ToolError, say, show
 from sriovlab import cache
 
@@ -40,7 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def install(options: Namespace) -> None:
     """What all stages need, and all programs: the environments that some stages have of their own are made by nox."""
-    show(stages.nox("--install-only", "--session", *deps.OWN), env=stages.nox_environment(), cwd=deps.ROOT)
+    show(stages.nox("--install-only", "--session", *deps.OWN), cwd=deps.ROOT)
     if not options.fast:
         deps.lab("install")
 
@@ -71,7 +71,8 @@ COMMANDS: dict[str, tuple[Callable[[Namespace], int | None], str, str, str]] = {
               "build the device plugin's container image into tests/output"),
     "machines": (lambda options: programs.machines(), "", "tools",
                  "run the device plugin on arm64 and ppc64le, under QEMU's user mode"),
-    "demo": (lambda options: programs.demonstration(), "", "lab",
+    "demo": (lambda options: show([tool("python"), f"{programs.TESTS}/demo/demo.py"], cwd=deps.ROOT,
+                                  env=programs.program_environment()), "", "lab",
              "an emulated server, from nothing to a pod with VFs"),
     "bench": (lambda options: programs.benchmarks(options.only), "only list", "lab",
               "run the benchmarks; writes tests/bench/results.json"),

@@ -29,9 +29,6 @@ from ansible.cli.galaxy import main
 sys.argv = ["ansible-galaxy", "collection", "build", "--force", "--output-path", sys.argv[1]]
 sys.exit(main())
 """
-# Files that galaxy.yml leaves out of the tarball although git knows them, and those that the build adds.
-_LEFT_OUT = {".gitignore", "galaxy.yml"}
-_ADDED = {"MANIFEST.json", "FILES.json"}
 
 
 def environment(collections: Path | None = None, venv: Path | None = None, **extra: str) -> dict[str, str]:
@@ -80,7 +77,6 @@ def clean_copy() -> Iterator[Path]:
 
 def build_tree(tree: Path, output: Path) -> Path:
     """Build the tarball of the collection in `tree`, as a user does; the same tree gives the same FILES.json."""
-    output.mkdir(parents=True, exist_ok=True)
     # Within the environment itself, as in a unit test, it is this interpreter.
     python = tool("python") if Path(tool("python")).exists() else sys.executable
     call([python, "-I", "-c", _BUILD, str(output)], cwd=tree, env=environment())
@@ -92,7 +88,9 @@ def build() -> Path:
     tarball = build_tree(ROOT, OUTPUT)
     with tarfile.open(tarball) as archive:
         held = {member.name for member in archive.getmembers() if not member.isdir()}
-    wanted = {name for name in tracked_files() if not name.startswith(".ci/")} - _LEFT_OUT | _ADDED
+    # The build adds two files; galaxy.yml leaves out two that git knows.
+    ours = {name for name in tracked_files() if not name.startswith(".ci/")}
+    wanted = ours - {".gitignore", "galaxy.yml"} | {"MANIFEST.json", "FILES.json"}
     if held != wanted:
         raise ToolError(
             f"{tarball.name} differs from the project: droppings in it {sorted(held - wanted)[:10]}, "

@@ -6,20 +6,18 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .reports import newest
+
 HEARTBEAT_SECONDS = 30.0
 KILL_GRACE_SECONDS = 20.0
-TAIL_BYTES = 16_384
-# What XML 1.0 can't hold, and the colour codes of terminals.
-_UNPRINTABLE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class ToolError(Exception):
@@ -44,26 +42,11 @@ def asked(only: str | None, known: Iterable[str], kind: str) -> list[str]:
     return names
 
 
-def clean(text: str) -> str:
-    """The text without what XML can't carry."""
-    return _UNPRINTABLE.sub("", text)
-
-
-def tail(log: Path) -> str:
-    """The end of a log, as text for a failure; "" where there is none."""
-    end = log.read_bytes()[-TAIL_BYTES:] if log.exists() else b""
-    return clean(end.decode("utf-8", "replace"))
-
-
-def last_line(log: Path) -> str:
-    """A log's name and its last line, for a sign of life."""
-    return f"{log.stem}: {''.join(tail(log).strip().splitlines()[-1:]).strip()[:100]}"
-
-
-def watched(argv: Sequence[str], beat: Callable[[], str], limit_seconds: float, **settings: Any) -> int:
+def watched(argv: Sequence[str], logs: Path, limit_seconds: float, **settings: Any) -> int:
     """Run a command without a terminal, with a sign of life on long ones, and leave none of its group behind.
 
-    Returns the exit status, 124 where the limit was exceeded. settings: more of Popen's. Raises OSError.
+    Returns the exit status, 124 where the limit was exceeded. logs: the folder that it writes its logs in.
+    settings: more of Popen's. Raises OSError.
     """
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True, **settings)
     started = time.monotonic()
@@ -71,7 +54,7 @@ def watched(argv: Sequence[str], beat: Callable[[], str], limit_seconds: float, 
         while (left := limit_seconds - (time.monotonic() - started)) > 0:
             with suppress(subprocess.TimeoutExpired):
                 return process.wait(timeout=min(HEARTBEAT_SECONDS, left))
-            say(f"    ... {duration(time.monotonic() - started)}, {beat()}")
+            say(f"    ... {duration(time.monotonic() - started)}, {newest(logs, HEARTBEAT_SECONDS)}")
         return 124
     finally:
         for number in (signal.SIGINT, signal.SIGKILL) if process.poll() is None else ():
@@ -88,15 +71,15 @@ def run_logged(
     cwd: Path | None = None,
     limit_seconds: float = 3600.0,
 ) -> int:
-    """The same with its output appended to `log`; its exit status.
+    """The same with its output in `log`; its exit status.
 
     A command that exceeds its limit is stopped with its children and counts as 124.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab", buffering=0) as output:
+    with log.open("wb", buffering=0) as output:
         output.write(f"$ {' '.join(argv)}\n".encode())
         try:
-            status = watched(argv, lambda: last_line(log), limit_seconds, stdout=output, stderr=subprocess.STDOUT,
+            status = watched(argv, log.parent, limit_seconds, stdout=output, stderr=subprocess.STDOUT,
                              env=env, cwd=cwd)  # fmt: skip
         except OSError as error:
             output.write(f"{argv[0]} can't be started: {error.strerror}\n".encode())

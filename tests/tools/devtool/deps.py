@@ -14,7 +14,6 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from sriovlab import cache
@@ -79,10 +78,10 @@ def interpreter_path() -> str:
     pyenv's shims are left out: there is one for each version, and it fails where that is switched off.
     """
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    folders = [folder for folder in root.glob("*/bin") if folder.parent.name.replace(".", "").isdecimal()]
-    folders.sort(key=lambda folder: [int(part) for part in folder.parent.name.split(".")], reverse=True)
+    found = [folder.name for folder in root.glob("*") if folder.name.replace(".", "").isdecimal()]
+    found.sort(key=lambda version: [int(part) for part in version.split(".")], reverse=True)
     own = [entry for entry in os.environ.get("PATH", os.defpath).split(os.pathsep) if not entry.endswith("/shims")]
-    return os.pathsep.join([*own, *map(str, folders)])
+    return os.pathsep.join([*own, *(f"{root}/{version}/bin" for version in found)])
 
 
 def _make_dev() -> None:
@@ -163,10 +162,12 @@ def ensure_tools() -> None:
     """Install what is missing of the checks' tools, after saying so. Raises ToolError."""
     say(f"    tools are kept in {cache.root()} (another place: BAREMETAL_SRIOV_CACHE)")
     ensure_packages(absent(**PACKAGES) + ["python3-venv"] * (importlib.util.find_spec("ensurepip") is None))
-    packages = f"Python packages of requirements-dev.txt and -unit.txt (about 350 MB, into {dev_venv()})"
-    bundle = f"kubernetes.core, out of the wheel ansible=={ANSIBLE_BUNDLE} (into {collections_folder()})"
-    fetch = partial(cache.artefact, collections_folder().name, _fetch_collections)
-    items = ((dev_venv(), packages, _make_dev), (collections_folder(), bundle, fetch))
+    venv, folder = dev_venv(), collections_folder()
+    items = (
+        (venv, f"Python packages of requirements-dev.txt and -unit.txt (about 350 MB, into {venv})", _make_dev),
+        (folder, f"kubernetes.core, out of the wheel ansible=={ANSIBLE_BUNDLE} (into {folder})",
+         lambda: cache.artefact(folder.name, _fetch_collections)),
+    )  # fmt: skip
     with cache.locked("tools"):
         wanted = [item for item in items if not (item[0] / MARKER).exists()]
         for _folder, what, _install in wanted:

@@ -28,9 +28,7 @@ UNREAD = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/s
 MMDEBSTRAP = ("mmdebstrap", "--variant=essential", "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
               f"--include={','.join(('usr-is-merged', *PACKAGES))}",
               *(f"--dpkgopt=path-exclude={pattern}" for pattern in UNREAD), SUITE)  # fmt: skip
-NAME = "localhost/baremetal-sriov/device-plugin"
 CONTAINERFILE = ROOT / "files" / "device_plugin" / "Containerfile"
-PROGRAM = ["python3", "-I", "/usr/lib/baremetal-sriov/files/device_plugin/run.py"]
 
 
 def version() -> str:
@@ -65,7 +63,7 @@ def cached() -> Path:
 def _build(archive: Path, base: str) -> None:
     """Build, have the image's program answer, and write the archive."""
     needed(*TOOLS[: 1 if base else None])
-    name = f"{NAME}:{version()}"
+    name = f"localhost/baremetal-sriov/device-plugin:{version()}"
     with tempfile.TemporaryDirectory(prefix="image-") as folder:
         # vfs and chroot: they need neither overlays nor namespaces, so this works in a container as well.
         buildah = ["buildah", "--root", f"{folder}/root", "--runroot", f"{folder}/run", "--storage-driver", "vfs"]
@@ -76,7 +74,8 @@ def _build(archive: Path, base: str) -> None:
         say(f"image: {name} on {base}")
         call([*build, "--build-arg", f"BASE={base}", "-f", str(CONTAINERFILE), "-t", name, str(ROOT)])
         container = call([*buildah, "from", name]).strip()
-        told = call([*buildah, "run", "--isolation", "chroot", container, "--", *PROGRAM, "--version"]).strip()
+        program = ("python3", "-I", "/usr/lib/baremetal-sriov/files/device_plugin/run.py")
+        told = call([*buildah, "run", "--isolation", "chroot", container, "--", *program, "--version"]).strip()
         if told != version():
             raise ToolError(f"the image's program says that it is {told!r}; expected {version()}")
         call([*buildah, "push", name, f"docker-archive:{archive}:{name}"])

@@ -25,8 +25,9 @@ import tomllib
 
 from . import images
 from .collection import OUTPUT, build, environment, git, install, tool
-from .console import asked, duration, last_line, run_logged, say, show, tail
+from .console import asked, duration, run_logged, say, show
 from .deps import ROOT, absent, ensure_packages, lab, needed
+from .reports import last_line, tail
 
 TESTS = ROOT / "tests"
 KINDS = {"bench": "bench/bench_*.py", "soak": "soak/soak_*.py", "lab": "lab_groups/*/"}
@@ -89,7 +90,6 @@ def each(kind: str, commands: Mapping[str, Sequence[str]], limit_seconds: float)
     for name, command in commands.items():
         say(f"{kind} {name}: {' '.join(command[1:])}")
         log, started = OUTPUT / kind / f"{name}.log", time.monotonic()
-        log.unlink(missing_ok=True)
         status = run_logged(command, log, cwd=ROOT, env=env, limit_seconds=limit_seconds)
         failed += status != 0
         what = last_line(log).partition(": ")[2]
@@ -128,8 +128,3 @@ def machines() -> None:
     needed("mmdebstrap", **dict.fromkeys(("qemu-aarch64-static", "qemu-ppc64le-static"), "qemu-user-static"))
     show([tool("python"), *PYTEST, "--durations=0", str(TESTS / "machines")], cwd=ROOT,
          env=environment(PYTHONDONTWRITEBYTECODE="1"))  # fmt: skip
-
-
-def demonstration() -> None:
-    """Run the demo. Raises ToolError."""
-    show([tool("python"), str(TESTS / "demo" / "demo.py")], cwd=ROOT, env=program_environment())

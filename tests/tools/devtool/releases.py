@@ -20,11 +20,11 @@ from .console import ToolError, call
 from .deps import ROOT
 
 LIST = ROOT / "tests" / "support" / "releases.toml"
-# The keys of a row: the form of each, and the form in words.
+# The keys of a row: what each is, its form, and its form in words.
 _FORMS = {
-    "version": (r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?", "a version like 1.2.3"),
-    "commit": ("[0-9a-f]{40}", "the full hash of a commit, 40 lower-case hex digits"),
-    "files_json_sha256": ("[0-9a-f]{64}", "a SHA-256 checksum, 64 lower-case hex digits"),
+    "version": ("version", r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?", "a version like 1.2.3"),
+    "commit": ("commit", "[0-9a-f]{40}", "the full hash of a commit, 40 lower-case hex digits"),
+    "files_json_sha256": ("SHA-256 of FILES.json", "[0-9a-f]{64}", "a SHA-256 checksum, 64 lower-case hex digits"),
 }
 
 
@@ -50,7 +50,7 @@ def read(path: Path = LIST) -> list[Release]:
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict) or set(row) != set(_FORMS):
             raise ToolError(f"{path}: release {number}: expected the keys {', '.join(_FORMS)}, found {row}")
-        for key, (form, words) in _FORMS.items():
+        for key, (_what, form, words) in _FORMS.items():
             if not isinstance(row[key], str) or not re.fullmatch(form, row[key]):
                 raise ToolError(f"{path}: release {number}, {key}: expected {words}, found {row[key]!r}")
         if row["version"] in found:
@@ -108,13 +108,11 @@ def problem(release: Release, repository: Path = ROOT) -> str:
         built = build_at(release.commit, repository)
     except ToolError as error:
         return f"release {release.version}: {error}"
-    for what, expected, found in (
-        ("version", release.version, built.version),
-        ("SHA-256 of FILES.json", release.files_json_sha256, built.files_json_sha256),
-    ):
-        if expected != found:
+    for key, found in asdict(built).items():
+        if found != (expected := getattr(release, key)):
             return (
-                f"release {release.version}, built again from {release.commit}: expected the {what} {expected}, "
-                f"found {found}; the row or the way of building is wrong, and what was released is not changed any more"
+                f"release {release.version}, built again from {release.commit}: expected the {_FORMS[key][0]} "
+                f"{expected}, found {found}; the row or the way of building is wrong, and what was released is not "
+                "changed any more"
             )
     return ""

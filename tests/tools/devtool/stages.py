@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -16,12 +15,11 @@ from typing import Any
 
 from sriovlab.cache import locked
 
-from . import junit
-from .ansible_log import failed_task
 from .budget import TOTAL, Ledger
 from .collection import OUTPUT, tool
-from .console import HEARTBEAT_SECONDS, ToolError, asked, call, duration, last_line, say, tail, watched
+from .console import ToolError, asked, call, duration, say, watched
 from .deps import ROOT, interpreter_path, key_of, lab, to_install
+from .reports import Case, failed_task, junit_cases, tail, write_junit
 
 JUNIT = OUTPUT / "junit"
 NOXFILE = ROOT / "noxfile.py"
@@ -50,7 +48,7 @@ class Result:
     name: str
     verdict: str
     seconds: float
-    cases: list[junit.Case]
+    cases: list[Case]
 
     def number(self, verdict: str) -> int:
         """How many of its cases have that verdict."""
@@ -58,18 +56,14 @@ class Result:
 
 
 def nox(*words: str) -> list[str]:
-    """The command line of nox."""
-    return [tool("python"), "-m", "nox", "--noxfile", str(NOXFILE), *words]
-
-
-def nox_environment() -> dict[str, str]:
-    """Its environment, in which it finds the machine's interpreters."""
-    return {**os.environ, "PATH": interpreter_path(), "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    """The command line of nox, which finds the machine's interpreters."""
+    settings = ("env", f"PATH={interpreter_path()}", "NO_COLOR=1", "PYTHONUNBUFFERED=1")
+    return [*settings, tool("python"), "-m", "nox", "--noxfile", str(NOXFILE), *words]
 
 
 def all_stages() -> list[Stage]:
     """What noxfile.py holds, in its order."""
-    found = json.loads(call(nox("--list-sessions", "--json"), env=nox_environment()))
+    found = json.loads(call(nox("--list-sessions", "--json")))
     return [Stage(one["name"], one["description"], tuple(one["tags"])) for one in found]
 
 
@@ -84,20 +78,13 @@ def choose(stages: Sequence[Stage], only: str | None, *, fast: bool) -> list[Sta
     return [stage for stage in chosen if not (fast and "lab" in stage.tags)]
 
 
-def _newest_logs() -> str:
-    """The last line of the newest log, and of the other where that has grown too since the last sign of life."""
-    logs = sorted((log.stat().st_mtime, log) for log in OUTPUT.glob("*.log"))[: -AT_ONCE - 1 : -1]
-    oldest = time.time() - HEARTBEAT_SECONDS
-    return "; ".join(last_line(log) for at, log in logs if at > oldest or log == logs[0][1])
-
-
 def _run_nox(stages: Sequence[Stage]) -> dict[str, dict[str, Any]]:
     """What nox reports of each stage, by their names; nothing of those that a stopped run did not come to."""
     report = OUTPUT / "nox.json"
     report.unlink(missing_ok=True)
     names = [stage.name for stage in stages]
     argv = nox(f"--parallel={AT_ONCE}", "--allow-parallel", "--report", str(report), "--session", *names)
-    watched(argv, _newest_logs, LIMIT_SECONDS, cwd=ROOT, env=nox_environment())
+    watched(argv, OUTPUT, LIMIT_SECONDS, cwd=ROOT)
     told = json.loads(report.read_text())["sessions"] if report.exists() else []
     return {one["name"]: one for one in told}
 
@@ -107,7 +94,7 @@ def result_of(name: str, told: dict[str, Any]) -> Result:
     log, file = OUTPUT / f"{name}.log", JUNIT / f"{name}.xml"
     chain = JUNIT.glob("chain-*.xml") if name == "molecule" else ()  # its tests write files of their own
     written = [path for path in (file, *chain) if path.exists()]
-    cases = junit.cases(written)
+    cases = junit_cases(written)
     failed = any(found == "failed" for found, _why in cases)
     verdict = "failed" if failed else VERDICTS.get(told["result"], "failed")
     if not written or (verdict == "failed" and not failed):
@@ -116,8 +103,8 @@ def result_of(name: str, told: dict[str, Any]) -> Result:
         if verdict == "failed":
             reason = f"{': '.join(filter(None, [reason, failed_task(log)]))}\n\n{tail(log)}"
         extra = JUNIT / f"{name}{'-stage' if file in written else ''}.xml"
-        junit.write(extra, name, told["duration"], verdict, reason)
-        cases += junit.cases([extra])
+        write_junit(extra, name, told["duration"], verdict, reason)
+        cases += junit_cases([extra])
     return Result(name, verdict, told["duration"], cases)
 
 
@@ -128,17 +115,15 @@ def _table(results: Sequence[Result], ledger: Ledger) -> None:
         errors = [line for line in lines[:-SHOWN_LINES] if line.startswith("ERROR")]
         shown = errors[:SHOWN_LINES] + lines[-SHOWN_LINES:]
         say("\n".join([f"the end of {log}:", *(f"  | {line}" for line in shown)]))
-    say(f"\n{'stage':16} {'result':8} {'passed':>7} {'failed':>7} {'skipped':>8}  time")
-    remarks = []
+    table, remarks = [f"\n{'stage':16} {'result':8} {'passed':>7} {'failed':>7} {'skipped':>8}  time"], []
     for result in results:
         numbers = f"{result.number('passed'):7} {result.number('failed'):7} {result.number('skipped'):8}"
-        say(f"{result.name:16} {result.verdict:8} {numbers}  {duration(result.seconds)}")
+        table.append(f"{result.name:16} {result.verdict:8} {numbers}  {duration(result.seconds)}")
         failures = [why[:SHOWN_COLUMNS] for verdict, why in result.cases if verdict == "failed"]
         remarks += [f"failed in {result.name}: {why}" for why in failures[:SHOWN_LINES]]
         if over := ledger.over(result.name, result.seconds):
             remarks.append(f"over its line: {over}")
-    for remark in remarks:
-        say(remark)
+    say("\n".join(table + remarks))
 
 
 def run(stages: Sequence[Stage], ledger: Ledger | None = None, *, complete: bool = False) -> int:

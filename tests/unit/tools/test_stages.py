@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from devtool import budget, deps, junit, stages
+from devtool import budget, deps, reports, stages
 from devtool.budget import Ledger
 from devtool.console import ToolError
 from devtool.stages import Stage
@@ -169,7 +169,7 @@ def test_a_stage_hides_no_failure(output: Path, capfd: pytest.CaptureFixture[str
         "fails_after_good_cases": ["failed", "2", "1", "0"],
         "reports_a_failure": ["failed", "1", "1", "0"],
     }
-    verdicts = [verdict for verdict, _why in junit.cases((output / "junit").glob("*.xml"))]
+    verdicts = [verdict for verdict, _why in reports.junit_cases((output / "junit").glob("*.xml"))]
     assert {one: verdicts.count(one) for one in verdicts} == {"passed": 4, "failed": 5, "skipped": 2}
     assert lines[-1] == "4 passed, 5 failed"
     assert "failed in gives_up: gives_up: it is of no use" in lines
