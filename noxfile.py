@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT / "tests" / name) for name in ("tools", "lab")]
 
 from devtool import collection, deps
-from devtool.collection import INSTALLED, OUTPUT, clean_copy, environment, tool
+from devtool.collection import INSTALLED, OUTPUT, clean_copy, environment
 from devtool.deps import MARKER, OWN, interpreter_path
 from devtool.reports import unseen
 from sriovlab import cache
@@ -38,11 +38,8 @@ nox.options.envdir = str(deps.own_venvs())
 nox.options.default_venv_backend = "none"
 
 MEMORY = "/dev/shm"
-MEMORY_BYTES = 2 << 30  # wanted: a tenth of it is used
-# Node code must pass with the lowest Python that mypy knows; programs of the controller with Debian 12's.
-NODE_LEVEL, CONTROLLER_LEVEL = "3.10", "3.11"
 # Tests of what runs in Ansible's own processes.
-_CONTROLLER = re.compile(
+CONTROLLER = re.compile(
     r"^(?:from|import) ansible[. ]|ansible-playbook|ansible\.cli|plugins\.(?:filter|action|lookup|plugin_utils)", re.M
 )
 
@@ -52,8 +49,7 @@ def run(session: nox.Session, *argv: str, env: dict[str, str] | None = None, sec
 
     It is stopped with its children at its limit (then its exit status is 124), and when the session is.
     """
-    program = argv[0] if "/" in argv[0] else tool(argv[0])
-    argv = ("timeout", "--kill-after=20", str(seconds), program, *argv[1:])
+    argv = ("timeout", "--kill-after=20", str(seconds), *argv)
     with (OUTPUT / f"{session.name}.log").open("a") as log:
         log.write(f"$ {' '.join(argv)}\n")
         log.flush()
@@ -82,11 +78,11 @@ def venv(session: nox.Session) -> Path:
 def pytest(session: nox.Session, *words: str) -> None:
     """Run unit tests from the checkout; fake hosts are tens of thousands of files, so in memory where that has room."""
     found = os.statvfs(MEMORY) if Path(MEMORY).is_dir() else None
-    good = found and found.f_bavail * found.f_frsize >= MEMORY_BYTES and not found.f_flag & os.ST_NOEXEC
-    name = session.name
+    # Two GiB: a tenth of that is used.
+    good = found and found.f_bavail * found.f_frsize >= 2 << 30 and not found.f_flag & os.ST_NOEXEC
     with tempfile.TemporaryDirectory(prefix="unit-", dir=MEMORY if good else None) as folder:
         run(session, str(venv(session) / "bin" / "python"), "-m", "pytest", "-p", "no:cacheprovider", *words,
-            f"--junit-xml={OUTPUT}/junit/{name}.xml", "-o", f"junit_suite_name={name}",
+            f"--junit-xml={OUTPUT}/junit/{session.name}.xml", "-o", f"junit_suite_name={session.name}",
             env=environment(venv=venv(session), PYTHONDONTWRITEBYTECODE="1", TMPDIR=folder))  # fmt: skip
 
 
@@ -118,8 +114,7 @@ def molecule(session: nox.Session) -> None:
         run(session, "molecule", word, "--scenario-name=default", env=env, seconds=4500)
     # The scenario's own tests leave their JUnit files beside this stage's; they are counted with it.
     scenario = ROOT / "extensions" / "molecule" / "default" / "molecule.yml"
-    problems = unseen(scenario.read_text(), OUTPUT / "molecule.log", OUTPUT / "junit")
-    if problems:
+    if problems := unseen(scenario.read_text(), OUTPUT / "molecule.log", OUTPUT / "junit"):
         session.error("\n".join(problems))
 
 
@@ -138,15 +133,15 @@ def ruff(session: nox.Session) -> None:
 @nox.session(tags=["lint"])
 def mypy(session: nox.Session) -> None:
     """types, strict, each program with its own lowest Python and the imports that it has where it runs"""
-    kinds = ("module_utils", "modules", "plugin_utils", "filter", "action", "lookup")
-    plugins = [f"ansible_collections/baremetal/sriov/plugins/{kind}" for kind in kinds]
     failed = []
     with clean_copy() as copy:
+        kinds = ("module_utils", "modules", "plugin_utils", "filter", "action", "lookup")
+        # Node code must pass with the lowest Python that mypy knows; programs of the controller with Debian 12's.
         targets = {
-            "collection": (copy.parents[2], NODE_LEVEL, plugins),
-            **{name: (copy / "files" / name, NODE_LEVEL, ["."]) for name in ("device_plugin", "cni", "node")},
-            **{name: (copy / "tests" / name, CONTROLLER_LEVEL, ["."]) for name in ("lab", "tools")},
-            "noxfile": (copy, CONTROLLER_LEVEL, ["noxfile.py"]),
+            "collection": (copy.parents[2], "3.10", [f"{copy}/plugins/{kind}" for kind in kinds]),
+            **{name: (copy / "files" / name, "3.10", ["."]) for name in ("device_plugin", "cni", "node")},
+            **{name: (copy / "tests" / name, "3.11", ["."]) for name in ("lab", "tools")},
+            "noxfile": (copy, "3.11", ["noxfile.py"]),
         }
         for name, (base, level, paths) in targets.items():
             # The programs find the facts that they share as they do where they are installed.
@@ -177,14 +172,12 @@ def unit_node(session: nox.Session) -> None:
 
 def sanity(session: nox.Session) -> None:
     """ansible-test sanity, with no entry in an ignore file"""
-    ignored = sorted((ROOT / "tests" / "sanity").glob("ignore*.txt"))
-    if ignored:
+    if ignored := sorted((ROOT / "tests" / "sanity").glob("ignore*.txt")):
         session.error(f"{ignored[0]} exists: mend what it ignores instead")
     # Its environments go to the cache, not to the user's home.
     programs, home = venv(session) / "bin", cache.root() / "ansible-test" / session.name
     # Real interpreters behind PATH; a shim of pyenv that exists but fails would abort the tests.
-    path = os.pathsep.join([str(programs), interpreter_path()])
-    env = environment(venv=programs.parent, HOME=str(home), PATH=path)
+    env = environment(venv=programs.parent, HOME=str(home), PATH=f"{programs}{os.pathsep}{interpreter_path()}")
     with cache.locked(f"ansible-test-{session.name}"), clean_copy() as copy, session.chdir(copy):
         deps.prepare_ansible_test(programs / "python", home)
         run(session, str(programs / "ansible-test"), "sanity", "--color", "no", env=env)
@@ -193,9 +186,8 @@ def sanity(session: nox.Session) -> None:
 def unit_core(session: nox.Session) -> None:
     """unit tests that meet Ansible, with another release of ansible-core"""
     paths = sorted((ROOT / "tests" / "unit").rglob("test_*.py"))
-    folders = ("plugins", "roles")
-    chosen = [path for path in paths if path.parent.name in folders or _CONTROLLER.search(path.read_text())]
-    pytest(session, *map(str, chosen))
+    pytest(session, *(str(path) for path in paths
+                      if path.parent.name in ("plugins", "roles") or CONTROLLER.search(path.read_text())))  # fmt: skip
 
 
 nox.session(name="sanity-2.19", tags=["sanity"])(sanity)  # with every Python that is present

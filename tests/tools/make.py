@@ -25,7 +25,6 @@ from devtool.collection import OUTPUT, build, tool
 from devtool.console import ToolError, say, show
 from sriovlab import cache
 
-DROPPINGS = (".ansible", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".hypothesis", "collections")
 OPTIONS: dict[str, dict[str, Any]] = {
     "only": {"metavar": "NAME,NAME", "help": "only these"},
     "list": {"action": "store_true", "help": "list their names and stop"},
@@ -57,7 +56,8 @@ def test(options: Namespace) -> int:
 
 def clean(options: Namespace) -> None:
     """Remove the droppings in the checkout; the cache is for other checkouts too and stays."""
-    for folder in (OUTPUT, *(deps.ROOT / name for name in DROPPINGS), *deps.ROOT.rglob("__pycache__")):
+    names = (".ansible", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".hypothesis", "collections")
+    for folder in (OUTPUT, *(deps.ROOT / name for name in names), *deps.ROOT.rglob("__pycache__")):
         shutil.rmtree(folder, ignore_errors=True)
     say(f"The checkout is clean. The cache {cache.root()} stays; remove it by hand if you want its space.")
 
@@ -67,7 +67,7 @@ COMMANDS: dict[str, tuple[Callable[[Namespace], int | None], str, str, str]] = {
     "deps": (install, "fast", "tools", "install what the checks need, after saying what"),
     "test": (test, "only list fast", "tools", "run the checks"),
     "build": (lambda options: say(f"Built {build()}"), "", "tools", "build the tarball into tests/output"),
-    "image": (lambda options: say(f"Built {images.image(options.base)}"), "base", "",
+    "image": (lambda options: say(f"Built {images.build(OUTPUT, options.base)}"), "base", "",
               "build the device plugin's container image into tests/output"),
     "machines": (lambda options: programs.machines(), "", "tools",
                  "run the device plugin on arm64 and ppc64le, under QEMU's user mode"),

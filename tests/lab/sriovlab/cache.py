@@ -59,7 +59,7 @@ def locked(name: str) -> Iterator[None]:
         yield
 
 
-def artefact(name: str, build: Callable[[Path], None]) -> Path:
+def artefact(name: str, build: Callable[[Path], object]) -> Path:
     """The folder `name` of the cache, built by `build(empty folder)` if it is not there.
 
     The build happens in a temporary folder beside it and is renamed when whole; what a killed build left

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sriovlab import cache
 
-from .collection import OUTPUT, tracked_files
+from .collection import tracked_files
 from .console import ToolError, call, say
 from .deps import ROOT, key_of, needed
 
@@ -36,54 +36,49 @@ def version() -> str:
     return call([sys.executable, "-I", str(CONTAINERFILE.parent / "run.py"), "--version"]).strip()
 
 
-def image(base: str = "") -> Path:
-    """Build the image and write it to tests/output as an archive. Raises ToolError.
-
-    base: an image to build on, which buildah may fetch; without one, a base is made from packages.
-    """
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    archive = OUTPUT / f"device-plugin-{version()}.tar"
-    archive.unlink(missing_ok=True)
-    _build(archive, base)
-    return archive
-
-
 def cached() -> Path:
     """The image of this checkout's program as an archive in the cache, for tests; built where its inputs are others."""
     copied = tuple(re.findall(r"^COPY (\S+)", CONTAINERFILE.read_text(), re.MULTILINE))
     files = [CONTAINERFILE, *(ROOT / name for name in tracked_files() if name.startswith(copied))]
     key = key_of(version(), *MMDEBSTRAP, *(f"{path} {path.read_text()}" for path in files))
-    found = cache.artefact(f"device-plugin-image-{key}", lambda folder: _build(folder / "image.tar", ""))
+    found = cache.artefact(f"device-plugin-image-{key}", build)
     for other in cache.root().glob("device-plugin-image*"):
         if other != found:  # one before is of no use to anybody
             shutil.rmtree(other)
-    return found / "image.tar"
+    return next(found.glob("*.tar"))
 
 
-def _build(archive: Path, base: str) -> None:
-    """Build, have the image's program answer, and write the archive."""
+def build(folder: Path, base: str = "") -> Path:
+    """Build the image, have its program answer, and write it into a folder as an archive. Raises ToolError.
+
+    base: an image to build on, which buildah may fetch; without one, a base is made from packages.
+    """
+    archive = folder / f"device-plugin-{version()}.tar"
+    archive.unlink(missing_ok=True)
     needed(*TOOLS[: 1 if base else None])
     name = f"localhost/baremetal-sriov/device-plugin:{version()}"
-    with tempfile.TemporaryDirectory(prefix="image-") as folder:
+    with tempfile.TemporaryDirectory(prefix="image-") as work:
         # vfs and chroot: they need neither overlays nor namespaces, so this works in a container as well.
-        buildah = ["buildah", "--root", f"{folder}/root", "--runroot", f"{folder}/run", "--storage-driver", "vfs"]
-        build = [*buildah, "build", "--isolation", "chroot"]
+        buildah = ["buildah", "--root", f"{work}/root", "--runroot", f"{work}/run", "--storage-driver", "vfs"]
+        make = [*buildah, "build", "--isolation", "chroot"]
         if not base:
             base = "localhost/baremetal-sriov/base"
-            _base(build, base, Path(folder) / "base")
+            _base(make, base, Path(work) / "base")
         say(f"image: {name} on {base}")
-        call([*build, "--build-arg", f"BASE={base}", "-f", str(CONTAINERFILE), "-t", name, str(ROOT)])
+        call([*make, "--build-arg", f"BASE={base}", "-f", str(CONTAINERFILE), "-t", name, str(ROOT)])
         container = call([*buildah, "from", name]).strip()
         program = ("python3", "-I", "/usr/lib/baremetal-sriov/files/device_plugin/run.py")
         told = call([*buildah, "run", "--isolation", "chroot", container, "--", *program, "--version"]).strip()
         if told != version():
             raise ToolError(f"the image's program says that it is {told!r}; expected {version()}")
+        folder.mkdir(parents=True, exist_ok=True)
         call([*buildah, "push", name, f"docker-archive:{archive}:{name}"])
+    return archive
 
 
-def _base(build: list[str], name: str, context: Path) -> None:
+def _base(make: list[str], name: str, context: Path) -> None:
     say(f"base: {', '.join(PACKAGES)} of {SUITE} (about half a minute)")
     context.mkdir()
     call([*MMDEBSTRAP, str(context / "base.tar")])
     (context / "Containerfile").write_text("FROM scratch\nADD base.tar /\n")
-    call([*build, "-t", name, str(context)])
+    call([*make, "-t", name, str(context)])

@@ -34,7 +34,6 @@ KINDS = {"bench": "bench/bench_*.py", "soak": "soak/soak_*.py", "lab": "lab_grou
 RESULTS = TESTS / "bench" / "results.json"
 GROUP_SECONDS = 1800.0
 PYTEST = ("-m", "pytest", "-p", "no:cacheprovider")
-DAYS = 7 * 86_400.0  # long loops end by themselves
 
 
 def program_environment() -> dict[str, str]:
@@ -106,7 +105,7 @@ def loops(only: str | None, count: int | None, seed: int | None) -> int:
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     words = [*([] if count is None else ["--count", str(count)]), "--seed", str(seed)]
     commands = {name: [tool("python"), "-u", str(path), *words] for name, path in found("soak", only).items()}
-    return each("soak", commands, DAYS)
+    return each("soak", commands, 7 * 86_400.0)  # they end by themselves
 
 
 def groups(only: str | None, *, resume: bool = False) -> int:

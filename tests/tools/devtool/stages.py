@@ -26,9 +26,6 @@ NOXFILE = ROOT / "noxfile.py"
 LAB_DEPS = "lab-deps"
 SHOWN_LINES, SHOWN_COLUMNS = 25, 1200
 LIMIT_SECONDS = 3 * 3600.0
-# Two at a time: the emulated node leaves a core to the other checks for most of its time.
-AT_ONCE = 2
-VERDICTS = {"success": "passed", "skipped": "skipped"}  # by nox's words; any other is a failure
 NOT_RUN: dict[str, Any] = {"result": "did not run", "reason": None, "duration": 0.0}
 
 
@@ -82,11 +79,11 @@ def _run_nox(stages: Sequence[Stage]) -> dict[str, dict[str, Any]]:
     """What nox reports of each stage, by their names; nothing of those that a stopped run did not come to."""
     report = OUTPUT / "nox.json"
     report.unlink(missing_ok=True)
-    names = [stage.name for stage in stages]
-    argv = nox(f"--parallel={AT_ONCE}", "--allow-parallel", "--report", str(report), "--session", *names)
+    # Two at a time: the emulated node leaves a core to the other checks for most of its time.
+    argv = nox("--parallel=2", "--allow-parallel", "--report", str(report),
+               "--session", *(stage.name for stage in stages))  # fmt: skip
     watched(argv, OUTPUT, LIMIT_SECONDS, cwd=ROOT)
-    told = json.loads(report.read_text())["sessions"] if report.exists() else []
-    return {one["name"]: one for one in told}
+    return {one["name"]: one for one in json.loads(report.read_text())["sessions"]} if report.exists() else {}
 
 
 def result_of(name: str, told: dict[str, Any]) -> Result:
@@ -96,7 +93,7 @@ def result_of(name: str, told: dict[str, Any]) -> Result:
     written = [path for path in (file, *chain) if path.exists()]
     cases = junit_cases(written)
     failed = any(found == "failed" for found, _why in cases)
-    verdict = "failed" if failed else VERDICTS.get(told["result"], "failed")
+    verdict = "failed" if failed else {"success": "passed", "skipped": "skipped"}.get(told["result"], "failed")
     if not written or (verdict == "failed" and not failed):
         # A tool without JUnit, or one that failed before it wrote a failure down.
         reason = told["reason"] or f"{told['result']}, see {log.name}"
