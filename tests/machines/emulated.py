@@ -12,9 +12,8 @@ import os
 from pathlib import Path
 
 from devtool.console import call, say
-from devtool.deps import key_of
 from devtool.images import PACKAGES, SUITE, UNREAD
-from sriovlab.cache import artefact
+from sriovlab.cache import artefact, digest
 
 # As uname says it (QEMU's name too) -> as Debian's packages are called.
 MACHINES = {"aarch64": "arm64", "ppc64le": "ppc64el"}
@@ -34,7 +33,7 @@ def packages(machine: str) -> Path:
               SUITE, str(fresh / "root"), MIRROR])  # fmt: skip
         _keep_inside(fresh / "root")
 
-    return artefact(f"machines/{machine}-{key_of(*PACKAGES, *UNREAD, MIRROR)}", fetch) / "root"
+    return artefact(f"machines/{machine}-{digest(*PACKAGES, *UNREAD, MIRROR)}", fetch) / "root"
 
 
 def _keep_inside(root: Path) -> None:

@@ -103,5 +103,5 @@ def install(tarball: Path) -> Path:
     """Install the tarball into a fresh collections folder, from nothing but itself and the cache."""
     shutil.rmtree(INSTALLED, ignore_errors=True)
     words = ("collection", "install", "--offline", "--no-deps", "-p", str(INSTALLED), str(tarball))
-    call([tool("ansible-galaxy"), *words], env=environment(INSTALLED))
+    call(["ansible-galaxy", *words], env=environment(INSTALLED))
     return INSTALLED

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import shutil
@@ -41,13 +40,10 @@ OWN: dict[str, list[list[str]]] = {
 }  # fmt: skip
 
 
-def key_of(*parts: str) -> str:
-    """A short name for a set of inputs: other inputs, other folder."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
-
-
 def _key(*files: str) -> str:
-    return key_of(sys.base_prefix, sys.version, *((ROOT / f"requirements-{file}.txt").read_text() for file in files))
+    """A short name for this interpreter and what files ask for: other inputs, other folder."""
+    texts = [(ROOT / f"requirements-{file}.txt").read_bytes() for file in files]
+    return cache.digest(sys.base_prefix, sys.version, *texts)
 
 
 def dev_venv() -> Path:
@@ -57,7 +53,7 @@ def dev_venv() -> Path:
 
 def own_venvs() -> Path:
     """Where nox keeps those of stages; one that is whole has a file NAME.complete there."""
-    return cache.root() / "venvs" / f"nox-{key_of(_key('unit', 'py39'), repr(OWN))}"
+    return cache.root() / "venvs" / f"nox-{cache.digest(_key('unit', 'py39'), repr(OWN))}"
 
 
 def to_install(stage: str) -> str:
@@ -88,8 +84,8 @@ def _make_dev() -> None:
     """Environments can't be moved, so they are made in place. nox is in this one: it makes the others."""
     folder = dev_venv()
     show([sys.executable, "-m", "venv", "--clear", str(folder)])
-    files = [f"--requirement={ROOT / name}" for name in ("requirements-unit.txt", "requirements-dev.txt")]
-    show([str(folder / "bin" / "python"), "-m", "pip", "install", *files])
+    show([str(folder / "bin" / "python"), "-m", "pip", "install", f"--requirement={ROOT}/requirements-unit.txt",
+          f"--requirement={ROOT}/requirements-dev.txt"])  # fmt: skip
     (folder / MARKER).touch()
 
 

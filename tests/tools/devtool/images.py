@@ -18,7 +18,7 @@ from sriovlab import cache
 
 from .collection import tracked_files
 from .console import ToolError, call, say
-from .deps import ROOT, key_of, needed
+from .deps import ROOT, needed
 
 TOOLS = ("buildah", "mmdebstrap")  # commands, and Debian's packages of them
 PACKAGES = ("python3-minimal", "python3-grpcio", "python3-protobuf", "iproute2")
@@ -40,7 +40,7 @@ def cached() -> Path:
     """The image of this checkout's program as an archive in the cache, for tests; built where its inputs are others."""
     copied = tuple(re.findall(r"^COPY (\S+)", CONTAINERFILE.read_text(), re.MULTILINE))
     files = [CONTAINERFILE, *(ROOT / name for name in tracked_files() if name.startswith(copied))]
-    key = key_of(version(), *MMDEBSTRAP, *(f"{path} {path.read_text()}" for path in files))
+    key = cache.digest(version(), *MMDEBSTRAP, *(f"{path} {path.read_text()}" for path in files))
     found = cache.artefact(f"device-plugin-image-{key}", build)
     for other in cache.root().glob("device-plugin-image*"):
         if other != found:  # one before is of no use to anybody
@@ -62,8 +62,12 @@ def build(folder: Path, base: str = "") -> Path:
         buildah = ["buildah", "--root", f"{work}/root", "--runroot", f"{work}/run", "--storage-driver", "vfs"]
         make = [*buildah, "build", "--isolation", "chroot"]
         if not base:
-            base = "localhost/baremetal-sriov/base"
-            _base(make, base, Path(work) / "base")
+            say(f"base: {', '.join(PACKAGES)} of {SUITE} (about half a minute)")
+            base, context = "localhost/baremetal-sriov/base", Path(work) / "base"
+            context.mkdir()
+            call([*MMDEBSTRAP, str(context / "base.tar")])
+            (context / "Containerfile").write_text("FROM scratch\nADD base.tar /\n")
+            call([*make, "-t", base, str(context)])
         say(f"image: {name} on {base}")
         call([*make, "--build-arg", f"BASE={base}", "-f", str(CONTAINERFILE), "-t", name, str(ROOT)])
         container = call([*buildah, "from", name]).strip()
@@ -74,11 +78,3 @@ def build(folder: Path, base: str = "") -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         call([*buildah, "push", name, f"docker-archive:{archive}:{name}"])
     return archive
-
-
-def _base(make: list[str], name: str, context: Path) -> None:
-    say(f"base: {', '.join(PACKAGES)} of {SUITE} (about half a minute)")
-    context.mkdir()
-    call([*MMDEBSTRAP, str(context / "base.tar")])
-    (context / "Containerfile").write_text("FROM scratch\nADD base.tar /\n")
-    call([*make, "-t", name, str(context)])

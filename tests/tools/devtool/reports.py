@@ -11,7 +11,6 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from pathlib import Path
 
-TAIL_BYTES = 16_384
 # What XML 1.0 can't hold, and the colour codes of terminals.
 _UNPRINTABLE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Ansible's words for a task that failed: its name, the summary, the host with the result, the result's message.
@@ -30,8 +29,7 @@ def clean(text: str) -> str:
 
 def tail(log: Path) -> str:
     """The end of a log, as text for a failure; "" where there is none."""
-    end = log.read_bytes()[-TAIL_BYTES:] if log.exists() else b""
-    return clean(end.decode("utf-8", "replace"))
+    return clean(log.read_bytes()[-16_384:].decode("utf-8", "replace")) if log.exists() else ""
 
 
 def last_line(log: Path) -> str:

@@ -13,12 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sriovlab.cache import locked
+from sriovlab import cache
 
 from .budget import TOTAL, Ledger
 from .collection import OUTPUT, tool
 from .console import ToolError, asked, call, duration, say, watched
-from .deps import ROOT, interpreter_path, key_of, lab, to_install
+from .deps import ROOT, interpreter_path, lab, to_install
 from .reports import Case, failed_task, junit_cases, tail, write_junit
 
 JUNIT = OUTPUT / "junit"
@@ -128,7 +128,7 @@ def run(stages: Sequence[Stage], ledger: Ledger | None = None, *, complete: bool
 
     complete: these are all stages, so that the ledger's total is judged as well.
     """
-    with locked(f"checkout-{key_of(str(ROOT))}"):
+    with cache.locked(f"checkout-{cache.digest(str(ROOT))}"):
         shutil.rmtree(JUNIT, ignore_errors=True)
         JUNIT.mkdir(parents=True)
         for log in OUTPUT.glob("*.log"):
