@@ -49,7 +49,7 @@ def test(options: Namespace) -> int:
     known = stages.all_stages()
     chosen = stages.choose(known, options.only, fast=options.fast)
     if options.list:
-        say("\n".join(f"{stage.name:16} {stage.what}" for stage in chosen))
+        say("\n".join(f"{stage['name']:16} {stage['description']}" for stage in chosen))
         return 0
     return stages.run(chosen, complete=chosen == known)
 

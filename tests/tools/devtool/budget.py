@@ -18,7 +18,6 @@ from .deps import ROOT
 
 FILE = ROOT / "tests" / "budget.toml"
 TOTAL = "the whole run"
-GRACE = 1.25
 ROUNDS = 24_000_000
 CORES = 2
 
@@ -73,7 +72,7 @@ class Ledger:
         if name not in self.lines:
             raise ToolError(f"tests/budget.toml has no line for {name}: give it its seconds on two quiet cores")
         allowed = self.lines[name] * self.scale
-        if seconds <= allowed * GRACE:
+        if seconds <= allowed * 1.25:
             return ""
         return (f"{name} took {duration(seconds)}; its line in tests/budget.toml is {self.lines[name]:g} s, "
                 f"on this machine {duration(allowed)} (x {self.scale:.2f})")  # fmt: skip

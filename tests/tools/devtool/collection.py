@@ -34,8 +34,7 @@ sys.exit(main())
 def environment(collections: Path | None = None, venv: Path | None = None, **extra: str) -> dict[str, str]:
     """The environment for Ansible's tools: ours first on PATH, nobody's Ansible settings, no terminal."""
     venv = venv or dev_venv()
-    foreign = ("ANSIBLE_", "MOLECULE_", "PYTEST_")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    env = {name: text for name, text in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_", "PYTEST_"))}
     env |= {"VIRTUAL_ENV": str(venv), "PATH": os.pathsep.join([str(venv / "bin"), env.get("PATH", os.defpath)]),
             "LC_ALL": "C.UTF-8", "PY_COLORS": "0", "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"}  # fmt: skip
     if collections is not None:
@@ -69,8 +68,11 @@ def clean_copy() -> Iterator[Path]:
         copy = Path(temporary) / "ansible_collections" / "baremetal" / "sriov"
         copy.mkdir(parents=True)
         call(["cp", "--parents", "--no-dereference", "--preserve=mode", *tracked_files(), str(copy)], cwd=ROOT)
-        who = "-c user.name=check -c user.email=check@localhost"
-        for words in ("init --quiet --initial-branch=main", "add --all", f"{who} commit --quiet -n --message=copy"):
+        for words in (
+            "init --quiet --initial-branch=main",
+            "add --all",
+            "-c user.name=check -c user.email=check@localhost commit --quiet -n --message=copy",
+        ):
             git(*words.split(), folder=copy)
         yield copy
 

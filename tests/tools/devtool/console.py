@@ -17,7 +17,6 @@ from typing import Any
 from .reports import newest
 
 HEARTBEAT_SECONDS = 30.0
-KILL_GRACE_SECONDS = 20.0
 
 
 class ToolError(Exception):
@@ -60,7 +59,7 @@ def watched(argv: Sequence[str], logs: Path, limit_seconds: float, **settings: A
         for number in (signal.SIGINT, signal.SIGKILL) if process.poll() is None else ():
             with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(process.pid, number)
-                process.wait(timeout=KILL_GRACE_SECONDS)
+                process.wait(timeout=20)
 
 
 def run_logged(

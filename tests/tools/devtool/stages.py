@@ -25,17 +25,9 @@ JUNIT = OUTPUT / "junit"
 NOXFILE = ROOT / "noxfile.py"
 LAB_DEPS = "lab-deps"
 SHOWN_LINES, SHOWN_COLUMNS = 25, 1200
-LIMIT_SECONDS = 3 * 3600.0
+# A session of noxfile.py as nox tells it: "name", "description", "tags".
+Stage = dict[str, Any]
 NOT_RUN: dict[str, Any] = {"result": "did not run", "reason": None, "duration": 0.0}
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A session of noxfile.py with its tags."""
-
-    name: str
-    what: str
-    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,19 +52,18 @@ def nox(*words: str) -> list[str]:
 
 def all_stages() -> list[Stage]:
     """What noxfile.py holds, in its order."""
-    found = json.loads(call(nox("--list-sessions", "--json")))
-    return [Stage(one["name"], one["description"], tuple(one["tags"])) for one in found]
+    return list(json.loads(call(nox("--list-sessions", "--json"))))
 
 
 def choose(stages: Sequence[Stage], only: str | None, *, fast: bool) -> list[Stage]:
     """The stages that the command line asks for, by name or tag; raises ToolError for an unknown name."""
-    names = [stage.name for stage in stages]
-    words = asked(only, dict.fromkeys([*names, *(tag for stage in stages for tag in stage.tags)]), "stage")
+    names = [stage["name"] for stage in stages]
+    words = asked(only, dict.fromkeys([*names, *(tag for stage in stages for tag in stage["tags"])]), "stage")
     tags = {*words} - {*names}
-    chosen = [one for one in stages if one.name in words or tags & {*one.tags}]
-    if any("lab" in stage.tags for stage in chosen):
-        chosen = [one for one in stages if one in chosen or one.name == LAB_DEPS]
-    return [stage for stage in chosen if not (fast and "lab" in stage.tags)]
+    chosen = [one for one in stages if one["name"] in words or tags & {*one["tags"]}]
+    if any("lab" in stage["tags"] for stage in chosen):
+        chosen = [one for one in stages if one in chosen or one["name"] == LAB_DEPS]
+    return [stage for stage in chosen if not (fast and "lab" in stage["tags"])]
 
 
 def _run_nox(stages: Sequence[Stage]) -> dict[str, dict[str, Any]]:
@@ -81,8 +72,8 @@ def _run_nox(stages: Sequence[Stage]) -> dict[str, dict[str, Any]]:
     report.unlink(missing_ok=True)
     # Two at a time: the emulated node leaves a core to the other checks for most of its time.
     argv = nox("--parallel=2", "--allow-parallel", "--report", str(report),
-               "--session", *(stage.name for stage in stages))  # fmt: skip
-    watched(argv, OUTPUT, LIMIT_SECONDS, cwd=ROOT)
+               "--session", *(stage["name"] for stage in stages))  # fmt: skip
+    watched(argv, OUTPUT, limit_seconds=3 * 3600.0, cwd=ROOT)
     return {one["name"]: one for one in json.loads(report.read_text())["sessions"]} if report.exists() else {}
 
 
@@ -135,20 +126,20 @@ def run(stages: Sequence[Stage], ledger: Ledger | None = None, *, complete: bool
             log.unlink()
         ledger = ledger or Ledger.start()
         for stage in stages:
-            ledger.over(stage.name, 0)  # raises ToolError for one without a line
-            if wanted := to_install(stage.name):
+            ledger.over(stage["name"], 0)  # raises ToolError for one without a line
+            if wanted := to_install(stage["name"]):
                 say(f"    will install {wanted}, where there is a Python for it")
         say(f"{len(stages)} stages; this machine takes x {ledger.scale:.2f} of the ledger's time")
         started = time.monotonic()
         try:
             told = _run_nox(stages)
         finally:
-            if any("lab" in stage.tags for stage in stages):
+            if any("lab" in stage["tags"] for stage in stages):
                 with suppress(ToolError):  # its own output says what is wrong
                     lab("down")
         seconds = time.monotonic() - started
         ledger = ledger.end()
-        results = [result_of(stage.name, told.get(stage.name, NOT_RUN)) for stage in stages]
+        results = [result_of(stage["name"], told.get(stage["name"], NOT_RUN)) for stage in stages]
         _table(results, ledger)
         if complete:
             # Wall-clock, without what was installed for the emulated node.

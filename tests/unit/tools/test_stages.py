@@ -17,7 +17,6 @@ import pytest
 from devtool import budget, deps, reports, stages
 from devtool.budget import Ledger
 from devtool.console import ToolError
-from devtool.stages import Stage
 from support.processes import ended
 
 SECONDS = f"300.{os.getpid()}"  # what nobody else sleeps
@@ -207,14 +206,14 @@ def test_unknown_stages_are_named(output: Path) -> None:
     known = stages.all_stages()
     with pytest.raises(ToolError, match=r"unknown stage nonsense; there are: good, bad"):
         stages.choose(known, "good,nonsense", fast=False)
-    assert not any("lab" in stage.tags for stage in stages.choose(known, None, fast=True))
-    assert [stage.name for stage in stages.choose(known, "molecule", fast=False)] == ["lab-deps", "molecule"]
-    assert [stage.name for stage in stages.choose(known, "pair,good", fast=False)] == ["good", "left", "right"]
+    assert not any("lab" in stage["tags"] for stage in stages.choose(known, None, fast=True))
+    assert [stage["name"] for stage in stages.choose(known, "molecule", fast=False)] == ["lab-deps", "molecule"]
+    assert [stage["name"] for stage in stages.choose(known, "pair,good", fast=False)] == ["good", "left", "right"]
     assert stages.choose(known, None, fast=False) == known
 
 
 def test_a_name_is_not_also_a_tag() -> None:
-    known = [Stage("unit", "", ("unit",)), Stage("unit-py39", "", ("unit",))]
+    known = [{"name": name, "tags": ["unit"]} for name in ("unit", "unit-py39")]
     assert stages.choose(known, "unit", fast=False) == known[:1]
 
 
