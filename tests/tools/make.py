@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if needs == "lab":
             deps.lab("install")
         return do(options) or 0
-    except ToolError as error:
+    except (ToolError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -34,11 +34,11 @@ def duration(seconds: float) -> str:
 
 
 def asked(only: str | None, known: Iterable[str], kind: str) -> list[str]:
-    """The names of a list with commas, or all where there is none. Raises ToolError for one that is not known."""
+    """The known names that a list with commas holds, all without a list. Raises ToolError for one that is not known."""
     names = [name.strip() for name in only.split(",")] if only else [*known]
     if unknown := sorted({*names} - {*known}):
         raise ToolError(f"unknown {kind} {', '.join(unknown)}; there are: {', '.join(known)}")
-    return names
+    return [name for name in known if name in names]
 
 
 def watched(argv: Sequence[str], logs: Path, limit_seconds: float, **settings: Any) -> int:
@@ -91,12 +91,9 @@ def run_logged(
 def call(
     argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, capture: bool = True
 ) -> str:
-    """Run a short command and return its standard output; raises ToolError with its error text."""
-    try:
-        done = subprocess.run(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=capture, text=True,
-                              check=False)  # fmt: skip
-    except OSError as error:
-        raise ToolError(f"{argv[0]} can't be started: {error.strerror}") from error
+    """Run a short command and return its standard output; raises ToolError with its error text, and OSError."""
+    null = subprocess.DEVNULL
+    done = subprocess.run(argv, cwd=cwd, env=env, stdin=null, capture_output=capture, text=True, check=False)
     if done.returncode != 0:
         told = (done.stderr.strip() or done.stdout.strip()) if capture else "its own output is above"
         raise ToolError(f"{' '.join(argv)} failed ({done.returncode}): {told}")

@@ -42,8 +42,9 @@ OWN: dict[str, list[list[str]]] = {
 
 def _key(*files: str) -> str:
     """A short name for this interpreter and what files ask for: other inputs, other folder."""
-    texts = [(ROOT / f"requirements-{file}.txt").read_bytes() for file in files]
-    return cache.digest(sys.base_prefix, sys.version, *texts)
+    return cache.digest(
+        sys.base_prefix, sys.version, *((ROOT / f"requirements-{file}.txt").read_bytes() for file in files)
+    )
 
 
 def dev_venv() -> Path:
@@ -94,8 +95,8 @@ def _fetch_collections(folder: Path) -> None:
         show([str(dev_venv() / "bin" / "python"), "-m", "pip", "download", "--no-deps", "--dest", wheels,
               f"ansible=={ANSIBLE_BUNDLE}"])  # fmt: skip
         with zipfile.ZipFile(next(Path(wheels).glob("ansible-*.whl"))) as wheel:
-            prefix = "ansible_collections/kubernetes/core/"
-            wheel.extractall(folder, [name for name in wheel.namelist() if name.startswith(prefix)])
+            wheel.extractall(folder, [name for name in wheel.namelist()
+                                      if name.startswith("ansible_collections/kubernetes/core/")])  # fmt: skip
     (folder / MARKER).touch()
 
 

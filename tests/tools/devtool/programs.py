@@ -48,16 +48,17 @@ def found(kind: str, only: str | None = None) -> dict[str, Path]:
     """The programs or groups of a kind by their names, or those with these. Raises ToolError for other names."""
     paths = sorted(path for path in TESTS.glob(KINDS[kind]) if path.suffix or any(path.glob("test_*.py")))
     there = {path.stem.removeprefix(f"{kind}_"): path for path in paths}
-    names = asked(only, there, "name")
-    return {name: path for name, path in there.items() if name in names}
+    return {name: there[name] for name in asked(only, there, "name")}
 
 
 def stamp() -> dict[str, str]:
     """The checkout's commit, with a word where it has changes, and the machine."""
     changes = "+changes" if git("status", "--porcelain") else ""
     models = re.findall(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    machine = f"{[*models, platform.machine()][0]}, {os.cpu_count()} cores, Linux {platform.release()}"
-    return {"commit": git("rev-parse", "--short=12", "HEAD") + changes, "machine": machine}
+    return {
+        "commit": git("rev-parse", "--short=12", "HEAD") + changes,
+        "machine": f"{[*models, platform.machine()][0]}, {os.cpu_count()} cores, Linux {platform.release()}",
+    }
 
 
 def benchmarks(only: str | None = None) -> int:

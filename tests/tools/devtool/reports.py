@@ -74,8 +74,7 @@ def write_junit(path: Path, suite: str, seconds: float, verdict: str, reason: st
     item = ET.SubElement(element, "testcase", classname=suite, name=suite, time=time)
     if verdict != "passed":
         text = clean(reason).strip() or verdict
-        tag = "failure" if verdict == "failed" else verdict
-        ET.SubElement(item, tag, message=text.splitlines()[0]).text = text
+        ET.SubElement(item, "failure" if verdict == "failed" else verdict, message=text.splitlines()[0]).text = text
     ET.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
 
 
