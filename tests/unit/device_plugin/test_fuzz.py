@@ -25,7 +25,7 @@ from sriov_device_plugin.kubelet.renamed_allocations import RenamedAllocations
 from sriov_device_plugin.pool import allocation, config, health, legacy_config, pools
 from sriov_device_plugin.pool.explain import explain
 from support.dp_host import FakeHost
-from support.dp_kubelet import Plugin
+from support.fake_kubelet import Plugin
 
 PF = "0000:01:00.0"
 VFS = [f"0000:01:10.{n}" for n in (0, 2, 4)]
