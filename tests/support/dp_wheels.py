@@ -19,7 +19,7 @@ LEVELS = {
     "3.9": ("grpcio==1.80.1", "protobuf==6.33.6"),
     "3.12": ("grpcio==1.85.1", "protobuf==7.36.2"),
 }
-GLIBC = ("2_17", "2_24", "2_26", "2_27", "2_28")
+PLATFORMS = ("manylinux_2_17", "manylinux_2_24", "manylinux_2_26", "manylinux_2_27", "manylinux_2_28", "manylinux2014")
 
 
 def wheels(version: str, packages: Sequence[str], machine: str = platform.machine()) -> Path:
@@ -28,8 +28,7 @@ def wheels(version: str, packages: Sequence[str], machine: str = platform.machin
     def fetch(fresh: Path) -> None:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(fresh), "--no-compile"]
         command += ["--only-binary", ":all:", "--implementation", "cp", "--python-version", version]
-        command += [f"--platform=manylinux_{glibc}_{machine}" for glibc in GLIBC]
-        command += [f"--platform=manylinux2014_{machine}"]
+        command += [f"--platform={name}_{machine}" for name in PLATFORMS]
         subprocess.run([*command, *packages], check=True, timeout=240)
 
     return artefact(f"wheels/{'-'.join([version, *packages, machine])}", fetch)

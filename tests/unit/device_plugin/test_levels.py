@@ -27,6 +27,6 @@ def test_serves_on_each_level(version: str, daemon: Daemon, short_path: Path) ->
     shutil.copytree(SHARED, installed / "shared")
     os.symlink(wheels(version, LEVELS[version]), installed / "site")
     serves(daemon, [python, "-I", str(installed / "run.py")])
-    loaded = Path(f"/proc/{daemon.pid}/maps").read_text()
+    loaded = Path(f"/proc/{daemon.process.pid}/maps").read_text()
     assert str(wheels(version, LEVELS[version])) in loaded, "the level's own wheels serve, not those of this Python"
     leaves(daemon)
