@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from support.cni_warm import eventually
 from support.cni_world import PF, PF_NAME, VF, VF_MAC, VF_NAME, Refusal, WorldHost, run, vector
+from support.processes import eventually
 
 
 def test_del_without_add_and_twice(world):

@@ -16,7 +16,6 @@ from sriov_cni import cli
 from sriov_cni.commands import releases
 from sriov_cni.host.host import NodeHost
 from support.broken_ipam import Broken
-from support.cni_warm import eventually
 from support.cni_world import Refusal, WorldHost, run
 from support.expected_address_releases import (
     BROKEN,
@@ -28,6 +27,7 @@ from support.expected_address_releases import (
     REFUSED_BY_ADD,
     TRIES,
 )
+from support.processes import eventually
 
 OTHERS = {"CNI_CONTAINERID": "c2"}
 
