@@ -11,7 +11,7 @@ import pytest
 
 from support import cni_code
 from support.cni_warm import Warm
-from support.cni_world import made_world
+from support.cni_world import World
 
 # In the place of /var/lib/cni/sriov, and of the one that the node's administrator writes.
 SEAM = """
@@ -26,7 +26,7 @@ def world(tmp_path):
     """A host namespace with a veth in the VF's place, a pod namespace, a sysfs tree and a PF that keeps
     settings.
     """
-    with made_world(tmp_path) as made:
+    with World(tmp_path) as made:
         yield made
 
 

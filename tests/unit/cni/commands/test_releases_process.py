@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from support.broken_ipam import Broken
 from support.cni_warm import CONF, Warm
+from support.cni_world import Broken
 from support.processes import eventually
 
 
@@ -46,7 +46,7 @@ def start(program: Path, folder: Path, command: str, container: str = "c1") -> i
 def owed(way, program, tmp_path):
     """One address that is due to be released, of a network whose IPAM plugin fails."""
     plugin = Broken(tmp_path)
-    plugin.fails("its error", "DEL")
+    plugin.fails(DEL="its error")
     file = owe(program.parent / "state" / "releases", tmp_path)
     return way, plugin, file
 
