@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import runpy
 from pathlib import Path
 from struct import pack
@@ -14,7 +13,7 @@ import pytest
 
 from sriov_cni.spec import config
 from sriov_cni.vf.settings import SETTINGS
-from support.cni_world import Refusal, World, missing
+from support.cni_world import Refusal, World
 
 DOCS = Path(__file__).resolve().parents[1] / "cni" / "test_docs.py"
 KEY = "query_rss"
@@ -25,14 +24,9 @@ ATTRIBUTE = pack("=HHII", 12, 7, 3, 1)
 @pytest.fixture
 def world(tmp_path):
     """A PF whose driver keeps the setting."""
-    if os.geteuid() != 0:
-        missing("root: the tests make network namespaces")
-    made = World(tmp_path)
-    made.set_pf(vfs=[{**vf, KEY: 0} for vf in made.pf["vfs"]])
-    try:
+    with World(tmp_path) as made:
+        made.set_pf(vfs=[{**vf, KEY: 0} for vf in made.pf["vfs"]])
         yield made
-    finally:
-        made.close()
 
 
 def test_from_the_configuration_over_add_and_check_to_del(world):

@@ -17,7 +17,7 @@ import pytest
 from devtool import budget, deps, reports, stages
 from devtool.budget import Ledger
 from devtool.console import ToolError
-from support.processes import ended
+from support.processes import ENDED, eventually, state_of
 
 SECONDS = f"300.{os.getpid()}"  # what nobody else sleeps
 NOXFILE = """
@@ -249,7 +249,8 @@ sys.exit(program.main(["test"]))
             time.sleep(0.1)
         running.send_signal(signal.SIGTERM)
         _out, told = running.communicate(timeout=60)
-    assert sleeper and all(ended(pid) for pid in sleeper)
+    assert sleeper
+    eventually(lambda: all(state_of(pid) in ENDED for pid in sleeper))
     assert running.returncode == 130, told.decode()
 
 
