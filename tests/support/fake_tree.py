@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -22,6 +23,11 @@ class Tree:
         real = self.real(path)
         real.parent.mkdir(parents=True, exist_ok=True)
         real.write_text(text)
+
+    def fill(self, files: Mapping[str, str]) -> None:
+        """Each path with its text."""
+        for path, text in files.items():
+            self.put(path, text)
 
     def get(self, path: str) -> str:
         return self.real(path).read_text()
