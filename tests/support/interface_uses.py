@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from support.fake_host import FakeHost
-from support.fake_net import Net
+from support.fake_pci import Net
 
 MAC = "52:54:00:00:00:99"
 ADDRESS = "192.0.2.7"

@@ -13,17 +13,17 @@ import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from support.fake_host import FakeHost
-from support.fake_net import Net
+from support.fake_pci import Net
 from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present
 
 
 def refusal(host: FakeHost, policies: list[dict[str, Any]], **options: Any) -> str:
     """The text of the refusal; a check refuses alike, and nothing changes."""
-    writes = host.writes
+    writes = len(host.log)
     for check in (True, False):
         with pytest.raises(RefusedError) as caught:
             present(host, policies, check=check, **options)
-    assert host.writes == writes and not host.exists("/var/lib/baremetal-sriov")
+    assert len(host.log) == writes and not host.exists("/var/lib/baremetal-sriov")
     return str(caught.value)
 
 

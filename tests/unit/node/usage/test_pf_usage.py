@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from support.fake_host import FakeHost
-from support.fake_net import Net
+from support.fake_pci import Net
 from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, drivers, make_host, present
 
 VF = "enp1s0v1"
