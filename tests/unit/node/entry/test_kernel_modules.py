@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry import kernel_modules
 from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ORIGINAL
 from support.fake_boot import GrubHost
-from support.module_runs import ran
+from support.node_runs import ran
 
 
 @pytest.fixture
