@@ -108,15 +108,11 @@ class FakeBase(Tree, Host):
         if code:
             raise HostError(path, f"{value!r} written", f"{os.strerror(code)} (errno {code})")
 
-    def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
+    def _replace(self, path: str, make: Callable[[str], None]) -> None:
         code = self.change(f"write {path}")
         if code:
             raise HostError(path, "the file written", f"{os.strerror(code)} (errno {code})")
-        super().write_file(path, data, mode)
-
-    def restore(self, path: str, what: Any) -> None:
-        self.change(f"restore {path}")
-        super().restore(path, what)
+        super()._replace(path, make)
 
     def remove_file(self, path: str) -> None:
         if self.exists(path):

@@ -108,7 +108,7 @@ class Pci(FakeBase):
         self.nets[net.name] = net
         self.put(f"sys/class/net/{net.name}/addr_assign_type", "0\n")
         if address:
-            (self.base / f"{DEVICES}/{address}/net/{net.name}").mkdir(parents=True, exist_ok=True)
+            self.real(f"{DEVICES}/{address}/net/{net.name}").mkdir(parents=True, exist_ok=True)
 
     def add_lone_vf(self, address: str, name: str) -> None:
         """A passthrough VF of a virtual machine: a NIC, and no PF to be seen."""
@@ -117,8 +117,8 @@ class Pci(FakeBase):
         self._bind(address, "igbvf")
 
     def _function(self, address: str, vendor: str, device: str, kind: str = "0x020000") -> None:
-        names = {"class": kind, "vendor": vendor, "device": device, "modalias": f"pci:{device}"}
-        self._attributes(address, driver_override="(null)", **names)
+        ids = {"class": kind, "vendor": vendor, "device": device}
+        self._attributes(address, driver_override="(null)", modalias=f"pci:{device}", **ids)
 
     def _attributes(self, address: str, **values: object) -> None:
         self.fill({f"{DEVICES}/{address}/{name}": f"{value}\n" for name, value in values.items()})
@@ -136,8 +136,8 @@ class Pci(FakeBase):
         return f"0000:{bus}:{16 + index * 2 // 8:02x}.{index * 2 % 8}"
 
     def driver(self, address: str) -> str | None:
-        link = self.base / f"{DEVICES}/{address}/driver"
-        return os.path.basename(os.readlink(link)) if link.is_symlink() else None
+        target = self.read_link(f"/{DEVICES}/{address}/driver")
+        return os.path.basename(target) if target else None
 
     def numvfs(self, pf: str) -> int:
         return int(self._attribute(pf, "sriov_numvfs"))
@@ -234,7 +234,7 @@ class Pci(FakeBase):
 
     def move_away(self, address: str) -> None:
         """No interface of a function is here any more, as where a CNI plugin put it into a network namespace."""
-        for folder in self.real(f"{DEVICES}/{address}").glob("net/*"):
+        for folder in list(self.real(f"{DEVICES}/{address}").glob("net/*")):
             self.nets.pop(folder.name, None)
             shutil.rmtree(self.real(f"sys/class/net/{folder.name}"))
             folder.rmdir()
@@ -246,9 +246,8 @@ class Pci(FakeBase):
         self.change("reboot")
         super().reboot()
         for pf in self.pfs.values():
-            for index in range(self.numvfs(pf.address)):
-                self._remove_vf(pf, index)
-            self._attributes(pf.address, sriov_numvfs=0, sriov_drivers_autoprobe=1)
+            self._set_numvfs(pf.address, "0")
+            self._attributes(pf.address, sriov_drivers_autoprobe=1)
             pf.eswitch = pf.eswitch and "legacy"
             if pf.network:
                 net = self.nets[pf.name]

@@ -26,14 +26,10 @@ def routes(*found: Item) -> Use:
     return lambda host, name: host.routes.extend({"dev": name, **route} for route in found)
 
 
-def one_of_several_hops(host: FakeHost, name: str) -> None:
-    hops = [{"gateway": "192.0.2.1", "dev": "lo", "weight": 1}, {"gateway": "192.0.2.2", "dev": name, "weight": 1}]
-    host.routes.append({"dst": TARGET, "protocol": "bgp", "nexthops": hops})
-
-
-def one_of_several_hops_v6(host: FakeHost, name: str) -> None:
-    hops = [{"gateway": "fe80::1", "dev": "lo", "weight": 1}, {"gateway": "fe80::2", "dev": name, "weight": 1}]
-    host.routes.append({"dst": "2001:db8:9::/48", "nexthops": hops})
+def several_hops(first: str, second: str, **route: str) -> Use:
+    """The second of them over the interface."""
+    hop = {"gateway": first, "dev": "lo", "weight": 1}
+    return lambda host, name: host.routes.append({**route, "nexthops": [hop, {**hop, "gateway": second, "dev": name}]})
 
 
 def ssh_connection(host: FakeHost, name: str) -> None:
@@ -46,22 +42,14 @@ def ssh_connection(host: FakeHost, name: str) -> None:
 
 
 def upper(kind: str, *addresses: str, vlan: str = "") -> Use:
-    """An interface up9 of this kind on the interface; vlan: an address on a VLAN on that."""
+    """An interface up9 of this kind on the interface, or with it as a port; vlan: an address on a VLAN on that."""
 
     def make(host: FakeHost, name: str) -> None:
-        host.add_net(Net("up9", MAC, kind=kind, lower=name, addresses=list(addresses)))
+        is_port = kind in ("bridge", "bond", "team", "vrf", "openvswitch")
+        host.nets[name].master = "up9" if is_port else ""
+        host.add_net(Net("up9", MAC, kind=kind, lower="" if is_port else name, addresses=list(addresses)))
         if vlan:
             host.add_net(Net("up9.5", MAC, kind="vlan", lower="up9", addresses=[vlan]))
-
-    return make
-
-
-def master(kind: str, *addresses: str, vlan: str = "") -> Use:
-    """As `upper`, and the interface is a port of it."""
-
-    def make(host: FakeHost, name: str) -> None:
-        upper(kind, *addresses, vlan=vlan)(host, "")
-        host.nets[name].master = "up9"
 
     return make
 
@@ -122,6 +110,8 @@ USES: dict[str, Use] = {
     "default_route_v6": routes({"dst": "default", "gateway": "fe80::1", "protocol": "ra"}),
     "static_route": routes({"dst": TARGET, "gateway": "192.0.2.1", "protocol": "static"}),
     "static_route_v6": routes({"dst": "2001:db8:9::/48", "gateway": "fe80::1", "protocol": "bird"}),
+    "one_of_several_hops": several_hops("192.0.2.1", "192.0.2.2", dst=TARGET, protocol="bgp"),
+    "one_of_several_hops_v6": several_hops("fe80::1", "fe80::2", dst="2001:db8:9::/48"),
     # Without a word of who made it: ip does not print the protocol boot.
     "route_of_another_table": routes({"dst": TARGET, "table": "storage", "scope": "link"}),
     # A default route that is none by its name.
@@ -143,13 +133,13 @@ USES: dict[str, Use] = {
     "macvtap": upper("macvtap"),
     "ipvlan": upper("ipvlan"),
     "macsec": upper("macsec"),
-    "bridge": master("bridge"),
-    "bridge_with_address": master("bridge", ADDRESS),
-    "bond": master("bond"),
-    "bond_with_address_on_a_vlan": master("bond", vlan=ADDRESS),
-    "team": master("team"),
-    "vrf": master("vrf"),
-    "openvswitch": master("openvswitch"),
+    "bridge": upper("bridge"),
+    "bridge_with_address": upper("bridge", ADDRESS),
+    "bond": upper("bond"),
+    "bond_with_address_on_a_vlan": upper("bond", vlan=ADDRESS),
+    "team": upper("team"),
+    "vrf": upper("vrf"),
+    "openvswitch": upper("openvswitch"),
     # ip tells the interface below a tunnel among the tunnel's own settings.
     "vxlan_by_its_details": lambda host, name: host.add_net(
         Net("up9", MAC, kind="vxlan", details={"id": 1, "link": name, "port": 4789})
@@ -164,8 +154,7 @@ USES: dict[str, Use] = {
     **{
         use.__name__: use
         for use in (
-            one_of_several_hops, one_of_several_hops_v6, ssh_connection, default_route_over_vlan, everything_elsewhere,
-            representors,
+            ssh_connection, default_route_over_vlan, everything_elsewhere, representors,
         )
     },
 }  # fmt: skip
