@@ -27,7 +27,7 @@ from sriov_cni.vf.settings import SETTINGS
 from sriov_device_plugin.errors import ConfigError
 from sriov_device_plugin.host.discovery import Scanner
 from sriov_device_plugin.pool import allocation, config, pools
-from support.cni_world import Refusal, World, made_world
+from support.cni_world import Refusal, made_world
 from support.dp_host import FakeHost as PluginHost
 from support.fake_boot import ID, RHEL9_ENTRY, EntryHost
 from support.fake_host import FakeHost
@@ -189,28 +189,22 @@ KEY = "query_rss"
 ATTRIBUTE = pack("=HHII", 12, 7, 3, 1)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """A PF whose driver keeps the setting."""
-    with made_world(tmp_path) as made:
-        made.set_pf(vfs=[{**vf, KEY: 0} for vf in made.pf["vfs"]])
-        yield made
-
-
-def test_cni_key_over_add_and_check_to_del(world: World) -> None:
-    before, conf = world.snapshot(), {**world.conf, KEY.upper(): "on"}
-    with pytest.raises(Refusal, match=f"{KEY}: expected off or on, found 'maybe'"):
-        world.call("ADD", {**world.conf, KEY: "maybe"})
-    result = world.call("ADD", conf)
-    assert world.pf["vfs"][0][KEY] == 1
-    world.call("CHECK", {**conf, "prevResult": result})
-    first, *others = world.pf["vfs"]
-    world.set_pf(vfs=[{**first, KEY: 0}, *others])
-    with pytest.raises(Refusal, match=f"{KEY}: expected 1, found 0"):
+def test_cni_key_over_add_and_check_to_del(tmp_path: Path) -> None:
+    with made_world(tmp_path) as world:
+        world.set_pf(vfs=[{**vf, KEY: 0} for vf in world.pf["vfs"]])  # its driver keeps the setting
+        before, conf = world.snapshot(), {**world.conf, KEY.upper(): "on"}
+        with pytest.raises(Refusal, match=f"{KEY}: expected off or on, found 'maybe'"):
+            world.call("ADD", {**world.conf, KEY: "maybe"})
+        result = world.call("ADD", conf)
+        assert world.pf["vfs"][0][KEY] == 1
         world.call("CHECK", {**conf, "prevResult": result})
-    world.set_pf(vfs=[first, *others])
-    world.call("DEL", conf)
-    assert world.snapshot() == before
+        first, *others = world.pf["vfs"]
+        world.set_pf(vfs=[{**first, KEY: 0}, *others])
+        with pytest.raises(Refusal, match=f"{KEY}: expected 1, found 0"):
+            world.call("CHECK", {**conf, "prevResult": result})
+        world.set_pf(vfs=[first, *others])
+        world.call("DEL", conf)
+        assert world.snapshot() == before
 
 
 def test_cni_key_on_the_wire() -> None:
