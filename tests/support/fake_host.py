@@ -75,7 +75,6 @@ class FakeHost(Pci, Memory, Grub, Systemd):
     """Its own are ip, ethtool, devlink, dmesg and udevadm."""
 
     available: set[str] = field(default_factory=lambda: {"vfio-pci"})
-    default_routes: list[str] = field(default_factory=list)  # interfaces
     routes: list[dict[str, Any]] = field(default_factory=list)  # objects of `ip -j route`
     kernel_log: str = ""
 
@@ -123,9 +122,8 @@ class FakeHost(Pci, Memory, Grub, Systemd):
 
     def _ip_json(self, words: list[str]) -> list[dict[str, Any]]:
         if "route" in words:
-            family = ":" if words[0] == "-6" else "."
-            defaults = [{"dst": "default", "dev": dev} for dev in self.default_routes if family == "."]
-            return defaults + [route for route in self.routes if family in f"{route['dst']}{route.get('gateway')}"]
+            with_colon = words[0] == "-6"
+            return [item for item in self.routes if (":" in f"{item['dst']} {item.get('gateway')}") == with_colon]
         nets = [net for net in self.nets.values() if "dev" not in words or net.name == words[-1]]
         if "addr" in words:
             return [{"ifname": n.name, "addr_info": [address_json(a) for a in n.addresses]} for n in nets]
@@ -146,24 +144,20 @@ class HostWithUdev(FakeHost):
     new: dict[str, tuple[str, str]] = field(default_factory=dict)  # by the kernel's name: the address, and udev's name
     renames: int = 0
 
-    def _bind(self, address: str, driver: str) -> None:
-        before = set(self.nets)
-        super()._bind(address, driver)
-        for name in set(self.nets) - before if self._pf_of(address) else ():
+    def add_net(self, net: Net, address: str = "") -> None:
+        if self._pf_of(address):
             kernels = f"eth{len(self.new)}"
-            self.new[kernels] = (address, name)
-            self._rename(address, name, kernels)
-
-    def _rename(self, address: str, old: str, new: str) -> None:
-        self.nets[new] = net = self.nets.pop(old)
-        net.name = new
-        for folder in ("sys/class/net", f"{DEVICES}/{address}/net"):
-            (self.base / folder / old).rename(self.base / folder / new)
+            self.new[kernels] = (address, net.name)
+            net.name = kernels
+        super().add_net(net, address)
 
     def _settle(self) -> None:
         for kernels, (address, name) in self.new.items():
             if kernels in self.nets:  # not unbound since
-                self._rename(address, kernels, name)
+                self.nets[name] = net = self.nets.pop(kernels)
+                net.name = name
+                for folder in ("sys/class/net", f"{DEVICES}/{address}/net"):
+                    self.real(f"{folder}/{kernels}").rename(self.real(f"{folder}/{name}"))
                 self.renames += 1
         self.new.clear()
 

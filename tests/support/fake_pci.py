@@ -51,7 +51,6 @@ class FakePf:
     vf_driver: str
     settings: dict[int, dict[str, Any]] = field(default_factory=dict)
     eswitch: str | None = None
-    vendor: str = "0x8086"
     network: bool = True
     tc_offload: str = "off"
 
@@ -96,7 +95,7 @@ class Pci(FakeBase):
         """An Intel 82576 PF, or one of another vendor; with another driver it has an eswitch; as nvme it is no NIC."""
         network = driver != "nvme"
         eswitch = None if driver in ("igb", "nvme") else "legacy"
-        self.pfs[address] = FakePf(address, name, total, "igbvf" if network else driver, {}, eswitch, vendor, network)
+        self.pfs[address] = FakePf(address, name, total, "igbvf" if network else driver, {}, eswitch, network)
         self._driver_dir(driver)
         self._function(address, vendor, "0x10c9", "0x020000" if network else NVME)
         self._attributes(address, sriov_totalvfs=total, sriov_numvfs=0, sriov_drivers_autoprobe=1)
@@ -173,7 +172,7 @@ class Pci(FakeBase):
 
     def _create_vf(self, pf: FakePf, index: int) -> None:
         vf = self.vf_address(pf.address, index)
-        self._function(vf, pf.vendor, "0x10ca", "0x020000" if pf.network else NVME)
+        self._function(vf, self._attribute(pf.address, "vendor"), "0x10ca", self._attribute(pf.address, "class"))
         self.symlink(f"{DEVICES}/{vf}/physfn", f"../{pf.address}")
         self.symlink(f"{DEVICES}/{pf.address}/virtfn{index}", f"../{vf}")
         if self.iommu:

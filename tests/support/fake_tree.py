@@ -36,8 +36,7 @@ class Tree:
         """A symbolic link, in the place of one that is there."""
         real = self.real(path)
         real.parent.mkdir(parents=True, exist_ok=True)
-        if real.is_symlink():
-            real.unlink()
+        real.unlink(missing_ok=True)
         real.symlink_to(target)
 
     def tree(self) -> dict[str, tuple[int, bytes]]:

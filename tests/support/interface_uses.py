@@ -35,10 +35,9 @@ def several_hops(first: str, second: str, **route: str) -> Use:
 def ssh_connection(host: FakeHost, name: str) -> None:
     """Established, as /proc tells it."""
     host.nets[name].addresses.append(ADDRESS)
-    host.put("proc/812/comm", "sshd\n")
-    host.symlink("proc/812/fd/4", "socket:[4711]")
     line = "   0: 070200C0:0016 0201000A:D431 01 00000000:00000000 02:000A 00000000 0 0 4711 4 0 20 4\n"
-    host.put("proc/net/tcp", "  sl  local_address rem_address   st\n" + line)
+    host.fill({"proc/812/comm": "sshd\n", "proc/net/tcp": f"  sl  local_address rem_address   st\n{line}"})
+    host.symlink("proc/812/fd/4", "socket:[4711]")
 
 
 def upper(kind: str, *addresses: str, vlan: str = "") -> Use:
@@ -56,7 +55,7 @@ def upper(kind: str, *addresses: str, vlan: str = "") -> Use:
 
 def default_route_over_vlan(host: FakeHost, name: str) -> None:
     upper("vlan")(host, name)
-    host.default_routes.append("up9")
+    host.routes.append({"dst": "default", "dev": "up9"})
 
 
 def told(what: str, change: Callable[[Item], Item | None], everywhere: bool = False) -> Use:
@@ -106,7 +105,7 @@ USES: dict[str, Use] = {
     "link_local_v4_by_hand": addresses("169.254.7.7"),
     "address_of_site_scope": addresses("fec0::7%site"),
     "host_scope": addresses("127.0.0.9%host"),
-    "default_route": lambda host, name: host.default_routes.append(name),
+    "default_route": routes({"dst": "default"}),
     "default_route_v6": routes({"dst": "default", "gateway": "fe80::1", "protocol": "ra"}),
     "static_route": routes({"dst": TARGET, "gateway": "192.0.2.1", "protocol": "static"}),
     "static_route_v6": routes({"dst": "2001:db8:9::/48", "gateway": "fe80::1", "protocol": "bird"}),

@@ -41,7 +41,7 @@ def test_a_result(host: FakeHost) -> None:
 
 def test_a_refusal(host: FakeHost) -> None:
     """All reasons as data, besides the message."""
-    host.default_routes.append("enp1s0")
+    host.routes.append({"dst": "default", "dev": "enp1s0"})
     found = result(host, goal_of([KERNEL, {**DPDK, "num_vfs": 9}]), WHOLE, check=True)
     assert found["failed"] and len(found["refused"]) == 2 and f"{PF1} (enp1s0)" in found["refused"][0]
 

@@ -41,7 +41,7 @@ def sshd_on(host: FakeHost, address_hex: str, table: str = "tcp", state: str = "
 
 def default_route(host: FakeHost) -> None:
     """On the PF itself."""
-    host.default_routes.append("enp1s0")
+    host.routes.append({"dst": "default", "dev": "enp1s0"})
 
 
 def ssh_socket(host: FakeHost) -> None:
@@ -67,7 +67,7 @@ def route_over_vlan_of_bond(host: FakeHost) -> None:
     host.add_net(Net("bond0", "52:54:00:00:00:ab", kind="bond"))
     host.add_net(Net("bond0.5", "52:54:00:00:00:ab", kind="vlan", lower="bond0"))
     host.nets["enp1s0"].master = "bond0"
-    host.default_routes.append("bond0.5")
+    host.routes.append({"dst": "default", "dev": "bond0.5"})
 
 
 USES: list[tuple[Callable[[FakeHost], None], str]] = [

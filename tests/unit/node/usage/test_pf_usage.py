@@ -33,7 +33,7 @@ def address(host: FakeHost) -> None:
 
 
 def route(host: FakeHost) -> None:
-    host.default_routes.append(VF)
+    host.routes.append({"dst": "default", "dev": VF})
 
 
 def macvtap(host: FakeHost) -> None:
@@ -54,7 +54,7 @@ def upper_that_ip_does_not_tell(host: FakeHost) -> None:
 def route_above(host: FakeHost) -> None:
     """A VLAN on the VF."""
     host.add_net(Net("vf1.9", "52:54:00:00:00:35", kind="vlan", lower=VF))
-    host.default_routes.append("vf1.9")
+    host.routes.append({"dst": "default", "dev": "vf1.9"})
 
 
 USES: list[tuple[Callable[[FakeHost], None], str]] = [
