@@ -65,8 +65,8 @@ class FakeBase(Tree, Host):
         return 0
 
     def reboot(self) -> None:
-        """What is below /run is gone."""
-        shutil.rmtree(self.base / "run", ignore_errors=True)
+        """What we have below /run is gone."""
+        shutil.rmtree(self.real("run/baremetal-sriov"), ignore_errors=True)
 
     # the gate -------------------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ RHEL 9 and systemd-boot, and the answers of rpm-ostree are built from its manual
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -54,7 +53,23 @@ menuentry 'Memory test' {{
 """
 
 
-class Grub(FakeBase):
+class Booting(FakeBase):
+    """A host that boots, with the command line that its boot loader gives."""
+
+    boots = 0
+
+    def booted_line(self) -> str:
+        raise NotImplementedError
+
+    def reboot(self) -> None:
+        """Start the newest kernel."""
+        super().reboot()
+        self.boots += 1
+        self.put("/proc/cmdline", self.booted_line() + "\n")
+        self.put("/proc/sys/kernel/random/boot_id", f"boot-{self.boots}\n")
+
+
+class Grub(Booting):
     """GRUB as Debian has it."""
 
     def add_grub(self, settings: str) -> None:
@@ -70,6 +85,9 @@ class Grub(FakeBase):
         """The arguments of the menu's entries, and those of its recovery modes."""
         argv = ["sh", "-c", READ_SETTINGS, "sh", str(self.base)]
         return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    def booted_line(self) -> str:
+        return " ".join(["BOOT_IMAGE=/vmlinuz-6.12", *grub_d.menu_entries(self.get(grub_d.MENU))[0].tokens])
 
     def grub_line(self) -> str:
         return self._lines()[0].strip()
@@ -94,33 +112,13 @@ class Grub(FakeBase):
         return 0
 
 
-class Booting(FakeBase):
-    """A host that boots, with the command line that its boot loader gives."""
-
-    boots = 0
-
-    def booted_line(self) -> str:
-        raise NotImplementedError
-
-    def boot(self) -> None:
-        """Start the newest kernel."""
-        shutil.rmtree(self.path("/run/baremetal-sriov"), ignore_errors=True)
-        self.boots += 1
-        self.put("/proc/sys/kernel/random/boot_id", f"boot-{self.boots}\n")
-        self.put("/proc/cmdline", self.booted_line() + "\n")
-
-
-class GrubHost(Booting, Grub):
-    """One with GRUB; see SETTINGS."""
+class GrubHost(Grub):
+    """One that has booted; see SETTINGS."""
 
     def __init__(self, root: Path, settings: str = SETTINGS) -> None:
         super().__init__(root)
         self.add_grub(settings)
-        self.boot()
-
-    def booted_line(self) -> str:
-        entry = grub_d.menu_entries(self.read_text(grub_d.MENU) or "")[0]
-        return " ".join(["BOOT_IMAGE=/vmlinuz-6.12", *entry.tokens])
+        self.reboot()
 
 
 ID = "6f9cc9cb7d7845d49698c9537337cedc"
@@ -221,5 +219,5 @@ def booted(root: Path, system: str) -> EntryHost:
     """A host with this system of SYSTEMS, started."""
     host = EntryHost(root)
     host.fill(SYSTEMS[system])
-    host.boot()
+    host.reboot()
     return host

@@ -77,8 +77,7 @@ class Pci(FakeBase):
             "proc/cpuinfo": "vendor_id\t: GenuineIntel\n",
             "proc/cmdline": "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro quiet intel_iommu=on iommu=pt\n",
         })  # fmt: skip
-        if self.iommu:
-            self.real("sys/kernel/iommu_groups/0").mkdir(parents=True)
+        self._show_iommu()
 
     # building -------------------------------------------------------------------------------------
 
@@ -129,6 +128,10 @@ class Pci(FakeBase):
         self.fill({f"{DRIVERS}/{name}/{attribute}": "" for attribute in ("bind", "unbind")})
 
     # what the kernel is ---------------------------------------------------------------------------
+
+    def _show_iommu(self) -> None:
+        if self.iommu:
+            self.real("sys/kernel/iommu_groups/0").mkdir(parents=True, exist_ok=True)
 
     def vf_address(self, pf: str, index: int) -> str:
         bus = pf.split(":")[1]
@@ -239,11 +242,12 @@ class Pci(FakeBase):
             folder.rmdir()
 
     def reboot(self) -> None:
-        """VFs, overrides, link states and /run are gone; other files stay; the running command line is what GRUB
-        would give.
-        """
+        """VFs, overrides and link states are gone; the command line says whether there is an IOMMU."""
         self.change("reboot")
         super().reboot()
+        words = [word for word in self.get("proc/cmdline").split() if word.startswith("intel_iommu=")]
+        self.iommu = words[-1:] == ["intel_iommu=on"]
+        self._show_iommu()
         for pf in self.pfs.values():
             self._set_numvfs(pf.address, "0")
             self._attributes(pf.address, sriov_drivers_autoprobe=1)

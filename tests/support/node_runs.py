@@ -106,13 +106,3 @@ def snapshot(host: FakeHost) -> dict[str, object]:
         kept = (autoprobe, str(pf.settings), pf.eswitch, pf.tc_offload)
         found[address] = (drivers(host, address), *kept, net and (net.up, net.mtu))
     return found
-
-
-def restart(host: FakeHost) -> None:
-    """A reboot: the command line that GRUB gives, and the IOMMU with it."""
-    host.reboot()
-    host.put("proc/cmdline", f"root=/dev/vda1 ro {host.grub_line()}\n")
-    words = [word for word in host.grub_line().split() if word.startswith("intel_iommu=")]
-    host.iommu = words[-1:] == ["intel_iommu=on"]
-    if host.iommu:
-        host.real("sys/kernel/iommu_groups/0").mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ from support.cni_world import Refusal, made_world
 from support.dp_host import FakeHost as PluginHost
 from support.fake_boot import ID, RHEL9_ENTRY, EntryHost
 from support.fake_host import FakeHost
-from support.node_runs import KERNEL, PF1, absent, actions, drivers, make_host, present, restart, snapshot
+from support.node_runs import KERNEL, PF1, absent, actions, drivers, make_host, present, snapshot
 
 # The node library.
 
@@ -108,11 +108,11 @@ def test_node_option(tmp_path: Path) -> None:
     assert filter_node_spec([KERNEL], **asked) == node_spec([KERNEL], **asked)
     outcome = present(host, [KERNEL], **asked)
     assert outcome.plan.reboot_required and "pci=realloc" in host.grub_line().split()
-    restart(host)
+    host.reboot()
     assert not present(host, [KERNEL], **asked).plan.reboot_required
     absent(host)
     assert "pci=realloc" not in host.grub_line().split()
-    restart(host)
+    host.reboot()
     assert snapshot(host) == before
 
 
@@ -138,13 +138,13 @@ def test_boot_loader(tmp_path: Path, name: str) -> None:
     host: Any = ZiplHost(tmp_path)
     host.put(f"{ENTRIES}/{ID}-5.14.0-362.el9.s390x.conf", RHEL9_ENTRY.format(version="5.14.0-362"))
     host.put("/etc/zipl.conf", "[defaultboot]\ndefaultauto\n")
-    host.boot()
+    host.reboot()
     before = host.tree()
     asked = {"boot_loader": name, "kernel_arguments": ["nosmt"]}
     outcome = present(host, [], **asked)
     assert actions(outcome)[0].startswith("zipl: ") and outcome.plan.reboot_required
     assert ["nosmt" in text for text in host.boot_record] == [True]
-    host.boot()
+    host.reboot()
     assert not present(host, [], **asked).plan.steps
     absent(host)
     assert ["nosmt" in text for text in host.boot_record] == [False]

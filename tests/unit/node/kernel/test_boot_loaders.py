@@ -51,16 +51,16 @@ def test_there_with_one_reboot_and_back_to_every_byte(tmp_path: Path, system: st
     assert host.tree() == before
     assert bring(host, IOMMU) == ["kernel_arguments", "reboot"]
     assert bring(host, IOMMU) == ["reboot"]
-    host.boot()
+    host.reboot()
     assert running(host) == (*foreign, "intel_iommu=on", "iommu=pt")
     assert plan(host, IOMMU) == []
     longer = (*IOMMU, "hugepages=8")
     assert bring(host, longer) == ["kernel_arguments", "reboot"]
-    host.boot()
+    host.reboot()
     assert plan(host, longer) == []
     assert bring(host, NONE) == ["kernel_arguments", "reboot"]
     assert host.tree() == before
-    host.boot()
+    host.reboot()
     assert plan(host, NONE) == []
 
 
@@ -73,7 +73,7 @@ def test_being_killed_at_any_change_loses_nothing_of_others(tmp_path: Path, syst
             lambda number, folder=folder: booted(folder / str(number), system), bring_all, 6
         ):
             bring(host, goal)
-            host.boot()
+            host.reboot()
             assert plan(host, goal) == []
             assert cmdline.lacking(running(host), goal) == ()
             bring(host, NONE)
@@ -116,9 +116,9 @@ def test_words_that_somebody_adds_between_and_behind_ours(tmp_path: Path) -> Non
     path = f"/boot/loader/entries/{ID}-5.14.0-362.el9.x86_64.conf"
     text = host.read_text(path) or ""
     host.put(path, text.replace("intel_iommu=on iommu=pt", "intel_iommu=on quiet iommu=pt intel_iommu=off"))
-    host.boot()
+    host.reboot()
     assert bring(host, IOMMU) == ["kernel_arguments", "reboot"]
-    host.boot()
+    host.reboot()
     assert running(host)[-4:] == ("quiet", "intel_iommu=off", "intel_iommu=on", "iommu=pt")
     bring(host, NONE)
     left = (host.read_text(path) or "").partition("\noptions ")[2].splitlines()[0]
