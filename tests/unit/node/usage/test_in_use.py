@@ -18,7 +18,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import ru
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import vfs_goal
 from support.fake_host import FakeHost
 from support.fake_kubelet import pod_lister, response
-from support.fake_net import Net
+from support.fake_pci import Net
 from support.in_use_table import ACTS, BOOT_MAKES_VFS, NO_USES, NOT_AWAY, PF_HOLDERS, UNKNOWN_PFS, USES
 from support.interface_uses import USES as DO
 from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, make_host, present, snapshot, somebody_makes
