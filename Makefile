@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# tests/tools/run.py does the work; `make test ARGS="--only ruff,unit"` hands it words.
+# tests/tools/make.py does the work; `make test ARGS="--only ruff,unit"` hands it words.
 PYTHON ?= /usr/bin/python3
 ARGS ?=
-RUN = $(PYTHON) tests/tools/run.py
+RUN = $(PYTHON) tests/tools/make.py
 
 .DEFAULT_GOAL := help
 .PHONY: help deps test lint sanity unit build image machines demo bench soak lab release clean

@@ -21,14 +21,13 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).resolve().parent
-sys.path.insert(0, str(ROOT / "tests" / "tools"))
+sys.path[:0] = [str(ROOT / "tests" / name) for name in ("tools", "lab")]
 
 from devtool import collection, deps
-from devtool.ansible_log import unseen
-from devtool.cache import locked
-from devtool.collection import INSTALLED, OUTPUT, clean_copy, environment, tool
-from devtool.deps import MARKER, OWN
-from devtool.pythons import interpreter_path
+from devtool.collection import INSTALLED, OUTPUT, clean_copy, environment
+from devtool.deps import MARKER, OWN, interpreter_path
+from devtool.reports import unseen
+from sriovlab import cache
 
 signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what a session started ends with it
 
@@ -39,13 +38,8 @@ nox.options.envdir = str(deps.own_venvs())
 nox.options.default_venv_backend = "none"
 
 MEMORY = "/dev/shm"
-MEMORY_BYTES = 2 << 30  # wanted: a tenth of it is used
-# Node code must pass with the lowest Python that mypy knows; programs of the controller with Debian 12's.
-NODE_LEVEL, CONTROLLER_LEVEL = "3.10", "3.11"
-CORE_PYTHONS = ">=3.12,<3.15"  # of ansible-core 2.20 and 2.21 on the controller
-SCENARIO = ROOT / "extensions" / "molecule" / "default" / "molecule.yml"
 # Tests of what runs in Ansible's own processes.
-_CONTROLLER = re.compile(
+CONTROLLER = re.compile(
     r"^(?:from|import) ansible[. ]|ansible-playbook|ansible\.cli|plugins\.(?:filter|action|lookup|plugin_utils)", re.M
 )
 
@@ -55,8 +49,7 @@ def run(session: nox.Session, *argv: str, env: dict[str, str] | None = None, sec
 
     It is stopped with its children at its limit (then its exit status is 124), and when the session is.
     """
-    program = argv[0] if "/" in argv[0] else tool(argv[0])
-    argv = ("timeout", "--kill-after=20", str(seconds), program, *argv[1:])
+    argv = ("timeout", "--kill-after=20", str(seconds), *argv)
     with (OUTPUT / f"{session.name}.log").open("a") as log:
         log.write(f"$ {' '.join(argv)}\n")
         log.flush()
@@ -69,8 +62,10 @@ def in_copy(session: nox.Session, *argv: str) -> None:
         run(session, *argv, env=environment(copy.parents[2]))
 
 
-def install(session: nox.Session) -> Path:
-    """Fill the session's environment, once for its content; where it is."""
+def venv(session: nox.Session) -> Path:
+    """Where the session's environment is; one of its own is filled, once for its content."""
+    if session.name not in OWN:
+        return deps.dev_venv()
     whole = deps.own_venvs() / f"{session.name}{MARKER}"
     if not whole.exists():
         with (OUTPUT / f"{session.name}.log").open("a") as log:
@@ -80,15 +75,15 @@ def install(session: nox.Session) -> Path:
     return Path(session.virtualenv.location)
 
 
-def pytest(session: nox.Session, venv: Path, *words: str) -> None:
+def pytest(session: nox.Session, *words: str) -> None:
     """Run unit tests from the checkout; fake hosts are tens of thousands of files, so in memory where that has room."""
     found = os.statvfs(MEMORY) if Path(MEMORY).is_dir() else None
-    good = found and found.f_bavail * found.f_frsize >= MEMORY_BYTES and not found.f_flag & os.ST_NOEXEC
-    name = session.name
+    # Two GiB: a tenth of that is used.
+    good = found and found.f_bavail * found.f_frsize >= 2 << 30 and not found.f_flag & os.ST_NOEXEC
     with tempfile.TemporaryDirectory(prefix="unit-", dir=MEMORY if good else None) as folder:
-        run(session, str(venv / "bin" / "python"), "-m", "pytest", "-p", "no:cacheprovider", *words,
-            f"--junit-xml={OUTPUT}/junit/{name}.xml", "-o", f"junit_suite_name={name}",
-            env=environment(venv=venv, PYTHONDONTWRITEBYTECODE="1", TMPDIR=folder))  # fmt: skip
+        run(session, str(venv(session) / "bin" / "python"), "-m", "pytest", "-p", "no:cacheprovider", *words,
+            f"--junit-xml={OUTPUT}/junit/{session.name}.xml", "-o", f"junit_suite_name={session.name}",
+            env=environment(venv=venv(session), PYTHONDONTWRITEBYTECODE="1", TMPDIR=folder))  # fmt: skip
 
 
 @nox.session(name="lab-deps", tags=["lab"])
@@ -106,9 +101,8 @@ def build(session: nox.Session) -> None:
     session.log(f"{tarball.name}: {tarball.stat().st_size // 1024} KiB")
     env = environment(INSTALLED)
     run(session, "ansible-galaxy", "collection", "list", env=env)
-    names = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
-    for name in names:
-        run(session, "ansible-playbook", "--syntax-check", "--inventory=localhost,", f"baremetal.sriov.{name}", env=env)
+    books = sorted(f"baremetal.sriov.{path.stem}" for path in (ROOT / "playbooks").glob("*.yml"))
+    run(session, "ansible-playbook", "--syntax-check", "--inventory=localhost,", *books, env=env)
 
 
 @nox.session(tags=["lab"], requires=["lab-deps", "build"])
@@ -116,11 +110,11 @@ def molecule(session: nox.Session) -> None:
     """the chain on the emulated node: the collection from the tarball, the tests from the checkout"""
     env = environment(collection.install(collection.build()))
     # Of a run that was killed Molecule would believe that its node is there.
-    for words in (["reset"], ["test"]):
-        run(session, "molecule", *words, "--scenario-name", SCENARIO.parent.name, env=env, seconds=4500)
+    for word in ("reset", "test"):
+        run(session, "molecule", word, "--scenario-name=default", env=env, seconds=4500)
     # The scenario's own tests leave their JUnit files beside this stage's; they are counted with it.
-    problems = unseen(SCENARIO.read_text(), OUTPUT / "molecule.log", OUTPUT / "junit")
-    if problems:
+    scenario = ROOT / "extensions" / "molecule" / "default" / "molecule.yml"
+    if problems := unseen(scenario.read_text(), OUTPUT / "molecule.log", OUTPUT / "junit"):
         session.error("\n".join(problems))
 
 
@@ -139,23 +133,24 @@ def ruff(session: nox.Session) -> None:
 @nox.session(tags=["lint"])
 def mypy(session: nox.Session) -> None:
     """types, strict, each program with its own lowest Python and the imports that it has where it runs"""
-    kinds = ("module_utils", "modules", "plugin_utils", "filter", "action", "lookup")
-    plugins = [f"ansible_collections/baremetal/sriov/plugins/{kind}" for kind in kinds]
+    failed = []
     with clean_copy() as copy:
-        targets = {"collection": (copy.parents[2], NODE_LEVEL, plugins)}
-        for name in ("device_plugin", "cni", "node"):
-            targets[name] = (copy / "files" / name, NODE_LEVEL, ["."])
-        for name in ("lab", "tools"):
-            targets[name] = (copy / "tests" / name, CONTROLLER_LEVEL, ["."])
-        targets["noxfile"] = (copy, CONTROLLER_LEVEL, ["noxfile.py"])
-        failed = []
+        kinds = ("module_utils", "modules", "plugin_utils", "filter", "action", "lookup")
+        # Node code must pass with the lowest Python that mypy knows; programs of the controller with Debian 12's.
+        targets = {
+            "collection": (copy.parents[2], "3.10", [f"{copy}/plugins/{kind}" for kind in kinds]),
+            **{name: (copy / "files" / name, "3.10", ["."]) for name in ("device_plugin", "cni", "node")},
+            **{name: (copy / "tests" / name, "3.11", ["."]) for name in ("lab", "tools")},
+            "noxfile": (copy, "3.11", ["noxfile.py"]),
+        }
         for name, (base, level, paths) in targets.items():
             # The programs find the facts that they share as they do where they are installed.
-            shared = str(copy / ("plugins/module_utils" if base.parent.name == "files" else "tests/tools"))
+            shared = ["plugins/module_utils"] if base.parent.name == "files" else ["tests/tools", "tests/lab"]
+            env = environment(MYPYPATH=os.pathsep.join(f"{copy}/{folder}" for folder in shared))
             try:
                 with session.chdir(base):
                     run(session, "mypy", f"--config-file={copy}/pyproject.toml", f"--python-version={level}",
-                        f"--cache-dir={OUTPUT}/mypy/{name}", *paths, env=environment(MYPYPATH=shared))  # fmt: skip
+                        f"--cache-dir={OUTPUT}/mypy/{name}", *paths, env=env)  # fmt: skip
             except nox.command.CommandFailed:
                 failed.append(name)
     if failed:
@@ -165,54 +160,40 @@ def mypy(session: nox.Session) -> None:
 @nox.session(tags=["unit"])
 def unit(session: nox.Session) -> None:
     """unit tests under the controller's Python"""
-    pytest(session, deps.dev_venv(), "tests/unit")
+    pytest(session, "tests/unit")
 
 
 @nox.session(name="unit-py39", tags=["unit"], python="3.9", venv_backend="venv")
 def unit_node(session: nox.Session) -> None:
     """unit tests of node code under Python 3.9, where it is present"""
     # Those that build their own environments have done so in the stage before.
-    pytest(session, install(session), "tests/unit", "-m", "not levels")
+    pytest(session, "tests/unit", "-m", "not levels")
 
 
-def sane(session: nox.Session, venv: Path) -> None:
-    """All of ansible-test's sanity tests, with no entry in an ignore file."""
-    ignored = sorted((ROOT / "tests" / "sanity").glob("ignore*.txt"))
-    if ignored:
-        session.error(f"{ignored[0]} exists: mend what it ignores instead")
-    home = deps.ansible_test_home() / session.name
-    # Real interpreters behind PATH; a shim of pyenv that exists but fails would abort the tests.
-    env = environment(venv=venv, HOME=str(home))
-    env["PATH"] = os.pathsep.join([str(venv / "bin"), interpreter_path()])
-    with locked(f"ansible-test-{session.name}"), clean_copy() as copy, session.chdir(copy):
-        deps.prepare_ansible_test(venv, home)
-        run(session, str(venv / "bin" / "ansible-test"), "sanity", "--color", "no", env=env)
-
-
-@nox.session(name="sanity-2.19", tags=["sanity"])
 def sanity(session: nox.Session) -> None:
-    """ansible-test sanity of ansible-core 2.19, with every Python that is present"""
-    sane(session, deps.dev_venv())
+    """ansible-test sanity, with no entry in an ignore file"""
+    if ignored := sorted((ROOT / "tests" / "sanity").glob("ignore*.txt")):
+        session.error(f"{ignored[0]} exists: mend what it ignores instead")
+    # Its environments go to the cache, not to the user's home.
+    programs, home = venv(session) / "bin", cache.root() / "ansible-test" / session.name
+    # Real interpreters behind PATH; a shim of pyenv that exists but fails would abort the tests.
+    env = environment(venv=programs.parent, HOME=str(home), PATH=f"{programs}{os.pathsep}{interpreter_path()}")
+    with cache.locked(f"ansible-test-{session.name}"), clean_copy() as copy, session.chdir(copy):
+        deps.prepare_ansible_test(programs / "python", home)
+        run(session, str(programs / "ansible-test"), "sanity", "--color", "no", env=env)
 
 
 def unit_core(session: nox.Session) -> None:
     """unit tests that meet Ansible, with another release of ansible-core"""
     paths = sorted((ROOT / "tests" / "unit").rglob("test_*.py"))
-    folders = ("plugins", "roles")
-    chosen = [path for path in paths if path.parent.name in folders or _CONTROLLER.search(path.read_text())]
-    pytest(session, install(session), *map(str, chosen))
+    pytest(session, *(str(path) for path in paths
+                      if path.parent.name in ("plugins", "roles") or CONTROLLER.search(path.read_text())))  # fmt: skip
 
 
-def sanity_core(session: nox.Session) -> None:
-    """ansible-test sanity of another release of ansible-core"""
-    sane(session, install(session))
-
-
-for _name in OWN:
-    if not _name.endswith("py39"):
-        kind = _name.partition("-")[0]
-        work = {"unit": unit_core, "sanity": sanity_core}[kind]
-        nox.session(name=_name, tags=[kind], python=CORE_PYTHONS, venv_backend="venv")(work)
+nox.session(name="sanity-2.19", tags=["sanity"])(sanity)  # with every Python that is present
+for kind, work in (("unit", unit_core), ("sanity", sanity)):
+    for core in deps.NEWER:
+        nox.session(name=f"{kind}-{core}", tags=[kind], python=">=3.12,<3.15", venv_backend="venv")(work)
 
 
 @nox.session(name="ansible-lint", tags=["lint"])

@@ -62,8 +62,8 @@ def native() -> list[dict[str, Any]]:
     argv = [sys.executable, str(HERE / "cni_native.py"), str(NATIVE_ROUNDS)]
     found = json.loads(subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout)
     with tempfile.TemporaryDirectory(prefix="bench-cni-") as folder:
-        launcher = cni_native.install(Path(folder))
-        with cni_native.Service(launcher, Path(folder)) as service:
+        launcher = cni_code.install(Path(folder), cni_native.INTERPRETER)
+        with cni_native.Service(launcher) as service:
             argvs = version_argvs(str(service.program))
             version = cni_pairs.commands(NATIVE_ROUNDS, argvs, {"CNI_COMMAND": "VERSION"})
     show_phases("natively", found["phases"])

@@ -28,7 +28,7 @@ from figures import figure, main
 from sriov_device_plugin.host.discovery import Scanner
 from support.dp_daemon import PROGRAM, Daemon
 from support.dp_host import FakeHost
-from support.dp_kubelet import FakeKubelet, Plugin
+from support.fake_kubelet import FakeKubelet, Plugin, next_ids
 
 STARTS = 7
 SCANS = 7
@@ -69,16 +69,9 @@ def node(vfs: int) -> Iterator[tuple[Daemon, FakeKubelet]]:
     with tempfile.TemporaryDirectory(prefix="dp") as folder:
         host = FakeHost(Path(folder) / "host")
         fill(host, vfs)
-        daemon = Daemon(Path(folder), host)
-        daemon.kubelet_root.mkdir()
-        daemon.configure({"resourceName": "vf", "selectors": {"drivers": ["iavf"]}})
-        kubelet = FakeKubelet(daemon.kubelet_root)
-        kubelet.start()
-        try:
+        with Daemon(Path(folder), host) as daemon, FakeKubelet(daemon.kubelet_root) as kubelet:
+            daemon.configure({"resourceName": "vf", "selectors": {"drivers": ["iavf"]}})
             yield daemon, kubelet
-        finally:
-            daemon.close()
-            kubelet.stop()
 
 
 def bare_start() -> float:
@@ -147,10 +140,10 @@ def memory() -> dict[str, Any]:
     with node(512) as (daemon, kubelet):
         daemon.start("--rescan-interval", "1")
         with kubelet.plugin(kubelet.registered().endpoint) as plugin:
-            ids = plugin.watch().next_ids()
+            ids = next_ids(plugin.watch())
             plugin.allocate(ids[:1])
             time.sleep(3)  # some passes
-            found = rss(daemon.pid)
+            found = rss(daemon.process.pid)
     return figure("dp.rss_mib", "MiB", [found], "a bare grpcio server", base=bare_server()[1], limit=40)
 
 
@@ -173,7 +166,7 @@ def allocate() -> list[dict[str, Any]]:
     with node(8) as (daemon, kubelet):
         daemon.start("--rescan-interval", "10")
         with kubelet.plugin(kubelet.registered().endpoint) as plugin:
-            ids = plugin.watch().next_ids()
+            ids = next_ids(plugin.watch())
             _timed(plugin, ids, 100)
             samples = _timed(plugin, ids, CALLS)
     figures = []
@@ -190,19 +183,19 @@ def events() -> dict[str, Any]:
         daemon.start("--rescan-interval", "3600", program=(*UNSHARE, *PROGRAM))
         with kubelet.plugin(kubelet.registered().endpoint) as plugin:
             stream = plugin.watch()
-            stream.next()
+            next(stream)
             for turn in range(2 * EVENTS):
                 state = "down" if turn % 2 == 0 else "up"
                 began = time.monotonic()
                 daemon.host.link("eth1", state)
                 other = "up" if turn % 2 == 0 else "down"  # it begins down, and only a change is told
-                say = ["nsenter", "--target", str(daemon.pid), "--net", "ip", "link", "set", "lo", other]
+                say = ["nsenter", "--target", str(daemon.process.pid), "--net", "ip", "link", "set", "lo", other]
                 subprocess.run(say, check=True)
-                devices = stream.next()
+                devices = next(stream).devices
                 if state == "down":
                     samples.append((time.monotonic() - began) * 1000)
                 wanted = "Healthy" if state == "up" else "Unhealthy"
-                if devices is None or {device.health for device in devices} != {wanted}:
+                if {device.health for device in devices} != {wanted}:
                     raise RuntimeError(f"the link is {state}, and the message says otherwise")
                 time.sleep(0.1)
     return figure("dp.event_ms", "ms", samples, limit=1000)

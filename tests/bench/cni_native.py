@@ -24,7 +24,7 @@ from typing import Any
 
 import cni_pairs
 
-from sriov_cni.pod.netns import open_netns, set_netns
+from sriov_cni.pod.netns import Inside, open_netns
 from support import cni_code
 
 INTERPRETER = "/usr/bin/python3"
@@ -82,25 +82,17 @@ _LAST = "posix._exit(main())"
 _OWN_SIZE = "next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM'))"
 
 
-def install(base: Path) -> Path:
-    """The launcher, its code compiled as on a node."""
-    return cni_code.install(base, INTERPRETER)
-
-
 def install_for_veth(base: Path) -> Path:
-    """The same launcher, before it the few lines that make a veth a VF."""
+    """The launcher, its code compiled as on a node, before it the few lines that make a veth a VF."""
     _sysfs(base / "root")
     seam = _SEAM.format(root=str(base / "root"), state=str(base / "state"))
-    return _launcher(base / "sriov-veth", base, seam)
+    return cni_code.install(base, INTERPRETER, seam=seam)
 
 
 def install_that_tells_its_size(base: Path, veth: Path) -> Path:
     """The launcher of install_for_veth, which writes its resident size in KiB into base/size."""
-    path = base / "sriov-size"
     end = f"code = main()\nopen({str(base / 'size')!r}, 'w').write({_OWN_SIZE})\nposix._exit(code)"
-    path.write_text(veth.read_text().replace(_LAST, end))
-    path.chmod(0o755)
-    return path
+    return cni_code.put(base / "sriov-size", veth.read_text().replace(_LAST, end))
 
 
 def with_marks(launcher: str, file: str) -> str:
@@ -121,44 +113,33 @@ def phases(lines: str) -> dict[str, dict[str, float]]:
 
 
 class Service:
-    """The warm way in, of a launcher that install() or install_for_veth() made in `base`; a context manager."""
+    """The warm way in, of a launcher that lies beside its code's folder lib; a context manager."""
 
-    def __init__(self, launcher: Path, base: Path, shell: str = "/bin/sh") -> None:
-        self._launcher, self._handoff = launcher, Path(tempfile.mkdtemp(prefix="handoff-", dir=base))
-        self._process: subprocess.Popen[bytes] | None = None
-        self.program = self._handoff.with_suffix(".sh")
-        code = base / "lib" / cni_code.VERSION
-        text = cni_code.client(str(launcher), str(code), str(self._handoff))
-        self.program.write_text(text.replace("#!/bin/sh", f"#!{shell}", 1))
-        self.program.chmod(0o755)
+    process: subprocess.Popen[bytes]  # the main one, while it runs
+
+    def __init__(self, launcher: Path, shell: str = "/bin/sh") -> None:
+        self.launcher, base = launcher, launcher.parent
+        self.handoff = Path(tempfile.mkdtemp(prefix="handoff-", dir=base))
+        text = cni_code.client(str(launcher), str(base / "lib" / cni_code.VERSION), str(self.handoff))
+        self.program = cni_code.put(self.handoff.with_suffix(".sh"), text.replace("#!/bin/sh", f"#!{shell}", 1))
 
     def __enter__(self) -> Service:
-        environment = {"RUNTIME_DIRECTORY": str(self._handoff)}
-        self._process = subprocess.Popen([self._launcher, "serve"], env=environment)
+        self.process = subprocess.Popen([self.launcher, "serve"], env={"RUNTIME_DIRECTORY": str(self.handoff)})
         end = time.monotonic() + 30
-        while not (self._handoff / "version").is_dir():
-            if time.monotonic() > end or self._process.poll() is not None:
-                raise RuntimeError(f"{self._launcher} serve let nobody in")
+        while not (self.handoff / "version").is_dir():
+            if time.monotonic() > end or self.process.poll() is not None:
+                raise RuntimeError(f"{self.launcher} serve let nobody in")
             time.sleep(0.01)
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(60)
-
-    def wait(self) -> int:
-        """Its exit code, once it ends by itself."""
-        if self._process is None:
-            raise RuntimeError("it was not started")
-        return self._process.wait(60)
+        self.process.terminate()
+        self.process.wait(60)
 
     @property
     def pid(self) -> int:
         """Of its main process."""
-        if self._process is None:
-            raise RuntimeError("it was not started")
-        return self._process.pid
+        return self.process.pid
 
     def workers(self) -> list[int]:
         """Process ids of those that wait, and of those that serve."""
@@ -173,12 +154,6 @@ class Service:
 def proportional(text: str) -> int:
     """Bytes of memory by the smaps_rollup of several processes, what they share counted once."""
     return sum(1024 * int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
-
-
-def _launcher(path: Path, base: Path, seam: str) -> Path:
-    text = cni_code.launcher(os.path.realpath(INTERPRETER), str(base / "lib" / cni_code.VERSION))
-    start = "from sriov_cni.main import main"
-    return cni_code.put(path, text.replace(start, f"{seam}\n{start}"))
 
 
 def _sysfs(root: Path) -> None:
@@ -216,17 +191,14 @@ def sides(program: Path, leases: Path) -> dict[str, list[dict[str, Any]]]:
 def namespace() -> Iterator[None]:
     """Put this process into a network namespace of its own, and back."""
     name = f"bench-host-{os.getpid()}"
-    home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     subprocess.run(["ip", "netns", "add", name], check=True)
     try:
         made = open_netns(f"/run/netns/{name}")
         if made is None:
             raise RuntimeError(f"/run/netns/{name} is no network namespace")
-        set_netns(made.fd)
-        yield
+        with Inside(made):
+            yield
     finally:
-        set_netns(home)
-        os.close(home)
         subprocess.run(["ip", "netns", "del", name], check=False)
 
 
@@ -234,10 +206,9 @@ def run(rounds: int) -> dict[str, Any]:
     """All of it."""
     with tempfile.TemporaryDirectory(prefix="bench-cni-") as folder, namespace():
         base = Path(folder)
-        install(base)
         program = install_for_veth(base)
         links()
-        with Service(program, base) as service:
+        with Service(program) as service:
             plan = sides(service.program, base / "leases")
             plan["cold"] = sides(program, base / "leases")["ours"]
             found: dict[str, Any] = cni_pairs.measure(rounds, plan)
@@ -246,10 +217,8 @@ def run(rounds: int) -> dict[str, Any]:
         cni_pairs.once("size", [call], 0)
         bare = [os.path.realpath(INTERPRETER), "-IS", "-c", f"print({_OWN_SIZE})"]
         size = subprocess.run(bare, check=True, capture_output=True, text=True).stdout
-        traced = base / "sriov-marks"
-        traced.write_text(with_marks(program.read_text(), str(base / "marks")))
-        traced.chmod(0o755)
-        with Service(traced, base) as service:
+        traced = cni_code.put(base / "sriov-marks", with_marks(program.read_text(), str(base / "marks")))
+        with Service(traced) as service:
             cni_pairs.measure(max(1, rounds // 4), {"ours": sides(service.program, base / "leases")["ours"]})
         found["phases"] = phases((base / "marks").read_text())
         return {**found, "rss": 1024 * int((base / "size").read_text()), "bare": 1024 * int(size)}

@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from devtool.cache import cache_folder, key_of, locked, published
 from devtool.console import call, say
 from devtool.images import PACKAGES, SUITE, UNREAD
+from sriovlab.cache import artefact, digest
 
 # As uname says it (QEMU's name too) -> as Debian's packages are called.
 MACHINES = {"aarch64": "arm64", "ppc64le": "ppc64el"}
@@ -24,17 +24,16 @@ PYTHON = "usr/bin/python3.11"
 
 def packages(machine: str) -> Path:
     """The folder with a machine type's packages, fetched at the first time. Raises ToolError."""
-    folder = cache_folder() / "machines" / f"{machine}-{key_of(*PACKAGES, *UNREAD, MIRROR)}"
-    with locked(f"machine-{machine}"):
-        if not folder.exists():
-            say(f"    fetching packages of {SUITE} for {machine} (about half a minute)")
-            with published(folder) as fresh:
-                excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in UNREAD]
-                include = f"--include={','.join(PACKAGES)}"
-                call(["mmdebstrap", "--variant=extract", f"--architectures={MACHINES[machine]}", include, *excluded,
-                      SUITE, str(fresh / "root"), MIRROR])  # fmt: skip
-                _keep_inside(fresh / "root")
-    return folder / "root"
+
+    def fetch(fresh: Path) -> None:
+        say(f"    fetching packages of {SUITE} for {machine} (about half a minute)")
+        excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in UNREAD]
+        include = f"--include={','.join(PACKAGES)}"
+        call(["mmdebstrap", "--variant=extract", f"--architectures={MACHINES[machine]}", include, *excluded,
+              SUITE, str(fresh / "root"), MIRROR])  # fmt: skip
+        _keep_inside(fresh / "root")
+
+    return artefact(f"machines/{machine}-{digest(*PACKAGES, *UNREAD, MIRROR)}", fetch) / "root"
 
 
 def _keep_inside(root: Path) -> None:

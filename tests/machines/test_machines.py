@@ -43,11 +43,11 @@ def machine(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def daemon() -> Iterator[Daemon]:
-    with tempfile.TemporaryDirectory(prefix="dp") as folder:  # a short name: sockets have long ones
-        running = Daemon(Path(folder), FakeHost(Path(folder) / "host"))
-        running.kubelet_root.mkdir()
+    with (
+        tempfile.TemporaryDirectory(prefix="dp") as folder,  # a short name: sockets have long ones
+        Daemon(Path(folder), FakeHost(Path(folder) / "host")) as running,
+    ):
         yield running
-        running.close()
 
 
 def output(python: Sequence[str], *words: str, status: int = 0) -> str:

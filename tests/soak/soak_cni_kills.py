@@ -107,9 +107,8 @@ class Victim:
 
     def __init__(self, base: Path) -> None:
         self.base = base
-        cni_native.install(base)
         self.program = cni_native.install_for_veth(base)
-        self.service = cni_native.Service(self.program, base)
+        self.service = cni_native.Service(self.program)
         cni_native.links()
         subprocess.run(["ip", "link", "property", "add", "dev", cni_native.VF_NAME, "altname", ALTNAME], check=True)
         self.config = cni_native.sides(self.program, base / "leases")["ours"][0]["config"]

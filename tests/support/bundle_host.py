@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable
 from unittest import mock
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import plan as bundle_plan
-from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import store
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.interpreter import ask
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle.store import BundleRequest, Item, Unit
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed, Host
@@ -22,7 +23,6 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import 
 from support.fake_systemd import Systemd
 
 PYTHON = ask(Host(), sys.executable)
-CHANGES = ("rename", "replace", "unlink", "mkdir", "rmdir", "chmod")
 
 
 class BundleHost(Systemd):
@@ -37,7 +37,8 @@ class BundleHost(Systemd):
             function = getattr(os, name)
             return lambda *args, **options: (self.change(name), function(*args, **options))[1]
 
-        with mock.patch.multiple(os, **{name: counted(name) for name in CHANGES}), super().mortal(at):
+        names = ("rename", "replace", "unlink", "mkdir", "rmdir", "chmod")
+        with mock.patch.multiple(os, **{name: counted(name) for name in names}), super().mortal(at):
             yield
 
 
@@ -48,34 +49,25 @@ def fresh(root: Path) -> BundleHost:
     return BundleHost(root)
 
 
+@dataclass
 class Bundle:
     """A request made in a line, and what it takes to bring it to the host."""
 
-    def __init__(self, host: BundleHost, name: str = "sample") -> None:
-        self.host = host
-        self.name = name
-        self.files: dict[str, bytes] = {}
-        self.modes: dict[str, int] = {}
-        self.compiled = False
-        self.version = ""  # the folder of its files that have versions
-        self.if_missing = False
-        self.units: tuple[Unit, ...] = ()
-        self.adopt = False
+    host: BundleHost
+    name: str = "sample"
+    files: dict[str, bytes] = field(default_factory=dict)
+    compiled: bool = False
+    version: str = ""  # the folder of its files that have versions
+    if_missing: bool = False
+    units: tuple[Unit, ...] = ()
+    adopt: bool = False
 
     def request(self) -> BundleRequest:
         """As the module makes it."""
-        items = tuple(
-            Item(
-                path,
-                store.hashlib.sha256(data).hexdigest(),
-                self.modes.get(path, 0o644),
-                self.compiled,
-                if_missing=self.if_missing,
-                version=self.version if self.version and path.startswith(f"{self.version}/") else "",
-            )
-            for path, data in self.files.items()
-        )
-        return BundleRequest(self.name, items, self.units, self.adopt)
+        items = [Item(path, hashlib.sha256(data).hexdigest(), 0o644, self.compiled, if_missing=self.if_missing,
+                      version=self.version if self.version and path.startswith(f"{self.version}/") else "")
+                 for path, data in self.files.items()]  # fmt: skip
+        return BundleRequest(self.name, tuple(items), self.units, self.adopt)
 
     def plan(self) -> tuple[Step, ...]:
         """The steps."""
@@ -83,10 +75,11 @@ class Bundle:
 
     def run(self) -> tuple[Step, ...]:
         """Plan and apply, as the module does; the steps that were done."""
-        planned = bundle_plan.plan(self.host, self.request(), PYTHON)
-        contents = {store.hashlib.sha256(data).hexdigest(): data for data in self.files.values()}
+        request = self.request()
+        planned = bundle_plan.plan(self.host, request, PYTHON)
+        contents = {item.sha256: self.files[item.path] for item in request.items}
         if planned.steps:
-            bundle_plan.apply(self.host, self.request(), planned, PYTHON, contents.__getitem__)
+            bundle_plan.apply(self.host, request, planned, PYTHON, contents.__getitem__)
         return planned.steps
 
     def remove(self) -> bundle_plan.BundlePlan:

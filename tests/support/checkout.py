@@ -10,17 +10,13 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
-COLLECTION = "ansible_collections.baremetal.sriov"
 
 
 def name_the_checkout() -> None:
     """Make ``ansible_collections.baremetal.sriov`` mean this checkout, and never an installed copy of it."""
-    parts = COLLECTION.split(".")
-    for depth in range(1, len(parts) + 1):
-        name = ".".join(parts[:depth])
-        module = ModuleType(name)
-        module.__path__ = [str(ROOT)] if name == COLLECTION else []
-        sys.modules[name] = module
+    for name in ("ansible_collections", "ansible_collections.baremetal", "ansible_collections.baremetal.sriov"):
+        module = sys.modules[name] = ModuleType(name)
+        module.__path__ = [str(ROOT)] if name.endswith(".sriov") else []
 
 
 name_the_checkout()

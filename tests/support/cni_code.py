@@ -11,63 +11,49 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CNI = ROOT / "files" / "cni"
-PARTS = {"sriov_cni": CNI / "sriov_cni", "shared": ROOT / "plugins" / "module_utils" / "shared"}
 NODE_FOLDER = "/usr/lib/baremetal-sriov/cni"
 NODE_CODE = f"{NODE_FOLDER}/@CNI_VERSION@"
 HANDOFF = "/run/baremetal-sriov/cni"
 VERSION = "0123456789ab"
-OPTIONS = "-BIS"
 UNCHECKED = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
 
 
 def sources() -> dict[str, Path]:
     """Each file of a version: its path below the version's folder, and where it is in the checkout."""
-    return {f"{part}/{path.relative_to(folder)}": path for part, folder in PARTS.items()
+    return {f"{path.relative_to(folder.parent)}": path
+            for folder in (CNI / "sriov_cni", ROOT / "plugins" / "module_utils" / "shared")
             for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts}
 
 
-def install(
-    base: Path, interpreter: str, version: str = VERSION, moved: Mapping[str, str] | None = None
-) -> Path:
-    """One version below base/lib, compiled, and its launcher base/sriov in the place of whatever is there.
-
-    moved: folders of the host that this installation has elsewhere, and where.
-    """
+def install(base: Path, interpreter: str, version: str = VERSION, seam: str = "") -> Path:
+    """One version below base/lib, compiled, and its launcher base/sriov in the place of whatever is there."""
     code, interpreter = base / "lib" / version, os.path.realpath(interpreter)
     for name, path in sources().items():
         (code / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, code / name)
-    paths = code / "sriov_cni" / "host" / "host.py"
-    text = paths.read_text()
-    for folder, place in (moved or {}).items():
-        assert f'= "{folder}' in text, f"{paths} has no constant below {folder}"
-        text = text.replace(folder, place)
-    paths.write_text(text)
     subprocess.run([interpreter, *UNCHECKED, str(code)], check=True)
-    return put(base / "sriov", launcher(interpreter, str(code)))
+    return put(base / "sriov", launcher(interpreter, str(code), seam))
 
 
-def put(path: Path, text: str) -> Path:
+def put(path: Path, text: str, mode: int = 0o755) -> Path:
     """A program at `path`, by a rename as the installer does it."""
     aside = path.with_name(f"{path.name}.new")
     aside.write_text(text)
-    aside.chmod(0o755)
-    aside.rename(path)
-    return path
+    aside.chmod(mode)
+    return aside.rename(path)
 
 
-def launcher(interpreter: str, code: str) -> str:
-    """The text of the program, for the code in this folder."""
-    text = (CNI / "launcher.py").read_text()
-    return f"#!{interpreter} {OPTIONS}\n{text.replace(NODE_CODE, code)}"
+def launcher(interpreter: str, code: str, seam: str = "") -> str:
+    """The text of the program, for the code in this folder; `seam`: what it does before it starts that."""
+    text = (CNI / "launcher.py").read_text().replace(NODE_CODE, code)
+    return f"#!{interpreter} -BIS\n" + text.replace("from sriov_cni.main", f"{seam}from sriov_cni.main")
 
 
 def client(program: str, code: str, handoff: str) -> str:
     """The text of the shell that a runtime calls, for a launcher, its code's folder and the one of the service."""
-    text = (CNI / "client.sh").read_text().replace(NODE_CODE, code).replace(f"{NODE_FOLDER}/sriov", program)
-    return "#!/bin/sh\n" + text.replace(HANDOFF, handoff)
+    text = f"#!/bin/sh\n{(CNI / 'client.sh').read_text()}"
+    return text.replace(NODE_CODE, code).replace(f"{NODE_FOLDER}/sriov", program).replace(HANDOFF, handoff)

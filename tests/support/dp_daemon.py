@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -16,33 +16,32 @@ from pathlib import Path
 from typing import Any
 
 from support.dp_host import FakeHost
-from support.dp_kubelet import DEADLINE, FakeKubelet
+from support.fake_kubelet import DEADLINE, FakeKubelet, next_ids
 
 PLUGIN = Path(__file__).resolve().parents[2] / "files" / "device_plugin"
 SHARED = PLUGIN.parents[1] / "plugins" / "module_utils" / "shared"
 PROGRAM = (sys.executable, "-I", str(PLUGIN / "run.py"))
 PF1, PF2 = "0000:01:00.0", "0000:02:00.0"
-KERNEL = [f"0000:01:10.{n}" for n in (0, 2, 4, 6)]
-VFIO = [f"0000:02:10.{n}" for n in (0, 2, 4, 6)]
+KERNEL, VFIO = ([f"{pf[:-5]}:10.{n}" for n in (0, 2, 4, 6)] for pf in (PF1, PF2))
 POOLS = (
     {"resourceName": "kernel", "selectors": {"pfNames": ["enp1s0"]}},
     {"resourceName": "vfio", "selectors": [{"drivers": ["vfio-pci"]}]},
 )
 
 
-class Daemon:
+class Daemon(contextlib.ExitStack):
     """The device plugin as its unit starts it, with the folders of one test."""
 
+    process: subprocess.Popen[bytes]  # the last that was started
+
     def __init__(self, folder: Path, host: FakeHost) -> None:
-        self.folder = folder
-        self.host = host
-        self.kubelet_root = folder / "k"
-        self.devinfo = folder / "devinfo" / "dp"
-        self.config = folder / "config.json"
-        self.log = folder / "log"
-        self.process: subprocess.Popen[bytes] | None = None
-        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._notify.settimeout(30)
+        super().__init__()
+        self.folder, self.host = folder, host
+        self.kubelet_root, self.devinfo = folder / "k", folder / "devinfo" / "dp"
+        self.config, self.log = folder / "config.json", folder / "log"
+        self.kubelet_root.mkdir()
+        self._notify = self.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        self._notify.settimeout(DEADLINE)
         self._notify.bind(str(folder / "notify"))
 
     def configure(self, *resources: dict[str, Any]) -> None:
@@ -54,71 +53,45 @@ class Daemon:
             "--kubelet-root-dir", str(self.kubelet_root), "--devinfo-dir", str(self.devinfo),
             "--rescan-interval", "0.2", *arguments,
         ]  # fmt: skip
-        environment = {**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify")}
-        environment.pop("GRPC_ENABLE_FORK_SUPPORT", None)  # that is for the tests' own process
+        # gRPC's fork handlers are off in the tests' own process alone: this one turns them off itself.
+        settings = {"NOTIFY_SOCKET": str(self.folder / "notify"), "GRPC_ENABLE_FORK_SUPPORT": "1"}
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command, env=environment, stderr=log)
-
-    @property
-    def pid(self) -> int:
-        assert self.process is not None
-        return self.process.pid
-
-    def ready(self) -> None:
-        """Wait for READY=1 of sd_notify."""
-        self.told("READY=1")
+            self.process = self.enter_context(subprocess.Popen(command, env={**os.environ, **settings}, stderr=log))
+        self.callback(self.process.kill)
 
     def told(self, wanted: str) -> str:
-        """Wait for a notification that holds `wanted`."""
-        while True:
-            message = self._notify.recv(4096).decode()
-            if wanted in message:
-                return message
-
-    def signal(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
+        """Wait for a notification to systemd that holds `wanted`, such as READY=1."""
+        while wanted not in (message := self._notify.recv(4096).decode()):
+            pass
+        return message
 
     def stop(self) -> int:
         """SIGTERM, and the exit status."""
-        assert self.process is not None
         self.process.terminate()
-        return self.process.wait(30)
+        return self.process.wait(DEADLINE)
 
     def logged(self) -> str:
-        return self.log.read_text() if self.log.exists() else ""
-
-    def close(self) -> None:
-        self._notify.close()
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(10)
+        return self.log.read_text()
 
 
 def serves(daemon: Daemon, program: Sequence[str], seconds: float = DEADLINE) -> None:
     """Registers, lists, allocates; again for another kubelet, and over the stale socket of its own sudden end."""
-    daemon.host.add("0000:01:00.0", name="enp1s0", totalvfs=7)
-    vfs = daemon.host.add_vfs("0000:01:00.0", 2, driver="vfio-pci")
-    for group, address in enumerate(vfs):
-        daemon.host.group(address, group)
+    daemon.host.add(PF1, name="enp1s0", totalvfs=7)
+    vfs = daemon.host.add_vfs(PF1, 2, driver="vfio-pci", group=0)
     daemon.configure({"resourceName": "vf", "selectors": {"drivers": ["vfio-pci"]}})
-    kubelet = FakeKubelet(daemon.kubelet_root)
-    kubelet.start()
-    daemon.start(program=program)
-    try:
+    with FakeKubelet(daemon.kubelet_root) as kubelet:
+        daemon.start(program=program)
         with kubelet.plugin(kubelet.registered(seconds).endpoint) as plugin:
-            assert plugin.watch().next_ids() == vfs
+            assert next_ids(plugin.watch()) == vfs
             (granted,) = plugin.allocate([vfs[1]])
             assert [d.host_path for d in granted.devices] == ["/dev/vfio/vfio", "/dev/vfio/1"]
             assert granted.envs["PCIDEVICE_INTEL_COM_VF"] == vfs[1]
-        kubelet.stop()
+        kubelet.close()
         kubelet.start()
         assert kubelet.registered(seconds).resource_name == "intel.com/vf"
-        daemon.signal(signal.SIGKILL)
+        daemon.process.kill()
         daemon.start(program=program)
         assert kubelet.registered(seconds).resource_name == "intel.com/vf"
-    finally:
-        kubelet.stop()
 
 
 def leaves(daemon: Daemon) -> None:
@@ -126,9 +99,3 @@ def leaves(daemon: Daemon) -> None:
     assert daemon.stop() == 0
     assert not list((daemon.kubelet_root / "device-plugins").glob("intel.com*")), "the socket is left behind"
     assert "Traceback" not in daemon.logged() and "ERROR" not in daemon.logged()
-
-
-def both_registered(kubelet: FakeKubelet) -> dict[str, str]:
-    """Resource name -> socket name, of the next two Register requests."""
-    requests = [kubelet.registered(), kubelet.registered()]
-    return {r.resource_name: r.endpoint for r in requests}

@@ -22,16 +22,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 CHAR, LINK = "a character device", "a link to a character device"
-FILE, DANGLING, FIFO, FOLDER = "a regular file", "a dangling link", "a FIFO", "a folder"
-NOTHING = "nothing"  # how a message calls what is not there
+# As messages call them.
+FILE, DANGLING, FIFO, FOLDER, NOTHING = "a regular file", "a dangling link", "a FIFO", "a folder", "nothing"
 
 VFIO, GROUP, NOIOMMU = "/dev/vfio/vfio", "/dev/vfio/20", "/dev/vfio/noiommu-20"
 IOMMU, CDEV = "/dev/iommu", "/dev/vfio/devices/vfio0"
-UIO = "/dev/uio3"
-UCM, ISSM, UMAD, UVERBS = (f"/dev/infiniband/{kind}4" for kind in ("ucm", "issm", "umad", "uverbs"))
-UVERBS5, RDMA_CM = "/dev/infiniband/uverbs5", "/dev/infiniband/rdma_cm"
-VHOST, TUN = "/dev/vhost-net", "/dev/net/tun"
-VDPA = "/dev/vhost-vdpa-2"
+UCM, ISSM, UMAD, UVERBS, UVERBS5, RDMA_CM = (
+    f"/dev/infiniband/{name}" for name in ("ucm4", "issm4", "umad4", "uverbs4", "uverbs5", "rdma_cm")
+)
+UIO, VHOST, TUN, VDPA = "/dev/uio3", "/dev/vhost-net", "/dev/net/tun", "/dev/vhost-vdpa-2"
 
 
 @dataclass(frozen=True)
@@ -61,21 +60,17 @@ NO_IOMMU: dict[str, Any] = {"driver": "vfio-pci", "vfio_dev": "vfio0", "noiommu"
 FEC_CARD: dict[str, Any] = {"driver": "vfio-pci", "accelerator": True}
 IGB_UIO: dict[str, Any] = {"driver": "igb_uio", "uio": "uio3"}
 MLX5: dict[str, Any] = {"driver": "mlx5_core", "rdma": {"mlx5_3": ("issm4", "umad4", "uverbs4")}}
-WITH_UCM: dict[str, Any] = {"driver": "mlx5_core", "rdma": {"mlx5_3": ("ucm4", "issm4", "umad4", "uverbs4")}}
-NO_UVERBS: dict[str, Any] = {"driver": "mlx5_core", "rdma": {"mlx5_3": ("issm4", "umad4")}}
-TWO_PORTS: dict[str, Any] = {"driver": "mlx5_core", "rdma": {"mlx5_3": ("uverbs4",), "mlx5_4": ("uverbs5",)}}
-HELD: dict[str, Any] = {"driver": "mlx5_core", "rdma": {}, "rdma_capable": True}
 SUBFUNCTION: dict[str, Any] = {"driver": "mlx5_core", "sf": True, "rdma": {"mlx5_3": ("uverbs4",)}}
 KERNEL: dict[str, Any] = {"driver": "igbvf"}
 VHOST_VDPA: dict[str, Any] = {"driver": "mlx5_core", "vdpa": ("vhost_vdpa", "vhost-vdpa-2")}
-VIRTIO_VDPA: dict[str, Any] = {"driver": "mlx5_core", "vdpa": ("virtio_vdpa", "")}
 
 IS_RDMA = {"isRdma": True}
 NEED_VHOST = {"needVhostNet": True}
-VDPA_VHOST, VDPA_VIRTIO = {"vdpaType": "vhost"}, {"vdpaType": "virtio"}
-SF = {"auxTypes": ["sf"]}
+VDPA_VHOST = {"vdpaType": "vhost"}
+SF_RDMA = {"auxTypes": ["sf"], "isRdma": True}
 
-VFIO_ROWS = (
+ROWS = (
+    # VFIO
     Row("cdev-of-sysfs-alone", BOTH_WAYS, chars(VFIO, GROUP, IOMMU), (VFIO, GROUP)),
     Row("both-ways", BOTH_WAYS, chars(VFIO, GROUP, IOMMU, CDEV), (VFIO, GROUP, IOMMU, CDEV)),
     Row("cdev-without-iommufd", BOTH_WAYS, chars(VFIO, GROUP, CDEV), (VFIO, GROUP)),
@@ -99,31 +94,28 @@ VFIO_ROWS = (
     Row("noiommu-group-of-the-iommus-name", NO_IOMMU, chars(VFIO, GROUP), words=(NOIOMMU, NOTHING)),
     Row("accelerator", FEC_CARD, chars(VFIO, GROUP), (VFIO, GROUP)),
     Row("accelerator-without-group", FEC_CARD, chars(VFIO), words=(GROUP, NOTHING)),
-)  # fmt: skip
-UIO_ROWS = (
+    # UIO
     Row("uio", IGB_UIO, chars(UIO), (UIO,)),
     Row("uio-missing", IGB_UIO, chars("/dev/uio0"), words=(UIO, NOTHING, "igb_uio")),
     Row("uio-is-a-file", IGB_UIO, {UIO: FILE}, words=(UIO, FILE)),
-)
-RDMA_ROWS = (
+    # RDMA
     Row("rdma", MLX5, chars(ISSM, UMAD, UVERBS, RDMA_CM), (ISSM, UMAD, UVERBS, RDMA_CM), selectors=IS_RDMA),
-    Row("rdma-old-cm", WITH_UCM, chars(UCM, UVERBS), (UCM, UVERBS), selectors=IS_RDMA),
+    Row("rdma-old-cm", {**MLX5, "rdma": {"mlx5_3": ("ucm4", "issm4", "umad4", "uverbs4")}}, chars(UCM, UVERBS),
+        (UCM, UVERBS), selectors=IS_RDMA),
     Row("rdma-verbs-alone", MLX5, chars(UVERBS), (UVERBS,), selectors=IS_RDMA),
     Row("rdma-odd-extras", MLX5, {UVERBS: CHAR, UMAD: FILE, ISSM: FIFO, RDMA_CM: FOLDER}, (UVERBS,), selectors=IS_RDMA),
     Row("rdma-without-uverbs-node", MLX5, chars(ISSM, UMAD, RDMA_CM), words=(UVERBS, NOTHING, "ib_uverbs"),
         selectors=IS_RDMA),
     Row("rdma-uverbs-is-a-file", MLX5, {UVERBS: FILE}, words=(UVERBS, FILE), selectors=IS_RDMA),
-    Row("rdma-without-ib-uverbs", NO_UVERBS, chars(ISSM, UMAD, RDMA_CM),
+    Row("rdma-without-ib-uverbs", {**MLX5, "rdma": {"mlx5_3": ("issm4", "umad4")}}, chars(ISSM, UMAD, RDMA_CM),
         words=("/dev/infiniband/uverbs", "mlx5_3", "modprobe ib_uverbs"), selectors=IS_RDMA),
-    Row("rdma-second-device-without-uverbs", TWO_PORTS, chars(UVERBS, RDMA_CM), words=(UVERBS5, NOTHING),
-        selectors=IS_RDMA),
-    Row("rdma-held-by-a-pod", HELD, chars(RDMA_CM), (), selectors=IS_RDMA),
+    Row("rdma-second-device-without-uverbs", {**MLX5, "rdma": {"mlx5_3": ("uverbs4",), "mlx5_4": ("uverbs5",)}},
+        chars(UVERBS, RDMA_CM), words=(UVERBS5, NOTHING), selectors=IS_RDMA),
+    Row("rdma-held-by-a-pod", {**MLX5, "rdma": {}, "rdma_capable": True}, chars(RDMA_CM), (), selectors=IS_RDMA),
     Row("rdma-not-asked-for", MLX5, {}, ()),
-    Row("rdma-of-a-subfunction", SUBFUNCTION, chars(UVERBS), (UVERBS,), selectors={**SF, **IS_RDMA}),
-    Row("rdma-of-a-subfunction-without-node", SUBFUNCTION, {}, words=(UVERBS, "ib_uverbs"),
-        selectors={**SF, **IS_RDMA}),
-)  # fmt: skip
-VHOST_ROWS = (
+    Row("rdma-of-a-subfunction", SUBFUNCTION, chars(UVERBS), (UVERBS,), selectors=SF_RDMA),
+    Row("rdma-of-a-subfunction-without-node", SUBFUNCTION, {}, words=(UVERBS, "ib_uverbs"), selectors=SF_RDMA),
+    # vhost-net
     Row("vhost", KERNEL, chars(VHOST, TUN), (VHOST, TUN), selectors=NEED_VHOST),
     Row("vhost-not-asked-for", KERNEL, {}, ()),
     Row("vhost-missing", KERNEL, chars(TUN), words=(VHOST, NOTHING, "modprobe vhost_net"), selectors=NEED_VHOST),
@@ -134,11 +126,10 @@ VHOST_ROWS = (
     Row("vhost-both-missing", KERNEL, {}, words=(VHOST, TUN), selectors=NEED_VHOST),
     Row("vhost-missing-beside-vfio", GROUP_ONLY, chars(VFIO, GROUP), words=(VHOST, TUN), selectors=NEED_VHOST),
     Row("vfio-missing-beside-vhost", GROUP_ONLY, chars(VFIO, VHOST, TUN), words=(GROUP,), selectors=NEED_VHOST),
-)  # fmt: skip
-VDPA_ROWS = (
+    # vDPA
     Row("vdpa", VHOST_VDPA, chars(VDPA), (VDPA,), selectors=VDPA_VHOST),
     Row("vdpa-missing", VHOST_VDPA, {}, words=(VDPA, NOTHING, "vhost_vdpa"), selectors=VDPA_VHOST),
     Row("vdpa-is-a-file", VHOST_VDPA, {VDPA: FILE}, words=(VDPA, FILE), selectors=VDPA_VHOST),
-    Row("vdpa-of-virtio-needs-none", VIRTIO_VDPA, {}, (), selectors=VDPA_VIRTIO),
-)
-ROWS = (*VFIO_ROWS, *UIO_ROWS, *RDMA_ROWS, *VHOST_ROWS, *VDPA_ROWS)
+    Row("vdpa-of-virtio-needs-none", {"driver": "mlx5_core", "vdpa": ("virtio_vdpa", "")}, {}, (),
+        selectors={"vdpaType": "virtio"}),
+)  # fmt: skip

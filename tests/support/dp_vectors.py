@@ -10,8 +10,7 @@ import pytest
 
 def vectors(*numbers: int, differs: bool = False) -> pytest.MarkDecorator:
     """Put the vectors into the test's id; `differs` where ours answers differently on purpose."""
-    name = "-".join(f"dp-vector-{number:02}" for number in numbers)
-    return pytest.mark.parametrize((), [pytest.param(id=name + ("-differs" if differs else ""))])
+    return finding("-".join(f"dp-vector-{number:02}" for number in numbers) + ("-differs" if differs else ""))
 
 
 def finding(name: str) -> pytest.MarkDecorator:

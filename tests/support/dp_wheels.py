@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from devtool.cache import cache_folder, locked, published
+from sriovlab.cache import artefact
 
 # The oldest level, the last for Python 3.9, and the newest; Debian 12's protobuf 3.21.12 has this number on PyPI.
 LEVELS = {
@@ -19,18 +19,16 @@ LEVELS = {
     "3.9": ("grpcio==1.80.1", "protobuf==6.33.6"),
     "3.12": ("grpcio==1.85.1", "protobuf==7.36.2"),
 }
-GLIBC = ("2_17", "2_24", "2_26", "2_27", "2_28")
+PLATFORMS = ("manylinux_2_17", "manylinux_2_24", "manylinux_2_26", "manylinux_2_27", "manylinux_2_28", "manylinux2014")
 
 
 def wheels(version: str, packages: Sequence[str], machine: str = platform.machine()) -> Path:
     """The folder that they are unpacked in, fetched at the first time."""
-    folder = cache_folder() / "wheels" / "-".join([version, *packages, machine])
-    with locked("device-plugin-wheels"):
-        if not folder.exists():
-            with published(folder) as fresh:
-                command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(fresh), "--no-compile"]
-                command += ["--only-binary", ":all:", "--implementation", "cp", "--python-version", version]
-                command += [f"--platform=manylinux_{glibc}_{machine}" for glibc in GLIBC]
-                command += [f"--platform=manylinux2014_{machine}"]
-                subprocess.run([*command, *packages], check=True, timeout=240)
-    return folder
+
+    def fetch(fresh: Path) -> None:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(fresh), "--no-compile"]
+        command += ["--only-binary", ":all:", "--implementation", "cp", "--python-version", version]
+        command += [f"--platform={name}_{machine}" for name in PLATFORMS]
+        subprocess.run([*command, *packages], check=True, timeout=240)
+
+    return artefact(f"wheels/{'-'.join([version, *packages, machine])}", fetch)

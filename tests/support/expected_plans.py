@@ -37,7 +37,6 @@ USERSPACE = "all VFs go to userspace drivers, so the kernel's own need not probe
 LOAD_VFIO = (f"now {MODULES}: write vfio-pci (the file is missing)", "now vfio-pci: load it (it is not loaded)")
 NEW_FILES = (f"now {NODE}: write it ({FOR_POLICIES})", f"now {CONFIG}: write it ({FOR_POLICIES})")
 NEW_RULES = f"now {HOTPLUG}: write it ({FOR_POLICIES})"
-FORGET_FILES = tuple(f"now file {path}: forget its original state ({GIVEN_BACK})" for path in (NODE, CONFIG, HOTPLUG))
 FIRST_VFS = (
     NEW_RULES,
     f"now {PF1}: bring the PF up (its VFs need it (policy kernel))",
@@ -190,7 +189,7 @@ ROWS = (
         f"now {CONFIG}: remove it ({NOT_NEEDED})",
         f"now {HOTPLUG}: remove it ({NOT_NEEDED})",
         f"now {PF1}: forget its original state ({GIVEN_BACK})",
-        *FORGET_FILES,
+        *(f"now file {path}: forget its original state ({GIVEN_BACK})" for path in (NODE, CONFIG, HOTPLUG)),
         "now /var/lib/baremetal-sriov/original.json: remove the record (everything is given back)",
     ), before=[KERNEL]),
 )  # fmt: skip

@@ -14,6 +14,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, TypeVar
 
@@ -26,22 +27,22 @@ class Killed(BaseException):
     """The process was killed at this change: nothing that it tries afterwards has an effect."""
 
 
+@dataclass
 class FakeBase(Tree, Host):
     """A host with no more than files."""
 
     is_running = True
+    base: Path
+    log: list[str] = field(default_factory=list)  # each change
+    die_at: float = float("inf")  # the number of changes at which the process is killed
+    faults: dict[str, int] = field(default_factory=dict)  # part of a change's text -> the errno that it ends with once
+    refusals: dict[str, int] = field(default_factory=dict)  # as faults, each time
+    available: set[str] | None = None  # modules that modprobe finds; None: any
+    complaint: str = "error"  # what a failing program says
+    clock: float = 0.0
 
-    def __init__(self, root: Path) -> None:
-        Host.__init__(self, str(root))
-        self.base = root
-        self.log: list[str] = []  # each change
-        self.writes = 0  # changes until now
-        self.die_at: int | None = None  # the number of the change at which the process is killed
-        self.faults: dict[str, int] = {}  # part of a change's text -> the errno that it ends with once
-        self.refusals: dict[str, int] = {}  # as faults, each time
-        self.available: set[str] | None = None  # modules that modprobe finds; None: any
-        self.complaint = "error"  # what a failing program says
-        self.clock = 0.0
+    def __post_init__(self) -> None:
+        Host.__init__(self, str(self.base))
 
     # for plug-ins ---------------------------------------------------------------------------------
 
@@ -64,30 +65,27 @@ class FakeBase(Tree, Host):
         return 0
 
     def reboot(self) -> None:
-        """What is below /run is gone."""
-        shutil.rmtree(self.base / "run", ignore_errors=True)
+        """What we have below /run is gone."""
+        shutil.rmtree(self.real("run/baremetal-sriov"), ignore_errors=True)
 
     # the gate -------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def mortal(self, at: int) -> Iterator[None]:
         """Killed at the change with this number from now on, from 1."""
-        self.die_at = self.writes + at
+        self.die_at = len(self.log) + at
         try:
             yield
         finally:
-            self.die_at = None
+            self.die_at = float("inf")
 
     def change(self, what: str) -> int:
         """Count a change. Returns the errno that it is to end with, or 0."""
         self.log.append(what)
-        self.writes += 1
-        if self.die_at is not None and self.writes >= self.die_at:
+        if len(self.log) >= self.die_at:
             raise Killed(what)
-        for text in list(self.faults):
-            if text in what:
-                return self.faults.pop(text)
-        return next((code for text, code in self.refusals.items() if text in what), 0)
+        text = next((text for text in (*self.faults, *self.refusals) if text in what), "")
+        return self.faults.pop(text, 0) or self.refusals.get(text, 0)
 
     def run(self, argv: Any, *, check: bool = True, **options: Any) -> Completed:
         argv, shown = tuple(argv), " ".join(argv)
@@ -110,15 +108,11 @@ class FakeBase(Tree, Host):
         if code:
             raise HostError(path, f"{value!r} written", f"{os.strerror(code)} (errno {code})")
 
-    def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
+    def _replace(self, path: str, make: Callable[[str], None]) -> None:
         code = self.change(f"write {path}")
         if code:
             raise HostError(path, "the file written", f"{os.strerror(code)} (errno {code})")
-        super().write_file(path, data, mode)
-
-    def restore(self, path: str, what: Any) -> None:
-        self.change(f"restore {path}")
-        super().restore(path, what)
+        super()._replace(path, make)
 
     def remove_file(self, path: str) -> None:
         if self.exists(path):

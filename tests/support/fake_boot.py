@@ -9,7 +9,6 @@ RHEL 9 and systemd-boot, and the answers of rpm-ostree are built from its manual
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -54,20 +53,41 @@ menuentry 'Memory test' {{
 """
 
 
-class Grub(FakeBase):
+class Booting(FakeBase):
+    """A host that boots, with the command line that its boot loader gives."""
+
+    boots = 0
+
+    def booted_line(self) -> str:
+        raise NotImplementedError
+
+    def reboot(self) -> None:
+        """Start the newest kernel."""
+        super().reboot()
+        self.boots += 1
+        self.put("/proc/cmdline", self.booted_line() + "\n")
+        self.put("/proc/sys/kernel/random/boot_id", f"boot-{self.boots}\n")
+
+
+class Grub(Booting):
     """GRUB as Debian has it."""
 
     def add_grub(self, settings: str) -> None:
         """/etc/default/grub, its tools, and the menu that they make."""
-        self.put("/etc/default/grub", settings)
-        self.put("/usr/sbin/grub-mkconfig", "for x in ${sysconfdir}/default/grub.d/*.cfg ; do :; done\n")
-        self.put("/usr/sbin/update-grub", "exec grub-mkconfig -o /boot/grub/grub.cfg\n")
+        self.fill({
+            "/etc/default/grub": settings,
+            "/usr/sbin/grub-mkconfig": "for x in ${sysconfdir}/default/grub.d/*.cfg ; do :; done\n",
+            "/usr/sbin/update-grub": "exec grub-mkconfig -o /boot/grub/grub.cfg\n",
+        })  # fmt: skip
         self.make_menu()
 
     def _lines(self) -> list[str]:
         """The arguments of the menu's entries, and those of its recovery modes."""
         argv = ["sh", "-c", READ_SETTINGS, "sh", str(self.base)]
         return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    def booted_line(self) -> str:
+        return " ".join(["BOOT_IMAGE=/vmlinuz-6.12", *grub_d.menu_entries(self.get(grub_d.MENU))[0].tokens])
 
     def grub_line(self) -> str:
         return self._lines()[0].strip()
@@ -92,33 +112,13 @@ class Grub(FakeBase):
         return 0
 
 
-class Booting(FakeBase):
-    """A host that boots, with the command line that its boot loader gives."""
-
-    boots = 0
-
-    def booted_line(self) -> str:
-        raise NotImplementedError
-
-    def boot(self) -> None:
-        """Start the newest kernel."""
-        shutil.rmtree(self.path("/run/baremetal-sriov"), ignore_errors=True)
-        self.boots += 1
-        self.put("/proc/sys/kernel/random/boot_id", f"boot-{self.boots}\n")
-        self.put("/proc/cmdline", self.booted_line() + "\n")
-
-
-class GrubHost(Booting, Grub):
-    """One with GRUB; see SETTINGS."""
+class GrubHost(Grub):
+    """One that has booted; see SETTINGS."""
 
     def __init__(self, root: Path, settings: str = SETTINGS) -> None:
         super().__init__(root)
         self.add_grub(settings)
-        self.boot()
-
-    def booted_line(self) -> str:
-        entry = grub_d.menu_entries(self.read_text(grub_d.MENU) or "")[0]
-        return " ".join(["BOOT_IMAGE=/vmlinuz-6.12", *entry.tokens])
+        self.reboot()
 
 
 ID = "6f9cc9cb7d7845d49698c9537337cedc"
@@ -163,10 +163,9 @@ class EntryHost(Booting):
     def booted_line(self) -> str:
         if self.exists("/run/ostree-booted"):
             return self.kargs
-        folder = next(f for f in ("/boot/loader/entries", "/efi/loader/entries") if self.list_dir(f))
-        name = [name for name in self.list_dir(folder) if bls.RESCUE not in name][-1]
+        entries = [path for path in sorted(self.base.glob("*/loader/entries/*")) if bls.RESCUE not in path.name]
         lines = dict(line.partition("=")[::2] for line in (self.read_text("/boot/grub2/grubenv") or "").splitlines())
-        words = bls.all_options(self.read_text(f"{folder}/{name}") or "").split()
+        words = bls.all_options(entries[-1].read_text()).split()
         return " ".join(t for word in words for t in bls.expand(word, lines))
 
     def tree(self) -> dict[str, tuple[int, bytes]]:
@@ -184,38 +183,41 @@ class EntryHost(Booting):
         return 0
 
 
-def _booted(root: Path, texts: dict[str, str], folder: str = "", entry: str = "", *versions: str) -> EntryHost:
-    """A host with these files and an entry for each version, started."""
+def _entries(folder: str, entry: str, *versions: str) -> dict[str, str]:
+    """The file of each version's entry."""
+    return {f"{folder}/{ID}-{version}.conf": entry.format(version=version) for version in versions}
+
+
+# What is on a host besides its kernels, by the name of the system.
+SYSTEMS = {
+    # Entries that share one line in GRUB's environment block.
+    "rhel8": {
+        "/boot/grub2/grubenv": GRUBENV,
+        "/etc/default/grub": "GRUB_ENABLE_BLSCFG=true\n",
+        **_entries("/boot/loader/entries", RHEL8_ENTRY,
+                   "4.18.0-500.el8.x86_64", "4.18.0-513.el8.x86_64", f"0-rescue-{ID}"),
+    },
+    # Entries with a line of their own, and /etc/kernel/cmdline for kernels to come.
+    "rhel9": {
+        "/etc/kernel/cmdline": "root=/dev/mapper/rhel-root ro  console=ttyS0 iommu=pt",
+        "/boot/grub2/grub.cfg": "insmod blscfg\nblscfg\n",
+        **_entries("/boot/loader/entries", RHEL9_ENTRY,
+                   "5.14.0-284.el9.x86_64", "5.14.0-362.el9.x86_64", f"0-rescue-{ID}"),
+    },
+    # Debian.
+    "systemd-boot": {
+        "/efi/EFI/systemd/systemd-bootx64.efi": "MZ",
+        "/etc/kernel/cmdline": "root=UUID=1-2 ro quiet\n",
+        **_entries("/efi/loader/entries", SYSTEMD_ENTRY, "6.1.0-1-amd64", "6.1.0-2-amd64"),
+    },
+    # Fedora CoreOS.
+    "rpm-ostree": {"/run/ostree-booted": "", "/usr/bin/rpm-ostree": ""},
+}  # fmt: skip
+
+
+def booted(root: Path, system: str) -> EntryHost:
+    """A host with this system of SYSTEMS, started."""
     host = EntryHost(root)
-    for path, text in texts.items():
-        host.put(path, text)
-    for version in versions:
-        host.put(f"{folder}/{ID}-{version}.conf", entry.format(version=version))
-    host.boot()
+    host.fill(SYSTEMS[system])
+    host.reboot()
     return host
-
-
-def rhel8(root: Path) -> EntryHost:
-    """Entries that share one line in GRUB's environment block."""
-    texts = {"/boot/grub2/grubenv": GRUBENV, "/etc/default/grub": "GRUB_ENABLE_BLSCFG=true\n"}
-    versions = ("4.18.0-500.el8.x86_64", "4.18.0-513.el8.x86_64", f"0-rescue-{ID}")
-    return _booted(root, texts, "/boot/loader/entries", RHEL8_ENTRY, *versions)
-
-
-def rhel9(root: Path) -> EntryHost:
-    """Entries with a line of their own, and /etc/kernel/cmdline for kernels to come."""
-    line = "root=/dev/mapper/rhel-root ro  console=ttyS0 iommu=pt"
-    texts = {"/etc/kernel/cmdline": line, "/boot/grub2/grub.cfg": "insmod blscfg\nblscfg\n"}
-    versions = ("5.14.0-284.el9.x86_64", "5.14.0-362.el9.x86_64", f"0-rescue-{ID}")
-    return _booted(root, texts, "/boot/loader/entries", RHEL9_ENTRY, *versions)
-
-
-def systemd_boot(root: Path) -> EntryHost:
-    """Debian with systemd-boot."""
-    texts = {"/efi/EFI/systemd/systemd-bootx64.efi": "MZ", "/etc/kernel/cmdline": "root=UUID=1-2 ro quiet\n"}
-    return _booted(root, texts, "/efi/loader/entries", SYSTEMD_ENTRY, "6.1.0-1-amd64", "6.1.0-2-amd64")
-
-
-def rpm_ostree(root: Path) -> EntryHost:
-    """Fedora CoreOS."""
-    return _booted(root, {"/run/ostree-booted": "", "/usr/bin/rpm-ostree": ""})

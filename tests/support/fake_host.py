@@ -6,26 +6,77 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
 from support.fake_boot import Grub
 from support.fake_memory import Memory
-from support.fake_net import FakePf, address_json, link_json, set_link
-from support.fake_pci import Pci
+from support.fake_pci import DEVICES, FakePf, Net, Pci
 from support.fake_systemd import Systemd
 
 
+def set_link(net: Net | None, pf: FakePf | None, words: Sequence[str]) -> int:
+    """`ip link set dev NET WORDS`: the exit status."""
+    if net is None:
+        return 1
+    if words[0] in ("up", "down"):
+        net.up = words[0] == "up"
+    elif words[0] == "mtu":
+        net.mtu = int(words[1])
+    elif words[0] == "vf":
+        settings = pf.settings.get(int(words[1])) if pf else None
+        if settings is None:
+            return 1
+        for key, value in zip(words[2::2], words[3::2]):
+            plain = int(value) if value.isdecimal() else value
+            settings["link_state" if key == "state" else key] = {"on": True, "off": False}.get(value, plain)
+    return 0
+
+
+def address_json(text: str) -> dict[str, Any]:
+    """One address of `ip -j addr show`; "ADDRESS%SCOPE" has another scope than the global one."""
+    local, _rest, scope = text.partition("%")
+    return {"local": local, "prefixlen": 64 if ":" in local else 24, "scope": scope or "global"}
+
+
+def link_json(net: Net, pf: FakePf | None) -> dict[str, Any]:
+    """One object of `ip -j -d link show`."""
+    kind = {"info_kind": net.kind, "info_data": net.details}
+    more = {
+        "master": net.master,
+        "link": net.lower,
+        "permaddr": net.permanent,
+        "altnames": net.altnames,
+        "linkinfo": {key: value for key, value in kind.items() if value},
+        "vfinfo_list": [_vf_json(index, settings) for index, settings in sorted(pf.settings.items())] if pf else [],
+    }
+    flags = ["BROADCAST", *(["UP"] if net.up else [])]
+    item = {"ifname": net.name, "address": net.mac, "mtu": net.mtu, "flags": flags}
+    return {**item, **{key: value for key, value in more.items() if value}}
+
+
+def _vf_json(index: int, settings: dict[str, Any]) -> dict[str, Any]:
+    tag = {key: settings[key] for key in ("vlan", "qos") if settings[key]}
+    return {
+        "vf": index,
+        "address": settings["mac"],
+        "spoofchk": settings["spoofchk"],
+        "trust": settings["trust"],
+        "link_state": settings["link_state"],
+        "vlan_list": [tag],
+        "rate": {"max_tx": settings["max_tx_rate"], "min_tx": settings["min_tx_rate"]},
+    }
+
+
+@dataclass
 class FakeHost(Pci, Memory, Grub, Systemd):
     """Its own are ip, ethtool, devlink, dmesg and udevadm."""
 
-    def __init__(self, root: Path, **options: Any) -> None:
-        super().__init__(root, **options)
-        self.available = {"vfio-pci"}
-        self.default_routes: list[str] = []  # interfaces
-        self.routes: list[dict[str, Any]] = []  # objects of `ip -j route`
-        self.kernel_log = ""
+    available: set[str] = field(default_factory=lambda: {"vfio-pci"})
+    routes: list[dict[str, Any]] = field(default_factory=list)  # objects of `ip -j route`
+    kernel_log: str = ""
 
     def show(self, argv: tuple[str, ...]) -> str | Completed | None:
         if argv[:2] == ("ip", "-j"):
@@ -62,20 +113,17 @@ class FakeHost(Pci, Memory, Grub, Systemd):
     def _set_eswitch(self, pf: FakePf, mode: str) -> int:
         """Some refuse while there are VFs; mlx5_core wants VFs for switchdev, and none of them bound."""
         vfs = [self.vf_address(pf.address, index) for index in range(self.numvfs(pf.address))]
-        if self.driver(pf.address) in self.mode_before_vfs and vfs:
-            return 1
-        if self.driver(pf.address) == "mlx5_core" and mode == "switchdev" and not vfs:
-            return 1
-        if any(self.driver(vf) for vf in vfs):
+        driver = self.driver(pf.address)
+        fits = not vfs if driver in self.mode_before_vfs else vfs or driver != "mlx5_core" or mode != "switchdev"
+        if not fits or any(self.driver(vf) for vf in vfs):
             return 1
         pf.eswitch = mode
         return 0
 
     def _ip_json(self, words: list[str]) -> list[dict[str, Any]]:
         if "route" in words:
-            family = ":" if words[0] == "-6" else "."
-            defaults = [{"dst": "default", "dev": dev} for dev in self.default_routes if family == "."]
-            return defaults + [route for route in self.routes if family in f"{route['dst']}{route.get('gateway')}"]
+            with_colon = words[0] == "-6"
+            return [item for item in self.routes if (":" in f"{item['dst']} {item.get('gateway')}") == with_colon]
         nets = [net for net in self.nets.values() if "dev" not in words or net.name == words[-1]]
         if "addr" in words:
             return [{"ifname": n.name, "addr_info": [address_json(a) for a in n.addresses]} for n in nets]
@@ -83,3 +131,40 @@ class FakeHost(Pci, Memory, Grub, Systemd):
 
     def _pf_named(self, name: str) -> FakePf | None:
         return next((pf for pf in self.pfs.values() if pf.name == name), None)
+
+
+@dataclass
+class HostWithUdev(FakeHost):
+    """A fake host on which udev renames new interfaces at the worst of all moments.
+
+    A driver makes an interface as ethN, and udev gives it its name later: here once its old name is in somebody's
+    hands. A command that names a new interface finds it renamed; one that lists all is told the old name.
+    """
+
+    new: dict[str, tuple[str, str]] = field(default_factory=dict)  # by the kernel's name: the address, and udev's name
+    renames: int = 0
+
+    def add_net(self, net: Net, address: str = "") -> None:
+        if self._pf_of(address):
+            kernels = f"eth{len(self.new)}"
+            self.new[kernels] = (address, net.name)
+            net.name = kernels
+        super().add_net(net, address)
+
+    def _settle(self) -> None:
+        for kernels, (address, name) in self.new.items():
+            if kernels in self.nets:  # not unbound since
+                self.nets[name] = net = self.nets.pop(kernels)
+                net.name = name
+                for folder in ("sys/class/net", f"{DEVICES}/{address}/net"):
+                    self.real(f"{folder}/{kernels}").rename(self.real(f"{folder}/{name}"))
+                self.renames += 1
+        self.new.clear()
+
+    def run(self, argv: Any, **options: Any) -> Completed:
+        if argv[0] == "ip" and self.new.keys() & set(argv):
+            self._settle()
+        done = super().run(argv, **options)
+        if argv[0] == "ip":
+            self._settle()
+        return done

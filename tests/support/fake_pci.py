@@ -14,37 +14,70 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from pathlib import Path
+from dataclasses import dataclass, field
+from typing import Any
 
 from support.fake_base import FakeBase
-from support.fake_net import FakePf, Net
 
 DEVICES = "sys/bus/pci/devices"
 NVME = "0x010802"
 DRIVERS = "sys/bus/pci/drivers"
 
 
+@dataclass
+class Net:
+    """One interface of the host."""
+
+    name: str
+    mac: str
+    mtu: int = 1500
+    up: bool = False
+    master: str = ""
+    lower: str = ""
+    kind: str = ""
+    addresses: list[str] = field(default_factory=list)
+    altnames: list[str] = field(default_factory=list)
+    permanent: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class FakePf:
+    """One PF: its name, the driver that its VFs get, each VF's settings as the PF keeps them, its eswitch mode."""
+
+    address: str
+    name: str
+    total: int
+    vf_driver: str
+    settings: dict[int, dict[str, Any]] = field(default_factory=dict)
+    eswitch: str | None = None
+    network: bool = True
+    tc_offload: str = "off"
+
+
+@dataclass
 class Pci(FakeBase):
     """PFs and VFs, and what the kernel does at a write to their attributes."""
 
     mode_before_vfs = frozenset({"ice"})  # drivers of PFs that take another eswitch mode without VFs alone
 
-    def __init__(self, root: Path, iommu: bool = True) -> None:
-        super().__init__(root)
-        self.iommu = iommu
-        self.pfs: dict[str, FakePf] = {}  # by address
-        self.lone: dict[str, FakePf] = {}  # passthrough VFs, by address
-        self.nets: dict[str, Net] = {}  # by name
-        self.probing: dict[str, int] = {}  # by address: how often an unbind is refused still
-        self.probing_time = 0  # the same for a function that is bound from now on
-        self.next_group = 1
-        for driver in ("igb", "igbvf"):
-            self._driver_dir(driver)
-        self.put("sys/bus/pci/drivers_probe", "")
-        self.put("proc/cpuinfo", "vendor_id\t: GenuineIntel\n")
-        self.put("proc/cmdline", "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro quiet intel_iommu=on iommu=pt\n")
-        if iommu:
-            (root / "sys/kernel/iommu_groups/0").mkdir(parents=True)
+    iommu: bool = True
+    pfs: dict[str, FakePf] = field(default_factory=dict)  # by address
+    lone: dict[str, FakePf] = field(default_factory=dict)  # passthrough VFs, by address
+    nets: dict[str, Net] = field(default_factory=dict)  # by name
+    probing: dict[str, int] = field(default_factory=dict)  # by address: how often an unbind is refused still
+    probing_time: int = 0  # the same for a function that is bound from now on
+    next_group: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._driver_dir("igbvf")
+        self.fill({
+            "sys/bus/pci/drivers_probe": "",
+            "proc/cpuinfo": "vendor_id\t: GenuineIntel\n",
+            "proc/cmdline": "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro quiet intel_iommu=on iommu=pt\n",
+        })  # fmt: skip
+        self._show_iommu()
 
     # building -------------------------------------------------------------------------------------
 
@@ -54,62 +87,59 @@ class Pci(FakeBase):
         name: str,
         total: int = 7,
         *,
-        up: bool = False,
         mac: str = "",
         driver: str = "igb",
         vendor: str = "0x8086",
-    ) -> FakePf:
+    ) -> None:
         """An Intel 82576 PF, or one of another vendor; with another driver it has an eswitch; as nvme it is no NIC."""
         network = driver != "nvme"
-        pf = FakePf(address, name, total, "igbvf" if network else driver, vendor=vendor, network=network)
-        pf.eswitch = None if driver in ("igb", "nvme") else "legacy"
+        eswitch = None if driver in ("igb", "nvme") else "legacy"
+        self.pfs[address] = FakePf(address, name, total, "igbvf" if network else driver, {}, eswitch, network)
         self._driver_dir(driver)
         self._function(address, vendor, "0x10c9", "0x020000" if network else NVME)
         self._attributes(address, sriov_totalvfs=total, sriov_numvfs=0, sriov_drivers_autoprobe=1)
         self._bind(address, driver)
         if network:
-            self.add_net(Net(name, mac or f"52:54:00:00:00:{len(self.pfs) + 1:02x}", up=up), address)
-        self.pfs[address] = pf
-        return pf
+            self.add_net(Net(name, mac or f"52:54:00:00:00:{len(self.pfs):02x}"), address)
 
     def add_net(self, net: Net, address: str = "") -> None:
         self.nets[net.name] = net
         self.put(f"sys/class/net/{net.name}/addr_assign_type", "0\n")
         if address:
-            (self.base / f"{DEVICES}/{address}/net/{net.name}").mkdir(parents=True, exist_ok=True)
+            self.real(f"{DEVICES}/{address}/net/{net.name}").mkdir(parents=True, exist_ok=True)
 
     def add_lone_vf(self, address: str, name: str) -> None:
         """A passthrough VF of a virtual machine: a NIC, and no PF to be seen."""
-        pf = FakePf(address, name, 1, "igbvf")
-        pf.settings[0] = {"mac": f"52:54:00:01:00:{len(self.lone):02x}"}
-        self.lone[address] = pf
+        self.lone[address] = FakePf(address, name, 1, "igbvf", {0: {"mac": f"52:54:00:01:00:{len(self.lone):02x}"}})
         self._function(address, "0x8086", "0x10ca")
         self._bind(address, "igbvf")
 
     def _function(self, address: str, vendor: str, device: str, kind: str = "0x020000") -> None:
-        self._attributes(address, vendor=vendor, device=device, driver_override="(null)", modalias=f"pci:{device}")
-        self._attributes(address, **{"class": kind})
+        ids = {"class": kind, "vendor": vendor, "device": device}
+        self._attributes(address, driver_override="(null)", modalias=f"pci:{device}", **ids)
 
     def _attributes(self, address: str, **values: object) -> None:
-        for name, value in values.items():
-            self.put(f"{DEVICES}/{address}/{name}", f"{value}\n")
+        self.fill({f"{DEVICES}/{address}/{name}": f"{value}\n" for name, value in values.items()})
 
     def _attribute(self, address: str, name: str) -> str:
         return self.get(f"{DEVICES}/{address}/{name}").strip()
 
     def _driver_dir(self, name: str) -> None:
-        for attribute in ("bind", "unbind"):
-            self.put(f"{DRIVERS}/{name}/{attribute}", "")
+        self.fill({f"{DRIVERS}/{name}/{attribute}": "" for attribute in ("bind", "unbind")})
 
     # what the kernel is ---------------------------------------------------------------------------
+
+    def _show_iommu(self) -> None:
+        if self.iommu:
+            self.real("sys/kernel/iommu_groups/0").mkdir(parents=True, exist_ok=True)
 
     def vf_address(self, pf: str, index: int) -> str:
         bus = pf.split(":")[1]
         return f"0000:{bus}:{16 + index * 2 // 8:02x}.{index * 2 % 8}"
 
     def driver(self, address: str) -> str | None:
-        link = self.base / f"{DEVICES}/{address}/driver"
-        return os.path.basename(os.readlink(link)) if link.is_symlink() else None
+        target = self.read_link(f"/{DEVICES}/{address}/driver")
+        return os.path.basename(target) if target else None
 
     def numvfs(self, pf: str) -> int:
         return int(self._attribute(pf, "sriov_numvfs"))
@@ -124,17 +154,18 @@ class Pci(FakeBase):
 
     def _set_numvfs(self, address: str, text: str) -> int:
         pf, count, now = self.pfs[address], int(text), self.numvfs(address)
-        if count == now:
-            return 0
-        if count and now:
-            return errno.EBUSY
-        if count > pf.total:
-            return errno.ERANGE
-        if count and pf.eswitch == "switchdev" and self.driver(address) not in self.mode_before_vfs:
-            return errno.EOPNOTSUPP
         net = self.nets.get(pf.name)  # none here: it is in another network namespace
-        if count and pf.network and net is not None and not net.up:
-            return errno.EIO  # "PF still in reset state. Is the PF interface up?"
+        without_modes = pf.eswitch == "switchdev" and self.driver(address) not in self.mode_before_vfs
+        answers = {
+            0: count == now,
+            errno.EBUSY: count and now,
+            errno.ERANGE: count > pf.total,
+            errno.EOPNOTSUPP: count and without_modes,
+            errno.EIO: count and net and not net.up,  # "PF still in reset state. Is the PF interface up?"
+        }
+        for code, is_so in answers.items():
+            if is_so:
+                return code
         for index in range(now):
             self._remove_vf(pf, index)
         for index in range(count):
@@ -144,12 +175,13 @@ class Pci(FakeBase):
 
     def _create_vf(self, pf: FakePf, index: int) -> None:
         vf = self.vf_address(pf.address, index)
-        self._function(vf, pf.vendor, "0x10ca", "0x020000" if pf.network else NVME)
+        self._function(vf, self._attribute(pf.address, "vendor"), "0x10ca", self._attribute(pf.address, "class"))
         self.symlink(f"{DEVICES}/{vf}/physfn", f"../{pf.address}")
         self.symlink(f"{DEVICES}/{pf.address}/virtfn{index}", f"../{vf}")
         if self.iommu:
-            (self.base / f"sys/kernel/iommu_groups/{self.next_group}/devices").mkdir(parents=True)
-            self.symlink(f"{DEVICES}/{vf}/iommu_group", f"../../../../kernel/iommu_groups/{self.next_group}")
+            group = f"kernel/iommu_groups/{self.next_group}"
+            self.real(f"sys/{group}/devices").mkdir(parents=True)
+            self.symlink(f"{DEVICES}/{vf}/iommu_group", f"../../../../{group}")
             self.next_group += 1
         pf.settings[index] = {
             "mac": f"02:00:{pf.address[5:7]}:00:00:{index:02x}",
@@ -166,31 +198,28 @@ class Pci(FakeBase):
     def _remove_vf(self, pf: FakePf, index: int) -> None:
         vf = self.vf_address(pf.address, index)
         self._unbind(vf)
-        base = self.base / DEVICES
-        (base / pf.address / f"virtfn{index}").unlink()
-        shutil.rmtree(base / vf)
+        self.real(f"{DEVICES}/{pf.address}/virtfn{index}").unlink()
+        shutil.rmtree(self.real(f"{DEVICES}/{vf}"))
         pf.settings.pop(index)
 
-    def _probe(self, address: str) -> None:
-        """The kernel looks for a driver: the override, or its own, and not at all for a VF with autoprobe
-        off.
-        """
+    def _wanted(self, address: str) -> str:
+        """The driver for a function without one: the override, or its own, and none for a VF with autoprobe off."""
         found = self._pf_of(address)
         if self.driver(address) is not None or found is None:
-            return
-        override = self.override(address)
-        if not override and self._probes_nothing(found[0]):
-            return
-        wanted = override or found[0].vf_driver
-        if (self.base / DRIVERS / wanted).is_dir():
+            return ""
+        pf = found[0]
+        off = pf.address in self.pfs and self._attribute(pf.address, "sriov_drivers_autoprobe") == "0"
+        return self.override(address) or ("" if off else pf.vf_driver)
+
+    def _probe(self, address: str) -> None:
+        """The kernel looks for a driver."""
+        wanted = self._wanted(address)
+        if wanted and self.real(f"{DRIVERS}/{wanted}").is_dir():
             self._bind(address, wanted)
 
-    def _probes_nothing(self, pf: FakePf) -> bool:
-        return pf.address in self.pfs and self._attribute(pf.address, "sriov_drivers_autoprobe") == "0"
-
     def _bind(self, address: str, driver: str) -> None:
-        os.symlink(f"../../drivers/{driver}", self.base / f"{DEVICES}/{address}/driver")
-        os.symlink(f"../../devices/{address}", self.base / f"{DRIVERS}/{driver}/{address}")
+        self.symlink(f"{DEVICES}/{address}/driver", f"../../drivers/{driver}")
+        self.symlink(f"{DRIVERS}/{driver}/{address}", f"../../devices/{address}")
         found = self._pf_of(address)
         if found is not None and found[0].network and (driver == found[0].vf_driver or driver.endswith("-net")):
             pf, index = found
@@ -200,33 +229,28 @@ class Pci(FakeBase):
 
     def _unbind(self, address: str) -> None:
         driver = self.driver(address)
-        if driver is None:
-            return
-        (self.base / f"{DEVICES}/{address}/driver").unlink()
-        (self.base / f"{DRIVERS}/{driver}/{address}").unlink()
-        folder = self.base / f"{DEVICES}/{address}/net"
-        for name in os.listdir(folder) if folder.is_dir() else ():
-            self.nets.pop(name, None)
-            shutil.rmtree(self.base / f"sys/class/net/{name}")
-            (folder / name).rmdir()
+        if driver is not None:
+            self.real(f"{DEVICES}/{address}/driver").unlink()
+            self.real(f"{DRIVERS}/{driver}/{address}").unlink()
+            self.move_away(address)
 
-    def move_away(self, vf: str) -> None:
-        """Put a VF's interface into another network namespace, as a CNI plugin does."""
-        folder = self.base / f"{DEVICES}/{vf}/net"
-        for name in os.listdir(folder):
-            self.nets.pop(name)
-            (folder / name).rmdir()
+    def move_away(self, address: str) -> None:
+        """No interface of a function is here any more, as where a CNI plugin put it into a network namespace."""
+        for folder in list(self.real(f"{DEVICES}/{address}").glob("net/*")):
+            self.nets.pop(folder.name, None)
+            shutil.rmtree(self.real(f"sys/class/net/{folder.name}"))
+            folder.rmdir()
 
     def reboot(self) -> None:
-        """VFs, overrides, link states and /run are gone; other files stay; the running command line is what GRUB
-        would give.
-        """
+        """VFs, overrides and link states are gone; the command line says whether there is an IOMMU."""
         self.change("reboot")
         super().reboot()
+        words = [word for word in self.get("proc/cmdline").split() if word.startswith("intel_iommu=")]
+        self.iommu = words[-1:] == ["intel_iommu=on"]
+        self._show_iommu()
         for pf in self.pfs.values():
-            for index in range(self.numvfs(pf.address)):
-                self._remove_vf(pf, index)
-            self._attributes(pf.address, sriov_numvfs=0, sriov_drivers_autoprobe=1)
+            self._set_numvfs(pf.address, "0")
+            self._attributes(pf.address, sriov_drivers_autoprobe=1)
             pf.eswitch = pf.eswitch and "legacy"
             if pf.network:
                 net = self.nets[pf.name]
@@ -256,20 +280,13 @@ class Pci(FakeBase):
         return super().react(path, (value or "(null)") if name == "driver_override" else value)
 
     def _bind_or_unbind(self, what: str, driver: str, address: str) -> int:
-        if what == "unbind":
-            if self.driver(address) != driver:
-                return errno.ENODEV
-            if self.probing.get(address, 0) > 0:
-                self.probing[address] -= 1
-                return errno.EACCES
+        if driver != (self.driver(address) if what == "unbind" else self._wanted(address)):
+            return errno.ENODEV
+        if what == "bind":
+            self._bind(address, driver)
+        elif self.probing.get(address, 0) > 0:
+            self.probing[address] -= 1
+            return errno.EACCES
+        else:
             self._unbind(address)
-            return 0
-        found = self._pf_of(address)
-        override = self.override(address)
-        fits = override == driver if override else found is not None and found[0].vf_driver == driver
-        if self.driver(address) is not None or not fits or found is None:
-            return errno.ENODEV
-        if not override and self._probes_nothing(found[0]):
-            return errno.ENODEV
-        self._bind(address, driver)
         return 0

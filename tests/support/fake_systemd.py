@@ -5,22 +5,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
 from support.fake_base import FakeBase
 
 
+@dataclass
 class Systemd(FakeBase):
     """systemctl, answered from a small model."""
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.active: set[str] = set()
-        self.enabled: set[str] = set()
-        self.loaded: dict[str, bytes] = {}  # unit files as systemd read them last
-        self.verbs: list[str] = []  # what systemctl was told to do
-        self.broken: set[str] = set()  # units that end as soon as they are started
+    active: set[str] = field(default_factory=set)
+    enabled: set[str] = field(default_factory=set)
+    loaded: dict[str, bytes] = field(default_factory=dict)  # unit files as systemd read them last
+    verbs: list[str] = field(default_factory=list)  # what systemctl was told to do
+    broken: set[str] = field(default_factory=set)  # units that end as soon as they are started
 
     def show(self, argv: tuple[str, ...]) -> str | Completed | None:
         if argv[:2] == ("systemctl", "is-active"):
@@ -34,33 +33,30 @@ class Systemd(FakeBase):
             return super().act(argv)
         verb, *names = [word for word in argv[1:] if word != "--"]
         self.verbs.append(" ".join([verb, *names]))
-        if verb == "daemon-reload":
+        units = set(names)
+        if verb in ("daemon-reload", "enable"):  # systemctl enable reloads
             self.loaded = self._unit_files()
-        for name in names:
-            self._do(verb, name)
+        if verb in ("start", "restart", "enable"):
+            assert units <= self.loaded.keys(), f"{names} are wanted, and systemd never read their files"
+        if verb in ("start", "restart", "stop"):
+            self.active -= units
+        if verb in ("start", "restart"):
+            self.active |= units - self.broken
+        if verb == "enable":
+            self.enabled |= units
+        if verb == "disable":
+            self.enabled -= units
         return 0
 
-    def _do(self, verb: str, name: str) -> None:
-        if verb in ("start", "restart"):
-            assert name in self.loaded, f"{name} is started, and systemd never read its file"
-            (self.active.discard if name in self.broken else self.active.add)(name)
-        elif verb == "stop":
-            self.active.discard(name)
-        elif verb == "enable":
-            assert name in self._unit_files()
-            self.loaded = self._unit_files()  # systemctl enable reloads
-            self.enabled.add(name)
-        elif verb == "disable":
-            self.enabled.discard(name)
-
     def _properties(self, name: str) -> str:
-        there = name in self._unit_files()
-        state = ("enabled" if name in self.enabled else "disabled") if there else ""
-        stale = name in self.loaded and self.loaded[name] != self._unit_files().get(name)
-        active = "active" if name in self.active else "inactive"
-        reload = "yes" if stale else "no"
-        return f"Id={name}\nActiveState={active}\nUnitFileState={state}\nNeedDaemonReload={reload}"
+        files = self._unit_files()
+        shown = {
+            "Id": name,
+            "ActiveState": "active" if name in self.active else "inactive",
+            "UnitFileState": ("enabled" if name in self.enabled else "disabled") if name in files else "",
+            "NeedDaemonReload": "yes" if name in self.loaded and self.loaded[name] != files.get(name) else "no",
+        }
+        return "\n".join(f"{key}={value}" for key, value in shown.items())
 
     def _unit_files(self) -> dict[str, bytes]:
-        folder = Path(self.path("/etc/systemd/system"))
-        return {path.name: path.read_bytes() for path in folder.glob("*.service")} if folder.is_dir() else {}
+        return {path.name: path.read_bytes() for path in self.real("/etc/systemd/system").glob("*.service")}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -23,6 +24,11 @@ class Tree:
         real.parent.mkdir(parents=True, exist_ok=True)
         real.write_text(text)
 
+    def fill(self, files: Mapping[str, str]) -> None:
+        """Each path with its text."""
+        for path, text in files.items():
+            self.put(path, text)
+
     def get(self, path: str) -> str:
         return self.real(path).read_text()
 
@@ -30,8 +36,7 @@ class Tree:
         """A symbolic link, in the place of one that is there."""
         real = self.real(path)
         real.parent.mkdir(parents=True, exist_ok=True)
-        if real.is_symlink():
-            real.unlink()
+        real.unlink(missing_ok=True)
         real.symlink_to(target)
 
     def tree(self) -> dict[str, tuple[int, bytes]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from support.fake_host import FakeHost
-from support.fake_net import Net
+from support.fake_pci import Net
 
 MAC = "52:54:00:00:00:99"
 ADDRESS = "192.0.2.7"
@@ -26,49 +26,36 @@ def routes(*found: Item) -> Use:
     return lambda host, name: host.routes.extend({"dev": name, **route} for route in found)
 
 
-def one_of_several_hops(host: FakeHost, name: str) -> None:
-    hops = [{"gateway": "192.0.2.1", "dev": "lo", "weight": 1}, {"gateway": "192.0.2.2", "dev": name, "weight": 1}]
-    host.routes.append({"dst": TARGET, "protocol": "bgp", "nexthops": hops})
-
-
-def one_of_several_hops_v6(host: FakeHost, name: str) -> None:
-    hops = [{"gateway": "fe80::1", "dev": "lo", "weight": 1}, {"gateway": "fe80::2", "dev": name, "weight": 1}]
-    host.routes.append({"dst": "2001:db8:9::/48", "nexthops": hops})
+def several_hops(first: str, second: str, **route: str) -> Use:
+    """The second of them over the interface."""
+    hop = {"gateway": first, "dev": "lo", "weight": 1}
+    return lambda host, name: host.routes.append({**route, "nexthops": [hop, {**hop, "gateway": second, "dev": name}]})
 
 
 def ssh_connection(host: FakeHost, name: str) -> None:
     """Established, as /proc tells it."""
     host.nets[name].addresses.append(ADDRESS)
-    host.put("proc/812/comm", "sshd\n")
-    host.symlink("proc/812/fd/4", "socket:[4711]")
     line = "   0: 070200C0:0016 0201000A:D431 01 00000000:00000000 02:000A 00000000 0 0 4711 4 0 20 4\n"
-    host.put("proc/net/tcp", "  sl  local_address rem_address   st\n" + line)
+    host.fill({"proc/812/comm": "sshd\n", "proc/net/tcp": f"  sl  local_address rem_address   st\n{line}"})
+    host.symlink("proc/812/fd/4", "socket:[4711]")
 
 
 def upper(kind: str, *addresses: str, vlan: str = "") -> Use:
-    """An interface up9 of this kind on the interface; vlan: an address on a VLAN on that."""
+    """An interface up9 of this kind on the interface, or with it as a port; vlan: an address on a VLAN on that."""
 
     def make(host: FakeHost, name: str) -> None:
-        host.add_net(Net("up9", MAC, kind=kind, lower=name, addresses=list(addresses)))
+        is_port = kind in ("bridge", "bond", "team", "vrf", "openvswitch")
+        host.nets[name].master = "up9" if is_port else ""
+        host.add_net(Net("up9", MAC, kind=kind, lower="" if is_port else name, addresses=list(addresses)))
         if vlan:
             host.add_net(Net("up9.5", MAC, kind="vlan", lower="up9", addresses=[vlan]))
 
     return make
 
 
-def master(kind: str, *addresses: str, vlan: str = "") -> Use:
-    """As `upper`, and the interface is a port of it."""
-
-    def make(host: FakeHost, name: str) -> None:
-        upper(kind, *addresses, vlan=vlan)(host, "")
-        host.nets[name].master = "up9"
-
-    return make
-
-
 def default_route_over_vlan(host: FakeHost, name: str) -> None:
     upper("vlan")(host, name)
-    host.default_routes.append("up9")
+    host.routes.append({"dst": "default", "dev": "up9"})
 
 
 def told(what: str, change: Callable[[Item], Item | None], everywhere: bool = False) -> Use:
@@ -118,10 +105,12 @@ USES: dict[str, Use] = {
     "link_local_v4_by_hand": addresses("169.254.7.7"),
     "address_of_site_scope": addresses("fec0::7%site"),
     "host_scope": addresses("127.0.0.9%host"),
-    "default_route": lambda host, name: host.default_routes.append(name),
+    "default_route": routes({"dst": "default"}),
     "default_route_v6": routes({"dst": "default", "gateway": "fe80::1", "protocol": "ra"}),
     "static_route": routes({"dst": TARGET, "gateway": "192.0.2.1", "protocol": "static"}),
     "static_route_v6": routes({"dst": "2001:db8:9::/48", "gateway": "fe80::1", "protocol": "bird"}),
+    "one_of_several_hops": several_hops("192.0.2.1", "192.0.2.2", dst=TARGET, protocol="bgp"),
+    "one_of_several_hops_v6": several_hops("fe80::1", "fe80::2", dst="2001:db8:9::/48"),
     # Without a word of who made it: ip does not print the protocol boot.
     "route_of_another_table": routes({"dst": TARGET, "table": "storage", "scope": "link"}),
     # A default route that is none by its name.
@@ -143,13 +132,13 @@ USES: dict[str, Use] = {
     "macvtap": upper("macvtap"),
     "ipvlan": upper("ipvlan"),
     "macsec": upper("macsec"),
-    "bridge": master("bridge"),
-    "bridge_with_address": master("bridge", ADDRESS),
-    "bond": master("bond"),
-    "bond_with_address_on_a_vlan": master("bond", vlan=ADDRESS),
-    "team": master("team"),
-    "vrf": master("vrf"),
-    "openvswitch": master("openvswitch"),
+    "bridge": upper("bridge"),
+    "bridge_with_address": upper("bridge", ADDRESS),
+    "bond": upper("bond"),
+    "bond_with_address_on_a_vlan": upper("bond", vlan=ADDRESS),
+    "team": upper("team"),
+    "vrf": upper("vrf"),
+    "openvswitch": upper("openvswitch"),
     # ip tells the interface below a tunnel among the tunnel's own settings.
     "vxlan_by_its_details": lambda host, name: host.add_net(
         Net("up9", MAC, kind="vxlan", details={"id": 1, "link": name, "port": 4789})
@@ -164,8 +153,7 @@ USES: dict[str, Use] = {
     **{
         use.__name__: use
         for use in (
-            one_of_several_hops, one_of_several_hops_v6, ssh_connection, default_route_over_vlan, everything_elsewhere,
-            representors,
+            ssh_connection, default_route_over_vlan, everything_elsewhere, representors,
         )
     },
 }  # fmt: skip

@@ -5,9 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Callable
+from unittest import mock
 
+from ansible_collections.baremetal.sriov.plugins.module_utils.entry.results import Module
+from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import Goal
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import WHOLE
@@ -55,15 +61,30 @@ def goal_of(policies: list[dict[str, Any]], **options: Any) -> Callable[[NodeSta
     return lambda state: resolve(spec, state)
 
 
-def present(host: FakeHost, policies: list[dict[str, Any]], *, check: bool = False, **options: Any) -> Outcome:
+def present(
+    host: FakeHost, policies: list[dict[str, Any]], *, check: bool = False, ssh_connection: str = "", **options: Any
+) -> Outcome:
     """sriov_node with state present."""
-    ssh = options.pop("ssh_connection", "")
-    return run(host, goal_of(policies, **options), WHOLE, check=check, ssh_connection=ssh)
+    return run(host, goal_of(policies, **options), WHOLE, check=check, ssh_connection=ssh_connection)
 
 
 def absent(host: FakeHost, *, check: bool = False) -> Outcome:
     """sriov_node with state absent."""
     return run(host, lambda state: Goal(absent=True), WHOLE, check=check)
+
+
+def ran(
+    host: Host, entry: Callable[..., None], *args: Any, check: bool = False, params: Any = None, **options: Any
+) -> SimpleNamespace:
+    """How a module ends, by its function in module_utils/entry: its result, and its warnings."""
+    ends = {"exit_json.side_effect": SystemExit, "fail_json.side_effect": SystemExit}
+    module = mock.Mock(spec=Module, check_mode=check, _diff=True, params=params, **ends)
+    with contextlib.suppress(SystemExit):
+        entry(module, *args, host=host, **options)
+    (end,) = (*module.exit_json.mock_calls, *module.fail_json.mock_calls)
+    failed = {"failed": True} if module.fail_json.called else {}
+    result = {**failed, **json.loads(json.dumps(end.kwargs))}
+    return SimpleNamespace(result=result, warnings=[call.args[0] for call in module.warn.mock_calls])
 
 
 def drivers(host: FakeHost, pf: str) -> list[str | None]:
@@ -76,28 +97,12 @@ def actions(outcome: Outcome) -> list[str]:
     return [f"{step.target}: {step.action}" for step in outcome.plan.steps]
 
 
-def snapshot(host: FakeHost) -> dict[str, str]:
+def snapshot(host: FakeHost) -> dict[str, object]:
     """Everything that a person would look at: configuration files, PFs, VFs and interfaces."""
-    found = {}
-    for folder in ("etc", "boot", "var"):
-        for path in sorted((host.base / folder).rglob("*")):
-            if path.is_file():
-                found[str(path.relative_to(host.base))] = path.read_text()
-    found["huge pages"] = str(sorted(host.counts.items()))
+    files = {path: file for path, file in host.tree().items() if path.startswith(("/etc/", "/boot/", "/var/"))}
+    found: dict[str, object] = {**files, "huge pages": sorted(host.counts.items())}
     for address, pf in host.pfs.items():
-        autoprobe = host.get(f"sys/bus/pci/devices/{address}/sriov_drivers_autoprobe").strip()
-        found[address] = f"{host.numvfs(address)} {autoprobe} {drivers(host, address)} {pf.settings}"
-        found[f"{address} switch"] = f"{pf.eswitch} {pf.tc_offload}"
-        if pf.name in host.nets:
-            found[pf.name] = f"{host.nets[pf.name].up} {host.nets[pf.name].mtu}"
+        autoprobe, net = host.get(f"sys/bus/pci/devices/{address}/sriov_drivers_autoprobe"), host.nets.get(pf.name)
+        kept = (autoprobe, str(pf.settings), pf.eswitch, pf.tc_offload)
+        found[address] = (drivers(host, address), *kept, net and (net.up, net.mtu))
     return found
-
-
-def restart(host: FakeHost) -> None:
-    """A reboot: the command line that GRUB gives, and the IOMMU with it."""
-    host.reboot()
-    host.put("proc/cmdline", f"root=/dev/vda1 ro {host.grub_line()}\n")
-    words = host.grub_line().split()
-    host.iommu = [word for word in words if word.startswith("intel_iommu=")][-1:] == ["intel_iommu=on"]
-    if host.iommu:
-        (host.base / "sys/kernel/iommu_groups/0").mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,6 @@ end before anything is done leaves an empty list of calls, and one that goes on 
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -20,10 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from devtool.collection import ROOT, environment
+from support.fake_tree import Tree
 
-LIMIT_SECONDS = 120.0
-GROUP = "sriov_nodes"
-HOST = "node1"
 _RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=\d+\s+failed=(\d+)", re.MULTILINE)
 _FATAL = re.compile(r"^fatal: \[([^]]+)\]: \S+ => ({.*})$", re.MULTILINE)
 
@@ -44,44 +41,26 @@ class Run:
     @property
     def failures(self) -> dict[str, str]:
         """Host -> the message of its first failure."""
-        found: dict[str, str] = {}
-        for host, result in _FATAL.findall(self.output):
-            found.setdefault(host, str(json.loads(result)["msg"]))
-        return found
+        return {host: str(json.loads(result)["msg"]) for host, result in reversed(_FATAL.findall(self.output))}
 
     def assert_refused(self, *sentences: str) -> None:
         """The run failed, told each sentence as it is, called no module on a host, and changed nothing."""
         assert self.status != 0, self.output
         for sentence in sentences:
             assert sentence in self.output, self.output
-        self.assert_untouched()
         assert "Traceback" not in self.output and "CapturedExceptionMarker" not in self.output, self.output
-
-    def assert_untouched(self) -> None:
-        """No module was called on a host, and no task says changed."""
         assert self.calls == (), self.output
         assert self.recap and not any(changed for changed, _failed in self.recap.values()), self.output
 
 
-class Controller:
+class Controller(Tree):
     """A folder with a collection path, an inventory, and what a test puts there; runs begin in it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        place = folder / "collections" / "ansible_collections" / "baremetal"
-        place.mkdir(parents=True)
-        (place / "sriov").symlink_to(ROOT)
-        self._log = folder / "calls"
-        python = folder / "python"
-        python.write_text(f'#!/bin/sh\necho "$*" >> {self._log}\necho no call was expected >&2\nexit 1\n')
-        python.chmod(0o755)
-
-    def put(self, name: str, text: str) -> Path:
-        """A file below the folder."""
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
+        self.base = folder
+        self.symlink("collections/ansible_collections/baremetal/sriov", str(ROOT))
+        self.put("python", f'#!/bin/sh\necho "$*" >> {folder}/calls\necho no call was expected >&2\nexit 1\n')
+        self.real("python").chmod(0o755)
 
     def run(
         self,
@@ -95,35 +74,28 @@ class Controller:
         words: more of the command line. hosts: the variables of each host; one without any is there otherwise.
         extra: variables for -e, as JSON.
         """
-        inventory = self.put("inventory.json", json.dumps(self._inventory(hosts or {HOST: {}})))
-        self._log.unlink(missing_ok=True)
+        self.put("inventory.json", json.dumps(self._inventory(hosts or {"node1": {}})))
+        self.put("calls", "")
         program = str(Path(sys.executable).parent / "ansible-playbook")  # of the environment that the tests run in
-        argv = [program, "--inventory", str(inventory), playbook, *words]
-        if extra is not None:
-            argv += ["--extra-vars", json.dumps(dict(extra))]
-        temporary = {name: str(self.folder / "ansible") for name in ("ANSIBLE_HOME", "ANSIBLE_LOCAL_TEMP")}
-        env = environment(self.folder / "collections", PYTHONDONTWRITEBYTECODE="1", **temporary)
-        done = subprocess.run(
-            argv, cwd=self.folder, env=env, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False
-        )
-        return Run(done.returncode, done.stdout + done.stderr, self._calls())
+        argv = [program, "--inventory", "inventory.json", playbook, *words, "--extra-vars", json.dumps(extra or {})]
+        temporary = {name: str(self.base / "ansible") for name in ("ANSIBLE_HOME", "ANSIBLE_LOCAL_TEMP")}
+        env = environment(self.base / "collections", PYTHONDONTWRITEBYTECODE="1", **temporary)
+        done = subprocess.run(argv, cwd=self.base, env=env, capture_output=True, text=True, timeout=120, check=False)
+        calls = re.sub(r".*AnsiballZ_(\w+)\.py.*", r"\1", self.get("calls")).splitlines()
+        return Run(done.returncode, done.stdout + done.stderr, tuple(calls))
 
     def _inventory(self, hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         local = {
             "ansible_connection": "local",
             "ansible_become": False,
-            "ansible_python_interpreter": str(self.folder / "python"),
-            "ansible_remote_tmp": str(self.folder / "remote"),
+            "ansible_python_interpreter": str(self.base / "python"),
+            "ansible_remote_tmp": str(self.base / "remote"),
         }
         # A task that is delegated to the controller is a call, too.
         return {
             "all": {
                 "vars": local,
                 "hosts": {"localhost": {}},
-                "children": {GROUP: {"hosts": {name: dict(variables) for name, variables in hosts.items()}}},
+                "children": {"sriov_nodes": {"hosts": hosts}},
             }
         }
-
-    def _calls(self) -> tuple[str, ...]:
-        lines = self._log.read_text().splitlines() if self._log.exists() else []
-        return tuple(re.sub(r".*AnsiballZ_(\w+)\.py.*", r"\1", os.path.basename(line)) for line in lines)

@@ -1,23 +1,27 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks at processes, for tests of what starts some."""
+"""Waits for processes, for tests of what starts some."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
+ENDED = ("", "Z", "X")  # gone, waiting to be reaped, about to be gone
 
-def ended(pid: int, seconds: float = 30.0) -> bool:
-    """Whether a process is gone, or waits to be reaped, within that time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state in "ZX":
-            return True
-        time.sleep(0.05)
-    return False
+
+def state_of(pid: int) -> str:
+    """The letter that proc(5) has behind a process' name in brackets; "" where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    except OSError:
+        return ""
+
+
+def eventually(condition, seconds: float = 30.0) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{condition} is still false after {seconds} s"
+        time.sleep(0.01)

@@ -10,15 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 def without_test(folder: Path, prefix: str, count: int, *more: Path) -> list[int]:
     """The numbers from 1 to `count` that no test below `folder` or `more` has in its id, as in `PREFIX-07`."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
-    command += [str(path) for path in (folder, *more)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", folder, *more],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:]
     ids = [line for line in done.stdout.splitlines() if "::" in line]
-    found = {int(number) for line in ids for number in re.findall(rf"{prefix}-(\d\d)", line)}
-    return sorted(set(range(1, count + 1)) - found)
+    return sorted({*range(1, count + 1)} - {int(number) for number in re.findall(rf"{prefix}-(\d\d)", " ".join(ids))})

@@ -4,8 +4,8 @@
 """One more of a kind is few lines in few files, and then it works.
 
 docs/architecture.md tells where to add what, and which patch shows it: tests/unit/add_one/NAME.patch. Each is applied
-to a copy of the project, where check_NAME.py beside it, and the test of the documentation, have to pass. A further one
-is a patch, its check, and a row of that table.
+to a copy of the project, where the tests of NAME in checks.py beside it, and the test of the documentation, have to
+pass. A further one is a patch, its tests, and a row of that table.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ def patch_of(row: Row) -> Path:
     return ROOT / HERE / f"{row.name}.patch"
 
 
-def check(copy: Path, path: str) -> subprocess.CompletedProcess[str]:
+def check(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run tests in a copy, as they are run here."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", path]
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words]
     return subprocess.run(argv, cwd=copy, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -89,8 +89,8 @@ def test_a_patch_is_short_and_touches_what_the_table_names(row: Row) -> None:
 
 @every_row
 def test_it_works_with_its_patch_and_not_without(row: Row, copy: Path, tmp_path: Path) -> None:
-    path = f"{HERE}/check_{row.name}.py"
-    without = check(copy, path)
+    own = (f"{HERE}/checks.py", "-k", row.name)
+    without = check(copy, *own)
     assert without.returncode == SOME_FAILED and " passed" not in without.stdout, without.stdout[-3000:]
     patched = tmp_path / "sriov"
     shutil.copytree(copy, patched)
@@ -98,6 +98,6 @@ def test_it_works_with_its_patch_and_not_without(row: Row, copy: Path, tmp_path:
     ceiling = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path)}  # the copy is no work tree of another one
     applied = subprocess.run(argv, cwd=patched, env=ceiling, capture_output=True, text=True, check=False)
     assert not applied.returncode, f"make the patch anew (git diff -U1): {applied.stderr}"
-    for tests in (path, DOCUMENTATION):
-        done = check(patched, tests)
+    for tests in (own, (DOCUMENTATION,)):
+        done = check(patched, *tests)
         assert done.returncode == ALL_PASSED, done.stdout[-5000:]

@@ -47,19 +47,19 @@ def tree_digest(folder: Path) -> str:
 
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold the cache's lock `name`, waiting for another checkout that builds the same thing."""
+    """Hold the lock of that name among all checkouts; says so when it has to wait. The dead hold none."""
     folder = root() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.lock").open("a") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"waiting for another run that builds {name}")
+            say(f"another run holds the lock {handle.name}: waiting for it")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
-def artefact(name: str, build: Callable[[Path], None]) -> Path:
+def artefact(name: str, build: Callable[[Path], object]) -> Path:
     """The folder `name` of the cache, built by `build(empty folder)` if it is not there.
 
     The build happens in a temporary folder beside it and is renamed when whole; what a killed build left
@@ -68,12 +68,13 @@ def artefact(name: str, build: Callable[[Path], None]) -> Path:
     final = root() / name
     if final.is_dir():
         return final
-    with locked(name):
+    with locked(final.name):
         if final.is_dir():
             return final
-        for left in root().glob(f".{name}.*"):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        for left in final.parent.glob(f".{final.name}.*"):
             shutil.rmtree(left)
-        work = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=root()))
+        work = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
         try:
             build(work)
             work.chmod(0o755)

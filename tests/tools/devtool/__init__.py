@@ -1,4 +1,4 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the checks of this project are run with; started by `make`, through run.py."""
+"""What the checks of this project are run with; started by `make`, through make.py."""

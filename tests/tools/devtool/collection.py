@@ -10,7 +10,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,18 +29,14 @@ from ansible.cli.galaxy import main
 sys.argv = ["ansible-galaxy", "collection", "build", "--force", "--output-path", sys.argv[1]]
 sys.exit(main())
 """
-# Files that galaxy.yml leaves out of the tarball although git knows them, and those that the build adds.
-_LEFT_OUT = {".gitignore", "galaxy.yml"}
-_ADDED = {"MANIFEST.json", "FILES.json"}
 
 
 def environment(collections: Path | None = None, venv: Path | None = None, **extra: str) -> dict[str, str]:
     """The environment for Ansible's tools: ours first on PATH, nobody's Ansible settings, no terminal."""
     venv = venv or dev_venv()
-    foreign = ("ANSIBLE_", "MOLECULE_", "PYTEST_")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    env["PATH"] = os.pathsep.join([str(venv / "bin"), env.get("PATH", os.defpath)])
-    env |= {"VIRTUAL_ENV": str(venv), "LC_ALL": "C.UTF-8", "PY_COLORS": "0", "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"}
+    env = {name: text for name, text in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_", "PYTEST_"))}
+    env |= {"VIRTUAL_ENV": str(venv), "PATH": os.pathsep.join([str(venv / "bin"), env.get("PATH", os.defpath)]),
+            "LC_ALL": "C.UTF-8", "PY_COLORS": "0", "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"}  # fmt: skip
     if collections is not None:
         env["ANSIBLE_COLLECTIONS_PATH"] = os.pathsep.join([str(collections), str(collections_folder())])
     return {**env, **extra}
@@ -51,10 +47,14 @@ def tool(name: str) -> str:
     return str(dev_venv() / "bin" / name)
 
 
+def git(*words: str, folder: Path = ROOT) -> str:
+    """What git says of a repository, whoever owns it. Raises ToolError."""
+    return call(["git", "-c", f"safe.directory={folder}", *words], cwd=folder).strip()
+
+
 def tracked_files() -> list[str]:
     """What belongs to the project: files that git knows, and new ones that it does not ignore."""
-    git = ["git", "-c", f"safe.directory={ROOT}"]
-    listed = call([*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT)
+    listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     return sorted({name for name in listed.split("\0") if name and os.path.lexists(ROOT / name)})
 
 
@@ -66,31 +66,33 @@ def clean_copy() -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="baremetal-sriov-test-") as temporary:
         copy = Path(temporary) / "ansible_collections" / "baremetal" / "sriov"
-        for name in tracked_files():
-            target = copy / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target, follow_symlinks=False)
-        who = "-c user.name=check -c user.email=check@localhost"
-        for words in ("init --quiet --initial-branch=main", "add --all", f"{who} commit --quiet -n --message=copy"):
-            call(["git", *words.split()], cwd=copy)
+        copy.mkdir(parents=True)
+        call(["cp", "--parents", "--no-dereference", "--preserve=mode", *tracked_files(), str(copy)], cwd=ROOT)
+        for words in (
+            "init --quiet --initial-branch=main",
+            "add --all",
+            "-c user.name=check -c user.email=check@localhost commit --quiet -n --message=copy",
+        ):
+            git(*words.split(), folder=copy)
         yield copy
 
 
-def build_tree(tree: Path, output: Path, env: Mapping[str, str] | None = None) -> Path:
+def build_tree(tree: Path, output: Path) -> Path:
     """Build the tarball of the collection in `tree`, as a user does; the same tree gives the same FILES.json."""
-    output.mkdir(parents=True, exist_ok=True)
     # Within the environment itself, as in a unit test, it is this interpreter.
     python = tool("python") if Path(tool("python")).exists() else sys.executable
-    call([python, "-I", "-c", _BUILD, str(output)], cwd=tree, env=env or environment())
+    call([python, "-I", "-c", _BUILD, str(output)], cwd=tree, env=environment())
     return max(output.glob("baremetal-sriov-*.tar.gz"), key=lambda path: path.stat().st_mtime)
 
 
-def build(output: Path = OUTPUT, env: Mapping[str, str] | None = None) -> Path:
+def build() -> Path:
     """Build the tarball from the checkout itself, as a user does; it must hold the project and no more."""
-    tarball = build_tree(ROOT, output, env)
+    tarball = build_tree(ROOT, OUTPUT)
     with tarfile.open(tarball) as archive:
         held = {member.name for member in archive.getmembers() if not member.isdir()}
-    wanted = {name for name in tracked_files() if not name.startswith(".ci/")} - _LEFT_OUT | _ADDED
+    # The build adds two files; galaxy.yml leaves out two that git knows.
+    ours = {name for name in tracked_files() if not name.startswith(".ci/")}
+    wanted = ours - {".gitignore", "galaxy.yml"} | {"MANIFEST.json", "FILES.json"}
     if held != wanted:
         raise ToolError(
             f"{tarball.name} differs from the project: droppings in it {sorted(held - wanted)[:10]}, "
@@ -99,10 +101,9 @@ def build(output: Path = OUTPUT, env: Mapping[str, str] | None = None) -> Path:
     return tarball
 
 
-def install(tarball: Path, target: Path = INSTALLED) -> Path:
+def install(tarball: Path) -> Path:
     """Install the tarball into a fresh collections folder, from nothing but itself and the cache."""
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    argv = [tool("ansible-galaxy"), "collection", "install", "--offline", "--no-deps", "-p", str(target), str(tarball)]
-    call(argv, env=environment(target))
-    return target
+    shutil.rmtree(INSTALLED, ignore_errors=True)
+    words = ("collection", "install", "--offline", "--no-deps", "-p", str(INSTALLED), str(tarball))
+    call(["ansible-galaxy", *words], env=environment(INSTALLED))
+    return INSTALLED

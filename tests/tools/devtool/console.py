@@ -6,19 +6,17 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from .reports import newest
 
 HEARTBEAT_SECONDS = 30.0
-KILL_GRACE_SECONDS = 20.0
-TAIL_BYTES = 16_384
-# What XML 1.0 can't hold, and the colour codes of terminals.
-_UNPRINTABLE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class ToolError(Exception):
@@ -35,42 +33,33 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60:02} s"
 
 
-def clean(text: str) -> str:
-    """The text without what XML can't carry."""
-    return _UNPRINTABLE.sub("", text)
+def asked(only: str | None, known: Iterable[str], kind: str) -> list[str]:
+    """The known names that a list with commas holds, all without a list. Raises ToolError for one that is not known."""
+    names = [name.strip() for name in only.split(",")] if only else [*known]
+    if unknown := sorted({*names} - {*known}):
+        raise ToolError(f"unknown {kind} {', '.join(unknown)}; there are: {', '.join(known)}")
+    return [name for name in known if name in names]
 
 
-def tail(log: Path) -> str:
-    """The end of a log, as text for a failure; "" where there is none."""
-    if not log.exists():
-        return ""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-        return clean(file.read().decode("utf-8", "replace"))
+def watched(argv: Sequence[str], logs: Path, limit_seconds: float, **settings: Any) -> int:
+    """Run a command without a terminal, with a sign of life on long ones, and leave none of its group behind.
 
-
-def last_line(log: Path) -> str:
-    """A log's name and its last line, for a sign of life."""
-    return f"{log.stem}: {''.join(tail(log).strip().splitlines()[-1:]).strip()[:100]}"
-
-
-def watched(process: subprocess.Popen[bytes], beat: Callable[[], str], limit_seconds: float) -> int:
-    """Wait for a command that leads a session, with a sign of life on long ones, and leave none of its group behind.
-
-    Returns the exit status, 124 where the limit was exceeded.
+    Returns the exit status, 124 where the limit was exceeded. logs: the folder that it writes its logs in.
+    settings: more of Popen's. Raises OSError.
     """
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True, **settings)
     started = time.monotonic()
     try:
         while (left := limit_seconds - (time.monotonic() - started)) > 0:
             with suppress(subprocess.TimeoutExpired):
                 return process.wait(timeout=min(HEARTBEAT_SECONDS, left))
-            say(f"    ... {duration(time.monotonic() - started)}, {beat()}")
+            say(f"    ... {duration(time.monotonic() - started)}, {newest(logs, HEARTBEAT_SECONDS)}")
         return 124
     finally:
         for number in (signal.SIGINT, signal.SIGKILL) if process.poll() is None else ():
             with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(process.pid, number)
-                process.wait(timeout=KILL_GRACE_SECONDS)
+                process.wait(timeout=20)
 
 
 def run_logged(
@@ -81,20 +70,19 @@ def run_logged(
     cwd: Path | None = None,
     limit_seconds: float = 3600.0,
 ) -> int:
-    """Run a command without a terminal and append its output to `log`; its exit status.
+    """The same with its output in `log`; its exit status.
 
     A command that exceeds its limit is stopped with its children and counts as 124.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab", buffering=0) as output:
+    with log.open("wb", buffering=0) as output:
         output.write(f"$ {' '.join(argv)}\n".encode())
         try:
-            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                                       env=env, cwd=cwd, start_new_session=True)  # fmt: skip
+            status = watched(argv, log.parent, limit_seconds, stdout=output, stderr=subprocess.STDOUT,
+                             env=env, cwd=cwd)  # fmt: skip
         except OSError as error:
             output.write(f"{argv[0]} can't be started: {error.strerror}\n".encode())
             return 127
-        status = watched(process, lambda: last_line(log), limit_seconds)
         if status == 124:
             output.write(f"\nstopped: it took longer than {duration(limit_seconds)}\n".encode())
         return status
@@ -103,12 +91,9 @@ def run_logged(
 def call(
     argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, capture: bool = True
 ) -> str:
-    """Run a short command and return its standard output; raises ToolError with its error text."""
+    """Run a short command and return its standard output; raises ToolError with its error text, and OSError."""
     null = subprocess.DEVNULL
-    try:
-        done = subprocess.run(argv, cwd=cwd, env=env, stdin=null, capture_output=capture, text=True, check=False)
-    except OSError as error:
-        raise ToolError(f"{argv[0]} can't be started: {error.strerror}") from error
+    done = subprocess.run(argv, cwd=cwd, env=env, stdin=null, capture_output=capture, text=True, check=False)
     if done.returncode != 0:
         told = (done.stderr.strip() or done.stdout.strip()) if capture else "its own output is above"
         raise ToolError(f"{' '.join(argv)} failed ({done.returncode}): {told}")

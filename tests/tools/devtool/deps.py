@@ -9,13 +9,15 @@ import importlib.util
 import os
 import shutil
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from .cache import cache_folder, key_of, locked, published
-from .console import ToolError, call, duration, run_logged, say, show, tail
+from sriovlab import cache
+
+from .console import ToolError, call, duration, say, show
 
 ROOT = Path(__file__).resolve().parents[3]
 LAB = ROOT / "tests" / "lab" / "lab.py"
@@ -24,35 +26,35 @@ LAB = ROOT / "tests" / "lab" / "lab.py"
 ANSIBLE_BUNDLE = "12.3.0"
 # Written last: what lacks it is half done.
 MARKER = ".complete"
-INSTALL_LIMIT_SECONDS = 1800.0
 # Debian packages by what they bring; the lab lists its own. Tests call the files, which need not be on a PATH.
 PACKAGES = {"git": "git", "ssh": "openssh-client", "/usr/lib/cni/host-local": "containernetworking-plugins",
             "/usr/bin/ip": "iproute2", "/usr/bin/strace": "strace"}  # fmt: skip
-
-
-_NEWER = ("2.20", "2.21")  # the development environment has 2.19, the last for Python 3.11
+NEWER = ("2.20", "2.21")  # the development environment has 2.19, the last for Python 3.11
 # What nox installs for the stages that have environments of their own: the arguments of pip's calls.
 OWN: dict[str, list[list[str]]] = {
     # Modules run under the node's Python with the controller's module_utils, which still know 3.9.
     "unit-py39": [["--requirement=requirements-py39.txt"],
                   ["--no-deps", "--ignore-requires-python", "ansible-core>=2.19.11,<2.20"]],
-    **{f"unit-{core}": [["--requirement=requirements-unit.txt", f"ansible-core~={core}.0"]] for core in _NEWER},
-    **{f"sanity-{core}": [[f"ansible-core~={core}.0"]] for core in _NEWER},
+    **{f"unit-{core}": [["--requirement=requirements-unit.txt", f"ansible-core~={core}.0"]] for core in NEWER},
+    **{f"sanity-{core}": [[f"ansible-core~={core}.0"]] for core in NEWER},
 }  # fmt: skip
 
 
 def _key(*files: str) -> str:
-    return key_of(sys.base_prefix, sys.version, *((ROOT / f"requirements-{file}.txt").read_text() for file in files))
+    """A short name for this interpreter and what files ask for: other inputs, other folder."""
+    return cache.digest(
+        sys.base_prefix, sys.version, *((ROOT / f"requirements-{file}.txt").read_bytes() for file in files)
+    )
 
 
 def dev_venv() -> Path:
     """The environment that the checks run in, of this interpreter."""
-    return cache_folder() / "venvs" / f"dev-{_key('unit', 'dev')}"
+    return cache.root() / "venvs" / f"dev-{_key('unit', 'dev')}"
 
 
 def own_venvs() -> Path:
     """Where nox keeps those of stages; one that is whole has a file NAME.complete there."""
-    return cache_folder() / "venvs" / f"nox-{key_of(_key('unit', 'py39'), repr(OWN))}"
+    return cache.root() / "venvs" / f"nox-{cache.digest(_key('unit', 'py39'), repr(OWN))}"
 
 
 def to_install(stage: str) -> str:
@@ -64,40 +66,38 @@ def to_install(stage: str) -> str:
 
 def collections_folder() -> Path:
     """Where the collections that ours depends on lie; for ANSIBLE_COLLECTIONS_PATH."""
-    return cache_folder() / f"collections-{ANSIBLE_BUNDLE}"
+    return cache.root() / f"collections-{ANSIBLE_BUNDLE}"
 
 
-def ansible_test_home() -> Path:
-    """Where ansible-test gets its home folders: its environments go to the cache, not to the user's home."""
-    return cache_folder() / "ansible-test"
+def interpreter_path() -> str:
+    """A PATH that finds the machine's real interpreters, its own first, then pyenv's, newest first.
 
-
-def _logged(*argv: str) -> None:
-    log = cache_folder() / "pip.log"
-    if run_logged(argv, log, limit_seconds=INSTALL_LIMIT_SECONDS) != 0:
-        raise ToolError(f"{' '.join(argv)} failed; the end of {log}:\n{tail(log)[-3000:]}")
+    pyenv's shims are left out: there is one for each version, and it fails where that is switched off.
+    """
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    names = [folder.name for folder in root.glob("*") if folder.name.replace(".", "").isdecimal()]
+    names.sort(key=lambda name: [int(part) for part in name.split(".")], reverse=True)
+    own = [entry for entry in os.environ.get("PATH", os.defpath).split(os.pathsep) if not entry.endswith("/shims")]
+    return os.pathsep.join([*own, *(f"{root}/{name}/bin" for name in names)])
 
 
 def _make_dev() -> None:
     """Environments can't be moved, so they are made in place. nox is in this one: it makes the others."""
     folder = dev_venv()
-    shutil.rmtree(folder, ignore_errors=True)
-    _logged(sys.executable, "-m", "venv", str(folder))
-    files = [f"--requirement={ROOT / name}" for name in ("requirements-unit.txt", "requirements-dev.txt")]
-    _logged(str(folder / "bin" / "python"), "-m", "pip", "install", *files)
+    show([sys.executable, "-m", "venv", "--clear", str(folder)])
+    show([str(folder / "bin" / "python"), "-m", "pip", "install", f"--requirement={ROOT}/requirements-unit.txt",
+          f"--requirement={ROOT}/requirements-dev.txt"])  # fmt: skip
     (folder / MARKER).touch()
 
 
-def _fetch_collections() -> None:
-    with published(collections_folder()) as folder:
-        wheels = folder / "wheels"
-        _logged(str(dev_venv() / "bin" / "python"), "-m", "pip", "download", "--no-deps", "--dest", str(wheels),
-                f"ansible=={ANSIBLE_BUNDLE}")  # fmt: skip
-        with zipfile.ZipFile(next(wheels.glob("ansible-*.whl"))) as wheel:
-            prefix = "ansible_collections/kubernetes/core/"
-            wheel.extractall(folder, [name for name in wheel.namelist() if name.startswith(prefix)])
-        shutil.rmtree(wheels)
-        (folder / MARKER).touch()
+def _fetch_collections(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as wheels:
+        show([str(dev_venv() / "bin" / "python"), "-m", "pip", "download", "--no-deps", "--dest", wheels,
+              f"ansible=={ANSIBLE_BUNDLE}"])  # fmt: skip
+        with zipfile.ZipFile(next(Path(wheels).glob("ansible-*.whl"))) as wheel:
+            wheel.extractall(folder, [name for name in wheel.namelist()
+                                      if name.startswith("ansible_collections/kubernetes/core/")])  # fmt: skip
+    (folder / MARKER).touch()
 
 
 _STAND_IN = '''\
@@ -120,22 +120,26 @@ print(get_venv_packages(N(version="3.12"))["pip"])
 """
 
 
-def prepare_ansible_test(venv: Path, home: Path) -> None:
+def prepare_ansible_test(python: Path, home: Path) -> None:
     """ansible-test would fetch get-pip.py from a server of its own, which a site may not reach."""
-    python = str(venv / "bin" / "python")
-    version = call([python, "-c", _PIP_OF_ANSIBLE_TEST]).strip()
+    version = call([str(python), "-c", _PIP_OF_ANSIBLE_TEST]).strip()
     folder = home / ".ansible" / "test" / "cache"
     script = folder / f"get_pip_{version.replace('.', '_')}.py"
     if not script.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _logged(python, "-m", "pip", "download", "--no-deps", "--dest", str(folder), f"pip=={version}")
+        call([str(python), "-m", "pip", "download", "--no-deps", "--dest", str(folder), f"pip=={version}"])
         script.write_text(_STAND_IN.format(version=version))
 
 
-def needed(*programs: str, **packages: str) -> None:
-    """Raises ToolError where a program is missing: its Debian package has its name, or the one that is given."""
+def absent(*programs: str, **packages: str) -> list[str]:
+    """The Debian packages of programs that are missing: one has the program's name, or the one that is given."""
     wanted = {**{program: program for program in programs}, **packages}
-    if missing := sorted({package for program, package in wanted.items() if shutil.which(program) is None}):
+    return sorted({package for program, package in wanted.items() if shutil.which(program) is None})
+
+
+def needed(*programs: str, **packages: str) -> None:
+    """Raises ToolError where a program is missing; the arguments are those of absent."""
+    if missing := absent(*programs, **packages):
         raise ToolError(f"missing: apt-get install --no-install-recommends {' '.join(missing)}")
 
 
@@ -153,26 +157,24 @@ def ensure_packages(packages: Sequence[str]) -> None:
 
 def ensure_tools() -> None:
     """Install what is missing of the checks' tools, after saying so. Raises ToolError."""
-    say(f"    tools are kept in {cache_folder()} (another place: BAREMETAL_SRIOV_CACHE)")
-    missing = [package for what, package in PACKAGES.items() if not (shutil.which(what) or Path(what).exists())]
-    ensure_packages(missing + ["python3-venv"] * (importlib.util.find_spec("ensurepip") is None))
-    packages = f"Python packages of requirements-dev.txt and -unit.txt (about 350 MB, into {dev_venv()})"
-    bundle = f"kubernetes.core, out of the wheel ansible=={ANSIBLE_BUNDLE} (into {collections_folder()})"
-    items = ((dev_venv(), packages, _make_dev), (collections_folder(), bundle, _fetch_collections))
-    wanted = [item for item in items if not (item[0] / MARKER).exists()]
-    for _folder, what, _install in wanted:
-        say(f"    will install {what}")
-    with locked("tools"):
-        for folder, what, install in wanted:
-            if not (folder / MARKER).exists():  # another checkout may have been quicker
-                say(f"    installing {what}")
-                started = time.monotonic()
-                install()
-                say(f"    done in {duration(time.monotonic() - started)}")
+    say(f"    tools are kept in {cache.root()} (another place: BAREMETAL_SRIOV_CACHE)")
+    ensure_packages(absent(**PACKAGES) + ["python3-venv"] * (importlib.util.find_spec("ensurepip") is None))
+    venv, folder = dev_venv(), collections_folder()
+    items = (
+        (venv, f"Python packages of requirements-dev.txt and -unit.txt (about 350 MB, into {venv})", _make_dev),
+        (folder, f"kubernetes.core, out of the wheel ansible=={ANSIBLE_BUNDLE} (into {folder})",
+         lambda: cache.artefact(folder.name, _fetch_collections)),
+    )  # fmt: skip
+    with cache.locked("tools"):
+        wanted = [item for item in items if not (item[0] / MARKER).exists()]
+        for _folder, what, _install in wanted:
+            say(f"    will install {what}")
+        for _folder, what, install in wanted:
+            started = time.monotonic()
+            install()
+            say(f"    installed {what} in {duration(time.monotonic() - started)}")
 
 
-def ensure_lab() -> None:
-    """Let the lab install what the emulated node needs; it says so itself. Raises ToolError."""
-    if not LAB.exists():
-        raise ToolError(f"{LAB} is missing: the emulated node can't be prepared (without it: --fast)")
-    show([sys.executable, str(LAB), "install"])
+def lab(word: str) -> None:
+    """A command of the emulated node's program: `install` what it needs, which it says itself. Raises ToolError."""
+    show([sys.executable, str(LAB), word])

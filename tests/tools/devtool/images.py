@@ -8,25 +8,27 @@ Nothing of the machine's own images is touched: buildah's storage is a folder of
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from .cache import cache_folder, key_of, locked, published
-from .collection import OUTPUT
+from sriovlab import cache
+
+from .collection import tracked_files
 from .console import ToolError, call, say
 from .deps import ROOT, needed
 
 TOOLS = ("buildah", "mmdebstrap")  # commands, and Debian's packages of them
 PACKAGES = ("python3-minimal", "python3-grpcio", "python3-protobuf", "iproute2")
 SUITE = "bookworm"
-# A base with /usr merged from the start; else a package does it, and brings 47 MB of Perl.
-MERGED = ("--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", "usr-is-merged")
 UNREAD = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
-NAME = "localhost/baremetal-sriov/device-plugin"
-BASE = "localhost/baremetal-sriov/base"
+# A base with /usr merged from the start; else a package does it, and brings 47 MB of Perl.
+MMDEBSTRAP = ("mmdebstrap", "--variant=essential", "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+              f"--include={','.join(('usr-is-merged', *PACKAGES))}",
+              *(f"--dpkgopt=path-exclude={pattern}" for pattern in UNREAD), SUITE)  # fmt: skip
 CONTAINERFILE = ROOT / "files" / "device_plugin" / "Containerfile"
-PROGRAM = ["python3", "-I", "/usr/lib/baremetal-sriov/files/device_plugin/run.py"]
 
 
 def version() -> str:
@@ -34,65 +36,45 @@ def version() -> str:
     return call([sys.executable, "-I", str(CONTAINERFILE.parent / "run.py"), "--version"]).strip()
 
 
-def image(base: str = "") -> Path:
-    """Build the image and write it to tests/output as an archive. Raises ToolError.
+def cached() -> Path:
+    """The image of this checkout's program as an archive in the cache, for tests; built where its inputs are others."""
+    copied = tuple(re.findall(r"^COPY (\S+)", CONTAINERFILE.read_text(), re.MULTILINE))
+    files = [CONTAINERFILE, *(ROOT / name for name in tracked_files() if name.startswith(copied))]
+    key = cache.digest(version(), *MMDEBSTRAP, *(f"{path} {path.read_text()}" for path in files))
+    found = cache.artefact(f"device-plugin-image-{key}", build)
+    for other in cache.root().glob("device-plugin-image*"):
+        if other != found:  # one before is of no use to anybody
+            shutil.rmtree(other)
+    return next(found.glob("*.tar"))
+
+
+def build(folder: Path, base: str = "") -> Path:
+    """Build the image, have its program answer, and write it into a folder as an archive. Raises ToolError.
 
     base: an image to build on, which buildah may fetch; without one, a base is made from packages.
     """
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    archive = OUTPUT / f"device-plugin-{version()}.tar"
+    archive = folder / f"device-plugin-{version()}.tar"
     archive.unlink(missing_ok=True)
-    _build(archive, base)
-    return archive
-
-
-def cached() -> Path:
-    """The image of this checkout's program as an archive in the cache, for tests; built where its inputs are others."""
-    files = [CONTAINERFILE, *_copied()]
-    key = key_of(version(), *PACKAGES, SUITE, *MERGED, *(f"{path} {path.read_text()}" for path in sorted(files)))
-    folder = cache_folder() / "device-plugin-image"  # one: the one before is of no use to anybody
-    stamp, archive = folder / "key", folder / "image.tar"
-    with locked("device-plugin-image"):
-        if not stamp.exists() or stamp.read_text() != key:
-            with published(folder) as fresh:
-                _build(fresh / archive.name, "")
-                (fresh / stamp.name).write_text(key)
-    return archive
-
-
-def _copied() -> list[Path]:
-    """The files that the Containerfile copies."""
-    sources = [ROOT / line.split()[1] for line in CONTAINERFILE.read_text().splitlines() if line.startswith("COPY ")]
-    return [path for source in sources for path in (source.rglob("*.py") if source.is_dir() else [source])]
-
-
-def _build(archive: Path, base: str) -> None:
-    """Build, have the image's program answer, and write the archive."""
     needed(*TOOLS[: 1 if base else None])
-    name = f"{NAME}:{version()}"
-    with tempfile.TemporaryDirectory(prefix="image-") as folder:
+    name = f"localhost/baremetal-sriov/device-plugin:{version()}"
+    with tempfile.TemporaryDirectory(prefix="image-") as work:
         # vfs and chroot: they need neither overlays nor namespaces, so this works in a container as well.
-        buildah = ["buildah", "--root", f"{folder}/root", "--runroot", f"{folder}/run", "--storage-driver", "vfs"]
-        build = [*buildah, "build", "--isolation", "chroot"]
+        buildah = ["buildah", "--root", f"{work}/root", "--runroot", f"{work}/run", "--storage-driver", "vfs"]
+        make = [*buildah, "build", "--isolation", "chroot"]
         if not base:
-            base = _base(build, Path(folder))
+            say(f"base: {', '.join(PACKAGES)} of {SUITE} (about half a minute)")
+            base, context = "localhost/baremetal-sriov/base", Path(work) / "base"
+            context.mkdir()
+            call([*MMDEBSTRAP, str(context / "base.tar")])
+            (context / "Containerfile").write_text("FROM scratch\nADD base.tar /\n")
+            call([*make, "-t", base, str(context)])
         say(f"image: {name} on {base}")
-        call([*build, "--build-arg", f"BASE={base}", "-f", str(CONTAINERFILE), "-t", name, str(ROOT)])
+        call([*make, "--build-arg", f"BASE={base}", "-f", str(CONTAINERFILE), "-t", name, str(ROOT)])
         container = call([*buildah, "from", name]).strip()
-        told = call([*buildah, "run", "--isolation", "chroot", container, "--", *PROGRAM, "--version"]).strip()
+        program = ("python3", "-I", "/usr/lib/baremetal-sriov/files/device_plugin/run.py")
+        told = call([*buildah, "run", "--isolation", "chroot", container, "--", *program, "--version"]).strip()
         if told != version():
             raise ToolError(f"the image's program says that it is {told!r}; expected {version()}")
+        folder.mkdir(parents=True, exist_ok=True)
         call([*buildah, "push", name, f"docker-archive:{archive}:{name}"])
-
-
-def _base(build: list[str], folder: Path) -> str:
-    say(f"base: {', '.join(PACKAGES)} of {SUITE} (about half a minute)")
-    context = folder / "base"
-    context.mkdir()
-    excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in UNREAD]
-    hook, merged = MERGED
-    include = f"--include={','.join((merged, *PACKAGES))}"
-    call(["mmdebstrap", "--variant=essential", hook, include, *excluded, SUITE, str(context / "base.tar")])
-    (context / "Containerfile").write_text("FROM scratch\nADD base.tar /\n")
-    call([*build, "-t", BASE, str(context)])
-    return BASE
+    return archive

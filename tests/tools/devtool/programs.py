@@ -15,30 +15,29 @@ import json
 import os
 import platform
 import random
-import shutil
-import sys
+import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+import tomllib
 
 from . import images
-from .collection import OUTPUT, build, environment, install, tool
-from .console import ToolError, call, duration, last_line, run_logged, say, show, tail
-from .deps import LAB, ROOT, ensure_packages, needed
+from .collection import OUTPUT, build, environment, git, install, tool
+from .console import asked, duration, run_logged, say, show
+from .deps import ROOT, absent, ensure_packages, lab, needed
+from .reports import last_line, tail
 
 TESTS = ROOT / "tests"
 KINDS = {"bench": "bench/bench_*.py", "soak": "soak/soak_*.py", "lab": "lab_groups/*/"}
 RESULTS = TESTS / "bench" / "results.json"
 GROUP_SECONDS = 1800.0
-DAYS = 7 * 86_400.0  # long loops end by themselves
+PYTEST = ("-m", "pytest", "-p", "no:cacheprovider")
 
 
 def program_environment() -> dict[str, str]:
     """The collection as users get it, and what the unit tests find to import, by the same setting."""
-    import tomllib  # run.py says it where Python is too old
-
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
     installed = install(build())
     folders = [*(ROOT / folder for folder in settings["pythonpath"]), installed]
@@ -49,34 +48,28 @@ def found(kind: str, only: str | None = None) -> dict[str, Path]:
     """The programs or groups of a kind by their names, or those with these. Raises ToolError for other names."""
     paths = sorted(path for path in TESTS.glob(KINDS[kind]) if path.suffix or any(path.glob("test_*.py")))
     there = {path.stem.removeprefix(f"{kind}_"): path for path in paths}
-    names = {name.strip() for name in only.split(",")} if only else there.keys()
-    if names - there.keys():
-        raise ToolError(f"unknown name {', '.join(sorted(names - there.keys()))}; there are: {', '.join(there)}")
-    return {name: path for name, path in there.items() if name in names}
+    return {name: there[name] for name in asked(only, there, "name")}
 
 
 def stamp() -> dict[str, str]:
     """The checkout's commit, with a word where it has changes, and the machine."""
-    git = ["git", "-c", f"safe.directory={ROOT}"]
-    dirty = call([*git, "status", "--porcelain"], cwd=ROOT).strip()
-    cpus = Path("/proc/cpuinfo").read_text().splitlines()
-    models = [line.split(":", 1)[1].strip() for line in cpus if line.startswith("model name")] or [platform.machine()]
-    return {"commit": call([*git, "rev-parse", "--short=12", "HEAD"], cwd=ROOT).strip() + ("+changes" if dirty else ""),
-            "machine": f"{models[0]}, {os.cpu_count()} cores, Linux {platform.release()}"}  # fmt: skip
-
-
-def _figures(program: Path, env: Mapping[str, str], folder: Path) -> list[dict[str, Any]]:
-    say(f"{program.relative_to(TESTS)}")
-    output = folder / f"{program.stem}.json"
-    show([tool("python"), str(program), "--output", str(output)], cwd=ROOT, env=env)
-    return list(json.loads(output.read_text()))
+    changes = "+changes" if git("status", "--porcelain") else ""
+    models = re.findall(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return {
+        "commit": git("rev-parse", "--short=12", "HEAD") + changes,
+        "machine": f"{[*models, platform.machine()][0]}, {os.cpu_count()} cores, Linux {platform.release()}",
+    }
 
 
 def benchmarks(only: str | None = None) -> int:
     """Run benchmarks and write results.json, with commit and machine; 1 where a figure is above its limit."""
-    chosen, env, stamped = found("bench", only), program_environment(), stamp()
+    chosen, env, stamped, results = found("bench", only), program_environment(), stamp(), []
     with tempfile.TemporaryDirectory(prefix="baremetal-sriov-bench-") as folder:
-        results = [{**one, **stamped} for path in chosen.values() for one in _figures(path, env, Path(folder))]
+        for name, path in chosen.items():
+            say(f"{path.relative_to(TESTS)}")
+            output = Path(folder) / f"{name}.json"
+            show([tool("python"), str(path), "--output", str(output)], cwd=ROOT, env=env)
+            results += [{**one, **stamped} for one in json.loads(output.read_text())]
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     say(f"\n{'figure':32} {'value':>12} {'limit':>8} {'unit':8} compared with")
     for result in results:
@@ -86,18 +79,17 @@ def benchmarks(only: str | None = None) -> int:
     say(f"written to {RESULTS}; machine: {stamped['machine']}")
     bad = [result for result in results if result["limit"] is not None and result["value"] > result["limit"]]
     for one in bad:
-        runs = f"{one['unit']}, the median of {len(one['values'])} runs"
-        say(f"above its limit: {one['name']} is {one['value']:.3f} {runs}; its limit is {one['limit']:g}")
+        say(f"above its limit: {one['name']} is {one['value']:.3f} {one['unit']}, "
+            f"the median of {len(one['values'])} runs; its limit is {one['limit']:g}")  # fmt: skip
     return 1 if bad else 0
 
 
-def each(kind: str, commands: Mapping[str, Sequence[str]], limit_seconds: float, env: Mapping[str, str]) -> int:
+def each(kind: str, commands: Mapping[str, Sequence[str]], limit_seconds: float) -> int:
     """Run commands, each to its end whatever became of the others, and sum up their last lines; the exit status."""
-    lines, failed = [], 0
+    lines, failed, env = [], 0, program_environment()
     for name, command in commands.items():
         say(f"{kind} {name}: {' '.join(command[1:])}")
         log, started = OUTPUT / kind / f"{name}.log", time.monotonic()
-        log.unlink(missing_ok=True)
         status = run_logged(command, log, cwd=ROOT, env=env, limit_seconds=limit_seconds)
         failed += status != 0
         what = last_line(log).partition(": ")[2]
@@ -114,32 +106,25 @@ def loops(only: str | None, count: int | None, seed: int | None) -> int:
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     words = [*([] if count is None else ["--count", str(count)]), "--seed", str(seed)]
     commands = {name: [tool("python"), "-u", str(path), *words] for name, path in found("soak", only).items()}
-    return each("soak", commands, DAYS, program_environment())
+    return each("soak", commands, 7 * 86_400.0)  # they end by themselves
 
 
 def groups(only: str | None, *, resume: bool = False) -> int:
     """Run groups of long tests, and power the node off; returns the exit status."""
     # The time limit is the group's; its conftest.py stands above it.
-    words = [f"--commit={stamp()['commit']}", "--timeout=0", f"--confcutdir={TESTS}", *(["--resume"] if resume else [])]
-    argv = [tool("python"), "-m", "pytest", "-p", "no:cacheprovider", "--override-ini=junit_suite_name=lab", *words]
+    argv = [tool("python"), *PYTEST, "--override-ini=junit_suite_name=lab", "--timeout=0", f"--confcutdir={TESTS}",
+            f"--commit={stamp()['commit']}", *(["--resume"] if resume else [])]  # fmt: skip
     commands = {name: [*argv, f"--junit-xml={OUTPUT}/lab/{name}.xml", f"--result={OUTPUT}/lab/{name}.json", str(path)]
                 for name, path in found("lab", only).items()}  # fmt: skip
-    ensure_packages([program for program in images.TOOLS if shutil.which(program) is None])
+    ensure_packages(absent(*images.TOOLS))
     try:
-        return each("lab", commands, GROUP_SECONDS, program_environment())
+        return each("lab", commands, GROUP_SECONDS)
     finally:
-        show([sys.executable, str(LAB), "down"])
+        lab("down")
 
 
-def machines() -> int:
-    """Run the tests of the device plugin on other machine types; returns the exit status."""
+def machines() -> None:
+    """Run the tests of the device plugin on other machine types. Raises ToolError."""
     needed("mmdebstrap", **dict.fromkeys(("qemu-aarch64-static", "qemu-ppc64le-static"), "qemu-user-static"))
-    argv = [tool("python"), "-m", "pytest", "-p", "no:cacheprovider", "--durations=0", str(TESTS / "machines")]
-    show(argv, env=environment(PYTHONDONTWRITEBYTECODE="1"), cwd=ROOT)
-    return 0
-
-
-def demonstration() -> int:
-    """Run the demo; returns the exit status."""
-    show([tool("python"), str(TESTS / "demo" / "demo.py")], cwd=ROOT, env=program_environment())
-    return 0
+    show([tool("python"), *PYTEST, "--durations=0", str(TESTS / "machines")], cwd=ROOT,
+         env=environment(PYTHONDONTWRITEBYTECODE="1"))  # fmt: skip

@@ -11,7 +11,14 @@ import pytest
 
 from support import cni_code
 from support.cni_warm import Warm
-from support.cni_world import made_world
+from support.cni_world import World
+
+# In the place of /var/lib/cni/sriov, and of the one that the node's administrator writes.
+SEAM = """
+from sriov_cni.host import host
+host.NodeHost.state, host.NodeHost.setting = "{base}/state", "{base}/cni.json"
+host.SETTING = host.NodeHost.setting
+"""
 
 
 @pytest.fixture
@@ -19,7 +26,7 @@ def world(tmp_path):
     """A host namespace with a veth in the VF's place, a pod namespace, a sysfs tree and a PF that keeps
     settings.
     """
-    with made_world(tmp_path) as made:
+    with World(tmp_path) as made:
         yield made
 
 
@@ -27,8 +34,7 @@ def world(tmp_path):
 def program(tmp_path_factory):
     """The plugin as the installer lays it out, in a folder of its own, with its state and setting beside it."""
     base = tmp_path_factory.mktemp("cni")
-    moved = {"/var/lib/cni/sriov": str(base / "state"), "/etc/baremetal-sriov": str(base)}
-    return cni_code.install(base, sys.executable, moved=moved)
+    return cni_code.install(base, sys.executable, seam=SEAM.format(base=base))
 
 
 @pytest.fixture(params=["cold", "warm"])
@@ -36,7 +42,7 @@ def way(request, program):
     """The program that a runtime would call."""
     if request.param == "cold":
         yield program
-        return
-    with Warm(program, program.parent, "/bin/sh") as made:
-        yield made.program
-        assert made.direct == 0
+    else:
+        with Warm(program) as made:
+            yield made.program
+            assert made.direct == 0

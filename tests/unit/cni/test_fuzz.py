@@ -8,7 +8,6 @@ fits, and the host is as it was.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 
 import pytest
@@ -20,7 +19,7 @@ from sriov_cni.spec import json_text
 from sriov_cni.spec.config import KEYS, canonical, parse_args
 from sriov_cni.spec.errors import CniError
 from sriov_cni.vf.config import parse
-from support.cni_world import VF, WorldHost
+from support.cni_world import VF, World, WorldHost
 
 COMMANDS = ("ADD", "DEL", "CHECK", "GC", "STATUS")
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -130,15 +129,8 @@ def test_json_that_is_none(raw):
 @pytest.fixture(scope="module")
 def lasting(tmp_path_factory):
     """One world for all drawings: what one of them leaves, the next would find."""
-    from support.cni_world import World, missing
-
-    if os.geteuid() != 0:
-        missing("root: the tests make network namespaces")
-    made = World(tmp_path_factory.mktemp("fuzz"))
-    try:
+    with World(tmp_path_factory.mktemp("fuzz")) as made:
         yield made
-    finally:
-        made.close()
 
 
 @settings(FUZZ, max_examples=60)

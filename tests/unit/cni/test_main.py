@@ -55,7 +55,7 @@ def start(program: Path, stdin: bytes = b"", **environment: str) -> subprocess.C
 
 
 @vector("75")
-def test_version(program, vector):
+def test_version(program):
     done = subprocess.run(
         [program], stdin=0, env={"CNI_COMMAND": "VERSION"}, capture_output=True, check=False
     )
@@ -84,7 +84,7 @@ def test_broken_json(program, text):
 
 
 @vector("63")
-def test_log_file(program, tmp_path, vector):
+def test_log_file(program, tmp_path):
     """With logFile nothing goes to stderr; an unknown level is info; what cannot be opened falls back to
     stderr.
     """

@@ -24,21 +24,21 @@ UNKNOWN = "0000:af:07.0"
 
 
 @vector("25")
-def test_no_journal_no_owner(world, vector):
+def test_no_journal_no_owner(world):
     store = Store(WorldHost(world))
     store.prepare()
     assert (store.of_vf(VF), store.of_owner("c1", "net1"), store.owners()) == (None, None, [])
 
 
 @vector("27")
-def test_number_of_vfs(world, vector):
+def test_number_of_vfs(world):
     """Ours asks by PCI address, which no rename changes; an unknown PF has none."""
     (world.device(PF) / "sriov_numvfs").write_text("2\n")
     assert (pci.num_vfs(str(world.root), PF), pci.num_vfs(str(world.root), UNKNOWN)) == (2, 0)
 
 
 @vector("28", "29")
-def test_index_and_pf_of_a_vf(world, vector):
+def test_index_and_pf_of_a_vf(world):
     root = str(world.root)
     assert (pci.vf_index(root, VF), pci.vf_index(root, UNKNOWN)) == (0, -1)
     assert (pci.physfn(root, VF), pci.physfn(root, UNKNOWN)) == (PF, None)
@@ -47,19 +47,19 @@ def test_index_and_pf_of_a_vf(world, vector):
 
 
 @vector("30")
-def test_vf_of_a_pf(world, vector):
+def test_vf_of_a_pf(world):
     assert pci.virtfns(str(world.root), PF) == {0: VF, 1: VF_VFIO}
     assert pci.virtfns(str(world.root), UNKNOWN) == {}
 
 
 @vector("31")
-def test_interface_names(world, vector):
+def test_interface_names(world):
     assert pci.net_names(str(world.root), PF) == [PF_NAME]
     assert pci.net_names(str(world.root), UNKNOWN) == []
 
 
 @vector("37", "39")
-def test_journal_file(world, vector):
+def test_journal_file(world):
     """Ours has the VF in the name as well, and keeps what has to be undone, not the configuration."""
     world.call("ADD", {**world.conf, "vlan": 5})
     (name,) = world.snapshot()["journal"]
@@ -71,14 +71,14 @@ def test_journal_file(world, vector):
 
 
 @vector("38")
-def test_dns_is_in_the_result(world, vector):
+def test_dns_is_in_the_result(world):
     """Upstream keeps it in its cache and tells nobody."""
     dns = {"domain": "example.org", "nameservers": ["192.0.2.53"]}
     assert world.call("ADD", {**world.conf, "dns": dns})["dns"] == dns
 
 
 @vector("48")
-def test_mtu_in_the_result(world, vector):
+def test_mtu_in_the_result(world):
     """The VF's own; a VF without interface has its PF's."""
     run("ip", "link", "set", VF_NAME, "mtu", "1480")
     assert world.call("ADD")["interfaces"][0]["mtu"] == 1480
@@ -94,7 +94,7 @@ class Refusing:
 
 
 @vector("49")
-def test_interface_does_not_come_up(world, vector):
+def test_interface_does_not_come_up(world):
     host = WorldHost(world)
     pod = Pod.__new__(Pod)
     pod.socket = Refusing()
@@ -105,7 +105,7 @@ def test_interface_does_not_come_up(world, vector):
 
 
 @vector("50")
-def test_move_fails(world, vector):
+def test_move_fails(world):
     """Nothing else is attempted."""
     host = WorldHost(world)
     host._socket = Refusing()
@@ -117,7 +117,7 @@ def test_move_fails(world, vector):
 
 
 @vector("51")
-def test_vf_without_interface(world, vector, monkeypatch):
+def test_vf_without_interface(world, monkeypatch):
     monkeypatch.setattr("sriov_cni.vf.vf._PROBE_SECONDS", 0.1)
     before = world.pf
     run("ip", "link", "del", VF_NAME)
@@ -127,7 +127,7 @@ def test_vf_without_interface(world, vector, monkeypatch):
 
 
 @vector("56")
-def test_nothing_to_restore_nothing_sent(world, vector):
+def test_nothing_to_restore_nothing_sent(world):
     """Where MAC and MTU are as before, DEL sets neither. Ours always has both in the journal."""
     host = WorldHost(world)
     world.call("ADD")
@@ -136,7 +136,7 @@ def test_nothing_to_restore_nothing_sent(world, vector):
 
 
 @vector("60")
-def test_mac_of_the_pf_comes_back_though_none_was_asked(world, vector):
+def test_mac_of_the_pf_comes_back_though_none_was_asked(world):
     """A guest with the whole VF told its PF a MAC. A VF with a kernel driver gets its MAC back on its own side."""
     conf = {**world.conf, "deviceID": VF_VFIO}
     vfs = world.pf["vfs"]
@@ -151,7 +151,7 @@ def test_mac_of_the_pf_comes_back_though_none_was_asked(world, vector):
 
 
 @vector("61")
-def test_everything_asked_everything_back(world, vector):
+def test_everything_asked_everything_back(world):
     """Also where the driver does not report the VLAN's protocol: then it is 802.1Q."""
     vfs = world.pf["vfs"]
     vfs[0].update(vlan=1, qos=1, proto=-1, spoofchk=0, trust=0, min_rate=0, max_rate=0, link_state=2)

@@ -12,24 +12,14 @@ from typing import Any
 
 import pytest
 
-from sriov_device_plugin.api import podresources_pb2 as api
 from support.dp_daemon import PF1, PF2, POOLS, Daemon
 from support.dp_host import FakeHost
-from support.dp_kubelet import FakeKubelet
-from support.fake_kubelet import kubelet as pod_resources_server
+from support.fake_kubelet import FakeKubelet, pod_lister, response
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> FakeHost:
     return FakeHost(tmp_path / "host")
-
-
-@pytest.fixture
-def daemon(host: FakeHost, short_path: Path) -> Iterator[Daemon]:
-    running = Daemon(short_path, host)
-    running.kubelet_root.mkdir()
-    yield running
-    running.close()
 
 
 @pytest.fixture
@@ -40,10 +30,16 @@ def short_path() -> Iterator[Path]:
 
 
 @pytest.fixture
+def daemon(host: FakeHost, short_path: Path) -> Iterator[Daemon]:
+    with Daemon(short_path, host) as running:
+        yield running
+
+
+@pytest.fixture
 def pod_resources(daemon: Daemon) -> Iterator[Any]:
     """The kubelet's List answers with this message."""
-    answer = api.ListPodResourcesResponse()
-    with pod_resources_server(daemon.kubelet_root, lambda request, context: answer):
+    answer = response()
+    with pod_lister(daemon.kubelet_root, lambda request, context: answer):
         yield answer
 
 
@@ -53,8 +49,7 @@ def node(daemon: Daemon) -> Daemon:
     daemon.host.add(PF1, name="enp1s0", totalvfs=7, numa=0)
     daemon.host.add(PF2, name="enp2s0", totalvfs=7, numa=1)
     daemon.host.add_vfs(PF1, 4)
-    for group, address in enumerate(daemon.host.add_vfs(PF2, 4, driver="vfio-pci")):
-        daemon.host.group(address, 20 + group)
+    daemon.host.add_vfs(PF2, 4, driver="vfio-pci", group=20)
     daemon.configure(*POOLS)
     return daemon
 
@@ -62,10 +57,8 @@ def node(daemon: Daemon) -> Daemon:
 @pytest.fixture
 def kubelet(node: Daemon) -> Iterator[FakeKubelet]:
     """A kubelet of the old way, started."""
-    running = FakeKubelet(node.kubelet_root)
-    running.start()
-    yield running
-    running.stop()
+    with FakeKubelet(node.kubelet_root) as running:
+        yield running
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import signal
 import grpc
 import pytest
 
-from support.dp_daemon import KERNEL, PF2, POOLS, VFIO, Daemon, both_registered
+from support.dp_daemon import KERNEL, PF2, POOLS, VFIO, Daemon
 from support.dp_host import FakeHost
-from support.dp_kubelet import FakeKubelet, wait_for
 from support.dp_vectors import vectors
+from support.fake_kubelet import FakeKubelet, next_ids, wait_for
 
 
 @vectors(88, differs=True)
@@ -26,12 +26,9 @@ def test_registers_and_lists_and_allocates(node: Daemon, kubelet: FakeKubelet) -
     assert request.endpoint == "intel.com_kernel.sock"
     assert request.options.get_preferred_allocation_available and not request.options.pre_start_required
     kubelet.registered()
-    node.ready()
+    node.told("READY=1")
     with kubelet.plugin("intel.com_vfio.sock") as plugin:
-        stream = plugin.watch()
-        devices = stream.next()
-        assert devices is not None
-        assert [(d.ID, d.health, [n.ID for n in d.topology.nodes]) for d in devices] == [
+        assert [(d.ID, d.health, [n.ID for n in d.topology.nodes]) for d in next(plugin.watch()).devices] == [
             (address, "Healthy", [1]) for address in VFIO
         ]
         first, second = plugin.allocate([VFIO[2], VFIO[0]], [VFIO[1]])
@@ -53,7 +50,7 @@ def test_registers_and_lists_and_allocates(node: Daemon, kubelet: FakeKubelet) -
 def test_unknown_ids_are_refused_and_named(node: Daemon, kubelet: FakeKubelet, ids: list[str]) -> None:
     """The Go plugin has this as a pending test."""
     node.start()
-    with kubelet.plugin(both_registered(kubelet)["intel.com/kernel"]) as plugin:
+    with kubelet.plugin(kubelet.both_registered()["intel.com/kernel"]) as plugin:
         with pytest.raises(grpc.RpcError) as caught:
             plugin.allocate([KERNEL[1]], ids)
         assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
@@ -66,7 +63,7 @@ def test_unknown_ids_are_refused_and_named(node: Daemon, kubelet: FakeKubelet, i
 
 def test_a_device_that_changed_since_the_scan_is_refused(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start("--rescan-interval", "3600")
-    with kubelet.plugin(both_registered(kubelet)["intel.com/vfio"]) as plugin:
+    with kubelet.plugin(kubelet.both_registered()["intel.com/vfio"]) as plugin:
         node.host.group(VFIO[0], None)
         node.host.bind(VFIO[1], "igbvf")
         node.host.remove(VFIO[2])
@@ -86,19 +83,20 @@ def test_a_device_that_changed_since_the_scan_is_refused(node: Daemon, kubelet: 
 
 def test_vfs_appear_and_vanish(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start()
-    with kubelet.plugin(both_registered(kubelet)["intel.com/kernel"]) as plugin:
+    with kubelet.plugin(kubelet.both_registered()["intel.com/kernel"]) as plugin:
         one, two = plugin.watch(), plugin.watch()
-        assert one.next_ids() == two.next_ids() == KERNEL
+        assert next_ids(one) == next_ids(two) == KERNEL
         node.host.remove(KERNEL[1])
         left = [k for k in KERNEL if k != KERNEL[1]]
-        assert one.next_ids() == two.next_ids() == left  # each stream has a queue of its own
-        two.call.cancel()
+        assert next_ids(one) == next_ids(two) == left  # each stream has a queue of its own
+        two.cancel()
         node.host.bind(KERNEL[0], "")
-        assert one.next_ids() == left[1:]
+        assert next_ids(one) == left[1:]
         node.host.bind(KERNEL[0], "igbvf")
-        assert one.next_ids() == left
+        assert next_ids(one) == left
     assert node.stop() == 0
-    assert one.next() is None
+    with pytest.raises((StopIteration, grpc.RpcError)):
+        next(one)
 
 
 @pytest.mark.parametrize("case", ["finding-cni-16-address-comes-and-goes"])
@@ -107,16 +105,16 @@ def test_a_vf_that_gets_an_address_leaves_the_list(node: Daemon, kubelet: FakeKu
     left = [k for k in KERNEL if k != KERNEL[1]]
     use = f"3 devices {' '.join(left)}; 1 withheld: {KERNEL[1]}, since the host uses its interface enp1s0v1"
     node.start()
-    with kubelet.plugin(both_registered(kubelet)["intel.com/kernel"]) as plugin:
+    with kubelet.plugin(kubelet.both_registered()["intel.com/kernel"]) as plugin:
         stream = plugin.watch()
-        assert stream.next_ids() == KERNEL
+        assert next_ids(stream) == KERNEL
         node.host.addresses(("enp1s0v0", "fe80::7"), ("enp1s0v1", "2001:db8::7"))
-        assert stream.next_ids() == left
+        assert next_ids(stream) == left
         wait_for(lambda: f"{use} (the address 2001:db8::7/64)" in node.logged(), "the reason in the log")
         node.host.addresses(("enp1s0v0", "fe80::7"), ("enp1s0v1", "2001:db8::8"))
         wait_for(lambda: f"{use} (the address 2001:db8::8/64)" in node.logged(), "the new reason")
         node.host.addresses(("enp1s0v0", "fe80::7"), ("enp1s0v1", "fe80::8"))
-        assert stream.next_ids() == KERNEL
+        assert next_ids(stream) == KERNEL
     assert node.stop() == 0
 
 
@@ -125,56 +123,47 @@ def test_a_vf_that_moves_to_a_pod_stays_healthy(node: Daemon, kubelet: FakeKubel
     node.start()
     with kubelet.plugin(kubelet.registered().endpoint) as plugin:
         stream = plugin.watch()
-        assert stream.next_ids() == KERNEL
+        assert next_ids(stream) == KERNEL
         node.host.netdev_to_pod(KERNEL[0])
         node.host.remove(KERNEL[3])
-        assert stream.next_ids() == KERNEL[:3]
-        assert {d.health for d in plugin.watch().next() or ()} == {"Healthy"}
+        assert next_ids(stream) == KERNEL[:3]
+        assert {d.health for d in next(plugin.watch()).devices} == {"Healthy"}
     node.stop()
     node.start()  # and after our own restart, which has not seen the interface before
     with kubelet.plugin(kubelet.registered().endpoint) as plugin:
-        assert plugin.watch().next_ids() == KERNEL[:3]
+        assert next_ids(plugin.watch()) == KERNEL[:3]
 
 
 @vectors(89, differs=True)
 def test_leftover_streams_end_and_do_not_block(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start()
-    with kubelet.plugin(both_registered(kubelet)["intel.com/kernel"]) as plugin:
+    with kubelet.plugin(kubelet.both_registered()["intel.com/kernel"]) as plugin:
         streams = [plugin.watch() for _turn in range(12)]
         for stream in streams:
-            assert stream.next_ids() == KERNEL
-        ended = [stream for stream in streams if _ended(stream)]
-        assert len(ended) == 12 - 3
+            assert next_ids(stream) == KERNEL
+        wait_for(lambda: [stream.is_active() for stream in streams].count(True) == 3, "all but three have ended")
         assert len(plugin.allocate([KERNEL[0]])) == 1
-
-
-def _ended(stream: object) -> bool:
-    import queue
-
-    try:
-        return stream.next(0.3) is None  # type: ignore[attr-defined]
-    except queue.Empty:
-        return False
+        node.host.remove(KERNEL[1])
+        left = [k for k in KERNEL if k != KERNEL[1]]
+        assert [next_ids(stream) for stream in streams if stream.is_active()] == [left] * 3
 
 
 @vectors(86)
 def test_hup_reads_the_configuration_again(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start("--rescan-interval", "3600")
-    endpoint = both_registered(kubelet)["intel.com/kernel"]
+    endpoint = kubelet.both_registered()["intel.com/kernel"]
     with kubelet.plugin(endpoint) as plugin:
         stream = plugin.watch()
-        assert stream.next_ids() == KERNEL
+        assert next_ids(stream) == KERNEL
         node.config.write_text("{")
-        node.signal(signal.SIGHUP)
+        node.process.send_signal(signal.SIGHUP)
         wait_for(lambda: "The configuration from before stays in use" in node.logged(), "the mistake in the log")
         node.configure(
             {"resourceName": "kernel", "selectors": {"pfNames": ["enp1s0#1"]}, "excludeTopology": True},
             {"resourceName": "new", "resourcePrefix": "example.com", "selectors": {}},
         )
-        node.signal(signal.SIGHUP)
-        devices = stream.next()
-        assert devices is not None
-        assert [(d.ID, len(d.topology.nodes)) for d in devices] == [(KERNEL[1], 0)]
+        node.process.send_signal(signal.SIGHUP)
+        assert [(d.ID, len(d.topology.nodes)) for d in next(stream).devices] == [(KERNEL[1], 0)]
     request = kubelet.registered()
     assert (request.resource_name, request.endpoint) == ("example.com/new", "example.com_new.sock")
     names = {"kubelet.sock", endpoint, "example.com_new.sock"}
@@ -197,7 +186,7 @@ def test_a_changed_configuration_is_seen_where_asked(node: Daemon, kubelet: Fake
     show("1")
     node.config.symlink_to("data/config.json")
     node.start("--watch-config")
-    both_registered(kubelet)
+    kubelet.both_registered()
     show("2")
     wait_for(lambda: "The configuration from before stays in use" in node.logged(), "the mistake in the log")
     show("3")
@@ -210,42 +199,42 @@ def test_nothing_matches_yet(node: Daemon, kubelet: FakeKubelet) -> None:
     """No device, no server, no error; ours goes on looking, and says why there is none."""
     node.configure({"resourceName": "late", "selectors": {"pfNames": ["enp3s0"]}})
     node.start()
-    node.ready()
+    node.told("READY=1")
     assert [e.name for e in kubelet.folder.iterdir()] == ["kubelet.sock"]
     assert "intel.com/late: 0 devices; not taken: 8 x selector pfNames; 2 x it is a PF with 4 VFs" in node.logged()
     node.host.add("0000:03:00.0", name="enp3s0", totalvfs=7)
     node.host.add_vfs("0000:03:00.0", 2)
     with kubelet.plugin(kubelet.registered().endpoint) as plugin:
-        assert plugin.watch().next_ids() == ["0000:03:10.0", "0000:03:10.2"]
+        assert next_ids(plugin.watch()) == ["0000:03:10.0", "0000:03:10.2"]
 
 
 def test_our_own_sudden_end_loses_nothing(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start()
-    before = both_registered(kubelet)
+    before = kubelet.both_registered()
     info = node.devinfo / f"intel.com-kernel-{KERNEL[0]}-device.json"
     with kubelet.plugin(before["intel.com/kernel"]) as plugin:
         plugin.allocate([KERNEL[0]])
-    node.signal(signal.SIGKILL)
-    assert node.process is not None and node.process.wait(10) == -signal.SIGKILL
+    node.process.send_signal(signal.SIGKILL)
+    assert node.process.wait(10) == -signal.SIGKILL
     assert info.exists()
     node.start()  # over the stale sockets
-    assert both_registered(kubelet) == before
+    assert kubelet.both_registered() == before
     with kubelet.plugin(before["intel.com/kernel"]) as plugin:
-        assert plugin.watch().next_ids() == KERNEL
+        assert next_ids(plugin.watch()) == KERNEL
 
 
 def test_device_info_files_return_after_a_reboot(node: Daemon, kubelet: FakeKubelet) -> None:
     """Their folder is a tmpfs, and for pods that it knows the kubelet calls no Allocate."""
     node.start()
-    both_registered(kubelet)
+    kubelet.both_registered()
     wait_for(lambda: len(list(node.devinfo.glob("[!.]*.json"))) == 8, "a file for each device")
 
 
 def test_an_ended_host_folder_does_not_end_us(host: FakeHost, node: Daemon, kubelet: FakeKubelet) -> None:
     node.start()
-    with kubelet.plugin(both_registered(kubelet)["intel.com/kernel"]) as plugin:
+    with kubelet.plugin(kubelet.both_registered()["intel.com/kernel"]) as plugin:
         stream = plugin.watch()
-        assert stream.next_ids() == KERNEL
+        assert next_ids(stream) == KERNEL
         shutil.rmtree(host.root)
-        assert stream.next_ids() == []
+        assert next_ids(stream) == []
     assert node.stop() == 0

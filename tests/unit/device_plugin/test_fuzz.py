@@ -25,7 +25,7 @@ from sriov_device_plugin.kubelet.renamed_allocations import RenamedAllocations
 from sriov_device_plugin.pool import allocation, config, health, legacy_config, pools
 from sriov_device_plugin.pool.explain import explain
 from support.dp_host import FakeHost
-from support.dp_kubelet import Plugin
+from support.fake_kubelet import Plugin
 
 PF = "0000:01:00.0"
 VFS = [f"0000:01:10.{n}" for n in (0, 2, 4)]
@@ -96,11 +96,16 @@ def test_any_sysfs(tmp_path: Path, entries: dict[str, tuple[str, bytes]], klass:
     assert all(explain(CONFIGS, scanner))
 
 
-@given(st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["resourceList", "rootDevices", "sriovMode", "deviceType", "selectors"]), inner, max_size=4),
-    max_leaves=12))  # fmt: skip
+OLD_KEYS = st.sampled_from(["resourceList", "rootDevices", "sriovMode", "deviceType", "selectors"])
+OLD_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["vfio", "netdevice", "02:00.0"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(OLD_KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+OLD_POOLS = st.lists(st.dictionaries(OLD_KEYS, OLD_VALUES, max_size=4), max_size=2)
+
+
+@given(OLD_VALUES | st.fixed_dictionaries({"resourceList": OLD_POOLS}))
 def test_any_old_configuration(document: Any) -> None:
     try:
         text, _notes = legacy_config.convert(json.dumps(document).encode())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from devtool.pythons import find_python
+from devtool.deps import interpreter_path
 from support.dp_daemon import PLUGIN, SHARED, Daemon, leaves, serves
 from support.dp_wheels import LEVELS, wheels
 
@@ -19,14 +19,14 @@ from support.dp_wheels import LEVELS, wheels
 @pytest.mark.levels
 @pytest.mark.parametrize("version", LEVELS)
 def test_serves_on_each_level(version: str, daemon: Daemon, short_path: Path) -> None:
-    python = find_python(version)
+    python = shutil.which(f"python{version}", path=interpreter_path())
     if python is None:
         pytest.skip(f"no Python {version} on this machine, so {' '.join(LEVELS[version])} is not tried")
     installed = short_path / "device-plugin"
     shutil.copytree(PLUGIN, installed)
     shutil.copytree(SHARED, installed / "shared")
     os.symlink(wheels(version, LEVELS[version]), installed / "site")
-    serves(daemon, [str(python), "-I", str(installed / "run.py")])
-    loaded = Path(f"/proc/{daemon.pid}/maps").read_text()
+    serves(daemon, [python, "-I", str(installed / "run.py")])
+    loaded = Path(f"/proc/{daemon.process.pid}/maps").read_text()
     assert str(wheels(version, LEVELS[version])) in loaded, "the level's own wheels serve, not those of this Python"
     leaves(daemon)

@@ -98,12 +98,12 @@ def test_systemd_hears_of_reload_and_stop(daemon: Daemon) -> None:
     daemon.configure()
     daemon.start()
     assert "STATUS=nothing to offer" in daemon.told("READY=1")
-    daemon.signal(signal.SIGHUP)
+    daemon.process.send_signal(signal.SIGHUP)
     assert "MONOTONIC_USEC=" in daemon.told("RELOADING=1")
     daemon.told("READY=1")
-    daemon.signal(signal.SIGINT)
+    daemon.process.send_signal(signal.SIGINT)
     daemon.told("STOPPING=1")
-    assert daemon.process is not None and daemon.process.wait(10) == 0
+    assert daemon.process.wait(10) == 0
 
 
 @vectors(61, differs=True)
@@ -199,7 +199,7 @@ def test_what_is_no_old_form_is_refused(path: Path, content: str, words: str) ->
 def test_json_logs(daemon: Daemon) -> None:
     daemon.configure({"resourceName": "vf", "selectors": {}})
     daemon.start("--log-format", "json")
-    daemon.ready()
+    daemon.told("READY=1")
     assert daemon.stop() == 0
     entries = [json.loads(line) for line in daemon.logged().splitlines()]
     assert [entry["level"] for entry in entries] == ["warning", "info"]

@@ -19,7 +19,7 @@ import pytest
 from sriov_device_plugin import __version__, metrics
 from sriov_device_plugin.notify import Watchdog, notify
 from support.dp_daemon import PROGRAM, Daemon
-from support.dp_kubelet import FakeKubelet, wait_for
+from support.fake_kubelet import FakeKubelet, wait_for
 
 PF = "0000:01:00.0"
 VFS = [f"0000:01:10.{n}" for n in (0, 2, 4)]
@@ -97,19 +97,17 @@ def test_without_the_kubelets_answer_the_rest_is_told(node: Daemon, kubelet: Fak
 
 def test_liveness_and_readiness(node: Daemon, port: int) -> None:
     node.start("--metrics-port", str(port))
-    node.ready()
+    node.told("READY=1")
     assert get(port, "/healthz") == (200, "ok\n")
     assert get(port, "/readyz") == (503, "not registered with the kubelet: intel.com/vf\n")
     assert get(port, "/else")[0] == 404
-    kubelet = FakeKubelet(node.kubelet_root)
-    kubelet.start()
-    wait_for(lambda: get(port, "/readyz") == (200, "ok\n"), "ready once the kubelet has taken the pool")
-    kubelet.stop()
+    with FakeKubelet(node.kubelet_root):
+        wait_for(lambda: get(port, "/readyz") == (200, "ok\n"), "ready once the kubelet has taken the pool")
 
 
 def test_silent_clients_do_not_keep_others_out(node: Daemon, port: int) -> None:
     node.start("--metrics-port", str(port))
-    node.ready()
+    node.told("READY=1")
     silent = [socket.create_connection(("127.0.0.1", port)) for _turn in range(metrics.CLIENTS)]
     assert get(port, "/healthz")[0] == 200
     for client in silent:

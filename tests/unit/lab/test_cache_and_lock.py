@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,39 @@ def test_an_artefact_is_built_once_and_appears_whole(own_cache: Path) -> None:
     assert cache.artefact("thing", build) == cache.artefact("thing", build) == own_cache / "thing"
     assert (own_cache / "thing/file").read_text() == "content"
     assert len(calls) == 1
+
+
+def test_a_folder_is_published_whole_or_not_at_all(own_cache: Path) -> None:
+    target = own_cache / "things" / "thing"
+
+    def killed(folder: Path) -> None:
+        (folder / "half").touch()
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        cache.artefact("things/thing", killed)
+    assert not target.exists()
+    for content in ("first", "second"):
+        assert cache.artefact("things/thing", lambda folder, content=content: (folder / content).touch()) == target
+    assert [path.name for path in target.iterdir()] == ["first"], "what is there is not built again"
+    assert list(target.parent.iterdir()) == [target], "nothing is left of what was killed"
+
+
+def test_two_checkouts_take_turns(capsys: pytest.CaptureFixture[str]) -> None:
+    order = []
+
+    def other() -> None:
+        with cache.locked("tools"):
+            order.append("second")
+
+    with cache.locked("tools"):
+        thread = threading.Thread(target=other)
+        thread.start()
+        while "another run holds the lock" not in capsys.readouterr().err:  # said as one piece
+            time.sleep(0.05)
+        order.append("first")
+    thread.join(timeout=60)
+    assert order == ["first", "second"]
 
 
 def test_a_failed_build_leaves_its_log_and_no_artefact_and_the_next_one_cleans_up(own_cache: Path) -> None:

@@ -102,19 +102,19 @@ def _hosts(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]
 
 def test_the_playbooks_begin_with_the_manifests(controller: Controller) -> None:
     """All cases as hosts of one run of site, whatever its tags."""
-    hosts, expected = _hosts(controller.folder)
+    hosts, expected = _hosts(controller.base)
     run = controller.run("baremetal.sriov.site", "--tags", "cni", hosts=hosts)
     run.assert_refused()
     assert set(run.failures) == set(hosts)
     for host, message in run.failures.items():
         found = message.split("\n  - ")[1:]
         if not host.startswith(f"{ID}-path"):  # these find their files next to the playbook, or where the run began
-            found = [sentence.replace(f"{controller.folder}/", "") for sentence in found]
+            found = [sentence.replace(f"{controller.base}/", "") for sentence in found]
         assert begins(found, expected[host]), message
 
 
 def test_plan_shows_it_in_the_place_of_the_table(controller: Controller) -> None:
-    put(controller.folder, f"{GOOD.replace('4', '0')}---\n{NETWORK}  vlan: 5000\n")
+    put(controller.base, f"{GOOD.replace('4', '0')}---\n{NETWORK}  vlan: 5000\n")
     run = controller.run("baremetal.sriov.plan", extra={"sriov_manifests": [FOLDER]})
     run.assert_refused(
         f'    - {FILE}: SriovNetworkNodePolicy dpdk: spec.numVfs: expected a number from 1 to 65535, found 0"',
@@ -178,7 +178,7 @@ ROLES: list[tuple[str, str, str, dict[str, Any], str]] = [
 
 def test_roles_tell_the_errors_of_lookups_and_filters(controller: Controller) -> None:
     """Where a role is used without the playbooks' check of manifests."""
-    put(controller.folder, f"{GOOD}---\n{NETWORK}")
+    put(controller.base, f"{GOOD}---\n{NETWORK}")
     plays, hosts = [], {}
     for name, role, entry, variables, _sentence in ROLES:
         host = f"{ID}-{role}-{entry}-{name}"
@@ -190,7 +190,7 @@ def test_roles_tell_the_errors_of_lookups_and_filters(controller: Controller) ->
     run = controller.run("roles.yml", hosts=hosts)
     run.assert_refused()
     for name, role, entry, _variables, sentence in ROLES:
-        message = run.failures[f"{ID}-{role}-{entry}-{name}"].replace(f"{controller.folder}/", "")
+        message = run.failures[f"{ID}-{role}-{entry}-{name}"].replace(f"{controller.base}/", "")
         assert f"\n  - {sentence}" in message, message
 
 

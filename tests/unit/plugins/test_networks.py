@@ -16,8 +16,7 @@ from ansible_collections.baremetal.sriov.plugins.plugin_utils.networks import (
     network_attachments,
     network_changes,
 )
-from support.expected_network_log_files import BAD_FOLDERS, ELSEWHERE, ELSEWHERE_FIT, ELSEWHERE_UNFIT, FIT, UNFIT
-from support.expected_network_plugins import INVENTORY
+from support.expected_networks import BAD_FOLDERS, ELSEWHERE, ELSEWHERE_FIT, ELSEWHERE_UNFIT, FIT, INVENTORY, UNFIT
 
 PREFIX = "baremetal.sriov"
 PLAIN = {"name": "plain", "resource_name": "kernel"}

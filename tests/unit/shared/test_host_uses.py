@@ -29,7 +29,7 @@ from sriov_cni.netlink.socket import NetlinkError, Socket
 from sriov_device_plugin.host import discovery, network
 from sriov_device_plugin.pool import explain, pools
 from sriov_device_plugin.pool.config import parse
-from support.cni_world import Refusal, World, made_world
+from support.cni_world import Refusal, World
 from support.cni_world import run as command
 from support.dp_daemon import PLUGIN, SHARED
 from support.dp_host import FakeHost as PluginHost
@@ -203,7 +203,7 @@ def test_device_plugin_reads_proc_where_netlink_refuses(
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    with made_world(tmp_path) as made:
+    with World(tmp_path) as made:
         yield made
 
 

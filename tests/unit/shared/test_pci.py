@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from shared import pci
@@ -15,10 +17,16 @@ PF, VF = "0000:01:00.0", "0000:01:10.0"
 
 
 @pytest.fixture
-def root(host: FakeHost) -> str:
+def host(tmp_path: Path) -> FakeHost:
     """A PF without an interface, and one VF."""
-    host.add(PF, totalvfs=7)
-    host.add_vfs(PF, 1)
+    made = FakeHost(tmp_path / "host")
+    made.add(PF, totalvfs=7)
+    made.add_vfs(PF, 1)
+    return made
+
+
+@pytest.fixture
+def root(host: FakeHost) -> str:
     return str(host.root)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from devtool import console
 from devtool.console import run_logged
-from support.processes import ended
+from support.processes import ENDED, eventually, state_of
 
 
 def test_a_command_that_hangs_is_stopped_with_its_children(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_a_command_that_hangs_is_stopped_with_its_children(tmp_path: Path) -> No
     text = log.read_text()
     assert "started" in text
     assert "took longer than 4.0 s" in text
-    assert ended(int(pid.read_text()))
+    eventually(lambda: state_of(int(pid.read_text())) in ENDED)
 
 
 def test_a_long_command_shows_signs_of_life(

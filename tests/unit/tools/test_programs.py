@@ -26,7 +26,7 @@ def tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(programs, "TESTS", tmp_path)
     monkeypatch.setattr(programs, "OUTPUT", tmp_path / "output")
     monkeypatch.setattr(programs, "RESULTS", tmp_path / "results.json")
-    monkeypatch.setattr(programs, "LAB", tmp_path / "lab.py")
+    monkeypatch.setattr(deps, "LAB", tmp_path / "lab.py")
     monkeypatch.setattr(programs, "tool", lambda name: sys.executable)
     path = os.pathsep.join(str(deps.ROOT / "tests" / name) for name in ("bench", "lab"))
     monkeypatch.setattr(programs, "program_environment", lambda: {**os.environ, "PYTHONPATH": path})

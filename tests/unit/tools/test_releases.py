@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from devtool import releases
 from devtool.collection import build_tree
 from devtool.console import ToolError
 from devtool.deps import ROOT
-from devtool.releases import Built, Release
+from devtool.releases import Release
 
 GALAXY = """\
 namespace: baremetal
@@ -72,7 +73,7 @@ def test_the_programs_have_the_version_of_the_collection() -> None:
 
 
 @pytest.fixture(scope="module")
-def built(repository: Path) -> Built:
+def built(repository: Path) -> Release:
     """What the second commit gives."""
     return releases.build_at("HEAD", repository)
 
@@ -96,7 +97,7 @@ def test_each_release_of_the_change_log_has_a_row() -> None:
 
 
 def test_a_commit_gives_the_same_in_any_folder_and_on_any_file_system(
-    repository: Path, built: Built, tmp_path: Path
+    repository: Path, built: Release, tmp_path: Path
 ) -> None:
     """Also with other permissions, and whatever lies about in the checkout."""
     (repository / "tests" / "output").mkdir(parents=True)
@@ -108,27 +109,35 @@ def test_a_commit_gives_the_same_in_any_folder_and_on_any_file_system(
         git(tmp_path, "clone", "--quiet", str(repository), str(clone))
     finally:
         os.umask(before)
+    first = manifest(build_tree(clone, tmp_path / "first"))
     for path in sorted(clone.joinpath("docs").glob("*.md"), reverse=True):
         if not path.is_symlink():  # made anew in another order
             content = path.read_text()
             path.unlink()
             path.write_text(content)
-    assert releases.describe(build_tree(clone, tmp_path / "output")) == built
+    second = build_tree(clone, tmp_path / "second")
+    assert releases.describe(second, built.commit) == built and manifest(second) == first
     assert releases.build_at("HEAD", repository) == built, "what lies about is not in it"
 
 
-def test_a_row_is_read_as_it_is_written(repository: Path, built: Built, tmp_path: Path) -> None:
+def manifest(tarball: Path) -> bytes:
+    with tarfile.open(tarball) as archive:
+        return archive.extractfile("MANIFEST.json").read()
+
+
+def test_a_row_is_read_as_it_is_written(repository: Path, built: Release, tmp_path: Path) -> None:
     path = tmp_path / "releases.toml"
     path.write_text("# What stands before stays.\n")
     release = releases.add("HEAD", path, repository)
     assert releases.read(path) == [release] and path.read_text().startswith("# What stands")
-    assert release == Release("1.2.3", git(repository, "rev-parse", "HEAD"), built.files_json_sha256)
+    assert release == built == Release("1.2.3", git(repository, "rev-parse", "HEAD"), built.files_json_sha256)
     with pytest.raises(ToolError, match="is released; raise the version"):
         releases.add("HEAD^", path, repository)
-    assert releases.difference(release, built) == ""
+    assert releases.problem(release, repository) == ""
     earlier = replace(release, commit=releases.commit_of("HEAD^", repository))
     assert f"expected the SHA-256 of FILES.json {built.files_json_sha256}" in releases.problem(earlier, repository)
-    assert "expected the version 1.2.4, found 1.2.3" in releases.difference(replace(release, version="1.2.4"), built)
+    later = replace(release, version="1.2.4")
+    assert "expected the version 1.2.4, found 1.2.3" in releases.problem(later, repository)
 
 
 def test_a_commit_that_the_clone_lacks_is_a_failure_in_words(repository: Path, tmp_path: Path) -> None:

@@ -14,12 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from devtool import budget, junit, stages
+from devtool import budget, deps, reports, stages
 from devtool.budget import Ledger
 from devtool.console import ToolError
-from devtool.junit import Tally
-from devtool.stages import Stage
-from support.processes import ended
+from support.processes import ENDED, eventually, state_of
 
 SECONDS = f"300.{os.getpid()}"  # what nobody else sleeps
 NOXFILE = """
@@ -144,7 +142,8 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, value in {"OUTPUT": tmp_path, "JUNIT": tmp_path / "junit", "NOXFILE": tmp_path / "noxfile.py"}.items():
         monkeypatch.setattr(stages, name, value)
     monkeypatch.setattr(stages, "tool", lambda name: sys.executable)
-    monkeypatch.setattr(stages, "LAB", tmp_path / "lab.py")
+    monkeypatch.setattr(deps, "LAB", tmp_path / "lab.py")
+    monkeypatch.setattr(budget, "best_of_three", lambda: 1.0)
     monkeypatch.setenv("BAREMETAL_SRIOV_CACHE", str(tmp_path / "cache"))
     return tmp_path
 
@@ -169,7 +168,8 @@ def test_a_stage_hides_no_failure(output: Path, capfd: pytest.CaptureFixture[str
         "fails_after_good_cases": ["failed", "2", "1", "0"],
         "reports_a_failure": ["failed", "1", "1", "0"],
     }
-    assert junit.count((output / "junit").glob("*.xml")) == Tally(4, 5, 2)
+    verdicts = [verdict for verdict, _why in reports.junit_cases((output / "junit").glob("*.xml"))]
+    assert {one: verdicts.count(one) for one in verdicts} == {"passed": 4, "failed": 5, "skipped": 2}
     assert lines[-1] == "4 passed, 5 failed"
     assert "failed in gives_up: gives_up: it is of no use" in lines
     assert any("there is no emulator" in line for line in lines)
@@ -197,7 +197,7 @@ def test_two_stages_run_beside_each_other(output: Path, capfd: pytest.CaptureFix
 
 
 def test_a_stage_without_result_is_no_success(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "_run_nox", lambda chosen: [])
+    monkeypatch.setattr(stages, "_run_nox", lambda chosen: {})
     assert _run("good") == 1
     assert stages.run([], EASY) == 1
 
@@ -206,14 +206,14 @@ def test_unknown_stages_are_named(output: Path) -> None:
     known = stages.all_stages()
     with pytest.raises(ToolError, match=r"unknown stage nonsense; there are: good, bad"):
         stages.choose(known, "good,nonsense", fast=False)
-    assert not any("lab" in stage.tags for stage in stages.choose(known, None, fast=True))
-    assert [stage.name for stage in stages.choose(known, "molecule", fast=False)] == ["lab-deps", "molecule"]
-    assert [stage.name for stage in stages.choose(known, "pair,good", fast=False)] == ["good", "left", "right"]
+    assert not any("lab" in stage["tags"] for stage in stages.choose(known, None, fast=True))
+    assert [stage["name"] for stage in stages.choose(known, "molecule", fast=False)] == ["lab-deps", "molecule"]
+    assert [stage["name"] for stage in stages.choose(known, "pair,good", fast=False)] == ["good", "left", "right"]
     assert stages.choose(known, None, fast=False) == known
 
 
 def test_a_name_is_not_also_a_tag() -> None:
-    known = [Stage("unit", "", ("unit",)), Stage("unit-py39", "", ("unit",))]
+    known = [{"name": name, "tags": ["unit"]} for name in ("unit", "unit-py39")]
     assert stages.choose(known, "unit", fast=False) == known[:1]
 
 
@@ -233,12 +233,12 @@ def test_a_run_that_is_told_to_end_leaves_nothing_running(output: Path) -> None:
     code = f"""
 import sys
 sys.path[:0] = {sys.path!r}
-from devtool import main as program
+import make as program
 from pathlib import Path
 from devtool import stages
 from devtool.budget import Ledger
 stages.OUTPUT, stages.JUNIT, stages.NOXFILE = (Path({str(output)!r}) / name for name in (".", "junit", "noxfile.py"))
-stages.tool, stages.LAB = lambda name: sys.executable, Path("/nowhere")
+stages.tool = lambda name: sys.executable
 program.COMMANDS["test"] = (lambda options: stages.run(
     stages.choose(stages.all_stages(), "slow,good", fast=False), Ledger({{"slow": 9, "good": 9}})), "", "", "")
 sys.exit(program.main(["test"]))
@@ -249,7 +249,8 @@ sys.exit(program.main(["test"]))
             time.sleep(0.1)
         running.send_signal(signal.SIGTERM)
         _out, told = running.communicate(timeout=60)
-    assert sleeper and all(ended(pid) for pid in sleeper)
+    assert sleeper
+    eventually(lambda: all(state_of(pid) in ENDED for pid in sleeper))
     assert running.returncode == 130, told.decode()
 
 

@@ -37,7 +37,7 @@ def everything(world) -> dict:
 
 
 @vector("40", "45", "55", "64")
-def test_kernel_vf_with_everything(world, vector):
+def test_kernel_vf_with_everything(world):
     before = world.snapshot()
     conf = everything(world)
     answer = world.call("ADD", conf)
@@ -72,7 +72,7 @@ def test_kernel_vf_with_everything(world, vector):
 
 
 @vector("52")
-def test_nothing_asked_nothing_set(world, vector):
+def test_nothing_asked_nothing_set(world):
     world.call("ADD")
     world.call("DEL")
     assert world.pf["sent"] == []
@@ -96,7 +96,7 @@ def test_what_is_sent_to_the_pf(world, conf, sent):
 
 
 @vector("53")
-def test_everything_is_sent_once(world, vector):
+def test_everything_is_sent_once(world):
     world.call("ADD", {**world.conf, **EVERYTHING})
     assert sorted(entry[0] for entry in world.pf["sent"]) == [
         "link_state", "mac", "rate", "spoofchk", "trust", "vlan",
@@ -141,7 +141,7 @@ def test_what_a_guest_told_the_pf_does_not_stay(world):
 
 
 @vector("41", "44", "57", "58", "66")
-def test_what_the_pod_changed_is_undone(world, vector):
+def test_what_the_pod_changed_is_undone(world):
     run("ip", "link", "set", VF_NAME, "mtu", "3333")
     before = world.snapshot()
     answer = world.call("ADD")
@@ -156,20 +156,20 @@ def test_what_the_pod_changed_is_undone(world, vector):
 
 
 @vector("47-names")
-def test_host_name_is_that_of_an_interface_in_the_pod(world, vector):
+def test_host_name_is_that_of_an_interface_in_the_pod(world):
     """A VF called eth0 on the host, beside the pod's own eth0."""
     run("ip", "link", "set", VF_NAME, "name", "eth0")
-    world.add_link("eth0", in_pod=True)
+    world.add_link("eth0", world.pod_ns)
     before = world.snapshot()
     world.call("ADD")
     assert {"eth0", "net1"} <= {link["ifname"] for link in world.pod("link")}
-    world.add_link("net1")  # and the pod's name is taken on the host by now
+    world.add_link("net1", world.host_ns)  # and the pod's name is taken on the host by now
     world.call("DEL")
     assert world.snapshot() == before
 
 
 @vector("47")
-def test_the_pods_name_is_an_alternative_name_on_the_host(world, vector):
+def test_the_pods_name_is_an_alternative_name_on_the_host(world):
     run("ip", "link", "property", "add", "dev", VF_NAME, "altname", "net1")
     before = world.snapshot()
     world.call("ADD")
@@ -180,7 +180,7 @@ def test_the_pods_name_is_an_alternative_name_on_the_host(world, vector):
 
 def test_the_host_name_was_taken_meanwhile(world, capfd):
     world.call("ADD")
-    world.add_link(VF_NAME)
+    world.add_link(VF_NAME, world.host_ns)
     world.call("DEL")
     assert "that name is in use now" in capfd.readouterr().err
     snapshot = world.snapshot()
@@ -217,7 +217,7 @@ def test_add_and_del_leave_all_as_it_was(world, given, conf):
     ("given", "conf", "code", "words"),
     [
         pytest.param(
-            lambda world: world.add_link("net1", in_pod=True), lambda world: world.conf, 4,
+            lambda world: world.add_link("net1", world.pod_ns), lambda world: world.conf, 4,
             "has an interface net1 already", id="the pod has the interface's name already",
         ),
         pytest.param(
@@ -239,7 +239,7 @@ def test_a_refused_add_is_told_and_all_is_undone(world, given, conf, code, words
 
 
 def test_a_zero_mac_that_the_driver_refuses(world):
-    world.set_pf(refuse_zero_mac=True)
+    world.set_pf(refuse=["zero mac"])
     conf = {**world.conf, "deviceID": VF_VFIO, "mac": "02:00:00:00:00:55"}
     world.call("ADD", conf)
     world.call("DEL", conf)

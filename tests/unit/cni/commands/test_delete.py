@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from support.cni_warm import eventually
 from support.cni_world import PF, PF_NAME, VF, VF_MAC, VF_NAME, Refusal, WorldHost, run, vector
+from support.processes import eventually
 
 
 def test_del_without_add_and_twice(world):
@@ -27,12 +27,12 @@ def test_del_without_add_and_twice(world):
 
 
 @vector("83")
-def test_del_without_journal_says_nothing(world, vector):
+def test_del_without_journal_says_nothing(world):
     assert world.raw_call("DEL", world.conf) == (0, "")
 
 
 @vector("84")
-def test_del_without_netns_brings_the_vf_back(world, vector):
+def test_del_without_netns_brings_the_vf_back(world):
     """Ours on purpose: the journal knows the namespace, so the VF comes back even if the runtime does not
     say it.
     """
@@ -137,7 +137,7 @@ def test_the_path_names_another_namespace_by_now(world):
     run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns, "name", "dev9")
     run("ip", "netns", "del", world.pod_ns)
     run("ip", "netns", "add", world.pod_ns)
-    world.add_link("net1", in_pod=True)
+    world.add_link("net1", world.pod_ns)
     world.call("DEL")
     assert world.snapshot() == before
     assert world.pod_link()["ifname"] == "net1"
@@ -160,7 +160,7 @@ def test_vf_that_is_no_more(world):
 
 
 @vector("24")
-def test_vf_in_use(world, vector):
+def test_vf_in_use(world):
     world.call("ADD")
     with pytest.raises(
         Refusal, match=r"VF 0000:01:10\.0 is in use by container c1 interface net1"
@@ -172,7 +172,7 @@ def test_vf_in_use(world, vector):
 
 
 @vector("26")
-def test_owner_is_dead(world, vector):
+def test_owner_is_dead(world):
     before = world.snapshot()
     world.call("ADD", {**world.conf, "vlan": 77, "mac": "02:00:00:00:00:77"})
     run("ip", "-n", world.pod_ns, "link", "set", "net1", "netns", world.host_ns)
@@ -210,7 +210,7 @@ def test_damaged_journal_is_refused_in_words(world):
 
 
 @vector("67")
-def test_second_call_waits_for_the_first(world, vector):
+def test_second_call_waits_for_the_first(world):
     conf = {**world.conf, "ipam": world.ipam("10.9.0.5/24", sleep=1)}
     first = world.start("ADD", conf)
     eventually(lambda: world.ipam_calls == ["ADD"])
@@ -221,7 +221,7 @@ def test_second_call_waits_for_the_first(world, vector):
 
 
 @vector("68")
-def test_del_is_slow_and_the_vf_has_a_new_owner(world, vector):
+def test_del_is_slow_and_the_vf_has_a_new_owner(world):
     """The namespace ends while DEL waits for its IPAM plugin: the next ADD repairs, DEL takes nothing."""
     before = world.snapshot()
     conf = {**world.conf, "ipam": world.ipam("10.9.0.5/24")}

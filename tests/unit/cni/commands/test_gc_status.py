@@ -77,7 +77,7 @@ def test_gc_goes_on_after_a_failure(world):
 
 
 @vector("88")
-def test_status_gc_and_check_are_answered(world, vector):
+def test_status_gc_and_check_are_answered(world):
     """Ours on purpose: upstream answers nothing and does nothing."""
     conf = {key: value for key, value in world.conf.items() if key != "deviceID"}
     conf["ipam"] = world.ipam("10.9.0.5/24")

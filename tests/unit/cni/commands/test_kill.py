@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from support.cni_warm import eventually
 from support.cni_world import VF, VF_NAME, VF_VFIO, run
+from support.processes import eventually
 
 # fewer changes than these would mean that a step() got lost, and a gap in what these tests see
 CHANGES = {"kernel": 10, "igb": 11, "aside": 10, "vfio": 4}

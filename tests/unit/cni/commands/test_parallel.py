@@ -19,11 +19,9 @@ def make_vfs(world) -> list[str]:
     vfs = world.pf["vfs"]
     for number in range(VFS):
         address = f"0000:01:{0x12 + number // 8:02x}.{number % 8}"
-        device = world.device(address)
-        device.mkdir()
-        (device / "driver").symlink_to(world.root / "sys/bus/pci/drivers/igbvf")
-        (device / "physfn").symlink_to(world.device(PF))
-        (world.device(PF) / f"virtfn{len(vfs)}").symlink_to(device)
+        world.link(f"{address}/driver", "drivers/igbvf")
+        world.link(f"{address}/physfn", f"../{PF}")
+        world.link(f"{PF}/virtfn{len(vfs)}", f"../{address}")
         vfs.append({**vfs[0], "mac": f"02:00:00:00:01:{number:02x}"})
         peer = ["type", "veth", "peer", "name", f"p{number}"]
         run("ip", "link", "add", f"many{number}", "address", vfs[-1]["mac"], *peer)

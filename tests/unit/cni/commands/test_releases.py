@@ -15,9 +15,7 @@ import pytest
 from sriov_cni import cli
 from sriov_cni.commands import releases
 from sriov_cni.host.host import NodeHost
-from support.broken_ipam import Broken
-from support.cni_warm import eventually
-from support.cni_world import Refusal, WorldHost, run
+from support.cni_world import Broken, Refusal, WorldHost, run
 from support.expected_address_releases import (
     BROKEN,
     DEL_SECONDS,
@@ -28,6 +26,7 @@ from support.expected_address_releases import (
     REFUSED_BY_ADD,
     TRIES,
 )
+from support.processes import eventually
 
 OTHERS = {"CNI_CONTAINERID": "c2"}
 
@@ -71,7 +70,7 @@ def entries(world) -> list[dict]:
 @pytest.mark.parametrize("kind", cases(HELD_AFTER_FAILED_ADD))
 def test_a_pod_whose_add_failed_goes(world, broken, kind):
     before = world.snapshot()
-    broken.fails(kind, "ADD", "DEL")
+    broken.fails(ADD=kind, DEL=kind)
     with pytest.raises(Refusal):
         world.call("ADD", {**conf(world), "vlan": 5}, host(world))
     assert world.snapshot() == before
@@ -105,10 +104,7 @@ def test_a_pod_whose_configuration_add_refuses_goes(world, broken, kind):
 @pytest.mark.parametrize("kind", cases(NO_RESULT))
 def test_an_answer_that_is_none_and_a_del_that_fails(world, broken, kind):
     """It ended well, so it may have given an address away that it did not tell."""
-    broken.fails(kind, "ADD")
-    broken._write(broken.file.read_text() + "\n")
-    text = broken.file.read_text().replace("*) ", "DEL) exit 1;; *) ", 1)
-    broken._write(text)
+    broken.fails(ADD=kind, DEL="plain words")
     with pytest.raises(Refusal):
         world.call("ADD", conf(world), host(world))
     world.call("DEL", conf(world), host(world))
@@ -119,7 +115,7 @@ def test_an_answer_that_is_none_and_a_del_that_fails(world, broken, kind):
 def test_the_address_of_a_pod_that_had_one_is_released_later(world, broken, kind):
     before = world.snapshot()
     world.call("ADD", {**conf(world), "vlan": 5}, host(world))
-    broken.fails(kind, "DEL")
+    broken.fails(DEL=kind)
     start = time.monotonic()
     world.call("DEL", conf(world), host(world))
     assert time.monotonic() - start < 5
@@ -145,7 +141,7 @@ def test_the_address_of_a_pod_that_had_one_is_released_later(world, broken, kind
 @pytest.mark.parametrize("command", cases(["ADD", "CHECK", "GC", "STATUS", "DEL"]))
 def test_each_command_has_what_is_due_tried(world, broken, command):
     world.call("ADD", conf(world), host(world))
-    broken.fails("plain words", "DEL")
+    broken.fails(DEL="plain words")
     world.call("DEL", conf(world), host(world))
     make_due(world)
     broken.works()
@@ -158,7 +154,7 @@ def test_each_command_has_what_is_due_tried(world, broken, command):
 
 def test_what_else_is_to_be_done_later_is_done(world, broken):
     world.call("ADD", conf(world), host(world))
-    broken.fails("plain words", "DEL")
+    broken.fails(DEL="plain words")
     world.call("DEL", conf(world), host(world))
     make_due(world)
     done = []
@@ -171,7 +167,7 @@ def test_what_else_is_to_be_done_later_is_done(world, broken):
 
 def test_pauses_grow_and_end(world, broken):
     world.call("ADD", conf(world), host(world))
-    broken.fails("its error", "DEL")
+    broken.fails(DEL="its error")
     world.call("DEL", conf(world), host(world))
     file, found = world.root / "state" / "releases" / "c1@net1", []
     for _turn in range(TRIES - 1):  # DEL was the first
@@ -192,7 +188,7 @@ def test_pauses_grow_and_end(world, broken):
 
 def test_people_are_told_why(world, broken):
     world.call("ADD", conf(world), host(world))
-    broken.fails("its error", "DEL")
+    broken.fails(DEL="its error")
     world.call("DEL", conf(world), host(world))
     status, text = cli._release(host(world))
     assert (status, "no such file: /run/cni/dhcp.sock" in text) == (0, True)
@@ -201,7 +197,7 @@ def test_people_are_told_why(world, broken):
 
 def test_del_again_asks_again(world, broken):
     world.call("ADD", conf(world), host(world))
-    broken.fails("its error", "DEL")
+    broken.fails(DEL="its error")
     for tries in (1, 2):
         world.call("DEL", conf(world), host(world))
         assert entries(world)[0]["tries"] == tries
@@ -212,7 +208,7 @@ def test_del_again_asks_again(world, broken):
 
 def test_a_new_address_of_the_same_owner_is_not_released(world, broken):
     """The runtime calls ADD again with the same container: what an earlier one left is released before, not after."""
-    broken.fails("hangs", "ADD", "DEL")
+    broken.fails(ADD="hangs", DEL="hangs")
     with pytest.raises(Refusal):
         world.call("ADD", conf(world), host(world))
     assert held(world) == ["c1@net1"]
@@ -227,7 +223,7 @@ def test_a_new_address_of_the_same_owner_is_not_released(world, broken):
 def test_the_address_of_an_attachment_is_not_released(world, broken):
     """Whatever a file of an earlier time says."""
     world.call("ADD", conf(world), host(world))
-    broken.fails("its error", "DEL")
+    broken.fails(DEL="its error")
     world.call("DEL", conf(world), host(world))
     text = (world.root / "state" / "releases" / "c1@net1").read_text()
     broken.works()
@@ -244,10 +240,10 @@ def test_the_address_of_an_attachment_is_not_released(world, broken):
 
 def test_a_retry_that_fails_keeps_the_first_address(world, broken):
     """host-local refuses a second address for one owner in so many words: the first is held nevertheless."""
-    broken.fails("hangs", "ADD", "DEL")
+    broken.fails(ADD="hangs", DEL="hangs")
     with pytest.raises(Refusal):
         world.call("ADD", conf(world), host(world))
-    broken.fails("its error", "ADD", "DEL")
+    broken.fails(ADD="its error", DEL="its error")
     with pytest.raises(Refusal):
         world.call("ADD", conf(world), host(world))
     assert held(world) == ["c1@net1"]
@@ -257,17 +253,12 @@ def test_a_del_that_is_killed_loses_no_address(world, broken):
     """Killed once the VF is back: the journal is gone, and the IPAM plugin has not answered yet."""
     world.call("ADD", conf(world), host(world))
     journal = world.root / "state" / "journal"
-    broken.fails("hangs", "DEL")
-    pid = os.fork()
-    if pid == 0:
-        try:
-            world.raw_call("DEL", conf(world))
-        finally:
-            os._exit(0)
+    broken.fails(DEL="hangs")
+    pid = world.start("DEL", conf(world))
     eventually(lambda: held(world) == ["c1@net1"])
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    broken.fails("its error", "DEL")
+    broken.fails(DEL="its error")
     world.call("DEL", conf(world), host(world))
     assert (os.listdir(journal), held(world)) == ([], ["c1@net1"])
 
@@ -285,7 +276,7 @@ def test_a_vf_that_somebody_else_took_back(world, broken, who):
     run("ip", "netns", "add", world.pod_ns)
     world.call("ADD", world.conf, host(world), **OTHERS)
     assert (held(world), [entry["container"] for entry in entries(world)]) == (["c1@net1"], ["c2"])
-    broken.fails("its error", "DEL")
+    broken.fails(DEL="its error")
     world.call("DEL", conf(world), host(world))
     assert [entry["address_held_by"] for entry in entries(world) if not entry["vf"]] == ["broken"]
 
@@ -302,7 +293,7 @@ def test_a_del_that_never_comes_is_forgotten(world):
 def test_a_state_that_cannot_be_written_keeps_no_pod(world, broken, capfd):
     world.call("ADD", conf(world), host(world))
     (world.root / "state" / "releases").write_text("in the way")
-    broken.fails("its error", "DEL")
+    broken.fails(DEL="its error")
     world.call("DEL", conf(world), host(world))
     assert "cannot be written" in capfd.readouterr().err
     assert world.snapshot()["journal"] == []
@@ -315,7 +306,7 @@ def test_a_limit_of_what_is_kept(world, broken, capfd):
     for number in range(KEPT):
         (folder / f"x{number}@net1").write_text("{}")
         os.utime(folder / f"x{number}@net1", (1 << 33, 1 << 33))
-    broken.fails("its error", "DEL")
+    broken.fails(DEL="its error")
     world.call("DEL", conf(world), host(world))
     assert f"{KEPT} others are waiting" in capfd.readouterr().err
 

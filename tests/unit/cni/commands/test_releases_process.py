@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from support.broken_ipam import Broken
-from support.cni_warm import CONF, Warm, eventually
+from support.cni_warm import CONF, Warm
+from support.cni_world import Broken
+from support.processes import eventually
 
 
 def owe(state: Path, folder: Path) -> Path:
@@ -45,7 +46,7 @@ def start(program: Path, folder: Path, command: str, container: str = "c1") -> i
 def owed(way, program, tmp_path):
     """One address that is due to be released, of a network whose IPAM plugin fails."""
     plugin = Broken(tmp_path)
-    plugin.fails("its error", "DEL")
+    plugin.fails(DEL="its error")
     file = owe(program.parent / "state" / "releases", tmp_path)
     return way, plugin, file
 
@@ -74,7 +75,7 @@ def test_the_services_own_round(program, tmp_path, finding):
     state = program.parent / "state" / "releases"
     plugin = Broken(tmp_path)
     owe(state, tmp_path)
-    with Warm(program, program.parent, "/bin/sh") as warm:
+    with Warm(program) as warm:
         eventually(lambda: not state.exists(), 30)
         assert subprocess.run([warm.program], env={"CNI_COMMAND": "VERSION"}, capture_output=True, check=True).stdout
         assert warm.direct == 0

@@ -17,7 +17,7 @@ import pytest
 
 from sriov_cni import cli
 from sriov_cni.host.log import Log
-from support.cni_warm import CONF, Warm
+from support.cni_warm import CONF
 from support.cni_world import Refusal, WorldHost
 from support.expected_log_files import (
     BAD_SETTINGS,
@@ -228,16 +228,12 @@ def test_a_setting_that_others_made(world, folders, spoil, capfd):
     assert list(folders[1].iterdir()) == []
 
 
-@pytest.fixture(params=["cold", "warm"])
-def way(request, program):
+@pytest.fixture
+def way(way, program):
     """The program that a runtime would call, and the file with the node's setting."""
-    if request.param == "cold":
-        yield program, program.parent / "cni.json"
-    else:
-        with Warm(program, program.parent, "/bin/sh") as made:
-            yield made.program, program.parent / "cni.json"
-            assert made.direct == 0
-    (program.parent / "cni.json").unlink(missing_ok=True)
+    setting = program.parent / "cni.json"
+    yield way, setting
+    setting.unlink(missing_ok=True)
 
 
 def start(program: Path, conf: dict, **environment: str) -> tuple[dict, str]:

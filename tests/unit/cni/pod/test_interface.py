@@ -84,7 +84,7 @@ def test_optimistic_addresses_need_no_wait(world):
 
 
 @vector("62")
-def test_announced_once_there_is_carrier(world, vector):
+def test_announced_once_there_is_carrier(world):
     """A VF has none for a moment: ADD does not wait for it, what it left to do does."""
     run("ip", "link", "set", "wire", "down")
     host = WorldHost(world)

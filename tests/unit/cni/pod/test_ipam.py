@@ -103,7 +103,7 @@ def test_not_found(world, path):
 
 
 @vector("86")
-def test_routes_without_gateway_take_that_of_their_family(world, vector):
+def test_routes_without_gateway_take_that_of_their_family(world):
     result = {
         "ips": [
             {"address": "10.9.0.5/24", "gateway": "10.9.0.1"},

@@ -228,7 +228,7 @@ def test_error_answers(world, command, conf, code):
 
 
 @vector("77")
-def test_unexpected_errors_have_code_999(world, monkeypatch, vector):
+def test_unexpected_errors_have_code_999(world, monkeypatch):
     def broken(self, address):
         raise RuntimeError("boom")
 
@@ -292,7 +292,7 @@ def test_result_in_each_version(world, version):
 
 
 @vector("82")
-def test_old_version_without_ipam(world, vector):
+def test_old_version_without_ipam(world):
     """Upstream fails after it has set everything up; ours answers without an address."""
     answer = world.call("ADD", {**BASE, "cniVersion": "0.2.0", "deviceID": VF_VFIO})
     assert answer == {"cniVersion": "0.2.0", "dns": {}}

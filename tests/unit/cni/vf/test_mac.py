@@ -62,7 +62,7 @@ def attempt(mode: str) -> Driver:
 
 
 @vector("34", "36")
-def test_obeys(vector):
+def test_obeys():
     assert (attempt("obeys").resets, attempt("obeys").tries) == (0, 1)
 
 
@@ -77,13 +77,13 @@ def test_pinned_by_the_pf():
 
 
 @vector("35", "46")
-def test_never(vector):
+def test_never():
     with pytest.raises(CniError, match=f"does not take the MAC {NEW}: it was accepted, but not taken"):
         attempt("deaf")
 
 
 @vector("32")
-def test_pauses(vector):
+def test_pauses():
     """Rounds come at once, then after 2, 4, 8 .. ms, and one comes after the deadline."""
     start = time.monotonic()
     assert len(list(backoff(0.05))) >= 2
@@ -128,7 +128,7 @@ def test_a_mac_of_the_vfs_own_choice_is_the_administrators_again(world):
 
 
 def test_igb_that_keeps_its_mac_is_no_error(world):
-    world.set_pf(driver="igb", refuse_zero_mac=True)
+    world.set_pf(driver="igb", refuse=["zero mac"])
     before = world.snapshot()
     conf = {**world.conf, "mac": NEW}
     world.call("ADD", conf)

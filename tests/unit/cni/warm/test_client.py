@@ -13,8 +13,9 @@ import subprocess
 
 import pytest
 
-from support.cni_warm import ADD, CONF, Warm, claimed_and_asked, eventually, outcome, stop, stop_all
+from support.cni_warm import ADD, CONF, Warm, outcome, stop
 from support.cni_world import missing
+from support.processes import eventually
 
 SHELLS = {"dash": "/bin/dash", "bash": "/bin/bash --posix"}
 
@@ -26,7 +27,7 @@ def warm(request, program):
     shell = request.param
     if not os.path.exists(shell.split()[0]):
         missing(shell)
-    with Warm(program, program.parent, shell) as made:
+    with Warm(program, shell) as made:
         yield made
 
 
@@ -118,7 +119,7 @@ def test_many_at_once(warm):
 
 
 def test_without_the_service(program):
-    made = Warm(program, program.parent, "/bin/sh")
+    made = Warm(program)
     assert outcome(made.start({"CNI_COMMAND": "VERSION"}))[0] == 0
     assert made.direct == 1
 
@@ -134,9 +135,9 @@ def test_after_a_sudden_end_of_the_service(warm):
 
 def test_service_ends_before_a_call_is_taken(warm):
     """The client does the work itself, with stdin as it was."""
-    pids = stop_all(warm)
+    pids = warm.stop_all()
     client = warm.start()
-    eventually(lambda: claimed_and_asked(warm))
+    eventually(lambda: warm.claimed_and_asked())
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     status, out, _err = outcome(client, json.dumps(CONF).encode())
@@ -163,7 +164,7 @@ def test_worker_is_killed(warm):
 
 def test_a_waiting_worker_is_killed(program):
     """It may have had a request in its hand: the service ends, and with it every client's wait."""
-    with Warm(program, program.parent, "/bin/sh") as warm:
+    with Warm(program) as warm:
         os.kill(warm.workers()[0], signal.SIGKILL)
         eventually(lambda: not os.path.exists(warm.handoff / "version"))
         assert outcome(warm.start(), b"{")[0] == 1
@@ -179,9 +180,9 @@ def test_client_is_killed(warm):
 
 
 def test_client_is_killed_before_its_call_is_taken(warm):
-    pids = stop_all(warm)
+    pids = warm.stop_all()
     client = warm.start()
-    eventually(lambda: claimed_and_asked(warm))
+    eventually(lambda: warm.claimed_and_asked())
     client.kill()
     client.communicate()
     for pid in pids:
@@ -237,7 +238,7 @@ def test_stop_lets_go_of_who_waits(warm):
     eventually(lambda: len(warm.busy()) == 3)
     assert len(warm.workers()) == 3
     late = warm.start()
-    eventually(lambda: claimed_and_asked(warm))
+    eventually(lambda: warm.claimed_and_asked())
     os.kill(warm.pid, signal.SIGTERM)
     os.kill(warm.pid, signal.SIGCONT)
     for client in (late, *clients):

@@ -20,8 +20,9 @@ from sriov_cni import main
 from sriov_cni.warm import warm_up
 from sriov_cni.warm.handoff import Handoff
 from support import cni_code
-from support.cni_warm import Warm, eventually, outcome
+from support.cni_warm import Warm, outcome
 from support.cni_world import missing
+from support.processes import eventually
 
 NEXT = "ba9876543210"
 HURRY = "from sriov_cni.warm import service\nservice._TICK_SECONDS = 0.2\n"
@@ -36,7 +37,7 @@ def launcher_with(program, folder, lines):
 
 def test_another_version_is_installed(program, tmp_path):
     """A call is never of the old one, and the service ends so that systemd starts the new one."""
-    with Warm(launcher_with(program, tmp_path, HURRY), tmp_path, "/bin/sh") as warm:
+    with Warm(launcher_with(program, tmp_path, HURRY)) as warm:
         old = warm.program.read_text()
         os.kill(warm.pid, signal.SIGSTOP)
         cni_code.install(tmp_path, sys.executable, NEXT)
@@ -44,13 +45,13 @@ def test_another_version_is_installed(program, tmp_path):
         assert outcome(warm.start({"CNI_COMMAND": "VERSION"}))[0] == 0
         assert warm.direct == 1
         os.kill(warm.pid, signal.SIGCONT)
-        assert warm.wait() == 1
+        assert warm.process.wait(60) == 1
 
 
 def test_the_program_is_removed(program, tmp_path):
-    with Warm(launcher_with(program, tmp_path, HURRY), tmp_path, "/bin/sh") as warm:
+    with Warm(launcher_with(program, tmp_path, HURRY)) as warm:
         (tmp_path / "sriov").unlink()
-        assert warm.wait() == 1
+        assert warm.process.wait(60) == 1
 
 
 CHECK = '"$sriov_at/version" -ef "$sriov_version"'
@@ -65,7 +66,7 @@ CHECK = '"$sriov_at/version" -ef "$sriov_version"'
 )
 def test_a_client_of_the_first_release(program, check, direct):
     """It differs in the link that it looks at alone."""
-    with Warm(program, program.parent, "/bin/sh") as warm:
+    with Warm(program) as warm:
         text = warm.program.read_text()
         assert CHECK in text
         cni_code.put(warm.program, text.replace(CHECK, check))
@@ -75,27 +76,27 @@ def test_a_client_of_the_first_release(program, check, direct):
 
 def test_a_service_of_the_first_release(program):
     """Its link has another name, and leads to a file."""
-    with Warm(program, program.parent, "/bin/sh") as warm:
+    with Warm(program) as warm:
         (warm.handoff / "version").rename(warm.handoff / "pack")
         assert outcome(warm.start({"CNI_COMMAND": "VERSION"}))[0] == 0
         assert warm.direct == 1
 
 
 def test_what_is_no_request_ends_the_service(program):
-    with Warm(program, program.parent, "/bin/sh") as warm:
+    with Warm(program) as warm:
         fd = os.open(warm.handoff / "request", os.O_WRONLY)
         os.write(fd, b"5 bytes\n")
         os.close(fd)
-        assert warm.wait() == 1
+        assert warm.process.wait(60) == 1
 
 
 @pytest.mark.parametrize("record", [b"64 1", b"-1 1", b"0 0", b"0 99999999999", b"x y", b"1"])
 def test_records_that_no_client_writes(program, record):
-    with Warm(program, program.parent, "/bin/sh") as warm:
+    with Warm(program) as warm:
         fd = os.open(warm.handoff / "request", os.O_WRONLY)
         os.write(fd, record.ljust(31) + b"\n")
         os.close(fd)
-        assert warm.wait() == 1
+        assert warm.process.wait(60) == 1
 
 
 def test_claims_of_the_dead_are_swept(tmp_path):
@@ -156,7 +157,7 @@ def test_warm_up_goes_all_the_way_and_leaves_nothing(tmp_path):
 
 
 def test_workers_warm_up(program):
-    with Warm(program, program.parent, "/bin/sh") as warm:
+    with Warm(program) as warm:
         eventually((warm.handoff / "stage/state/journal").is_dir)
 
 
@@ -167,7 +168,7 @@ def test_a_worker_that_is_not_as_before_ends(program, tmp_path, leaves):
     """Whatever a call leaves behind in it, the next call gets nothing of it."""
     seam = f"import _thread, os, time\nfrom sriov_cni import main as calls\nwas = calls.answer\n" \
         f"def leave(environment):\n    {leaves}\n    return was(environment)\ncalls.answer = leave\n"
-    with Warm(launcher_with(program, tmp_path, seam), tmp_path, "/bin/sh") as warm:
+    with Warm(launcher_with(program, tmp_path, seam)) as warm:
         before = set(warm.workers())
         assert outcome(warm.start({"CNI_COMMAND": "VERSION"}))[0] == 0
         eventually(lambda: len(before - set(warm.workers())) == 1)
@@ -175,7 +176,7 @@ def test_a_worker_that_is_not_as_before_ends(program, tmp_path, leaves):
 
 
 def test_more_workers_than_are_needed_are_let_go(program, tmp_path):
-    with Warm(launcher_with(program, tmp_path, HURRY), tmp_path, "/bin/sh") as warm:
+    with Warm(launcher_with(program, tmp_path, HURRY)) as warm:
         clients = [warm.start({"CNI_COMMAND": "VERSION"}) for _turn in range(12)]
         assert [outcome(client)[0] for client in clients] == [0] * 12
         eventually(lambda: len(warm.workers()) == 3)

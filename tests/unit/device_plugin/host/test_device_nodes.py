@@ -22,10 +22,10 @@ from sriov_device_plugin.host.device_nodes import Nodes
 from sriov_device_plugin.host.discovery import Scanner
 from sriov_device_plugin.pool import allocation, cdi, config, device_info, explain, pools
 from support import dp_node_table as table
-from support.dp_daemon import VFIO, Daemon, both_registered
+from support.dp_daemon import VFIO, Daemon
 from support.dp_host import FakeHost
-from support.dp_kubelet import FakeKubelet, wait_for
 from support.dp_vectors import finding
+from support.fake_kubelet import FakeKubelet, wait_for
 
 PF, VF = "0000:01:00.0", "0000:01:10.0"
 
@@ -213,7 +213,7 @@ def test_nodes_of_many_rdma_devices_are_read_once(host: FakeHost, monkeypatch: p
 
 
 def health(stream: Any) -> list[str]:
-    return [device.health[0] for device in stream.next() or ()]
+    return [device.health[0] for device in next(stream).devices]
 
 
 @finding("finding-dp-01-unhealthy-until-the-node-is-there")
@@ -222,7 +222,7 @@ def test_unhealthy_until_the_node_is_there(node: Daemon, kubelet: FakeKubelet, t
     group = node.host.root / "dev/vfio/20"
     group.unlink()
     node.start("--use-cdi", "--cdi-dir", str(tmp_path / "cdi"))
-    with kubelet.plugin(both_registered(kubelet)["intel.com/vfio"]) as plugin:
+    with kubelet.plugin(kubelet.both_registered()["intel.com/vfio"]) as plugin:
         stream = plugin.watch()
         assert health(stream) == ["U", "H", "H", "H"]
         spec = tmp_path / "cdi/baremetal-sriov-intel.com-vfio.json"
@@ -261,7 +261,7 @@ def test_a_whole_pool_is_one_line(node: Daemon, kubelet: FakeKubelet) -> None:
         {"resourceName": "vfio", "selectors": {"drivers": ["vfio-pci"]}},
     )
     node.start()
-    both_registered(kubelet)
+    kubelet.both_registered()
     wait_for(lambda: "and 3 more reasons" in node.logged(), "the line of the second pool")
     assert node.logged().count("intel.com/vhost: 4 unhealthy: needs for needVhostNet: /dev/vhost-net ") == 1
     assert node.logged().count("1 unhealthy: needs for vfio-pci") == 5

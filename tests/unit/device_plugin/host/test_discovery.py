@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sriov_device_plugin.host.discovery import Device, Scanner
 from sriov_device_plugin.pool.device_types import TYPES
-from support.dp_host import FakeHost
+from support.dp_host import ANY, FakeHost
 from support.dp_vectors import vectors
 
 PF = "0000:01:00.0"
@@ -166,10 +166,13 @@ def test_pfs_with_vfs_are_withheld_and_without_are_not(igb: FakeHost) -> None:
 def test_a_default_route_withholds(host: FakeHost, v4: tuple[str, ...], v6: tuple[str, ...], wanted: str) -> None:
     host.add(PF, name="enp2s0")
     if "br0" in v4:
-        host.interface("br0", lower=("bond0.5",))
-        host.interface("bond0.5", lower=("bond0",))
-        host.interface("bond0", lower=("enp2s0", "br0"))  # and a loop, which the kernel would not make
-    host.routes(v4, v6)
+        host.interface("br0", "bond0.5")
+        host.interface("bond0.5", "bond0")
+        host.interface("bond0", "enp2s0", "br0")  # and a loop, which the kernel would not make
+    with open(host.root / "proc/net/route", "a") as routes:
+        routes.writelines(f"{n}\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n" for n in v4)
+    with open(host.root / "proc/net/ipv6_route", "a") as routes:
+        routes.writelines(f"{ANY} 00 {ANY} 00 {ANY} 00000400 1 0 00000003     {n}\n" for n in v6)
     reason = withheld(scan(host)[PF])
     assert (reason or "").startswith(f"the host uses its interface enp2s0 ({wanted}") if wanted else reason is None
 
@@ -187,7 +190,7 @@ def test_a_route_withholds(host: FakeHost, name: str, target: str, mask: str, us
     host.add(PF, name="enp2s0")
     host.add("0000:03:00.0", name="enp3s0")
     if name == "vlan7":
-        host.interface("vlan7", lower=("enp2s0",))
+        host.interface("vlan7", "enp2s0")
         (host.root / "sys/class/net/vlan7/uevent").write_text("DEVTYPE=vlan\nINTERFACE=vlan7\n")
     with open(host.root / "proc/net/route", "a") as routes:
         routes.write(f"{name}\t{target}\t00000000\t0001\t0\t0\t0\t{mask}\t0\t0\t0\n")
@@ -206,16 +209,15 @@ def test_a_vf_with_an_address_is_withheld(igb: FakeHost, address: str, offered: 
 
 
 def test_a_port_of_a_bridge_is_withheld(host: FakeHost) -> None:
-    host.add(PF)
-    (host.pci(PF) / "net/enp2s0").mkdir(parents=True)
-    host.interface("enp2s0", master="br0")
+    host.add(PF, name="enp2s0")
+    host.symlink("sys/class/net/enp2s0/master", "../br0")
     assert withheld(scan(host)[PF]) == "the host uses its interface enp2s0 (a port of the interface br0)"
 
 
 @pytest.mark.parametrize("upper", ["macvlan0", "enp2s0.7", "bond0"])
 def test_what_stands_on_an_interface_withholds_it(host: FakeHost, upper: str) -> None:
     host.add(PF, name="enp2s0")
-    host.interface(upper, lower=("enp2s0",))
+    host.interface(upper, "enp2s0")
     assert withheld(scan(host)[PF]) == f"the host uses its interface enp2s0 (the interface {upper} on it)"
 
 

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sriov_device_plugin.kubelet import pod_resources, renamed_allocations
+from sriov_device_plugin.kubelet import pod_resources
 from sriov_device_plugin.kubelet.pod_resources import Holder, known_holders
 from sriov_device_plugin.kubelet.renamed_allocations import RenamedAllocations
 from support.dp_daemon import Daemon
-from support.dp_kubelet import FakeKubelet, wait_for
+from support.fake_kubelet import FakeKubelet, next_ids, wait_for
 
 PF = "0000:01:00.0"
 VFS = [f"0000:01:10.{n}" for n in (0, 2, 4, 6)]
@@ -44,7 +44,7 @@ def hold(answer: Any, resource: str, *ids: str) -> None:
 
 def reload(node: Daemon, *resources: dict[str, Any]) -> None:
     node.configure(*resources)
-    node.signal(signal.SIGHUP)
+    node.process.send_signal(signal.SIGHUP)
 
 
 def test_a_renamed_pool_waits_for_the_pods_of_its_old_name(
@@ -56,12 +56,12 @@ def test_a_renamed_pool_waits_for_the_pods_of_its_old_name(
     reload(node, NEW)
     with kubelet.plugin(kubelet.registered().endpoint) as plugin:
         stream = plugin.watch()
-        assert stream.next_ids() == [VFS[0], VFS[3]]
+        assert next_ids(stream) == [VFS[0], VFS[3]]
         assert f"intel.com/new: {VFS[1]} is not offered: pod n/p holds it as intel.com/old" in node.logged()
         with pytest.raises(grpc.RpcError, match="has no device"):
             plugin.allocate([VFS[1]])
         pod_resources.Clear()
-        assert stream.next_ids() == VFS
+        assert next_ids(stream) == VFS
     assert f"{VFS[1]} is free now" in node.logged()
 
 
@@ -73,12 +73,12 @@ def test_a_vf_that_moves_to_another_pool_waits(node: Daemon, kubelet: FakeKubele
     hold(pod_resources, "intel.com/old", VFS[2])
     with kubelet.plugin("intel.com_part.sock") as plugin, kubelet.plugin("intel.com_old.sock") as old:
         stream, left = plugin.watch(), old.watch()
-        assert (stream.next_ids(), left.next_ids()) == (VFS[:2], VFS[2:])
+        assert (next_ids(stream), next_ids(left)) == (VFS[:2], VFS[2:])
         reload(node, {"resourceName": "part", "selectors": {"pfNames": ["enp1s0#0-2"]}}, OLD)
-        assert left.next_ids() == VFS[3:]
+        assert next_ids(left) == VFS[3:]
         wait_for(lambda: f"{VFS[2]} is not offered" in node.logged(), "the reason in the log")
         pod_resources.Clear()
-        assert stream.next_ids() == VFS[:3]
+        assert next_ids(stream) == VFS[:3]
 
 
 def test_after_our_restart_and_for_another_plugins_name(
@@ -89,7 +89,7 @@ def test_after_our_restart_and_for_another_plugins_name(
     hold(pod_resources, "intel.com/old", VFS[1])
     node.start()
     with kubelet.plugin(kubelet.registered().endpoint) as plugin:
-        assert plugin.watch().next_ids() == VFS[1:]
+        assert next_ids(plugin.watch()) == VFS[1:]
 
 
 def test_what_was_just_given_is_held_before_the_kubelet_says_so(
@@ -101,9 +101,9 @@ def test_what_was_just_given_is_held_before_the_kubelet_says_so(
     reload(node, NEW)
     with kubelet.plugin(kubelet.registered().endpoint) as plugin:
         stream = plugin.watch()
-        assert stream.next_ids() == VFS[:3]
+        assert next_ids(stream) == VFS[:3]
         assert "it was given to a pod as intel.com/old a moment ago" in node.logged()
-        assert stream.next_ids(2 * renamed_allocations.FRESH_SECONDS) == VFS
+        assert next_ids(stream) == VFS
 
 
 def checkpoint(folder: Path, *entries: Any) -> None:

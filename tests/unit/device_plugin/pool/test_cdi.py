@@ -14,8 +14,8 @@ import pytest
 from sriov_device_plugin import files
 from sriov_device_plugin.pool import cdi, config
 from support.dp_daemon import Daemon
-from support.dp_kubelet import FakeKubelet, wait_for
 from support.dp_vectors import vectors
+from support.fake_kubelet import FakeKubelet, next_ids, wait_for
 
 PF = "0000:01:00.0"
 KERNEL, VFIO = "0000:01:10.0", "0000:01:10.2"
@@ -63,7 +63,7 @@ def test_allocate_names_what_the_spec_holds(node: Daemon, kubelet: FakeKubelet, 
     node.start("-use-cdi", "--cdi-dir", str(folder))
     with kubelet.plugin(kubelet.registered().endpoint) as plugin:
         stream = plugin.watch()
-        assert stream.next_ids() == [KERNEL, VFIO]
+        assert next_ids(stream) == [KERNEL, VFIO]
         wait_for(lambda: not stale.exists(), "the file of a pool of before is removed")
         assert foreign.read_text() == "x", "another one's file"
         foreign.unlink()
@@ -82,7 +82,7 @@ def test_allocate_names_what_the_spec_holds(node: Daemon, kubelet: FakeKubelet, 
         assert len(plugin.allocate()) == 0
         node.host.remove(KERNEL)
         node.host.group(VFIO, 21)
-        assert stream.next_ids() == [VFIO]
+        assert next_ids(stream) == [VFIO]
         wait_for(lambda: "/dev/vfio/21" in json.dumps(spec(folder)), "the spec follows the group")
     assert node.stop() == 0
     assert spec(folder)["kind"] == KIND, "containers that run may be started again by their names"

@@ -263,16 +263,15 @@ def test_the_default_prefix_is_used_and_good() -> None:
     assert (pool.resource_name, pool.env_name) == ("baremetal.sriov/p", "PCIDEVICE_BAREMETAL_SRIOV_P")
 
 
+KEYS = (
+    "resourceName", "resourcePrefix", "deviceType", "selectors", "excludeTopology", "additionalInfo",
+    "preferredAllocation", "vendors", "drivers", "pfNames", "rootDevices", "pciAddresses", "isRdma", "needVhostNet",
+    "vdpaType", "auxTypes", "pKeys", "*", "0000:01:10.0",
+)  # fmt: skip
+TEXTS = ("netDevice", "accelerator", "auxNetDevice", "vfio", "sf", "vhost", "packed", "8086", "p0#0-3", "0x1", "r")
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["selectors", "resourceName", "pfNames", "vendors", "additionalInfo", "*", "needVhostNet"]),
-            inner,
-            max_size=4,
-        )
-    ),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(TEXTS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
     max_leaves=12,
 )
 

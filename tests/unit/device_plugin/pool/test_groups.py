@@ -15,7 +15,7 @@ from sriov_device_plugin.host.discovery import Scanner
 from sriov_device_plugin.pool import config, explain, pools
 from support.dp_daemon import Daemon
 from support.dp_host import FakeHost
-from support.dp_kubelet import FakeKubelet
+from support.fake_kubelet import FakeKubelet
 
 PF, BRIDGE = "0000:01:00.0", "0000:00:01.0"
 VFS = [f"0000:01:10.{n}" for n in (0, 2, 4, 6)]
@@ -87,11 +87,9 @@ def test_explain_tells_the_group(vfio: FakeHost) -> None:
 
 
 def test_the_container_is_told_what_its_group_holds(vfio: FakeHost, daemon: Daemon) -> None:
-    kubelet = FakeKubelet(daemon.kubelet_root)
-    kubelet.start()
     daemon.configure(ALL)
     daemon.start("--rescan-interval", "3600")
-    with kubelet.plugin(kubelet.registered().endpoint) as plugin:
+    with FakeKubelet(daemon.kubelet_root) as kubelet, kubelet.plugin(kubelet.registered().endpoint) as plugin:
         (answer,) = plugin.allocate([VFS[0]])
         assert answer.envs["PCIDEVICE_INTEL_COM_VFIO"] == VFS[0]
         info = json.loads(answer.envs["PCIDEVICE_INTEL_COM_VFIO_INFO"])
@@ -100,4 +98,3 @@ def test_the_container_is_told_what_its_group_holds(vfio: FakeHost, daemon: Daem
         vfio.group(VFS[3], 8)
         with pytest.raises(grpc.RpcError, match="other functions share IOMMU group 8 now"):
             plugin.allocate([VFS[2]])
-    kubelet.stop()

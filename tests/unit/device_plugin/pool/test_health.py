@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from sriov_device_plugin.host.kernel_events import DEVICE, LINK, Events
 from sriov_device_plugin.pool.health import Links, problem
 from support.dp_daemon import PROGRAM, Daemon
 from support.dp_host import FakeHost
-from support.dp_kubelet import FakeKubelet, Stream, wait_for
+from support.fake_kubelet import FakeKubelet, wait_for
 
 PF = "0000:01:00.0"
 VF = Device(id="0000:01:10.0", class_id="020000", driver="igbvf", pf_name="enp1s0", net_name="enp1s0v0")
@@ -138,11 +139,9 @@ def node(daemon: Daemon) -> Daemon:
     return daemon
 
 
-def health(stream: Stream) -> list[str]:
+def health(stream: Any) -> list[str]:
     """One letter for each device of the next message."""
-    devices = stream.next()
-    assert devices is not None
-    return [device.health[0] for device in devices]
+    return [device.health[0] for device in next(stream).devices]
 
 
 def test_the_kubelet_hears_of_a_link_and_of_a_lost_group(node: Daemon, kubelet: FakeKubelet) -> None:
@@ -232,7 +231,7 @@ def test_a_link_event_reaches_the_kubelet_within_a_second(node: Daemon, kubelet:
     endpoint = kubelet.registered().endpoint
 
     def say_something(of_loopback: str) -> None:
-        command = ["nsenter", "--target", str(node.pid), "--net", "ip", "link", "set", "lo", of_loopback]
+        command = ["nsenter", "--target", str(node.process.pid), "--net", "ip", "link", "set", "lo", of_loopback]
         subprocess.run(command, check=True)
 
     with kubelet.plugin(endpoint) as plugin:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import tarfile
 from pathlib import Path
@@ -18,31 +17,10 @@ import pytest
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry import bundle_module
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError
 from support.bundle_host import BundleHost
+from support.node_runs import ran
 
 DATA = b"content\n"
 SHA256 = hashlib.sha256(DATA).hexdigest()
-
-
-class FakeModule:
-    """Keeps how the module ended."""
-
-    def __init__(self, check: bool = False, **params: Any) -> None:
-        self.params = {"name": "sample", "state": "present", "units": [], "variables": {}, "python": "auto",
-                       "adopt": False, "gather_only": False, "manifest": None, "archive": None, **params}  # fmt: skip
-        self.check_mode = check
-        self._diff = True
-        self.result: dict[str, Any] = {}
-
-    def exit_json(self, **result: Any) -> None:
-        assert not self.result
-        self.result = json.loads(json.dumps(result))
-
-    def fail_json(self, msg: str, **result: Any) -> None:
-        assert not self.result
-        self.result = {"failed": True, "msg": msg, **result}
-
-    def warn(self, warning: str) -> None:
-        raise AssertionError(warning)
 
 
 @pytest.fixture
@@ -63,10 +41,13 @@ def archive(path: Path, members: dict[str, bytes]) -> str:
     return str(path)
 
 
-def call(host: BundleHost, **params: Any) -> dict[str, Any]:
-    module = FakeModule(**params)
-    bundle_module.run(module, host)
-    return module.result
+def call(host: BundleHost, check: bool = False, **params: Any) -> dict[str, Any]:
+    given = {"name": "sample", "state": "present", "units": [], "variables": {}, "python": "auto", "adopt": False,
+             "gather_only": False, "manifest": None, "archive": None, **params}  # fmt: skip
+    end = ran(host, bundle_module.run, check=check, params=given)
+    assert not end.warnings
+    result: dict[str, Any] = end.result
+    return result
 
 
 MANIFEST = {"files": [{"path": "/opt/a", "sha256": SHA256}, {"path": "/opt/b", "text": "@PYTHON@ @X@ @Y@"}]}

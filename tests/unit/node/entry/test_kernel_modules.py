@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry import kernel_modules
 from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ORIGINAL
 from support.fake_boot import GrubHost
-from support.module_runs import ran
+from support.node_runs import ran
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_a_check_predicts_the_run_and_changes_nothing(host: GrubHost) -> None:
     )  # fmt: skip
     again = ran(host, kernel_modules.iommu_arguments, True).result
     assert (again["changed"], again["reboot_required"]) == (False, True)
-    host.boot()
+    host.reboot()
     last = ran(host, kernel_modules.iommu_arguments, True)
     assert (last.result["changed"], last.result["reboot_required"]) == (False, False)
     assert ["firmware" in warning for warning in last.warnings] == [True]

@@ -17,39 +17,13 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns impo
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import Concerns
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import driver_goal, vfs_goal
 from support.fake_host import FakeHost
-from support.node_runs import DPDK, KERNEL, PF1, PF2, drivers, goal_of, present
-
-
-class Ended(Exception):
-    """The module ended."""
-
-
-class Module:
-    """What run_module uses of an AnsibleModule."""
-
-    def __init__(self, check_mode: bool = False) -> None:
-        self.check_mode = check_mode
-        self._diff = True
-        self.result: dict[str, Any] = {}
-        self.warnings: list[str] = []
-
-    def exit_json(self, **result: Any) -> None:
-        self.result = json.loads(json.dumps(result))
-        raise Ended
-
-    def fail_json(self, **result: Any) -> None:
-        self.exit_json(failed=True, **result)
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
+from support.node_runs import DPDK, KERNEL, PF1, PF2, drivers, goal_of, present, ran
 
 
 def result(host: FakeHost, make_goal: Any, concerns: Concerns = RUNTIME, *, check: bool = False) -> dict[str, Any]:
     """Run as a module."""
-    module = Module(check)
-    with pytest.raises(Ended):
-        run_module(module, make_goal, concerns, host=host)
-    return module.result
+    found: dict[str, Any] = ran(host, run_module, make_goal, concerns, check=check).result
+    return found
 
 
 def test_a_result(host: FakeHost) -> None:
@@ -67,7 +41,7 @@ def test_a_result(host: FakeHost) -> None:
 
 def test_a_refusal(host: FakeHost) -> None:
     """All reasons as data, besides the message."""
-    host.default_routes.append("enp1s0")
+    host.routes.append({"dst": "default", "dev": "enp1s0"})
     found = result(host, goal_of([KERNEL, {**DPDK, "num_vfs": 9}]), WHOLE, check=True)
     assert found["failed"] and len(found["refused"]) == 2 and f"{PF1} (enp1s0)" in found["refused"][0]
 

@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.baremetal.sriov.plugins.module_utils.host import host as host_module
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import CommandError, HostError
-from support.processes import ended
+from support.processes import ENDED, eventually, state_of
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_a_command_that_hangs_is_stopped_with_its_children(tmp_path: Path) -> No
     script = f"setsid sleep 300 & echo $! >{away}; sleep 300 & echo $! >{child}; wait"
     with pytest.raises(CommandError, match="it still ran, and was stopped"):
         Host().run(["sh", "-c", script], seconds=2.0)
-    assert ended(int(child.read_text()))
+    eventually(lambda: state_of(int(child.read_text())) in ENDED)
     os.kill(int(away.read_text()), signal.SIGKILL)
 
 

@@ -47,7 +47,7 @@ def test_a_plan_names_what_it_overrides_and_where_and_changes_nothing(host: Grub
 def test_ours_take_effect_with_one_reboot_and_then_there_is_nothing_to_do(host: GrubHost) -> None:
     assert bring(host, IOMMU) == ["kernel_arguments", "reboot"]
     assert bring(host, IOMMU) == ["reboot"]
-    host.boot()
+    host.reboot()
     assert running(host)[-2:] == ("intel_iommu=on", "iommu=pt")
     assert running(host).count("intel_iommu=off") == 2
     assert plan(host, IOMMU) == []
@@ -56,25 +56,25 @@ def test_ours_take_effect_with_one_reboot_and_then_there_is_nothing_to_do(host: 
 def test_removal_gives_back_every_byte(host: GrubHost) -> None:
     before = host.tree()
     bring(host, IOMMU)
-    host.boot()
+    host.reboot()
     assert bring(host, NONE) == ["kernel_arguments", "reboot"]
     assert host.tree() == before
 
 
 def test_a_second_removal_still_owes_the_reboot(host: GrubHost) -> None:
     bring(host, IOMMU)
-    host.boot()
+    host.reboot()
     bring(host, NONE)
     assert bring(host, NONE) == ["reboot"]
     assert plan(host, IOMMU)[-1].kind == "kernel_arguments"  # asked for again: the running kernel has them
-    host.boot()
+    host.reboot()
     assert plan(host, NONE) == []
 
 
 def test_nothing_is_owed_for_what_others_give_as_well(tmp_path: Path) -> None:
     host = GrubHost(tmp_path, 'GRUB_CMDLINE_LINUX="iommu=pt"\n')
     bring(host, IOMMU)
-    host.boot()
+    host.reboot()
     bring(host, NONE)
     (step,) = plan(host, NONE)
     assert step.before == ["intel_iommu=on"]
@@ -85,7 +85,7 @@ def test_a_reboot_that_did_not_help_is_not_asked_for_again(host: GrubHost) -> No
     bring(host, IOMMU)
     assert bring(host, IOMMU) == ["reboot"]  # nobody has rebooted it yet
     line = host.read_text("/proc/cmdline") or ""
-    host.boot()
+    host.reboot()
     pending_reboot.settle(host, ("intel_iommu=on",))
     host.put("/proc/cmdline", line)  # another menu was used
     with pytest.raises(RefusedError) as caught:
@@ -94,7 +94,7 @@ def test_a_reboot_that_did_not_help_is_not_asked_for_again(host: GrubHost) -> No
     assert (problem.target, "'Debian'" in problem.found) == (f"boot loader grub, {grub_d.MENU}", True)
     assert "intel_iommu=on iommu=pt on the kernel's command line" in problem.expected
     assert plan(host, NONE)[0].kind == "kernel_arguments"  # and there is a way back
-    host.boot()
+    host.reboot()
     assert plan(host, IOMMU) == []
     pending_reboot.settle(host, ())
     assert not host.exists(ASKED)
@@ -113,7 +113,7 @@ def test_a_menu_that_was_not_made_again_is_noticed(host: GrubHost) -> None:
     step = plan(host, IOMMU)[0]
     assert (step.action, step.before) == ("make the boot menu again", step.after)
     bring(host, IOMMU)
-    host.boot()
+    host.reboot()
     assert plan(host, IOMMU) == []
 
 
@@ -125,12 +125,12 @@ def test_what_others_already_give_needs_no_file_of_ours(tmp_path: Path) -> None:
 
 def test_a_changed_list_replaces_ours_alone(host: GrubHost) -> None:
     bring(host, IOMMU)
-    host.boot()
+    host.reboot()
     longer = (*IOMMU, "hugepages=8")
     assert bring(host, longer) == ["kernel_arguments", "reboot"]
-    host.boot()
+    host.reboot()
     assert bring(host, IOMMU) == ["kernel_arguments", "reboot"]
-    host.boot()
+    host.reboot()
     assert "hugepages=8" not in running(host)
     assert plan(host, IOMMU) == []
 
@@ -141,7 +141,7 @@ def test_being_killed_at_any_change_leaves_what_the_next_run_finishes(tmp_path: 
         folder = tmp_path / str(len(goal))
         for host in killed_at_every_write(lambda number, folder=folder: GrubHost(folder / str(number)), bring_all, 8):
             bring(host, goal)
-            host.boot()
+            host.reboot()
             assert plan(host, goal) == []
             assert cmdline.lacking(running(host), goal) == ()
             if goal == SHORTER:
@@ -188,7 +188,7 @@ def test_settings_after_ours_count_by_where_they_put_a_token(
             plan(host, IOMMU)
         return
     bring(host, IOMMU)
-    host.boot()
+    host.reboot()
     assert plan(host, IOMMU) == []
 
 

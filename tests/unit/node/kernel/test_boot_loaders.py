@@ -9,7 +9,6 @@ import errno
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,18 +25,14 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 )
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from support.fake_base import killed_at_every_write
-from support.fake_boot import ID, EntryHost, rhel8, rhel9, rpm_ostree, systemd_boot
+from support.fake_boot import ID, booted
 from support.kernel_runs import IOMMU, NONE, SHORTER, bring, bring_all, plan, running
-from support.module_runs import ran
+from support.node_runs import ran
 
 LOADER_ENTRY = Path("/usr/lib/kernel/install.d/90-loaderentry.install")
 
-Maker = Callable[[Path], EntryHost]
-every_host = pytest.mark.parametrize(
-    ("make", "name"),
-    [(rhel8, "grub-bls"), (rhel9, "grub-bls"), (systemd_boot, "systemd-boot"), (rpm_ostree, "rpm-ostree")],
-    ids=["rhel8", "rhel9", "systemd-boot", "rpm-ostree"],
-)
+LOADERS = {"rhel8": "grub-bls", "rhel9": "grub-bls", "systemd-boot": "systemd-boot", "rpm-ostree": "rpm-ostree"}
+every_system = pytest.mark.parametrize("system", LOADERS)
 
 
 def test_every_back_end_can_be_named() -> None:
@@ -47,45 +42,47 @@ def test_every_back_end_can_be_named() -> None:
         assert parse_spec(node_spec([], boot_loader=name)).options.boot_loader == name
 
 
-@every_host
-def test_there_with_one_reboot_and_back_to_every_byte(tmp_path: Path, make: Maker, name: str) -> None:
-    host = make(tmp_path)
+@every_system
+def test_there_with_one_reboot_and_back_to_every_byte(tmp_path: Path, system: str) -> None:
+    host = booted(tmp_path, system)
     before = host.tree()
     foreign = running(host)
-    assert plan(host, IOMMU)[0].target == name
+    assert plan(host, IOMMU)[0].target == LOADERS[system]
     assert host.tree() == before
     assert bring(host, IOMMU) == ["kernel_arguments", "reboot"]
     assert bring(host, IOMMU) == ["reboot"]
-    host.boot()
+    host.reboot()
     assert running(host) == (*foreign, "intel_iommu=on", "iommu=pt")
     assert plan(host, IOMMU) == []
     longer = (*IOMMU, "hugepages=8")
     assert bring(host, longer) == ["kernel_arguments", "reboot"]
-    host.boot()
+    host.reboot()
     assert plan(host, longer) == []
     assert bring(host, NONE) == ["kernel_arguments", "reboot"]
     assert host.tree() == before
-    host.boot()
+    host.reboot()
     assert plan(host, NONE) == []
 
 
-@every_host
-def test_being_killed_at_any_change_loses_nothing_of_others(tmp_path: Path, make: Maker, name: str) -> None:
-    pristine = make(tmp_path / "pristine").tree()
+@every_system
+def test_being_killed_at_any_change_loses_nothing_of_others(tmp_path: Path, system: str) -> None:
+    pristine = booted(tmp_path / "pristine", system).tree()
     for goal in (IOMMU, SHORTER, NONE):
         folder = tmp_path / str(len(goal))
-        for host in killed_at_every_write(lambda number, folder=folder: make(folder / str(number)), bring_all, 6):
+        for host in killed_at_every_write(
+            lambda number, folder=folder: booted(folder / str(number), system), bring_all, 6
+        ):
             bring(host, goal)
-            host.boot()
+            host.reboot()
             assert plan(host, goal) == []
             assert cmdline.lacking(running(host), goal) == ()
             bring(host, NONE)
             assert host.tree() == pristine
 
 
-@every_host
-def test_a_change_that_fails_is_undone(tmp_path: Path, make: Maker, name: str) -> None:
-    host = make(tmp_path)
+@every_system
+def test_a_change_that_fails_is_undone(tmp_path: Path, system: str) -> None:
+    host = booted(tmp_path, system)
     before = host.tree()
     what = "/etc/kernel/cmdline" if host.exists("/etc/kernel/cmdline") else "entries"
     host.faults = {what: errno.ENOSPC, "rpm-ostree": errno.ENOSPC}
@@ -95,13 +92,13 @@ def test_a_change_that_fails_is_undone(tmp_path: Path, make: Maker, name: str) -
 
 
 def test_what_others_give_already_needs_nothing_of_ours(tmp_path: Path) -> None:
-    host = rpm_ostree(tmp_path)
+    host = booted(tmp_path, "rpm-ostree")
     assert plan(host, ("iommu=pt",)) == []
     assert not host.exists(appended_arguments.MEMORY)
 
 
 def test_a_token_that_was_there_before_stays(tmp_path: Path) -> None:
-    host = rpm_ostree(tmp_path)
+    host = booted(tmp_path, "rpm-ostree")
     bring(host, IOMMU)
     assert host.kargs.split().count("iommu=pt") == 2
     bring(host, NONE)
@@ -109,19 +106,19 @@ def test_a_token_that_was_there_before_stays(tmp_path: Path) -> None:
 
 
 def test_the_reason_names_what_is_overridden(tmp_path: Path) -> None:
-    step = plan(rhel9(tmp_path), IOMMU)[0]
+    step = plan(booted(tmp_path, "rhel9"), IOMMU)[0]
     assert f"intel_iommu=off from /boot/loader/entries/{ID}-5.14.0-284.el9.x86_64.conf is overridden" in step.reason
 
 
 def test_words_that_somebody_adds_between_and_behind_ours(tmp_path: Path) -> None:
-    host = rhel9(tmp_path)
+    host = booted(tmp_path, "rhel9")
     bring(host, IOMMU)
     path = f"/boot/loader/entries/{ID}-5.14.0-362.el9.x86_64.conf"
     text = host.read_text(path) or ""
     host.put(path, text.replace("intel_iommu=on iommu=pt", "intel_iommu=on quiet iommu=pt intel_iommu=off"))
-    host.boot()
+    host.reboot()
     assert bring(host, IOMMU) == ["kernel_arguments", "reboot"]
-    host.boot()
+    host.reboot()
     assert running(host)[-4:] == ("quiet", "intel_iommu=off", "intel_iommu=on", "iommu=pt")
     bring(host, NONE)
     left = (host.read_text(path) or "").partition("\noptions ")[2].splitlines()[0]
@@ -130,28 +127,28 @@ def test_words_that_somebody_adds_between_and_behind_ours(tmp_path: Path) -> Non
 
 
 def test_the_rescue_entry_is_left_alone(tmp_path: Path) -> None:
-    host = rhel9(tmp_path)
+    host = booted(tmp_path, "rhel9")
     bring(host, IOMMU)
     rescue = next(name for name in host.list_dir("/boot/loader/entries") if "rescue" in name)
     assert "intel_iommu=on" not in (host.read_text(f"/boot/loader/entries/{rescue}") or "")
 
 
 def test_an_argument_that_nothing_takes_back_is_refused(tmp_path: Path) -> None:
-    host = systemd_boot(tmp_path)
+    host = booted(tmp_path, "systemd-boot")
     host.put("/etc/kernel/cmdline", "root=UUID=1-2 iommu=off")
     with pytest.raises(RefusedError, match="/etc/kernel/cmdline: expected no argument that a later one"):
         plan(host, IOMMU)
 
 
 def test_a_unified_kernel_image_is_refused_in_words(tmp_path: Path) -> None:
-    host = systemd_boot(tmp_path)
+    host = booted(tmp_path, "systemd-boot")
     host.put("/efi/EFI/Linux/debian.efi", "MZ")
     with pytest.raises(RefusedError, match="unified kernel image"):
         plan(host, IOMMU)
 
 
 def test_a_named_boot_loader_is_used_and_taken_back_without_its_name(tmp_path: Path) -> None:
-    host = systemd_boot(tmp_path)
+    host = booted(tmp_path, "systemd-boot")
     host.put("/etc/default/grub", "GRUB_ENABLE_BLSCFG=true\n")
     host.put(f"/boot/loader/entries/{ID}-old.conf", "title old\nlinux /old\noptions ro\n")
     before = host.tree()
@@ -166,7 +163,7 @@ def test_a_named_boot_loader_is_used_and_taken_back_without_its_name(tmp_path: P
 
 
 def test_the_module_of_kernel_arguments_names_one_too(tmp_path: Path) -> None:
-    host = systemd_boot(tmp_path)
+    host = booted(tmp_path, "systemd-boot")
     host.put("/etc/default/grub", "GRUB_ENABLE_BLSCFG=true\n")
     host.put(f"/boot/loader/entries/{ID}-old.conf", "title old\nlinux /old\noptions ro\n")
     for name in ("grub-bls", "systemd-boot"):
@@ -175,7 +172,7 @@ def test_the_module_of_kernel_arguments_names_one_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 9}', '{"format": 1, "tokens": 3}'])
 def test_a_damaged_memory_is_refused(tmp_path: Path, text: str) -> None:
-    host = rhel9(tmp_path)
+    host = booted(tmp_path, "rhel9")
     host.put(appended_arguments.MEMORY, text)
     with pytest.raises(StateFileError, match="Nothing was changed"):
         kernel_arguments.read(host)
@@ -185,7 +182,7 @@ def test_a_damaged_memory_is_refused(tmp_path: Path, text: str) -> None:
 @pytest.mark.skipif(not LOADER_ENTRY.exists(), reason="no kernel-install of systemd here")
 def test_a_kernel_that_kernel_install_adds_has_ours_and_loses_them(tmp_path: Path) -> None:
     """The real kernel-install, with the machine's own plugin for entries."""
-    host = systemd_boot(tmp_path)
+    host = booted(tmp_path, "systemd-boot")
     before = host.tree()
     bring(host, IOMMU)
     image = tmp_path / "vmlinuz"

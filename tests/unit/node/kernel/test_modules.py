@@ -158,7 +158,7 @@ def test_an_option_that_no_reboot_brings_is_refused(host: GrubHost) -> None:
         steps = kernel_modules.plan([VFIO], kernel_modules.read(host, [VFIO]))
         assert [step.kind for step in steps][-1] == "reboot", turn
         pending_reboot.note(host, steps)
-    host.boot()
+    host.reboot()
     with pytest.raises(RefusedError, match=r"vfio_pci\.disable_idle_d3"):
         kernel_modules.plan([VFIO], kernel_modules.read(host, [VFIO]))
 

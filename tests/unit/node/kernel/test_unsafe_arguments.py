@@ -16,7 +16,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from support.expected_kernel_words import SAFE, UNSAFE
 from support.fake_boot import GrubHost
-from support.module_runs import ran
+from support.node_runs import ran
 
 ID = "finding-people-01-word"
 

@@ -31,7 +31,6 @@ from support.node_runs import (
     drivers,
     make_host,
     present,
-    restart,
     snapshot,
     somebody_makes,
 )
@@ -147,14 +146,14 @@ def test_a_host_that_had_policies(tmp_path: Path, past: str, asked: dict[str, An
     """Refused alike in a check, with nothing changed; the word lets it, and is needed once."""
     host = make_host(tmp_path)
     PASTS[past](host)
-    before, writes = snapshot(host), host.writes
+    before, writes = snapshot(host), len(host.log)
     for check in (True, False):
         with pytest.raises(RefusedError) as caught:
             present(host, check=check, **asked)
         text = str(caught.value)
         for part in (*words, "sriov_policies: expected a policy for this host", WORD, "state: absent"):
             assert part in text
-    assert (snapshot(host), host.writes) == (before, writes)
+    assert (snapshot(host), len(host.log)) == (before, writes)
     made_by_others = host.numvfs(PF1) if "adopted" in past or past == "externally_managed" else 0
     if past != "record_deleted":  # then nothing is known that could be given back
         present(host, policies_may_be_empty=True, **asked)
@@ -212,7 +211,7 @@ def test_the_boot_service_after_an_allowed_emptying(tmp_path: Path, what: str) -
     pages: dict[str, Any] = {"hugepages": [{"size": "2M", "count": 8, "at": "runtime"}]}
     host.add_memory(1, 4096, 2048, 2 << 20)
     present(host, [], policies_may_be_empty=True, **pages)
-    restart(host)
+    host.reboot()
     assert boot.main(host, [boot.EARLY]) == 0 and boot.main(host) == 0 and boot.main(host) == 0
     assert [host.numvfs(pf) for pf in host.pfs] == [0, 0]
     assert not present(host, [], **pages).plan.pending
@@ -226,7 +225,7 @@ def test_the_boot_service_after_a_refusal(tmp_path: Path, times: int) -> None:
     with pytest.raises(RefusedError):
         present(host, [ELSEWHERE])
     for _boot in range(times):
-        restart(host)
+        host.reboot()
         assert boot.main(host, [boot.EARLY]) == 0 and boot.main(host) == 0
         assert [host.numvfs(pf) for pf in host.pfs] == [4, 7]
 

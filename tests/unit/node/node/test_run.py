@@ -33,7 +33,6 @@ from support.node_runs import (
     drivers,
     make_host,
     present,
-    restart,
     snapshot,
 )
 
@@ -73,16 +72,16 @@ def test_from_nothing_to_the_specification(host: FakeHost) -> None:
             },
         ]
     }
-    writes = host.writes
+    writes = len(host.log)
     again = present(host, [SET_UP, DPDK])
-    assert not again.plan.steps and not again.plan.pending and host.writes == writes
+    assert not again.plan.steps and not again.plan.pending and len(host.log) == writes
 
 
 def test_a_check_changes_nothing_and_tells_what_the_run_does(host: FakeHost) -> None:
     """The plan of the check is the plan of the run."""
     before = snapshot(host)
     checked = present(host, [SET_UP, DPDK], check=True)
-    assert snapshot(host) == before and host.writes == 0 and not host.exists("/run/baremetal-sriov")
+    assert snapshot(host) == before and not host.log and not host.exists("/run/baremetal-sriov")
     assert checked.plan == present(host, [SET_UP, DPDK]).plan
 
 
@@ -128,7 +127,7 @@ def test_with_a_reboot_ahead_the_boot_service_does_what_was_planned(tmp_path: Pa
     expected = [s for s in outcome.plan.steps if s.stage == AFTER_REBOOT]
     assert [s for s in waiting.plan.steps if s.stage == AFTER_REBOOT] == expected
 
-    restart(host)
+    host.reboot()
     assert boot.main(host) == 0
     assert drivers(host, PF1) == ["igbvf"] * 4 and drivers(host, PF2) == ["vfio-pci"] * 7
     host.run(["modprobe", "--", "vfio-pci"])  # what systemd-modules-load does from our list
@@ -141,7 +140,7 @@ def test_teardown_gives_everything_back(tmp_path: Path) -> None:
     host = foreign_host(tmp_path)
     before = snapshot(host)
     present(host, [SET_UP, DPDK])
-    restart(host)
+    host.reboot()
     assert boot.main(host) == 0
     outcome = absent(host)
     assert outcome.plan.reboot_required and outcome.plan.pending
@@ -150,7 +149,7 @@ def test_teardown_gives_everything_back(tmp_path: Path) -> None:
         assert not host.exists(folder)
     (stale_arguments,) = absent(host).plan.steps  # until it has happened
     assert stale_arguments.kind == "reboot"
-    restart(host)
+    host.reboot()
     assert not absent(host).plan.steps
 
 

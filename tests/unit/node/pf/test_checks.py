@@ -13,17 +13,17 @@ import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from support.fake_host import FakeHost
-from support.fake_net import Net
+from support.fake_pci import Net
 from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present
 
 
 def refusal(host: FakeHost, policies: list[dict[str, Any]], **options: Any) -> str:
     """The text of the refusal; a check refuses alike, and nothing changes."""
-    writes = host.writes
+    writes = len(host.log)
     for check in (True, False):
         with pytest.raises(RefusedError) as caught:
             present(host, policies, check=check, **options)
-    assert host.writes == writes and not host.exists("/var/lib/baremetal-sriov")
+    assert len(host.log) == writes and not host.exists("/var/lib/baremetal-sriov")
     return str(caught.value)
 
 
@@ -41,7 +41,7 @@ def sshd_on(host: FakeHost, address_hex: str, table: str = "tcp", state: str = "
 
 def default_route(host: FakeHost) -> None:
     """On the PF itself."""
-    host.default_routes.append("enp1s0")
+    host.routes.append({"dst": "default", "dev": "enp1s0"})
 
 
 def ssh_socket(host: FakeHost) -> None:
@@ -67,7 +67,7 @@ def route_over_vlan_of_bond(host: FakeHost) -> None:
     host.add_net(Net("bond0", "52:54:00:00:00:ab", kind="bond"))
     host.add_net(Net("bond0.5", "52:54:00:00:00:ab", kind="vlan", lower="bond0"))
     host.nets["enp1s0"].master = "bond0"
-    host.default_routes.append("bond0.5")
+    host.routes.append({"dst": "default", "dev": "bond0.5"})
 
 
 USES: list[tuple[Callable[[FakeHost], None], str]] = [

@@ -92,7 +92,7 @@ def test_a_mode_resets_a_pf_that_the_host_needs(tmp_path: Path) -> None:
     """Also with the user's word for first VFs."""
     host = with_eswitch(tmp_path, "ice")
     present(host, [KERNEL])
-    host.default_routes.append("enp1s0")
+    host.routes.append({"dst": "default", "dev": "enp1s0"})
     with pytest.raises(RefusedError, match="made anew"):
         present(host, [{**SWITCHDEV, "allow_in_use": True}])
     assert host.pfs[PF1].eswitch == "legacy"

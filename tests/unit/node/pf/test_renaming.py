@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError
-from support.fake_udev import HostWithUdev
+from support.fake_host import HostWithUdev
 from support.node_runs import KERNEL, PF1, make_host, present
 
 MAC = "02:00:00:00:bb:03"

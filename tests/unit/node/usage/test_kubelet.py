@@ -36,7 +36,7 @@ def test_a_pod_whose_name_is_not_known_is_named_by_its_uid(tmp_path: Path) -> No
     host = make_host(tmp_path)
     present(host, [KERNEL])
     vf = host.vf_address(PF1, 0)
-    allocate(host, vf, folder="var/snap/microk8s/common/var/lib/kubelet")
+    allocate(host, vf, note=f"var/snap/microk8s/common/{NOTE}")
     (tmp_path / "sys/fs/cgroup" / GROUPS[0]).mkdir(parents=True)
     host.move_away(vf)
     held = present(host, [{**KERNEL, "num_vfs": 2}], check=True).plan.held

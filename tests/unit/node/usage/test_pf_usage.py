@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError
 from support.fake_host import FakeHost
-from support.fake_net import Net
+from support.fake_pci import Net
 from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, drivers, make_host, present
 
 VF = "enp1s0v1"
@@ -33,7 +33,7 @@ def address(host: FakeHost) -> None:
 
 
 def route(host: FakeHost) -> None:
-    host.default_routes.append(VF)
+    host.routes.append({"dst": "default", "dev": VF})
 
 
 def macvtap(host: FakeHost) -> None:
@@ -54,7 +54,7 @@ def upper_that_ip_does_not_tell(host: FakeHost) -> None:
 def route_above(host: FakeHost) -> None:
     """A VLAN on the VF."""
     host.add_net(Net("vf1.9", "52:54:00:00:00:35", kind="vlan", lower=VF))
-    host.default_routes.append("vf1.9")
+    host.routes.append({"dst": "default", "dev": "vf1.9"})
 
 
 USES: list[tuple[Callable[[FakeHost], None], str]] = [

@@ -19,7 +19,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import H
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError, RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.usage import grpc_call, pod_resources
 from sriov_device_plugin.api import podresources_pb2 as api
-from support.fake_kubelet import GROUPS, NOTE, UID, allocate, kubelet, response, stranger
+from support.fake_kubelet import GROUPS, NOTE, UID, allocate, pod_lister, response, stranger
 from support.node_runs import KERNEL, PF1, absent, make_host, present
 
 FOLDER = "/var/lib/kubelet"
@@ -45,7 +45,7 @@ def test_the_kubelet_names_the_pod(tmp_path: Path) -> None:
     host = make_host(tmp_path)
     present(host, [KERNEL])
     said = response(("default", "web-0", "app", [host.vf_address(PF1, 1)]), ("kube-system", "dns", "dns", []))
-    with kubelet(tmp_path / FOLDER[1:], lambda request, context: said):
+    with pod_lister(tmp_path / FOLDER[1:], lambda request, context: said):
         with pytest.raises(RefusedError, match=r"VF 1 \(0000:01:10\.2\) by pod default/web-0, container app\."):
             present(host, TWO)
         assert host.numvfs(PF1) == 4
@@ -57,7 +57,7 @@ def test_a_run_that_changes_nothing_does_not_ask(tmp_path: Path) -> None:
     host = make_host(tmp_path)
     present(host, [KERNEL])
     asked: list[Any] = []
-    with kubelet(tmp_path / FOLDER[1:], lambda request, context: asked.append(request) or response()):
+    with pod_lister(tmp_path / FOLDER[1:], lambda request, context: asked.append(request) or response()):
         present(host, [KERNEL])
         assert not asked
         present(host, TWO)
@@ -71,7 +71,7 @@ def test_a_kubelet_that_has_just_started_does_not_know_all(tmp_path: Path) -> No
     vfs = [host.vf_address(PF1, index) for index in (0, 1)]
     allocate(host, *vfs)
     (tmp_path / "sys/fs/cgroup" / GROUPS[0]).mkdir(parents=True)
-    with kubelet(tmp_path / FOLDER[1:], lambda request, context: response(("a", "b", "c", vfs[:1]))):
+    with pod_lister(tmp_path / FOLDER[1:], lambda request, context: response(("a", "b", "c", vfs[:1]))):
         (held,) = present(host, TWO, check=True).plan.held
     assert f"VF 0 ({vfs[0]}) by pod a/b, container c; VF 1 ({vfs[1]}) by pod with the UID {UID}, con" in str(held)
 
@@ -87,7 +87,7 @@ def test_a_pod_that_has_ended_and_is_still_told_of(tmp_path: Path, logs: bool, r
         (tmp_path / f"var/log/pods/default_web-0_{UID}").mkdir(parents=True)
     if runs:
         (tmp_path / "sys/fs/cgroup" / GROUPS[0]).mkdir(parents=True)
-    with kubelet(tmp_path / FOLDER[1:], lambda request, context: response(("default", "web-0", "app", [vf]))):
+    with pod_lister(tmp_path / FOLDER[1:], lambda request, context: response(("default", "web-0", "app", [vf]))):
         assert bool(present(host, TWO, check=True).plan.held) is held
 
 
@@ -96,7 +96,7 @@ def test_a_checkpoint_that_can_not_be_read_does_not_matter_then(tmp_path: Path) 
     host = make_host(tmp_path)
     host.put(NOTE, "damaged")
     said = response()
-    with kubelet(tmp_path / FOLDER[1:], lambda request, context: said):
+    with pod_lister(tmp_path / FOLDER[1:], lambda request, context: said):
         with pytest.raises(HostError, match="kubelet's note"):
             present(host, [KERNEL])
         said.MergeFrom(response(("kube-system", "dns", "dns", [])))
@@ -109,7 +109,7 @@ def test_another_folder_of_the_kubelet(tmp_path: Path) -> None:
     host = make_host(tmp_path)
     present(host, [KERNEL], kubelet_root_dir=OTHER)
     said = response(("default", "web-0", "app", [host.vf_address(PF1, 1)]))
-    with kubelet(tmp_path / OTHER[1:], lambda request, context: said):
+    with pod_lister(tmp_path / OTHER[1:], lambda request, context: said):
         assert present(host, TWO, check=True, kubelet_root_dir=OTHER).plan.held
         assert absent(host, check=True).plan.held
     host.put("etc/baremetal-sriov/node.json", json.dumps({"kubelet_root_dir": ["/"]}))
@@ -119,7 +119,7 @@ def test_another_folder_of_the_kubelet(tmp_path: Path) -> None:
 def test_an_answer_of_many_frames(tmp_path: Path) -> None:
     """Far more than the window that HTTP/2 begins with: 6,000 pods, 1.6 MB."""
     many = [(f"namespace-{n}", f"pod-{n}", "x" * 200, [f"0000:{n >> 8:02x}:{n & 255:02x}.0"]) for n in range(6000)]
-    with kubelet(tmp_path / FOLDER[1:], lambda request, context: response(*many)):
+    with pod_lister(tmp_path / FOLDER[1:], lambda request, context: response(*many)):
         found = pod_resources.containers(Host(str(tmp_path)), FOLDER)
     assert found == [pod_resources.Container(*pod[:3], tuple(pod[3])) for pod in many]
 
@@ -127,7 +127,7 @@ def test_an_answer_of_many_frames(tmp_path: Path) -> None:
 def test_one_answer_after_the_other_leaves_nothing_open(tmp_path: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     host = Host(str(tmp_path))
-    with kubelet(tmp_path / FOLDER[1:], lambda request, context: response(("a", "b", "c", ["d"]))):
+    with pod_lister(tmp_path / FOLDER[1:], lambda request, context: response(("a", "b", "c", ["d"]))):
         for _number in range(20):
             assert len(pod_resources.containers(host, FOLDER) or []) == 1
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 2
@@ -161,7 +161,7 @@ def test_a_server_that_does_not_answer(
 ) -> None:
     """In words, within the time."""
     OVER.clear()
-    with kubelet(tmp_path / FOLDER[1:], answer, method):
+    with pod_lister(tmp_path / FOLDER[1:], answer, method):
         with pytest.raises(HostError, match=words):
             grpc_call.call(Host(str(tmp_path)), f"{FOLDER}/{pod_resources.SOCKET}", pod_resources.METHOD, seconds)
         OVER.set()

@@ -31,9 +31,7 @@ class Driver:
     def __init__(self, world, name: str) -> None:
         self.world, self.name = world, name
         self.refused = ""
-        link = world.device(PF) / "driver"
-        link.unlink()
-        link.symlink_to(link.parent.parent.parent / "drivers" / name)
+        world.set_pf(driver=name)
         for index in (0, 1):
             self.file(index).parent.mkdir(parents=True)
             self.show(self.file(index), set())

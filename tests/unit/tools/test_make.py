@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import signal
 
+import make as program
 import pytest
 
 from devtool import deps
-from devtool import main as program
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,20 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from . import deps, images, programs, releases, stages
-from .cache import cache_folder
-from .collection import OUTPUT, build
-from .console import ToolError, say
+# Before the imports: an older Python lacks some of them, and the cache is the lab's.
+sys.path.append(str(Path(__file__).resolve().parents[1] / "lab"))
+if sys.version_info < (3, 11):
+    print("make.py needs Python 3.11 or newer; choose one: make PYTHON=/path/to/python3", file=sys.stderr)
+    sys.exit(2)
 
-CONTROLLER_MINIMUM = (3, 11)
-DROPPINGS = (".ansible", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".hypothesis", "collections")
+from devtool import deps, images, programs, releases, stages
+from devtool.collection import OUTPUT, build, tool
+from devtool.console import ToolError, say, show
+from sriovlab import cache
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "only": {"metavar": "NAME,NAME", "help": "only these"},
     "list": {"action": "store_true", "help": "list their names and stop"},
@@ -32,12 +37,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def install(options: Namespace) -> int:
-    """What all stages need, and all programs."""
-    stages.install()
+def install(options: Namespace) -> None:
+    """What all stages need, and all programs: the environments that some stages have of their own are made by nox."""
+    show(stages.nox("--install-only", "--session", *deps.OWN), cwd=deps.ROOT)
     if not options.fast:
-        deps.ensure_lab()
-    return 0
+        deps.lab("install")
 
 
 def test(options: Namespace) -> int:
@@ -45,72 +49,55 @@ def test(options: Namespace) -> int:
     known = stages.all_stages()
     chosen = stages.choose(known, options.only, fast=options.fast)
     if options.list:
-        say("\n".join(f"{stage.name:16} {stage.what}" for stage in chosen))
+        say("\n".join(f"{stage['name']:16} {stage['description']}" for stage in chosen))
         return 0
     return stages.run(chosen, complete=chosen == known)
 
 
-def built(what: object) -> int:
-    """Say what came of it."""
-    say(f"Built {what}")
-    return 0
-
-
-def release(options: Namespace) -> int:
-    """A row for the commit that was released."""
-    say(f"Added to {releases.LIST}: {releases.add(options.commit)}")
-    return 0
-
-
-def clean(options: Namespace) -> int:
+def clean(options: Namespace) -> None:
     """Remove the droppings in the checkout; the cache is for other checkouts too and stays."""
-    for folder in (OUTPUT, *(deps.ROOT / name for name in DROPPINGS), *deps.ROOT.rglob("__pycache__")):
+    names = (".ansible", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".hypothesis", "collections")
+    for folder in (OUTPUT, *(deps.ROOT / name for name in names), *deps.ROOT.rglob("__pycache__")):
         shutil.rmtree(folder, ignore_errors=True)
-    say(f"The checkout is clean. The cache {cache_folder()} stays; remove it by hand if you want its space.")
-    return 0
+    say(f"The checkout is clean. The cache {cache.root()} stays; remove it by hand if you want its space.")
 
 
-# What each does, its options, and what has to be installed before it: "tools" or "lab".
-COMMANDS: dict[str, tuple[Callable[[Namespace], int], str, str, str]] = {
+# What each does, its options, and what has to be installed before it: "tools" or "lab". Without a status all is well.
+COMMANDS: dict[str, tuple[Callable[[Namespace], int | None], str, str, str]] = {
     "deps": (install, "fast", "tools", "install what the checks need, after saying what"),
     "test": (test, "only list fast", "tools", "run the checks"),
-    "build": (lambda options: built(build()), "", "tools", "build the tarball into tests/output"),
-    "image": (lambda options: built(images.image(options.base)), "base", "",
+    "build": (lambda options: say(f"Built {build()}"), "", "tools", "build the tarball into tests/output"),
+    "image": (lambda options: say(f"Built {images.build(OUTPUT, options.base)}"), "base", "",
               "build the device plugin's container image into tests/output"),
     "machines": (lambda options: programs.machines(), "", "tools",
                  "run the device plugin on arm64 and ppc64le, under QEMU's user mode"),
-    "demo": (lambda options: programs.demonstration(), "", "lab", "an emulated server, from nothing to a pod with VFs"),
+    "demo": (lambda options: show([tool("python"), f"{programs.TESTS}/demo/demo.py"], cwd=deps.ROOT,
+                                  env=programs.program_environment()), "", "lab",
+             "an emulated server, from nothing to a pod with VFs"),
     "bench": (lambda options: programs.benchmarks(options.only), "only list", "lab",
               "run the benchmarks; writes tests/bench/results.json"),
     "soak": (lambda options: programs.loops(options.only, options.count, options.seed), "only list count seed", "lab",
              "run the long loops"),
     "lab": (lambda options: programs.groups(options.only, resume=options.resume), "only list resume", "lab",
             "run groups of long tests on the emulated node"),
-    "release": (release, "commit", "tools", "add a commit's row to tests/support/releases.toml"),
+    "release": (lambda options: say(f"Added to {releases.LIST}: {releases.add(options.commit)}"), "commit", "tools",
+                "add a commit's row to tests/support/releases.toml"),
     "clean": (clean, "", "", "remove what the tools left in the checkout"),
 }  # fmt: skip
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    root = argparse.ArgumentParser(prog="run.py", description=__doc__)
-    commands = root.add_subparsers(dest="command", required=True)
-    for name, (_do, options, _needs, what) in COMMANDS.items():
-        command = commands.add_parser(name, help=what)
-        for option in options.split():
-            command.add_argument(f"--{option}", **OPTIONS[option])
-    return root
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; 2 is for a run that could not be carried out, 1 for one with failures."""
-    if sys.version_info < CONTROLLER_MINIMUM:
-        print("run.py needs Python 3.11 or newer; choose one: make PYTHON=/path/to/python3", file=sys.stderr)
-        return 2
     for number in (signal.SIGTERM, signal.SIGINT):  # the latter too: what a shell starts with & ignores it
         signal.signal(number, signal.default_int_handler)
-    options = parser().parse_args(argv)
-    do, _options, needs, _what = COMMANDS[options.command]
+    parser = argparse.ArgumentParser(prog="make.py", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (_do, words, _needs, what) in COMMANDS.items():
+        command = commands.add_parser(name, help=what)
+        for word in words.split():
+            command.add_argument(f"--{word}", **OPTIONS[word])
+    options = parser.parse_args(argv)
+    do, _words, needs, _what = COMMANDS[options.command]
     try:
         if options.command in programs.KINDS and options.list:
             say("\n".join(programs.found(options.command, options.only)))
@@ -118,11 +105,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if needs:
             deps.ensure_tools()
         if needs == "lab":
-            deps.ensure_lab()
-        return do(options)
-    except ToolError as error:
+            deps.lab("install")
+        return do(options) or 0
+    except (ToolError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
