@@ -30,6 +30,7 @@ from sriov_cni.pod.netns import open_netns, own_netns, set_netns
 from sriov_cni.spec.errors import CniError
 from sriov_cni.vf.pf_port import PfPort
 from sriov_cni.vf.settings import SETTINGS, blank
+from support.needs import missing
 
 PF, PF_NAME = "0000:01:00.0", "enp1s0"
 VF, VF_NAME, VF_MAC = "0000:01:10.0", "enp1s0v0", "02:00:00:00:00:10"
@@ -133,11 +134,6 @@ def links_by_alias(socket: netlink.Socket, alias: str) -> list[messages.Interfac
         if dict(netlink.attributes(payload[16:])).get(IFLA_IFALIAS, b"").rstrip(b"\0").decode() == alias:
             found.append(messages.Interface(payload))
     return found
-
-
-def missing(what: str) -> None:
-    """End the test: skipped where a person works, failed where CI=true."""
-    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"needs {what}")
 
 
 def vector(*numbers: str):
