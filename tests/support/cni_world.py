@@ -30,6 +30,7 @@ from sriov_cni.vf.pf_port import PfPort
 from sriov_cni.vf.settings import SETTINGS, blank
 from support.cni_code import put
 from support.expected_address_releases import BROKEN, NO_RESULT
+from support.needs import missing
 
 PF, PF_NAME = "0000:01:00.0", "enp1s0"
 VF, VF_NAME, VF_MAC = "0000:01:10.0", "enp1s0v0", "02:00:00:00:00:10"
@@ -131,11 +132,6 @@ class WorldHost(NodeHost):
         if len(self.steps) == self._die_at:
             os.kill(os.getpid(), signal.SIGKILL)
         self.steps.append(what)
-
-
-def missing(what: str) -> None:
-    """End the test: skipped where a person works, failed where CI=true."""
-    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"needs {what}")
 
 
 def vector(*numbers: str):

@@ -13,7 +13,9 @@ from hypothesis import settings
 from support import checkout
 
 # Programs of the controller: they may use newer Python than nodes have.
-CONTROLLER_ONLY = ["lab", "plugins", "roles", "test_add_one.py", "test_architecture.py", "test_repository.py", "tools"]
+CONTROLLER_ONLY = [
+    "cluster", "lab", "plugins", "roles", "test_add_one.py", "test_architecture.py", "test_repository.py", "tools"
+]  # fmt: skip
 collect_ignore = [] if sys.version_info >= (3, 11) else CONTROLLER_ONLY
 
 

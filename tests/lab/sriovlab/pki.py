@@ -42,74 +42,29 @@ def ssh_keys() -> Path:
 
 def make_certificates(folder: Path) -> None:
     """Write ca, apiserver and client certificates with their keys, and service-account.key, into `folder`."""
-    ca = ("-CA", folder / "ca.crt", "-CAkey", folder / "ca.key", "-CAcreateserial")
-    run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            *CURVE,
-            "-days",
-            DAYS,
-            "-subj",
-            "/CN=lab-ca",
-            "-keyout",
-            folder / "ca.key",
-            "-out",
-            folder / "ca.crt",
-        ]
+    authority: list[str | Path] = ["-subj", "/CN=lab-ca", "-keyout", folder / "ca.key", "-out", folder / "ca.crt"]
+    run(["openssl", "req", "-x509", *CURVE, "-days", DAYS, *authority])
+    key = folder / "service-account.key"
+    run(["openssl", "ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", key])
+    for name, subject in CLIENTS.items():
+        make_certificate(folder, name, subject)
+    make_certificate(folder, "apiserver", "/CN=kube-apiserver", SERVER_NAMES)
+
+
+def make_certificate(folder: Path, name: str, subject: str, server_names: str = "") -> None:
+    """Write NAME.crt and NAME.key of a client, or of a server with these names, beside the authority's."""
+    request, extensions = folder / f"{name}.csr", folder / f"{name}.ext"
+    extensions.write_text(
+        f"extendedKeyUsage=serverAuth\nsubjectAltName={server_names}\n"
+        if server_names
+        else "extendedKeyUsage=clientAuth\n"
     )
-    run(
-        [
-            "openssl",
-            "ecparam",
-            "-genkey",
-            "-name",
-            "prime256v1",
-            "-noout",
-            "-out",
-            folder / "service-account.key",
-        ]
-    )
-    for name, subject in {**CLIENTS, "apiserver": "/CN=kube-apiserver"}.items():
-        request, extensions = folder / f"{name}.csr", folder / f"{name}.ext"
-        server = name == "apiserver"
-        extensions.write_text(
-            f"extendedKeyUsage={'serverAuth' if server else 'clientAuth'}\n"
-            + (f"subjectAltName={SERVER_NAMES}\n" if server else "")
-        )
-        run(
-            [
-                "openssl",
-                "req",
-                "-new",
-                *CURVE,
-                "-subj",
-                subject,
-                "-keyout",
-                folder / f"{name}.key",
-                "-out",
-                request,
-            ]
-        )
-        run(
-            [
-                "openssl",
-                "x509",
-                "-req",
-                "-in",
-                request,
-                *ca,
-                "-days",
-                DAYS,
-                "-extfile",
-                extensions,
-                "-out",
-                folder / f"{name}.crt",
-            ]
-        )
-        request.unlink()
-        extensions.unlink()
+    run(["openssl", "req", "-new", *CURVE, "-subj", subject, "-keyout", folder / f"{name}.key", "-out", request])
+    ca: list[str | Path] = ["-CA", folder / "ca.crt", "-CAkey", folder / "ca.key", "-CAcreateserial"]
+    signed: list[str | Path] = ["-extfile", extensions, "-out", folder / f"{name}.crt"]
+    run(["openssl", "x509", "-req", "-in", request, *ca, "-days", DAYS, *signed])
+    request.unlink()
+    extensions.unlink()
 
 
 def kubeconfig(folder: Path, user: str, server: str) -> str:

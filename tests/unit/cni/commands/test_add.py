@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from support.cni_world import VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, missing, run, vector
+from support.cni_world import VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, run, vector
+from support.needs import missing
 
 EVERYTHING = {
     "mac": "02:00:00:00:0A:E1", "vlan": 100, "vlanQoS": 3, "vlanProto": "802.1ad", "spoofchk": "off",

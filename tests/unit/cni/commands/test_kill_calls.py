@@ -13,7 +13,7 @@ import shutil
 import pytest
 import soak_cni_kills
 
-from support.cni_world import missing
+from support.needs import missing
 
 
 @pytest.fixture(scope="module")

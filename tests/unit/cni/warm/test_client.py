@@ -14,7 +14,7 @@ import subprocess
 import pytest
 
 from support.cni_warm import ADD, CONF, Warm, outcome, stop
-from support.cni_world import missing
+from support.needs import missing
 from support.processes import eventually
 
 SHELLS = {"dash": "/bin/dash", "bash": "/bin/bash --posix"}

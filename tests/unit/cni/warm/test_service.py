@@ -21,7 +21,7 @@ from sriov_cni.warm import warm_up
 from sriov_cni.warm.handoff import Handoff
 from support import cni_code
 from support.cni_warm import Warm, outcome
-from support.cni_world import missing
+from support.needs import missing
 from support.processes import eventually
 
 NEXT = "ba9876543210"
