@@ -53,9 +53,9 @@ def test_it_holds_the_lab_until_it_is_stopped(run_dir: Path) -> None:
 
 def test_who_waits_is_told_its_number(run_dir: Path) -> None:
     pid = start(run_dir)
-    with pytest.raises(LabError, match=rf"in use by the checkout .* \(process {pid}, since"):
-        with lock.held(run_dir, timeout=0):
-            pass
+    told = rf"in use by the checkout .* \(process {pid}, since"
+    with pytest.raises(LabError, match=told), lock.held(run_dir, timeout=0):
+        pass
 
 
 def test_it_can_be_started_again(run_dir: Path) -> None:

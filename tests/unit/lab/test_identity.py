@@ -106,5 +106,6 @@ def test_a_machine_without_the_number_is_refused(tmp_path: Path) -> None:
 
 def test_all_that_is_the_control_planes_waits_for_its_mark() -> None:
     units = image.GUEST / "etc/systemd/system"
-    marked = {path.stem for path in units.glob("*.service") if "ConditionPathExists=/run/lab/control-plane\n" in path.read_text()}
+    mark = "ConditionPathExists=/run/lab/control-plane\n"
+    marked = {path.stem for path in units.glob("*.service") if mark in path.read_text()}
     assert marked == {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
