@@ -130,7 +130,7 @@ def _check(machine: Machine) -> None:
     memory = machine.definition.memory_mib
     if memory >= MEMORY_LIMIT_MIB:
         raise LabError(f"{memory} MiB of memory: must be below {MEMORY_LIMIT_MIB}, or VF registers do not answer")
-    if len(os.fsencode(machine.run_dir / "cluster.sock")) > SOCKET_PATH_LIMIT:
+    if len(os.fsencode(machine.run_dir / "ssh.sock")) > SOCKET_PATH_LIMIT:  # no other has a suffix
         raise LabError(f"{machine.run_dir}: too long for a socket in it; set TMPDIR to a shorter path")
 
 
