@@ -55,7 +55,7 @@ class Lab:
         """A node of this checkout's lab. Raises LabError if it is off."""
         current = state.load(node)
         if current is None or not current.running():
-            raise LabError(f"{node} is off; start it with `python3 tests/lab/lab.py up`")
+            raise LabError(f"{node} is off; `python3 tests/lab/lab.py power on {node}` starts it, `up` the whole lab")
         return cls(current)
 
     @classmethod

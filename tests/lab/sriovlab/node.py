@@ -48,6 +48,19 @@ def alone() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _released() -> Iterator[None]:
+    """alone(), and at the end this checkout has no hold of the machine's lab, whatever its files are like."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(alone())
+        except LabError:
+            holder.stop(state.run_dir())
+            raise
+        stack.callback(holder.stop, state.run_dir())
+        yield
+
+
+@contextlib.contextmanager
 def _lock(lock_timeout: float) -> Iterator[int]:
     """The descriptor of the machine's lab lock: the holder's where this lab is on, else a new one."""
     run_dir = state.make_run_dir()
@@ -224,12 +237,9 @@ def up(nodes: int | None, until: str, lock_timeout: float) -> list[State]:
 
 def down() -> None:
     """Power all nodes off, wait until they are, and give the machine's lab free."""
-    with alone(), step("powering the lab off"):
+    with _released(), step("powering the lab off"):
         on = state.running()
-        try:
-            off(on, POWER_OFF_TIMEOUT)
-        finally:
-            holder.stop(state.run_dir())
+        off(on, POWER_OFF_TIMEOUT)
         for current in state.states():
             if current not in on:
                 failed = qemu.failed_assertion(current.folder)
@@ -266,11 +276,9 @@ def one_of(name: str, count: int) -> None:
 
 def clean() -> None:
     """Power off without a word and remove this checkout's run folder (the cache stays)."""
-    with alone():
-        try:
-            off(state.running(), grace=0)
-        finally:
-            holder.stop(state.run_dir())
+    with _released():
+        off(state.running(), grace=0)
+        holder.stop(state.run_dir())
         shutil.rmtree(state.run_dir())
 
 

@@ -120,6 +120,16 @@ def test_down_ends_nodes_without_their_holder() -> None:
     assert free()
 
 
+def test_down_gives_the_lab_free_though_its_files_are_nonsense() -> None:
+    (found,) = up(1)
+    (state.run_dir() / "lab.json").write_text("nonsense")
+    with pytest.raises(LabError, match="not a state that this version wrote"):
+        node.down()
+    assert holder.pid(state.run_dir()) == 0
+    qemu.stop(found.pid, found.folder, grace=0)
+    assert free()
+
+
 def test_a_start_that_fails_holds_nothing(lab: Path) -> None:
     (lab / "bin/fail").touch()
     with pytest.raises(LabError, match="no such device"):
