@@ -86,8 +86,10 @@ class Pod:
         networks = json.dumps([network.as_dict() for network in self.networks])
         annotations = {f"{ANNOTATION}/networks": networks} if self.networks else {}
         self.lab.api("POST", PODS, {
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.name, "annotations": annotations},
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": self.name, "annotations": annotations, "labels": {"app": self.name}},
             "spec": {
+                "nodeSelector": {"kubernetes.io/hostname": self.lab.name},
                 "containers": [{
                     "name": "main", "image": IMAGE, "imagePullPolicy": "Never",
                     "command": ["/bin/busybox", "sleep", "86400"],

@@ -24,9 +24,9 @@ INVENTORY = ROOT / "extensions" / "molecule" / "default" / "inventory"
 WANTED = {"kernel": 4, "dpdk": 7}
 
 
-def start(pristine: bool) -> Lab:
-    """The running node, from its pristine disk where asked, and the environment that `chain` reads."""
-    subprocess.run([*LAB, "reset" if pristine else "up"], check=True)
+def start(pristine: bool, nodes: int = 1) -> Lab:
+    """The first of the running nodes, from their pristine disk where asked, and the environment that `chain` reads."""
+    subprocess.run([*LAB, "reset" if pristine else "up", "--nodes", str(nodes)], check=True)
     lab = Lab.from_state()
     folder = lab.kube().parent / "chain"
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -12,7 +12,8 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from . import cache, deps, node, state
+from . import cache, definition, deps, node, power, state
+from .pki import NODES
 from .progress import LabError, say
 
 EPILOG = f"""\
@@ -23,7 +24,11 @@ environment:
   BAREMETAL_SRIOV_PEERS_BIN  a folder with other programs of these names (etcd, multus, host-device, sriovdp, sriov, ..)
   BAREMETAL_SRIOV_CNI_BIN  a folder with more CNI plugins for the node's /opt/cni/bin
   TMPDIR                   where a run's state is kept (now: {state.run_dir()})
-The node has no way out to any network. One node runs per machine; a second checkout waits for its turn.
+The nodes have no way out to any network. One lab runs per machine; a second checkout waits for its turn, until `down`.
+
+machines, for --machine (a JSON object with these keys, or KEY=VALUE words; they hold until the node is powered off):
+  iommu=on|off, memory=MIB, cpus=NUMBER, boot=disk|network, pxe=FOLDER (a card that boots by TFTP from the file
+  {definition.BOOTFILE} there, or from bootfile=NAME)
 """
 
 
@@ -31,38 +36,48 @@ def parser() -> argparse.ArgumentParser:
     """The argument parser, one sub-command per thing that the lab does."""
     top = argparse.ArgumentParser(
         prog="lab.py",
-        description="An emulated bare-metal node with SR-IOV cards and Kubernetes.",
+        description="Emulated bare-metal nodes with SR-IOV cards and Kubernetes.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, text in (
-        ("up", "start the node (building what is missing); its disk is that of its last run"),
-        ("reset", "start the node from its pristine disk"),
-    ):
-        command = commands.add_parser(name, help=text)
-        command.add_argument("--nodes", type=int, default=1, help="how many nodes (reserved: only 1)")
-        group = command.add_mutually_exclusive_group()
-        group.add_argument(
-            "--wait", choices=node.WAITS, default="ready", help="what to wait for (default: ready)"
-        )
-        group.add_argument(
-            "--no-wait", dest="wait", action="store_const", const="none", help="the same as --wait none"
-        )
-        _lock_option(command)
-    text = "make the cached builds: Kubernetes and its peers, base system, image"
-    _lock_option(commands.add_parser("build", help=text))
-    commands.add_parser("down", help="power the node off")
-    commands.add_parser(
-        "clean", help="end the node at once and remove this checkout's run state (the cache stays)"
-    )
-    ssh = commands.add_parser("ssh", help="a shell on the node, or a command: ssh -- ip link")
-    ssh.add_argument("words", nargs=argparse.REMAINDER, help="the command and its arguments")
-    status = commands.add_parser("status", help="where the node is; exit status 3 when it is off")
+    up = commands.add_parser("up", help="start the nodes (building what is missing), from the disks of the last run")
+    reset = commands.add_parser("reset", help="start the nodes, or one of them, from the pristine disk")
+    reset.add_argument("node", nargs="?", choices=NODES, help="only this one")
+    for command in (up, reset):
+        command.add_argument("--nodes", type=int, metavar="N", help=f"how many nodes: 1 (the default) to {len(NODES)}; "
+                             "node1 has the control plane, all of them run pods")  # fmt: skip
+        _wait_options(command, "ready")
+    build = commands.add_parser("build", help="make the cached builds: Kubernetes and its peers, base system, image")
+    _lock_option(build)
+    commands.add_parser("down", help="power all nodes off, and give the machine's lab free")
+    commands.add_parser("clean", help="end the nodes at once and remove this checkout's run state (the cache stays)")
+    _power_options(commands.add_parser("power", help="power of one node; its disk stays, and the lab"))
+    console = commands.add_parser("console", help="what a node wrote to its serial console")
+    console.add_argument("node", choices=NODES)
+    console.add_argument("-f", "--follow", action="store_true", help="go on with what it writes")
+    ssh = commands.add_parser("ssh", help="a shell on a node, or a command: ssh -- ip link, ssh node2 -- ip link")
+    ssh.add_argument("words", nargs=argparse.REMAINDER, help="the node (node1), the command and its arguments")
+    status = commands.add_parser("status", help="where the nodes are; exit status 3 when all are off")
     status.add_argument("--json", action="store_true", help="everything, for programs")
     commands.add_parser("check", help="say what is missing to run the lab here; installs nothing")
     commands.add_parser("install", help="install the packages that are missing (Debian 12, root)")
     return top
+
+
+def _wait_options(command: argparse.ArgumentParser, default: str) -> None:
+    group = command.add_mutually_exclusive_group()
+    group.add_argument("--wait", choices=node.WAITS, default=default, help=f"what to wait for (default: {default})")
+    group.add_argument("--no-wait", dest="wait", action="store_const", const="none", help="the same as --wait none")
+    _lock_option(command)
+
+
+def _power_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("action", choices=power.ACTIONS)
+    command.add_argument("node", choices=NODES)
+    command.add_argument("--hard", action="store_true", help="off and cycle: without asking the node's system")
+    command.add_argument("--machine", nargs="+", metavar="WORD", help="on and cycle: another machine; see below")
+    _wait_options(command, "none")
 
 
 def _lock_option(command: argparse.ArgumentParser) -> None:
@@ -71,31 +86,33 @@ def _lock_option(command: argparse.ArgumentParser) -> None:
         type=float,
         default=1800.0,
         metavar="SECONDS",
-        help="how long to wait for another checkout's node to end (default: 1800)",
+        help="how long to wait for another checkout's lab to end (default: 1800)",
     )
 
 
 def _status(as_json: bool) -> int:
-    found = state.load()
+    found = state.states()
     if as_json:
-        print(json.dumps(found.describe() if found else {"format": state.FORMAT, "running": False}, indent=1))
-    elif found is None or not found.running():
-        print("node1 is off")
-    else:
-        print(
-            f"node1 is on ({found.accel}, process {found.pid}),"
-            f" SSH port {found.ssh_port}, API port {found.api_port}"
-        )
-        print(f"  SSH after {found.ssh_seconds} s, Kubernetes after {found.ready_seconds} s")
-        print(f"  kubeconfig: {found.kubeconfig}\n  inventory:  {found.inventory}")
-    return 0 if found and found.running() else 3
+        print(json.dumps(state.describe(), indent=1))
+    for current in found if not as_json else ():
+        if not current.running():
+            print(f"{current.node} is off")
+            continue
+        api = f", API port {current.api_port}" if current.api_port else ""
+        print(f"{current.node} is on ({current.accel}, process {current.pid}), SSH port {current.ssh_port}{api}")
+        print(f"  SSH after {current.ssh_seconds} s, Kubernetes after {current.ready_seconds} s")
+    if not as_json:
+        print(f"kubeconfig: {found[0].kubeconfig}\ninventory:  {found[0].inventory}" if found else "node1 is off")
+    return 0 if any(current.running() for current in found) else 3
 
 
 def _ssh(words: Sequence[str]) -> int:
-    found = state.load()
-    if found is None or not found.running():
-        raise LabError("node1 is off; start it with `python3 tests/lab/lab.py up`")
+    name = words[0] if words[:1] and words[0] in NODES else NODES[0]
+    words = words[1:] if words[:1] == [name] else words
     words = words[1:] if words[:1] == ["--"] else words
+    found = state.load(name)
+    if found is None or not found.running():
+        raise LabError(f"{name} is off; start it with `python3 tests/lab/lab.py up`")
     argv = found.ssh().command()
     if words:
         # As with ssh itself, a single word is a line for the node's shell.
@@ -105,12 +122,32 @@ def _ssh(words: Sequence[str]) -> int:
 
 
 def _start(args: argparse.Namespace) -> None:
-    if args.nodes != 1:
-        raise LabError(f"--nodes {args.nodes}: reserved; this lab has one node")
-    deps.require()
-    act = node.up if args.command == "up" else node.reset
-    current = act(args.wait, args.lock_timeout)
-    say(f"node1: SSH port {current.ssh_port}; kubeconfig {current.kubeconfig}; inventory {current.inventory}")
+    if args.nodes is not None and not 1 <= args.nodes <= len(NODES):
+        raise LabError(f"--nodes {args.nodes}: expected 1 to {len(NODES)}: more does not fit on one machine's cores")
+    deps.require(args.nodes or 1)
+    if args.command == "up":
+        found = node.up(args.nodes, args.wait, args.lock_timeout)
+    else:
+        if args.node and args.nodes:
+            raise LabError(f"reset {args.node} --nodes {args.nodes}: expected only one of both")
+        found = node.reset(args.node, args.nodes, args.wait, args.lock_timeout)
+    for current in found:
+        say(f"{current.node}: SSH port {current.ssh_port}")
+    say(f"kubeconfig {found[0].kubeconfig}; inventory {found[0].inventory}")
+
+
+def _power(args: argparse.Namespace) -> None:
+    if args.machine and args.action not in ("on", "cycle"):
+        raise LabError(f"power {args.action} --machine: a machine is chosen at power-on; expected on or cycle")
+    machine = definition.parse(args.machine or [])
+    if args.action == "on":
+        power.on(args.node, machine, args.wait, args.lock_timeout)
+    elif args.action == "off":
+        power.off(args.node, args.hard)
+    elif args.action == "cycle":
+        power.cycle(args.node, machine, args.hard, args.wait, args.lock_timeout)
+    else:
+        power.hard_reset(args.node)
 
 
 def _check() -> int:
@@ -133,6 +170,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             say(f"image: {node.build(args.lock_timeout).folder}")
         elif args.command == "down":
             node.down()
+        elif args.command == "power":
+            _power(args)
+        elif args.command == "console":
+            power.console(args.node, args.follow)
         elif args.command == "clean":
             node.clean()
         elif args.command == "ssh":

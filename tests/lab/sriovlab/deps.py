@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from . import apt, cache, peers, qemu
 from .command import BASE_ENV, run
+from .definition import USUAL
 from .progress import LabError, say, step
 
 DISK_MIB = 12 * 1024  # while Kubernetes is built; about 2.5 GiB stay
-MEMORY_MIB = 3584
+MEMORY_MIB = 1024  # and what each node has
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ def _host() -> tuple[str, str]:
     return found.get("ID", ""), found.get("VERSION_ID", "")
 
 
-def problems() -> list[str]:
-    """Everything that stands between this machine and a lab; empty when it can run."""
+def problems(nodes: int = 1) -> list[str]:
+    """Everything that stands between this machine and a lab of so many nodes; empty when it can run."""
     found: list[str] = []
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         found.append(f"Linux on x86_64 (this is {platform.system()} on {platform.machine()})")
@@ -81,16 +82,17 @@ def problems() -> list[str]:
     if free < (2048 if built else DISK_MIB):
         found.append(f"{2048 if built else DISK_MIB} MiB of free disk under {folder} (there are {free})")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
-    if memory < MEMORY_MIB:
-        found.append(f"{MEMORY_MIB} MiB of memory (there are {memory})")
+    needed = MEMORY_MIB + nodes * USUAL.memory_mib
+    if memory < needed:
+        found.append(f"{needed} MiB of memory for a lab with --nodes {nodes} (there are {memory})")
     if not built and os.geteuid() != 0:
         found.append("root, once, to make the node's disk image (run `python3 tests/lab/lab.py build` as root)")
     return found
 
 
-def require() -> None:
+def require(nodes: int = 1) -> None:
     """Raises LabError with the whole list if the lab can't run here: never a silent skip."""
-    found = problems()
+    found = problems(nodes)
     if found:
         lines = "\n".join(f"  - {text}" for text in found)
         raise LabError(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The running node, for tests on the controller."""
+"""The running nodes, for tests on the controller."""
 
 from __future__ import annotations
 
@@ -47,15 +47,21 @@ class Lab:
 
     def __init__(self, current: State) -> None:
         self.state = current
+        self.name = current.node
         self.time_scale = current.time_scale()
 
     @classmethod
-    def from_state(cls) -> Lab:
-        """The node of this checkout. Raises LabError if it is off."""
-        current = state.load()
+    def from_state(cls, node: str = "node1") -> Lab:
+        """A node of this checkout's lab. Raises LabError if it is off."""
+        current = state.load(node)
         if current is None or not current.running():
-            raise LabError("node1 is off; start it with `python3 tests/lab/lab.py up`")
+            raise LabError(f"{node} is off; `python3 tests/lab/lab.py power on {node}` starts it, `up` the whole lab")
         return cls(current)
+
+    @classmethod
+    def nodes(cls) -> list[Lab]:
+        """All nodes that are on, node1 first."""
+        return [cls(current) for current in state.running()]
 
     def run(
         self,
@@ -93,7 +99,7 @@ class Lab:
 
     def allocatable(self) -> dict[str, str]:
         """What the node offers: resource name -> quantity."""
-        found: dict[str, str] = self.api("GET", "/api/v1/nodes/node1")["status"]["allocatable"]
+        found: dict[str, str] = self.api("GET", f"/api/v1/nodes/{self.name}")["status"]["allocatable"]
         return found
 
     def boot_id(self) -> str:
@@ -107,7 +113,7 @@ class Lab:
         new = ssh.wait(node.SSH_TIMEOUT, self.state.running, not_boot=boot_id)
         ssh.close()
         if ready:
-            self.state.api().wait_ready(new, node.READY_TIMEOUT, self.state.running)
+            self.state.api().wait_ready(new, node.READY_TIMEOUT, self.state.running, self.name)
         return time.monotonic() - start
 
     def reboot_and_wait(self, ready: bool = True) -> float:

@@ -22,6 +22,7 @@ from . import cache, cluster, containers, peers, pki, qemu, rootfs
 from .command import run
 from .kubeapi import KubeApi
 from .peers import Built
+from .pki import NODES
 from .progress import LabError, say, step
 from .ssh import Ssh
 
@@ -31,6 +32,7 @@ SECTOR = 512
 FIRST_SECTOR = 2048
 IMAGES_KEPT = 3
 ENABLED = (
+    "lab-identity",
     "systemd-networkd",
     "ssh",
     "etcd",
@@ -145,10 +147,13 @@ def _install_identity(tree: Path, certificates: Path) -> None:
     target.mkdir(mode=0o700)
     for path in certificates.iterdir():
         shutil.copyfile(path, target / path.name)
+    (target.parent / "nodes").mkdir(mode=0o700)
     for user in pki.CLIENTS:
-        config = tree / f"etc/kubernetes/{user}.conf"
-        config.write_text(pki.kubeconfig(certificates, user, "https://127.0.0.1:6443"))
+        config = target.parent / ("nodes" if user in NODES else ".") / f"{user}.conf"
+        config.write_text(pki.kubeconfig(certificates, user, pki.SERVER))
         config.chmod(0o600)
+    # Each node's own takes this place in its first boot; the image is node1's.
+    shutil.copy(target.parent / "nodes/node1.conf", target.parent / "kubelet.conf")
 
 
 def _install_programs(tree: Path, programs: Programs) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The node's API server as the lab itself needs it: JSON requests with the admin certificate."""
+"""The cluster's API server as the lab itself needs it: JSON requests with the admin certificate."""
 
 from __future__ import annotations
 
@@ -46,35 +46,35 @@ class KubeApi:
             raise LabError(f"API server, {method} {path}: status {answer.status}: {text[:500]}")
         return json.loads(text)
 
-    def ready(self, boot_id: str) -> str:
-        """Say what is missing until node1 is Ready in this very boot and pods can be made; then nothing ("").
+    def ready(self, boot_id: str, name: str = "node1") -> str:
+        """Say what is missing until a node is Ready in this very boot and pods can be made; then nothing ("").
 
         The API server remembers the last boot's Ready, so the kubelet's own boot id is compared.
         """
-        node = self.request("GET", "/api/v1/nodes/node1")
+        node = self.request("GET", f"/api/v1/nodes/{name}")
         if node is None:
-            return "the kubelet has not registered node1"
+            return f"the kubelet has not registered {name}"
         if node["status"].get("nodeInfo", {}).get("bootID") != boot_id:
             return "the kubelet has not reported since this boot"
         conditions = {item["type"]: item for item in node["status"].get("conditions", [])}
         if conditions.get("Ready", {}).get("status") != "True":
-            return f"node1 is not Ready: {conditions.get('Ready', {}).get('message', 'no condition')}"
+            return f"{name} is not Ready: {conditions.get('Ready', {}).get('message', 'no condition')}"
         if self.request("GET", "/api/v1/namespaces/default/serviceaccounts/default") is None:
             return "the default service account is not there"
         return ""
 
-    def wait_ready(self, boot_id: str, timeout: float, alive: Callable[[], bool]) -> None:
+    def wait_ready(self, boot_id: str, timeout: float, alive: Callable[[], bool], name: str = "node1") -> None:
         """Wait until `ready`. Raises LabError after `timeout` seconds, QemuEnded if `alive()` is false."""
         deadline = time.monotonic() + timeout
         missing = "nothing was asked"
         while time.monotonic() < deadline:
             if not alive():
-                raise QemuEnded("the node's QEMU ended while Kubernetes was being waited for; its qemu.log says why")
+                raise QemuEnded(f"the QEMU of {name} ended before Kubernetes was ready; its qemu.log says why")
             try:
-                missing = self.ready(boot_id)
+                missing = self.ready(boot_id, name)
                 if not missing:
                     return
             except LabError as exc:
                 missing = str(exc)
             time.sleep(1)
-        raise LabError(f"Kubernetes on the node is not ready after {timeout:.0f} s: {missing}")
+        raise LabError(f"Kubernetes on {name} is not ready after {timeout:.0f} s: {missing}")

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One emulated node per machine at a time: two on two cores double every time that a test measures.
+"""One lab per machine at a time: two on two cores double every time that a test measures.
 
-The lock is a flock whose descriptor QEMU inherits, so it is held exactly as long as some QEMU of the lab
-lives, however that ends.
+The lock is a flock whose descriptor the lab's holder and its QEMUs inherit, so it is held exactly as long as one of
+them lives, however that ends.
 """
 
 from __future__ import annotations
@@ -48,18 +48,25 @@ def holder(descriptor: int) -> str:
         return "somebody who did not say"
 
 
+def note(descriptor: int, checkout: Path | None = None) -> None:
+    """Write that this process has the lock, for the checkout that is given, or for the one that is noted."""
+    if checkout is None:
+        checkout = Path(json.loads(os.pread(descriptor, 4096, 0))["checkout"])
+    text = {"checkout": str(checkout), "pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps(text).encode(), 0)
+
+
 @contextlib.contextmanager
 def held(checkout: Path, timeout: float) -> Iterator[int]:
-    """Hold the machine's lab lock; gives its descriptor, for QEMU to inherit and so to hold it longer.
+    """Hold the machine's lab lock; gives its descriptor, for others to inherit and so to hold it longer.
 
     Waits up to `timeout` seconds. Raises LabError that names the holder.
     """
     descriptor = _open(path())
     try:
         _wait(descriptor, timeout)
-        note = {"checkout": str(checkout), "pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(note).encode(), 0)
+        note(descriptor, checkout)
         yield descriptor
     finally:
         os.close(descriptor)

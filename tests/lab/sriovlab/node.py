@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The life of this checkout's node: up, down, reset."""
+"""The life of this checkout's lab: up, down, reset, and what they share with the power of one node."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import dataclasses
 import fcntl
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from . import cache, image, lock, qemu, state
+from . import cache, clients, holder, image, lock, qemu, state
 from .command import run
-from .progress import LabError, QemuEnded, say, step
-from .state import CHECKOUT, State
+from .definition import USUAL, Definition
+from .pki import NODES
+from .progress import LabError, QemuEnded, say, side_by_side, step
+from .state import CHECKOUT, Members, State
 
 # What `up` waits for.
 WAITS = ("none", "ssh", "ready")
@@ -26,29 +29,71 @@ POWER_OFF_TIMEOUT = 120.0
 # Where, in the run folder, an image's first boot lives.
 IMAGE_RUN = "image"
 
-
-def _running() -> State | None:
-    found = state.load()
-    return found if found and found.running() else None
+Started = tuple[State, float | None]  # and the monotonic time of power-on; None: it was on already
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Keep this checkout's other commands out, and end a QEMU that a killed one left: it holds the lab."""
     folder = state.make_run_dir()
     with (folder / "command.lock").open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        current = _running()
-        for run_dir in (folder, folder / IMAGE_RUN):
+        known = {current.pid for current in state.running()}
+        for run_dir in (folder, folder / IMAGE_RUN, *map(state.node_dir, NODES)):
             pid = qemu.read_pid(run_dir)
-            if pid and qemu.alive(pid, run_dir) and not (current and current.pid == pid):
+            if pid and qemu.alive(pid, run_dir) and pid not in known:
                 say(f"ending process {pid}, which an interrupted run left")
                 qemu.stop(pid, run_dir, grace=0)
         yield
 
 
+@contextlib.contextmanager
+def _released() -> Iterator[None]:
+    """alone(), and at the end this checkout has no hold of the machine's lab, whatever its files are like."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(alone())
+        except LabError:
+            holder.stop(state.run_dir())
+            raise
+        stack.callback(holder.stop, state.run_dir())
+        yield
+
+
+@contextlib.contextmanager
+def _lock(lock_timeout: float) -> Iterator[int]:
+    """The descriptor of the machine's lab lock: the holder's where this lab is on, else a new one."""
+    run_dir = state.make_run_dir()
+    if holder.pid(run_dir):
+        with holder.descriptor(run_dir) as descriptor:
+            yield descriptor
+    else:
+        with lock.held(CHECKOUT, lock_timeout) as descriptor:
+            yield descriptor
+
+
 def _image(descriptor: int) -> image.Image:
     return image.get(state.make_run_dir() / IMAGE_RUN, descriptor)
+
+
+def _current(have: Members) -> image.Image:
+    """The image of a lab that is on: all of its nodes stand on the same. Raises LabError where that is gone."""
+    found = image.Image(Path(have.image))
+    if not found.disk.is_file() or found.identity != have.image_id:
+        raise LabError(f"{found.folder}: expected the image that the lab's nodes stand on, found none or another one; "
+                       "start anew with `python3 tests/lab/lab.py reset`")  # fmt: skip
+    return found
+
+
+def is_on() -> bool:
+    """Whether this checkout has a lab, with its nodes on or off. Raises LabError where only the holder is gone."""
+    run_dir = state.run_dir()
+    if holder.pid(run_dir):
+        return True
+    if state.running():
+        with holder.descriptor(run_dir):  # says what to do
+            pass
+    return False
 
 
 def _overlay(pristine: Path, overlay: Path) -> None:
@@ -57,23 +102,22 @@ def _overlay(pristine: Path, overlay: Path) -> None:
     run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", pristine, overlay])
 
 
-def _boot(found: image.Image, descriptor: int, fresh: bool) -> State:
-    """Start QEMU on this checkout's overlay (a new one if `fresh`) and save the state."""
-    folder = state.make_run_dir()
+def _boot(name: str, found: image.Image, descriptor: int, fresh: bool, definition: Definition) -> State:
+    """Start a node's QEMU on its overlay (a new one if `fresh`, or where that is of another image); save its state."""
+    folder, last = state.make_node_dir(name), state.load(name)
+    keep = not fresh and last is not None and last.image_id == found.identity and last.overlay.is_file()
     # Another program may take a port between its choice and its use: a refused start is tried again.
     for attempt in range(3):
-        ssh_port = qemu.free_port()
+        ssh_port = last.ssh_port if last and not attempt else qemu.free_port()
+        api_port = last.api_port if last and not attempt else qemu.free_port((ssh_port,))
         new = State(
-            pid=0,
-            accel=qemu.accelerator(found.kernel),
-            image=str(found.folder),
-            image_id=found.identity,
-            ssh_port=ssh_port,
-            api_port=qemu.free_port((ssh_port,)),
-        )
-        if fresh and not attempt:
+            pid=0, accel=qemu.accelerator(found.kernel), image=str(found.folder), image_id=found.identity,
+            ssh_port=ssh_port, api_port=api_port if name == NODES[0] else 0, node=name, definition=definition,
+            ssh_seconds=last.ssh_seconds if last and keep else None,
+            ready_seconds=last.ready_seconds if last and keep else None,
+        )  # fmt: skip
+        if not (keep or attempt):
             _overlay(found.disk, new.overlay)
-        state.write_client_files(new)
         try:
             new = dataclasses.replace(new, pid=qemu.start(new.machine(), descriptor))
             break
@@ -81,7 +125,32 @@ def _boot(found: image.Image, descriptor: int, fresh: bool) -> State:
             if attempt == 2 or "host forwarding" not in str(exc):
                 raise
     new.save()
-    say(f"node1 is on ({new.accel}, process {new.pid}); its serial log: {folder / 'serial.log'}")
+    say(f"{name} is on ({new.accel}, process {new.pid}); its serial log: {folder / 'serial.log'}")
+    return new
+
+
+def start(
+    names: Sequence[str], count: int, lock_timeout: float, *, fresh: bool = False, definition: Definition = USUAL
+) -> list[Started]:
+    """Power nodes on in a lab of `count`; all of them fresh means the image of today. The caller is alone."""
+    run_dir, have = state.make_run_dir(), state.members()
+    renew = (fresh and len(names) == count) or not is_on() or have is None
+    if renew:
+        image.prepare()
+    with _lock(lock_timeout) as descriptor:
+        found = _image(descriptor) if renew or have is None else _current(have)
+        Members(count, str(found.folder), found.identity).save()
+        try:
+            holder.start(run_dir, descriptor)
+            new: list[Started] = []
+            for name in names:
+                started = time.monotonic()
+                new.append((_boot(name, found, descriptor, fresh, definition), started))
+            clients.write(state.states())
+        except BaseException:
+            if not state.running():
+                holder.stop(run_dir)
+            raise
     return new
 
 
@@ -90,44 +159,18 @@ def wait(current: State, until: str, started: float | None) -> State:
     if until == "none":
         return current
     ssh = current.ssh()
-    with step("waiting for SSH"):
+    with step(f"waiting for SSH to {current.node}"):
         boot_id = ssh.wait(SSH_TIMEOUT, current.running)
     if started is not None:
         current = dataclasses.replace(current, ssh_seconds=round(time.monotonic() - started, 1))
         current.save()
     if until == "ready":
-        with step("waiting for Kubernetes"):
-            current.api().wait_ready(boot_id, READY_TIMEOUT, current.running)
+        with step(f"waiting for Kubernetes on {current.node}"):
+            current.api().wait_ready(boot_id, READY_TIMEOUT, current.running, current.node)
         if started is not None:
             current = dataclasses.replace(current, ready_seconds=round(time.monotonic() - started, 1))
             current.save()
     return current
-
-
-def _start(lock_timeout: float, fresh: bool) -> tuple[State, float]:
-    """Boot; returns the state and the monotonic time of power-on. The caller is alone."""
-    image.prepare()
-    with lock.held(CHECKOUT, lock_timeout) as descriptor:
-        found = _image(descriptor)
-        last = state.load()
-        keep = not fresh and last is not None and last.image_id == found.identity and last.overlay.is_file()
-        started = time.monotonic()
-        return _boot(found, descriptor, fresh=not keep), started
-
-
-def up(until: str, lock_timeout: float) -> State:
-    """Start this checkout's node, or find it running.
-
-    The last run's disk is used again, unless the image that it stands on is no longer the right one.
-    """
-    started: float | None = None
-    with _alone():
-        current = _running()
-        if current:
-            say(f"node1 is on already (process {current.pid})")
-        else:
-            current, started = _start(lock_timeout, fresh=False)
-    return _come_up(current, until, started, lock_timeout)
 
 
 def _come_up(current: State, until: str, started: float | None, lock_timeout: float) -> State:
@@ -139,54 +182,112 @@ def _come_up(current: State, until: str, started: float | None, lock_timeout: fl
     try:
         return wait(current, until, started)
     except QemuEnded as exc:
-        failed = qemu.failed_assertion(current.run_dir)
+        failed = qemu.failed_assertion(current.folder)
         if started is None or not failed:
             raise
         say(f"{exc}")
-        say(f"it failed by itself, so node1 is powered on once more: {failed}")
-    with _alone():
-        current, started = _start(lock_timeout, fresh=False)
+        say(f"it failed by itself, so {current.node} is powered on once more: {failed}")
+    with alone():
+        have = state.members()
+        count = have.count if have else 1
+        ((current, started),) = start([current.node], count, lock_timeout, definition=current.definition)
     return wait(current, until, started)
 
 
-def _off(grace: float) -> bool:
-    """End a running node; returns whether there was one. The caller is alone."""
-    current = _running()
-    if current:
+def come_up(nodes: Sequence[Started], until: str, lock_timeout: float) -> list[State]:
+    """Wait for nodes, side by side. Raises LabError for the first that does not come up."""
+    return side_by_side([partial(_come_up, current, until, started, lock_timeout) for current, started in nodes])
+
+
+def off(nodes: Sequence[State], grace: float) -> None:
+    """End nodes that are on, side by side. The caller is alone."""
+
+    def end(current: State) -> None:
         current.ssh().close()
-        qemu.stop(current.pid, current.run_dir, grace * current.time_scale())
-    return current is not None
+        qemu.stop(current.pid, current.folder, grace * current.time_scale())
+
+    side_by_side([partial(end, current) for current in nodes])
+
+
+def _count(given: int | None) -> int:
+    """How many nodes are meant: those that are asked for, or those of the lab that is on, or one."""
+    have = state.members()
+    there = have.count if have and (holder.pid(state.run_dir()) or state.running()) else 1
+    return given or there
+
+
+def up(nodes: int | None, until: str, lock_timeout: float) -> list[State]:
+    """Start this checkout's nodes, or find them running.
+
+    Their last disks are used again, unless the image that they stand on is no longer the right one.
+    """
+    with alone():
+        count, on = _count(nodes), state.running() if is_on() else []
+        if any(current.node not in NODES[:count] for current in on):
+            raise LabError(f"--nodes {count}: the lab has {', '.join(current.node for current in on)} on; "
+                           "end it first with `python3 tests/lab/lab.py down`")  # fmt: skip
+        for current in on:
+            say(f"{current.node} is on already (process {current.pid})")
+        there: dict[str, Started] = {current.node: (current, None) for current in on}
+        missing = [name for name in NODES[:count] if name not in there]
+        new = start(missing, count, lock_timeout) if missing else []
+        there.update({one[0].node: one for one in new})
+    return come_up([there[name] for name in NODES[:count]], until, lock_timeout)
 
 
 def down() -> None:
-    """Power the node off and wait until it is."""
-    with _alone(), step("powering node1 off"):
-        if not _off(POWER_OFF_TIMEOUT):
-            failed = qemu.failed_assertion(state.run_dir())
-            say(f"node1 was off{failed and ': QEMU ended by itself: '}{failed}")
+    """Power all nodes off, wait until they are, and give the machine's lab free."""
+    with _released(), step("powering the lab off"):
+        on = state.running()
+        off(on, POWER_OFF_TIMEOUT)
+        for current in state.states():
+            if current not in on:
+                failed = qemu.failed_assertion(current.folder)
+                say(f"{current.node} was off{failed and ': QEMU ended by itself: '}{failed}")
+        if not state.states():
+            say("node1 was off")
 
 
-def reset(until: str, lock_timeout: float) -> State:
-    """Back to the pristine disk, and on again. What the node's disk held is lost."""
-    with _alone():
-        _off(grace=0)
-        current, started = _start(lock_timeout, fresh=True)
-    return _come_up(current, until, started, lock_timeout)
+def reset(name: str | None, nodes: int | None, until: str, lock_timeout: float) -> list[State]:
+    """Back to the pristine disk, of all nodes or of one, and on again. What the disk held is lost."""
+    with alone():
+        count = _count(nodes)
+        if name is None:
+            off(state.running(), grace=0)
+            for gone in NODES[count:]:
+                shutil.rmtree(state.node_dir(gone), ignore_errors=True)
+        else:
+            one_of(name, count)
+            if name == NODES[0] and count > 1:
+                raise LabError("reset node1: it holds the cluster that the other nodes belong to; `reset` without a "
+                               "name renews all nodes")  # fmt: skip
+            off([current for current in state.running() if current.node == name], grace=0)
+        names = NODES[:count] if name is None else (name,)
+        new = start(names, count, lock_timeout, fresh=True)
+    return come_up(new, until, lock_timeout)
+
+
+def one_of(name: str, count: int) -> None:
+    """Raises LabError where a lab of `count` nodes has none of this name."""
+    if name not in NODES[:count]:
+        raise LabError(f"{name}: expected a node of this lab, which has {', '.join(NODES[:count])}; "
+                       f"`python3 tests/lab/lab.py up --nodes {NODES.index(name) + 1}` starts it")  # fmt: skip
 
 
 def clean() -> None:
     """Power off without a word and remove this checkout's run folder (the cache stays)."""
-    with _alone():
-        _off(grace=0)
+    with _released():
+        off(state.running(), grace=0)
+        holder.stop(state.run_dir())
         shutil.rmtree(state.run_dir())
 
 
 def build(lock_timeout: float) -> image.Image:
     """Fill the cache; what needs no QEMU comes first, so that nobody waits for a compiler."""
-    with _alone():
+    with alone():
         image.prepare()
         there = cache.root() / f"image-{image.key(image.programs())}"
         if there.is_dir():  # then nobody's node has to end first
             return image.Image(there)
-        with lock.held(CHECKOUT, lock_timeout) as descriptor:
+        with _lock(lock_timeout) as descriptor:
             return _image(descriptor)

@@ -15,14 +15,16 @@ from .command import run
 DAYS = "3650"
 # Elliptic curves: an RSA handshake takes a second under emulation.
 CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+NODES = ("node1", "node2", "node3")
+SERVER = "https://10.99.0.1:6443"  # node1 on the cluster's network
 SERVER_NAMES = (
-    "IP:127.0.0.1,IP:10.0.2.15,IP:10.96.0.1,DNS:localhost,DNS:node1,DNS:kubernetes,DNS:kubernetes.default,"
+    "IP:127.0.0.1,IP:10.0.2.15,IP:10.96.0.1,IP:10.99.0.1,DNS:localhost,DNS:node1,DNS:kubernetes,DNS:kubernetes.default,"
     "DNS:kubernetes.default.svc"
 )
 # file name -> subject: what the API server's Node and RBAC authorizers know these users by.
 CLIENTS = {
     "admin": "/O=system:masters/CN=admin",
-    "kubelet": "/O=system:nodes/CN=system:node:node1",
+    **{node: f"/O=system:nodes/CN=system:node:{node}" for node in NODES},  # their kubelets
     "kube-controller-manager": "/CN=system:kube-controller-manager",
     "kube-scheduler": "/CN=system:kube-scheduler",
     "kube-proxy": "/CN=system:kube-proxy",

@@ -9,7 +9,10 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class LabError(Exception):
@@ -48,3 +51,27 @@ def step(what: str, every: float = 30.0) -> Iterator[None]:
     finally:
         done.set()
         ticker.join()
+
+
+def side_by_side(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Call all at the same time and wait for all; what they return, in order. Raises the first one's exception."""
+    if len(calls) == 1:
+        return [calls[0]()]
+    results: dict[int, T] = {}
+    failures: dict[int, BaseException] = {}
+
+    def make(number: int, call: Callable[[], T]) -> None:
+        try:
+            results[number] = call()
+        except BaseException as exc:
+            failures[number] = exc
+
+    # Daemons: a user who interrupts the program does not wait for them.
+    threads = [threading.Thread(target=make, args=one, daemon=True) for one in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number in sorted(failures):
+        raise failures[number]
+    return [results[number] for number in range(len(calls))]

@@ -11,18 +11,16 @@ import re
 import signal
 import socket
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache, qmp
+from . import cache, process, qmp
 from .command import run
+from .definition import MEMORY_LIMIT_MIB, USUAL, Definition
 from .progress import LabError, say
 
 BINARY = "qemu-system-x86_64"
 MINIMUM = (8, 0)  # the first release with the igb device
-# QEMU decodes only the low 32 bits of the VFs' BARs when RAM reaches above 4 GiB's hole, which begins here.
-MEMORY_LIMIT_MIB = 2816
 # sun_path of unix(7) has 108 bytes; ssh adds a suffix of 17 to its socket while it makes it.
 SOCKET_PATH_LIMIT = 108 - 17 - 1
 
@@ -35,10 +33,11 @@ class Machine:
     disk: Path
     disk_format: str
     ssh_port: int
-    api_port: int
+    api_port: int  # 0: its API server, if it has one, is not forwarded
     accel: str
-    memory_mib: int = 2560
-    cpus: int = 2
+    number: int = 1  # of the node
+    wires: Path | None = None  # the folder of the wires' sockets; None: they lead nowhere
+    definition: Definition = USUAL
 
     @property
     def qmp(self) -> Path:
@@ -57,13 +56,62 @@ class Machine:
         return self.run_dir / "qemu.pid"
 
 
-def _igb(number: int) -> list[str]:
+def _word(path: str | Path) -> str:
+    """A path as a value among QEMU's options."""
+    return str(path).replace(",", ",,")
+
+
+def _to_wire(machine: Machine, name: str) -> str:
+    """The netdev that leads to a wire of the lab."""
+    own, hub = machine.run_dir / f"{name}.sock", (machine.wires or machine.run_dir) / f"{name}.sock"
+    ends = (("local", own), ("remote", hub))
+    return f"dgram,id={name}," + ",".join(f"{end}.type=unix,{end}.path={_word(path)}" for end, path in ends)
+
+
+def _networks(machine: Machine) -> list[str]:
+    """The way in, and the cluster's network."""
+    forwards = f"hostfwd=tcp:127.0.0.1:{machine.ssh_port}-:22"
+    if machine.api_port:
+        forwards += f",hostfwd=tcp:127.0.0.1:{machine.api_port}-:6443"
+    cluster = _to_wire(machine, "cluster") if machine.wires else "hubport,id=cluster,hubid=1"
+    return [
+        # restrict=on: there is no way out, not even a default route.
+        "-netdev", f"user,id=management,restrict=on,ipv6=off,{forwards}",
+        "-device", "virtio-net-pci,bus=pcie.0,addr=0x2,netdev=management,mac=52:54:00:5a:01:01",
+        "-netdev", cluster,
+        "-device", f"virtio-net-pci,bus=pcie.0,addr=0x8,netdev=cluster,mac=52:54:00:5a:02:0{machine.number}",
+    ]  # fmt: skip
+
+
+def _igb(node: int, number: int) -> list[str]:
     """A PF behind a root port of its own (0000:0N:00.0 in the guest), joined to the other PF by a hub."""
+    prefix = "52:54:00:5a:00" if node == 1 else f"52:54:00:5a:1{node}"
     return [
         "-netdev", f"hubport,id=wire{number},hubid=0",
         "-device", f"pcie-root-port,id=rp{number},bus=pcie.0,addr=0x{3 + number:x},slot={number},"
         f"chassis={number}",
-        "-device", f"igb,bus=rp{number},netdev=wire{number},mac=52:54:00:5a:00:0{number}",
+        "-device", f"igb,bus=rp{number},netdev=wire{number},mac={prefix}:0{number}",
+    ]  # fmt: skip
+
+
+def _cards(machine: Machine) -> list[str]:
+    """Both PFs, and what joins their hub to those of the other nodes."""
+    words = [*_igb(machine.number, 1), *_igb(machine.number, 2)]
+    if machine.wires:
+        words += ["-netdev", _to_wire(machine, "cards"), "-netdev", "hubport,id=wire3,hubid=0,netdev=cards"]
+    return words
+
+
+def _pxe(machine: Machine) -> list[str]:
+    """A card that finds what it boots in a TFTP folder, on a network of its own without a way out."""
+    found = machine.definition
+    if not found.pxe:
+        return []
+    first = ",bootindex=0" if found.boot == "network" else ""
+    return [
+        "-netdev", "user,id=pxe,restrict=on,ipv6=off,net=10.0.3.0/24,"
+        f"tftp={_word(found.pxe)},bootfile={_word(found.bootfile)}",
+        "-device", f"virtio-net-pci,bus=pcie.0,addr=0x9,netdev=pxe,mac=52:54:00:5a:03:0{machine.number}{first}",
     ]  # fmt: skip
 
 
@@ -77,37 +125,40 @@ def _nvme() -> list[str]:
     ]  # fmt: skip
 
 
+def _check(machine: Machine) -> None:
+    """Raises LabError for a memory size or a path that cannot work."""
+    memory = machine.definition.memory_mib
+    if memory >= MEMORY_LIMIT_MIB:
+        raise LabError(f"{memory} MiB of memory: must be below {MEMORY_LIMIT_MIB}, or VF registers do not answer")
+    if len(os.fsencode(machine.run_dir / "ssh.sock")) > SOCKET_PATH_LIMIT:  # no other has a suffix
+        raise LabError(f"{machine.run_dir}: too long for a socket in it; set TMPDIR to a shorter path")
+
+
 def argv(machine: Machine) -> list[str]:
     """The command line. Raises LabError for a memory size or a path that cannot work."""
-    if machine.memory_mib >= MEMORY_LIMIT_MIB:
-        raise LabError(
-            f"{machine.memory_mib} MiB of memory: must be below {MEMORY_LIMIT_MIB}, or VF registers do "
-            "not answer"
-        )
-    if len(os.fsencode(machine.qmp)) > SOCKET_PATH_LIMIT:
-        raise LabError(f"{machine.run_dir}: too long for a socket in it; set TMPDIR to a shorter path")
-    forwards = f"hostfwd=tcp:127.0.0.1:{machine.ssh_port}-:22,hostfwd=tcp:127.0.0.1:{machine.api_port}-:6443"
-    disk = str(machine.disk).replace(",", ",,")
+    _check(machine)
     accel = ["tcg,thread=multi", "max"] if machine.accel == "tcg" else [machine.accel, "host"]
+    iommu = ["-device", "intel-iommu,intremap=on,eim=on,device-iotlb=on,caching-mode=on"]
     return [
         BINARY,
-        "-name", "sriov-lab-node1",
+        "-name", f"sriov-lab-node{machine.number}",
         "-machine", "q35,kernel-irqchip=split",
         "-accel", accel[0], "-cpu", accel[1],
-        "-smp", str(machine.cpus), "-m", str(machine.memory_mib),
+        "-smp", str(machine.definition.cpus), "-m", str(machine.definition.memory_mib),
         "-nodefaults", "-no-user-config", "-display", "none",
         "-serial", f"file:{machine.serial}",
         "-qmp", f"unix:{machine.qmp},server=on,wait=off",
+        # By this the one image knows which node it is.
+        "-fw_cfg", f"name=opt/lab/node,string={machine.number}",
         # Before the devices that it covers. With eim=on Linux uses the x2APIC: no memory-mapped access for each
         # interrupt, which is where node.py's race would have most of its chances.
-        "-device", "intel-iommu,intremap=on,eim=on,device-iotlb=on,caching-mode=on",
-        # The way in; restrict=on: there is no way out, not even a default route.
-        "-netdev", f"user,id=management,restrict=on,ipv6=off,{forwards}",
-        "-device", "virtio-net-pci,bus=pcie.0,addr=0x2,netdev=management,mac=52:54:00:5a:01:01",
+        *(iommu if machine.definition.iommu else []),
+        *_networks(machine),
         "-device", "virtio-rng-pci,bus=pcie.0,addr=0x7",
-        "-drive", f"id=disk,if=none,file={disk},format={machine.disk_format},cache=unsafe,discard=unmap",
+        "-drive", f"id=disk,if=none,file={_word(machine.disk)},format={machine.disk_format},"
+        "cache=unsafe,discard=unmap",
         "-device", "virtio-blk-pci,bus=pcie.0,addr=0x3,drive=disk,bootindex=1",
-        *_igb(1), *_igb(2), *_nvme(),
+        *_pxe(machine), *_cards(machine), *_nvme(),
         # With -D, a QEMU in the background keeps its stderr there: who ended it, or what it died of.
         "-daemonize", "-pidfile", str(machine.pidfile), "-d", "unimp", "-D", str(machine.log),
     ]  # fmt: skip
@@ -132,21 +183,13 @@ def free_port(taken: tuple[int, ...] = ()) -> int:
 
 
 def alive(pid: int, run_dir: Path) -> bool:
-    """Whether `pid` is the QEMU of this run folder (and not a process that got the same number later)."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z" and os.fsencode(run_dir / "qemu.pid") in words
+    """Whether `pid` is the QEMU of this run folder."""
+    return process.alive(pid, run_dir / "qemu.pid")
 
 
 def read_pid(run_dir: Path) -> int:
     """The process that the last QEMU of a run folder was, or 0."""
-    try:
-        return int((run_dir / "qemu.pid").read_text())
-    except (OSError, ValueError):
-        return 0
+    return process.read_pid(run_dir / "qemu.pid")
 
 
 def start(machine: Machine, lock: int) -> int:
@@ -169,15 +212,6 @@ def failed_assertion(run_dir: Path) -> str:
     return next((line for line in lines if "Assertion `" in line and "failed" in line), "")
 
 
-def _gone(pid: int, run_dir: Path, timeout: float) -> bool:
-    deadline = time.monotonic() + timeout
-    while alive(pid, run_dir):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
-
-
 def stop(pid: int, run_dir: Path, grace: float) -> None:
     """Power the node off: its power button, `grace` seconds (0: no button), QEMU's end, then SIGKILL."""
     for name, patience in (("system_powerdown", grace), ("quit", 10.0)):
@@ -190,12 +224,12 @@ def stop(pid: int, run_dir: Path, grace: float) -> None:
         except LabError as exc:
             say(f"{name}: {exc}")
             continue
-        if _gone(pid, run_dir, patience):
+        if process.gone(pid, run_dir / "qemu.pid", patience):
             return
         say(f"the node did not end within {patience:.0f} s of {name}")
     if alive(pid, run_dir):
         os.kill(pid, signal.SIGKILL)
-        _gone(pid, run_dir, 10)
+        process.gone(pid, run_dir / "qemu.pid", 10)
 
 
 def accelerator(kernel: Path) -> str:

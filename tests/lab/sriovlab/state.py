@@ -1,24 +1,26 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one checkout's lab is: a folder in the temporary folder, and state.json in it."""
+"""What one checkout's lab is: a folder in the temporary folder, lab.json in it, and for each node a folder in it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from . import pki, qemu
+from . import holder, pki, qemu
+from .definition import USUAL, Definition
 from .kubeapi import KubeApi
+from .pki import NODES
 from .progress import LabError
 from .ssh import Ssh
 
-FORMAT = 1
+FORMAT = 2
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
@@ -41,26 +43,70 @@ def make_run_dir() -> Path:
     return folder
 
 
+def node_dir(node: str) -> Path:
+    """The folder of one node: its disk, its sockets, its logs."""
+    return run_dir() / node
+
+
+def make_node_dir(node: str) -> Path:
+    """`node_dir`, made private."""
+    folder = make_run_dir() / node
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _write(target: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file, whole or not at all."""
+    temporary = target.with_suffix(".tmp")
+    temporary.write_text(json.dumps({"format": FORMAT, **content}, indent=1) + "\n")
+    temporary.replace(target)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """What `_write` wrote; None where there is no such file. Raises LabError for one of another format."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+        if found.pop("format") != FORMAT:
+            raise ValueError("another format")
+        return found
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise _foreign(path, exc) from exc
+
+
+def _foreign(path: Path, exc: Exception) -> LabError:
+    return LabError(f"{path}: not a state that this version wrote ({exc}); end its QEMU and remove the folder")
+
+
 @dataclass(frozen=True)
 class State:
-    """One machine as it was started. Times are seconds from power-on; None until measured."""
+    """One node as it was started. Times are seconds from power-on; None until measured."""
 
     pid: int
     accel: str
     image: str
     ssh_port: int
-    api_port: int
+    api_port: int  # 0 for a worker
     ssh_seconds: float | None = None
     ready_seconds: float | None = None
     image_id: str = ""
+    node: str = "node1"
+    definition: Definition = USUAL
 
     @property
     def run_dir(self) -> Path:
+        """The lab's folder."""
         return run_dir()
 
     @property
+    def folder(self) -> Path:
+        """The node's folder."""
+        return node_dir(self.node)
+
+    @property
     def overlay(self) -> Path:
-        return self.run_dir / "disk.qcow2"
+        return self.folder / "disk.qcow2"
 
     @property
     def kubeconfig(self) -> Path:
@@ -72,19 +118,23 @@ class State:
 
     def machine(self) -> qemu.Machine:
         """The machine that this state describes."""
-        return qemu.Machine(self.run_dir, self.overlay, "qcow2", self.ssh_port, self.api_port, self.accel)
+        return qemu.Machine(self.folder, self.overlay, "qcow2", self.ssh_port, self.api_port, self.accel,
+                            NODES.index(self.node) + 1, self.run_dir, self.definition)  # fmt: skip
 
     def ssh(self) -> Ssh:
         """The way in."""
-        return Ssh(self.ssh_port, pki.ssh_keys() / "id_ed25519", self.run_dir)
+        return Ssh(self.ssh_port, pki.ssh_keys() / "id_ed25519", self.folder)
 
     def api(self) -> KubeApi:
-        """The API server's client."""
-        return KubeApi(self.api_port, self.run_dir / "pki")
+        """The client of the cluster's API server, which runs on node1. Raises LabError where that never was on."""
+        first = self if self.node == NODES[0] else load()
+        if first is None:
+            raise LabError("node1, which has the API server, was never on; start it with `python3 tests/lab/lab.py up`")
+        return KubeApi(first.api_port, self.run_dir / "pki")
 
     def running(self) -> bool:
         """Whether this state's QEMU lives."""
-        return qemu.alive(self.pid, self.run_dir)
+        return qemu.alive(self.pid, self.folder)
 
     def time_scale(self) -> float:
         """How much slower than the reference (25 s to SSH, 90 s to Ready, 2 quiet cores, TCG); at least 1."""
@@ -96,76 +146,95 @@ class State:
         return round(max(measured), 2)
 
     def save(self) -> None:
-        """Write state.json, whole or not at all."""
-        target = make_run_dir() / "state.json"
-        temporary = target.with_suffix(".tmp")
-        temporary.write_text(json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n")
-        temporary.replace(target)
+        """Write the node's state.json."""
+        _write(make_node_dir(self.node) / "state.json", asdict(self))
 
     def describe(self) -> dict[str, object]:
-        """What `status --json` prints: every path and port that a test or a tool needs."""
+        """Every path and port of the node that a test or a tool needs."""
         machine, ssh = self.machine(), self.ssh()
         return {
-            "format": FORMAT,
             "running": self.running(),
-            "checkout": str(CHECKOUT),
-            "run_dir": str(self.run_dir),
-            "node": "node1",
+            "node": self.node,
             "accel": self.accel,
-            "pids": {"qemu": self.pid},
+            "pids": {"qemu": self.pid, "holder": holder.pid(self.run_dir)},
             "ssh": {
                 "host": ssh.host, "port": ssh.port, "user": ssh.user, "key": str(ssh.key),
                 "known_hosts": str(ssh.known_hosts), "control": str(ssh.control),
             },
-            "api": {"host": "127.0.0.1", "port": self.api_port},
-            "kubeconfig": str(self.kubeconfig),
-            "inventory": str(self.inventory),
             "qmp": str(machine.qmp),
             "serial": str(machine.serial),
             "overlay": str(self.overlay),
             "image": self.image,
+            "definition": asdict(self.definition),
             "seconds": {"ssh": self.ssh_seconds, "ready": self.ready_seconds},
             "time_scale": self.time_scale(),
         }  # fmt: skip
 
 
-def load() -> State | None:
-    """The last saved state, or None when there is none. Raises LabError for one of another format."""
-    path = run_dir() / "state.json"
-    try:
-        found = json.loads(path.read_text())
-        if found.pop("format") != FORMAT:
-            raise ValueError("another format")
-        return State(**found)
-    except FileNotFoundError:
+def load(node: str = NODES[0]) -> State | None:
+    """A node's last saved state, or None when there is none. Raises LabError for one of another format."""
+    path = node_dir(node) / "state.json"
+    found = _read(path)
+    if found is None:
         return None
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise LabError(
-            f"{path}: not a state that this version wrote ({exc}); end its QEMU and remove the folder"
-        ) from exc
+    try:
+        return State(**{**found, "definition": Definition(**found["definition"])})
+    except (KeyError, TypeError) as exc:
+        raise _foreign(path, exc) from exc
 
 
-def write_client_files(state: State) -> None:
-    """known_hosts, kubeconfig and the Ansible inventory of a machine."""
-    make_run_dir()
-    ssh = state.ssh()
-    ssh.write_known_hosts(pki.ssh_keys() / "host_ed25519.pub")
-    # A copy: the image may be pruned from the cache while its node still runs.
-    certificates = state.run_dir / "pki"
-    certificates.mkdir(mode=0o700, exist_ok=True)
-    for name in ("ca.crt", "admin.crt", "admin.key"):
-        shutil.copyfile(Path(state.image) / "pki" / name, certificates / name)
-    state.kubeconfig.touch(mode=0o600)
-    state.kubeconfig.write_text(pki.kubeconfig(certificates, "admin", f"https://127.0.0.1:{state.api_port}"))
-    common = [*ssh.options(), "-o", "ControlMaster=auto", "-o", "ControlPersist=300"]
-    inventory = {"sriov_nodes": {"hosts": {"node1": {
-        "ansible_connection": "ssh",
-        "ansible_host": ssh.host,
-        "ansible_port": ssh.port,
-        "ansible_user": ssh.user,
-        "ansible_ssh_private_key_file": str(ssh.key),
-        "ansible_ssh_args": " ".join(common),
-        "ansible_control_path_dir": str(state.run_dir / "cp"),
-        "ansible_python_interpreter": "/usr/bin/python3",
-    }}}}  # fmt: skip
-    state.inventory.write_text(json.dumps(inventory, indent=1) + "\n")
+@dataclass(frozen=True)
+class Members:
+    """Which nodes the lab has, and the image that all of them stand on."""
+
+    count: int
+    image: str
+    image_id: str
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        return NODES[: self.count]
+
+    def save(self) -> None:
+        """Write lab.json."""
+        _write(make_run_dir() / "lab.json", asdict(self))
+
+
+def members() -> Members | None:
+    """The nodes of the last lab, or None where there was none yet. Raises LabError for another format."""
+    path = run_dir() / "lab.json"
+    found = _read(path)
+    try:
+        return Members(**found) if found is not None else None
+    except TypeError as exc:
+        raise _foreign(path, exc) from exc
+
+
+def states() -> list[State]:
+    """The states of the lab's nodes, in their order; those that were never on are left out."""
+    found = members()
+    return [state for state in map(load, found.nodes if found else ()) if state is not None]
+
+
+def running() -> list[State]:
+    """The nodes that are on."""
+    return [state for state in states() if state.running()]
+
+
+def describe() -> dict[str, object]:
+    """What `status --json` prints: node1 as it always was, and all nodes by their names."""
+    found = states()
+    if not found:
+        return {"format": FORMAT, "running": False, "nodes": {}}
+    first = load() or found[0]
+    return {
+        "format": FORMAT,
+        "checkout": str(CHECKOUT),
+        "run_dir": str(run_dir()),
+        **first.describe(),
+        "running": any(state.running() for state in found),
+        "api": {"host": "127.0.0.1", "port": first.api_port},
+        "kubeconfig": str(first.kubeconfig),
+        "inventory": str(first.inventory),
+        "nodes": {state.node: state.describe() for state in found},
+    }

@@ -35,12 +35,13 @@ def test_certificates_say_who_may_do_what(tmp_path: Path) -> None:
     pki.make_certificates(tmp_path)
     for name in (*pki.CLIENTS, "apiserver"):
         command.run(["openssl", "verify", "-CAfile", tmp_path / "ca.crt", tmp_path / f"{name}.crt"])
-    kubelet = command.run(["openssl", "x509", "-in", tmp_path / "kubelet.crt", "-noout", "-text"])
-    assert "O = system:nodes, CN = system:node:node1" in kubelet
-    assert "TLS Web Client Authentication" in kubelet
+    for node in ("node1", "node2", "node3"):
+        kubelet = command.run(["openssl", "x509", "-in", tmp_path / f"{node}.crt", "-noout", "-text"])
+        assert f"O = system:nodes, CN = system:node:{node}\n" in kubelet
+        assert "TLS Web Client Authentication" in kubelet
     server = command.run(["openssl", "x509", "-in", tmp_path / "apiserver.crt", "-noout", "-text"])
     assert "IP Address:127.0.0.1" in server
-    assert "IP Address:10.0.2.15" in server
+    assert "IP Address:10.99.0.1" in server
 
 
 def test_the_image_archive_has_both_images_on_one_layer(tmp_path: Path) -> None:
@@ -58,6 +59,17 @@ def test_the_image_archive_has_both_images_on_one_layer(tmp_path: Path) -> None:
         with tarfile.open(fileobj=io.BytesIO(layer.read())) as content:
             assert content.getmember("bin/sh").linkname == "busybox"
             assert content.getmember("bin/busybox").mode == 0o755
+
+
+def test_ready_asks_for_the_node_that_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def request(_api: KubeApi, _method: str, path: str) -> Any:
+        asked.append(path)
+
+    monkeypatch.setattr(KubeApi, "request", request)
+    assert KubeApi(1, Path("/")).ready("now", "node2") == "the kubelet has not registered node2"
+    assert asked == ["/api/v1/nodes/node2"]
 
 
 def node(boot: str, ready: str) -> dict[str, Any]:

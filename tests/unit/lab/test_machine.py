@@ -17,9 +17,13 @@ from pathlib import Path
 import pytest
 
 from sriovlab import image, qemu, qmp
+from sriovlab.definition import Definition
 from sriovlab.progress import LabError
 
-MACHINE = qemu.Machine(Path("/tmp/run"), Path("/tmp/run/a,b.qcow2"), "qcow2", 2201, 6401, "tcg")
+MACHINE = qemu.Machine(Path("/tmp/run/node1"), Path("/tmp/run/node1/a,b.qcow2"), "qcow2", 2201, 6401, "tcg")
+SECOND = dataclasses.replace(
+    MACHINE, run_dir=Path("/tmp/run/node2"), api_port=0, number=2, wires=Path("/tmp/run")
+)
 
 
 def values(argv: list[str], option: str) -> list[str]:
@@ -44,7 +48,65 @@ def test_the_management_network_leads_nowhere_and_listens_on_loopback_only() -> 
     networks = values(qemu.argv(MACHINE), "-netdev")
     assert networks[0].startswith("user,id=management,restrict=on,")
     assert "hostfwd=tcp:127.0.0.1:2201-:22,hostfwd=tcp:127.0.0.1:6401-:6443" in networks[0]
-    assert networks[1:] == ["hubport,id=wire1,hubid=0", "hubport,id=wire2,hubid=0"]
+    assert networks[1:] == ["hubport,id=cluster,hubid=1", "hubport,id=wire1,hubid=0", "hubport,id=wire2,hubid=0"]
+
+
+def test_nodes_are_joined_by_sockets_of_files_that_no_other_machine_reaches() -> None:
+    assert values(qemu.argv(SECOND), "-netdev")[1:] == [
+        "dgram,id=cluster,local.type=unix,local.path=/tmp/run/node2/cluster.sock,"
+        "remote.type=unix,remote.path=/tmp/run/cluster.sock",
+        "hubport,id=wire1,hubid=0",
+        "hubport,id=wire2,hubid=0",
+        "dgram,id=cards,local.type=unix,local.path=/tmp/run/node2/cards.sock,"
+        "remote.type=unix,remote.path=/tmp/run/cards.sock",
+        "hubport,id=wire3,hubid=0,netdev=cards",
+    ]
+
+
+def test_only_the_first_nodes_api_server_is_forwarded() -> None:
+    management = values(qemu.argv(SECOND), "-netdev")[0]
+    assert management.startswith("user,id=management,restrict=on,")
+    assert management.count("hostfwd=") == 1 and ":2201-:22" in management
+
+
+def test_a_node_is_told_who_it_is() -> None:
+    for machine, number in ((MACHINE, "1"), (SECOND, "2")):
+        argv = qemu.argv(machine)
+        assert values(argv, "-fw_cfg") == [f"name=opt/lab/node,string={number}"]
+        assert values(argv, "-name") == [f"sriov-lab-node{number}"]
+
+
+def test_no_two_nodes_share_an_address_on_a_wire() -> None:
+    def macs(machine: qemu.Machine) -> list[str]:
+        devices = values(qemu.argv(machine), "-device")
+        return [device.partition("mac=")[2].partition(",")[0] for device in devices if "mac=" in device]
+
+    third = dataclasses.replace(SECOND, number=3)
+    management, *first = macs(MACHINE)
+    assert first == ["52:54:00:5a:02:01", "52:54:00:5a:00:01", "52:54:00:5a:00:02"]
+    for machine in (SECOND, third):
+        number = machine.number
+        assert macs(machine) == [management, f"52:54:00:5a:02:0{number}",
+                                 f"52:54:00:5a:1{number}:01", f"52:54:00:5a:1{number}:02"]  # fmt: skip
+
+
+def test_a_machine_without_an_iommu_has_all_else() -> None:
+    with_it, without = (values(qemu.argv(dataclasses.replace(MACHINE, definition=Definition(iommu=found))), "-device")
+                        for found in (True, False))  # fmt: skip
+    assert without == with_it[1:]
+
+
+def test_a_card_that_boots_has_a_network_of_its_own_that_leads_nowhere() -> None:
+    definition = Definition(boot="network", pxe="/srv/tftp,1", bootfile="boot.ipxe", memory_mib=1024, cpus=1)
+    argv = qemu.argv(dataclasses.replace(SECOND, definition=definition))
+    network = next(value for value in values(argv, "-netdev") if "tftp=" in value)
+    assert network == "user,id=pxe,restrict=on,ipv6=off,net=10.0.3.0/24,tftp=/srv/tftp,,1,bootfile=boot.ipxe"
+    (card,) = [value for value in values(argv, "-device") if "netdev=pxe" in value]
+    assert "bootindex=0" in card and "mac=52:54:00:5a:03:02" in card
+    assert (values(argv, "-m"), values(argv, "-smp")) == (["1024"], ["1"])
+    from_disk = qemu.argv(dataclasses.replace(SECOND, definition=dataclasses.replace(definition, boot="disk")))
+    (card,) = [value for value in values(from_disk, "-device") if "netdev=pxe" in value]
+    assert "bootindex" not in card
 
 
 def test_each_card_has_an_address_of_its_own() -> None:
@@ -56,12 +118,12 @@ def test_each_card_has_an_address_of_its_own() -> None:
 
 
 def test_the_background_process_keeps_its_last_words() -> None:
-    assert values(qemu.argv(MACHINE), "-D") == ["/tmp/run/qemu.log"]
+    assert values(qemu.argv(MACHINE), "-D") == ["/tmp/run/node1/qemu.log"]
 
 
 def test_a_comma_in_the_disks_path_is_not_an_option() -> None:
     (drive,) = values(qemu.argv(MACHINE), "-drive")
-    assert "file=/tmp/run/a,,b.qcow2,format=qcow2," in drive
+    assert "file=/tmp/run/node1/a,,b.qcow2,format=qcow2," in drive
 
 
 @pytest.mark.parametrize(("accel", "cpu"), [("tcg", "max"), ("kvm", "host")])
@@ -73,7 +135,7 @@ def test_the_processor_follows_the_accelerator(accel: str, cpu: str) -> None:
 
 def test_too_much_memory_is_refused_before_it_breaks_vf_registers() -> None:
     with pytest.raises(LabError, match="must be below 2816"):
-        qemu.argv(dataclasses.replace(MACHINE, memory_mib=2816))
+        qemu.argv(dataclasses.replace(MACHINE, definition=Definition(memory_mib=2816)))
 
 
 def test_a_run_folder_too_long_for_a_socket_is_refused() -> None:
