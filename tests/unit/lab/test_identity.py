@@ -72,8 +72,10 @@ def test_a_worker_has_a_name_addresses_and_the_way_to_the_others(tmp_path: Path,
     routes = [f"Gateway=10.99.0.{other}\nDestination=10.244.{other - 1}.0/24\n" for other in (1, 2, 3)]
     assert [route in network for route in routes] == [other != number for other in (1, 2, 3)]
     assert "Destination=10.96.0.0/16\n" in network, "a host without a default route finds ClusterIPs"
-    (plugin,) = json.loads((root / "etc/cni/net.d/10-bridge.conflist").read_text())["plugins"]
-    assert plugin["ipam"]["ranges"] == [[{"subnet": f"10.244.{number - 1}.0/24"}]]
+    folder = root / "etc/cni/net.d"
+    bridge = json.loads((folder / "10-bridge.conflist").read_text())
+    assert bridge["plugins"][0]["ipam"]["ranges"] == [[{"subnet": f"10.244.{number - 1}.0/24"}]]
+    assert json.loads((folder / "00-multus.conf").read_text())["delegates"] == [bridge]
     config = root / "etc/kubernetes/kubelet.conf"
     assert config.read_text() == f"config of node{number}\n"
     assert config.stat().st_mode & 0o777 == 0o600

@@ -14,7 +14,7 @@ import sys
 
 NUMBER = "sys/firmware/qemu_fw_cfg/by_name/opt/lab/node/raw"
 NUMBERS = (1, 2, 3)
-CONFLIST = "etc/cni/net.d/10-bridge.conflist"
+POD_NETWORKS = ("etc/cni/net.d/10-bridge.conflist", "etc/cni/net.d/00-multus.conf")
 SERVICES = "10.96.0.0/16"
 NETWORK = """\
 [Match]
@@ -76,10 +76,11 @@ def become(root: str, number: int) -> None:
         stream.write(name)
     write(f"{root}/etc/hostname", f"{name}\n")
     write(f"{root}/etc/kubernetes/kubelet.conf", read(f"{root}/etc/kubernetes/nodes/{name}.conf"), 0o600)
-    conflist = read(f"{root}/{CONFLIST}")
-    for other in NUMBERS:
-        conflist = conflist.replace(f'"{pods(other)}"', f'"{pods(number)}"')
-    write(f"{root}/{CONFLIST}", conflist)
+    for path in POD_NETWORKS:
+        config = read(f"{root}/{path}")
+        for other in NUMBERS:
+            config = config.replace(f'"{pods(other)}"', f'"{pods(number)}"')
+        write(f"{root}/{path}", config)
     write(f"{root}/run/systemd/network/20-cluster.network", network(number))
     if number == 1:
         write(f"{root}/run/lab/control-plane", "")
