@@ -10,14 +10,19 @@ import time
 from pathlib import Path
 
 
-def alive(pid: int, mark: Path) -> bool:
-    """Whether `pid` is the process with this mark (and not one that got the same number later)."""
+def _words(pid: int) -> list[bytes]:
+    """A process' command line; nothing where it has ended."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return False
-    return state != "Z" and os.fsencode(mark) in words
+        return []
+    return [] if state in ("Z", "X") else words
+
+
+def alive(pid: int, mark: Path) -> bool:
+    """Whether `pid` is the process with this mark (and not one that got the same number later)."""
+    return os.fsencode(mark) in _words(pid)
 
 
 def read_pid(mark: Path) -> int:
@@ -31,7 +36,8 @@ def read_pid(mark: Path) -> int:
 def gone(pid: int, mark: Path, timeout: float) -> bool:
     """Wait until a process is gone, `timeout` seconds at most; whether it is."""
     deadline = time.monotonic() + timeout
-    while alive(pid, mark):
+    # One that ends loses its command line before its files, and with them its locks.
+    while alive(pid, mark) or _words(pid) == [b""]:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.1)

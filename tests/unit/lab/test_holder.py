@@ -32,10 +32,10 @@ def start(folder: Path) -> int:
         return holder.start(folder, descriptor)
 
 
-def free(folder: Path, seconds: float = 0) -> bool:
-    """Whether somebody else can have the lab now, or soon: a process that ends loses its name before its files."""
+def free(folder: Path) -> bool:
+    """Whether somebody else can have the lab now."""
     try:
-        with lock.held(folder, timeout=seconds):
+        with lock.held(folder, timeout=0):
             return True
     except LabError:
         return False
@@ -48,7 +48,7 @@ def test_it_holds_the_lab_until_it_is_stopped(run_dir: Path) -> None:
     assert not free(run_dir)
     holder.stop(run_dir)
     assert holder.pid(run_dir) == 0
-    assert free(run_dir, 10)
+    assert free(run_dir)
 
 
 def test_who_waits_is_told_its_number(run_dir: Path) -> None:

@@ -69,9 +69,9 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def free() -> bool:
-    """Whether another checkout can have the machine's lab."""
+    """Whether another checkout can have the machine's lab, at once or when a killed process' files are closed."""
     try:
-        with lock.held(Path("/other"), timeout=0):
+        with lock.held(Path("/other"), timeout=5):
             return True
     except LabError:
         return False
