@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ SHOWN_LINES, SHOWN_COLUMNS = 25, 1200
 # A session of noxfile.py as nox tells it: "name", "description", "tags".
 Stage = dict[str, Any]
 NOT_RUN: dict[str, Any] = {"result": "did not run", "reason": None, "duration": 0.0}
+WITHOUT_PEERS = "BAREMETAL_SRIOV_WITHOUT_PEERS"  # tells the unit tests
+LEFT_OUT = {**NOT_RUN, "result": "skipped", "reason": "--without-peers: there is no Kubernetes to run it with"}
 
 
 @dataclass(frozen=True)
@@ -66,14 +69,15 @@ def choose(stages: Sequence[Stage], only: str | None, *, fast: bool) -> list[Sta
     return [stage for stage in chosen if not (fast and "lab" in stage["tags"])]
 
 
-def _run_nox(stages: Sequence[Stage]) -> dict[str, dict[str, Any]]:
+def _run_nox(stages: Sequence[Stage], without_peers: bool) -> dict[str, dict[str, Any]]:
     """What nox reports of each stage, by their names; nothing of those that a stopped run did not come to."""
     report = OUTPUT / "nox.json"
     report.unlink(missing_ok=True)
     # Two at a time: the emulated node leaves a core to the other checks for most of its time.
     argv = nox("--parallel=2", "--allow-parallel", "--report", str(report),
                "--session", *(stage["name"] for stage in stages))  # fmt: skip
-    watched(argv, OUTPUT, limit_seconds=3 * 3600.0, cwd=ROOT)
+    env = {**os.environ, WITHOUT_PEERS: "1"} if without_peers else None
+    watched(argv, OUTPUT, limit_seconds=3 * 3600.0, cwd=ROOT, env=env)
     return {one["name"]: one for one in json.loads(report.read_text())["sessions"]} if report.exists() else {}
 
 
@@ -114,11 +118,15 @@ def _table(results: Sequence[Result], ledger: Ledger) -> None:
     say("\n".join(table + remarks))
 
 
-def run(stages: Sequence[Stage], ledger: Ledger | None = None, *, complete: bool = False) -> int:
+def run(
+    stages: Sequence[Stage], ledger: Ledger | None = None, *, complete: bool = False, without_peers: bool = False
+) -> int:
     """Carry out the stages and sum up; returns the exit status. One run at a time in a checkout.
 
     complete: these are all stages, so that the ledger's total is judged as well.
+    without_peers: those that need Kubernetes are skipped, and so are the unit tests that do.
     """
+    left_out = [stage["name"] for stage in stages if without_peers and "lab" in stage["tags"]]
     with cache.locked(f"checkout-{cache.digest(str(ROOT))}"):
         shutil.rmtree(JUNIT, ignore_errors=True)
         JUNIT.mkdir(parents=True)
@@ -132,9 +140,10 @@ def run(stages: Sequence[Stage], ledger: Ledger | None = None, *, complete: bool
         say(f"{len(stages)} stages; this machine takes x {ledger.scale:.2f} of the ledger's time")
         started = time.monotonic()
         try:
-            told = _run_nox(stages)
+            chosen = [stage for stage in stages if stage["name"] not in left_out]
+            told = {**_run_nox(chosen, without_peers), **dict.fromkeys(left_out, LEFT_OUT)}
         finally:
-            if any("lab" in stage["tags"] for stage in stages):
+            if any("lab" in stage["tags"] for stage in chosen):
                 with suppress(ToolError):  # its own output says what is wrong
                     lab("down")
         seconds = time.monotonic() - started
@@ -145,6 +154,8 @@ def run(stages: Sequence[Stage], ledger: Ledger | None = None, *, complete: bool
             # Wall-clock, without what was installed for the emulated node.
             results.append(_judged(ledger, seconds - told.get(LAB_DEPS, NOT_RUN)["duration"]))
         failed = sum(result.number("failed") for result in results)
+        if left_out:
+            say(f"{len(left_out)} stages skipped by --without-peers: {', '.join(left_out)}")
         say(f"in {duration(seconds)}; logs and JUnit files are in {OUTPUT}")
         say(f"{sum(result.number('passed') for result in results)} passed, {failed} failed")
     return 0 if stages and not failed else 1

@@ -197,9 +197,24 @@ def test_two_stages_run_beside_each_other(output: Path, capfd: pytest.CaptureFix
 
 
 def test_a_stage_without_result_is_no_success(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "_run_nox", lambda chosen: {})
+    monkeypatch.setattr(stages, "_run_nox", lambda chosen, without_peers: {})
     assert _run("good") == 1
     assert stages.run([], EASY) == 1
+
+
+def test_without_peers_what_needs_them_is_skipped_and_counted(
+    output: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    known = [{"name": "good", "tags": []}, {"name": "molecule", "tags": ["lab"]}]
+    told = {"good": {"result": "success", "reason": None, "duration": 1.0}}
+    asked = []
+    monkeypatch.setattr(stages, "_run_nox", lambda chosen, without_peers: asked.append((chosen, without_peers)) or told)
+    assert stages.run(known, EASY, without_peers=True) == 0
+    assert asked == [(known[:1], True)]
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split()[1:5] for line in lines if line.startswith("molecule ")] == [["skipped", "0", "0", "1"]]
+    assert "1 stages skipped by --without-peers: molecule" in lines
+    assert "without-peers" not in (deps.ROOT / ".ci" / "run").read_text()
 
 
 def test_unknown_stages_are_named(output: Path) -> None:
