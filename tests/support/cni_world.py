@@ -138,11 +138,6 @@ def missing(what: str) -> None:
     (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"needs {what}")
 
 
-def vector(*numbers: str):
-    """Put upstream's test vectors with these numbers into a test's id."""
-    return pytest.mark.parametrize((), [pytest.param(id="+".join(f"cni-vector-{number}" for number in numbers))])
-
-
 def run(*argv: str) -> str:
     """A command that must succeed."""
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout

@@ -14,11 +14,11 @@ import pytest
 
 from support.dp_daemon import KERNEL, PF2, POOLS, VFIO, Daemon
 from support.dp_host import FakeHost
-from support.dp_vectors import vectors
 from support.fake_kubelet import FakeKubelet, next_ids, wait_for
+from support.vector_ids import vectors
 
 
-@vectors(88, differs=True)
+@vectors("dp", 88, differs=True)
 def test_registers_and_lists_and_allocates(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start()
     request = kubelet.registered()
@@ -46,7 +46,7 @@ def test_registers_and_lists_and_allocates(node: Daemon, kubelet: FakeKubelet) -
 
 
 @pytest.mark.parametrize("ids", [["nope"], ["0000:01:10.0", ""], ["\u2603" * 9], [f"x{n}" for n in range(10_000)]])
-@vectors(90)
+@vectors("dp", 90)
 def test_unknown_ids_are_refused_and_named(node: Daemon, kubelet: FakeKubelet, ids: list[str]) -> None:
     """The Go plugin has this as a pending test."""
     node.start()
@@ -134,7 +134,7 @@ def test_a_vf_that_moves_to_a_pod_stays_healthy(node: Daemon, kubelet: FakeKubel
         assert next_ids(plugin.watch()) == KERNEL[:3]
 
 
-@vectors(89, differs=True)
+@vectors("dp", 89, differs=True)
 def test_leftover_streams_end_and_do_not_block(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start()
     with kubelet.plugin(kubelet.both_registered()["intel.com/kernel"]) as plugin:
@@ -148,7 +148,7 @@ def test_leftover_streams_end_and_do_not_block(node: Daemon, kubelet: FakeKubele
         assert [next_ids(stream) for stream in streams if stream.is_active()] == [left] * 3
 
 
-@vectors(86)
+@vectors("dp", 86)
 def test_hup_reads_the_configuration_again(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start("--rescan-interval", "3600")
     endpoint = kubelet.both_registered()["intel.com/kernel"]
@@ -194,7 +194,7 @@ def test_a_changed_configuration_is_seen_where_asked(node: Daemon, kubelet: Fake
     assert node.logged().count("stays in use") == 1
 
 
-@vectors(92, differs=True)
+@vectors("dp", 92, differs=True)
 def test_nothing_matches_yet(node: Daemon, kubelet: FakeKubelet) -> None:
     """No device, no server, no error; ours goes on looking, and says why there is none."""
     node.configure({"resourceName": "late", "selectors": {"pfNames": ["enp3s0"]}})

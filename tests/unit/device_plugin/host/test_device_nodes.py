@@ -24,8 +24,8 @@ from sriov_device_plugin.pool import allocation, cdi, config, device_info, expla
 from support import dp_node_table as table
 from support.dp_daemon import VFIO, Daemon
 from support.dp_host import FakeHost
-from support.dp_vectors import finding
 from support.fake_kubelet import FakeKubelet, wait_for
+from support.vector_ids import finding
 
 PF, VF = "0000:01:00.0", "0000:01:10.0"
 

@@ -14,13 +14,13 @@ import pytest
 
 from sriov_device_plugin.kubelet import registration
 from support.dp_daemon import KERNEL, POOLS, Daemon
-from support.dp_vectors import vectors
 from support.fake_kubelet import FakeKubelet, Plugin, next_ids, wait_for
+from support.vector_ids import vectors
 
 WITHIN = 1.0  # seconds: promised after the kubelet's return; the best of three, since other work may run here
 
 
-@vectors(87, differs=True)
+@vectors("dp", 87, differs=True)
 def test_the_kubelet_comes_later(node: Daemon) -> None:
     """No kubelet is no error, it is waited for. READY does not wait for it."""
     node.start()
@@ -54,7 +54,7 @@ def test_a_new_kubelet_socket_is_enough_to_register_again(node: Daemon, kubelet:
     assert kubelet.both_registered() == sockets
 
 
-@vectors(87, differs=True)
+@vectors("dp", 87, differs=True)
 def test_a_refusal_is_said_and_tried_again(node: Daemon, kubelet: FakeKubelet) -> None:
     """The Go plugin ends here."""
     kubelet.refuse_with = "unsupported version"
@@ -149,7 +149,7 @@ def test_a_long_path_gets_a_short_socket(node: Daemon, kubelet: FakeKubelet) -> 
         assert len(next_ids(plugin.watch())) == 8
 
 
-@vectors(85)
+@vectors("dp", 85)
 def test_socket_names() -> None:
     from sriov_device_plugin.kubelet.registration import socket_path
 
@@ -158,7 +158,7 @@ def test_socket_names() -> None:
     )
 
 
-@vectors(93, differs=True)
+@vectors("dp", 93, differs=True)
 def test_what_is_no_socket_is_not_removed(node: Daemon, kubelet: FakeKubelet) -> None:
     stranger = kubelet.folder / "intel.com_kernel.sock"
     stranger.write_text("not ours")

@@ -14,8 +14,8 @@ import pytest
 from sriov_device_plugin import files
 from sriov_device_plugin.pool import cdi, config
 from support.dp_daemon import Daemon
-from support.dp_vectors import vectors
 from support.fake_kubelet import FakeKubelet, next_ids, wait_for
+from support.vector_ids import vectors
 
 PF = "0000:01:00.0"
 KERNEL, VFIO = "0000:01:10.0", "0000:01:10.2"
@@ -38,7 +38,7 @@ def spec(folder: Path) -> Any:
     return json.loads(path.read_text())
 
 
-@vectors(91)
+@vectors("dp", 91)
 def test_annotations() -> None:
     assert cdi.annotation("example.com/net", ["0000:00:00.1"]) == (
         "cdi.k8s.io/example.com_net",
@@ -52,7 +52,7 @@ def test_a_long_kind_gets_a_short_key_of_its_own() -> None:
     assert all(len(key) <= len("cdi.k8s.io/") + 63 for key in keys)
 
 
-@vectors(89, 90)
+@vectors("dp", 89, 90)
 def test_allocate_names_what_the_spec_holds(node: Daemon, kubelet: FakeKubelet, tmp_path: Path) -> None:
     """Two pools of one prefix have kinds of their own, so the kubelet can't mix up their annotations."""
     folder = tmp_path / "cdi"
