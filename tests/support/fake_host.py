@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
 from support.fake_boot import Grub
@@ -79,13 +79,13 @@ class FakeHost(Pci, Memory, Grub, Systemd):
     kernel_log: str = ""
 
     def show(self, argv: tuple[str, ...]) -> str | Completed | None:
-        if argv[:2] == ("ip", "-j"):
-            return json.dumps(self._ip_json(list(argv[2:])))
-        if argv == ("dmesg",):
-            return self.kernel_log
-        if argv[:2] == ("ethtool", "-k"):
-            return self._features(argv)
-        return self._devlink_show(argv) if argv[:2] == ("devlink", "-j") else super().show(argv)
+        shows: dict[tuple[str, ...], Callable[[tuple[str, ...]], str | Completed]] = {
+            ("ip", "-j"): lambda argv: json.dumps(self._ip_json([*argv[2:]])),
+            ("dmesg",): lambda argv: self.kernel_log,
+            ("ethtool", "-k"): self._features,
+            ("devlink", "-j"): self._devlink_show,
+        }
+        return shows[argv[:2]](argv) if argv[:2] in shows else super().show(argv)
 
     def act(self, argv: tuple[str, ...]) -> int:
         if argv[0] == "udevadm":
@@ -146,9 +146,8 @@ class HostWithUdev(FakeHost):
 
     def add_net(self, net: Net, address: str = "") -> None:
         if self._pf_of(address):
-            kernels = f"eth{len(self.new)}"
-            self.new[kernels] = (address, net.name)
-            net.name = kernels
+            self.new[f"eth{len(self.new)}"] = (address, net.name)
+            net.name = [*self.new][-1]
         super().add_net(net, address)
 
     def _settle(self) -> None:

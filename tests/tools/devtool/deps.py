@@ -97,7 +97,6 @@ def _fetch_collections(folder: Path) -> None:
         with zipfile.ZipFile(next(Path(wheels).glob("ansible-*.whl"))) as wheel:
             wheel.extractall(folder, [name for name in wheel.namelist()
                                       if name.startswith("ansible_collections/kubernetes/core/")])  # fmt: skip
-    (folder / MARKER).touch()
 
 
 _STAND_IN = '''\
@@ -161,15 +160,16 @@ def ensure_tools() -> None:
     ensure_packages(absent(**PACKAGES) + ["python3-venv"] * (importlib.util.find_spec("ensurepip") is None))
     venv, folder = dev_venv(), collections_folder()
     items = (
-        (venv, f"Python packages of requirements-dev.txt and -unit.txt (about 350 MB, into {venv})", _make_dev),
+        (venv / MARKER, f"Python packages of requirements-dev.txt and -unit.txt (about 350 MB, into {venv})",
+         _make_dev),
         (folder, f"kubernetes.core, out of the wheel ansible=={ANSIBLE_BUNDLE} (into {folder})",
          lambda: cache.artefact(folder.name, _fetch_collections)),
     )  # fmt: skip
     with cache.locked("tools"):
-        wanted = [item for item in items if not (item[0] / MARKER).exists()]
-        for _folder, what, _install in wanted:
+        wanted = [item for item in items if not item[0].exists()]
+        for _proof, what, _install in wanted:
             say(f"    will install {what}")
-        for _folder, what, install in wanted:
+        for _proof, what, install in wanted:
             started = time.monotonic()
             install()
             say(f"    installed {what} in {duration(time.monotonic() - started)}")

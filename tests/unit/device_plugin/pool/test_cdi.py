@@ -14,7 +14,8 @@ import pytest
 from sriov_device_plugin import files
 from sriov_device_plugin.pool import cdi, config
 from support.dp_daemon import Daemon
-from support.fake_kubelet import FakeKubelet, next_ids, wait_for
+from support.fake_kubelet import FakeKubelet, next_ids
+from support.processes import eventually
 from support.vector_ids import vectors
 
 PF = "0000:01:00.0"
@@ -64,7 +65,7 @@ def test_allocate_names_what_the_spec_holds(node: Daemon, kubelet: FakeKubelet, 
     with kubelet.plugin(kubelet.registered().endpoint) as plugin:
         stream = plugin.watch()
         assert next_ids(stream) == [KERNEL, VFIO]
-        wait_for(lambda: not stale.exists(), "the file of a pool of before is removed")
+        eventually(lambda: not stale.exists(), "the file of a pool of before is removed")
         assert foreign.read_text() == "x", "another one's file"
         foreign.unlink()
         nodes = [{"path": p, "hostPath": p, "permissions": "rw"} for p in ("/dev/vfio/vfio", "/dev/vfio/20")]
@@ -83,7 +84,7 @@ def test_allocate_names_what_the_spec_holds(node: Daemon, kubelet: FakeKubelet, 
         node.host.remove(KERNEL)
         node.host.group(VFIO, 21)
         assert next_ids(stream) == [VFIO]
-        wait_for(lambda: "/dev/vfio/21" in json.dumps(spec(folder)), "the spec follows the group")
+        eventually(lambda: "/dev/vfio/21" in json.dumps(spec(folder)), "the spec follows the group")
     assert node.stop() == 0
     assert spec(folder)["kind"] == KIND, "containers that run may be started again by their names"
 
@@ -92,7 +93,7 @@ def test_no_iommu_nodes_have_another_path_outside(node: Daemon, kubelet: FakeKub
     node.host.bind(VFIO, "vfio-pci", 3, noiommu=True)
     node.start("--use-cdi=true", "--cdi-dir", str(tmp_path))
     kubelet.registered()
-    wait_for(lambda: list(tmp_path.glob("baremetal*")), "the spec")
+    eventually(lambda: list(tmp_path.glob("baremetal*")), "the spec")
     edits = json.loads(next(tmp_path.glob("baremetal*")).read_text())["devices"][0]["containerEdits"]
     assert [(n["hostPath"], n["path"]) for n in edits["deviceNodes"]][1] == ("/dev/vfio/noiommu-3", "/dev/vfio/3")
 
