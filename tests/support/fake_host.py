@@ -52,8 +52,7 @@ def link_json(net: Net, pf: FakePf | None) -> dict[str, Any]:
         "linkinfo": {key: value for key, value in kind.items() if value},
         "vfinfo_list": [_vf_json(index, settings) for index, settings in sorted(pf.settings.items())] if pf else [],
     }
-    flags = ["BROADCAST", *(["UP"] if net.up else [])]
-    item = {"ifname": net.name, "address": net.mac, "mtu": net.mtu, "flags": flags}
+    item = {"ifname": net.name, "address": net.mac, "mtu": net.mtu, "flags": ["BROADCAST", *(["UP"] if net.up else [])]}
     return {**item, **{key: value for key, value in more.items() if value}}
 
 

@@ -23,11 +23,6 @@ class ToolError(Exception):
     """The run can't go on; the text says what is wrong and what to do."""
 
 
-def say(text: str) -> None:
-    """Print a line at once, also when the output goes to a file or a pipe."""
-    print(text, flush=True)
-
-
 def duration(seconds: float) -> str:
     """`8.4 s` or `12 min 05 s`."""
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60:02} s"
@@ -53,7 +48,7 @@ def watched(argv: Sequence[str], logs: Path, limit_seconds: float, **settings: A
         while (left := limit_seconds - (time.monotonic() - started)) > 0:
             with suppress(subprocess.TimeoutExpired):
                 return process.wait(timeout=min(HEARTBEAT_SECONDS, left))
-            say(f"    ... {duration(time.monotonic() - started)}, {newest(logs, HEARTBEAT_SECONDS)}")
+            print(f"    ... {duration(time.monotonic() - started)}, {newest(logs, HEARTBEAT_SECONDS)}")
         return 124
     finally:
         for number in (signal.SIGINT, signal.SIGKILL) if process.poll() is None else ():

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sriovlab import cache
 
-from .console import ToolError, call, duration, say, show
+from .console import ToolError, call, duration, show
 
 ROOT = Path(__file__).resolve().parents[3]
 LAB = ROOT / "tests" / "lab" / "lab.py"
@@ -148,7 +148,7 @@ def ensure_packages(packages: Sequence[str]) -> None:
         return
     if shutil.which("apt-get") is None:
         raise ToolError(f"missing: {', '.join(packages)} (Debian's names); install them by hand, then try again")
-    say(f"    will install with apt-get: {', '.join(packages)}")
+    print(f"    will install with apt-get: {', '.join(packages)}")
     sudo = [] if os.geteuid() == 0 else ["sudo"]
     show([*sudo, "apt-get", "update", "--quiet"])
     show([*sudo, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages])
@@ -156,7 +156,7 @@ def ensure_packages(packages: Sequence[str]) -> None:
 
 def ensure_tools() -> None:
     """Install what is missing of the checks' tools, after saying so. Raises ToolError."""
-    say(f"    tools are kept in {cache.root()} (another place: BAREMETAL_SRIOV_CACHE)")
+    print(f"    tools are kept in {cache.root()} (another place: BAREMETAL_SRIOV_CACHE)")
     ensure_packages(absent(**PACKAGES) + ["python3-venv"] * (importlib.util.find_spec("ensurepip") is None))
     venv, folder = dev_venv(), collections_folder()
     items = (
@@ -168,11 +168,11 @@ def ensure_tools() -> None:
     with cache.locked("tools"):
         wanted = [item for item in items if not item[0].exists()]
         for _proof, what, _install in wanted:
-            say(f"    will install {what}")
+            print(f"    will install {what}")
         for _proof, what, install in wanted:
             started = time.monotonic()
             install()
-            say(f"    installed {what} in {duration(time.monotonic() - started)}")
+            print(f"    installed {what} in {duration(time.monotonic() - started)}")
 
 
 def lab(word: str) -> None:

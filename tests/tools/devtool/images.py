@@ -17,7 +17,7 @@ from pathlib import Path
 from sriovlab import cache
 
 from .collection import tracked_files
-from .console import ToolError, call, say
+from .console import ToolError, call
 from .deps import ROOT, needed
 
 TOOLS = ("buildah", "mmdebstrap")  # commands, and Debian's packages of them
@@ -62,13 +62,13 @@ def build(folder: Path, base: str = "") -> Path:
         buildah = ["buildah", "--root", f"{work}/root", "--runroot", f"{work}/run", "--storage-driver", "vfs"]
         make = [*buildah, "build", "--isolation", "chroot"]
         if not base:
-            say(f"base: {', '.join(PACKAGES)} of {SUITE} (about half a minute)")
+            print(f"base: {', '.join(PACKAGES)} of {SUITE} (about half a minute)")
             base, context = "localhost/baremetal-sriov/base", Path(work) / "base"
             context.mkdir()
             call([*MMDEBSTRAP, str(context / "base.tar")])
             (context / "Containerfile").write_text("FROM scratch\nADD base.tar /\n")
             call([*make, "-t", base, str(context)])
-        say(f"image: {name} on {base}")
+        print(f"image: {name} on {base}")
         call([*make, "--build-arg", f"BASE={base}", "-f", str(CONTAINERFILE), "-t", name, str(ROOT)])
         container = call([*buildah, "from", name]).strip()
         program = ("python3", "-I", "/usr/lib/baremetal-sriov/files/device_plugin/run.py")
