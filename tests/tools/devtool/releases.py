@@ -68,8 +68,7 @@ def add(name: str, path: Path = LIST, repository: Path = ROOT) -> Release:
 def commit_of(name: str, repository: Path = ROOT) -> str:
     """The full hash of a commit. Raises ToolError where the clone does not have it."""
     with suppress(ToolError):
-        wanted = f"{name}^{{commit}}"
-        return git("rev-parse", "--verify", "--quiet", "--end-of-options", wanted, folder=repository)
+        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", folder=repository)
     if not (repository / ".git").exists():
         remedy = "there is no git repository here: use a clone of the project"
     elif git("rev-parse", "--is-shallow-repository", folder=repository) == "true":
