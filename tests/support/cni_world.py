@@ -181,8 +181,10 @@ class World(Tree, ExitStack):
         self.conf: dict = {"cniVersion": "1.1.0", "name": "net", "type": "sriov", "deviceID": VF}
         self.host_ns, self.pod_ns = f"cnihost-{os.getpid()}", f"cnipod-{os.getpid()}"
         self.enter_context(pytest.MonkeyPatch.context()).setattr(PfPort, "find", FakePf.find)
-        links = {f"{PCI}/{link}": Path(target) for link, target in _LINKS.items()}
-        self.fill({f"{PCI}/{PF}/net/{PF_NAME}/": "", **links, "pf.json": json.dumps(_PF), "bin/calls": ""})
+        self.fill({
+            f"{PCI}/{PF}/net/{PF_NAME}/": "", "pf.json": json.dumps(_PF), "bin/calls": "",
+            **{f"{PCI}/{link}": Path(target) for link, target in _LINKS.items()},
+        })  # fmt: skip
         put(self.bin / "test-ipam", IPAM.replace("/usr/bin/env python3", sys.executable))
         self.add_netns(self.pod_ns)
         self.enter_context(Inside(open_netns(self.add_netns(self.host_ns))))

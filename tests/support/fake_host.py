@@ -57,14 +57,13 @@ def link_json(net: Net, pf: FakePf | None) -> dict[str, Any]:
 
 
 def _vf_json(index: int, settings: dict[str, Any]) -> dict[str, Any]:
-    tag = {key: settings[key] for key in ("vlan", "qos") if settings[key]}
     return {
         "vf": index,
         "address": settings["mac"],
         "spoofchk": settings["spoofchk"],
         "trust": settings["trust"],
         "link_state": settings["link_state"],
-        "vlan_list": [tag],
+        "vlan_list": [{key: settings[key] for key in ("vlan", "qos") if settings[key]}],
         "rate": {"max_tx": settings["max_tx_rate"], "min_tx": settings["min_tx_rate"]},
     }
 

@@ -70,8 +70,10 @@ def serve(path: Path, method: str, answer: Callable[[Any, Any], Any], request: A
     """grpcio's server at a socket, with one method such as v1.PodResourcesLister/List and the class of its request."""
     service, name = method.split("/")
     methods = {name: grpc.unary_unary_rpc_method_handler(answer, request.FromString, lambda m: m.SerializeToString())}
-    handlers = [grpc.method_handlers_generic_handler(service, methods)]
-    server = grpc.server(ThreadPoolExecutor(2), handlers, options=[("grpc.max_send_message_length", -1)])
+    server = grpc.server(
+        ThreadPoolExecutor(2), [grpc.method_handlers_generic_handler(service, methods)],
+        options=[("grpc.max_send_message_length", -1)],
+    )  # fmt: skip
     with _short(path) as place:
         server.add_insecure_port(f"unix:{place}")
         server.start()
@@ -168,8 +170,9 @@ class Plugin(contextlib.ExitStack):
         self.channel = self.enter_context(grpc.insecure_channel(f"unix:{path}"))
 
     def call(self, method: str, request: Any, answer: Any) -> Any:
-        call = self.channel.unary_unary(f"/{method}", lambda m: m.SerializeToString(), answer.FromString)
-        return call(request, timeout=DEADLINE)
+        return self.channel.unary_unary(f"/{method}", lambda m: m.SerializeToString(), answer.FromString)(
+            request, timeout=DEADLINE
+        )
 
     def watch(self) -> Any:
         """A ListAndWatch call, which is an iterator."""

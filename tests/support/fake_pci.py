@@ -114,8 +114,8 @@ class Pci(FakeBase):
         self._bind(address, "igbvf")
 
     def _function(self, address: str, vendor: str, device: str, kind: str = "0x020000") -> None:
-        ids = {"class": kind, "vendor": vendor, "device": device}
-        self._attributes(address, driver_override="(null)", modalias=f"pci:{device}", **ids)
+        self._attributes(address, vendor=vendor, device=device, modalias=f"pci:{device}", driver_override="(null)",
+                         **{"class": kind})  # fmt: skip
 
     def _attributes(self, address: str, **values: object) -> None:
         self.fill({f"{DEVICES}/{address}/{name}": f"{value}\n" for name, value in values.items()})

@@ -79,13 +79,12 @@ def ran(
     host: Host, entry: Callable[..., None], *args: Any, check: bool = False, params: Any = None, **options: Any
 ) -> SimpleNamespace:
     """How a module ends, by its function in module_utils/entry: its result, and its warnings."""
-    ends = {"exit_json.side_effect": SystemExit, "fail_json.side_effect": SystemExit}
-    module = mock.Mock(spec=Module, check_mode=check, _diff=True, params=params, **ends)
+    module = mock.Mock(spec=Module, check_mode=check, _diff=True, params=params,
+                       **{"exit_json.side_effect": SystemExit, "fail_json.side_effect": SystemExit})  # fmt: skip
     with contextlib.suppress(SystemExit):
         entry(module, *args, host=host, **options)
     (end,) = (*module.exit_json.mock_calls, *module.fail_json.mock_calls)
-    failed = {"failed": True} if module.fail_json.called else {}
-    result = {**failed, **json.loads(json.dumps(end.kwargs))}
+    result = {**({"failed": True} if module.fail_json.called else {}), **json.loads(json.dumps(end.kwargs))}
     return SimpleNamespace(result=result, warnings=[call.args[0] for call in module.warn.mock_calls])
 
 

@@ -87,8 +87,8 @@ def call(
     argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, capture: bool = True
 ) -> str:
     """Run a short command and return its standard output; raises ToolError with its error text, and OSError."""
-    null = subprocess.DEVNULL
-    done = subprocess.run(argv, cwd=cwd, env=env, stdin=null, capture_output=capture, text=True, check=False)
+    done = subprocess.run(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=capture, text=True,
+                          check=False)  # fmt: skip
     if done.returncode != 0:
         told = (done.stderr.strip() or done.stdout.strip()) if capture else "its own output is above"
         raise ToolError(f"{' '.join(argv)} failed ({done.returncode}): {told}")

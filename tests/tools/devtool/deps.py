@@ -75,8 +75,8 @@ def interpreter_path() -> str:
     pyenv's shims are left out: there is one for each version, and it fails where that is switched off.
     """
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    names = [folder.name for folder in root.glob("*") if folder.name.replace(".", "").isdecimal()]
-    names.sort(key=lambda name: [int(part) for part in name.split(".")], reverse=True)
+    names = sorted((folder.name for folder in root.glob("*") if folder.name.replace(".", "").isdecimal()),
+                   key=lambda name: [int(part) for part in name.split(".")], reverse=True)  # fmt: skip
     own = [entry for entry in os.environ.get("PATH", os.defpath).split(os.pathsep) if not entry.endswith("/shims")]
     return os.pathsep.join([*own, *(f"{root}/{name}/bin" for name in names)])
 

@@ -42,9 +42,8 @@ def cached() -> Path:
     files = [CONTAINERFILE, *(ROOT / name for name in tracked_files() if name.startswith(copied))]
     key = cache.digest(version(), *MMDEBSTRAP, *(f"{path} {path.read_text()}" for path in files))
     found = cache.artefact(f"device-plugin-image-{key}", build)
-    for other in cache.root().glob("device-plugin-image*"):
-        if other != found:  # one before is of no use to anybody
-            shutil.rmtree(other)
+    for other in {*cache.root().glob("device-plugin-image*")} - {found}:  # one before is of no use to anybody
+        shutil.rmtree(other)
     return next(found.glob("*.tar"))
 
 

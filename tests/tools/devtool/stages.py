@@ -46,8 +46,8 @@ class Result:
 
 def nox(*words: str) -> list[str]:
     """The command line of nox, which finds the machine's interpreters."""
-    settings = ("env", f"PATH={interpreter_path()}", "NO_COLOR=1", "PYTHONUNBUFFERED=1")
-    return [*settings, tool("python"), "-m", "nox", "--noxfile", str(NOXFILE), *words]
+    return ["env", f"PATH={interpreter_path()}", "NO_COLOR=1", "PYTHONUNBUFFERED=1",
+            tool("python"), "-m", "nox", "--noxfile", str(NOXFILE), *words]  # fmt: skip
 
 
 def all_stages() -> list[Stage]:
@@ -71,9 +71,9 @@ def _run_nox(stages: Sequence[Stage]) -> dict[str, dict[str, Any]]:
     report = OUTPUT / "nox.json"
     report.unlink(missing_ok=True)
     # Two at a time: the emulated node leaves a core to the other checks for most of its time.
-    argv = nox("--parallel=2", "--allow-parallel", "--report", str(report),
-               "--session", *(stage["name"] for stage in stages))  # fmt: skip
-    watched(argv, OUTPUT, limit_seconds=3 * 3600.0, cwd=ROOT)
+    watched(nox("--parallel=2", "--allow-parallel", "--report", str(report),
+                "--session", *(stage["name"] for stage in stages)),
+            OUTPUT, limit_seconds=3 * 3600.0, cwd=ROOT)  # fmt: skip
     return {one["name"]: one for one in json.loads(report.read_text())["sessions"]} if report.exists() else {}
 
 
