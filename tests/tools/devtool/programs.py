@@ -79,8 +79,8 @@ def benchmarks(only: str | None = None) -> int:
     print(f"written to {RESULTS}; machine: {stamped['machine']}")
     bad = [result for result in results if result["limit"] is not None and result["value"] > result["limit"]]
     for one in bad:
-        print(f"above its limit: {one['name']} is {one['value']:.3f} {one['unit']}, "
-            f"the median of {len(one['values'])} runs; its limit is {one['limit']:g}")  # fmt: skip
+        decided = f"{one['unit']}, the median of {len(one['values'])} runs"
+        print(f"above its limit: {one['name']} is {one['value']:.3f} {decided}; its limit is {one['limit']:g}")
     return 1 if bad else 0
 
 
