@@ -20,6 +20,7 @@ from .collection import tracked_files
 from .console import ToolError, call
 from .deps import ROOT, needed
 
+NAME = "localhost/baremetal-sriov/device-plugin"
 TOOLS = ("buildah", "mmdebstrap")  # commands, and Debian's packages of them
 PACKAGES = ("python3-minimal", "python3-grpcio", "python3-protobuf", "iproute2")
 SUITE = "bookworm"
@@ -55,7 +56,7 @@ def build(folder: Path, base: str = "") -> Path:
     archive = folder / f"device-plugin-{version()}.tar"
     archive.unlink(missing_ok=True)
     needed(*TOOLS[: 1 if base else None])
-    name = f"localhost/baremetal-sriov/device-plugin:{version()}"
+    name = f"{NAME}:{version()}"
     with tempfile.TemporaryDirectory(prefix="image-") as work:
         # vfs and chroot: they need neither overlays nor namespaces, so this works in a container as well.
         buildah = ["buildah", "--root", f"{work}/root", "--runroot", f"{work}/run", "--storage-driver", "vfs"]
