@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sriovlab import cache
+from sriovlab import cache, peers
 
 from .budget import TOTAL, Ledger
 from .collection import OUTPUT, tool
@@ -29,7 +29,6 @@ SHOWN_LINES, SHOWN_COLUMNS = 25, 1200
 # A session of noxfile.py as nox tells it: "name", "description", "tags".
 Stage = dict[str, Any]
 NOT_RUN: dict[str, Any] = {"result": "did not run", "reason": None, "duration": 0.0}
-WITHOUT_PEERS = "BAREMETAL_SRIOV_WITHOUT_PEERS"  # tells the unit tests
 LEFT_OUT = {**NOT_RUN, "result": "skipped", "reason": "--without-peers: there is no Kubernetes to run it with"}
 
 
@@ -76,7 +75,7 @@ def _run_nox(stages: Sequence[Stage], without_peers: bool) -> dict[str, dict[str
     # Two at a time: the emulated node leaves a core to the other checks for most of its time.
     argv = nox("--parallel=2", "--allow-parallel", "--report", str(report),
                "--session", *(stage["name"] for stage in stages))  # fmt: skip
-    env = {**os.environ, WITHOUT_PEERS: "1"} if without_peers else None
+    env = {**os.environ, peers.WITHOUT: "1"} if without_peers else None
     watched(argv, OUTPUT, limit_seconds=3 * 3600.0, cwd=ROOT, env=env)
     return {one["name"]: one for one in json.loads(report.read_text())["sessions"]} if report.exists() else {}
 
