@@ -115,14 +115,21 @@ def _pxe(machine: Machine) -> list[str]:
     ]  # fmt: skip
 
 
-def _nvme() -> list[str]:
-    """An SR-IOV function that is no NIC (0000:03:00.0 in the guest): a controller without a disk, four VFs at most."""
-    return [
-        "-device", "pcie-root-port,id=rp3,bus=pcie.0,addr=0x6,slot=3,chassis=3",
-        "-device", "nvme-subsys,id=subsystem",
-        "-device", "nvme,serial=lab,bus=rp3,subsys=subsystem,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=4,"
-        "max_ioqpairs=10,msix_qsize=9",
-    ]  # fmt: skip
+# An SR-IOV function that is no NIC (0000:03:00.0 in the guest): a controller without a disk, four VFs at most.
+NVME: tuple[dict[str, str | int], ...] = (
+    {"driver": "nvme-subsys", "id": "subsystem"},
+    {"driver": "nvme", "serial": "lab", "bus": "rp3", "subsys": "subsystem", "sriov_max_vfs": 4,
+     "sriov_vq_flexible": 8, "sriov_vi_flexible": 4, "max_ioqpairs": 10, "msix_qsize": 9},
+)  # fmt: skip
+
+
+def _nvme(machine: Machine) -> list[str]:
+    """A root port with nothing behind it, or with an NVMe: a machine that has one can't be kept as it runs."""
+    words = ["-device", "pcie-root-port,id=rp3,bus=pcie.0,addr=0x6,slot=3,chassis=3"]
+    for device in NVME if machine.definition.nvme else ():
+        driver, *more = device.items()
+        words += ["-device", ",".join([str(driver[1]), *(f"{key}={value}" for key, value in more)])]
+    return words
 
 
 def _check(machine: Machine) -> None:
@@ -158,7 +165,7 @@ def argv(machine: Machine) -> list[str]:
         "-drive", f"id=disk,if=none,file={_word(machine.disk)},format={machine.disk_format},"
         "cache=unsafe,discard=unmap",
         "-device", "virtio-blk-pci,bus=pcie.0,addr=0x3,drive=disk,bootindex=1",
-        *_pxe(machine), *_cards(machine), *_nvme(),
+        *_pxe(machine), *_cards(machine), *_nvme(machine),
         # With -D, a QEMU in the background keeps its stderr there: who ended it, or what it died of.
         "-daemonize", "-pidfile", str(machine.pidfile), "-d", "unimp", "-D", str(machine.log),
     ]  # fmt: skip
@@ -192,10 +199,14 @@ def read_pid(run_dir: Path) -> int:
     return process.read_pid(run_dir / "qemu.pid")
 
 
-def start(machine: Machine, lock: int) -> int:
-    """Start QEMU, which inherits the lab lock's descriptor, and return its process id."""
+def start(machine: Machine, lock: int, memory: Path | None = None) -> int:
+    """Start QEMU, which inherits the lab lock's descriptor, and return its process id.
+
+    memory: of a machine that was kept as it ran, and goes on from there.
+    """
     machine.serial.unlink(missing_ok=True)
-    done = subprocess.run(argv(machine), pass_fds=(lock,), capture_output=True, timeout=60, check=False)
+    words = [*argv(machine), *(["-incoming", f"file:{memory}"] if memory else [])]
+    done = subprocess.run(words, pass_fds=(lock,), capture_output=True, timeout=60, check=False)
     if done.returncode != 0:
         raise LabError(
             f"{BINARY}: exit status {done.returncode}\n{done.stderr.decode(errors='replace').strip()}"
