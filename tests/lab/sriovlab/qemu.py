@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ BINARY = "qemu-system-x86_64"
 MINIMUM = (8, 0)  # the first release with the igb device
 # sun_path of unix(7) has 108 bytes; ssh adds a suffix of 17 to its socket while it makes it.
 SOCKET_PATH_LIMIT = 108 - 17 - 1
+GO_ON_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,24 @@ def start(machine: Machine, lock: int, memory: Path | None = None) -> int:
         raise LabError(
             f"{BINARY}: exit status {done.returncode}\n{done.stderr.decode(errors='replace').strip()}"
         )
+    if memory:
+        _go_on(machine)
     return read_pid(machine.run_dir)
+
+
+def _go_on(machine: Machine) -> None:
+    """Have a machine that was stopped when it was kept run again. One that ends meanwhile is found by who waits for it.
+
+    Raises LabError where it does not come to that.
+    """
+    deadline = time.monotonic() + GO_ON_SECONDS
+    while alive(read_pid(machine.run_dir), machine.run_dir):
+        if qmp.command(machine.qmp, "query-status")["status"] != "inmigrate":
+            qmp.command(machine.qmp, "cont")
+            return
+        if time.monotonic() > deadline:
+            raise LabError(f"{machine.run_dir.name} did not read its memory within {GO_ON_SECONDS:.0f} s")
+        time.sleep(0.1)
 
 
 def failed_assertion(run_dir: Path) -> str:

@@ -244,8 +244,17 @@ def test_qemu_reads_what_was_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         return subprocess.CompletedProcess(argv, 0, b"", b"")
 
     monkeypatch.setattr(subprocess, "run", run)
+    states = iter(["inmigrate", "inmigrate", "paused"])
+
+    def command(_path: Path, name: str) -> dict[str, str]:
+        told.append([name])
+        return {"status": next(states)} if name == "query-status" else {}
+
+    monkeypatch.setattr(qmp, "command", command)
+    monkeypatch.setattr(qemu, "alive", lambda _pid, _run_dir: True)
     machine = qemu.Machine(tmp_path, tmp_path / "disk.qcow2", "qcow2", 1, 2, ACCEL)
-    qemu.start(machine, 0, Path("/kept/memory"))
     qemu.start(machine, 0)
-    assert told[0][-2:] == ["-incoming", "file:/kept/memory"]
-    assert "-incoming" not in told[1]
+    qemu.start(machine, 0, Path("/kept/memory"))
+    assert told[2:] == [*[["query-status"]] * 3, ["cont"]], "it was stopped when it was kept"
+    assert told[1][-2:] == ["-incoming", "file:/kept/memory"]
+    assert "-incoming" not in told[0]
