@@ -263,10 +263,10 @@ def _keep(beginning: str, lock_timeout: float) -> None:
 
 def _with_iommu(current: State) -> State:
     """Boot a node with the kernel's arguments for an IOMMU, as its administrator would have set them."""
-    ssh, line = current.ssh(), f'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {snapshot.ARGUMENTS}"\n'
+    ssh = current.ssh()
     boot_id = ssh.boot_id()
     ssh.run(["mkdir", "-p", "/etc/default/grub.d"])
-    ssh.run(["tee", "/etc/default/grub.d/90-iommu.cfg"], input=line)
+    ssh.run(["tee", "/etc/default/grub.d/90-iommu.cfg"], input=snapshot.GRUB_LINE)
     ssh.run(["update-grub"], timeout=600)
     ssh.run(["systemctl", "reboot"], check=False)
     ssh.close()

@@ -82,8 +82,7 @@ def plug(name: str) -> None:
         current = _state(name)
         if current is None:
             raise LabError(f"{name} is off: expected it on; `python3 tests/lab/lab.py power on {name}` does that")
-        for device in qemu.NVME:
-            qmp.command(current.machine().qmp, "device_add", dict(device))
+        qmp.command(current.machine().qmp, "device_add", dict(qemu.NVME))
 
 
 def console(name: str, follow: bool, ended: Callable[[], bool] = lambda: False) -> None:

@@ -118,19 +118,21 @@ def _pxe(machine: Machine) -> list[str]:
 
 
 # An SR-IOV function that is no NIC (0000:03:00.0 in the guest): a controller without a disk, four VFs at most.
-NVME: tuple[dict[str, str | int], ...] = (
-    {"driver": "nvme-subsys", "id": "subsystem"},
-    {"driver": "nvme", "serial": "lab", "bus": "rp3", "subsys": "subsystem", "sriov_max_vfs": 4,
-     "sriov_vq_flexible": 8, "sriov_vi_flexible": 4, "max_ioqpairs": 10, "msix_qsize": 9},
-)  # fmt: skip
+NVME: dict[str, str | int] = {
+    "driver": "nvme", "serial": "lab", "bus": "rp3", "subsys": "subsystem", "sriov_max_vfs": 4,
+    "sriov_vq_flexible": 8, "sriov_vi_flexible": 4, "max_ioqpairs": 10, "msix_qsize": 9,
+}  # fmt: skip
 
 
 def _nvme(machine: Machine) -> list[str]:
-    """A root port with nothing behind it, or with an NVMe: a machine that has one can't be kept as it runs."""
+    """A root port with nothing behind it, or with an NVMe: a machine that has one can't be kept as it runs.
+
+    What the controller belongs to can't be plugged in, so that is always there.
+    """
     words = ["-device", "pcie-root-port,id=rp3,bus=pcie.0,addr=0x6,slot=3,chassis=3"]
-    for device in NVME if machine.definition.nvme else ():
-        driver, *more = device.items()
-        words += ["-device", ",".join([str(driver[1]), *(f"{key}={value}" for key, value in more)])]
+    words += ["-device", "nvme-subsys,id=subsystem"]
+    if machine.definition.nvme:
+        words += ["-device", ",".join(f"{key}={value}" for key, value in NVME.items())]
     return words
 
 

@@ -24,6 +24,8 @@ from .state import State
 # What a start may begin with: the firmware and GRUB, the bare Ready node, or that node after a reboot with an IOMMU.
 BOOT, READY, IOMMU = BEGINNINGS = ("boot", "ready", "iommu")
 ARGUMENTS = "intel_iommu=on iommu=pt"
+# At the end of the command line, where the last word on intel_iommu wins.
+GRUB_LINE = f'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT {ARGUMENTS}"\n'
 # Two of each image that is kept.
 KEPT = 2 * image.IMAGES_KEPT
 SAVE_SECONDS = 120.0
@@ -52,7 +54,7 @@ def name(found: image.Image, accel: str, beginning: str) -> str:
     nowhere = Path("/")
     machine = qemu.Machine(nowhere, nowhere, "qcow2", 1, 2, accel, 1, nowhere, USUAL)
     version = run([qemu.BINARY, "--version"]).splitlines()[0]
-    return f"snapshot-{cache.digest(found.identity, version, beginning, ARGUMENTS, *qemu.argv(machine))}"
+    return f"snapshot-{cache.digest(found.identity, version, beginning, GRUB_LINE, *qemu.argv(machine))}"
 
 
 def find(found: image.Image, accel: str, beginning: str) -> Snapshot | None:

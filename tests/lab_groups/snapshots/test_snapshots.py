@@ -90,9 +90,9 @@ def test_vfs_that_are_made_afterwards_carry_traffic() -> None:
         lab.put(b"1\n", f"/sys/class/net/{pf}/device/sriov_numvfs")
         lab.run(["udevadm", "settle"])
         lab.run(["ip", "netns", "add", pf])
-        lab.run(["ip", "link", "set", chain.vfs(lab, pf)[0]["net"], "netns", pf, "name", "vf"])
-        lab.run(["ip", "-n", pf, "address", "add", f"198.51.100.{number + 1}/24", "dev", "vf"])
-        lab.run(["ip", "-n", pf, "link", "set", "vf", "up"])
+        lab.run(["ip", "link", "set", chain.vfs(lab, pf)[0]["net"], "netns", pf, "name", "net1"])
+        lab.run(["ip", "-n", pf, "address", "add", f"198.51.100.{number + 1}/24", "dev", "net1"])
+        lab.run(["ip", "-n", pf, "link", "set", "net1", "up"])
     ping = ["ip", "netns", "exec", "enp1s0", "ping", "-c", "1", "-W", "2", "198.51.100.2"]
     lab.wait_for("an answer over both cards", lambda: lab.run(ping, check=False).returncode == 0)
 

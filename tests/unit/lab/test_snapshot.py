@@ -231,9 +231,7 @@ def test_an_nvme_is_plugged_into_a_node_that_is_on(world: World) -> None:
         power.plug("node1")
     assert cli.main(["reset"]) == 0
     assert cli.main(["power", "plug", "node1"]) == 0
-    assert world.names()[-2:] == ["device_add", "device_add"]
-    drivers = [device["driver"] for device in qemu.NVME]
-    assert drivers == ["nvme-subsys", "nvme"]
+    assert world.names()[-1:] == ["device_add"]
 
 
 def test_qemu_reads_what_was_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
