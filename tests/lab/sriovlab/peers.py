@@ -120,6 +120,15 @@ DEVICE_PLUGIN = Group(
     {"sriovdp": "github.com/k8snetworkplumbingwg/sriov-network-device-plugin/cmd/sriovdp"},
 )
 SRIOV_CNI = Group("sriov-cni", "github.com/intel/sriov-cni", {"sriov": "github.com/intel/sriov-cni/cmd/sriov"})
+_CONTAINERD = "github.com/containerd/containerd/v2"
+CONTAINERD = Group(
+    "containerd",
+    _CONTAINERD,
+    {name: f"{_CONTAINERD}/cmd/{name}" for name in ("containerd", "containerd-shim-runc-v2")},
+    stamps={f"{_CONTAINERD}/version.Version": "v{version}"},
+)
+_CNI = "github.com/containernetworking/cni"
+CNITOOL = Group("cnitool", _CNI, {"cnitool": f"{_CNI}/cnitool"})
 NODE = (KUBERNETES, ETCD, CNI_PLUGINS, MULTUS)  # what each node has
 
 
