@@ -13,7 +13,7 @@ from plugin import JOURNAL, Attached, files, leases
 
 from sriovlab.guest import Lab
 
-NETWORK, INDEX = "callers", 2
+NETWORK, PF, INDEX = "callers", "enp1s0", 2
 SEEN, PROGRAM = "/run/callers", "/opt/cni/bin/callers"
 # Each call's command, and the identifier that the program before it gave.
 NOTER = f"""\

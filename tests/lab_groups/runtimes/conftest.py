@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import chain
 import pytest
-from callers import INDEX, NOTER, PROGRAM, SEEN, Network
+from callers import INDEX, NOTER, PF, PROGRAM, SEEN, Network
 from plugin import Attached
 
 from sriovlab.guest import Lab
@@ -24,7 +23,7 @@ def lab(configured: Lab) -> Lab:
 @pytest.fixture
 def network(lab: Lab) -> Iterator[Network]:
     """The network of one kernel VF; all is as before at the end."""
-    vf = Attached(lab, next(iter(chain.PFS)), INDEX)
+    vf = Attached(lab, PF, INDEX)
     lab.put(NOTER.encode(), PROGRAM, 0o755)
     lab.put(b"", SEEN)
     found = Network(lab, vf, vf.view())
