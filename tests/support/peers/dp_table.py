@@ -122,8 +122,8 @@ POOLS = [
     many("first-pool-wins", "docs", resource("b", {"pfNames": ["enp1s0#0-2"]}), resource("a", VFS),
          offers={"b": K[:3], "a": [K[3], *D]}),
     many("nothing-left", "test", resource("a", VFS), resource("b", {"pfNames": ["enp1s0"]}), offers={"a": ALL}),
-    many("one-pool-without-devices", "users", resource("a", {"vendors": ["15b3"]}), resource("b", {"pfNames": ["enp1s0"]}),
-         offers={"b": K}),
+    many("one-pool-without-devices", "users", resource("a", {"vendors": ["15b3"]}),
+         resource("b", {"pfNames": ["enp1s0"]}), offers={"b": K}),
     many("four-pools", "users", *(resource(f"p{n}", {"rootDevices": [f"{PF1}#{n}"]}) for n in range(4)),
          offers={f"p{n}": [K[n]] for n in range(4)}),
     many("same-name-other-prefix", "docs", resource("a", {"pfNames": ["enp1s0"]}),
@@ -143,8 +143,8 @@ POOLS = [
          options=("-resource-prefix=example.org",)),
 ]
 TEXTS = [
-    raw("keys-in-other-case", "users", '{"ResourceList": [{"resourcename": "a", "Selectors": {"PFNAMES": ["enp1s0"]}}]}',
-        a=K),
+    raw("keys-in-other-case", "users", '{"ResourceList": [{"resourcename": "a",'
+        ' "Selectors": {"PFNAMES": ["enp1s0"]}}]}', a=K),
     raw("key-twice", "spec", '{"resourceList": [{"resourceName": "b", "resourceName": "a",'
         ' "selectors": {"pfNames": ["enp1s0"]}}]}', a=K),
     raw("key-outside", "users", '{"logLevel": 10, "resourceList": [{"resourceName": "a",'

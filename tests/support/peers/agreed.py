@@ -1,0 +1,90 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the answers of two programs differ in, and whether tests/lab_groups/peers/differences.toml has a row for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+TABLE = Path(__file__).resolve().parents[2] / "lab_groups" / "peers" / "differences.toml"
+KINDS = ("better", "age", "neutral")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of one case: the aspect of the answers, and what each side has."""
+
+    case: str
+    aspect: str
+    theirs: Any
+    ours: Any
+
+    def __str__(self) -> str:
+        theirs, ours = (json.dumps(value, sort_keys=True) for value in (self.theirs, self.ours))
+        return f"{self.case}: {self.aspect}:\n    theirs {theirs[:600]}\n    ours   {ours[:600]}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """An accepted difference. cases, aspect: shell patterns; where: the worlds that it occurs in."""
+
+    peer: str
+    cases: tuple[str, ...]
+    aspect: str
+    kind: str
+    reason: str
+    source: str
+    where: tuple[str, ...] = ("node", "native")
+
+    def fits(self, found: Difference) -> bool:
+        """Whether it is about this one."""
+        return fnmatchcase(found.aspect, self.aspect) and any(fnmatchcase(found.case, one) for one in self.cases)
+
+    def __str__(self) -> str:
+        return f"{self.peer}: {', '.join(self.cases)}: {self.aspect}"
+
+
+def rows(peer: str, where: str) -> list[Row]:
+    """Those about a peer, in one world."""
+    import tomllib
+
+    found = [Row(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
+             for row in tomllib.loads(TABLE.read_text())["difference"]]  # fmt: skip
+    return [row for row in found if row.peer == peer and where in row.where]
+
+
+def problems(found: Iterable[Difference], known: Iterable[Row]) -> list[str]:
+    """Differences without a row, and rows without a difference."""
+    found, known = list(found), list(known)
+    new = [str(one) for one in found if not any(row.fits(one) for row in known)]
+    return new + [f"no longer occurs: {row}" for row in known if not any(row.fits(one) for one in found)]
+
+
+def of_mappings(case: str, theirs: Mapping[str, Any], ours: Mapping[str, Any], prefix: str = "") -> list[Difference]:
+    """Key by key. Where a side has the key alone the other's value is None."""
+    keys = [*theirs, *(key for key in ours if key not in theirs)]
+    pairs = [(key, theirs.get(key), ours.get(key)) for key in keys]
+    return [Difference(case, f"{prefix}{key}", first, second) for key, first, second in pairs if first != second]
+
+
+def of_plugins(case: str, theirs: dict[str, Any], ours: dict[str, Any]) -> list[Difference]:
+    """Of two observations of dp_run; where one side ended, or lacks a resource, that alone is told."""
+    if theirs["ended"] is not None or ours["ended"] is not None:
+        keys = ("ended", "says why", "resources")
+        pair = [{key: side[key] for key in keys if key in side} for side in (theirs, ours)]
+        if None in (theirs["ended"], ours["ended"]):
+            pair = [{"ended or not": side} for side in pair]
+        return of_mappings(case, *pair)
+    found = of_mappings(case, {"resources": theirs["resources"]}, {"resources": ours["resources"]})
+    shared = [name for name in theirs["resources"] if name in ours["resources"]]
+    for name in shared:
+        found += of_mappings(case, theirs["of"][name], ours["of"][name], "pool: ")
+    if not found or all(one.aspect not in ("resources", "pool: devices") for one in found):
+        found += of_mappings(case, {"device-info": theirs["device-info"]}, {"device-info": ours["device-info"]})
+    return found
