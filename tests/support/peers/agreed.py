@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -82,9 +82,40 @@ def of_plugins(case: str, theirs: dict[str, Any], ours: dict[str, Any]) -> list[
             pair = [{"ended or not": side} for side in pair]
         return of_mappings(case, *pair)
     found = of_mappings(case, {"resources": theirs["resources"]}, {"resources": ours["resources"]})
-    shared = [name for name in theirs["resources"] if name in ours["resources"]]
-    for name in shared:
-        found += of_mappings(case, theirs["of"][name], ours["of"][name], "pool: ")
-    if not found or all(one.aspect not in ("resources", "pool: devices") for one in found):
-        found += of_mappings(case, {"device-info": theirs["device-info"]}, {"device-info": ours["device-info"]})
+    for name in theirs["resources"]:
+        if name in ours["resources"]:
+            found += of_pools(case, theirs["of"][name], ours["of"][name])
+    if all(one.aspect not in ("resources", "pool: devices") for one in found):
+        found += of_mappings(case, by_key(theirs["device-info"]), by_key(ours["device-info"]), "device-info: ")
+    return found
+
+
+def of_pools(case: str, theirs: dict[str, Any], ours: dict[str, Any]) -> list[Difference]:
+    """Of one pool; where the devices differ, or a side refuses to give them, that alone is told."""
+    shared = {*theirs["devices"]} & {*ours["devices"]}
+    if shared != {*theirs["devices"], *ours["devices"]}:
+        theirs, ours = (_without_allocations(side, shared) for side in (theirs, ours))
+    for turn in ("first", "two", "all"):
+        if any(side.get(f"{turn}: refused") for side in (theirs, ours)):
+            theirs, ours = (
+                {key: value for key, value in {f"{turn}: refused": False, **side}.items()
+                 if not key.startswith(turn) or key.endswith("refused")} for side in (theirs, ours)
+            )  # fmt: skip
+    return of_mappings(case, theirs, ours, "pool: ")
+
+
+def _without_allocations(side: dict[str, Any], ids: Collection[str]) -> dict[str, Any]:
+    left = {key: value for key, value in side.items() if ": " not in key and key != "preferred"}
+    for key in ("health", "topology"):
+        left[key] = {one: value for one, value in left[key].items() if one in ids}
+    return left
+
+
+def by_key(files: Mapping[str, Any]) -> dict[str, Any]:
+    """What device-info files have: key -> file -> value, so that a key that one side alone writes is a difference."""
+    found: dict[str, Any] = {}
+    for name, content in files.items():
+        for key, value in {**content, **content.get(content.get("type", ""), {})}.items():
+            if not isinstance(value, dict):
+                found.setdefault(key, {})[name] = value
     return found

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from pathlib import Path
 
 from sriovlab import peers
@@ -14,7 +14,9 @@ from support.dp_host import FakeHost
 from support.peers.dp_table import PF1, PF2
 
 UPLINK = "0000:00:02.0"
-# Each mount is for the plugin alone. Without a pci.ids it would ask the network for one. It knows interfaces by netlink too, so its network has those that sysfs has.
+SHORT = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # sockets have short addresses
+# Each mount is for the plugin alone. It knows interfaces by netlink too, so its network has those that sysfs has;
+# without a pci.ids it would ask the network for one.
 ENTER = """
 set -e
 mount --make-rprivate /
@@ -67,4 +69,8 @@ def sides(folder: Path) -> dict[str, list[str]]:
     return {"theirs": go(program, enter, "--net"), "ours": ours}
 
 
-PATHS = [str(Path(__file__).resolve().parents[3] / "files" / "device_plugin"), *sys.path[:0]]
+def lacking() -> str:
+    """What this machine has not got; "" for nothing."""
+    if os.geteuid():
+        return "root: the Go device plugin runs in namespaces"
+    return "" if peers.there(peers.DEVICE_PLUGIN) else "the Go device plugin, which `make lab` builds"

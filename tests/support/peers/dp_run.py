@@ -4,7 +4,7 @@
 """Runs device plugins, each against a kubelet of its own, and tells what each said: here, or on the emulated node.
 
 Usage: dp_run.py PATH.. < PLAN: the folders to import from. The plan: {"folder": where files go, "seconds": limit of
-one start, "sides": {NAME: argv}, "cases": [{"id", "text", "wrong", "options"}]}. In an argv {config}, {kubelet} and
+one start, "at_once": cases, "sides": {NAME: argv}, "cases": [{"id", "text", "wrong", "options"}]}. In an argv {config}, {kubelet} and
 {devinfo} stand for a case's files; the folder has to be short, for the addresses of sockets. Prints
 {NAME: {case: observation}}.
 """
@@ -85,10 +85,11 @@ def observe(folder: Path, argv: list[str], case: dict[str, Any], seconds: float)
     """One plugin with one configuration: its end, or its resources and what each answers."""
     with Started(folder, argv, case, seconds) as started:
         if not started.ready():
-            word = case["wrong"]
+            word = case["wrong"].lower()
             # The Go plugin logs the whole file before it looks at it.
             lines = [line for line in started.said().splitlines() if not re.search("raw ?Resource ?List", line)]
-            return {"ended": started.process.returncode, "says why": not word or any(word in line for line in lines)}
+            says = not word or any(word in line.lower() for line in lines)
+            return {"ended": started.process.returncode, "says why": says}
         resources = {request.resource_name: asked(started, request) for request in started.requests()}
         return {"ended": None, "resources": sorted(resources), "of": resources,
                 "device-info": device_info(started.devinfo)}  # fmt: skip
@@ -113,21 +114,29 @@ def asked(started: Started, request: Any) -> dict[str, Any]:
         }  # fmt: skip
         for name, wanted in (("first", ids[:1]), ("two", ids[1::-1]), ("all", ids)):
             found.update({f"{name}: {key}": value for key, value in allocated(plugin, wanted).items()})
-        found["containers"] = [len(plugin.allocate(*wanted)) for wanted in ([], [ids[:1], ids[-1:]])]
+        found["containers"] = [len(granted(plugin, *wanted)) for wanted in ([], [ids[:1], ids[-1:]])]
         found["unknown device"] = bool("refused" in allocated(plugin, [UNKNOWN]))
         if told.get_preferred_allocation_available:
             found["preferred"] = plugin.preferred(ids, ids[-1:], min(2, len(ids)))
     return found
 
 
-def allocated(plugin: Any, ids: list[str]) -> dict[str, Any]:
-    """What a container would get."""
+def granted(plugin: Any, *wanted: list[str]) -> list[Any]:
+    """The answers for containers that want these ids; none where the call is refused."""
     import grpc
 
     try:
-        (answer,) = plugin.allocate(ids)
-    except grpc.RpcError as error:
-        return {"refused": error.code().name}
+        return list(plugin.allocate(*wanted))
+    except grpc.RpcError:
+        return []
+
+
+def allocated(plugin: Any, ids: list[str]) -> dict[str, Any]:
+    """What a container would get."""
+    answers = granted(plugin, ids)
+    if not answers:
+        return {"refused": True}
+    (answer,) = answers
     info = {key: json.loads(value) for key, value in answer.envs.items() if key.endswith("_INFO")}
     return {
         "environment": {key: value for key, value in answer.envs.items() if key not in info},
@@ -148,15 +157,15 @@ def device_info(folder: Path) -> dict[str, Any]:
 
 def run(plan: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """All cases; in each, all sides at once."""
-    found: dict[str, dict[str, Any]] = {name: {} for name in plan["sides"]}
-    with ThreadPoolExecutor(len(plan["sides"])) as threads:
-        for case in plan["cases"]:
-            futures = {
-                name: threads.submit(observe, Path(plan["folder"], name), argv, case, plan["seconds"])
-                for name, argv in plan["sides"].items()
-            }
-            for name, future in futures.items():
-                found[name][case["id"]] = future.result()
+    with ThreadPoolExecutor(plan.get("at_once", 1) * len(plan["sides"])) as threads:
+        futures = [
+            (name, case["id"], threads.submit(observe, Path(plan["folder"], f"{name}{number}"), argv, case,
+                                              plan["seconds"]))
+            for number, case in enumerate(plan["cases"]) for name, argv in plan["sides"].items()
+        ]  # fmt: skip
+        found: dict[str, dict[str, Any]] = {name: {} for name in plan["sides"]}
+        for name, case_id, future in futures:
+            found[name][case_id] = future.result()
     return found
 
 

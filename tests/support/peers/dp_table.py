@@ -12,7 +12,7 @@ branch of upstream's program), `spec` (RFC 8259, or the kubelet's device plugin 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 PF1, PF2 = "0000:01:00.0", "0000:02:00.0"
@@ -181,3 +181,25 @@ MISTAKES = [
     wrong("prefix-wrong", "spec", "Prefix_", resource("a", VFS, resourcePrefix="Prefix_")),
 ]
 CASES = [*SELECTORS, *POOLS, *TEXTS, *MISTAKES]
+
+
+def plan() -> list[dict[str, Any]]:
+    """What dp_run needs of them."""
+    return [{**asdict(case), "options": list(case.options)} for case in CASES]
+
+
+def unexpected(found: dict[str, dict[str, Any]]) -> list[str]:
+    """Where ours answered otherwise than this table says. Of what the host has besides the PFs' VFs it says nothing."""
+    told = []
+    for case in CASES:
+        wanted: Any = {name: sorted(ids) for name, ids in case.offers.items()}
+        answer = found[case.id]
+        if case.wrong:
+            wanted, got = {"ended": WRONG, "says why": True}, answer
+        elif answer["ended"] is not None:
+            got = answer
+        else:
+            got = {name: [i for i in pool["devices"] if i in ALL] for name, pool in answer["of"].items()}
+        if got != wanted:
+            told.append(f"{case.id}: expected {wanted}, found {got}")
+    return told

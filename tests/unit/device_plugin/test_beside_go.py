@@ -1,0 +1,40 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The device plugin and upstream's in Go, with the same configurations on one made-up host."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.needs import missing
+from support.peers import agreed, dp_native, dp_run, dp_table
+
+pytest.importorskip("tomllib")
+
+
+@pytest.fixture(scope="module")
+def answers() -> Iterator[dict[str, dict[str, Any]]]:
+    """Of both sides, to all configurations."""
+    if why := dp_native.lacking():
+        missing(why)
+    with tempfile.TemporaryDirectory(prefix="p", dir=dp_native.SHORT) as folder:
+        sides = dp_native.sides(Path(folder, "h"))
+        plan = {"folder": f"{folder}/r", "seconds": 60, "at_once": 3, "sides": sides, "cases": dp_table.plan()}
+        yield dp_run.run(plan)
+
+
+def test_ours_offers_what_the_table_says(answers: dict[str, dict[str, Any]]) -> None:
+    assert dp_table.unexpected(answers["ours"]) == []
+
+
+def test_what_differs_is_in_the_table(answers: dict[str, dict[str, Any]]) -> None:
+    found = [one for case in answers["ours"]
+             for one in agreed.of_plugins(case, answers["theirs"][case], answers["ours"][case])]  # fmt: skip
+    told = agreed.problems(found, agreed.rows("device-plugin", "native"))
+    assert not told, "\n".join(told)
