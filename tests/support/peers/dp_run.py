@@ -4,9 +4,9 @@
 """Runs device plugins, each against a kubelet of its own, and tells what each said: here, or on the emulated node.
 
 Usage: dp_run.py PATH.. < PLAN: the folders to import from. The plan: {"folder": where files go, "seconds": limit of
-one start, "at_once": cases, "sides": {NAME: argv}, "cases": [{"id", "text", "wrong", "options"}]}. In an argv {config}, {kubelet} and
-{devinfo} stand for a case's files; the folder has to be short, for the addresses of sockets. Prints
-{NAME: {case: observation}}.
+one start, "at_once": how many cases, "sides": {NAME: argv}, "cases": [{"id", "text", "wrong", "options"}]}. In an argv
+{config}, {kubelet} and {devinfo} stand for a case's files; the folder has to be short, for the addresses of sockets.
+Prints {NAME: {case: observation}}.
 """
 
 from __future__ import annotations
