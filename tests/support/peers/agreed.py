@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -32,11 +32,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Row:
-    """An accepted difference. cases, aspect: shell patterns; where: the worlds that it occurs in."""
+    """An accepted difference. cases, aspects: shell patterns; where: the worlds that it occurs in."""
 
     peer: str
     cases: tuple[str, ...]
-    aspect: str
+    aspects: tuple[str, ...]
     kind: str
     reason: str
     source: str
@@ -44,10 +44,11 @@ class Row:
 
     def fits(self, found: Difference) -> bool:
         """Whether it is about this one."""
-        return fnmatchcase(found.aspect, self.aspect) and any(fnmatchcase(found.case, one) for one in self.cases)
+        return (any(fnmatchcase(found.aspect, one) for one in self.aspects)
+                and any(fnmatchcase(found.case, one) for one in self.cases))  # fmt: skip
 
     def __str__(self) -> str:
-        return f"{self.peer}: {', '.join(self.cases)}: {self.aspect}"
+        return f"{self.peer}: {', '.join(self.cases)}: {', '.join(self.aspects)}"
 
 
 def rows(peer: str, where: str) -> list[Row]:
@@ -118,4 +119,18 @@ def by_key(files: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in {**content, **content.get(content.get("type", ""), {})}.items():
             if not isinstance(value, dict):
                 found.setdefault(key, {})[name] = value
+    return found
+
+
+def of_calls(case: str, theirs: Sequence[dict[str, Any]], ours: Sequence[dict[str, Any]]) -> list[Difference]:
+    """Of two observations of cni_run, call by call; the aspect begins with its number and command."""
+    found = []
+    for number, (first, second) in enumerate(zip(theirs, ours), 1):
+        pair = []
+        for side in (first, second):
+            told = {key: side[key] for key in ("status", "code", "leases")}
+            for part in ("result", "pod", "vf"):
+                told.update({f"{part}: {key}": value for key, value in side[part].items()})
+            pair.append(told)
+        found += of_mappings(case, *pair, prefix=f"{number} {first['call']}: ")
     return found
