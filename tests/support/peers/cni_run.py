@@ -18,12 +18,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any, Callable
 
 SECONDS = 120.0
 HOME = 10.0  # seconds that the kernel may take to give an interface back
 WORDS = ("container", "netns", "ifname", "vf", "device", "leases")
-AT_PF = ("address", "vlan_list", "spoofchk", "trust", "rate", "link_state")
+AT_PF = "at the PF: "
+HELD = ("address", "vlan_list", "spoofchk", "trust", "rate", "link_state")
 
 
 def ip(*words: str) -> Any:
@@ -72,6 +74,8 @@ class Vf:
 
     def state(self) -> dict[str, Any]:
         """Of the interface on the host, and of what the PF holds for it."""
+        if not self.anew:
+            subprocess.run(["udevadm", "settle", "--timeout=10"], check=False)  # udev looks at what comes to the host
         name = self.here()
         (link,) = ip("-d", "link", "show", "dev", name) or [{}]
         found = {"name": name, "mac": link.get("address", ""), "mtu": link.get("mtu", 0),
@@ -79,36 +83,49 @@ class Vf:
                  "altnames": sorted(link.get("altnames", []))}  # fmt: skip
         for entry in (ip("-d", "link", "show", "dev", self.pf) or [{}])[0].get("vfinfo_list", []) if self.pf else []:
             if entry["vf"] == self.index:
-                found.update({f"at the PF: {key}": entry.get(key) for key in AT_PF})
+                found.update({f"{AT_PF}{key}": entry.get(key) for key in HELD})
         return found
 
     def restore(self) -> list[str]:
         """As it was at first, whatever a scenario left; what could not be undone."""
         self.make()
-        now = self.state()
-        if now == self.before:
-            return []
-        wanted, at_pf = self.before, "at the PF: "
-        commands = [["link", "set", "dev", now["name"], "down"]] if now["name"] else []
-        if self.pf and now.get(f"{at_pf}address") is not None:
-            vlan = (wanted[f"{at_pf}vlan_list"] or [{"vlan": 0}])[0].get("vlan") or 0
-            words = ["vlan", str(vlan), "mac", wanted[f"{at_pf}address"]]
-            for key in ("spoofchk", "trust"):
-                words += [key, "on" if wanted[f"{at_pf}{key}"] else "off"]
-            commands.append(["link", "set", "dev", self.pf, "vf", str(self.index), *words, "max_tx_rate", "0"])
-        if now["name"]:
-            own = wanted["name"]
-            commands += [["link", "property", "del", "dev", now["name"], "altname", name]
-                         for name in now["altnames"] if name not in wanted["altnames"]]  # fmt: skip
-            commands += [["link", "set", "dev", now["name"], "name", own]] * (own != now["name"])
-            commands += [["link", "set", "dev", own, "alias", wanted["alias"]], ["link", "set", "dev", own, "mtu",
-                         str(wanted["mtu"])], ["link", "set", "dev", own, "address", wanted["mac"]]]  # fmt: skip
-            commands += [["link", "property", "add", "dev", own, "altname", name] for name in wanted["altnames"]]
-            commands += [["link", "set", "dev", own, "up"]] * wanted["up"]
-        for words in commands:
+        for words in self.ways_back():
             ip(*words)
-        now = self.state()
-        return [f"{key}: {value!r}, was {wanted[key]!r}" for key, value in now.items() if value != wanted.get(key)]
+        return [f"{key}: {value!r}, was {self.before.get(key)!r}" for key, value in self.state().items()
+                if value != self.before.get(key)]  # fmt: skip
+
+    def ways_back(self) -> Iterator[list[str]]:
+        """Commands of `ip`, for what differs alone: to set a MAC at the PF again may pin it. The PF's come first."""
+        now, wanted = self.state(), self.before
+        differs = [key for key in wanted if now.get(key) != wanted[key]]
+        at_pf = ["link", "set", "dev", self.pf, "vf", str(self.index)]
+        for key in differs:
+            held = key.startswith(AT_PF) and key[len(AT_PF):]
+            if held == "address":
+                yield [*at_pf, "mac", wanted[key]]
+            elif held == "vlan_list":
+                yield [*at_pf, "vlan", str((wanted[key] or [{}])[0].get("vlan") or 0)]
+            elif held in ("spoofchk", "trust"):
+                yield [*at_pf, held, "on" if wanted[key] else "off"]
+            elif held == "rate":
+                yield [*at_pf, "max_tx_rate", "0"]
+        name, own = now["name"], wanted["name"]
+        if not name or not any(not key.startswith(AT_PF) for key in differs):
+            return
+        yield ["link", "set", "dev", name, "down"]
+        for other in now["altnames"]:
+            yield ["link", "property", "del", "dev", name, "altname", other]
+        if name != own:
+            yield ["link", "set", "dev", name, "name", own]
+        yield ["link", "set", "dev", own, "alias", wanted["alias"]]
+        if now["mtu"] != wanted["mtu"]:
+            yield ["link", "set", "dev", own, "mtu", str(wanted["mtu"])]
+        if now["mac"] != wanted["mac"]:
+            yield ["link", "set", "dev", own, "address", wanted["mac"]]
+        for other in wanted["altnames"]:
+            yield ["link", "property", "add", "dev", own, "altname", other]
+        if wanted["up"]:
+            yield ["link", "set", "dev", own, "up"]
 
 
 class Side:
@@ -138,7 +155,7 @@ class Side:
                 else:
                     for line in step["do"]:
                         self.act(filled(line, self.words))
-                    settled(lambda: bool(self.vf.here()) or self.in_pod())
+                    settled(lambda: not self.vf.name or bool(self.vf.here()) or self.in_pod())
         finally:
             left = self.end()
         return found, self.failed + left
