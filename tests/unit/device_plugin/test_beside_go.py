@@ -15,8 +15,6 @@ import pytest
 from support.needs import missing
 from support.peers import agreed, dp_native, dp_run, dp_table
 
-pytest.importorskip("tomllib")
-
 
 @pytest.fixture(scope="module")
 def answers() -> Iterator[dict[str, dict[str, Any]]]:
