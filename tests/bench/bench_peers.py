@@ -51,7 +51,7 @@ ln -s {folder}/theirs/i /run/k8s.cni.cncf.io
 @contextlib.contextmanager
 def sides(folder: Path) -> Iterator[dict[str, list[str]]]:
     """What starts each in the same namespaces, which are made once."""
-    ours = dp_native.sides(folder / "h")["ours"]
+    ours = dp_native.sides(dp_native.node(folder / "h"))["ours"]
     names = " ".join(sorted(path.name for path in (folder / "h/sys/class/net").iterdir()))
     shell = (HOLDER + dp_native.HERE + "echo ready; exec cat").replace("{folder}", str(folder))
     shell = shell.replace("{root}", str(folder / "h")).replace("{names}", names)

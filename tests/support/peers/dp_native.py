@@ -14,6 +14,7 @@ from support.dp_host import FakeHost
 from support.peers.dp_table import PF1, PF2
 
 UPLINK = "0000:00:02.0"
+IDENTITY = ("vendor", "device", "class")
 SHORT = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # sockets have short addresses
 # Each mount is for the plugin alone. It knows interfaces by netlink too, so its network has those that sysfs has;
 # without a pci.ids it would ask the network for one.
@@ -36,7 +37,7 @@ GO = 'exec "$0" -logtostderr -v=2 -config-file={config} "$@"'
 OURS = ("-config-file={config}", "-kubelet-root-dir={kubelet}", "-devinfo-dir={devinfo}/devinfo/dp")
 
 
-def host(folder: Path) -> FakeHost:
+def node(folder: Path) -> FakeHost:
     """The chain's node, as the table of configurations says it."""
     made = FakeHost(folder)
     made.add(UPLINK, name="uplink", driver="virtio-pci", ids="1af4:1000", numa=-1)
@@ -45,13 +46,17 @@ def host(folder: Path) -> FakeHost:
     made.add(PF2, name="enp2s0", totalvfs=7, numa=1)
     made.add_vfs(PF1, 4)
     made.add_vfs(PF2, 7, driver="vfio-pci", group=10)
-    for address in (path for path in (folder / "sys/bus/pci/devices").iterdir()):
-        vendor, device = ((address / name).read_text().strip()[2:].upper() for name in ("vendor", "device"))
-        alias = f"pci:v0000{vendor}d0000{device}sv00008086sd00000000bc02sc00i00\n"
-        (address / "modalias").write_text(alias)
-    for interface in (folder / "sys/class/net").iterdir():
-        made.link(interface.name)
     return made
+
+
+def complete(made: FakeHost) -> None:
+    """What the Go plugin reads: the module alias, in place of vendor, device and class. And links that are up."""
+    for address in (made.root / "sys/bus/pci/devices").iterdir():
+        vendor, device, kind = ((address / name).read_text().strip()[2:].upper() for name in IDENTITY)
+        alias = f"pci:v0000{vendor}d0000{device}sv00008086sd00000000bc{kind[:2]}sc{kind[2:4]}i00\n"
+        (address / "modalias").write_text(alias)
+    for interface in (made.root / "sys/class/net").iterdir():
+        made.link(interface.name)
 
 
 def go(program: str, enter: str, *options: str) -> list[str]:
@@ -59,14 +64,15 @@ def go(program: str, enter: str, *options: str) -> list[str]:
     return ["unshare", "--mount", *options, "sh", "-c", ENTER + enter + GO, program]
 
 
-def sides(folder: Path) -> dict[str, list[str]]:
-    """The plan's two sides, on a host made in this folder."""
-    made = host(folder)
-    names = " ".join(sorted(path.name for path in (folder / "sys/class/net").iterdir()))
+def sides(made: FakeHost) -> dict[str, list[str]]:
+    """The plan's two sides, on a made host; programs in its folder bin are found by both."""
+    complete(made)
+    names = " ".join(sorted(path.name for path in (made.root / "sys/class/net").iterdir()))
     program = str(peers.built(peers.DEVICE_PLUGIN).program("sriovdp"))
-    enter = HERE.replace("{root}", str(folder)).replace("{names}", names)
-    ours = [*PROGRAM, *OURS, "--root", str(made.root)]
-    return {"theirs": go(program, enter, "--net"), "ours": ours}
+    enter = HERE.replace("{root}", str(made.root)).replace("{names}", names)
+    path = f"PATH={made.root}/bin:{os.environ['PATH']}"
+    ours = ["env", path, *PROGRAM, *OURS, "--root", str(made.root)]
+    return {"theirs": ["env", path, *go(program, enter, "--net")], "ours": ours}
 
 
 def lacking() -> str:

@@ -12,6 +12,7 @@ branch of upstream's program), `spec` (RFC 8259, or the kubelet's device plugin 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -183,23 +184,25 @@ MISTAKES = [
 CASES = [*SELECTORS, *POOLS, *TEXTS, *MISTAKES]
 
 
-def plan() -> list[dict[str, Any]]:
+def plan(cases: Sequence[Case] = CASES) -> list[dict[str, Any]]:
     """What dp_run needs of them."""
-    return [{**asdict(case), "options": list(case.options)} for case in CASES]
+    return [{**asdict(case), "options": list(case.options)} for case in cases]
 
 
-def unexpected(found: dict[str, dict[str, Any]]) -> list[str]:
-    """Where ours answered otherwise than this table says. Of what the host has besides the PFs' VFs it says nothing."""
+def unexpected(
+    found: dict[str, dict[str, Any]], cases: Sequence[Case] = CASES, ids: Collection[str] = ALL
+) -> list[str]:
+    """Where ours answered otherwise than the table says. Of what the host has besides `ids` it says nothing."""
     told = []
-    for case in CASES:
-        wanted: Any = {name: sorted(ids) for name, ids in case.offers.items()}
+    for case in cases:
+        wanted: Any = {name: sorted(expected) for name, expected in case.offers.items()}
         answer = found[case.id]
         if case.wrong:
             wanted, got = {"ended": WRONG, "says why": True}, answer
         elif answer["ended"] is not None:
             got = answer
         else:
-            got = {name: [i for i in pool["devices"] if i in ALL] for name, pool in answer["of"].items()}
+            got = {name: [i for i in pool["devices"] if i in ids] for name, pool in answer["of"].items()}
         if got != wanted:
             told.append(f"{case.id}: expected {wanted}, found {got}")
     return told

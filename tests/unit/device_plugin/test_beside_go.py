@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The device plugin and upstream's in Go, with the same configurations on one made-up host."""
+"""The device plugin and upstream's in Go, with the same configurations on made-up hosts."""
 
 from __future__ import annotations
 
@@ -13,22 +13,27 @@ from typing import Any
 import pytest
 
 from support.needs import missing
-from support.peers import agreed, dp_native, dp_run, dp_table
+from support.peers import agreed, dp_cards, dp_native, dp_run, dp_table
 
 
 @pytest.fixture(scope="module")
 def answers() -> Iterator[dict[str, dict[str, Any]]]:
-    """Of both sides, to all configurations."""
+    """Of both sides, to all configurations: those of the emulated node, and those of cards that it has not got."""
     if why := dp_native.lacking():
         missing(why)
-    with tempfile.TemporaryDirectory(prefix="p", dir=dp_native.SHORT) as folder:
-        sides = dp_native.sides(Path(folder, "h"))
-        plan = {"folder": f"{folder}/r", "seconds": 60, "at_once": 3, "sides": sides, "cases": dp_table.plan()}
-        yield dp_run.run(plan)
+    found: dict[str, dict[str, Any]] = {"theirs": {}, "ours": {}}
+    for make, cases in ((dp_native.node, dp_table.CASES), (dp_cards.host, dp_cards.CASES)):
+        with tempfile.TemporaryDirectory(prefix="p", dir=dp_native.SHORT) as folder:
+            plan = {"folder": f"{folder}/r", "seconds": 60, "at_once": 3, "cases": dp_table.plan(cases),
+                    "sides": dp_native.sides(make(Path(folder, "h")))}  # fmt: skip
+            for name, told in dp_run.run(plan).items():
+                found[name].update(told)
+    yield found
 
 
 def test_ours_offers_what_the_table_says(answers: dict[str, dict[str, Any]]) -> None:
     assert dp_table.unexpected(answers["ours"]) == []
+    assert dp_table.unexpected(answers["ours"], dp_cards.CASES, dp_cards.IDS) == []
 
 
 def test_what_differs_is_in_the_table(answers: dict[str, dict[str, Any]]) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from support.peers import agreed, cni_table, dp_table
+from support.peers import agreed, cni_table, dp_cards, dp_table
 from support.peers.agreed import Difference, Row
 
 ROW = Row("host-device", ("life-*", "eth0"), ("* DEL: status",), "better", "a reason", "a source")
-PEERS = {"device-plugin": {case.id for case in dp_table.CASES},
+PEERS = {"device-plugin": {case.id for case in [*dp_table.CASES, *dp_cards.CASES]},
          **{peer: {one.id for one in cni_table.SCENARIOS if one.peer == peer}
             for peer in ("host-device", "sriov-cni")}}  # fmt: skip
 
