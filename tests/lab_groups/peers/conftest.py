@@ -17,7 +17,7 @@ import pytest
 from devtool.collection import OUTPUT
 from sriovlab import peers
 from sriovlab.guest import Lab
-from support.peers import cni_run, dp_run
+from support.peers import dp_run
 from support.peers.node_paths import NODE
 
 SECONDS = 1500.0
@@ -49,8 +49,7 @@ def ask(lab: Lab) -> Ask:
     """Run one of the two programs on the node; its answers stay in tests/output/lab, for whoever looks later."""
 
     def run(program: str, paths: list[str], plan: dict[str, Any]) -> dict[str, Any]:
-        module = {"dp": dp_run, "cni": cni_run}[program]
-        argv = ["python3", "-I", f"{NODE}/support/peers/{Path(module.__file__).name}", *paths]
+        argv = ["python3", "-I", f"{NODE}/support/peers/{program}_run.py", *paths]
         told = lab.run(argv, input=json.dumps(plan), timeout=SECONDS).stdout
         found: dict[str, Any] = json.loads(told)
         (OUTPUT / "lab").mkdir(parents=True, exist_ok=True)

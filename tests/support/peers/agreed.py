@@ -55,8 +55,11 @@ def rows(peer: str, where: str) -> list[Row]:
     """Those about a peer, in one world."""
     import tomllib
 
-    found = [Row(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
-             for row in tomllib.loads(TABLE.read_text())["difference"]]  # fmt: skip
+    tables: list[dict[str, Any]] = tomllib.loads(TABLE.read_text())["difference"]
+    found = []
+    for table in tables:
+        made: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+        found.append(Row(**made))
     return [row for row in found if row.peer == peer and where in row.where]
 
 
@@ -78,10 +81,10 @@ def of_plugins(case: str, theirs: dict[str, Any], ours: dict[str, Any]) -> list[
     """Of two observations of dp_run; where one side ended, or lacks a resource, that alone is told."""
     if theirs["ended"] is not None or ours["ended"] is not None:
         keys = ("ended", "says why", "resources")
-        pair = [{key: side[key] for key in keys if key in side} for side in (theirs, ours)]
+        first, second = ({key: side[key] for key in keys if key in side} for side in (theirs, ours))
         if None in (theirs["ended"], ours["ended"]):
-            pair = [{"ended or not": side} for side in pair]
-        return of_mappings(case, *pair)
+            first, second = {"ended or not": first}, {"ended or not": second}
+        return of_mappings(case, first, second)
     found = of_mappings(case, {"resources": theirs["resources"]}, {"resources": ours["resources"]})
     for name in theirs["resources"]:
         if name in ours["resources"]:
@@ -126,11 +129,12 @@ def of_calls(case: str, theirs: Sequence[dict[str, Any]], ours: Sequence[dict[st
     """Of two observations of cni_run, call by call; the aspect begins with its number and command."""
     found = []
     for number, (first, second) in enumerate(zip(theirs, ours), 1):
-        pair = []
-        for side in (first, second):
-            told = {key: side[key] for key in ("status", "code", "leases")}
-            for part in ("result", "pod", "vf"):
-                told.update({f"{part}: {key}": value for key, value in side[part].items()})
-            pair.append(told)
-        found += of_mappings(case, *pair, prefix=f"{number} {first['call']}: ")
+        found += of_mappings(case, _flat(first), _flat(second), f"{number} {first['call']}: ")
     return found
+
+
+def _flat(answer: dict[str, Any]) -> dict[str, Any]:
+    told = {key: answer[key] for key in ("status", "code", "leases")}
+    for part in ("result", "pod", "vf"):
+        told.update({f"{part}: {key}": value for key, value in answer[part].items()})
+    return told

@@ -62,7 +62,7 @@ class Scenario:
 
 
 ADD, CHECK, DEL, STATUS = call("ADD"), call("CHECK"), call("DEL"), call("STATUS")
-NONE_VALID = {"cni.dev/valid-attachments": []}
+NONE_VALID: dict[str, Any] = {"cni.dev/valid-attachments": []}
 VALID = {"cni.dev/valid-attachments": [{"containerID": "{container}", "ifname": "{ifname}"}]}
 GC = call("GC", config=VALID)
 NO_DEVICE = {"device": None, "pciBusID": None, "deviceID": None}

@@ -67,7 +67,7 @@ class Started(contextlib.ExitStack):
             if READY in self.said():
                 return True
             if time.monotonic() > self.began + self.seconds:
-                raise RuntimeError(f"{self.process.args}: not ready within {self.seconds} s:\n{self.said()[-2000:]}")
+                raise RuntimeError(f"{self.process.args!r}: not ready within {self.seconds} s:\n{self.said()[-2000:]}")
             time.sleep(0.02)
         return False
 
