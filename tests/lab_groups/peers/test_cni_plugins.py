@@ -16,7 +16,6 @@ from support.peers import agreed, cni_table
 from support.peers.node_paths import BINARIES, NODE
 
 INDEX = 2
-PEERS = {one.id: one.peer for one in cni_table.SCENARIOS}
 
 
 def vf(lab: Lab, pf: str) -> dict[str, Any]:
@@ -54,7 +53,7 @@ def test_ours_answers_as_the_table_says(answers: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("peer", ["host-device", "sriov-cni"])
 def test_what_differs_is_in_the_table(answers: dict[str, Any], peer: str) -> None:
-    found = [one for case in answers["ours"] if PEERS[case] == peer
+    found = [one for case in answers["ours"] if cni_table.PEERS[case] == peer
              for one in agreed.of_calls(case, answers["theirs"][case], answers["ours"][case])]  # fmt: skip
     told = agreed.problems(found, agreed.rows(peer, "node"))
     assert not told, "\n".join(told)

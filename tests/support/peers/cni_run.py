@@ -207,6 +207,7 @@ class Side:
         if step["call"] == "ADD" and not done.returncode:
             self.result = json.loads(done.stdout)
         if done.returncode:
+            found["code"] = found["code"] or None  # a panic tells none
             found["words"] = (done.stdout + done.stderr)[:600]
         found["pod"] = pod(self.netns, settings["CNI_IFNAME"])
         found["vf"] = self.vf.state()

@@ -4,9 +4,9 @@
 """Calls for both CNI plugins on one VF, and the code that ours has to answer each with (0: all is well).
 
 A scenario begins with a network namespace and a VF as it was made. The peer is host-device where it can be; the Go
-sriov-cni of 2019 has ADD and DEL alone, and knows a VF's settings at its PF. Sources: `SPEC` and a version is the CNI
-specification, `README` the peer's documentation, `kubelet` what the kubelet and runtimes do, `users` what happened to
-upstream's users.
+sriov-cni of 2019 has ADD and DEL alone, and of a VF's settings at its PF the VLAN. Sources: `SPEC` and a version is the
+CNI specification, `README` the peer's documentation, `kubelet` what the kubelet and runtimes do, `users` what happened
+to upstream's users.
 """
 
 from __future__ import annotations
@@ -158,36 +158,37 @@ FAULTS = [
 ]
 
 
-def sriov(name: str, source: str, *steps: Step, needs: str = "vf", ipam: str = "host-local", **config: Any) -> Scenario:
+def sriov(name: str, source: str, *steps: Step, needs: str = "", ipam: str = "host-local", **config: Any) -> Scenario:
     """With the Go sriov-cni, whose results are always of 0.3.1."""
     return Scenario(f"sriov-{name}", source, steps, "sriov-cni", "0.3.1", IPAMS[ipam], config, needs)
 
 
 SRIOV = [
     *(sriov(f"life-{kind}", "README", ADD, DEL, DEL, ipam=kind) for kind in IPAMS),
-    sriov("vlan", "README", ADD, DEL, vlan=100),
-    sriov("vlan-qos", "README", ADD, DEL, vlan=100, vlanQoS=3),
-    sriov("vlan-zero", "README", ADD, DEL, vlan=0),
-    sriov("vlan-wrong", "README", call("ADD", CONFIG), DEL, vlan=5000),
-    sriov("qos-wrong", "README", call("ADD", CONFIG), DEL, vlan=100, vlanQoS=10),
-    sriov("mac", "README", ADD, DEL, mac="02:00:00:00:ee:0c"),
-    sriov("spoofchk-trust", "README", ADD, DEL, spoofchk="off", trust="on"),
-    sriov("max-rate", "README", ADD, DEL, max_tx_rate=100),
-    sriov("link-state", "README", call("ADD", REFUSED), DEL, link_state="auto"),
+    sriov("vlan", "README", ADD, DEL, vlan=100, needs="vf"),
+    sriov("vlan-qos", "README", ADD, DEL, vlan=100, vlanQoS=3, needs="vf"),
+    sriov("vlan-zero", "README", ADD, DEL, vlan=0, needs="vf"),
+    sriov("vlan-wrong", "README", call("ADD", CONFIG), DEL, vlan=5000, needs="vf"),
+    sriov("qos-wrong", "README", call("ADD", CONFIG), DEL, vlan=100, vlanQoS=10, needs="vf"),
+    sriov("mac", "README", ADD, DEL, mac="02:00:00:00:ee:0c", needs="vf"),
+    sriov("spoofchk-trust", "README", ADD, DEL, spoofchk="off", trust="on", needs="vf"),
+    sriov("max-rate", "README", ADD, DEL, max_tx_rate=100, needs="vf"),
+    sriov("link-state", "README", call("ADD", REFUSED), DEL, link_state="auto", needs="vf"),
     sriov("link-state-wrong", "README", call("ADD", CONFIG), DEL, link_state="up"),
     sriov("device-missing", "README", call("ADD", CONFIG, config={"deviceID": None})),
     sriov("device-unknown", "README", call("ADD", DEVICE, config={"deviceID": "0000:7f:1f.7"})),
     sriov("del-before-add", "SPEC 0.3.1", DEL),
-    sriov("netns-gone", "SPEC 0.3.1", ADD, GONE, DEL, DEL, vlan=100),
+    sriov("netns-gone", "SPEC 0.3.1", ADD, GONE, DEL, DEL, vlan=100, needs="vf"),
     sriov("netns-not-told", "kubelet", ADD, call("DEL", environment={"CNI_NETNS": ""}), DEL),
     sriov("netns-never", "kubelet", GONE, call("ADD", ENVIRONMENT), DEL),
-    sriov("name-taken", "SPEC 0.3.1", TAKEN, call("ADD", ENVIRONMENT), DEL, vlan=100),
+    sriov("name-taken", "SPEC 0.3.1", TAKEN, call("ADD", ENVIRONMENT), DEL),
     sriov("add-twice", "users", ADD, call("ADD", TRY_AGAIN, environment={"CNI_CONTAINERID": "another"}), DEL),
     sriov("vfio", "README", ADD, DEL, DEL, needs="vfio", ipam="none", vlan=100),
     sriov("vfio-ipam", "users", ADD, DEL, needs="vfio", ipam="static", vlan=100, trust="on"),
     sriov("vfio-netns-gone", "kubelet", ADD, GONE, DEL, needs="vfio", ipam="none", vlan=100),
 ]
 SCENARIOS = [*LIVES, *WORDS, *FAULTS, *SRIOV]
+PEERS = {one.id: one.peer for one in SCENARIOS}
 
 
 def unexpected(found: dict[str, list[dict[str, Any]]]) -> list[str]:
