@@ -139,15 +139,10 @@ def numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
 
 
-def there(group: Group) -> bool:
-    """Whether all its programs are here already."""
-    cached = (cache.root() / _artefact(group)).is_dir()
-    return cached or not set(group.names) - _given(group).keys() - set(group.optional)
-
-
 def problem(group: Group) -> str:
     """Say why the group is neither here nor can be built, and what to do; "" where all is well."""
-    if there(group):
+    there = (cache.root() / _artefact(group)).is_dir()
+    if there or not set(group.names) - _given(group).keys() - set(group.optional):
         return ""
     wanted = re.search(r"^go (\S+)$", group.text(), re.M)
     needed = wanted[1] if wanted else "1.26"

@@ -49,13 +49,6 @@ exec {program}'
 """
 
 
-def lacking() -> str:
-    """What this machine has not got; "" for nothing."""
-    if os.geteuid():
-        return "root: plugins are called in network namespaces"
-    return "" if all(map(peers.there, (peers.CNI_PLUGINS, peers.SRIOV_CNI))) else "the Go CNI plugins of `make lab`"
-
-
 def sriov_cni(folder: Path) -> Path:
     """A program that runs the Go sriov-cni on its own sysfs."""
     pf, vf = (folder / "sysfs/bus/pci/devices" / address for address in (cni_native.PF, cni_native.VF))

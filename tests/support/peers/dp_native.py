@@ -73,10 +73,3 @@ def sides(made: FakeHost) -> dict[str, list[str]]:
     path = f"PATH={made.root}/bin:{os.environ['PATH']}"
     ours = ["env", path, *PROGRAM, *OURS, "--root", str(made.root)]
     return {"theirs": ["env", path, *go(program, enter, "--net")], "ours": ours}
-
-
-def lacking() -> str:
-    """What this machine has not got; "" for nothing."""
-    if os.geteuid():
-        return "root: the Go device plugin runs in namespaces"
-    return "" if peers.there(peers.DEVICE_PLUGIN) else "the Go device plugin, which `make lab` builds"

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from support.needs import missing
+from sriovlab import peers
 from support.peers import agreed, cni_native, cni_table
+from support.peers.required import require
 
 
 @pytest.fixture(scope="module")
 def answers() -> Iterator[dict[str, Any]]:
     """Of both sides, to all calls that need no real VF."""
-    if why := cni_native.lacking():
-        missing(why)
+    require(peers.CNI_PLUGINS, peers.SRIOV_CNI)
     with tempfile.TemporaryDirectory(prefix="peers") as folder:
         yield cni_native.run(Path(folder))
 

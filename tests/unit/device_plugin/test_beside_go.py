@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from support.needs import missing
+from sriovlab import peers
 from support.peers import agreed, dp_cards, dp_native, dp_run, dp_table
+from support.peers.required import require
 
 
 @pytest.fixture(scope="module")
 def answers() -> Iterator[dict[str, dict[str, Any]]]:
     """Of both sides, to all configurations: those of the emulated node, and those of cards that it has not got."""
-    if why := dp_native.lacking():
-        missing(why)
+    require(peers.DEVICE_PLUGIN)
     found: dict[str, dict[str, Any]] = {"theirs": {}, "ours": {}}
     for make, cases in ((dp_native.node, dp_table.CASES), (dp_cards.host, dp_cards.CASES)):
         with tempfile.TemporaryDirectory(prefix="p", dir=dp_native.SHORT) as folder:
