@@ -9,7 +9,7 @@ peers.dp_allocate_ratio: Allocate of one device, the median of many calls.
 peers.dp_rss_ratio: resident memory after those.
 On the emulated node, on the same VF, with host-local, the CNI plugin by its service:
 peers.sriov_cni_add_ratio, peers.sriov_cni_del_ratio: the Go sriov-cni of 2019, both with a VLAN.
-peers.host_device_add_ratio, peers.host_device_del_ratio: host-device 1.10, which sets nothing at a PF.
+peers.host_device_add_ratio, peers.host_device_del_ratio: host-device 1.10, both without (with one: bench_cni.py).
 `--native` leaves the emulated node out.
 """
 

@@ -29,7 +29,8 @@ LANES = 4
 MAC = "02:00:00:00:ee:01"
 AGAIN = f"""
 ip link del benchpeer 2>/dev/null
-while ip link show benchpeer >/dev/null 2>&1; do sleep 0.02; done
+tries=500
+while [ $tries -gt 0 ] && ip link show benchpeer >/dev/null 2>&1; do tries=$((tries - 1)); sleep 0.02; done
 ip link add {cni_native.VF_NAME} address {MAC} type veth peer name benchpeer || exit 1
 ip link set benchpeer up
 ip link show {cni_native.PF_NAME} >/dev/null 2>&1 || ip link add {cni_native.PF_NAME} type veth peer name benchpfp

@@ -52,6 +52,8 @@ class Vf:
         self.name, self.address, self.pf = found["name"], found["address"], found["pf"]
         self.index, self.anew = found["index"], found["again"]
         self.make()
+        if not self.anew:
+            ip("link", "set", "dev", self.name, "down")  # so that every node begins alike
         self.before = self.state()
 
     def make(self) -> None:
