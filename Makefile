@@ -2,7 +2,8 @@
 # tests/tools/make.py does the work; `make test ARGS="--only ruff,unit"` hands it words.
 PYTHON ?= /usr/bin/python3
 ARGS ?=
-RUN = $(PYTHON) tests/tools/make.py
+# -u: also where the output goes to a file, each line is there when it is due, before what a program of ours prints.
+RUN = $(PYTHON) -u tests/tools/make.py
 
 .DEFAULT_GOAL := help
 .PHONY: help deps test lint sanity unit build image machines demo bench soak lab release clean

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from devtool.console import call, say
+from devtool.console import call
 from devtool.images import PACKAGES, SUITE, UNREAD
 from sriovlab.cache import artefact, digest
 
@@ -26,7 +26,7 @@ def packages(machine: str) -> Path:
     """The folder with a machine type's packages, fetched at the first time. Raises ToolError."""
 
     def fetch(fresh: Path) -> None:
-        say(f"    fetching packages of {SUITE} for {machine} (about half a minute)")
+        print(f"    fetching packages of {SUITE} for {machine} (about half a minute)", flush=True)
         excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in UNREAD]
         include = f"--include={','.join(PACKAGES)}"
         call(["mmdebstrap", "--variant=extract", f"--architectures={MACHINES[machine]}", include, *excluded,

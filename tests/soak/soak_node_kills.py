@@ -42,11 +42,11 @@ class KillableHost(FakeHost):
 
     def remember(self) -> None:
         """Write down what a kernel would know."""
-        self.memory.write_bytes(pickle.dumps((self.pfs, self.nets, self.probing, self.next_group)))
+        self.memory.write_bytes(pickle.dumps((self.pfs, self.nets, self.probing)))
 
     def recall(self) -> None:
         """The inverse, in the process that goes on."""
-        self.pfs, self.nets, self.probing, self.next_group = pickle.loads(self.memory.read_bytes())
+        self.pfs, self.nets, self.probing = pickle.loads(self.memory.read_bytes())
 
     def die_in(self, seconds: float) -> None:
         """SIGKILL this process then, as soon as the kernel returns to it."""

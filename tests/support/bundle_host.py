@@ -33,20 +33,19 @@ class BundleHost(Systemd):
 
     @contextlib.contextmanager
     def mortal(self, at: int) -> Iterator[None]:
-        def counted(name: str) -> Callable[..., Any]:
-            function = getattr(os, name)
-            return lambda *args, **options: (self.change(name), function(*args, **options))[1]
+        def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+            return lambda *args, **options: (self.change(function.__name__), function(*args, **options))[1]
 
-        names = ("rename", "replace", "unlink", "mkdir", "rmdir", "chmod")
-        with mock.patch.multiple(os, **{name: counted(name) for name in names}), super().mortal(at):
+        functions = (os.rename, os.replace, os.unlink, os.mkdir, os.rmdir, os.chmod)
+        with mock.patch.multiple(os, **{one.__name__: counted(one) for one in functions}), super().mortal(at):
             yield
 
 
 def fresh(root: Path) -> BundleHost:
     """A host on which nothing was installed."""
-    for folder in ("etc/systemd/system", "usr/lib", "var/lib"):
-        (root / folder).mkdir(parents=True)
-    return BundleHost(root)
+    host = BundleHost(root)
+    host.fill({"etc/systemd/system/": "", "usr/lib/": "", "var/lib/": ""})
+    return host
 
 
 @dataclass

@@ -41,11 +41,12 @@ class Warm(cni_native.Service):
 
     def busy(self) -> list[int]:
         """The workers that have taken a call: they hold the sign of life of its client."""
-        return [pid for pid in self.workers()
-                if run(["find", f"/proc/{pid}/fd", "-lname", f"{self.handoff}/life*"], capture_output=True).stdout]
+        argv = [["find", f"/proc/{pid}/fd", "-lname", f"{self.handoff}/life*"] for pid in self.workers()]
+        found = [run(words, capture_output=True, check=False).stdout for words in argv]
+        return [int(path.split(b"/")[2]) for path in b"".join(found).splitlines()]
 
-    def start(self, environment=ADD, stdin=PIPE, stdout=PIPE, stderr=PIPE) -> Popen:
-        return Popen([self.program], env=environment, stdin=stdin, stdout=stdout, stderr=stderr)
+    def start(self, environment=None, stdin=PIPE, stdout=PIPE, stderr=PIPE) -> Popen:
+        return Popen([self.program], env=environment or ADD, stdin=stdin, stdout=stdout, stderr=stderr)
 
     def started_and_taken(self) -> tuple[Popen, int]:
         """A client whose worker waits for the configuration on stdin, and that worker."""

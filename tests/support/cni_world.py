@@ -30,6 +30,7 @@ from sriov_cni.vf.pf_port import PfPort
 from sriov_cni.vf.settings import SETTINGS, blank
 from support.cni_code import put
 from support.expected_address_releases import BROKEN, NO_RESULT
+from support.fake_tree import Tree
 from support.needs import missing
 
 PF, PF_NAME = "0000:01:00.0", "enp1s0"
@@ -37,8 +38,9 @@ VF, VF_NAME, VF_MAC = "0000:01:10.0", "enp1s0v0", "02:00:00:00:00:10"
 VF_VFIO = "0000:01:10.2"
 IFLA_IFALIAS = 20
 
+PCI = "sys/bus/pci/devices"
 # Links below the folder of PCI devices, and where they lead; of a driver its name alone counts.
-_SYSFS = {
+_LINKS = {
     f"{PF}/virtfn0": f"../{VF}", f"{VF}/physfn": f"../{PF}", f"{VF}/driver": "drivers/igbvf",
     f"{PF}/virtfn1": f"../{VF_VFIO}", f"{VF_VFIO}/physfn": f"../{PF}", f"{VF_VFIO}/driver": "drivers/vfio-pci",
     f"{PF}/driver": "drivers/ixgbe",
@@ -134,11 +136,6 @@ class WorldHost(NodeHost):
         self.steps.append(what)
 
 
-def vector(*numbers: str):
-    """Put upstream's test vectors with these numbers into a test's id."""
-    return pytest.mark.parametrize((), [pytest.param(id="+".join(f"cni-vector-{number}" for number in numbers))])
-
-
 def run(*argv: str) -> str:
     """A command that must succeed."""
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
@@ -168,22 +165,22 @@ class Broken:
         return self.calls.read_text().splitlines() if self.calls.exists() else []
 
 
-class World(ExitStack):
+class World(Tree, ExitStack):
     """Taken apart at the end of its `with`; ends the test as `missing` does where it can't be made."""
 
     def __init__(self, root: Path) -> None:
         super().__init__()
         if os.geteuid() != 0:
             missing("root: the tests make network namespaces")
-        self.root, self.bin, self.pf_file = root, root / "bin", root / "pf.json"
+        self.base = self.root = root
+        self.bin, self.pf_file = root / "bin", root / "pf.json"
         self.conf: dict = {"cniVersion": "1.1.0", "name": "net", "type": "sriov", "deviceID": VF}
         self.host_ns, self.pod_ns = f"cnihost-{os.getpid()}", f"cnipod-{os.getpid()}"
         self.enter_context(pytest.MonkeyPatch.context()).setattr(PfPort, "find", FakePf.find)
-        (self.device(PF) / "net" / PF_NAME).mkdir(parents=True)
-        for link, target in _SYSFS.items():
-            self.link(link, target)
-        put(self.pf_file, json.dumps(_PF), 0o644)
-        self.bin.mkdir()
+        self.fill({
+            f"{PCI}/{PF}/net/{PF_NAME}/": "", "pf.json": json.dumps(_PF), "bin/calls": "",
+            **{f"{PCI}/{link}": Path(target) for link, target in _LINKS.items()},
+        })  # fmt: skip
         put(self.bin / "test-ipam", IPAM.replace("/usr/bin/env python3", sys.executable))
         self.add_netns(self.pod_ns)
         self.enter_context(Inside(open_netns(self.add_netns(self.host_ns))))
@@ -203,14 +200,11 @@ class World(ExitStack):
         run("ip", "-n", netns, "link", "add", name, "type", "veth", "peer", "name", "other")
 
     def device(self, address: str) -> Path:
-        return self.root / "sys/bus/pci/devices" / address
+        return self.root / PCI / address
 
     def link(self, name: str, target: str) -> None:
         """A link of a PCI function, in the place of one that is there."""
-        link = self.device(name)
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.unlink(missing_ok=True)
-        link.symlink_to(target)
+        self.symlink(f"{PCI}/{name}", target)
 
     def set_pf(self, driver: str = "", **changes) -> None:
         """Change what the PF keeps, or how its driver behaves."""
@@ -229,8 +223,7 @@ class World(ExitStack):
 
     @property
     def ipam_calls(self) -> list[str]:
-        file = self.bin / "calls"
-        return file.read_text().split() if file.exists() else []
+        return self.get("bin/calls").split()
 
     def environment(self, command: str, **changes: str) -> dict[str, str]:
         given = {
@@ -249,10 +242,9 @@ class World(ExitStack):
     def call(self, command: str, conf: dict | None = None, host: WorldHost | None = None, **environment: str):
         """The answer; None where there is none. Raises Refusal."""
         code, text = self.raw_call(command, self.conf if conf is None else conf, host, **environment)
-        answer = json.loads(text) if text else None
         if code:
-            raise Refusal(answer)
-        return answer
+            raise Refusal(json.loads(text))
+        return json.loads(text) if text else None
 
     def start(self, command: str, conf: dict, host: WorldHost | None = None, **environment: str) -> int:
         """Run the call in a child, whose exit code is the call's; its process id."""
@@ -268,8 +260,7 @@ class World(ExitStack):
         """Run the call in a child that is killed before its change number `die_at`; False where it came
         through.
         """
-        pid = self.start(command, conf, WorldHost(self, die_at), **environment)
-        return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+        return os.WIFSIGNALED(os.waitpid(self.start(command, conf, WorldHost(self, die_at), **environment), 0)[1])
 
     def pod(self, *argv: str) -> list:
         """`ip -j` in the pod."""

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from support.dp_host import FakeHost
-from support.fake_kubelet import DEADLINE, FakeKubelet, next_ids
+from support.fake_kubelet import FakeKubelet, next_ids
+from support.processes import DEADLINE
 
 PLUGIN = Path(__file__).resolve().parents[2] / "files" / "device_plugin"
 SHARED = PLUGIN.parents[1] / "plugins" / "module_utils" / "shared"

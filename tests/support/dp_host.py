@@ -32,17 +32,9 @@ class FakeHost(Tree):
         self.addresses()
 
     def lay(self, folder: str, entries: Mapping[str, str | int | Path | None]) -> None:
-        """Write what is in a folder.
-
-        A Path is a link to that, None is left out, all else a file's line; a name that ends with / is a folder's.
-        """
+        """Fill a folder; what is neither a link nor a folder is a line."""
         for name, what in entries.items():
-            if name.endswith("/"):
-                self.real(f"{folder}/{name}").mkdir(parents=True, exist_ok=True)
-            elif isinstance(what, Path):
-                self.symlink(f"{folder}/{name}", str(what))
-            elif what is not None:
-                self.put(f"{folder}/{name}", f"{what}\n")
+            self.fill({f"{folder}/{name}": what if what is None or isinstance(what, Path) else f"{what}\n"})
 
     def pci(self, address: str) -> Path:
         return self.root / PCI / address

@@ -26,9 +26,11 @@ def wheels(version: str, packages: Sequence[str], machine: str = platform.machin
     """The folder that they are unpacked in, fetched at the first time."""
 
     def fetch(fresh: Path) -> None:
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(fresh), "--no-compile"]
-        command += ["--only-binary", ":all:", "--implementation", "cp", "--python-version", version]
-        command += [f"--platform={name}_{machine}" for name in PLATFORMS]
+        command = [
+            sys.executable, "-m", "pip", "install", "--quiet", "--target", str(fresh), "--no-compile",
+            "--only-binary", ":all:", "--implementation", "cp", "--python-version", version,
+            *(f"--platform={name}_{machine}" for name in PLATFORMS),
+        ]  # fmt: skip
         subprocess.run([*command, *packages], check=True, timeout=240)
 
     return artefact(f"wheels/{'-'.join([version, *packages, machine])}", fetch)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed
 from support.fake_boot import Grub
@@ -52,20 +52,18 @@ def link_json(net: Net, pf: FakePf | None) -> dict[str, Any]:
         "linkinfo": {key: value for key, value in kind.items() if value},
         "vfinfo_list": [_vf_json(index, settings) for index, settings in sorted(pf.settings.items())] if pf else [],
     }
-    flags = ["BROADCAST", *(["UP"] if net.up else [])]
-    item = {"ifname": net.name, "address": net.mac, "mtu": net.mtu, "flags": flags}
+    item = {"ifname": net.name, "address": net.mac, "mtu": net.mtu, "flags": ["BROADCAST", *(["UP"] if net.up else [])]}
     return {**item, **{key: value for key, value in more.items() if value}}
 
 
 def _vf_json(index: int, settings: dict[str, Any]) -> dict[str, Any]:
-    tag = {key: settings[key] for key in ("vlan", "qos") if settings[key]}
     return {
         "vf": index,
         "address": settings["mac"],
         "spoofchk": settings["spoofchk"],
         "trust": settings["trust"],
         "link_state": settings["link_state"],
-        "vlan_list": [tag],
+        "vlan_list": [{key: settings[key] for key in ("vlan", "qos") if settings[key]}],
         "rate": {"max_tx": settings["max_tx_rate"], "min_tx": settings["min_tx_rate"]},
     }
 
@@ -79,13 +77,13 @@ class FakeHost(Pci, Memory, Grub, Systemd):
     kernel_log: str = ""
 
     def show(self, argv: tuple[str, ...]) -> str | Completed | None:
-        if argv[:2] == ("ip", "-j"):
-            return json.dumps(self._ip_json(list(argv[2:])))
-        if argv == ("dmesg",):
-            return self.kernel_log
-        if argv[:2] == ("ethtool", "-k"):
-            return self._features(argv)
-        return self._devlink_show(argv) if argv[:2] == ("devlink", "-j") else super().show(argv)
+        shows: dict[tuple[str, ...], Callable[[tuple[str, ...]], str | Completed]] = {
+            ("ip", "-j"): lambda argv: json.dumps(self._ip_json([*argv[2:]])),
+            ("dmesg",): lambda argv: self.kernel_log,
+            ("ethtool", "-k"): self._features,
+            ("devlink", "-j"): self._devlink_show,
+        }
+        return shows[argv[:2]](argv) if argv[:2] in shows else super().show(argv)
 
     def act(self, argv: tuple[str, ...]) -> int:
         if argv[0] == "udevadm":
@@ -146,9 +144,8 @@ class HostWithUdev(FakeHost):
 
     def add_net(self, net: Net, address: str = "") -> None:
         if self._pf_of(address):
-            kernels = f"eth{len(self.new)}"
-            self.new[kernels] = (address, net.name)
-            net.name = kernels
+            self.new[f"eth{len(self.new)}"] = (address, net.name)
+            net.name = [*self.new][-1]
         super().add_net(net, address)
 
     def _settle(self) -> None:

@@ -10,7 +10,6 @@ import json
 import os
 import queue
 import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,8 +21,8 @@ from sriov_device_plugin.api import deviceplugin_pb2 as api
 from sriov_device_plugin.api import pluginregistration_pb2 as watcher_api
 from sriov_device_plugin.api import podresources_pb2 as pods_api
 from support.fake_tree import Tree
+from support.processes import DEADLINE
 
-DEADLINE = 30.0  # seconds for whatever should happen soon, also the start of a daemon on a busy machine
 UID, RESOURCE = "0f6c51a5-6d8b-4a5e-9b7c-2f0c9a1d3e4f", "baremetal.sriov/kernel"
 NOTE = "var/lib/kubelet/device-plugins/kubelet_internal_checkpoint"
 POD_RESOURCES = "pod-resources/kubelet.sock"
@@ -35,13 +34,6 @@ GROUPS = [
     f"systemd/kubepods/burstable/pod{UID}",
     f"kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod{UID.replace('-', '_')}.slice",
 ]
-
-
-def wait_for(what: Callable[[], Any], message: str) -> None:
-    end = time.monotonic() + DEADLINE
-    while not what():
-        assert time.monotonic() < end, f"not within {DEADLINE} s: {message}"
-        time.sleep(0.02)
 
 
 # What it leaves on a node.
@@ -78,8 +70,10 @@ def serve(path: Path, method: str, answer: Callable[[Any, Any], Any], request: A
     """grpcio's server at a socket, with one method such as v1.PodResourcesLister/List and the class of its request."""
     service, name = method.split("/")
     methods = {name: grpc.unary_unary_rpc_method_handler(answer, request.FromString, lambda m: m.SerializeToString())}
-    handlers = [grpc.method_handlers_generic_handler(service, methods)]
-    server = grpc.server(ThreadPoolExecutor(2), handlers, options=[("grpc.max_send_message_length", -1)])
+    server = grpc.server(
+        ThreadPoolExecutor(2), [grpc.method_handlers_generic_handler(service, methods)],
+        options=[("grpc.max_send_message_length", -1)],
+    )  # fmt: skip
     with _short(path) as place:
         server.add_insecure_port(f"unix:{place}")
         server.start()
@@ -176,8 +170,9 @@ class Plugin(contextlib.ExitStack):
         self.channel = self.enter_context(grpc.insecure_channel(f"unix:{path}"))
 
     def call(self, method: str, request: Any, answer: Any) -> Any:
-        call = self.channel.unary_unary(f"/{method}", lambda m: m.SerializeToString(), answer.FromString)
-        return call(request, timeout=DEADLINE)
+        return self.channel.unary_unary(f"/{method}", lambda m: m.SerializeToString(), answer.FromString)(
+            request, timeout=DEADLINE
+        )
 
     def watch(self) -> Any:
         """A ListAndWatch call, which is an iterator."""

@@ -51,8 +51,9 @@ class Memory(FakeBase):
         free, total = sum(self.spare.values()) >> 10, sum(self.total.values()) >> 10
         files = {"proc/meminfo": f"MemTotal: {total} kB\nMemAvailable: {free} kB\n", "proc/sys/vm/compact_memory": ""}
         for node, spare in self.spare.items():
-            text = f"Node {node} MemTotal: {self.total[node] >> 10} kB\nNode {node} MemFree: {spare >> 10} kB\n"
-            files[f"sys/devices/system/node/node{node}/meminfo"] = text
+            files[f"sys/devices/system/node/node{node}/meminfo"] = (
+                f"Node {node} MemTotal: {self.total[node] >> 10} kB\nNode {node} MemFree: {spare >> 10} kB\n"
+            )
         for (node, size), count in self.counts.items():
             pages, found = f"hugepages/hugepages-{size >> 10}kB", self._found(self.total, size)
             files[f"sys/devices/system/node/node{node}/{pages}/nr_hugepages"] = f"{count}\n"

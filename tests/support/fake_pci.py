@@ -15,13 +15,13 @@ import errno
 import os
 import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from support.fake_base import FakeBase
 
-DEVICES = "sys/bus/pci/devices"
+DEVICES, DRIVERS, GROUPS = "sys/bus/pci/devices", "sys/bus/pci/drivers", "sys/kernel/iommu_groups"
 NVME = "0x010802"
-DRIVERS = "sys/bus/pci/drivers"
 
 
 @dataclass
@@ -67,7 +67,6 @@ class Pci(FakeBase):
     nets: dict[str, Net] = field(default_factory=dict)  # by name
     probing: dict[str, int] = field(default_factory=dict)  # by address: how often an unbind is refused still
     probing_time: int = 0  # the same for a function that is bound from now on
-    next_group: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,8 +75,8 @@ class Pci(FakeBase):
             "sys/bus/pci/drivers_probe": "",
             "proc/cpuinfo": "vendor_id\t: GenuineIntel\n",
             "proc/cmdline": "BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro quiet intel_iommu=on iommu=pt\n",
+            f"{GROUPS}/0/": "" if self.iommu else None,
         })  # fmt: skip
-        self._show_iommu()
 
     # building -------------------------------------------------------------------------------------
 
@@ -106,7 +105,7 @@ class Pci(FakeBase):
         self.nets[net.name] = net
         self.put(f"sys/class/net/{net.name}/addr_assign_type", "0\n")
         if address:
-            self.real(f"{DEVICES}/{address}/net/{net.name}").mkdir(parents=True, exist_ok=True)
+            self.fill({f"{DEVICES}/{address}/net/{net.name}/": ""})
 
     def add_lone_vf(self, address: str, name: str) -> None:
         """A passthrough VF of a virtual machine: a NIC, and no PF to be seen."""
@@ -115,8 +114,8 @@ class Pci(FakeBase):
         self._bind(address, "igbvf")
 
     def _function(self, address: str, vendor: str, device: str, kind: str = "0x020000") -> None:
-        ids = {"class": kind, "vendor": vendor, "device": device}
-        self._attributes(address, driver_override="(null)", modalias=f"pci:{device}", **ids)
+        self._attributes(address, vendor=vendor, device=device, modalias=f"pci:{device}", driver_override="(null)",
+                         **{"class": kind})  # fmt: skip
 
     def _attributes(self, address: str, **values: object) -> None:
         self.fill({f"{DEVICES}/{address}/{name}": f"{value}\n" for name, value in values.items()})
@@ -129,24 +128,17 @@ class Pci(FakeBase):
 
     # what the kernel is ---------------------------------------------------------------------------
 
-    def _show_iommu(self) -> None:
-        if self.iommu:
-            self.real("sys/kernel/iommu_groups/0").mkdir(parents=True, exist_ok=True)
-
     def vf_address(self, pf: str, index: int) -> str:
-        bus = pf.split(":")[1]
-        return f"0000:{bus}:{16 + index * 2 // 8:02x}.{index * 2 % 8}"
+        return f"{pf[:-5]}:{16 + index // 4:02x}.{index % 4 * 2}"
 
     def driver(self, address: str) -> str | None:
-        target = self.read_link(f"/{DEVICES}/{address}/driver")
-        return os.path.basename(target) if target else None
+        return os.path.basename(self.read_link(f"/{DEVICES}/{address}/driver") or "") or None
 
     def numvfs(self, pf: str) -> int:
         return int(self._attribute(pf, "sriov_numvfs"))
 
     def override(self, address: str) -> str:
-        text = self._attribute(address, "driver_override")
-        return "" if text == "(null)" else text
+        return self._attribute(address, "driver_override").replace("(null)", "")
 
     def _pf_of(self, vf: str) -> tuple[FakePf, int] | None:
         found = {self.vf_address(pf.address, i): (pf, i) for pf in self.pfs.values() for i in range(pf.total)}
@@ -167,7 +159,11 @@ class Pci(FakeBase):
             if is_so:
                 return code
         for index in range(now):
-            self._remove_vf(pf, index)
+            vf = self.vf_address(address, index)
+            self._unbind(vf)
+            self.real(f"{DEVICES}/{address}/virtfn{index}").unlink()
+            shutil.rmtree(self.real(f"{DEVICES}/{vf}"))
+            pf.settings.pop(index)
         for index in range(count):
             self._create_vf(pf, index)
         self._attributes(address, sriov_numvfs=count)
@@ -176,13 +172,13 @@ class Pci(FakeBase):
     def _create_vf(self, pf: FakePf, index: int) -> None:
         vf = self.vf_address(pf.address, index)
         self._function(vf, self._attribute(pf.address, "vendor"), "0x10ca", self._attribute(pf.address, "class"))
-        self.symlink(f"{DEVICES}/{vf}/physfn", f"../{pf.address}")
-        self.symlink(f"{DEVICES}/{pf.address}/virtfn{index}", f"../{vf}")
-        if self.iommu:
-            group = f"kernel/iommu_groups/{self.next_group}"
-            self.real(f"sys/{group}/devices").mkdir(parents=True)
-            self.symlink(f"{DEVICES}/{vf}/iommu_group", f"../../../../{group}")
-            self.next_group += 1
+        group = str(len([*self.real(GROUPS).glob("*")]))
+        self.fill({
+            f"{DEVICES}/{vf}/physfn": Path("..", pf.address),
+            f"{DEVICES}/{pf.address}/virtfn{index}": Path("..", vf),
+            f"{DEVICES}/{vf}/iommu_group": Path("../../../../kernel/iommu_groups", group) if self.iommu else None,
+            f"{GROUPS}/{group}/devices/": "" if self.iommu else None,
+        })  # fmt: skip
         pf.settings[index] = {
             "mac": f"02:00:{pf.address[5:7]}:00:00:{index:02x}",
             "vlan": 0,
@@ -194,13 +190,6 @@ class Pci(FakeBase):
             "link_state": "auto",
         }
         self._probe(vf)
-
-    def _remove_vf(self, pf: FakePf, index: int) -> None:
-        vf = self.vf_address(pf.address, index)
-        self._unbind(vf)
-        self.real(f"{DEVICES}/{pf.address}/virtfn{index}").unlink()
-        shutil.rmtree(self.real(f"{DEVICES}/{vf}"))
-        pf.settings.pop(index)
 
     def _wanted(self, address: str) -> str:
         """The driver for a function without one: the override, or its own, and none for a VF with autoprobe off."""
@@ -218,8 +207,10 @@ class Pci(FakeBase):
             self._bind(address, wanted)
 
     def _bind(self, address: str, driver: str) -> None:
-        self.symlink(f"{DEVICES}/{address}/driver", f"../../drivers/{driver}")
-        self.symlink(f"{DRIVERS}/{driver}/{address}", f"../../devices/{address}")
+        self.fill({
+            f"{DEVICES}/{address}/driver": Path("../../drivers", driver),
+            f"{DRIVERS}/{driver}/{address}": Path("../../devices", address),
+        })  # fmt: skip
         found = self._pf_of(address)
         if found is not None and found[0].network and (driver == found[0].vf_driver or driver.endswith("-net")):
             pf, index = found
@@ -247,7 +238,7 @@ class Pci(FakeBase):
         super().reboot()
         words = [word for word in self.get("proc/cmdline").split() if word.startswith("intel_iommu=")]
         self.iommu = words[-1:] == ["intel_iommu=on"]
-        self._show_iommu()
+        self.fill({f"{GROUPS}/0/": "" if self.iommu else None})
         for pf in self.pfs.values():
             self._set_numvfs(pf.address, "0")
             self._attributes(pf.address, sriov_drivers_autoprobe=1)

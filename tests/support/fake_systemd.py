@@ -39,13 +39,8 @@ class Systemd(FakeBase):
         if verb in ("start", "restart", "enable"):
             assert units <= self.loaded.keys(), f"{names} are wanted, and systemd never read their files"
         if verb in ("start", "restart", "stop"):
-            self.active -= units
-        if verb in ("start", "restart"):
-            self.active |= units - self.broken
-        if verb == "enable":
-            self.enabled |= units
-        if verb == "disable":
-            self.enabled -= units
+            self.active = self.active - units | (set() if verb == "stop" else units - self.broken)
+        self.enabled = {"enable": self.enabled | units, "disable": self.enabled - units}.get(verb, self.enabled)
         return 0
 
     def _properties(self, name: str) -> str:

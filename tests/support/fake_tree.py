@@ -24,10 +24,15 @@ class Tree:
         real.parent.mkdir(parents=True, exist_ok=True)
         real.write_text(text)
 
-    def fill(self, files: Mapping[str, str]) -> None:
-        """Each path with its text."""
-        for path, text in files.items():
-            self.put(path, text)
+    def fill(self, entries: Mapping[str, str | Path | None]) -> None:
+        """Each path with its text; a Path is a link to that, a path that ends with / a folder; None is left out."""
+        for path, what in entries.items():
+            if isinstance(what, Path):
+                self.symlink(path, str(what))
+            elif what is not None and path.endswith("/"):
+                self.real(path).mkdir(parents=True, exist_ok=True)
+            elif what is not None:
+                self.put(path, what)
 
     def get(self, path: str) -> str:
         return self.real(path).read_text()

@@ -40,7 +40,7 @@ def ssh_connection(host: FakeHost, name: str) -> None:
     host.symlink("proc/812/fd/4", "socket:[4711]")
 
 
-def upper(kind: str, *addresses: str, vlan: str = "") -> Use:
+def upper(kind: str, *addresses: str, vlan: str = "", **route: str) -> Use:
     """An interface up9 of this kind on the interface, or with it as a port; vlan: an address on a VLAN on that."""
 
     def make(host: FakeHost, name: str) -> None:
@@ -49,13 +49,10 @@ def upper(kind: str, *addresses: str, vlan: str = "") -> Use:
         host.add_net(Net("up9", MAC, kind=kind, lower="" if is_port else name, addresses=list(addresses)))
         if vlan:
             host.add_net(Net("up9.5", MAC, kind="vlan", lower="up9", addresses=[vlan]))
+        if route:
+            host.routes.append({**route, "dev": "up9"})
 
     return make
-
-
-def default_route_over_vlan(host: FakeHost, name: str) -> None:
-    upper("vlan")(host, name)
-    host.routes.append({"dst": "default", "dev": "up9"})
 
 
 def told(what: str, change: Callable[[Item], Item | None], everywhere: bool = False) -> Use:
@@ -65,9 +62,8 @@ def told(what: str, change: Callable[[Item], Item | None], everywhere: bool = Fa
         original = host._ip_json
 
         def shown(words: list[str]) -> list[Item]:
-            items: list[Item | None] = [*original(words)]
-            if what in words:
-                items = [change(i) if i and (everywhere or i["ifname"] == name) else i for i in items]
+            changed = [name, *(host.nets if everywhere else ())] if what in words else []
+            items = [change(item) if item.get("ifname") in changed else item for item in original(words)]
             return [item for item in items if item is not None]
 
         host._ip_json = shown  # type: ignore[method-assign]
@@ -127,6 +123,7 @@ USES: dict[str, Use] = {
     "route_of_the_link_local_net": routes(*({"dst": dst, "scope": "link"} for dst in ("169.254.0.0/16", "fe80::/64"))),
     "vlan": upper("vlan"),
     "vlan_with_address": upper("vlan", ADDRESS),
+    "default_route_over_vlan": upper("vlan", dst="default"),
     "vlan_on_vlan_with_address": upper("vlan", vlan=ADDRESS),
     "macvlan": upper("macvlan"),
     "macvtap": upper("macvtap"),
@@ -150,10 +147,5 @@ USES: dict[str, Use] = {
     "address_without_text": told("addr", lambda item: {**item, "addr_info": [ODD]}),
     # Some versions print one for each address that a filter leaves out.
     "empty_entry_of_ip": told("addr", lambda item: {**item, "addr_info": [{}, *item["addr_info"]]}, everywhere=True),
-    **{
-        use.__name__: use
-        for use in (
-            ssh_connection, default_route_over_vlan, everything_elsewhere, representors,
-        )
-    },
+    **{use.__name__: use for use in (ssh_connection, everything_elsewhere, representors)},
 }  # fmt: skip

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of the node library share: a host with two PFs, and runs on it."""
+"""What the tests of the node library share: a host with two PFs, runs on it, and kernel arguments alone on any."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from unittest import mock
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry.results import Module
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import arguments, cmdline
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import Goal
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Step
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import WHOLE
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import Outcome, run
@@ -77,13 +79,12 @@ def ran(
     host: Host, entry: Callable[..., None], *args: Any, check: bool = False, params: Any = None, **options: Any
 ) -> SimpleNamespace:
     """How a module ends, by its function in module_utils/entry: its result, and its warnings."""
-    ends = {"exit_json.side_effect": SystemExit, "fail_json.side_effect": SystemExit}
-    module = mock.Mock(spec=Module, check_mode=check, _diff=True, params=params, **ends)
+    module = mock.Mock(spec=Module, check_mode=check, _diff=True, params=params,
+                       **{"exit_json.side_effect": SystemExit, "fail_json.side_effect": SystemExit})  # fmt: skip
     with contextlib.suppress(SystemExit):
         entry(module, *args, host=host, **options)
     (end,) = (*module.exit_json.mock_calls, *module.fail_json.mock_calls)
-    failed = {"failed": True} if module.fail_json.called else {}
-    result = {**failed, **json.loads(json.dumps(end.kwargs))}
+    result = {**({"failed": True} if module.fail_json.called else {}), **json.loads(json.dumps(end.kwargs))}
     return SimpleNamespace(result=result, warnings=[call.args[0] for call in module.warn.mock_calls])
 
 
@@ -106,3 +107,31 @@ def snapshot(host: FakeHost) -> dict[str, object]:
         kept = (autoprobe, str(pf.settings), pf.eswitch, pf.tc_offload)
         found[address] = (drivers(host, address), *kept, net and (net.up, net.mtu))
     return found
+
+
+# Kernel arguments alone.
+
+IOMMU = ("intel_iommu=on", "iommu=pt")
+SHORTER = ("intel_iommu=on",)
+NONE = ()
+
+
+def plan(host: Host, wanted: tuple[str, ...]) -> list[Step]:
+    return arguments.plan(wanted, arguments.read(host))
+
+
+def bring(host: Host, wanted: tuple[str, ...]) -> list[str]:
+    steps = plan(host, wanted)
+    for step in steps:
+        step.apply(host)
+    return [step.kind for step in steps]
+
+
+def bring_all(host: Host) -> None:
+    """Ours, fewer of them, and none any more."""
+    for wanted in (IOMMU, SHORTER, NONE):
+        bring(host, wanted)
+
+
+def running(host: Host) -> tuple[str, ...]:
+    return cmdline.split(host.read_text("/proc/cmdline") or "")

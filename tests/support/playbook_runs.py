@@ -74,7 +74,15 @@ class Controller(Tree):
         words: more of the command line. hosts: the variables of each host; one without any is there otherwise.
         extra: variables for -e, as JSON.
         """
-        self.put("inventory.json", json.dumps(self._inventory(hosts or {"node1": {}})))
+        local = {
+            "ansible_connection": "local",
+            "ansible_become": False,
+            "ansible_python_interpreter": str(self.base / "python"),
+            "ansible_remote_tmp": str(self.base / "remote"),
+        }
+        # localhost too: a task that is delegated to the controller is a call.
+        groups = {"hosts": {"localhost": {}}, "children": {"sriov_nodes": {"hosts": hosts or {"node1": {}}}}}
+        self.put("inventory.json", json.dumps({"all": {"vars": local, **groups}}))
         self.put("calls", "")
         program = str(Path(sys.executable).parent / "ansible-playbook")  # of the environment that the tests run in
         argv = [program, "--inventory", "inventory.json", playbook, *words, "--extra-vars", json.dumps(extra or {})]
@@ -83,19 +91,3 @@ class Controller(Tree):
         done = subprocess.run(argv, cwd=self.base, env=env, capture_output=True, text=True, timeout=120, check=False)
         calls = re.sub(r".*AnsiballZ_(\w+)\.py.*", r"\1", self.get("calls")).splitlines()
         return Run(done.returncode, done.stdout + done.stderr, tuple(calls))
-
-    def _inventory(self, hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        local = {
-            "ansible_connection": "local",
-            "ansible_become": False,
-            "ansible_python_interpreter": str(self.base / "python"),
-            "ansible_remote_tmp": str(self.base / "remote"),
-        }
-        # A task that is delegated to the controller is a call, too.
-        return {
-            "all": {
-                "vars": local,
-                "hosts": {"localhost": {}},
-                "children": {"sriov_nodes": {"hosts": hosts}},
-            }
-        }

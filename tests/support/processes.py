@@ -1,13 +1,15 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waits for processes, for tests of what starts some."""
+"""Waits for what other processes do, for tests of what starts some."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any, Callable
 
+DEADLINE = 30.0  # seconds for whatever should happen soon, also the start of a daemon on a busy machine
 ENDED = ("", "Z", "X")  # gone, waiting to be reaped, about to be gone
 
 
@@ -19,9 +21,9 @@ def state_of(pid: int) -> str:
         return ""
 
 
-def eventually(condition, seconds: float = 30.0) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
+def eventually(condition: Callable[[], Any], what: str = "") -> None:
+    """Wait until something is so; `what` it is, for the message."""
+    end = time.monotonic() + DEADLINE
     while not condition():
-        assert time.monotonic() < end, f"{condition} is still false after {seconds} s"
+        assert time.monotonic() < end, f"not within {DEADLINE} s: {what or condition}"
         time.sleep(0.01)

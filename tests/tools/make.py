@@ -22,7 +22,7 @@ if sys.version_info < (3, 11):
 
 from devtool import deps, images, programs, releases, stages
 from devtool.collection import OUTPUT, build, tool
-from devtool.console import ToolError, say, show
+from devtool.console import ToolError, show
 from sriovlab import cache, peers
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -50,7 +50,7 @@ def test(options: Namespace) -> int:
     known = stages.all_stages()
     chosen = stages.choose(known, options.only, fast=options.fast)
     if options.list:
-        say("\n".join(f"{stage['name']:16} {stage['description']}" for stage in chosen))
+        print("\n".join(f"{stage['name']:16} {stage['description']}" for stage in chosen))
         return 0
     return stages.run(chosen, complete=chosen == known, without_peers=options.without_peers)
 
@@ -60,15 +60,15 @@ def clean(options: Namespace) -> None:
     names = (".ansible", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".hypothesis", "collections")
     for folder in (OUTPUT, *(deps.ROOT / name for name in names), *deps.ROOT.rglob("__pycache__")):
         shutil.rmtree(folder, ignore_errors=True)
-    say(f"The checkout is clean. The cache {cache.root()} stays; remove it by hand if you want its space.")
+    print(f"The checkout is clean. The cache {cache.root()} stays; remove it by hand if you want its space.")
 
 
 # What each does, its options, and what has to be installed before it: "tools" or "lab". Without a status all is well.
 COMMANDS: dict[str, tuple[Callable[[Namespace], int | None], str, str, str]] = {
     "deps": (install, "fast", "tools", "install what the checks need, after saying what"),
     "test": (test, "only list fast without-peers", "tools", "run the checks"),
-    "build": (lambda options: say(f"Built {build()}"), "", "tools", "build the tarball into tests/output"),
-    "image": (lambda options: say(f"Built {images.build(OUTPUT, options.base)}"), "base", "",
+    "build": (lambda options: print(f"Built {build()}"), "", "tools", "build the tarball into tests/output"),
+    "image": (lambda options: print(f"Built {images.build(OUTPUT, options.base)}"), "base", "",
               "build the device plugin's container image into tests/output"),
     "machines": (lambda options: programs.machines(), "", "tools",
                  "run the device plugin on arm64 and ppc64le, under QEMU's user mode"),
@@ -81,7 +81,7 @@ COMMANDS: dict[str, tuple[Callable[[Namespace], int | None], str, str, str]] = {
              "run the long loops"),
     "lab": (lambda options: programs.groups(options.only, resume=options.resume), "only list resume", "lab",
             "run groups of long tests on the emulated node"),
-    "release": (lambda options: say(f"Added to {releases.LIST}: {releases.add(options.commit)}"), "commit", "tools",
+    "release": (lambda options: print(f"Added to {releases.LIST}: {releases.add(options.commit)}"), "commit", "tools",
                 "add a commit's row to tests/support/releases.toml"),
     "clean": (clean, "", "", "remove what the tools left in the checkout"),
 }  # fmt: skip
@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     do, _words, needs, _what = COMMANDS[options.command]
     try:
         if options.command in programs.KINDS and options.list:
-            say("\n".join(programs.found(options.command, options.only)))
+            print("\n".join(programs.found(options.command, options.only)))
             return 0
         if needs:
             deps.ensure_tools()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Debian 12's packages, backports and sources through an apt state of the lab's own.
+"""Debian 12's packages and backports through an apt state of the lab's own.
 
 The machine's /etc/apt is read (for its mirror), never written: `-o Dir::...` points apt at lists of ours.
 """
@@ -73,22 +73,8 @@ class PrivateApt:
             raise LabError(f"{KEYRING} is missing: install the package debian-archive-keyring")
         (self.folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
         debian, security = mirrors()
-        sources = [*source_lines(debian, security), f"deb-src [signed-by={KEYRING}] {debian} {SUITE} main"]
-        (self.folder / "sources.list").write_text("\n".join(sources) + "\n")
+        (self.folder / "sources.list").write_text("\n".join(source_lines(debian, security)) + "\n")
         run(["apt-get", *self.options, "update", "-q", "-o", "APT::Update::Error-Mode=any"])
-
-    def download(self, packages: Sequence[str], into: Path) -> list[Path]:
-        """Fetch the .deb files of `packages` (no dependencies, nothing installed) and return their paths."""
-        run(["apt-get", *self.options, "download", "-q", *packages], cwd=into)
-        return sorted(into.glob("*.deb"))
-
-    def source(self, package: str, into: Path) -> Path:
-        """Fetch and unpack a source package; returns its tree (Debian's patches applied)."""
-        run(["apt-get", *self.options, "source", "-q", "--only-source", f"{package}/{SUITE}"], cwd=into)
-        trees = [path for path in into.iterdir() if path.is_dir()]
-        if len(trees) != 1:
-            raise LabError(f"source package {package}: expected one tree in {into}, found {len(trees)}")
-        return trees[0]
 
     def install(self, packages: Sequence[str], release: str) -> None:
         """Install packages of `release` on this machine (root)."""

@@ -22,6 +22,7 @@ from .progress import LabError, step
 
 PEERS = Path(__file__).resolve().parents[1] / "peers"
 K8S_BIN, PEERS_BIN = "BAREMETAL_SRIOV_K8S_BIN", "BAREMETAL_SRIOV_PEERS_BIN"
+WITHOUT = "BAREMETAL_SRIOV_WITHOUT_PEERS"  # set for a run that is to do without them
 BUILD_SECONDS = 5400.0  # one program; Kubernetes takes about eleven minutes on two quiet cores
 
 

@@ -19,7 +19,7 @@ from .server import ApiServer, Settings
 
 def require() -> None:
     """End the test where the programs are neither there nor can be built, or where a run is to do without them."""
-    if os.environ.get("BAREMETAL_SRIOV_WITHOUT_PEERS"):
+    if os.environ.get(peers.WITHOUT):
         pytest.skip("--without-peers")
     for group in (peers.ETCD, peers.KUBERNETES):
         problem = peers.problem(group)

@@ -57,8 +57,8 @@ class Ledger:
         """That of the file, scaled by how fast the machine is now. Raises OSError, KeyError."""
         found = tomllib.loads(path.read_text())
         reference = found["calibration_seconds"]
-        lines = {TOTAL: found["total_seconds"], **found["stages"]}
-        return cls(lines, best_of_three() / reference, reference, cpu_times())
+        return cls({TOTAL: found["total_seconds"], **found["stages"]},
+                   best_of_three() / reference, reference, cpu_times())  # fmt: skip
 
     def end(self) -> Ledger:
         """Scaled by the slower of then and now, and by what the hypervisor took away in between."""

@@ -23,11 +23,6 @@ class ToolError(Exception):
     """The run can't go on; the text says what is wrong and what to do."""
 
 
-def say(text: str) -> None:
-    """Print a line at once, also when the output goes to a file or a pipe."""
-    print(text, flush=True)
-
-
 def duration(seconds: float) -> str:
     """`8.4 s` or `12 min 05 s`."""
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60:02} s"
@@ -53,7 +48,7 @@ def watched(argv: Sequence[str], logs: Path, limit_seconds: float, **settings: A
         while (left := limit_seconds - (time.monotonic() - started)) > 0:
             with suppress(subprocess.TimeoutExpired):
                 return process.wait(timeout=min(HEARTBEAT_SECONDS, left))
-            say(f"    ... {duration(time.monotonic() - started)}, {newest(logs, HEARTBEAT_SECONDS)}")
+            print(f"    ... {duration(time.monotonic() - started)}, {newest(logs, HEARTBEAT_SECONDS)}")
         return 124
     finally:
         for number in (signal.SIGINT, signal.SIGKILL) if process.poll() is None else ():
@@ -92,8 +87,8 @@ def call(
     argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, capture: bool = True
 ) -> str:
     """Run a short command and return its standard output; raises ToolError with its error text, and OSError."""
-    null = subprocess.DEVNULL
-    done = subprocess.run(argv, cwd=cwd, env=env, stdin=null, capture_output=capture, text=True, check=False)
+    done = subprocess.run(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=capture, text=True,
+                          check=False)  # fmt: skip
     if done.returncode != 0:
         told = (done.stderr.strip() or done.stdout.strip()) if capture else "its own output is above"
         raise ToolError(f"{' '.join(argv)} failed ({done.returncode}): {told}")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sriovlab import cache
 
-from .console import ToolError, call, duration, say, show
+from .console import ToolError, call, duration, show
 
 ROOT = Path(__file__).resolve().parents[3]
 LAB = ROOT / "tests" / "lab" / "lab.py"
@@ -75,8 +75,8 @@ def interpreter_path() -> str:
     pyenv's shims are left out: there is one for each version, and it fails where that is switched off.
     """
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    names = [folder.name for folder in root.glob("*") if folder.name.replace(".", "").isdecimal()]
-    names.sort(key=lambda name: [int(part) for part in name.split(".")], reverse=True)
+    names = sorted((folder.name for folder in root.glob("*") if folder.name.replace(".", "").isdecimal()),
+                   key=lambda name: [int(part) for part in name.split(".")], reverse=True)  # fmt: skip
     own = [entry for entry in os.environ.get("PATH", os.defpath).split(os.pathsep) if not entry.endswith("/shims")]
     return os.pathsep.join([*own, *(f"{root}/{name}/bin" for name in names)])
 
@@ -97,7 +97,6 @@ def _fetch_collections(folder: Path) -> None:
         with zipfile.ZipFile(next(Path(wheels).glob("ansible-*.whl"))) as wheel:
             wheel.extractall(folder, [name for name in wheel.namelist()
                                       if name.startswith("ansible_collections/kubernetes/core/")])  # fmt: skip
-    (folder / MARKER).touch()
 
 
 _STAND_IN = '''\
@@ -149,7 +148,7 @@ def ensure_packages(packages: Sequence[str]) -> None:
         return
     if shutil.which("apt-get") is None:
         raise ToolError(f"missing: {', '.join(packages)} (Debian's names); install them by hand, then try again")
-    say(f"    will install with apt-get: {', '.join(packages)}")
+    print(f"    will install with apt-get: {', '.join(packages)}")
     sudo = [] if os.geteuid() == 0 else ["sudo"]
     show([*sudo, "apt-get", "update", "--quiet"])
     show([*sudo, "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages])
@@ -157,22 +156,23 @@ def ensure_packages(packages: Sequence[str]) -> None:
 
 def ensure_tools() -> None:
     """Install what is missing of the checks' tools, after saying so. Raises ToolError."""
-    say(f"    tools are kept in {cache.root()} (another place: BAREMETAL_SRIOV_CACHE)")
+    print(f"    tools are kept in {cache.root()} (another place: BAREMETAL_SRIOV_CACHE)")
     ensure_packages(absent(**PACKAGES) + ["python3-venv"] * (importlib.util.find_spec("ensurepip") is None))
     venv, folder = dev_venv(), collections_folder()
     items = (
-        (venv, f"Python packages of requirements-dev.txt and -unit.txt (about 350 MB, into {venv})", _make_dev),
+        (venv / MARKER, f"Python packages of requirements-dev.txt and -unit.txt (about 350 MB, into {venv})",
+         _make_dev),
         (folder, f"kubernetes.core, out of the wheel ansible=={ANSIBLE_BUNDLE} (into {folder})",
          lambda: cache.artefact(folder.name, _fetch_collections)),
     )  # fmt: skip
     with cache.locked("tools"):
-        wanted = [item for item in items if not (item[0] / MARKER).exists()]
-        for _folder, what, _install in wanted:
-            say(f"    will install {what}")
-        for _folder, what, install in wanted:
+        wanted = [item for item in items if not item[0].exists()]
+        for _proof, what, _install in wanted:
+            print(f"    will install {what}")
+        for _proof, what, install in wanted:
             started = time.monotonic()
             install()
-            say(f"    installed {what} in {duration(time.monotonic() - started)}")
+            print(f"    installed {what} in {duration(time.monotonic() - started)}")
 
 
 def lab(word: str) -> None:

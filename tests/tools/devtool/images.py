@@ -17,9 +17,10 @@ from pathlib import Path
 from sriovlab import cache
 
 from .collection import tracked_files
-from .console import ToolError, call, say
+from .console import ToolError, call
 from .deps import ROOT, needed
 
+NAME = "localhost/baremetal-sriov/device-plugin"
 TOOLS = ("buildah", "mmdebstrap")  # commands, and Debian's packages of them
 PACKAGES = ("python3-minimal", "python3-grpcio", "python3-protobuf", "iproute2")
 SUITE = "bookworm"
@@ -42,9 +43,8 @@ def cached() -> Path:
     files = [CONTAINERFILE, *(ROOT / name for name in tracked_files() if name.startswith(copied))]
     key = cache.digest(version(), *MMDEBSTRAP, *(f"{path} {path.read_text()}" for path in files))
     found = cache.artefact(f"device-plugin-image-{key}", build)
-    for other in cache.root().glob("device-plugin-image*"):
-        if other != found:  # one before is of no use to anybody
-            shutil.rmtree(other)
+    for other in {*cache.root().glob("device-plugin-image*")} - {found}:  # one before is of no use to anybody
+        shutil.rmtree(other)
     return next(found.glob("*.tar"))
 
 
@@ -56,19 +56,19 @@ def build(folder: Path, base: str = "") -> Path:
     archive = folder / f"device-plugin-{version()}.tar"
     archive.unlink(missing_ok=True)
     needed(*TOOLS[: 1 if base else None])
-    name = f"localhost/baremetal-sriov/device-plugin:{version()}"
+    name = f"{NAME}:{version()}"
     with tempfile.TemporaryDirectory(prefix="image-") as work:
         # vfs and chroot: they need neither overlays nor namespaces, so this works in a container as well.
         buildah = ["buildah", "--root", f"{work}/root", "--runroot", f"{work}/run", "--storage-driver", "vfs"]
         make = [*buildah, "build", "--isolation", "chroot"]
         if not base:
-            say(f"base: {', '.join(PACKAGES)} of {SUITE} (about half a minute)")
+            print(f"base: {', '.join(PACKAGES)} of {SUITE} (about half a minute)")
             base, context = "localhost/baremetal-sriov/base", Path(work) / "base"
             context.mkdir()
             call([*MMDEBSTRAP, str(context / "base.tar")])
             (context / "Containerfile").write_text("FROM scratch\nADD base.tar /\n")
             call([*make, "-t", base, str(context)])
-        say(f"image: {name} on {base}")
+        print(f"image: {name} on {base}")
         call([*make, "--build-arg", f"BASE={base}", "-f", str(CONTAINERFILE), "-t", name, str(ROOT)])
         container = call([*buildah, "from", name]).strip()
         program = ("python3", "-I", "/usr/lib/baremetal-sriov/files/device_plugin/run.py")

@@ -25,7 +25,7 @@ import tomllib
 
 from . import images
 from .collection import OUTPUT, build, environment, git, install, tool
-from .console import asked, duration, run_logged, say, show
+from .console import asked, duration, run_logged, show
 from .deps import ROOT, absent, ensure_packages, lab, needed
 from .reports import last_line, tail
 
@@ -66,21 +66,21 @@ def benchmarks(only: str | None = None) -> int:
     chosen, env, stamped, results = found("bench", only), program_environment(), stamp(), []
     with tempfile.TemporaryDirectory(prefix="baremetal-sriov-bench-") as folder:
         for name, path in chosen.items():
-            say(f"{path.relative_to(TESTS)}")
+            print(path.relative_to(TESTS))
             output = Path(folder) / f"{name}.json"
             show([tool("python"), str(path), "--output", str(output)], cwd=ROOT, env=env)
             results += [{**one, **stamped} for one in json.loads(output.read_text())]
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    say(f"\n{'figure':32} {'value':>12} {'limit':>8} {'unit':8} compared with")
+    print(f"\n{'figure':32} {'value':>12} {'limit':>8} {'unit':8} compared with")
     for result in results:
         ratio = f"{result['compared_with']} (x {result['ratio']:.2f})" if result["ratio"] else "-"
         limit = "-" if result["limit"] is None else f"{result['limit']:g}"
-        say(f"{result['name']:32} {result['value']:12.3f} {limit:>8} {result['unit']:8} {ratio}")
-    say(f"written to {RESULTS}; machine: {stamped['machine']}")
+        print(f"{result['name']:32} {result['value']:12.3f} {limit:>8} {result['unit']:8} {ratio}")
+    print(f"written to {RESULTS}; machine: {stamped['machine']}")
     bad = [result for result in results if result["limit"] is not None and result["value"] > result["limit"]]
     for one in bad:
-        say(f"above its limit: {one['name']} is {one['value']:.3f} {one['unit']}, "
-            f"the median of {len(one['values'])} runs; its limit is {one['limit']:g}")  # fmt: skip
+        decided = f"{one['unit']}, the median of {len(one['values'])} runs"
+        print(f"above its limit: {one['name']} is {one['value']:.3f} {decided}; its limit is {one['limit']:g}")
     return 1 if bad else 0
 
 
@@ -88,16 +88,16 @@ def each(kind: str, commands: Mapping[str, Sequence[str]], limit_seconds: float)
     """Run commands, each to its end whatever became of the others, and sum up their last lines; the exit status."""
     lines, failed, env = [], 0, program_environment()
     for name, command in commands.items():
-        say(f"{kind} {name}: {' '.join(command[1:])}")
+        print(f"{kind} {name}: {' '.join(command[1:])}")
         log, started = OUTPUT / kind / f"{name}.log", time.monotonic()
         status = run_logged(command, log, cwd=ROOT, env=env, limit_seconds=limit_seconds)
         failed += status != 0
         what = last_line(log).partition(": ")[2]
         if status:
-            say(tail(log))
+            print(tail(log))
             what = f"FAILED with exit status {status}; its own output is above, and in {log}: {what}"
         lines.append(f"{name:12} {duration(time.monotonic() - started):>14}  {what}")
-    say("\n".join(["", *lines]))
+    print("\n".join(["", *lines]))
     return 1 if failed else 0
 
 

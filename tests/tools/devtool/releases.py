@@ -10,7 +10,6 @@ import json
 import re
 import tempfile
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import tomllib
@@ -28,13 +27,8 @@ _FORMS = {
 }
 
 
-@dataclass(frozen=True)
-class Release:
-    """One row of the list, or what a commit gives; the checksum is that of FILES.json in the tarball."""
-
-    version: str
-    commit: str
-    files_json_sha256: str
+# One row of the list, or what a commit gives, by the keys of _FORMS.
+Release = dict[str, str]
 
 
 def read(path: Path = LIST) -> list[Release]:
@@ -55,25 +49,26 @@ def read(path: Path = LIST) -> list[Release]:
                 raise ToolError(f"{path}: release {number}, {key}: expected {words}, found {row[key]!r}")
         if row["version"] in found:
             raise ToolError(f"{path}: release {number}: version {row['version']} is there twice; remove one")
-        found[row["version"]] = Release(**row)
+        found[row["version"]] = row
     return list(found.values())
 
 
 def add(name: str, path: Path = LIST, repository: Path = ROOT) -> Release:
     """Build a commit and append its row to the list. Raises ToolError, for a version that is there already as well."""
     built = build_at(name, repository)
-    if any(release.version == built.version for release in read(path)):
-        raise ToolError(f"{path}: {built.version} is released; raise the version in galaxy.yml, commit, and add that")
+    if any(release["version"] == built["version"] for release in read(path)):
+        raise ToolError(
+            f"{path}: {built['version']} is released; raise the version in galaxy.yml, commit, and add that"
+        )
     with path.open("a", encoding="utf-8") as stream:
-        stream.write("\n[[release]]\n" + "".join(f'{key} = "{value}"\n' for key, value in asdict(built).items()))
+        stream.write("\n[[release]]\n" + "".join(f'{key} = "{value}"\n' for key, value in built.items()))
     return built
 
 
 def commit_of(name: str, repository: Path = ROOT) -> str:
     """The full hash of a commit. Raises ToolError where the clone does not have it."""
     with suppress(ToolError):
-        wanted = f"{name}^{{commit}}"
-        return git("rev-parse", "--verify", "--quiet", "--end-of-options", wanted, folder=repository)
+        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", folder=repository)
     if not (repository / ".git").exists():
         remedy = "there is no git repository here: use a clone of the project"
     elif git("rev-parse", "--is-shallow-repository", folder=repository) == "true":
@@ -99,19 +94,19 @@ def describe(tarball: Path, commit: str) -> Release:
     told, checksum = json.loads(manifest), hashlib.sha256(files.encode()).hexdigest()
     if told["file_manifest_file"]["chksum_sha256"] != checksum:
         raise ToolError(f"{tarball}: FILES.json is not what MANIFEST.json says; build it again")
-    return Release(told["collection_info"]["version"], commit, checksum)
+    return {"version": told["collection_info"]["version"], "commit": commit, "files_json_sha256": checksum}
 
 
 def problem(release: Release, repository: Path = ROOT) -> str:
     """What is wrong with a row: "" where its commit gives the collection that was released."""
     try:
-        built = build_at(release.commit, repository)
+        built = build_at(release["commit"], repository)
     except ToolError as error:
-        return f"release {release.version}: {error}"
-    for key, found in asdict(built).items():
-        if found != (expected := getattr(release, key)):
+        return f"release {release['version']}: {error}"
+    for key, found in built.items():
+        if found != (expected := release[key]):
             return (
-                f"release {release.version}, built again from {release.commit}: expected the {_FORMS[key][0]} "
+                f"release {release['version']}, built again from {release['commit']}: expected the {_FORMS[key][0]} "
                 f"{expected}, found {found}; the row or the way of building is wrong, and what was released is not "
                 "changed any more"
             )

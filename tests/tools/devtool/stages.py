@@ -14,11 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sriovlab import cache
+from sriovlab import cache, peers
 
 from .budget import TOTAL, Ledger
 from .collection import OUTPUT, tool
-from .console import ToolError, asked, call, duration, say, watched
+from .console import ToolError, asked, call, duration, watched
 from .deps import ROOT, interpreter_path, lab, to_install
 from .reports import Case, failed_task, junit_cases, tail, write_junit
 
@@ -29,7 +29,6 @@ SHOWN_LINES, SHOWN_COLUMNS = 25, 1200
 # A session of noxfile.py as nox tells it: "name", "description", "tags".
 Stage = dict[str, Any]
 NOT_RUN: dict[str, Any] = {"result": "did not run", "reason": None, "duration": 0.0}
-WITHOUT_PEERS = "BAREMETAL_SRIOV_WITHOUT_PEERS"  # tells the unit tests
 LEFT_OUT = {**NOT_RUN, "result": "skipped", "reason": "--without-peers: there is no Kubernetes to run it with"}
 
 
@@ -49,8 +48,8 @@ class Result:
 
 def nox(*words: str) -> list[str]:
     """The command line of nox, which finds the machine's interpreters."""
-    settings = ("env", f"PATH={interpreter_path()}", "NO_COLOR=1", "PYTHONUNBUFFERED=1")
-    return [*settings, tool("python"), "-m", "nox", "--noxfile", str(NOXFILE), *words]
+    return ["env", f"PATH={interpreter_path()}", "NO_COLOR=1", "PYTHONUNBUFFERED=1",
+            tool("python"), "-m", "nox", "--noxfile", str(NOXFILE), *words]  # fmt: skip
 
 
 def all_stages() -> list[Stage]:
@@ -76,7 +75,7 @@ def _run_nox(stages: Sequence[Stage], without_peers: bool) -> dict[str, dict[str
     # Two at a time: the emulated node leaves a core to the other checks for most of its time.
     argv = nox("--parallel=2", "--allow-parallel", "--report", str(report),
                "--session", *(stage["name"] for stage in stages))  # fmt: skip
-    env = {**os.environ, WITHOUT_PEERS: "1"} if without_peers else None
+    env = {**os.environ, peers.WITHOUT: "1"} if without_peers else None
     watched(argv, OUTPUT, limit_seconds=3 * 3600.0, cwd=ROOT, env=env)
     return {one["name"]: one for one in json.loads(report.read_text())["sessions"]} if report.exists() else {}
 
@@ -106,7 +105,7 @@ def _table(results: Sequence[Result], ledger: Ledger) -> None:
         lines = tail(log).splitlines()
         errors = [line for line in lines[:-SHOWN_LINES] if line.startswith("ERROR")]
         shown = errors[:SHOWN_LINES] + lines[-SHOWN_LINES:]
-        say("\n".join([f"the end of {log}:", *(f"  | {line}" for line in shown)]))
+        print("\n".join([f"the end of {log}:", *(f"  | {line}" for line in shown)]))
     table, remarks = [f"\n{'stage':16} {'result':8} {'passed':>7} {'failed':>7} {'skipped':>8}  time"], []
     for result in results:
         numbers = f"{result.number('passed'):7} {result.number('failed'):7} {result.number('skipped'):8}"
@@ -115,7 +114,7 @@ def _table(results: Sequence[Result], ledger: Ledger) -> None:
         remarks += [f"failed in {result.name}: {why}" for why in failures[:SHOWN_LINES]]
         if over := ledger.over(result.name, result.seconds):
             remarks.append(f"over its line: {over}")
-    say("\n".join(table + remarks))
+    print("\n".join(table + remarks))
 
 
 def run(
@@ -136,8 +135,8 @@ def run(
         for stage in stages:
             ledger.over(stage["name"], 0)  # raises ToolError for one without a line
             if wanted := to_install(stage["name"]):
-                say(f"    will install {wanted}, where there is a Python for it")
-        say(f"{len(stages)} stages; this machine takes x {ledger.scale:.2f} of the ledger's time")
+                print(f"    will install {wanted}, where there is a Python for it")
+        print(f"{len(stages)} stages; this machine takes x {ledger.scale:.2f} of the ledger's time")
         started = time.monotonic()
         try:
             chosen = [stage for stage in stages if stage["name"] not in left_out]
@@ -151,18 +150,15 @@ def run(
         results = [result_of(stage["name"], told.get(stage["name"], NOT_RUN)) for stage in stages]
         _table(results, ledger)
         if complete:
-            # Wall-clock, without what was installed for the emulated node.
-            results.append(_judged(ledger, seconds - told.get(LAB_DEPS, NOT_RUN)["duration"]))
+            # Wall-clock, without what was installed for the emulated node; a test case of its own.
+            total = seconds - told.get(LAB_DEPS, NOT_RUN)["duration"]
+            over, allowed = ledger.over(TOTAL, total), duration(ledger.lines[TOTAL] * ledger.scale)
+            print(over or f"within the ledger's total: {duration(total)} of {allowed}")
+            budget = {"result": "failed" if over else "success", "reason": over, "duration": total}
+            results.append(result_of("budget", budget))
         failed = sum(result.number("failed") for result in results)
         if left_out:
-            say(f"{len(left_out)} stages skipped by --without-peers: {', '.join(left_out)}")
-        say(f"in {duration(seconds)}; logs and JUnit files are in {OUTPUT}")
-        say(f"{sum(result.number('passed') for result in results)} passed, {failed} failed")
+            print(f"{len(left_out)} stages skipped by --without-peers: {', '.join(left_out)}")
+        print(f"in {duration(seconds)}; logs and JUnit files are in {OUTPUT}")
+        print(f"{sum(result.number('passed') for result in results)} passed, {failed} failed")
     return 0 if stages and not failed else 1
-
-
-def _judged(ledger: Ledger, seconds: float) -> Result:
-    """The ledger's total as a test case."""
-    over = ledger.over(TOTAL, seconds)
-    say(over or f"within the ledger's total: {duration(seconds)} of {duration(ledger.lines[TOTAL] * ledger.scale)}")
-    return result_of("budget", {"result": "failed" if over else "success", "reason": over, "duration": seconds})

@@ -214,6 +214,7 @@ def test_where_nothing_can_be_built_one_line_says_so(
     ci: str, end: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI", ci)
+    monkeypatch.delenv(peers.WITHOUT, raising=False)
     monkeypatch.setattr(peers, "problem", lambda group: f"Go 1.26 or newer to build {group.name}")
     with pytest.raises(end, match=r"^needs Go 1\.26 or newer to build etcd$"):
         require()

@@ -19,7 +19,7 @@ import pytest
 
 from sriov_cni import SUPPORTED
 from support import cni_code
-from support.cni_world import vector
+from support.vector_ids import vectors
 
 FILES = Path(__file__).resolve().parents[3] / "files" / "cni"
 # What the interpreter's C modules and its own start-up bring; anything else costs milliseconds per call.
@@ -54,7 +54,7 @@ def start(program: Path, stdin: bytes = b"", **environment: str) -> subprocess.C
     )
 
 
-@vector("75")
+@vectors("cni", 75)
 def test_version(program):
     done = subprocess.run(
         [program], stdin=0, env={"CNI_COMMAND": "VERSION"}, capture_output=True, check=False
@@ -100,7 +100,7 @@ def test_broken_json(program, text):
     assert (done.returncode, json.loads(done.stdout)["code"]) == (1, 6)
 
 
-@vector("63")
+@vectors("cni", 63)
 def test_log_file(program, tmp_path):
     """With logFile nothing goes to stderr; an unknown level is info; what cannot be opened falls back to
     stderr.

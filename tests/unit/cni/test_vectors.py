@@ -18,26 +18,27 @@ from sriov_cni.spec.errors import CniError
 from sriov_cni.vf.journal import Attachment, Store
 from sriov_cni.vf.settings import SETTINGS
 from sriov_cni.vf.vf import find, move_to_pod
-from support.cni_world import PF, PF_NAME, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run, vector
+from support.cni_world import PF, PF_NAME, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run
+from support.vector_ids import vectors
 
 UNKNOWN = "0000:af:07.0"
 
 
-@vector("25")
+@vectors("cni", 25)
 def test_no_journal_no_owner(world):
     store = Store(WorldHost(world))
     store.prepare()
     assert (store.of_vf(VF), store.of_owner("c1", "net1"), store.owners()) == (None, None, [])
 
 
-@vector("27")
+@vectors("cni", 27)
 def test_number_of_vfs(world):
     """Ours asks by PCI address, which no rename changes; an unknown PF has none."""
     (world.device(PF) / "sriov_numvfs").write_text("2\n")
     assert (pci.num_vfs(str(world.root), PF), pci.num_vfs(str(world.root), UNKNOWN)) == (2, 0)
 
 
-@vector("28", "29")
+@vectors("cni", 28, 29)
 def test_index_and_pf_of_a_vf(world):
     root = str(world.root)
     assert (pci.vf_index(root, VF), pci.vf_index(root, UNKNOWN)) == (0, -1)
@@ -46,19 +47,19 @@ def test_index_and_pf_of_a_vf(world):
         find(WorldHost(world), UNKNOWN)
 
 
-@vector("30")
+@vectors("cni", 30)
 def test_vf_of_a_pf(world):
     assert pci.virtfns(str(world.root), PF) == {0: VF, 1: VF_VFIO}
     assert pci.virtfns(str(world.root), UNKNOWN) == {}
 
 
-@vector("31")
+@vectors("cni", 31)
 def test_interface_names(world):
     assert pci.net_names(str(world.root), PF) == [PF_NAME]
     assert pci.net_names(str(world.root), UNKNOWN) == []
 
 
-@vector("37", "39")
+@vectors("cni", 37, 39)
 def test_journal_file(world):
     """Ours has the VF in the name as well, and keeps what has to be undone, not the configuration."""
     world.call("ADD", {**world.conf, "vlan": 5})
@@ -70,14 +71,14 @@ def test_journal_file(world):
     assert (record.address, record.container, record.ifname, record.to_dict()) == (VF, "c1", "net1", raw)
 
 
-@vector("38")
+@vectors("cni", 38)
 def test_dns_is_in_the_result(world):
     """Upstream keeps it in its cache and tells nobody."""
     dns = {"domain": "example.org", "nameservers": ["192.0.2.53"]}
     assert world.call("ADD", {**world.conf, "dns": dns})["dns"] == dns
 
 
-@vector("48")
+@vectors("cni", 48)
 def test_mtu_in_the_result(world):
     """The VF's own; a VF without interface has its PF's."""
     run("ip", "link", "set", VF_NAME, "mtu", "1480")
@@ -93,7 +94,7 @@ class Refusing:
         raise socket.NetlinkError(errno.EBUSY, "driver says no")
 
 
-@vector("49")
+@vectors("cni", 49)
 def test_interface_does_not_come_up(world):
     host = WorldHost(world)
     pod = Pod.__new__(Pod)
@@ -104,7 +105,7 @@ def test_interface_does_not_come_up(world):
     assert (refused.value.code, host.steps) == (101, [])
 
 
-@vector("50")
+@vectors("cni", 50)
 def test_move_fails(world):
     """Nothing else is attempted."""
     host = WorldHost(world)
@@ -116,7 +117,7 @@ def test_move_fails(world):
     assert host.steps == ["move"]
 
 
-@vector("51")
+@vectors("cni", 51)
 def test_vf_without_interface(world, monkeypatch):
     monkeypatch.setattr("sriov_cni.vf.vf._PROBE_SECONDS", 0.1)
     before = world.pf
@@ -126,7 +127,7 @@ def test_vf_without_interface(world, monkeypatch):
     assert (refused.value.code, world.pf) == (100, before)
 
 
-@vector("56")
+@vectors("cni", 56)
 def test_nothing_to_restore_nothing_sent(world):
     """Where MAC and MTU are as before, DEL sets neither. Ours always has both in the journal."""
     host = WorldHost(world)
@@ -135,7 +136,7 @@ def test_nothing_to_restore_nothing_sent(world):
     assert {"set mac", "restore mtu"} & set(host.steps) == set()
 
 
-@vector("60")
+@vectors("cni", 60)
 def test_mac_of_the_pf_comes_back_though_none_was_asked(world):
     """A guest with the whole VF told its PF a MAC. A VF with a kernel driver gets its MAC back on its own side."""
     conf = {**world.conf, "deviceID": VF_VFIO}
@@ -150,7 +151,7 @@ def test_mac_of_the_pf_comes_back_though_none_was_asked(world):
     assert world.pf["sent"] == [["mac", "02:00:00:00:00:99"]]
 
 
-@vector("61")
+@vectors("cni", 61)
 def test_everything_asked_everything_back(world):
     """Also where the driver does not report the VLAN's protocol: then it is 802.1Q."""
     vfs = world.pf["vfs"]

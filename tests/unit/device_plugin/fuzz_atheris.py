@@ -20,7 +20,7 @@ from pathlib import Path
 import atheris
 
 if __name__ == "__main__":
-    file, _, name = sys.argv[1].partition("::")
+    file, name = sys.argv[1].split("::")
     with atheris.instrument_imports(include=["sriov_device_plugin"]):
         test = runpy.run_path(str(Path(__file__).parent / file))[name]
     atheris.Setup([sys.argv[0], *sys.argv[2:]], test.hypothesis.fuzz_one_input)

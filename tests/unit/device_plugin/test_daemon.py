@@ -14,11 +14,12 @@ import pytest
 
 from support.dp_daemon import KERNEL, PF2, POOLS, VFIO, Daemon
 from support.dp_host import FakeHost
-from support.dp_vectors import vectors
-from support.fake_kubelet import FakeKubelet, next_ids, wait_for
+from support.fake_kubelet import FakeKubelet, next_ids
+from support.processes import eventually
+from support.vector_ids import vectors
 
 
-@vectors(88, differs=True)
+@vectors("dp", 88, differs=True)
 def test_registers_and_lists_and_allocates(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start()
     request = kubelet.registered()
@@ -46,7 +47,7 @@ def test_registers_and_lists_and_allocates(node: Daemon, kubelet: FakeKubelet) -
 
 
 @pytest.mark.parametrize("ids", [["nope"], ["0000:01:10.0", ""], ["\u2603" * 9], [f"x{n}" for n in range(10_000)]])
-@vectors(90)
+@vectors("dp", 90)
 def test_unknown_ids_are_refused_and_named(node: Daemon, kubelet: FakeKubelet, ids: list[str]) -> None:
     """The Go plugin has this as a pending test."""
     node.start()
@@ -110,9 +111,9 @@ def test_a_vf_that_gets_an_address_leaves_the_list(node: Daemon, kubelet: FakeKu
         assert next_ids(stream) == KERNEL
         node.host.addresses(("enp1s0v0", "fe80::7"), ("enp1s0v1", "2001:db8::7"))
         assert next_ids(stream) == left
-        wait_for(lambda: f"{use} (the address 2001:db8::7/64)" in node.logged(), "the reason in the log")
+        eventually(lambda: f"{use} (the address 2001:db8::7/64)" in node.logged(), "the reason in the log")
         node.host.addresses(("enp1s0v0", "fe80::7"), ("enp1s0v1", "2001:db8::8"))
-        wait_for(lambda: f"{use} (the address 2001:db8::8/64)" in node.logged(), "the new reason")
+        eventually(lambda: f"{use} (the address 2001:db8::8/64)" in node.logged(), "the new reason")
         node.host.addresses(("enp1s0v0", "fe80::7"), ("enp1s0v1", "fe80::8"))
         assert next_ids(stream) == KERNEL
     assert node.stop() == 0
@@ -134,21 +135,21 @@ def test_a_vf_that_moves_to_a_pod_stays_healthy(node: Daemon, kubelet: FakeKubel
         assert next_ids(plugin.watch()) == KERNEL[:3]
 
 
-@vectors(89, differs=True)
+@vectors("dp", 89, differs=True)
 def test_leftover_streams_end_and_do_not_block(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start()
     with kubelet.plugin(kubelet.both_registered()["intel.com/kernel"]) as plugin:
         streams = [plugin.watch() for _turn in range(12)]
         for stream in streams:
             assert next_ids(stream) == KERNEL
-        wait_for(lambda: [stream.is_active() for stream in streams].count(True) == 3, "all but three have ended")
+        eventually(lambda: [stream.is_active() for stream in streams].count(True) == 3, "all but three have ended")
         assert len(plugin.allocate([KERNEL[0]])) == 1
         node.host.remove(KERNEL[1])
         left = [k for k in KERNEL if k != KERNEL[1]]
         assert [next_ids(stream) for stream in streams if stream.is_active()] == [left] * 3
 
 
-@vectors(86)
+@vectors("dp", 86)
 def test_hup_reads_the_configuration_again(node: Daemon, kubelet: FakeKubelet) -> None:
     node.start("--rescan-interval", "3600")
     endpoint = kubelet.both_registered()["intel.com/kernel"]
@@ -157,7 +158,7 @@ def test_hup_reads_the_configuration_again(node: Daemon, kubelet: FakeKubelet) -
         assert next_ids(stream) == KERNEL
         node.config.write_text("{")
         node.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: "The configuration from before stays in use" in node.logged(), "the mistake in the log")
+        eventually(lambda: "The configuration from before stays in use" in node.logged(), "the mistake in the log")
         node.configure(
             {"resourceName": "kernel", "selectors": {"pfNames": ["enp1s0#1"]}, "excludeTopology": True},
             {"resourceName": "new", "resourcePrefix": "example.com", "selectors": {}},
@@ -167,7 +168,7 @@ def test_hup_reads_the_configuration_again(node: Daemon, kubelet: FakeKubelet) -
     request = kubelet.registered()
     assert (request.resource_name, request.endpoint) == ("example.com/new", "example.com_new.sock")
     names = {"kubelet.sock", endpoint, "example.com_new.sock"}
-    wait_for(lambda: {e.name for e in kubelet.folder.iterdir()} == names, "the removed pool's socket is gone")
+    eventually(lambda: {e.name for e in kubelet.folder.iterdir()} == names, "the removed pool's socket is gone")
 
 
 def test_a_changed_configuration_is_seen_where_asked(node: Daemon, kubelet: FakeKubelet) -> None:
@@ -188,13 +189,13 @@ def test_a_changed_configuration_is_seen_where_asked(node: Daemon, kubelet: Fake
     node.start("--watch-config")
     kubelet.both_registered()
     show("2")
-    wait_for(lambda: "The configuration from before stays in use" in node.logged(), "the mistake in the log")
+    eventually(lambda: "The configuration from before stays in use" in node.logged(), "the mistake in the log")
     show("3")
-    wait_for(lambda: "intel.com/kernel: no longer configured" in node.logged(), "the new configuration")
+    eventually(lambda: "intel.com/kernel: no longer configured" in node.logged(), "the new configuration")
     assert node.logged().count("stays in use") == 1
 
 
-@vectors(92, differs=True)
+@vectors("dp", 92, differs=True)
 def test_nothing_matches_yet(node: Daemon, kubelet: FakeKubelet) -> None:
     """No device, no server, no error; ours goes on looking, and says why there is none."""
     node.configure({"resourceName": "late", "selectors": {"pfNames": ["enp3s0"]}})
@@ -227,7 +228,7 @@ def test_device_info_files_return_after_a_reboot(node: Daemon, kubelet: FakeKube
     """Their folder is a tmpfs, and for pods that it knows the kubelet calls no Allocate."""
     node.start()
     kubelet.both_registered()
-    wait_for(lambda: len(list(node.devinfo.glob("[!.]*.json"))) == 8, "a file for each device")
+    eventually(lambda: len(list(node.devinfo.glob("[!.]*.json"))) == 8, "a file for each device")
 
 
 def test_an_ended_host_folder_does_not_end_us(host: FakeHost, node: Daemon, kubelet: FakeKubelet) -> None:

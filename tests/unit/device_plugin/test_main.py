@@ -15,7 +15,7 @@ import pytest
 from sriov_device_plugin import __version__
 from support.dp_daemon import PLUGIN, Daemon
 from support.dp_host import FakeHost
-from support.dp_vectors import vectors
+from support.vector_ids import vectors
 
 GOOD = {"resourceList": [{"resourceName": "vf", "selectors": {"colour": 1}}]}
 BAD = {"resourceList": [{"resourceName": "v.f", "selectors": None}]}
@@ -106,7 +106,7 @@ def test_systemd_hears_of_reload_and_stop(daemon: Daemon) -> None:
     assert daemon.process.wait(10) == 0
 
 
-@vectors(61, differs=True)
+@vectors("dp", 61, differs=True)
 def test_explain(path: Path, host: FakeHost) -> None:
     """The Go plugin logs product names cut to some length; ids can be searched for, and say the same."""
     host.add("0000:01:00.0", name="enp1s0", totalvfs=7)

@@ -19,7 +19,8 @@ import pytest
 from sriov_device_plugin import __version__, metrics
 from sriov_device_plugin.notify import Watchdog, notify
 from support.dp_daemon import PROGRAM, Daemon
-from support.fake_kubelet import FakeKubelet, wait_for
+from support.fake_kubelet import FakeKubelet
+from support.processes import eventually
 
 PF = "0000:01:00.0"
 VFS = [f"0000:01:10.{n}" for n in (0, 2, 4)]
@@ -62,7 +63,7 @@ def test_metrics(node: Daemon, kubelet: FakeKubelet, pod_resources: Any, port: i
     container.devices.add(resource_name="example.com/gpu", device_ids=["0"])
     node.start("--metrics-port", str(port))
     kubelet.registered()
-    wait_for(lambda: "registered with the kubelet" in node.logged(), "registered")
+    eventually(lambda: "registered with the kubelet" in node.logged(), "registered")
     status, text = get(port, "/metrics")
     assert status == 200
     lines = text.splitlines()
@@ -102,7 +103,7 @@ def test_liveness_and_readiness(node: Daemon, port: int) -> None:
     assert get(port, "/readyz") == (503, "not registered with the kubelet: intel.com/vf\n")
     assert get(port, "/else")[0] == 404
     with FakeKubelet(node.kubelet_root):
-        wait_for(lambda: get(port, "/readyz") == (200, "ok\n"), "ready once the kubelet has taken the pool")
+        eventually(lambda: get(port, "/readyz") == (200, "ok\n"), "ready once the kubelet has taken the pool")
 
 
 def test_silent_clients_do_not_keep_others_out(node: Daemon, port: int) -> None:
@@ -130,7 +131,7 @@ def test_no_scrape_loses_the_counters(node: Daemon, kubelet: FakeKubelet, port: 
     program.write_text(f"{program.read_text()}echo \"handlers=$GRPC_ENABLE_FORK_SUPPORT\" >> {tmp_path}/called\n")
     node.start("--metrics-port", str(port))
     kubelet.registered()
-    wait_for(lambda: get(port, "/readyz")[0] == 200, "registered")
+    eventually(lambda: get(port, "/readyz")[0] == 200, "registered")
     for _turn in range(200):
         assert f'sriov_vf_receive_bytes_total{{resource="intel.com/vf",device="{VFS[0]}"' in get(port, "/metrics")[1]
     assert (tmp_path / "called").read_text() == "handlers=0\n" * 200

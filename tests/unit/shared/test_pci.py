@@ -11,7 +11,7 @@ import pytest
 
 from shared import pci
 from support.dp_host import FakeHost
-from support.dp_vectors import vectors
+from support.vector_ids import vectors
 
 PF, VF = "0000:01:00.0", "0000:01:10.0"
 
@@ -30,14 +30,14 @@ def root(host: FakeHost) -> str:
     return str(host.root)
 
 
-@vectors(40)
+@vectors("dp", 40)
 def test_a_pf_is_what_has_sriov_totalvfs_also_when_it_is_0(host: FakeHost, root: str) -> None:
     (host.pci(PF) / "sriov_totalvfs").write_text("0\n")
     assert pci.total_vfs(root, PF) == 0
     assert pci.total_vfs(root, VF) == -1
 
 
-@vectors(41)
+@vectors("dp", 41)
 def test_a_vf_is_what_has_physfn(root: str) -> None:
     assert (pci.physfn(root, VF), pci.physfn(root, PF)) == (PF, None)
 

@@ -11,6 +11,7 @@ import make as program
 import pytest
 
 from devtool import deps
+from sriovlab import peers
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,18 @@ def test_the_command_line(words: list[str], status: int, told: str, capsys: pyte
             signal.signal(number, handler)
     assert found == status
     assert told in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("command", ["demo", "lab", "bench", "soak"])
+def test_without_kubernetes_and_a_way_to_build_it_the_node_is_not_started(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_words: None)
+    monkeypatch.setattr(deps, "ensure_tools", lambda: None)
+    monkeypatch.setattr(deps, "lab", lambda *_words: None)
+    monkeypatch.setattr(peers, "problem", lambda group: "Go to build it: install it" if group is peers.ETCD else "")
+    assert program.main([command]) == 1
+    assert capsys.readouterr().err == "error: Go to build it: install it\n"
 
 
 def test_every_command_has_a_target() -> None:

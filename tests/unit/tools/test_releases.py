@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,7 +89,7 @@ def test_each_release_of_the_change_log_has_a_row() -> None:
     """But the newest, whose row comes with the commit after its own."""
     released = yaml.safe_load((ROOT / "changelogs" / "changelog.yaml").read_text())["releases"]
     newest = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
-    rows = {release.version for release in releases.read()}
+    rows = {release["version"] for release in releases.read()}
     missing = set(released) - rows - {newest}
     assert not missing, f"no row in {releases.LIST}: {sorted(missing)}; 'make release ARGS=\"--commit HASH\"' adds it"
     assert not rows - set(released), f"rows of what the change log has not released: {sorted(rows - set(released))}"
@@ -116,7 +115,7 @@ def test_a_commit_gives_the_same_in_any_folder_and_on_any_file_system(
             path.unlink()
             path.write_text(content)
     second = build_tree(clone, tmp_path / "second")
-    assert releases.describe(second, built.commit) == built and manifest(second) == first
+    assert releases.describe(second, built["commit"]) == built and manifest(second) == first
     assert releases.build_at("HEAD", repository) == built, "what lies about is not in it"
 
 
@@ -130,22 +129,22 @@ def test_a_row_is_read_as_it_is_written(repository: Path, built: Release, tmp_pa
     path.write_text("# What stands before stays.\n")
     release = releases.add("HEAD", path, repository)
     assert releases.read(path) == [release] and path.read_text().startswith("# What stands")
-    assert release == built == Release("1.2.3", git(repository, "rev-parse", "HEAD"), built.files_json_sha256)
+    assert release == built == {**built, "version": "1.2.3", "commit": git(repository, "rev-parse", "HEAD")}
     with pytest.raises(ToolError, match="is released; raise the version"):
         releases.add("HEAD^", path, repository)
     assert releases.problem(release, repository) == ""
-    earlier = replace(release, commit=releases.commit_of("HEAD^", repository))
-    assert f"expected the SHA-256 of FILES.json {built.files_json_sha256}" in releases.problem(earlier, repository)
-    later = replace(release, version="1.2.4")
+    earlier = {**release, "commit": releases.commit_of("HEAD^", repository)}
+    assert f"expected the SHA-256 of FILES.json {built['files_json_sha256']}" in releases.problem(earlier, repository)
+    later = {**release, "version": "1.2.4"}
     assert "expected the version 1.2.4, found 1.2.3" in releases.problem(later, repository)
 
 
 def test_a_commit_that_the_clone_lacks_is_a_failure_in_words(repository: Path, tmp_path: Path) -> None:
-    first = Release("1.2.3", releases.commit_of("HEAD^", repository), SHA)
+    first = {"version": "1.2.3", "commit": releases.commit_of("HEAD^", repository), "files_json_sha256": SHA}
     shallow = tmp_path / "shallow"
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository}", str(shallow))
     assert "git fetch --unshallow origin" in releases.problem(first, shallow)
-    assert "history was rewritten" in releases.problem(replace(first, commit="0" * 40), repository)
+    assert "history was rewritten" in releases.problem({**first, "commit": "0" * 40}, repository)
     (tmp_path / "none").mkdir()
     assert "no git repository here" in releases.problem(first, tmp_path / "none")
 

@@ -12,8 +12,9 @@ import time
 
 import pytest
 
-from support.cni_world import VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, run, vector
+from support.cni_world import VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, run
 from support.needs import missing
+from support.vector_ids import vectors
 
 EVERYTHING = {
     "mac": "02:00:00:00:0A:E1", "vlan": 100, "vlanQoS": 3, "vlanProto": "802.1ad", "spoofchk": "off",
@@ -37,7 +38,7 @@ def everything(world) -> dict:
     return {**world.conf, **EVERYTHING, "ipam": world.ipam(result=result)}
 
 
-@vector("40", "45", "55", "64")
+@vectors("cni", 40, 45, 55, 64)
 def test_kernel_vf_with_everything(world):
     before = world.snapshot()
     conf = everything(world)
@@ -72,7 +73,7 @@ def test_kernel_vf_with_everything(world):
     assert world.ipam_calls == ["ADD", "CHECK", "DEL"]
 
 
-@vector("52")
+@vectors("cni", 52)
 def test_nothing_asked_nothing_set(world):
     world.call("ADD")
     world.call("DEL")
@@ -96,7 +97,7 @@ def test_what_is_sent_to_the_pf(world, conf, sent):
     assert world.snapshot() == before
 
 
-@vector("53")
+@vectors("cni", 53)
 def test_everything_is_sent_once(world):
     world.call("ADD", {**world.conf, **EVERYTHING})
     assert sorted(entry[0] for entry in world.pf["sent"]) == [
@@ -141,7 +142,7 @@ def test_what_a_guest_told_the_pf_does_not_stay(world):
     assert world.snapshot() == before
 
 
-@vector("41", "44", "57", "58", "66")
+@vectors("cni", 41, 44, 57, 58, 66)
 def test_what_the_pod_changed_is_undone(world):
     run("ip", "link", "set", VF_NAME, "mtu", "3333")
     before = world.snapshot()
@@ -156,7 +157,7 @@ def test_what_the_pod_changed_is_undone(world):
     assert world.snapshot() == before
 
 
-@vector("47-names")
+@vectors("cni", )
 def test_host_name_is_that_of_an_interface_in_the_pod(world):
     """A VF called eth0 on the host, beside the pod's own eth0."""
     run("ip", "link", "set", VF_NAME, "name", "eth0")
@@ -169,7 +170,7 @@ def test_host_name_is_that_of_an_interface_in_the_pod(world):
     assert world.snapshot() == before
 
 
-@vector("47")
+@vectors("cni", 47)
 def test_the_pods_name_is_an_alternative_name_on_the_host(world):
     run("ip", "link", "property", "add", "dev", VF_NAME, "altname", "net1")
     before = world.snapshot()

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from support.cni_world import PF, PF_NAME, VF, VF_MAC, VF_NAME, Refusal, WorldHost, run, vector
+from support.cni_world import PF, PF_NAME, VF, VF_MAC, VF_NAME, Refusal, WorldHost, run
 from support.processes import eventually
+from support.vector_ids import vectors
 
 
 def test_del_without_add_and_twice(world):
@@ -26,12 +27,12 @@ def test_del_without_add_and_twice(world):
     assert world.ipam_calls == ["DEL", "ADD", "DEL", "DEL"]
 
 
-@vector("83")
+@vectors("cni", 83)
 def test_del_without_journal_says_nothing(world):
     assert world.raw_call("DEL", world.conf) == (0, "")
 
 
-@vector("84")
+@vectors("cni", 84)
 def test_del_without_netns_brings_the_vf_back(world):
     """Ours on purpose: the journal knows the namespace, so the VF comes back even if the runtime does not
     say it.
@@ -159,7 +160,7 @@ def test_vf_that_is_no_more(world):
     assert world.snapshot()["journal"] == []
 
 
-@vector("24")
+@vectors("cni", 24)
 def test_vf_in_use(world):
     world.call("ADD")
     with pytest.raises(
@@ -171,7 +172,7 @@ def test_vf_in_use(world):
     assert world.pod_link()["ifname"] == "net1"  # another container's DEL took nothing
 
 
-@vector("26")
+@vectors("cni", 26)
 def test_owner_is_dead(world):
     before = world.snapshot()
     world.call("ADD", {**world.conf, "vlan": 77, "mac": "02:00:00:00:00:77"})
@@ -209,7 +210,7 @@ def test_damaged_journal_is_refused_in_words(world):
     world.call("DEL")
 
 
-@vector("67")
+@vectors("cni", 67)
 def test_second_call_waits_for_the_first(world):
     conf = {**world.conf, "ipam": world.ipam("10.9.0.5/24", sleep=1)}
     first = world.start("ADD", conf)
@@ -220,7 +221,7 @@ def test_second_call_waits_for_the_first(world):
     world.call("DEL", conf)
 
 
-@vector("68")
+@vectors("cni", 68)
 def test_del_is_slow_and_the_vf_has_a_new_owner(world):
     """The namespace ends while DEL waits for its IPAM plugin: the next ADD repairs, DEL takes nothing."""
     before = world.snapshot()

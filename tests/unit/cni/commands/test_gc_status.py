@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from support.cni_world import PF, VF, VF_VFIO, Refusal, vector
+from support.cni_world import PF, VF, VF_VFIO, Refusal
+from support.vector_ids import vectors
 
 KEY = "cni.dev/valid-attachments"
 
@@ -76,7 +77,7 @@ def test_gc_goes_on_after_a_failure(world):
     assert world.ipam_calls == ["ADD", "GC"]
 
 
-@vector("88")
+@vectors("cni", 88)
 def test_status_gc_and_check_are_answered(world):
     """Ours on purpose: upstream answers nothing and does nothing."""
     conf = {key: value for key, value in world.conf.items() if key != "deviceID"}

@@ -76,7 +76,7 @@ def test_the_services_own_round(program, tmp_path, finding):
     plugin = Broken(tmp_path)
     owe(state, tmp_path)
     with Warm(program) as warm:
-        eventually(lambda: not state.exists(), 30)
+        eventually(lambda: not state.exists())
         assert subprocess.run([warm.program], env={"CNI_COMMAND": "VERSION"}, capture_output=True, check=True).stdout
         assert warm.direct == 0
     assert plugin.called == ["DEL c1"]

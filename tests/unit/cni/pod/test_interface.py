@@ -15,7 +15,8 @@ import time
 import pytest
 
 from sriov_cni.pod import announce
-from support.cni_world import PF, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run, vector
+from support.cni_world import PF, VF, VF_MAC, VF_NAME, VF_VFIO, Refusal, WorldHost, run
+from support.vector_ids import vectors
 
 V4, V6 = "10.9.0.5", "fd09::5"
 _MAC = bytes.fromhex(VF_MAC.replace(":", ""))
@@ -83,7 +84,7 @@ def test_optimistic_addresses_need_no_wait(world):
     assert address.get("optimistic") or not address.get("tentative")
 
 
-@vector("62")
+@vectors("cni", 62)
 def test_announced_once_there_is_carrier(world):
     """A VF has none for a moment: ADD does not wait for it, what it left to do does."""
     run("ip", "link", "set", "wire", "down")

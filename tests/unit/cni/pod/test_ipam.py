@@ -13,7 +13,8 @@ import time
 import pytest
 
 from sriov_cni.netlink import messages
-from support.cni_world import VF_VFIO, Refusal, WorldHost, vector
+from support.cni_world import VF_VFIO, Refusal, WorldHost
+from support.vector_ids import vectors
 
 
 def conf(world, **keys) -> dict:
@@ -102,7 +103,7 @@ def test_not_found(world, path):
     assert refused.value.code == 4
 
 
-@vector("86")
+@vectors("cni", 86)
 def test_routes_without_gateway_take_that_of_their_family(world):
     result = {
         "ips": [

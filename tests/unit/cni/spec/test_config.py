@@ -15,7 +15,8 @@ from sriov_cni.spec import json_text
 from sriov_cni.spec.config import canonical
 from sriov_cni.spec.errors import CniError
 from sriov_cni.vf.config import parse
-from support.cni_world import VF, VF_VFIO, Refusal, WorldHost, vector
+from support.cni_world import VF, VF_VFIO, Refusal, WorldHost
+from support.vector_ids import vectors
 
 BASE = {"cniVersion": "1.0.0", "name": "net", "type": "sriov", "deviceID": VF}
 
@@ -227,7 +228,7 @@ def test_error_answers(world, command, conf, code):
         assert "0.3.1" in answer["details"]
 
 
-@vector("77")
+@vectors("cni", 77)
 def test_unexpected_errors_have_code_999(world, monkeypatch):
     def broken(self, address):
         raise RuntimeError("boom")
@@ -291,7 +292,7 @@ def test_result_in_each_version(world, version):
     world.call("DEL", conf)
 
 
-@vector("82")
+@vectors("cni", 82)
 def test_old_version_without_ipam(world):
     """Upstream fails after it has set everything up; ours answers without an address."""
     answer = world.call("ADD", {**BASE, "cniVersion": "0.2.0", "deviceID": VF_VFIO})

@@ -15,7 +15,8 @@ from sriov_cni.netlink import messages, socket
 from sriov_cni.netlink.addresses import ZERO_MAC
 from sriov_cni.spec.errors import CniError
 from sriov_cni.vf.vf import set_mac
-from support.cni_world import VF_MAC, WorldHost, vector
+from support.cni_world import VF_MAC, WorldHost
+from support.vector_ids import vectors
 
 OLD, NEW = "02:00:00:00:00:10", "02:00:00:00:00:99"
 
@@ -61,7 +62,7 @@ def attempt(mode: str) -> Driver:
     return driver
 
 
-@vector("34", "36")
+@vectors("cni", 34, 36)
 def test_obeys():
     assert (attempt("obeys").resets, attempt("obeys").tries) == (0, 1)
 
@@ -76,13 +77,13 @@ def test_pinned_by_the_pf():
     assert (driver.mac, driver.resets, driver.up) == (NEW, 1, False)
 
 
-@vector("35", "46")
+@vectors("cni", 35, 46)
 def test_never():
     with pytest.raises(CniError, match=f"does not take the MAC {NEW}: it was accepted, but not taken"):
         attempt("deaf")
 
 
-@vector("32")
+@vectors("cni", 32)
 def test_pauses():
     """Rounds come at once, then after 2, 4, 8 .. ms, and one comes after the deadline."""
     start = time.monotonic()

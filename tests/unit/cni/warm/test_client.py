@@ -137,7 +137,7 @@ def test_service_ends_before_a_call_is_taken(warm):
     """The client does the work itself, with stdin as it was."""
     pids = warm.stop_all()
     client = warm.start()
-    eventually(lambda: warm.claimed_and_asked())
+    eventually(warm.claimed_and_asked)
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     status, out, _err = outcome(client, json.dumps(CONF).encode())
@@ -182,7 +182,7 @@ def test_client_is_killed(warm):
 def test_client_is_killed_before_its_call_is_taken(warm):
     pids = warm.stop_all()
     client = warm.start()
-    eventually(lambda: warm.claimed_and_asked())
+    eventually(warm.claimed_and_asked)
     client.kill()
     client.communicate()
     for pid in pids:
@@ -238,7 +238,7 @@ def test_stop_lets_go_of_who_waits(warm):
     eventually(lambda: len(warm.busy()) == 3)
     assert len(warm.workers()) == 3
     late = warm.start()
-    eventually(lambda: warm.claimed_and_asked())
+    eventually(warm.claimed_and_asked)
     os.kill(warm.pid, signal.SIGTERM)
     os.kill(warm.pid, signal.SIGCONT)
     for client in (late, *clients):

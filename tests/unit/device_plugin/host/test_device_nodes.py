@@ -24,8 +24,9 @@ from sriov_device_plugin.pool import allocation, cdi, config, device_info, expla
 from support import dp_node_table as table
 from support.dp_daemon import VFIO, Daemon
 from support.dp_host import FakeHost
-from support.dp_vectors import finding
-from support.fake_kubelet import FakeKubelet, wait_for
+from support.fake_kubelet import FakeKubelet
+from support.processes import eventually
+from support.vector_ids import finding
 
 PF, VF = "0000:01:00.0", "0000:01:10.0"
 
@@ -230,7 +231,7 @@ def test_unhealthy_until_the_node_is_there(node: Daemon, kubelet: FakeKubelet, t
         def named() -> list[str]:
             return [device["name"] for device in json.loads(spec.read_text())["devices"]]
 
-        wait_for(spec.exists, "the CDI spec")
+        eventually(spec.exists, "the CDI spec")
         assert named() == VFIO[1:]
         with pytest.raises(grpc.RpcError) as caught:
             plugin.allocate([VFIO[1]], [VFIO[0]])
@@ -239,7 +240,7 @@ def test_unhealthy_until_the_node_is_there(node: Daemon, kubelet: FakeKubelet, t
         assert plugin.preferred(VFIO, [], 1) == [VFIO[0]], "the kubelet asks only about healthy devices"
         node.host.node("/dev/vfio/20")
         assert health(stream) == ["H"] * 4
-        wait_for(lambda: named() == VFIO, "the CDI spec follows")
+        eventually(lambda: named() == VFIO, "the CDI spec follows")
         (granted,) = plugin.allocate([VFIO[0]])
         assert [device.name for device in granted.cdi_devices] == [f"intel.com/sriov-vfio={VFIO[0]}"]
         (node.host.root / "dev/vfio/21").unlink()
@@ -262,7 +263,7 @@ def test_a_whole_pool_is_one_line(node: Daemon, kubelet: FakeKubelet) -> None:
     )
     node.start()
     kubelet.both_registered()
-    wait_for(lambda: "and 3 more reasons" in node.logged(), "the line of the second pool")
+    eventually(lambda: "and 3 more reasons" in node.logged(), "the line of the second pool")
     assert node.logged().count("intel.com/vhost: 4 unhealthy: needs for needVhostNet: /dev/vhost-net ") == 1
     assert node.logged().count("1 unhealthy: needs for vfio-pci") == 5
 

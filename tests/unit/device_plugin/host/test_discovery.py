@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sriov_device_plugin.host.discovery import Device, Scanner
 from sriov_device_plugin.pool.device_types import TYPES
 from support.dp_host import ANY, FakeHost
-from support.dp_vectors import vectors
+from support.vector_ids import vectors
 
 PF = "0000:01:00.0"
 VF0, VF1, VF2 = "0000:01:10.0", "0000:01:10.2", "0000:01:10.4"
@@ -103,7 +103,7 @@ def test_without_a_driver_a_device_is_known_and_not_offered(igb: FakeHost, case:
     assert withheld(scan(igb)[VF0]) == "no driver is bound to it"
 
 
-@vectors(55)
+@vectors("dp", 55)
 def test_names_of_pfs(host: FakeHost) -> None:
     """Of two interfaces below a PF in switchdev mode, the uplink is its name, not the first."""
     host.add(PF, name="eth0", totalvfs=7, phys_port_name="pf0vf1")
@@ -112,7 +112,7 @@ def test_names_of_pfs(host: FakeHost) -> None:
     assert scan(host)[VF0].pf_name == "eth1"
 
 
-@vectors(65)
+@vectors("dp", 65)
 def test_a_pf_without_an_interface_still_has_vfs(host: FakeHost) -> None:
     host.add(PF, totalvfs=7, driver="vfio-pci")
     host.add_vfs(PF, 1)
@@ -120,7 +120,7 @@ def test_a_pf_without_an_interface_still_has_vfs(host: FakeHost) -> None:
     assert (device.pf_name, device.pf_address, withheld(device)) == ("", PF, None)
 
 
-@vectors(66)
+@vectors("dp", 66)
 def test_link_type_is_the_pfs_where_the_own_interface_is_not_seen(igb: FakeHost) -> None:
     """Also for a VF in a pod."""
     (igb.root / "sys/class/net/enp1s0/type").write_text("32\n")
@@ -143,7 +143,7 @@ def test_a_pf_that_moves_to_a_pod_keeps_its_vfs_named(igb: FakeHost) -> None:
     assert [d for d in after if d.pf_address] == [d for d in before if d.pf_address]
 
 
-@vectors(62)
+@vectors("dp", 62)
 def test_pfs_with_vfs_are_withheld_and_without_are_not(igb: FakeHost) -> None:
     igb.add("0000:02:00.0", name="enp2s0", totalvfs=7)
     igb.add("0000:00:02.0", klass="0x030000")

@@ -14,13 +14,14 @@ import pytest
 
 from sriov_device_plugin.kubelet import registration
 from support.dp_daemon import KERNEL, POOLS, Daemon
-from support.dp_vectors import vectors
-from support.fake_kubelet import FakeKubelet, Plugin, next_ids, wait_for
+from support.fake_kubelet import FakeKubelet, Plugin, next_ids
+from support.processes import eventually
+from support.vector_ids import vectors
 
 WITHIN = 1.0  # seconds: promised after the kubelet's return; the best of three, since other work may run here
 
 
-@vectors(87, differs=True)
+@vectors("dp", 87, differs=True)
 def test_the_kubelet_comes_later(node: Daemon) -> None:
     """No kubelet is no error, it is waited for. READY does not wait for it."""
     node.start()
@@ -54,13 +55,13 @@ def test_a_new_kubelet_socket_is_enough_to_register_again(node: Daemon, kubelet:
     assert kubelet.both_registered() == sockets
 
 
-@vectors(87, differs=True)
+@vectors("dp", 87, differs=True)
 def test_a_refusal_is_said_and_tried_again(node: Daemon, kubelet: FakeKubelet) -> None:
     """The Go plugin ends here."""
     kubelet.refuse_with = "unsupported version"
     node.start()
     kubelet.both_registered()
-    wait_for(lambda: "did not register it: UNKNOWN: unsupported version" in node.logged(), "the reason in the log")
+    eventually(lambda: "did not register it: UNKNOWN: unsupported version" in node.logged(), "the reason in the log")
     kubelet.refuse_with = ""
     assert set(kubelet.both_registered()) == {"intel.com/kernel", "intel.com/vfio"}
 
@@ -87,7 +88,7 @@ def _wait_for_another(path: Path, before: registration.Identity | None) -> None:
     def another() -> bool:
         return registration.identity(str(path)) not in (None, before)
 
-    wait_for(another, "a new socket")
+    eventually(another, "a new socket")
 
 
 @pytest.mark.parametrize("mode", ["watcher", "register"])
@@ -101,7 +102,7 @@ def test_a_kubelet_that_goes_is_no_longer_registered_with(node: Daemon, mode: st
     node.start()
     node.told("READY=1")
     path = folder / "intel.com_kernel.sock"
-    wait_for(path.exists, "the socket")
+    eventually(path.exists, "the socket")
     for _turn in range(2):
         with Plugin(path) as plugin:
             assert next_ids(plugin.watch()) == KERNEL
@@ -121,7 +122,7 @@ def test_a_removed_socket_is_made_again_for_the_watcher(node: Daemon, watched: P
     path = watched / "intel.com_kernel.sock"
     shutil.rmtree(watched)
     watched.mkdir()
-    wait_for(path.exists, "the socket is back")
+    eventually(path.exists, "the socket is back")
     with Plugin(path) as plugin:
         assert plugin.info().name == "intel.com/kernel"
 
@@ -149,7 +150,7 @@ def test_a_long_path_gets_a_short_socket(node: Daemon, kubelet: FakeKubelet) -> 
         assert len(next_ids(plugin.watch())) == 8
 
 
-@vectors(85)
+@vectors("dp", 85)
 def test_socket_names() -> None:
     from sriov_device_plugin.kubelet.registration import socket_path
 
@@ -158,13 +159,13 @@ def test_socket_names() -> None:
     )
 
 
-@vectors(93, differs=True)
+@vectors("dp", 93, differs=True)
 def test_what_is_no_socket_is_not_removed(node: Daemon, kubelet: FakeKubelet) -> None:
     stranger = kubelet.folder / "intel.com_kernel.sock"
     stranger.write_text("not ours")
     node.start()
     assert kubelet.registered().resource_name == "intel.com/vfio"
-    wait_for(lambda: "can't listen on" in node.logged(), "the reason in the log")
+    eventually(lambda: "can't listen on" in node.logged(), "the reason in the log")
     assert stranger.read_text() == "not ours"
 
 
@@ -175,6 +176,6 @@ def test_a_stale_kubelet_socket_is_waited_out(node: Daemon) -> None:
         dead.bind(str(folder / "kubelet.sock"))
     node.start()
     node.told("READY=1")
-    wait_for(lambda: "no kubelet answers" in node.logged(), "the wait in the log")
+    eventually(lambda: "no kubelet answers" in node.logged(), "the wait in the log")
     with FakeKubelet(node.kubelet_root) as kubelet:
         assert len(kubelet.both_registered()) == 2

@@ -19,7 +19,8 @@ from sriov_device_plugin.kubelet import pod_resources
 from sriov_device_plugin.kubelet.pod_resources import Holder, known_holders
 from sriov_device_plugin.kubelet.renamed_allocations import RenamedAllocations
 from support.dp_daemon import Daemon
-from support.fake_kubelet import FakeKubelet, next_ids, wait_for
+from support.fake_kubelet import FakeKubelet, next_ids
+from support.processes import eventually
 
 PF = "0000:01:00.0"
 VFS = [f"0000:01:10.{n}" for n in (0, 2, 4, 6)]
@@ -76,7 +77,7 @@ def test_a_vf_that_moves_to_another_pool_waits(node: Daemon, kubelet: FakeKubele
         assert (next_ids(stream), next_ids(left)) == (VFS[:2], VFS[2:])
         reload(node, {"resourceName": "part", "selectors": {"pfNames": ["enp1s0#0-2"]}}, OLD)
         assert next_ids(left) == VFS[3:]
-        wait_for(lambda: f"{VFS[2]} is not offered" in node.logged(), "the reason in the log")
+        eventually(lambda: f"{VFS[2]} is not offered" in node.logged(), "the reason in the log")
         pod_resources.Clear()
         assert next_ids(stream) == VFS[:3]
 

@@ -17,7 +17,7 @@ from sriov_device_plugin.host.discovery import Device, Scanner
 from sriov_device_plugin.pool import allocation, config, device_info, pools
 from sriov_device_plugin.pool.pools import Member
 from support.dp_host import FakeHost
-from support.dp_vectors import vectors
+from support.vector_ids import vectors
 
 PF = "0000:01:00.0"
 VF0, VF1 = "0000:01:10.0", "0000:01:10.2"
@@ -57,7 +57,7 @@ def paths(grant: allocation.Grant) -> list[tuple[str, str]]:
 VFIO = ("/dev/vfio/vfio", "/dev/vfio/vfio")
 
 
-@vectors(74, 78, 83)
+@vectors("dp", 74, 78, 83)
 def test_kernel_driver(setup: Setup) -> None:
     """No nodes, and the generic entry alone."""
     assert setup.grant(VF0).nodes == []
@@ -74,7 +74,7 @@ def test_vfio(setup: Setup, group: int) -> None:
     }
 
 
-@vectors(50)
+@vectors("dp", 50)
 def test_vfio_without_an_iommu(setup: Setup) -> None:
     """The control node keeps its name."""
     setup.host.bind(VF0, "vfio-pci", group=1, noiommu=True)
@@ -82,7 +82,7 @@ def test_vfio_without_an_iommu(setup: Setup) -> None:
     assert setup.info(VF0)[VF0]["vfio"]["dev-mount"] == "/dev/vfio/1"
 
 
-@vectors(70)
+@vectors("dp", 70)
 def test_two_vfio_devices_share_the_control_node(setup: Setup) -> None:
     setup.host.bind(VF0, "vfio-pci", group=0)
     setup.host.bind(VF1, "vfio-pci", group=1)
@@ -103,7 +103,7 @@ def test_a_node_that_cannot_be_told(setup: Setup, driver: str, words: str) -> No
         setup.grant(VF0)
 
 
-@vectors(72)
+@vectors("dp", 72)
 def test_the_group_is_read_at_each_call(setup: Setup) -> None:
     setup.host.bind(VF0, "vfio-pci", group=5)
     scanner = Scanner(str(setup.host.root))
@@ -182,7 +182,7 @@ def test_the_info_variable_is_compact_and_sorted(setup: Setup) -> None:
     )
 
 
-@vectors(84)
+@vectors("dp", 84)
 def test_device_info_files(tmp_path: Path) -> None:
     """Of format 1.1.0."""
     folder = tmp_path / "devinfo" / "dp"

@@ -14,8 +14,9 @@ import pytest
 from sriov_device_plugin import files
 from sriov_device_plugin.pool import cdi, config
 from support.dp_daemon import Daemon
-from support.dp_vectors import vectors
-from support.fake_kubelet import FakeKubelet, next_ids, wait_for
+from support.fake_kubelet import FakeKubelet, next_ids
+from support.processes import eventually
+from support.vector_ids import vectors
 
 PF = "0000:01:00.0"
 KERNEL, VFIO = "0000:01:10.0", "0000:01:10.2"
@@ -38,7 +39,7 @@ def spec(folder: Path) -> Any:
     return json.loads(path.read_text())
 
 
-@vectors(91)
+@vectors("dp", 91)
 def test_annotations() -> None:
     assert cdi.annotation("example.com/net", ["0000:00:00.1"]) == (
         "cdi.k8s.io/example.com_net",
@@ -52,7 +53,7 @@ def test_a_long_kind_gets_a_short_key_of_its_own() -> None:
     assert all(len(key) <= len("cdi.k8s.io/") + 63 for key in keys)
 
 
-@vectors(89, 90)
+@vectors("dp", 89, 90)
 def test_allocate_names_what_the_spec_holds(node: Daemon, kubelet: FakeKubelet, tmp_path: Path) -> None:
     """Two pools of one prefix have kinds of their own, so the kubelet can't mix up their annotations."""
     folder = tmp_path / "cdi"
@@ -64,7 +65,7 @@ def test_allocate_names_what_the_spec_holds(node: Daemon, kubelet: FakeKubelet, 
     with kubelet.plugin(kubelet.registered().endpoint) as plugin:
         stream = plugin.watch()
         assert next_ids(stream) == [KERNEL, VFIO]
-        wait_for(lambda: not stale.exists(), "the file of a pool of before is removed")
+        eventually(lambda: not stale.exists(), "the file of a pool of before is removed")
         assert foreign.read_text() == "x", "another one's file"
         foreign.unlink()
         nodes = [{"path": p, "hostPath": p, "permissions": "rw"} for p in ("/dev/vfio/vfio", "/dev/vfio/20")]
@@ -83,7 +84,7 @@ def test_allocate_names_what_the_spec_holds(node: Daemon, kubelet: FakeKubelet, 
         node.host.remove(KERNEL)
         node.host.group(VFIO, 21)
         assert next_ids(stream) == [VFIO]
-        wait_for(lambda: "/dev/vfio/21" in json.dumps(spec(folder)), "the spec follows the group")
+        eventually(lambda: "/dev/vfio/21" in json.dumps(spec(folder)), "the spec follows the group")
     assert node.stop() == 0
     assert spec(folder)["kind"] == KIND, "containers that run may be started again by their names"
 
@@ -92,7 +93,7 @@ def test_no_iommu_nodes_have_another_path_outside(node: Daemon, kubelet: FakeKub
     node.host.bind(VFIO, "vfio-pci", 3, noiommu=True)
     node.start("--use-cdi=true", "--cdi-dir", str(tmp_path))
     kubelet.registered()
-    wait_for(lambda: list(tmp_path.glob("baremetal*")), "the spec")
+    eventually(lambda: list(tmp_path.glob("baremetal*")), "the spec")
     edits = json.loads(next(tmp_path.glob("baremetal*")).read_text())["devices"][0]["containerEdits"]
     assert [(n["hostPath"], n["path"]) for n in edits["deviceNodes"]][1] == ("/dev/vfio/noiommu-3", "/dev/vfio/3")
 

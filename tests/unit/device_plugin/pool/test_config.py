@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sriov_device_plugin.errors import ConfigError
 from sriov_device_plugin.pool import config
 from sriov_device_plugin.pool.device_types import TYPES
-from support.dp_vectors import vectors
+from support.vector_ids import vectors
 
 POOL = {"resourceName": "vf", "selectors": {}}
 
@@ -290,14 +290,14 @@ def test_any_bytes_are_read_or_refused_in_words(content: bytes) -> None:
         config.parse(b"!" + content, "intel.com")
 
 
-@vectors(17)
+@vectors("dp", 17)
 @pytest.mark.parametrize("key", [f.key for f in TYPES["netDevice"].fields])
 def test_every_known_selector_is_read(key: str) -> None:
     loaded = parse({**POOL, "selectors": {key: []}})
     assert loaded.warnings == ()
 
 
-@vectors(17, differs=True)
+@vectors("dp", 17, differs=True)
 def test_an_unknown_selector_is_a_warning() -> None:
     """The Go plugin's factory has an error for it that no configuration reaches: there it is ignored in silence."""
     assert parse({**POOL, "selectors": {"fruit": ["apple"]}}).warnings == (
@@ -305,7 +305,7 @@ def test_an_unknown_selector_is_a_warning() -> None:
     )
 
 
-@vectors(18)
+@vectors("dp", 18)
 @pytest.mark.parametrize("name", ["", "netdevice", "pciNetDevice"])
 def test_only_the_types_of_the_table_are_known(name: str) -> None:
     if not name:
@@ -316,7 +316,7 @@ def test_only_the_types_of_the_table_are_known(name: str) -> None:
         )
 
 
-@vectors(30)
+@vectors("dp", 30)
 @pytest.mark.parametrize("selectors", [None, []])
 def test_a_pool_without_a_selector_object_is_no_pool(selectors: Any) -> None:
     assert "resourceList[0].selectors: expected an object" in problems({**POOL, "selectors": selectors})

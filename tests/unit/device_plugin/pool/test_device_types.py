@@ -17,7 +17,7 @@ from sriov_device_plugin.host.discovery import Device, Scanner
 from sriov_device_plugin.pool import allocation, config, device_info, device_types, pools
 from sriov_device_plugin.pool.device_types import TYPES, DeviceType, fields
 from support.dp_host import FakeHost
-from support.dp_vectors import vectors
+from support.vector_ids import vectors
 
 PF, VF = "0000:01:00.0", "0000:01:10.0"
 
@@ -54,7 +54,7 @@ def mlx(host: FakeHost) -> FakeHost:
 NODES = [f"/dev/infiniband/{name}" for name in ("issm4", "umad4", "uverbs4", "rdma_cm")]
 
 
-@vectors(75, 28)
+@vectors("dp", 75, 28)
 def test_rdma(mlx: FakeHost) -> None:
     pool = Pool(mlx, {"isRdma": True})
     assert list(pool.members) == [VF]
@@ -64,14 +64,14 @@ def test_rdma(mlx: FakeHost) -> None:
     }  # fmt: skip
 
 
-@vectors(78)
+@vectors("dp", 78)
 def test_rdma_is_not_given_where_it_is_not_asked_for(mlx: FakeHost) -> None:
     pool = Pool(mlx, {})
     assert pool.nodes(VF) == []
     assert pool.info(VF) == {VF: {"generic": {"deviceID": VF}}}
 
 
-@vectors(76, differs=True)
+@vectors("dp", 76, differs=True)
 def test_two_rdma_devices_of_one_function_share_rdma_cm(mlx: FakeHost) -> None:
     """The Go plugin lists it twice here and drops one of them later."""
     mlx.rdma(VF, "mlx5_4", 5)
@@ -108,7 +108,7 @@ def test_partition_keys_are_infinibands(mlx: FakeHost) -> None:
     assert list(Pool(mlx, {"pKeys": ["0xffff"]}).members) == [VF]
 
 
-@vectors(80)
+@vectors("dp", 80)
 @pytest.mark.parametrize(
     ("driver", "wanted", "nodes"),
     [
@@ -129,7 +129,7 @@ def test_vdpa(mlx: FakeHost, driver: str | None, wanted: dict[str, list[str]], n
             assert pool.info(VF)[VF].get("vdpa") == ({"mount": nodes[0]} if nodes else None)
 
 
-@vectors(81)
+@vectors("dp", 81)
 def test_a_vdpa_device_of_no_known_kind(mlx: FakeHost) -> None:
     mlx.vdpa(VF, "vdpa2", "not supported")
     assert rdma_vdpa.vdpa_devices(str(mlx.root)) == {VF: rdma_vdpa.Vdpa("vdpa2")}
@@ -184,7 +184,7 @@ def test_kinds_of_auxiliary_devices(name: str, wanted: str) -> None:
     assert rdma_vdpa.aux_kind(name) == wanted
 
 
-@vectors(25)
+@vectors("dp", 25)
 def test_auxiliary_types_filter() -> None:
     """The Go plugin's own test has made-up types; its configuration takes sf alone, and so does ours."""
     test = fields.AUX_TYPES.compile(fields.AUX_TYPES.read, ["sf"])
@@ -192,7 +192,7 @@ def test_auxiliary_types_filter() -> None:
     assert test(sf) and not test(Device(id="x", class_id="020000"))
 
 
-@vectors(63)
+@vectors("dp", 63)
 def test_subfunctions(mlx: FakeHost) -> None:
     """Three on the first function, none on the second, and none of what is no network function."""
     names = [mlx.subfunction(PF, number, sfnum=80 + number, name=f"ens1s{number}") for number in range(3)]
@@ -211,7 +211,7 @@ def test_subfunctions(mlx: FakeHost) -> None:
     assert Scanner(str(mlx.root)).refresh(first) is None
 
 
-@vectors(67)
+@vectors("dp", 67)
 def test_subfunctions_without_a_number_or_an_interface(mlx: FakeHost) -> None:
     mlx.subfunction(PF, 0, sfnum=None, name="ens1s0")
     bare = mlx.subfunction(PF, 1, sfnum=5)
@@ -241,7 +241,7 @@ def test_names_of_the_pfs_of_subfunctions(host: FakeHost, case: str, wanted: str
     assert Pool(host, {"auxTypes": ["sf"]}, "auxNetDevice").members[sf].device.pf_name == wanted
 
 
-@vectors(62)
+@vectors("dp", 62)
 def test_accelerators(host: FakeHost) -> None:
     """Those with a driver; of an odd class there is nothing to say."""
     host.add("0000:05:00.0", klass="0x120000", driver="vfio-pci")
@@ -255,7 +255,7 @@ def test_accelerators(host: FakeHost) -> None:
     assert not pool.config.device_type.device_info
 
 
-@vectors(68, differs=True)
+@vectors("dp", 68, differs=True)
 def test_types_do_not_take_each_others_devices(mlx: FakeHost) -> None:
     """In the Go plugin a constructor refuses the wrong type; ours never gets that far."""
     mlx.subfunction(PF, 0, sfnum=1)

@@ -21,7 +21,8 @@ from sriov_device_plugin.host.kernel_events import DEVICE, LINK, Events
 from sriov_device_plugin.pool.health import Links, problem
 from support.dp_daemon import PROGRAM, Daemon
 from support.dp_host import FakeHost
-from support.fake_kubelet import FakeKubelet, wait_for
+from support.fake_kubelet import FakeKubelet
+from support.processes import eventually
 
 PF = "0000:01:00.0"
 VF = Device(id="0000:01:10.0", class_id="020000", driver="igbvf", pf_name="enp1s0", net_name="enp1s0v0")
@@ -151,7 +152,7 @@ def test_the_kubelet_hears_of_a_link_and_of_a_lost_group(node: Daemon, kubelet: 
         assert health(stream) == ["H"] * 4
         node.host.link("enp1s0", "down")
         assert health(stream) == ["U"] * 4
-        wait_for(lambda: "4 unhealthy: no link on its PF enp1s0" in node.logged(), "the reason in the log")
+        eventually(lambda: "4 unhealthy: no link on its PF enp1s0" in node.logged(), "the reason in the log")
         node.told("4 devices unhealthy")
         node.host.link("enp1s0")
         assert health(stream) == ["H"] * 4

@@ -18,7 +18,7 @@ from sriov_device_plugin.host.discovery import Device
 from sriov_device_plugin.host.rdma_vdpa import Vdpa
 from sriov_device_plugin.pool import config, pools
 from sriov_device_plugin.pool.selectors import MAX_INDEX, parse_item
-from support.dp_vectors import vectors
+from support.vector_ids import vectors
 
 VF = Device(
     id="0000:03:02.0", class_id="020000", vendor="8086", device="154c", driver="iavf",
@@ -154,7 +154,7 @@ def test_objects_of_a_list_are_united(selectors: Any, wanted: list[str]) -> None
     assert list(pools.assign(configs, [VF, *OTHERS])["intel.com/r"].members) == wanted
 
 
-@vectors(34)
+@vectors("dp", 34)
 def test_the_first_pool_owns_a_device() -> None:
     """The second pool gets nothing."""
     configs = load({"resourceName": "a", "selectors": {}}, {"resourceName": "b", "selectors": {}}).pools
@@ -177,7 +177,7 @@ def test_an_empty_pool_knows_why() -> None:
     assert rejected == {"selector drivers": 5, "it is a PF with 5 VFs": 1}
 
 
-@vectors(31)
+@vectors("dp", 31)
 def test_each_object_filters_by_its_own_values() -> None:
     devices = [VF, *OTHERS]
     for vendor, wanted in (("None", 0), ("8086", 5)):
@@ -185,7 +185,7 @@ def test_each_object_filters_by_its_own_values() -> None:
         assert len(pools.assign([pool], devices)["intel.com/r"].members) == wanted
 
 
-@vectors(47)
+@vectors("dp", 47)
 @pytest.mark.parametrize(("node", "hidden", "wanted"), [(0, False, 0), (1, False, 1), (-1, False, -1), (0, True, -1)])
 def test_topology(node: int, hidden: bool, wanted: int) -> None:
     (config_,) = load({"resourceName": "r", "selectors": {}, "excludeTopology": hidden}).pools

@@ -22,7 +22,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.record import pend
 from ansible_collections.baremetal.sriov.plugins.module_utils.record.record import ASKED
 from support.fake_base import killed_at_every_write
 from support.fake_boot import GrubHost
-from support.kernel_runs import IOMMU, NONE, SHORTER, bring, bring_all, plan, running
+from support.node_runs import IOMMU, NONE, SHORTER, bring, bring_all, plan, running
 
 
 @pytest.fixture

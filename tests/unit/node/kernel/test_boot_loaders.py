@@ -26,8 +26,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from support.fake_base import killed_at_every_write
 from support.fake_boot import ID, booted
-from support.kernel_runs import IOMMU, NONE, SHORTER, bring, bring_all, plan, running
-from support.node_runs import ran
+from support.node_runs import IOMMU, NONE, SHORTER, bring, bring_all, plan, ran, running
 
 LOADER_ENTRY = Path("/usr/lib/kernel/install.d/90-loaderentry.install")
 
