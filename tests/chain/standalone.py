@@ -16,11 +16,13 @@ from pathlib import Path
 
 import chain
 
+from sriovlab import power
 from sriovlab.guest import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = [sys.executable, str(ROOT / "tests" / "lab" / "lab.py")]
 INVENTORY = ROOT / "extensions" / "molecule" / "default" / "inventory"
+NVME = "/sys/bus/pci/devices/0000:03:00.0"
 WANTED = {"kernel": 4, "dpdk": 7}
 
 
@@ -53,6 +55,14 @@ def site() -> chain.Run:
     if run.status != 0:
         raise RuntimeError(f"baremetal.sriov.site failed:\n{run.output}")
     return run
+
+
+def with_nvme(lab: Lab) -> Lab:
+    """The node with the SR-IOV function that is no NIC in its free slot."""
+    if lab.run(["test", "-e", NVME], check=False).returncode != 0:
+        power.plug(lab.name)
+        lab.wait_for("the NVMe", lambda: lab.run(["test", "-e", f"{NVME}/driver"], check=False).returncode == 0)
+    return lab
 
 
 def stop() -> None:

@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from . import cache, definition, deps, node, power, state
+from . import cache, definition, deps, node, power, snapshot, state
 from .pki import NODES
 from .progress import LabError, say
 
@@ -28,7 +28,8 @@ The nodes have no way out to any network. One lab runs per machine; a second che
 
 machines, for --machine (a JSON object with these keys, or KEY=VALUE words; they hold until the node is powered off):
   iommu=on|off, memory=MIB, cpus=NUMBER, boot=disk|network, pxe=FOLDER (a card that boots by TFTP from the file
-  {definition.BOOTFILE} there, or from bootfile=NAME)
+  {definition.BOOTFILE} there, or from bootfile=NAME), nvme=on|off (one with SR-IOV; `power plug` adds it to a node
+  that is on)
 """
 
 
@@ -47,6 +48,10 @@ def parser() -> argparse.ArgumentParser:
     for command in (up, reset):
         command.add_argument("--nodes", type=int, metavar="N", help=f"how many nodes: 1 (the default) to {len(NODES)}; "
                              "node1 has the control plane, all of them run pods")  # fmt: skip
+        command.add_argument("--from", dest="beginning", choices=snapshot.BEGINNINGS, default=snapshot.READY,
+                             help="what one node on a fresh disk begins with: firmware and GRUB (boot), a bare machine "
+                             "that is Ready (ready, the default), or one that has the kernel's arguments for an IOMMU "
+                             "too (iommu); the latter two boot once, and are kept as they run")  # fmt: skip
         _wait_options(command, "ready")
     build = commands.add_parser("build", help="make the cached builds: Kubernetes and its peers, base system, image")
     _lock_option(build)
@@ -126,11 +131,11 @@ def _start(args: argparse.Namespace) -> None:
         raise LabError(f"--nodes {args.nodes}: expected 1 to {len(NODES)}: more does not fit on one machine's cores")
     deps.require(args.nodes or 1)
     if args.command == "up":
-        found = node.up(args.nodes, args.wait, args.lock_timeout)
+        found = node.up(args.nodes, args.wait, args.lock_timeout, args.beginning)
     else:
         if args.node and args.nodes:
             raise LabError(f"reset {args.node} --nodes {args.nodes}: expected only one of both")
-        found = node.reset(args.node, args.nodes, args.wait, args.lock_timeout)
+        found = node.reset(args.node, args.nodes, args.wait, args.lock_timeout, args.beginning)
     for current in found:
         say(f"{current.node}: SSH port {current.ssh_port}")
     say(f"kubeconfig {found[0].kubeconfig}; inventory {found[0].inventory}")
@@ -146,6 +151,8 @@ def _power(args: argparse.Namespace) -> None:
         power.off(args.node, args.hard)
     elif args.action == "cycle":
         power.cycle(args.node, machine, args.hard, args.wait, args.lock_timeout)
+    elif args.action == "plug":
+        power.plug(args.node)
     else:
         power.hard_reset(args.node)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from .progress import LabError
 
-KEYS = ("bootfile", "boot", "cpus", "iommu", "memory", "pxe")
+KEYS = ("bootfile", "boot", "cpus", "iommu", "memory", "nvme", "pxe")
 BOOTFILE = "boot.ipxe"
 # QEMU decodes only the low 32 bits of the VFs' BARs when RAM reaches above 4 GiB's hole, which begins here.
 MEMORY_LIMIT_MIB = 2816
@@ -23,7 +23,7 @@ CPUS_MOST = 8
 
 @dataclass(frozen=True)
 class Definition:
-    """One machine: with or without an IOMMU, what it boots from, a TFTP folder for a card that boots by PXE."""
+    """One machine: with or without an IOMMU or an NVMe, what it boots from, a TFTP folder for a card that boots so."""
 
     iommu: bool = True
     boot: str = "disk"
@@ -31,6 +31,7 @@ class Definition:
     bootfile: str = ""
     memory_mib: int = 2560
     cpus: int = 2
+    nvme: bool = False
 
 
 USUAL = Definition()
@@ -88,4 +89,5 @@ def parse(words: Sequence[str]) -> Definition:
             pairs, "memory", (MEMORY_LEAST_MIB, MEMORY_LIMIT_MIB - 1), "a number of MiB", USUAL.memory_mib
         ),
         cpus=_number(pairs, "cpus", (1, CPUS_MOST), "a number", USUAL.cpus),
+        nvme=_chosen(pairs, "nvme", ("on", "off"), "off") == "on",
     )

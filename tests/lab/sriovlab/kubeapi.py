@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,11 @@ class KubeApi:
             raise LabError(f"API server, {method} {path}: status {answer.status}: {text[:500]}")
         return json.loads(text)
 
-    def ready(self, boot_id: str, name: str = "node1") -> str:
+    def ready(self, boot_id: str, name: str = "node1", since: float = 0) -> str:
         """Say what is missing until a node is Ready in this very boot and pods can be made; then nothing ("").
 
-        The API server remembers the last boot's Ready, so the kubelet's own boot id is compared.
+        The API server remembers the last boot's Ready, so the kubelet's own boot id is compared. since: seconds of the
+        epoch, from which on the kubelet has to have said so.
         """
         node = self.request("GET", f"/api/v1/nodes/{name}")
         if node is None:
@@ -59,11 +61,22 @@ class KubeApi:
         conditions = {item["type"]: item for item in node["status"].get("conditions", [])}
         if conditions.get("Ready", {}).get("status") != "True":
             return f"{name} is not Ready: {conditions.get('Ready', {}).get('message', 'no condition')}"
+        if since and not self._renewed(node, since):
+            return f"the lease of {name} is from before, or it is still tainted for that: {node['spec'].get('taints')}"
         if self.request("GET", "/api/v1/namespaces/default/serviceaccounts/default") is None:
             return "the default service account is not there"
         return ""
 
-    def wait_ready(self, boot_id: str, timeout: float, alive: Callable[[], bool], name: str = "node1") -> None:
+    def _renewed(self, node: dict[str, Any], since: float) -> bool:
+        """Whether the cluster takes the node for alive by a lease of its kubelet that is not older."""
+        lease = self.request("GET", f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/"
+                                    f"{node['metadata']['name']}")  # fmt: skip
+        told = lease["spec"].get("renewTime") if lease else None
+        return bool(told and datetime.fromisoformat(told).timestamp() >= since and not node["spec"].get("taints"))
+
+    def wait_ready(
+        self, boot_id: str, timeout: float, alive: Callable[[], bool], name: str = "node1", since: float = 0
+    ) -> None:
         """Wait until `ready`. Raises LabError after `timeout` seconds, QemuEnded if `alive()` is false."""
         deadline = time.monotonic() + timeout
         missing = "nothing was asked"
@@ -71,7 +84,7 @@ class KubeApi:
             if not alive():
                 raise QemuEnded(f"the QEMU of {name} ended before Kubernetes was ready; its qemu.log says why")
             try:
-                missing = self.ready(boot_id, name)
+                missing = self.ready(boot_id, name, since)
                 if not missing:
                     return
             except LabError as exc:

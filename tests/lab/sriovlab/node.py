@@ -14,11 +14,13 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from . import cache, clients, holder, image, lock, qemu, state
+from . import cache, clients, holder, image, lock, qemu, snapshot, state
 from .command import run
 from .definition import USUAL, Definition
 from .pki import NODES
 from .progress import LabError, QemuEnded, say, side_by_side, step
+from .snapshot import BOOT, IOMMU, READY, Snapshot
+from .ssh import Ssh
 from .state import CHECKOUT, Members, State
 
 # What `up` waits for.
@@ -97,15 +99,27 @@ def is_on() -> bool:
 
 
 def _overlay(pristine: Path, overlay: Path) -> None:
-    """A fresh disk that costs nothing: reads come from the image, writes stay here."""
+    """A fresh disk that costs nothing: reads come from the image or a snapshot, writes stay here."""
     overlay.unlink(missing_ok=True)
-    run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", pristine, overlay])
+    form = "qcow2" if pristine.suffix == ".qcow2" else "raw"
+    run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", form, "-b", pristine, overlay])
 
 
-def _boot(name: str, found: image.Image, descriptor: int, fresh: bool, definition: Definition) -> State:
+def _has_disk(last: State | None, found: image.Image) -> bool:
+    """Whether a node's last disk can be used again."""
+    if last is None or last.image_id != found.identity:
+        return False
+    return last.overlay.is_file() and Path(last.base or found.disk).is_file()
+
+
+def _power_on(
+    name: str, found: image.Image, descriptor: int, fresh: bool, definition: Definition, kept: Snapshot | None
+) -> State:
     """Start a node's QEMU on its overlay (a new one if `fresh`, or where that is of another image); save its state."""
     folder, last = state.make_node_dir(name), state.load(name)
-    keep = not fresh and last is not None and last.image_id == found.identity and last.overlay.is_file()
+    keep = not fresh and _has_disk(last, found)
+    kept = None if keep else kept
+    base = kept.disk if kept else found.disk
     # Another program may take a port between its choice and its use: a refused start is tried again.
     for attempt in range(3):
         ssh_port = last.ssh_port if last and not attempt else qemu.free_port()
@@ -115,11 +129,13 @@ def _boot(name: str, found: image.Image, descriptor: int, fresh: bool, definitio
             ssh_port=ssh_port, api_port=api_port if name == NODES[0] else 0, node=name, definition=definition,
             ssh_seconds=last.ssh_seconds if last and keep else None,
             ready_seconds=last.ready_seconds if last and keep else None,
+            base=last.base if last and keep else str(base), kept=bool(kept),
         )  # fmt: skip
         if not (keep or attempt):
-            _overlay(found.disk, new.overlay)
+            _overlay(base, new.overlay)
         try:
-            new = dataclasses.replace(new, pid=qemu.start(new.machine(), descriptor))
+            pid = qemu.start(new.machine(), descriptor, kept.memory if kept else None)
+            new = dataclasses.replace(new, pid=pid)
             break
         except LabError as exc:
             if attempt == 2 or "host forwarding" not in str(exc):
@@ -130,7 +146,8 @@ def _boot(name: str, found: image.Image, descriptor: int, fresh: bool, definitio
 
 
 def start(
-    names: Sequence[str], count: int, lock_timeout: float, *, fresh: bool = False, definition: Definition = USUAL
+    names: Sequence[str], count: int, lock_timeout: float, *, fresh: bool = False, definition: Definition = USUAL,
+    beginning: str = BOOT,
 ) -> list[Started]:
     """Power nodes on in a lab of `count`; all of them fresh means the image of today. The caller is alone."""
     run_dir, have = state.make_run_dir(), state.members()
@@ -145,7 +162,8 @@ def start(
             new: list[Started] = []
             for name in names:
                 started = time.monotonic()
-                new.append((_boot(name, found, descriptor, fresh, definition), started))
+                kept = None if beginning == BOOT else snapshot.find(found, qemu.accelerator(found.kernel), beginning)
+                new.append((_power_on(name, found, descriptor, fresh, definition, kept), started))
             clients.write(state.states())
         except BaseException:
             if not state.running():
@@ -161,16 +179,24 @@ def wait(current: State, until: str, started: float | None) -> State:
     ssh = current.ssh()
     with step(f"waiting for SSH to {current.node}"):
         boot_id = ssh.wait(SSH_TIMEOUT, current.running)
+    since = _set_clock(ssh) if current.kept and started is not None else 0.0
     if started is not None:
         current = dataclasses.replace(current, ssh_seconds=round(time.monotonic() - started, 1))
         current.save()
     if until == "ready":
         with step(f"waiting for Kubernetes on {current.node}"):
-            current.api().wait_ready(boot_id, READY_TIMEOUT, current.running, current.node)
+            current.api().wait_ready(boot_id, READY_TIMEOUT, current.running, current.node, since)
         if started is not None:
             current = dataclasses.replace(current, ready_seconds=round(time.monotonic() - started, 1))
             current.save()
     return current
+
+
+def _set_clock(ssh: Ssh) -> float:
+    """End the node's standstill: its clock goes on from the moment when it was kept. Seconds of the epoch."""
+    now = time.time()
+    ssh.run(["date", "--utc", f"--set=@{now:.3f}"])
+    return now
 
 
 def _come_up(current: State, until: str, started: float | None, lock_timeout: float) -> State:
@@ -183,14 +209,15 @@ def _come_up(current: State, until: str, started: float | None, lock_timeout: fl
         return wait(current, until, started)
     except QemuEnded as exc:
         failed = qemu.failed_assertion(current.folder)
-        if started is None or not failed:
+        if started is None or not (failed or current.kept):
             raise
         say(f"{exc}")
-        say(f"it failed by itself, so {current.node} is powered on once more: {failed}")
+        say(f"{current.node} is powered on once more: {failed or 'it did not go on from where it was kept'}")
     with alone():
         have = state.members()
         count = have.count if have else 1
-        ((current, started),) = start([current.node], count, lock_timeout, definition=current.definition)
+        ((current, started),) = start([current.node], count, lock_timeout, fresh=current.kept,
+                                      definition=current.definition)  # fmt: skip
     return wait(current, until, started)
 
 
@@ -216,11 +243,46 @@ def _count(given: int | None) -> int:
     return given or there
 
 
-def up(nodes: int | None, until: str, lock_timeout: float) -> list[State]:
+def _keep(beginning: str, lock_timeout: float) -> None:
+    """Have the snapshot that a lab of one node begins with: where there is none, boot for it. The node is off then."""
+    with alone():
+        off(state.running(), grace=0)
+        image.prepare()
+        with _lock(lock_timeout) as descriptor:
+            found = _image(descriptor)
+        if snapshot.find(found, qemu.accelerator(found.kernel), beginning):
+            return
+        say("there is no machine yet that was kept as it ran: booting one")
+        new = start(NODES[:1], 1, lock_timeout, fresh=True)
+    (current,) = come_up(new, "ready", lock_timeout)
+    if beginning == IOMMU:
+        current = _with_iommu(current)
+    with alone():
+        snapshot.save(current, found, beginning)
+
+
+def _with_iommu(current: State) -> State:
+    """Boot a node with the kernel's arguments for an IOMMU, as its administrator would have set them."""
+    ssh = current.ssh()
+    boot_id = ssh.boot_id()
+    ssh.run(["mkdir", "-p", "/etc/default/grub.d"])
+    ssh.run(["tee", "/etc/default/grub.d/90-iommu.cfg"], input=snapshot.GRUB_LINE)
+    ssh.run(["update-grub"], timeout=600)
+    ssh.run(["systemctl", "reboot"], check=False)
+    ssh.close()
+    with step(f"waiting for {current.node} to boot with an IOMMU"):
+        boot_id = ssh.wait(SSH_TIMEOUT, current.running, boot_id)
+        current.api().wait_ready(boot_id, READY_TIMEOUT, current.running, current.node)
+    return current
+
+
+def up(nodes: int | None, until: str, lock_timeout: float, beginning: str = READY) -> list[State]:
     """Start this checkout's nodes, or find them running.
 
     Their last disks are used again, unless the image that they stand on is no longer the right one.
     """
+    if beginning != BOOT and _count(nodes) == 1 and state.load() is None:
+        return reset(None, nodes, until, lock_timeout, beginning)
     with alone():
         count, on = _count(nodes), state.running() if is_on() else []
         if any(current.node not in NODES[:count] for current in on):
@@ -248,8 +310,16 @@ def down() -> None:
             say("node1 was off")
 
 
-def reset(name: str | None, nodes: int | None, until: str, lock_timeout: float) -> list[State]:
-    """Back to the pristine disk, of all nodes or of one, and on again. What the disk held is lost."""
+def reset(
+    name: str | None, nodes: int | None, until: str, lock_timeout: float, beginning: str = READY
+) -> list[State]:
+    """Back to the pristine disk, of all nodes or of one, and on again. What the disk held is lost.
+
+    beginning: of snapshot.BEGINNINGS, for a lab of one node; several nodes boot.
+    """
+    beginning = beginning if _count(nodes) == 1 else BOOT
+    if beginning != BOOT:
+        _keep(beginning, lock_timeout)
     with alone():
         count = _count(nodes)
         if name is None:
@@ -263,7 +333,7 @@ def reset(name: str | None, nodes: int | None, until: str, lock_timeout: float) 
                                "name renews all nodes")  # fmt: skip
             off([current for current in state.running() if current.node == name], grace=0)
         names = NODES[:count] if name is None else (name,)
-        new = start(names, count, lock_timeout, fresh=True)
+        new = start(names, count, lock_timeout, fresh=True, beginning=beginning)
     return come_up(new, until, lock_timeout)
 
 

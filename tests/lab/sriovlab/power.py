@@ -10,12 +10,12 @@ import sys
 import time
 from collections.abc import Callable
 
-from . import node, qmp, state
+from . import node, qemu, qmp, state
 from .definition import USUAL, Definition
 from .progress import LabError, say
 from .state import State
 
-ACTIONS = ("on", "off", "cycle", "hard-reset")
+ACTIONS = ("on", "off", "cycle", "hard-reset", "plug")
 
 
 def _state(name: str) -> State | None:
@@ -73,6 +73,16 @@ def hard_reset(name: str) -> None:
             raise LabError(f"{name} is off: expected it on; `python3 tests/lab/lab.py power on {name}` does that")
         qmp.command(current.machine().qmp, "system_reset")
         current.ssh().close()
+
+
+def plug(name: str) -> None:
+    """Put an NVMe with SR-IOV into the free slot of a node that is on, until its power-off."""
+    with node.alone():
+        _count(name)
+        current = _state(name)
+        if current is None:
+            raise LabError(f"{name} is off: expected it on; `python3 tests/lab/lab.py power on {name}` does that")
+        qmp.command(current.machine().qmp, "device_add", dict(qemu.NVME))
 
 
 def console(name: str, follow: bool, ended: Callable[[], bool] = lambda: False) -> None:

@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ BINARY = "qemu-system-x86_64"
 MINIMUM = (8, 0)  # the first release with the igb device
 # sun_path of unix(7) has 108 bytes; ssh adds a suffix of 17 to its socket while it makes it.
 SOCKET_PATH_LIMIT = 108 - 17 - 1
+GO_ON_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -115,14 +117,23 @@ def _pxe(machine: Machine) -> list[str]:
     ]  # fmt: skip
 
 
-def _nvme() -> list[str]:
-    """An SR-IOV function that is no NIC (0000:03:00.0 in the guest): a controller without a disk, four VFs at most."""
-    return [
-        "-device", "pcie-root-port,id=rp3,bus=pcie.0,addr=0x6,slot=3,chassis=3",
-        "-device", "nvme-subsys,id=subsystem",
-        "-device", "nvme,serial=lab,bus=rp3,subsys=subsystem,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=4,"
-        "max_ioqpairs=10,msix_qsize=9",
-    ]  # fmt: skip
+# An SR-IOV function that is no NIC (0000:03:00.0 in the guest): a controller without a disk, four VFs at most.
+NVME: dict[str, str | int] = {
+    "driver": "nvme", "serial": "lab", "bus": "rp3", "subsys": "subsystem", "sriov_max_vfs": 4,
+    "sriov_vq_flexible": 8, "sriov_vi_flexible": 4, "max_ioqpairs": 10, "msix_qsize": 9,
+}  # fmt: skip
+
+
+def _nvme(machine: Machine) -> list[str]:
+    """A root port with nothing behind it, or with an NVMe: a machine that has one can't be kept as it runs.
+
+    What the controller belongs to can't be plugged in, so that is always there.
+    """
+    words = ["-device", "pcie-root-port,id=rp3,bus=pcie.0,addr=0x6,slot=3,chassis=3"]
+    words += ["-device", "nvme-subsys,id=subsystem"]
+    if machine.definition.nvme:
+        words += ["-device", ",".join(f"{key}={value}" for key, value in NVME.items())]
+    return words
 
 
 def _check(machine: Machine) -> None:
@@ -158,7 +169,7 @@ def argv(machine: Machine) -> list[str]:
         "-drive", f"id=disk,if=none,file={_word(machine.disk)},format={machine.disk_format},"
         "cache=unsafe,discard=unmap",
         "-device", "virtio-blk-pci,bus=pcie.0,addr=0x3,drive=disk,bootindex=1",
-        *_pxe(machine), *_cards(machine), *_nvme(),
+        *_pxe(machine), *_cards(machine), *_nvme(machine),
         # With -D, a QEMU in the background keeps its stderr there: who ended it, or what it died of.
         "-daemonize", "-pidfile", str(machine.pidfile), "-d", "unimp", "-D", str(machine.log),
     ]  # fmt: skip
@@ -192,15 +203,36 @@ def read_pid(run_dir: Path) -> int:
     return process.read_pid(run_dir / "qemu.pid")
 
 
-def start(machine: Machine, lock: int) -> int:
-    """Start QEMU, which inherits the lab lock's descriptor, and return its process id."""
+def start(machine: Machine, lock: int, memory: Path | None = None) -> int:
+    """Start QEMU, which inherits the lab lock's descriptor, and return its process id.
+
+    memory: of a machine that was kept as it ran, and goes on from there.
+    """
     machine.serial.unlink(missing_ok=True)
-    done = subprocess.run(argv(machine), pass_fds=(lock,), capture_output=True, timeout=60, check=False)
+    words = [*argv(machine), *(["-incoming", f"file:{memory}"] if memory else [])]
+    done = subprocess.run(words, pass_fds=(lock,), capture_output=True, timeout=60, check=False)
     if done.returncode != 0:
         raise LabError(
             f"{BINARY}: exit status {done.returncode}\n{done.stderr.decode(errors='replace').strip()}"
         )
+    if memory:
+        _go_on(machine)
     return read_pid(machine.run_dir)
+
+
+def _go_on(machine: Machine) -> None:
+    """Have a machine that was stopped when it was kept run again. One that ends meanwhile is found by who waits for it.
+
+    Raises LabError where it does not come to that.
+    """
+    deadline = time.monotonic() + GO_ON_SECONDS
+    while alive(read_pid(machine.run_dir), machine.run_dir):
+        if qmp.command(machine.qmp, "query-status")["status"] != "inmigrate":
+            qmp.command(machine.qmp, "cont")
+            return
+        if time.monotonic() > deadline:
+            raise LabError(f"{machine.run_dir.name} did not read its memory within {GO_ON_SECONDS:.0f} s")
+        time.sleep(0.1)
 
 
 def failed_assertion(run_dir: Path) -> str:

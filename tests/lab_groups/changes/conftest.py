@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+import standalone
 from changing import untouched
 
 from sriovlab.guest import Lab
@@ -15,5 +16,5 @@ __all__ = ["lab", "untouched"]
 
 @pytest.fixture(scope="module")
 def lab(configured: Lab) -> Lab:
-    """The running node with the chain's two policies."""
-    return configured
+    """The running node with the chain's two policies, and an NVMe."""
+    return standalone.with_nvme(configured)

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import pytest
+import standalone
 
 from sriovlab.guest import Lab
 
 
 @pytest.fixture(scope="module")
 def lab(configured: Lab) -> Lab:
-    """The running node with the chain's two policies."""
-    return configured
+    """The running node with the chain's two policies, and an NVMe."""
+    return standalone.with_nvme(configured)

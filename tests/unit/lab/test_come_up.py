@@ -15,6 +15,7 @@ import pytest
 from sriovlab import node, state
 from sriovlab.definition import Definition
 from sriovlab.progress import QemuEnded
+from sriovlab.snapshot import BOOT
 from sriovlab.state import State
 
 ASSERTION = "qemu-system-x86_64: physmem.c:1: iotlb_to_section: Assertion `section_index < n' failed."
@@ -49,7 +50,7 @@ def test_an_assertion_of_qemu_is_answered_with_one_more_start(
     starts: list[bool], capsys: pytest.CaptureFixture[str]
 ) -> None:
     log(f"qemu-system-x86_64: warning: hub 0 is not connected to host network\n{ASSERTION}\n")
-    assert node.reset(None, None, "ssh", 1)[0].pid == 2
+    assert node.reset(None, None, "ssh", 1, BOOT)[0].pid == 2
     assert starts == [True, False], "the second start keeps the disk"
     assert ASSERTION in capsys.readouterr().err
 
@@ -57,5 +58,5 @@ def test_an_assertion_of_qemu_is_answered_with_one_more_start(
 def test_what_ended_otherwise_is_an_error(starts: list[bool]) -> None:
     log("qemu-system-x86_64: terminating on signal 15 from pid 1\n")
     with pytest.raises(QemuEnded):
-        node.reset(None, None, "ssh", 1)
+        node.reset(None, None, "ssh", 1, BOOT)
     assert starts == [True]

@@ -39,7 +39,7 @@ def test_words_and_json_say_the_same(tftp: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["colour=red"], r"colour: .*expected one of bootfile, boot, cpus, iommu, memory, pxe"),
+        (["colour=red"], r"colour: .*expected one of bootfile, boot, cpus, iommu, memory, nvme, pxe"),
         (["iommu"], "'iommu': expected KEY=VALUE"),
         (["iommu=maybe"], "iommu=maybe: expected on or off"),
         (["boot=tape"], "boot=tape: expected disk or network"),

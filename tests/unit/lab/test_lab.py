@@ -19,6 +19,7 @@ from sriovlab import holder, image, lock, node, power, qemu, state
 from sriovlab.definition import USUAL, Definition
 from sriovlab.pki import NODES
 from sriovlab.progress import LabError
+from sriovlab.snapshot import BOOT
 
 # It goes to the background as QEMU does, and keeps its command line beside its number.
 FAKE_QEMU = f"""\
@@ -78,7 +79,7 @@ def free() -> bool:
 
 
 def up(count: int) -> list[state.State]:
-    return node.up(count, "none", 1)
+    return node.up(count, "none", 1, BOOT)
 
 
 def argv(name: str) -> list[str]:
@@ -171,9 +172,9 @@ def test_a_power_cycle_keeps_disk_and_ports_and_one_machine_is_not_the_next() ->
 def test_a_renewed_node_has_a_fresh_disk_and_the_others_keep_theirs() -> None:
     for current in up(2):
         current.overlay.write_text("written to")
-    node.reset("node2", None, "none", 1)
+    node.reset("node2", None, "none", 1, BOOT)
     assert [current.overlay.read_text() for current in state.running()] == ["written to", "fresh"]
-    node.reset(None, None, "none", 1)
+    node.reset(None, None, "none", 1, BOOT)
     assert [current.overlay.read_text() for current in state.running()] == ["fresh", "fresh"]
 
 

@@ -32,6 +32,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     found: list[Call] = []
 
     def start(names: Sequence[str], count: int, _lock_timeout: float, **more: Any) -> list[node.Started]:
+        more.pop("beginning", None)
         found.append(("start", tuple(names), count, more))
         new = [State(1, "tcg", "/image", 2200, 0, node=name, **_definition(more)) for name in names]
         for current in new:
@@ -50,6 +51,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     monkeypatch.setattr(holder, "pid", lambda _run_dir: 1 if state.running() else 0)
     monkeypatch.setattr(holder, "stop", lambda _run_dir: found.append(("release",)))
     monkeypatch.setattr(node, "start", start)
+    monkeypatch.setattr(node, "_keep", lambda _beginning, _lock_timeout: None)
     monkeypatch.setattr(node, "wait", lambda current, until, _started: current)
     monkeypatch.setattr(deps, "require", lambda _nodes: None)
     monkeypatch.setattr(Ssh, "close", lambda _ssh: None)
@@ -61,7 +63,7 @@ def _definition(more: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_nodes_are_started_together_and_only_those_that_are_off(calls: list[Call]) -> None:
-    assert cli.main(["up"]) == 0
+    assert cli.main(["up", "--from", "boot"]) == 0
     assert cli.main(["up", "--nodes", "3"]) == 0
     assert cli.main(["up"]) == 0
     assert calls == [("start", ("node1",), 1, {}), ("start", ("node2", "node3"), 3, {})]
