@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
 import chain
 import pytest
 from pod import Attachment, Extras, Pod, install_cached_call
 
+from sriovlab import steps
 from sriovlab.guest import Lab
 
 MAC = "02:00:00:00:aa:01"
@@ -33,7 +35,10 @@ def vf_pod(lab: Lab, before: dict[str, list[dict[str, str]]]) -> Iterator[Pod]:
     networks = [Attachment("kernel-net", "net1", MAC), Attachment("dpdk-net", "net2")]
     pod = Pod(lab, "both", {"kernel": 1, "dpdk": 1}, Extras(volumes={"/etc/podnetwork": volume}), networks)
     try:
-        yield pod.create()
+        started = time.monotonic()
+        pod.create()
+        steps.note(steps.POD, time.monotonic() - started)
+        yield pod
     finally:
         pod.delete()
 

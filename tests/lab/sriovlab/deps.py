@@ -16,7 +16,7 @@ from .command import BASE_ENV, run
 from .definition import USUAL
 from .progress import LabError, say, step
 
-DISK_MIB = 16 * 1024  # while Kubernetes and its peers are built; what stays is mostly in caches of Go, 9 GiB
+DISK_MIB = 19 * 1024  # while Kubernetes and its peers are built; what stays is mostly in caches of Go, 9 GiB
 MEMORY_MIB = 1024  # and what each node has
 
 

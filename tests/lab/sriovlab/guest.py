@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import node, qmp, state
+from . import node, qmp, state, steps
 from .progress import LabError
 from .ssh import Completed
 from .state import State
@@ -114,6 +114,7 @@ class Lab:
         ssh.close()
         if ready:
             self.state.api().wait_ready(new, node.READY_TIMEOUT, self.state.running, self.name)
+            steps.note(steps.REBOOT, time.monotonic() - start)
         return time.monotonic() - start
 
     def reboot_and_wait(self, ready: bool = True) -> float:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from . import cache, clients, holder, image, lock, qemu, snapshot, state
+from . import cache, clients, holder, image, lock, qemu, snapshot, state, steps
 from .command import run
 from .definition import USUAL, Definition
 from .pki import NODES
@@ -183,12 +183,14 @@ def wait(current: State, until: str, started: float | None) -> State:
     if started is not None:
         current = dataclasses.replace(current, ssh_seconds=round(time.monotonic() - started, 1))
         current.save()
+        steps.note(steps.KEPT_SSH if current.kept else steps.BOOT_SSH, time.monotonic() - started)
     if until == "ready":
         with step(f"waiting for Kubernetes on {current.node}"):
             current.api().wait_ready(boot_id, READY_TIMEOUT, current.running, current.node, since)
         if started is not None:
             current = dataclasses.replace(current, ready_seconds=round(time.monotonic() - started, 1))
             current.save()
+            steps.note(steps.KEPT_READY if current.kept else steps.BOOT_READY, time.monotonic() - started)
     return current
 
 

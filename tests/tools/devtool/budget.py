@@ -18,6 +18,7 @@ from .deps import ROOT
 
 FILE = ROOT / "tests" / "budget.toml"
 TOTAL = "the whole run"
+STEP = "lab: "  # before a step of the lab
 ROUNDS = 24_000_000
 CORES = 2
 
@@ -42,9 +43,10 @@ def cpu_times(text: str | None = None) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Seconds of each stage, and of TOTAL, on the machine of reference; `scale`: how much longer this one takes.
+    """Seconds of each stage, each step of the lab, and TOTAL, on the machine of reference.
 
-    It is asked at the start of a run, and then again, as a machine that others share changes its speed.
+    scale: how much longer this one takes. It is asked at the start of a run, and then again, as a machine that others
+    share changes its speed.
     """
 
     lines: Mapping[str, float]
@@ -57,8 +59,9 @@ class Ledger:
         """That of the file, scaled by how fast the machine is now. Raises OSError, KeyError."""
         found = tomllib.loads(path.read_text())
         reference = found["calibration_seconds"]
-        return cls({TOTAL: found["total_seconds"], **found["stages"]},
-                   best_of_three() / reference, reference, cpu_times())  # fmt: skip
+        lines = {TOTAL: found["total_seconds"], **found["stages"]}
+        lines.update({f"{STEP}{name}": seconds for name, seconds in found["lab"].items()})
+        return cls(lines, best_of_three() / reference, reference, cpu_times())
 
     def end(self) -> Ledger:
         """Scaled by the slower of then and now, and by what the hypervisor took away in between."""

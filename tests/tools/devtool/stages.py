@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sriovlab import cache, peers
+from sriovlab import cache, peers, steps
 
-from .budget import TOTAL, Ledger
+from .budget import STEP, TOTAL, Ledger
 from .collection import OUTPUT, tool
 from .console import ToolError, asked, call, duration, watched
 from .deps import ROOT, interpreter_path, lab, to_install
@@ -114,7 +114,15 @@ def _table(results: Sequence[Result], ledger: Ledger) -> None:
         remarks += [f"failed in {result.name}: {why}" for why in failures[:SHOWN_LINES]]
         if over := ledger.over(result.name, result.seconds):
             remarks.append(f"over its line: {over}")
-    print("\n".join(table + remarks))
+    print("\n".join(table + remarks + _steps(ledger)))
+
+
+def _steps(ledger: Ledger) -> list[str]:
+    """What the steps of the lab took, where it ran, and which of them is over its line."""
+    found = steps.read()
+    over = [ledger.over(f"{STEP}{name}", seconds) for name, seconds in found.items()]
+    told = ", ".join(f"{name} {duration(seconds)}" for name, seconds in found.items())
+    return [f"the lab: {told}", *(f"over its line: {line}" for line in over if line)] if found else []
 
 
 def run(
@@ -129,7 +137,7 @@ def run(
     with cache.locked(f"checkout-{cache.digest(str(ROOT))}"):
         shutil.rmtree(JUNIT, ignore_errors=True)
         JUNIT.mkdir(parents=True)
-        for log in OUTPUT.glob("*.log"):
+        for log in (*OUTPUT.glob("*.log"), *OUTPUT.glob(steps.FILE.name)):
             log.unlink()
         ledger = ledger or Ledger.start()
         for stage in stages:

@@ -14,6 +14,7 @@ import pytest
 from devtool import budget, stages
 from devtool.budget import Ledger
 from devtool.console import ToolError
+from sriovlab import steps
 
 
 def test_the_ledger_is_of_this_noxfile(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,9 +24,12 @@ def test_the_ledger_is_of_this_noxfile(monkeypatch: pytest.MonkeyPatch) -> None:
     known = stages.all_stages()
     ledger = Ledger.start()
     assert ledger.reference > 0
-    assert ledger.lines.keys() == {budget.TOTAL, *(stage["name"] for stage in known)}
+    lab = {name for name in ledger.lines if name.startswith(budget.STEP)}
+    named = {steps.BOOT_SSH, steps.BOOT_READY, steps.KEPT_SSH, steps.KEPT_READY, steps.REBOOT, steps.POD}
+    assert lab == {f"{budget.STEP}{name}" for name in named}
+    assert ledger.lines.keys() - lab == {budget.TOTAL, *(stage["name"] for stage in known)}
     chain = sum(ledger.lines[name] for name in ("lab-deps", "build", "molecule"))
-    beside = sum(seconds for name, seconds in ledger.lines.items() if name != budget.TOTAL) - chain
+    beside = sum(seconds for name, seconds in ledger.lines.items() if name not in (budget.TOTAL, *lab)) - chain
     assert max(chain, beside) <= ledger.lines[budget.TOTAL] <= 2400
 
 
@@ -50,7 +54,7 @@ def test_a_stage_without_a_line_is_an_error() -> None:
 def file(tmp_path: Path) -> Path:
     """A ledger whose machine of reference takes two seconds for the work."""
     path = tmp_path / "budget.toml"
-    path.write_text("calibration_seconds = 2\ntotal_seconds = 9\n[stages]\nunit = 5\n")
+    path.write_text("calibration_seconds = 2\ntotal_seconds = 9\n[lab]\n\"boot\" = 7\n[stages]\nunit = 5\n")
     return path
 
 
@@ -67,7 +71,7 @@ def test_the_slower_of_start_and_end_counts(
     monkeypatch.setattr(budget, "best_of_three", lambda: next(works))
     monkeypatch.setattr(budget, "cpu_times", lambda: next(times))
     started = Ledger.start(file)
-    assert started == Ledger({budget.TOTAL: 9, "unit": 5}, first / 2, 2, ticks[0])
+    assert started == Ledger({budget.TOTAL: 9, "unit": 5, f"{budget.STEP}boot": 7}, first / 2, 2, ticks[0])
     assert started.end() == replace(started, scale=pytest.approx(scale))
 
 
