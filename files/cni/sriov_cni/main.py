@@ -86,7 +86,8 @@ def answer_call(host: NodeHost, environment: dict[str, str], stdin: int = 0) -> 
         raw = _read(stdin)
         conf = _decode(raw)
         try:
-            version = _check_configuration(conf, command)
+            version = _version(conf)
+            _check_configuration(conf, command, version)
         except CniError as error:
             if command != "DEL":
                 raise
@@ -173,18 +174,25 @@ def _decode(raw: bytes) -> Json:
     return canonical(conf)
 
 
-def _check_configuration(conf: Json, command: str) -> str:
-    """The configuration's version. Raises CniError: 1 for the version, 7 for the network's name."""
+def _version(conf: Json) -> str:
+    """The configuration's version. Raises CniError (1) for one that is not supported."""
+    version = conf.get("cniVersion") or "0.1.0"
+    if version in SUPPORTED:
+        return str(version)
+    from .spec.config import shown
+
+    raise CniError(
+        VERSION,
+        f"cniVersion: the configuration has {shown(version)}, which this plugin does not support",
+        "supported are " + ", ".join(SUPPORTED),
+    )
+
+
+def _check_configuration(conf: Json, command: str, version: str) -> None:
+    """Raises CniError: 1 for a command that its version does not have, 7 for the network's name."""
     from .spec.config import shown
     from .spec.result import version_tuple
 
-    version = conf.get("cniVersion") or "0.1.0"
-    if version not in SUPPORTED:
-        raise CniError(
-            VERSION,
-            f"cniVersion: the configuration has {shown(version)}, which this plugin does not support",
-            "supported are " + ", ".join(SUPPORTED),
-        )
     since = _SINCE.get(command, version)
     if version_tuple(version) < version_tuple(since):
         raise CniError(VERSION, f"{command} came with CNI {since}, the configuration has {version}")
@@ -194,7 +202,6 @@ def _check_configuration(conf: Json, command: str) -> str:
             CONFIG,
             f"name: expected a letter or digit, then letters, digits, '_', '.', '-', found {shown(name)}",
         )
-    return str(version)
 
 
 def _dispatch(

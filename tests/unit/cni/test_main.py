@@ -74,6 +74,23 @@ def test_error_on_stdout_log_on_stderr(program):
 
 
 @pytest.mark.parametrize(
+    ("command", "conf", "code", "version"),
+    [
+        ("ADD", {"cniVersion": "1.0.0", "name": "a/b"}, 7, "1.0.0"),
+        ("CHECK", {"cniVersion": "0.3.1", "name": "n"}, 1, "0.3.1"),
+        ("GC", {"cniVersion": "1.0.0", "name": "n"}, 1, "1.0.0"),
+        ("ADD", {"name": "a/b"}, 7, "0.1.0"),
+        ("ADD", {"cniVersion": "1.0.7", "name": "n"}, 1, "1.1.0"),  # the newest, where its own is not known
+    ],
+)
+def test_error_has_the_version_in_use(program, command, conf, code, version):
+    """CNI specification 1.1.0, Error: cniVersion."""
+    done = start(program, json.dumps(conf).encode(), CNI_COMMAND=command, **ENVIRONMENT)
+    answer = json.loads(done.stdout)
+    assert (answer["code"], answer["cniVersion"]) == (code, version)
+
+
+@pytest.mark.parametrize(
     "text",
     [b"{", b'{"a"', b'{"a": "', b"[1,", b'{"a": 01}', b"\xff", b"", b"nul", pytest.param(b"[" * 100000, id="deep")],
 )
