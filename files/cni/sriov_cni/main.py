@@ -218,8 +218,8 @@ def _dispatch(
         answer: Json | None = act(host, Request(environment, raw, conf))
         return answer
     finally:
-        if os.access(f"{host.state}/releases", os.F_OK):
-            from .commands.releases import plan
+        if os.access(f"{host.state}/releases", os.F_OK) or os.access(f"{host.state}/withheld", os.F_OK):
+            from .commands.sweep import plan
 
             plan(host)
 

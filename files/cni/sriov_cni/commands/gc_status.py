@@ -65,7 +65,9 @@ def _collect_one(host: NodeHost, store: Store, owner: tuple[str, str], network: 
         if left is not None:
             host.log.warning(f"{left.owner} is gone: its VF is brought back")
             releases.expect(host, *owner)
-            give_back(host, store, left, alive(host, left))
+            why = give_back(host, store, left, alive(host, left))
+            if why:
+                raise CniError(REFUSED, f"VF {left.address} is withheld: {why}")
 
 
 def status(host: NodeHost, request: Request) -> None:

@@ -124,20 +124,6 @@ def pending(host: NodeHost, forced: bool = False) -> list[tuple[str, str]]:
     return found
 
 
-def plan(host: NodeHost) -> None:
-    """Have one that is pending tried once the runtime has its answer."""
-    if not pending(host):
-        return
-    before = host.later
-
-    def later() -> None:
-        if before is not None:
-            before()
-        sweep(host, 1)
-
-    host.later = later
-
-
 def sweep(host: NodeHost, most: int, forced: bool = False) -> list[tuple[tuple[str, str], str]]:
     """Try up to `most` that are pending, or, where `forced`, all. Returns owners, with why it is not released, "" where
     it is. Raises nothing: another process may be at it, and the next call comes.
