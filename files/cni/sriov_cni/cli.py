@@ -14,12 +14,12 @@ from . import SUPPORTED
 from .commands import releases
 from .host.host import SETTING, NodeHost, read_all
 from .host.log_file import folder_of, problem
-from .spec.config import canonical, shown
+from .spec.config import canonical, is_identifier, shown
 from .spec.delegate import MARK, ipam_type, is_ours, itself
 from .spec.errors import REFUSED, CniError
 from .spec.json_text import Json, dumps, loads
 from .vf import go_plugin_state, withheld
-from .vf.config import MISSING_DEVICE, parse
+from .vf.config import MISSING_DEVICE, judge
 from .vf.journal import Attachment, Store
 from .vf.restore import alive, give_back
 
@@ -195,15 +195,17 @@ def _judge(raw: Json) -> list[str]:
     version = conf.get("cniVersion", "0.1.0")
     if version not in SUPPORTED:
         found.append(f"cniVersion: expected one of {', '.join(SUPPORTED)}, found {shown(version)}")
-    if not isinstance(conf.get("name"), str) or not conf["name"]:
-        found.append(f"name: expected the network's name, found {shown(conf.get('name', ''))}")
+    name = conf.get("name", "")
+    if not isinstance(name, str) or not is_identifier(name):
+        words = "a letter or digit, then letters, digits, '_', '.', '-'" if name else "the network's name"
+        found.append(f"name: expected {words}, found {shown(name)}")
+    capabilities = conf.get("capabilities", {})
+    if not isinstance(capabilities, dict) or not all(isinstance(value, bool) for value in capabilities.values()):
+        found.append("capabilities: expected an object of true and false")
     if conf.get("type") != "sriov":
         found.append(f"type: expected sriov, found {shown(conf.get('type', ''))}")
-    try:
-        parse(conf, log=_judge_log_file(conf.get("logFile")))
-    except CniError as error:
-        rest = error.msg.partition(": ")[2].replace(MISSING_DEVICE, "")
-        found += [text for text in rest.split("; ") if text]
+    config, problems = judge(conf, log=_judge_log_file(conf.get("logFile")))
+    found += [text for text in problems + config.doubts if text != MISSING_DEVICE]
     return found if any(text.startswith("ipam") for text in found) else found + _judge_delegate(conf)
 
 
@@ -217,10 +219,18 @@ def _judge_log_file(file: object) -> str:
 
 
 def _judge_delegate(conf: Json) -> list[str]:
-    """The refusal of an IPAM plugin that is on this node, and is this program under another name."""
-    kind = ipam_type(conf)
-    for folder in (os.environ.get("CNI_PATH") or _CNI_PATH).split(":") if kind else []:
+    """The refusal of an IPAM plugin that is not on this node, or is this program under another name."""
+    kind, folders = ipam_type(conf), os.environ.get("CNI_PATH") or _CNI_PATH
+    for folder in folders.split(":") if kind else []:
         path = f"{folder}/{kind}"
         if os.path.isfile(path):
+            if not os.access(path, os.X_OK):
+                return [f"ipam.type: expected a program, found {path}, which cannot be executed"]
             return [itself(kind, str(conf.get("name", "")), path)] if is_ours(path) else []
+    if kind:
+        where = "CNI_PATH" if os.environ.get("CNI_PATH") else "the usual folders"
+        return [
+            f"ipam.type: expected an IPAM plugin in {where} ({folders}), found no {shown(kind)} there: install it, "
+            "correct the name, or say in CNI_PATH where the runtime has its plugins"
+        ]
     return []

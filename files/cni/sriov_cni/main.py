@@ -36,7 +36,6 @@ _FUNCTIONS = {
 }  # fmt: skip
 # The version of CNI that a command came with.
 _SINCE = {"CHECK": "0.4.0", "GC": "1.1.0", "STATUS": "1.1.0"}
-_IDENTIFIER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 _CONTAINER_LIMIT = 200  # characters: container, interface and PCI address name one journal file
 
 
@@ -109,6 +108,8 @@ def answer_call(host: NodeHost, environment: dict[str, str], stdin: int = 0) -> 
 
 def check_environment(environment: dict[str, str]) -> str:
     """The command. Raises CniError (4): first for a bad value, then for all that is missing."""
+    from .spec.config import is_identifier, is_ifname
+
     command = environment.get("CNI_COMMAND", "")
     if command not in _REQUIRED:
         found = f"'{command}'" if command else "none: this program is called by a container runtime"
@@ -130,20 +131,6 @@ def check_environment(environment: dict[str, str]) -> str:
     if missing:
         raise CniError(ENVIRONMENT, f"{command} needs the environment variables {', '.join(missing)}")
     return command
-
-
-def is_identifier(text: str) -> bool:
-    """True for what the specification allows as container id and network name."""
-    return bool(text) and all(c in _IDENTIFIER for c in text) and text[0] not in "_.-"
-
-
-def is_ifname(text: str) -> bool:
-    """True for what the kernel takes as an interface name (dev_valid_name), space meaning any white space."""
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:  # bytes of the environment that are no UTF-8
-        return False
-    return 0 < size <= 15 and text not in (".", "..") and not any(c in "/:\0" or c.isspace() for c in text)
 
 
 def _read(stdin: int) -> bytes:
@@ -175,7 +162,7 @@ def _decode(raw: bytes) -> Json:
 
 def _check_configuration(conf: Json, command: str) -> str:
     """The configuration's version. Raises CniError: 1 for the version, 7 for the network's name."""
-    from .spec.config import shown
+    from .spec.config import is_identifier, shown
     from .spec.result import version_tuple
 
     version = conf.get("cniVersion") or "0.1.0"

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 def add(host: NodeHost, request: Request) -> Json:
     """Give the VF to the pod. Raises CniError, with all undone, or left to the journal where that failed."""
     config = parse(request.conf, request.args, host.log.problem)
+    for doubt in config.doubts:
+        host.log.warning(doubt)
     vf = find(host, config.device)
     host.log.fields["vf"] = vf.address
     ipam = request.ipam(host)

@@ -19,6 +19,7 @@ from _collections_abc import Callable
 from shared.pci import is_address
 
 from ..host.host import NodeHost, backoff, read_file
+from ..spec.config import is_ifname
 from ..spec.errors import IO, JOURNAL, TRY_AGAIN, CniError
 from ..spec.json_text import Json, dumps, loads
 from .settings import SETTINGS, blank
@@ -118,8 +119,8 @@ class Attachment:
             ("pf", not self.pf or is_address(self.pf)),
             ("driver", "/" not in self.driver and self.driver not in (".", "..")),
             ("netns_id", not netns_id or (len(netns_id) == 2 and all(part.isdecimal() for part in netns_id))),
-            ("host_name", not self.kernel or _is_name(self.host_name)),
-            ("ifname", _is_name(self.ifname)),
+            ("host_name", not self.kernel or is_ifname(self.host_name)),
+            ("ifname", is_ifname(self.ifname)),
             ("altnames", all(type(name) is str and 0 < len(name.encode()) < 128 for name in self.altnames)),
             ("mac", _is_mac(self.mac)),
             ("mtu", 0 <= self.mtu < 1 << 31),
@@ -127,12 +128,6 @@ class Attachment:
         ):
             if not is_good:
                 raise ValueError(f"'{name}' holds something that is none")
-
-
-def _is_name(text: str) -> bool:
-    """What an interface may be called."""
-    size = len(text.encode("utf-8", "surrogatepass"))
-    return 0 < size < 16 and text not in (".", "..") and not set(text) & set("/: ")
 
 
 def _is_mac(text: str) -> bool:
