@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,19 +19,12 @@ from sriov_cni import main
 from sriov_cni.warm import warm_up
 from sriov_cni.warm.handoff import Handoff
 from support import cni_code
-from support.cni_warm import Warm, outcome
+from support.cni_warm import Warm, launcher_with, outcome
 from support.needs import missing
 from support.processes import eventually
 
 NEXT = "ba9876543210"
 HURRY = "from sriov_cni.warm import service\nservice._TICK_SECONDS = 0.2\n"
-
-
-def launcher_with(program, folder, lines):
-    """The installed launcher of a copy in `folder`, which does these lines before it starts."""
-    shutil.copytree(program.parent / "lib", folder / "lib")
-    text = program.read_text().replace(str(program.parent), str(folder))
-    return cni_code.put(folder / "sriov", text.replace("from sriov_cni.main", f"{lines}from sriov_cni.main"))
 
 
 def test_another_version_is_installed(program, tmp_path):
