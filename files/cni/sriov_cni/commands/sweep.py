@@ -24,7 +24,7 @@ _VFS = 16  # that are brought back in one round
 
 def pending(host: NodeHost) -> bool:
     """Whether a round has anything to do."""
-    return bool(releases.pending(host) or withheld.due(host) or _dead(host, Store(host)))
+    return bool(releases.pending(host) or withheld.pending(host) or _dead(host, Store(host)))
 
 
 def sweep(host: NodeHost, most: int = _ADDRESSES) -> None:
@@ -33,7 +33,7 @@ def sweep(host: NodeHost, most: int = _ADDRESSES) -> None:
     """
     host.lock_seconds = _LOCK_SECONDS
     store = Store(host)
-    for address in withheld.due(host)[:most]:
+    for address in withheld.pending(host)[:most]:
         _try(host, store, address, again=True)
     for address in _dead(host, store)[:_VFS] if most > 1 else []:
         _try(host, store, address, again=False)
@@ -42,7 +42,7 @@ def sweep(host: NodeHost, most: int = _ADDRESSES) -> None:
 
 def plan(host: NodeHost) -> None:
     """Have one thing that is due done once the runtime has its answer."""
-    if not (releases.pending(host) or withheld.due(host)):
+    if not (releases.pending(host) or withheld.pending(host)):
         return
     before = host.later
 

@@ -76,12 +76,12 @@ def addresses(host: NodeHost) -> list[str]:
     return [name for name in list_dir(_folder(host)) if is_address(name)]
 
 
-def due(host: NodeHost) -> list[str]:
+def pending(host: NodeHost) -> list[str]:
     """Those that are to be tried again now."""
-    return [address for address in addresses(host) if _is_due(host, address)]
+    return [address for address in addresses(host) if _is_pending(host, address)]
 
 
-def _is_due(host: NodeHost, address: str) -> bool:
+def _is_pending(host: NodeHost, address: str) -> bool:
     """By the age of the file, which is written anew at each try; a clock that was set back is no reason to wait."""
     seen = read(host, address)
     try:

@@ -39,7 +39,7 @@ from ..vf import go_plugin_state, in_use, quirks, restore, sysctls
 from ..vf.settings import vlan_trunk
 from .handoff import SLOTS, Handoff
 from .warm_up import Call, set_stage, warm_up
-from .worker import CONFUSED, FREE, TAKEN, Answer, work
+from .worker import CONFUSED, DENIED, FREE, TAKEN, Answer, work
 
 CODE = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # the folder of this version
 LOADED = (
@@ -136,6 +136,7 @@ class Service:
         self._signals, self._wakeup = os.pipe()
         for fd in (self._events, self._signals, self._wakeup):
             os.set_blocking(fd, False)
+        self._denied = False  # that a security policy refuses clients is said once
         self._code = 0
         self._end = 0.0  # time.monotonic() at which it ends, once it was asked to
 
@@ -240,7 +241,13 @@ class Service:
             pid, slot = TAKEN.unpack(event)
             if slot == CONFUSED:
                 self._stop(_DISTURBED, "something else than a request was written for this service: it starts anew")
-            if slot == FREE and pid in self._busy:
+            if slot == DENIED and not self._denied:
+                self._denied = True
+                _say(
+                    "pidfd_getfd(2) is refused for a client, as by a rule of SELinux or AppArmor for its domain: such "
+                    "calls do without this service, which takes tens of milliseconds more each; see the audit log"
+                )
+            if slot in (FREE, DENIED) and pid in self._busy:
                 self._handoff.renew(self._busy.pop(pid))
                 self._spare.add(pid)
                 if self._end:
