@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .host.host import NodeHost
     from .spec.json_text import Json
 
+_TRACE_LIMIT = 512  # characters in a log line
 _STDIN_LIMIT = 1 << 20  # bytes
 _REQUIRED = {
     "ADD": ("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"),
@@ -188,7 +189,7 @@ def _dispatch(
     host: NodeHost, command: str, environment: dict[str, str], raw: bytes, conf: Json
 ) -> Json | None:
     """The answer for stdout, None where the command has none. Raises CniError."""
-    from .commands import Request
+    from .commands import TRACE, Request
 
     level, file = conf.get("logLevel", ""), conf.get("logFile", "")
     host.log.fields = {
@@ -196,6 +197,7 @@ def _dispatch(
         "containerID": environment.get("CNI_CONTAINERID", ""),
         "netns": environment.get("CNI_NETNS", ""),
         "ifname": environment.get("CNI_IFNAME", ""),
+        **{name.lower(): environment.get(name, "")[:_TRACE_LIMIT] for name in TRACE},
     }
     file = file if isinstance(file, str) else ""
     host.log.configure(level if isinstance(level, str) else "", file, host.setting)

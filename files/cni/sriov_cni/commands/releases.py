@@ -22,7 +22,7 @@ from ..spec.delegate import ipam_type
 from ..spec.errors import CniError
 from ..spec.json_text import Json, dumps, loads
 from ..vf.journal import Lock, Store
-from . import Request
+from . import TRACE, Request
 
 _FORMAT = 1
 _KEPT = 1024  # files; a runtime makes a new container for each try to start a pod
@@ -33,7 +33,7 @@ _EXPECTED_SECONDS = 7 * 86400  # for a DEL to come
 _ASIDE, _ASIDE_SECONDS = ".new-", 600.0
 _READ_LIMIT = 8 << 20  # bytes; a configuration has 1 MiB, and JSON may escape each of them
 _TURNS = 5
-_VARIABLES = ("CNI_CONTAINERID", "CNI_IFNAME", "CNI_NETNS", "CNI_ARGS", "CNI_PATH", "PATH")
+_VARIABLES = ("CNI_CONTAINERID", "CNI_IFNAME", "CNI_NETNS", "CNI_ARGS", "CNI_PATH", "PATH", *TRACE)
 
 
 class HeldAddress:

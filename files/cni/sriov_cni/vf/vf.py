@@ -149,17 +149,22 @@ def remember(host: NodeHost, vf: Vf, config: Config, port: PfPort | None, attach
         raise CniError(
             DEVICE, f"VF {vf.address}: interface {link.name} is not Ethernet; InfiniBand is not supported"
         )
-    if as_new.has_xdp(link):
-        raise CniError(
-            DEVICE,
-            f"VF {vf.address}: interface {link.name} has an XDP program, which would see all packets of the pod; "
-            "expected none: take it off "
-            f"('ip link set dev {link.name} xdp off', and xdpgeneric off), or the VF out of the pool",
-        )
+    refuse_programs(vf, link)
     attachment.host_name, attachment.altnames = link.name, link.altnames
     attachment.mac, attachment.mtu, attachment.flags = link.mac, link.mtu, link.flags & as_new.FLAGS
     attachment.link = as_new.record(host, link)
     return link
+
+
+def refuse_programs(vf: Vf, link: Interface) -> None:
+    """Raises CniError (100) for an interface with an XDP program: it may be its administrator's."""
+    if as_new.has_xdp(link):
+        raise CniError(
+            DEVICE,
+            f"VF {vf.address}: interface {link.name} has an XDP program, which would see all packets of the pod; "
+            f"expected none: take it off ('ip link set dev {link.name} xdp off', and xdpgeneric off), or the VF out of "
+            "the pool",
+        )
 
 
 def _remember_pf(host: NodeHost, vf: Vf, config: Config, port: PfPort | None, attachment: Attachment) -> None:
