@@ -25,7 +25,7 @@ from sriov_cni.commands import sweep
 from sriov_cni.netlink import messages, socket
 from sriov_cni.vf import withheld
 from sriov_cni.vf.pf_port import PfPort
-from support.cni_world import PF, VF, VF_NAME, FakePf, World, WorldHost, run
+from support.cni_world import PF, VF, VF_MAC, VF_NAME, FakePf, World, WorldHost, run
 
 FAULTS = ("vlan", "mac", "rate", "spoofchk", "trust", "zero mac")
 OWNERS = ("c1", "c2")
@@ -64,8 +64,15 @@ class ZooPf(FakePf):
         if "rate" in names and driver.rate_needs_link and not pf.get("link", True):
             raise socket.NetlinkError(errno.EINVAL)
         super().send(vf, target, names)
-        if "mac" in names:
-            self._host.world.set_pf(busy=driver.busy)
+        if "mac" in names and vf == 0:
+            self._host.world.set_pf(busy=driver.busy, device_mac=target["mac"])
+
+
+def own_mac(world: World, driver: Driver, mac: str) -> None:
+    """The VF gave itself one."""
+    vfs = world.pf["vfs"]
+    told = {"mac": mac} if driver.tells_own else {}
+    world.set_pf(device_mac=mac, vfs=[{**vfs[0], **told}, vfs[1]])
 
 
 class _Socket:
@@ -85,10 +92,9 @@ class _Socket:
             if mac is None:
                 continue
             driver, state = ZOO[os.path.basename(os.readlink(self._world.device(PF) / "driver"))], pf["vfs"][0]
-            if driver.pins and 0 in pf["pinned"] and not state["trust"] and mac.hex(":") != state["mac"]:
+            if driver.pins and 0 in pf["pinned"] and not state["trust"] and mac.hex(":") != pf["device_mac"]:
                 raise socket.NetlinkError(errno.EADDRNOTAVAIL)
-            if driver.tells_own:
-                self._world.set_pf(vfs=[{**state, "mac": mac.hex(":")}, pf["vfs"][1]])
+            own_mac(self._world, driver, mac.hex(":"))
         self._inner.change(*batch)
 
 
@@ -107,7 +113,7 @@ class Sequence:
 
     def __init__(self, world: World, driver: str, rng: random.Random) -> None:
         self.world, self.rng, self.done = world, rng, [driver]
-        world.set_pf(driver=driver)
+        world.set_pf(driver=driver, device_mac=VF_MAC)
         self.before = world.snapshot()
 
     def _call(self, command: str, owner: str, conf: dict) -> int:
@@ -143,15 +149,14 @@ class Sequence:
 
     def misbehave(self) -> None:
         """What root in the pod does."""
-        words = self.rng.choice([
-            "txqueuelen 7", "arp off", "multicast off", "promisc on", "group 5", "mtu 1300",
-            f"address 02:00:00:00:01:{self.rng.randrange(256):02x}",
-        ])  # fmt: skip
+        driver, pf = ZOO[self.done[0]], self.world.pf
+        words = self.rng.choice(["txqueuelen 7", "arp off", "multicast off", "promisc on", "group 5", "mtu 1300"])
+        may = pf["vfs"][0]["trust"] or not (driver.pins and 0 in pf["pinned"])
+        if may and self.rng.random() < 0.7:
+            words = f"address 02:00:00:00:01:{self.rng.randrange(256):02x}"
         done = run_quietly("ip", "-n", self.world.pod_ns, "link", "set", "net1", *words.split())
         if done and words.startswith("address"):
-            mac, pf = words.split()[1], self.world.pf
-            if ZOO[self.done[0]].tells_own:
-                self.world.set_pf(vfs=[{**pf["vfs"][0], "mac": mac}, pf["vfs"][1]])
+            own_mac(self.world, driver, words.split()[1])
         self.done.append(f"pod: {words}: {done}")
 
     def fault(self) -> None:
@@ -175,8 +180,8 @@ class Sequence:
         self.done.append("sweep")
 
     def run(self, length: int) -> None:
-        acts = [self.add, self.add, self.delete, self.collect, self.kill, self.misbehave, self.fault, self.sweep,
-                self.end_namespace]  # fmt: skip
+        acts = [self.add, self.add, self.delete, self.collect, self.kill, self.misbehave, self.misbehave, self.fault,
+                self.sweep, self.end_namespace]  # fmt: skip
         for _turn in range(length):
             self.rng.choice(acts)()
         for owner in OWNERS:

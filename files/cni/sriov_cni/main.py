@@ -207,10 +207,18 @@ def _dispatch(
         answer: Json | None = act(host, Request(environment, raw, conf))
         return answer
     finally:
-        if os.access(f"{host.state}/releases", os.F_OK) or os.access(f"{host.state}/withheld", os.F_OK):
+        if _has_left(host.state, "releases") or _has_left(host.state, "withheld"):
             from .commands.sweep import plan
 
             plan(host)
+
+
+def _has_left(state: str, folder: str) -> bool:
+    """Whether something in a folder of the state is to be seen to later."""
+    try:
+        return bool(os.listdir(f"{state}/{folder}"))
+    except OSError:
+        return False
 
 
 def _place(error: BaseException) -> str:

@@ -17,6 +17,8 @@ _PROG_DETACH, _PROG_GET_FD, _INFO, _PROG_QUERY = 9, 13, 15, 16
 _LINK_GET_FD, _LINK_NEXT, _LINK_DETACH = 30, 31, 34
 _TCX = (46, 47)  # BPF_TCX_INGRESS, BPF_TCX_EGRESS
 _LINK_XDP = 6  # BPF_LINK_TYPE_XDP
+# Before Linux 6.6, without eBPF, where it is not allowed; or nothing was ever there.
+_NOTHING = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.ENOENT, errno.ENODEV)
 _MOST = 64  # programs at one place (BPF_MPROG_MAX)
 _LINKS = 100000  # of the whole node, before the search ends
 _ATTRIBUTE_SIZE = 128
@@ -61,7 +63,7 @@ class Bpf:
         try:
             answer = self._call(_PROG_QUERY, query)[1]
         except OSError as error:
-            if error.errno in (errno.EINVAL, errno.ENOENT, errno.EPERM):  # before Linux 6.6, or nothing was ever there
+            if error.errno in _NOTHING:
                 return []
             raise
         pairs = [unpack(f"={_MOST}I", bytes(memory)) for memory in (programs, links)]

@@ -229,9 +229,9 @@ class Store:
     def attachments(self) -> list[Attachment]:
         """All attachments whose files can be used; damaged() has the others."""
         found = []
-        for container, ifname in self.owners():
+        for file in sorted(self._files(), key=lambda file: file[2:]):
             try:
-                attachment = self.of_owner(container, ifname)
+                attachment = self._read(file)
             except CniError:
                 continue
             found += [attachment] if attachment is not None else []
@@ -274,7 +274,6 @@ class Store:
         for file in self._files():
             attachment = self._read(file) if wanted(file) else None
             if attachment is not None:
-                attachment.complete = not file[0].startswith(_ADDING)
                 return attachment
         return None
 
@@ -298,6 +297,7 @@ class Store:
             attachment = Attachment.from_dict(loads(read_file(path, _READ_LIMIT)))
             if (attachment.address, attachment.container, attachment.ifname) != file[1:]:
                 raise ValueError("it is not about the VF, container and interface of its name")
+            attachment.complete = not file[0].startswith(_ADDING)
             return attachment
         except FileNotFoundError:
             return None

@@ -146,8 +146,9 @@ def _restore_at_pf(
     host: NodeHost, store: Store, attachment: Attachment, index: int, kernel: bool, link: Interface | None,
     problems: list[str],
 ) -> None:  # fmt: skip
-    # A trusted VF, and a userspace driver, tell the PF of MACs of their own: the next pod would start with this one's.
-    names = attachment.asked + (["mac"] if attachment.original["mac"] and "mac" not in attachment.asked else [])
+    names = list(attachment.asked)
+    if "mac" not in names and attachment.original["mac"] and _may_have_told_a_mac(attachment, kernel, link):
+        names.append("mac")
     if not names:
         return
     try:
@@ -159,6 +160,15 @@ def _restore_at_pf(
             problems.append(f"{error}; its settings of the VF ({', '.join(names)}) are not as they were")
         else:  # as ADD, which asks nothing of the PF then
             host.log.warning(f"nothing was asked of the PF, so this may be: {error}")
+
+
+def _may_have_told_a_mac(attachment: Attachment, kernel: bool, link: Interface | None) -> bool:
+    """A trusted VF, one that changed its MAC, and a userspace driver tell the PF of MACs of their own: the next pod
+    would start with this one's. To ask the PF takes its time, with many VFs most of a DEL.
+    """
+    if not kernel or link is None or link.mac != attachment.mac:
+        return True
+    return bool(attachment.asked) or attachment.original["trust"] > 0
 
 
 def _restore_pf(
