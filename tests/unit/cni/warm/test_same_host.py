@@ -16,6 +16,8 @@ import subprocess
 
 import pytest
 
+from support import cni_code
+from support.cni_code import put
 from support.cni_warm import ADD, CONF, Warm, launcher_with, outcome
 from support.needs import missing
 
@@ -104,18 +106,21 @@ def test_other_namespaces_are_not(warm, name):
     assert warm.workers() == before
 
 
-@finding("06", "no-program")
-def test_without_the_hosts_root_there_is_an_error(warm, tmp_path, name):
+@finding("06", "no-program", "no-python")
+def test_without_the_hosts_root_there_is_an_error(program, tmp_path, name):
     """As where Multus has no chrootDir: its container has the plugin's folder and a shell, and no more."""
-    text = warm.program.read_text().replace(str(warm.launcher), "/usr/lib/nowhere/sriov")
-    client = tmp_path / "client"
-    client.write_text(text.replace(f'"{warm.handoff}', '"/nowhere').replace(str(warm.handoff), "/nowhere"))
-    client.chmod(0o755)
+    there = tmp_path / "program"
+    if name == "no-python":
+        put(there, "#!/usr/lib/nowhere/python3 -BIS\n")
+    client = put(tmp_path / "client", cni_code.client(str(there), "/usr/lib/nowhere", "/run/nowhere"))
     done = subprocess.run([client], env=ADD, input=b"{", capture_output=True, check=False)
     answer = json.loads(done.stdout)
     assert (done.returncode, answer["code"]) == (1, 4)
-    assert "/usr/lib/nowhere/sriov is not there" in answer["msg"]
+    assert f"{there}, or its Python, is not there" in answer["msg"]
     assert "set chrootDir" in answer["msg"]
+    client = put(tmp_path / "client", cni_code.client(str(program), "/usr/lib/nowhere", "/run/nowhere"))
+    done = subprocess.run([client], env=ADD, input=b"{", capture_output=True, check=False)
+    assert json.loads(done.stdout)["code"] == 6  # it runs
 
 
 @finding("13", "said-once")
