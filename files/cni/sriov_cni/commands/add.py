@@ -78,7 +78,9 @@ def _clear_way(host: NodeHost, store: Store, vf: Vf, request: Request) -> None:
     except CniError as error:
         from ..vf import withheld
 
-        withheld.keep(host, vf.address, (request.container, request.ifname), str(error))
+        for bad in store.damaged():
+            if bad.address == vf.address:
+                withheld.keep(host, bad.address, (bad.container, bad.ifname), str(error))
         raise
     if attachment is None:
         if os.access(f"{host.state}/pci/{vf.address}", os.R_OK):
