@@ -26,6 +26,7 @@ from support.cni_world import VF, World, WorldHost
 
 COMMANDS = ("ADD", "DEL", "CHECK", "GC", "STATUS")
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(FUZZ, max_examples=40)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -162,7 +163,7 @@ FIELDS = Attachment(address=VF, container="c", ifname="net1").to_dict()
 CHANGED = st.dictionaries(st.sampled_from([*FIELDS, "more"]), JSON | LIKELY, max_size=4)
 
 
-@FUZZ
+@FEW
 @given(changes=CHANGED, link=st.dictionaries(st.sampled_from([*as_new.ATTRIBUTES, "features", "rings"]), JSON))
 def test_journals(changes, link):
     """Understood, or refused by the one error; what is understood can be acted on."""
@@ -175,7 +176,7 @@ def test_journals(changes, link):
     assert as_new.flags_of(attachment) in (as_new.FLAGS, as_new.FIRST_FLAGS)
 
 
-@FUZZ
+@FEW
 @given(raw=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode())
        | st.dictionaries(st.sampled_from(["format", "time", "cause", "container", "interface", "tries"]), JSON | LIKELY)
        .map(lambda value: json.dumps({"format": 1, **value}).encode()))  # fmt: skip
