@@ -45,4 +45,13 @@ if [ $# = 0 ] && [ "$sriov_at/version" -ef "$sriov_version" ]; then
         exit 1
     fi
 fi
+# Its first line names the interpreter. Neither is there where the root folder is another one than the host's.
+sriov_said=''
+[ -x "$sriov_program" ] && read -r sriov_said sriov_code < "$sriov_program"
+if [ ! -x "${sriov_said#??}" ] && [ -n "$CNI_COMMAND" ]; then
+    printf '%s\n' '{"cniVersion":"1.1.0","code":4,"msg":"'"$sriov_program"', or its Python, is not there: expected the root'\
+' folder of the host as that of this call, found another one: set chrootDir in the daemon-config.json of Multus to where it'\
+' has the root of the host (/hostroot), or install the plugin again"}'
+    exit 1
+fi
 exec "$sriov_program" "$@"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from support import cni_code
 
 INTERPRETER = "/usr/bin/python3"
 PF, VF = "0000:01:00.0", "0000:01:10.0"
-PF_NAME, VF_NAME, OTHER_NAME = "benchpf", "benchvf", "benchother"
+PF_NAME, VF_NAME, OTHER_NAME, FLOOR_NAME = "benchpf", "benchvf", "benchother", "benchfloor"
 
 # Where to look: a tree in sysfs's place. That a veth left the namespace shows in no file, so its name is asked for.
 _SEAM = """
@@ -165,9 +166,19 @@ def _sysfs(root: Path) -> None:
     (devices / PF / "virtfn0").symlink_to(devices / VF)
 
 
+def build_floor(base: Path) -> Path:
+    """The program that does what no plugin can do without. Raises RuntimeError without a C compiler."""
+    compiler, program = shutil.which("cc"), base / "floor"
+    if compiler is None:
+        raise RuntimeError("cc: expected a C compiler for tests/bench/cni_floor.c, found none: install gcc, libc6-dev")
+    source = Path(__file__).with_name("cni_floor.c")
+    subprocess.run([compiler, "-O2", "-static", f'-DDEVICE="{FLOOR_NAME}"', source, "-o", program], check=True)
+    return program
+
+
 def links() -> None:
-    """In the namespace that the process is in: a PF, the VF, and the interface that host-device gets."""
-    for name in (PF_NAME, VF_NAME, OTHER_NAME):
+    """In the namespace that the process is in: a PF, the VF, and the interfaces that host-device and the floor get."""
+    for name in (PF_NAME, VF_NAME, OTHER_NAME, FLOOR_NAME):
         peer = f"{name}p"
         subprocess.run(["ip", "link", "add", name, "type", "veth", "peer", "name", peer], check=True)
         subprocess.run(["ip", "link", "set", peer, "up"], check=True)
@@ -210,6 +221,7 @@ def run(rounds: int) -> dict[str, Any]:
         links()
         with Service(program) as service:
             plan = sides(service.program, base / "leases")
+            plan["floor"] = [{"program": str(build_floor(base)), "config": {}}]
             plan["cold"] = sides(program, base / "leases")["ours"]
             found: dict[str, Any] = cni_pairs.measure(rounds, plan)
             found["service"] = service.size()

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import re
 import select
+import shutil
 import signal
 from pathlib import Path
 from subprocess import PIPE, Popen, run
 
 import cni_native
 
+from support import cni_code
 from support.processes import ENDED, eventually, state_of
 
 ADD = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c", "CNI_NETNS": "/nowhere", "CNI_IFNAME": "net1",
@@ -67,6 +69,13 @@ class Warm(cni_native.Service):
         with open(self.handoff / "request", "r+b", buffering=0) as requests:
             claims = [file.read_text().strip() for file in self.handoff.glob("claim*")]
             return any(claims) and bool(select.select([requests], [], [], 0)[0])
+
+
+def launcher_with(program: Path, folder: Path, lines: str) -> Path:
+    """The installed launcher of a copy in `folder`, which does these lines before it starts."""
+    shutil.copytree(program.parent / "lib", folder / "lib")
+    text = program.read_text().replace(str(program.parent), str(folder))
+    return cni_code.put(folder / "sriov", text.replace("from sriov_cni.main", f"{lines}from sriov_cni.main"))
 
 
 def outcome(done: Popen, stdin: bytes = b"") -> tuple[int, bytes, bytes]:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import os
 from _collections_abc import Callable, Iterator
 
+from shared.pci import is_address
+
 from . import SUPPORTED
 from .commands import releases
 from .host.host import SETTING, NodeHost, read_all
 from .host.log_file import folder_of, problem
-from .spec.config import canonical, shown
+from .spec.config import canonical, is_identifier, shown
 from .spec.delegate import MARK, ipam_type, is_ours, itself
-from .spec.errors import CniError
+from .spec.errors import REFUSED, CniError
 from .spec.json_text import Json, dumps, loads
-from .vf import go_plugin_state
-from .vf.config import MISSING_DEVICE, parse
+from .vf import go_plugin_state, withheld
+from .vf.config import MISSING_DEVICE, judge
 from .vf.journal import Attachment, Store
 from .vf.restore import alive, give_back
 
@@ -28,6 +30,8 @@ usage: sriov --version
                                  a VF: whose address its IPAM plugin ("address_held_by") did not release yet
        sriov release             bring back the VFs that were left behind: their namespace is gone, or their ADD died;
                                  ask IPAM plugins again for the addresses that they did not release
+       sriov set-aside VF        the journal's file of a VF, by its PCI address, cannot be used, and the VF is in order:
+                                 move the file away, and have the VF given out again
 A container runtime calls this program with CNI_COMMAND in the environment instead.
 """
 _LIMIT = 1 << 20  # bytes
@@ -45,6 +49,11 @@ def run(arguments: list[str]) -> tuple[int, str]:
         try:
             return _attachments() if arguments == ["attachments"] else _release()
         except (CniError, OSError) as error:
+            return 1, f"{error}\n"
+    if len(arguments) == 2 and arguments[0] == "set-aside":
+        try:
+            return _set_aside(arguments[1].lower())
+        except CniError as error:
             return 1, f"{error}\n"
     if len(arguments) != 2 or arguments[0] != "check-config":
         return 2, USAGE
@@ -65,11 +74,39 @@ def _attachments(host: NodeHost | None = None) -> tuple[int, str]:
         {
             "vf": seen.address, "container": seen.container, "interface": seen.ifname, "network": seen.network,
             "netns": seen.netns, "in_use": seen.complete and alive(host, seen) is not None,
-            "made_by": "baremetal.sriov",
+            "made_by": "baremetal.sriov", **_why_withheld(host, seen.address),
         }
         for seen in store.attachments()
     ]  # fmt: skip
+    # Of what cannot be read nobody knows that it is not in use, but for an ADD that never ended.
+    found += [
+        {
+            "vf": bad.address, "container": bad.container, "interface": bad.ifname, "network": "", "netns": "",
+            "in_use": bad.complete and withheld.read(host, bad.address) is None, "made_by": "baremetal.sriov",
+            "error": str(bad.error), **_why_withheld(host, bad.address),
+        }
+        for bad in store.damaged()
+    ]  # fmt: skip
     return 0, dumps(found + go_plugin_state.attachments(host, store) + releases.entries(host)) + "\n"
+
+
+def _why_withheld(host: NodeHost, address: str) -> Json:
+    seen = withheld.read(host, address)
+    return {"withheld": seen["cause"]} if seen is not None else {}
+
+
+def _set_aside(address: str, host: NodeHost | None = None) -> tuple[int, str]:
+    host = host or NodeHost()
+    store = Store(host)
+    if not is_address(address):
+        return 1, f"set-aside: expected the PCI address of a VF, found {shown(address)}\n"
+    store.prepare()
+    with store.lock(address, "VF"):
+        moved = store.set_aside(address)
+        if not moved:
+            return 1, f"VF {address}: expected a file of the journal that cannot be used, found none\n"
+        withheld.release(host, address)
+    return 0, "".join([f"VF {address}: {path}\n" for path in moved])
 
 
 def _release(host: NodeHost | None = None) -> tuple[int, str]:
@@ -80,6 +117,9 @@ def _release(host: NodeHost | None = None) -> tuple[int, str]:
     store = Store(host)
     lines: list[str] = []
     good = [_tell(lines, seen.address, seen.owner, _give_back, host, store, seen) for seen in store.attachments()]
+    for bad in store.damaged():
+        lines.append(f"VF {bad.address} of container {bad.container} interface {bad.ifname} is not back: {bad.error}\n")
+        good.append(False)
     for entry in _left_by_others(host, store):
         owner = f"container {entry['container']} interface {entry['interface']}"
         name = f"{entry['container']}-{entry['interface']}"
@@ -109,7 +149,10 @@ def _give_back(host: NodeHost, store: Store, seen: Attachment) -> bool | None:
         if attachment is None or (attachment.complete and alive(host, attachment) is not None):
             return None
         releases.expect(host, attachment.container, attachment.ifname)
-        return give_back(host, store, attachment, alive(host, attachment))
+        why = give_back(host, store, attachment, alive(host, attachment))
+        if why:
+            raise CniError(REFUSED, why)
+        return True
 
 
 def _left_by_others(host: NodeHost, store: Store) -> Iterator[Json]:
@@ -152,15 +195,17 @@ def _judge(raw: Json) -> list[str]:
     version = conf.get("cniVersion", "0.1.0")
     if version not in SUPPORTED:
         found.append(f"cniVersion: expected one of {', '.join(SUPPORTED)}, found {shown(version)}")
-    if not isinstance(conf.get("name"), str) or not conf["name"]:
-        found.append(f"name: expected the network's name, found {shown(conf.get('name', ''))}")
+    name = conf.get("name", "")
+    if not isinstance(name, str) or not is_identifier(name):
+        words = "a letter or digit, then letters, digits, '_', '.', '-'" if name else "the network's name"
+        found.append(f"name: expected {words}, found {shown(name)}")
+    capabilities = conf.get("capabilities", {})
+    if not isinstance(capabilities, dict) or not all(isinstance(value, bool) for value in capabilities.values()):
+        found.append("capabilities: expected an object of true and false")
     if conf.get("type") != "sriov":
         found.append(f"type: expected sriov, found {shown(conf.get('type', ''))}")
-    try:
-        parse(conf, log=_judge_log_file(conf.get("logFile")))
-    except CniError as error:
-        rest = error.msg.partition(": ")[2].replace(MISSING_DEVICE, "")
-        found += [text for text in rest.split("; ") if text]
+    config, problems = judge(conf, log=_judge_log_file(conf.get("logFile")))
+    found += [text for text in problems + config.doubts if text != MISSING_DEVICE]
     return found if any(text.startswith("ipam") for text in found) else found + _judge_delegate(conf)
 
 
@@ -174,10 +219,18 @@ def _judge_log_file(file: object) -> str:
 
 
 def _judge_delegate(conf: Json) -> list[str]:
-    """The refusal of an IPAM plugin that is on this node, and is this program under another name."""
-    kind = ipam_type(conf)
-    for folder in (os.environ.get("CNI_PATH") or _CNI_PATH).split(":") if kind else []:
+    """The refusal of an IPAM plugin that is not on this node, or is this program under another name."""
+    kind, folders = ipam_type(conf), os.environ.get("CNI_PATH") or _CNI_PATH
+    for folder in folders.split(":") if kind else []:
         path = f"{folder}/{kind}"
         if os.path.isfile(path):
+            if not os.access(path, os.X_OK):
+                return [f"ipam.type: expected a program, found {path}, which cannot be executed"]
             return [itself(kind, str(conf.get("name", "")), path)] if is_ours(path) else []
+    if kind:
+        where = "CNI_PATH" if os.environ.get("CNI_PATH") else "the usual folders"
+        return [
+            f"ipam.type: expected an IPAM plugin in {where} ({folders}), found no {shown(kind)} there: install it, "
+            "correct the name, or say in CNI_PATH where the runtime has its plugins"
+        ]
     return []

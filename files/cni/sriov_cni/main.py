@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .host.host import NodeHost
     from .spec.json_text import Json
 
+_TRACE_LIMIT = 512  # characters in a log line
 _STDIN_LIMIT = 1 << 20  # bytes
 _REQUIRED = {
     "ADD": ("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"),
@@ -36,7 +37,6 @@ _FUNCTIONS = {
 }  # fmt: skip
 # The version of CNI that a command came with.
 _SINCE = {"CHECK": "0.4.0", "GC": "1.1.0", "STATUS": "1.1.0"}
-_IDENTIFIER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 _CONTAINER_LIMIT = 200  # characters: container, interface and PCI address name one journal file
 
 
@@ -110,6 +110,8 @@ def answer_call(host: NodeHost, environment: dict[str, str], stdin: int = 0) -> 
 
 def check_environment(environment: dict[str, str]) -> str:
     """The command. Raises CniError (4): first for a bad value, then for all that is missing."""
+    from .spec.config import is_identifier, is_ifname
+
     command = environment.get("CNI_COMMAND", "")
     if command not in _REQUIRED:
         found = f"'{command}'" if command else "none: this program is called by a container runtime"
@@ -131,20 +133,6 @@ def check_environment(environment: dict[str, str]) -> str:
     if missing:
         raise CniError(ENVIRONMENT, f"{command} needs the environment variables {', '.join(missing)}")
     return command
-
-
-def is_identifier(text: str) -> bool:
-    """True for what the specification allows as container id and network name."""
-    return bool(text) and all(c in _IDENTIFIER for c in text) and text[0] not in "_.-"
-
-
-def is_ifname(text: str) -> bool:
-    """True for what the kernel takes as an interface name (dev_valid_name), space meaning any white space."""
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:  # bytes of the environment that are no UTF-8
-        return False
-    return 0 < size <= 15 and text not in (".", "..") and not any(c in "/:\0" or c.isspace() for c in text)
 
 
 def _read(stdin: int) -> bytes:
@@ -190,7 +178,7 @@ def _version(conf: Json) -> str:
 
 def _check_configuration(conf: Json, command: str, version: str) -> None:
     """Raises CniError: 1 for a command that its version does not have, 7 for the network's name."""
-    from .spec.config import shown
+    from .spec.config import is_identifier, shown
     from .spec.result import version_tuple
 
     since = _SINCE.get(command, version)
@@ -208,7 +196,7 @@ def _dispatch(
     host: NodeHost, command: str, environment: dict[str, str], raw: bytes, conf: Json
 ) -> Json | None:
     """The answer for stdout, None where the command has none. Raises CniError."""
-    from .commands import Request
+    from .commands import TRACE, Request
 
     level, file = conf.get("logLevel", ""), conf.get("logFile", "")
     host.log.fields = {
@@ -216,6 +204,7 @@ def _dispatch(
         "containerID": environment.get("CNI_CONTAINERID", ""),
         "netns": environment.get("CNI_NETNS", ""),
         "ifname": environment.get("CNI_IFNAME", ""),
+        **{name.lower(): environment.get(name, "")[:_TRACE_LIMIT] for name in TRACE},
     }
     file = file if isinstance(file, str) else ""
     host.log.configure(level if isinstance(level, str) else "", file, host.setting)
@@ -225,10 +214,18 @@ def _dispatch(
         answer: Json | None = act(host, Request(environment, raw, conf))
         return answer
     finally:
-        if os.access(f"{host.state}/releases", os.F_OK):
-            from .commands.releases import plan
+        if _has_left(host.state, "releases") or _has_left(host.state, "withheld"):
+            from .commands.sweep import plan
 
             plan(host)
+
+
+def _has_left(state: str, folder: str) -> bool:
+    """Whether something in a folder of the state is to be seen to later."""
+    try:
+        return bool(os.listdir(f"{state}/{folder}"))
+    except OSError:
+        return False
 
 
 def _place(error: BaseException) -> str:

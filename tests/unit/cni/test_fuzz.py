@@ -15,14 +15,18 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from sriov_cni import SUPPORTED, main
+from sriov_cni.host.host import NodeHost
 from sriov_cni.spec import json_text
 from sriov_cni.spec.config import KEYS, canonical, parse_args
 from sriov_cni.spec.errors import CniError
+from sriov_cni.vf import as_new, withheld
 from sriov_cni.vf.config import parse
+from sriov_cni.vf.journal import Attachment
 from support.cni_world import VF, World, WorldHost
 
 COMMANDS = ("ADD", "DEL", "CHECK", "GC", "STATUS")
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(FUZZ, max_examples=40)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -152,3 +156,40 @@ def test_calls_that_may_succeed(lasting, keys, environment, command):
     if code == 0 and command == "ADD":
         call(WorldHost(lasting), {**full, "CNI_COMMAND": "DEL"}, json.dumps({**conf, "cniVersion": "1.1.0"}).encode())
     assert lasting.snapshot() == before
+
+
+# What a journal has, by a hand that is not ours.
+FIELDS = Attachment(address=VF, container="c", ifname="net1").to_dict()
+CHANGED = st.dictionaries(st.sampled_from([*FIELDS, "more"]), JSON | LIKELY, max_size=4)
+
+
+@FEW
+@given(changes=CHANGED, link=st.dictionaries(st.sampled_from([*as_new.ATTRIBUTES, "features", "rings"]), JSON))
+def test_journals(changes, link):
+    """Understood, or refused by the one error; what is understood can be acted on."""
+    raw = {**FIELDS, "kernel": False, "link": link, **changes}
+    try:
+        attachment = Attachment.from_dict(raw)
+    except ValueError:
+        return
+    assert json_text.loads(json_text.dumps(attachment.to_dict()).encode())["address"] == attachment.address
+    assert as_new.flags_of(attachment) in (as_new.FLAGS, as_new.FIRST_FLAGS)
+
+
+@FEW
+@given(raw=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode())
+       | st.dictionaries(st.sampled_from(["format", "time", "cause", "container", "interface", "tries"]), JSON | LIKELY)
+       .map(lambda value: json.dumps({"format": 1, **value}).encode()))  # fmt: skip
+def test_files_of_withheld_vfs(tmp_path_factory, raw):
+    """Nobody else writes them: one that is none is as if it told nothing, and its VF is tried again."""
+    host = NodeHost()
+    host.state = str(tmp_path_factory.mktemp("state"))
+    withheld.keep(host, VF, ("c", "net1"), "because")
+    with open(f"{host.state}/withheld/{VF}", "wb") as file:
+        file.write(raw)
+    seen = withheld.read(host, VF)
+    assert seen is None or (isinstance(seen["cause"], str) and seen["tries"] > 0)
+    assert withheld.addresses(host) == [VF]
+    withheld.pending(host)
+    withheld.keep(host, VF, ("c", "net1"), "again")
+    assert withheld.read(host, VF)["cause"] == "again"

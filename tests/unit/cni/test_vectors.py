@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from shared import pci
-from sriov_cni.netlink import socket
+from sriov_cni.netlink import messages, socket
 from sriov_cni.pod.interface import Pod
 from sriov_cni.spec.errors import CniError
 from sriov_cni.vf.journal import Attachment, Store
@@ -167,3 +167,22 @@ def test_everything_asked_everything_back(world):
     ]  # fmt: skip
     state = {"vlan": 1, "qos": 1, "proto": -1}
     assert SETTINGS["vlan"].encode(0, state)[-4:-2] == bytes.fromhex("8100")
+
+
+@pytest.mark.parametrize(("device", "moves"), [(VF, 1), (VF_VFIO, 0)], ids=["kernel", "vfio"])
+def test_namespace_moves_are_counted(world, monkeypatch, device, moves):
+    """Each costs an RCU grace period, which is most of a call."""
+    seen, change = [], socket.Socket.change
+
+    def counted(self, *batch) -> None:
+        for kind, _flags, payload in batch:
+            if kind == messages.RTM_SETLINK and messages.IFLA_NET_NS_FD in dict(socket.attributes(payload[16:])):
+                seen.append(payload)
+        change(self, *batch)
+
+    monkeypatch.setattr(socket.Socket, "change", counted)
+    conf = {**world.conf, "deviceID": device, "vlan": 5, "mac": "02:00:00:00:0a:e1"}
+    for command in ("ADD", "DEL"):
+        seen.clear()
+        world.call(command, conf)
+        assert len(seen) == moves

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ..pod.ipam import Ipam
 
 
+# W3C Trace Context and Baggage as environment variables: logged, and handed on with all the others to IPAM plugins.
+TRACE = ("TRACEPARENT", "TRACESTATE", "BAGGAGE")
+
+
 class Request:
     """One call: the environment's variables, judged by main, and the configuration."""
 

@@ -16,7 +16,7 @@ from ..netlink.addresses import ZERO_MAC
 from ..netlink.messages import Interface
 from ..pod.interface import Pod
 from ..spec.config import DAD_OFF
-from ..spec.errors import DEVICE, ENVIRONMENT, TRY_AGAIN, CniError
+from ..spec.errors import ENVIRONMENT, TRY_AGAIN, CniError
 from ..spec.json_text import Json
 from ..spec.result import Result, to_version
 from ..vf.config import Config, parse
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 def add(host: NodeHost, request: Request) -> Json:
     """Give the VF to the pod. Raises CniError, with all undone, or left to the journal where that failed."""
     config = parse(request.conf, request.args, host.log.problem)
+    for doubt in config.doubts:
+        host.log.warning(doubt)
     vf = find(host, config.device)
     host.log.fields["vf"] = vf.address
     ipam = request.ipam(host)
@@ -71,7 +73,15 @@ def _clear_way(host: NodeHost, store: Store, vf: Vf, request: Request) -> None:
         raise CniError(
             TRY_AGAIN, f"{mine.owner} has VF {mine.address} by an earlier ADD; expected its DEL first"
         )
-    attachment = store.of_vf(vf.address)
+    try:
+        attachment = store.of_vf(vf.address)
+    except CniError as error:
+        from ..vf import withheld
+
+        for bad in store.damaged():
+            if bad.address == vf.address:
+                withheld.keep(host, bad.address, (bad.container, bad.ifname), str(error))
+        raise
     if attachment is None:
         if os.access(f"{host.state}/pci/{vf.address}", os.R_OK):
             from ..vf.go_plugin_state import clear_way
@@ -92,8 +102,11 @@ def _clear_way(host: NodeHost, store: Store, vf: Vf, request: Request) -> None:
         )
     host.log.warning(f"VF {vf.address} was left by {attachment.owner}: it is brought back first")
     expect(host, attachment.container, attachment.ifname)
-    if not give_back(host, store, attachment, netns):
-        raise CniError(DEVICE, f"VF {vf.address} is not as it was before {attachment.owner} had it; the log says why")
+    why = give_back(host, store, attachment, netns)
+    if why:
+        raise CniError(
+            TRY_AGAIN, f"VF {vf.address} is withheld: it is not as it was before {attachment.owner} had it: {why}"
+        )
 
 
 class _Setup:
@@ -196,21 +209,19 @@ class _Setup:
 
     def undo(self, error: BaseException) -> None:
         """After make() failed. What fails here is told with `error`, and left to the next DEL or ADD."""
-        from ..vf.restore import bring_back
+        from ..vf.restore import bring_back, settle
 
         problems = []
         failure = self._end_address()
         if failure is not None and str(failure) not in str(error):
             problems.append(str(failure))
         try:
-            missing = bring_back(self._host, self._store, self.attachment, self._pod)
-            if missing:
-                raise CniError(DEVICE, "; ".join(missing))
-            self._store.remove(self.attachment)
+            left = bring_back(self._host, self._store, self.attachment, self._pod)
+            why = settle(self._host, self._store, self.attachment, left)
         except (CniError, OSError) as problem:
-            problems.append(
-                f"VF {self._vf.address} is not as it was, the next DEL or ADD tries again: {problem}"
-            )
+            why = str(problem)
+        if why:
+            problems.append(f"VF {self._vf.address} is not as it was, the next DEL or ADD tries again: {why}")
         for text in problems:
             self._host.log.error(f"undoing a failed ADD: {text}")
         if problems and isinstance(error, CniError):

@@ -17,11 +17,12 @@ from . import Request
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..pod.ipam import Ipam
+    from ..vf.journal import Store
 
 
 def delete(host: NodeHost, request: Request) -> None:
-    """Take the VF back. Succeeds where there is nothing to do, and whatever the IPAM plugin says: its part is kept to
-    be tried again. Raises CniError where something of ours is left to be done.
+    """Take the VF back. Succeeds where there is nothing to do, and whatever drivers or the IPAM plugin refuse: their
+    part is kept to be tried again. Raises CniError where that can't be kept, or another call has the VF.
     """
     ipam = request.ipam(host)
     if ipam is not None:
@@ -65,7 +66,10 @@ def _take_back(host: NodeHost, request: Request, ipam: Ipam | None) -> bool:
 
     store = Store(host)
     store.prepare()
-    attachment = store.of_owner(request.container, request.ifname)
+    try:
+        attachment = store.of_owner(request.container, request.ifname)
+    except CniError as error:
+        return _withhold(host, store, request, error)
     held = attachment is not None or known(host, request.container, request.ifname)
     held = held or os.access(f"{host.state}/{request.container}-{request.ifname}", os.F_OK)
     if held and ipam is not None and not ipam.refused:
@@ -81,6 +85,22 @@ def _take_back(host: NodeHost, request: Request, ipam: Ipam | None) -> bool:
     host.log.fields["vf"] = attachment.address
     with store.lock(attachment.address, "VF"):
         attachment = store.of_owner(request.container, request.ifname)  # another DEL may have been faster
-        if attachment is not None and give_back(host, store, attachment, alive(host, attachment)):
+        if attachment is not None and not give_back(host, store, attachment, alive(host, attachment)):
             host.log.info("the VF is back")
+    return True
+
+
+def _withhold(host: NodeHost, store: Store, request: Request, error: CniError) -> bool:
+    """The journal of this pod cannot be used: nobody knows how its VF was, so the pod goes and the VF is not given
+    out. Raises CniError where it is not the journal that is wrong.
+    """
+    from ..vf import withheld
+    from .releases import note
+
+    damaged = store.damaged_of(request.container, request.ifname)
+    if damaged is None:
+        raise error
+    note(host, request)
+    withheld.keep(host, damaged.address, (damaged.container, damaged.ifname), str(error))
+    host.log.error(f"VF {damaged.address} is withheld, and the pod can go: {error}")
     return True

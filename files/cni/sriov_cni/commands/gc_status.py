@@ -14,11 +14,13 @@ from ..host.host import NodeHost
 from ..netlink.messages import get_link
 from ..netlink.socket import NetlinkError
 from ..spec.config import shown, valid_attachments
-from ..spec.errors import NOT_AVAILABLE, REFUSED, CniError
-from ..vf import go_plugin_state
+from ..spec.errors import DEVICE, NOT_AVAILABLE, REFUSED, VERSION, CniError
+from ..vf import go_plugin_state, withheld
+from ..vf.config import MISSING_DEVICE, judge
+from ..vf.in_use import refuse_in_use
 from ..vf.journal import Store
 from ..vf.restore import alive, give_back
-from ..vf.vf import find
+from ..vf.vf import Vf, find, host_link, refuse_programs
 from . import Request, releases
 
 
@@ -41,9 +43,17 @@ def collect(host: NodeHost, request: Request) -> None:
         try:
             ipam.call("GC")
         except CniError as error:
-            failures.append(error)
+            if _knows_it(error, "GC"):
+                failures.append(error)
+            else:
+                host.log.warning(f"{error}: it is older than GC, and has nothing to collect")
     if failures:
         raise CniError(failures[0].code, "; ".join([str(error) for error in failures]))
+
+
+def _knows_it(error: CniError, command: str) -> bool:
+    """False where the plugin is older than the command: it was made for a CNI version before the one it came with."""
+    return error.code != VERSION and f"unknown CNI_COMMAND: {command}" not in error.msg
 
 
 def _attempt(failures: list[CniError], what: str, act: Callable[..., object], *arguments: object) -> None:
@@ -65,21 +75,35 @@ def _collect_one(host: NodeHost, store: Store, owner: tuple[str, str], network: 
         if left is not None:
             host.log.warning(f"{left.owner} is gone: its VF is brought back")
             releases.expect(host, *owner)
-            give_back(host, store, left, alive(host, left))
+            why = give_back(host, store, left, alive(host, left))
+            if why:
+                raise CniError(REFUSED, f"VF {left.address} is withheld: {why}")
 
 
 def status(host: NodeHost, request: Request) -> None:
     """STATUS: could an ADD be served now. Raises CniError (50) with all that stands in the way."""
-    looks = host.log.problem, _state_folder(host), _kernel(host), _devices(host, request)
-    problems = [problem for problem in looks if problem]
-    ipam = request.ipam(host)
-    if ipam is not None:
-        try:
-            ipam.call("STATUS")
-        except CniError as error:
-            problems.append(str(error))
+    _config, mistakes = judge(request.conf, log=host.log.problem)
+    looks = _state_folder(host), _kernel(host), _devices(host, request), _ipam(host, request)
+    problems = [text for text in (*mistakes, *looks) if text not in ("", MISSING_DEVICE)]
     if problems:
         raise CniError(NOT_AVAILABLE, "; ".join(problems))
+
+
+def _ipam(host: NodeHost, request: Request) -> str:
+    """What the IPAM plugin says; one that is older than STATUS may be too old for the network as well."""
+    ipam = request.ipam(host)
+    if ipam is None:
+        return ""
+    try:
+        ipam.call("STATUS")
+    except CniError as error:
+        if _knows_it(error, "STATUS") or error.code == VERSION:
+            return str(error)
+        versions = ipam.versions()
+        if versions and request.version not in versions:
+            found = ", ".join(versions)
+            return f"IPAM plugin {ipam}: expected one for cniVersion {request.version}, found one for {found}"
+    return ""
 
 
 def _state_folder(host: NodeHost) -> str:
@@ -109,13 +133,32 @@ def _devices(host: NodeHost, request: Request) -> str:
         if not pci.is_address(device.lower()):
             return f"deviceID: expected a PCI address like 0000:3b:02.1, found {shown(device)}"
         try:
-            find(host, device.lower())
+            _fit(host, find(host, device.lower()))
         except CniError as error:
             return str(error)
         return ""
     root = host.sys_root
     functions = pci.addresses(root)
-    has_vf = any(pci.physfn(root, address) for address in functions)
-    if has_vf or not any(pci.total_vfs(root, address) > 0 for address in functions):
+    vfs = [address for address in functions if pci.physfn(root, address)]
+    held = withheld.addresses(host)
+    if vfs and all(address in held for address in vfs):
+        return f"all VFs of this node are withheld, {vfs[0]} since {_cause(host, vfs[0])}"
+    if vfs or not any(pci.total_vfs(root, address) > 0 for address in functions):
         return ""
     return "this node has no VF: sriov_numvfs of every PF is 0; expected the node's configuration to have made some"
+
+
+def _fit(host: NodeHost, vf: Vf) -> None:
+    """Raises CniError for a VF that no ADD would take; one that a pod has is another call's matter."""
+    if withheld.read(host, vf.address) is not None:
+        raise CniError(DEVICE, f"VF {vf.address} is withheld: {_cause(host, vf.address)}")
+    attachment = Store(host).of_vf(vf.address)
+    link = host_link(host, vf.address, 0) if vf.kernel and attachment is None else None
+    if link is not None:
+        refuse_in_use(host, vf, link)
+        refuse_programs(vf, link)
+
+
+def _cause(host: NodeHost, address: str) -> str:
+    seen = withheld.read(host, address)
+    return f"{seen['time']}: {seen['cause']}" if seen is not None else "a time that nobody knows"

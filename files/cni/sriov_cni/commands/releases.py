@@ -22,7 +22,7 @@ from ..spec.delegate import ipam_type
 from ..spec.errors import CniError
 from ..spec.json_text import Json, dumps, loads
 from ..vf.journal import Lock, Store
-from . import Request
+from . import TRACE, Request
 
 _FORMAT = 1
 _KEPT = 1024  # files; a runtime makes a new container for each try to start a pod
@@ -33,7 +33,7 @@ _EXPECTED_SECONDS = 7 * 86400  # for a DEL to come
 _ASIDE, _ASIDE_SECONDS = ".new-", 600.0
 _READ_LIMIT = 8 << 20  # bytes; a configuration has 1 MiB, and JSON may escape each of them
 _TURNS = 5
-_VARIABLES = ("CNI_CONTAINERID", "CNI_IFNAME", "CNI_NETNS", "CNI_ARGS", "CNI_PATH", "PATH")
+_VARIABLES = ("CNI_CONTAINERID", "CNI_IFNAME", "CNI_NETNS", "CNI_ARGS", "CNI_PATH", "PATH", *TRACE)
 
 
 class HeldAddress:
@@ -122,20 +122,6 @@ def pending(host: NodeHost, forced: bool = False) -> list[tuple[str, str]]:
         except OSError:
             continue  # it was released meanwhile
     return found
-
-
-def plan(host: NodeHost) -> None:
-    """Have one that is pending tried once the runtime has its answer."""
-    if not pending(host):
-        return
-    before = host.later
-
-    def later() -> None:
-        if before is not None:
-            before()
-        sweep(host, 1)
-
-    host.later = later
 
 
 def sweep(host: NodeHost, most: int, forced: bool = False) -> list[tuple[tuple[str, str], str]]:

@@ -52,6 +52,13 @@ class NodeHost:
         """The id of this boot; "" where the kernel tells none."""
         return pci.read_text(f"{self.proc_root}/proc/sys/kernel/random/boot_id") or ""
 
+    def of_earlier_boot(self, path: str) -> bool:
+        """True for a file that was last written before this boot; False where that cannot be told."""
+        try:
+            return os.stat(path).st_mtime < time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        except OSError:
+            return False
+
     def step(self, what: str) -> None:
         """Called right before each change, with its name; for tests that stop the process there."""
 

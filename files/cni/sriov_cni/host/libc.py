@@ -18,16 +18,38 @@ def function(name: str) -> Callable[..., int]:
     class Function(_ctypes.CFuncPtr):
         _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
 
+    class Word(_ctypes._SimpleCData):  # type: ignore[type-arg]
+        _type_ = "l"  # as wide as a pointer; a plain number is passed as an int
+
     found = Function(_ctypes.dlsym(_ctypes.dlopen(None, 2), name))  # type: ignore[arg-type]
 
     def call(*arguments: int) -> int:
-        answer = int(found(*arguments))
+        answer = int(found(*[Word(argument) for argument in arguments]))
         if answer == -1:
             number = _ctypes.get_errno()
             raise OSError(number, f"{name}: {os.strerror(number)}")
         return answer
 
     return call
+
+
+class Memory:
+    """Some bytes at an address, for calls whose arguments hold pointers."""
+
+    def __init__(self, raw: bytes) -> None:
+        import _ctypes
+
+        class Byte(_ctypes._SimpleCData):  # type: ignore[type-arg]
+            _type_ = "B"
+
+        self._array = (Byte * len(raw))()
+        self._view = memoryview(self._array).cast("B")
+        self._view[:] = raw
+        self.address: int = _ctypes.addressof(self._array)
+
+    def __bytes__(self) -> bytes:
+        """What is there by now."""
+        return bytes(self._view)
 
 
 def pidfd_getfd() -> Callable[[int, int], int]:

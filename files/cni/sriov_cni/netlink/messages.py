@@ -26,6 +26,8 @@ IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_LINK_NETNSID, IFLA_PROP_LIST, IFLA_ALT_IFNAM
 IFLA_PARENT_DEV_NAME = 56
 EXT_VF, EXT_SKIP_STATS = 1, 8
 IFF_UP, IFF_RUNNING, IFF_PROMISC, IFF_ALLMULTI = 0x1, 0x40, 0x100, 0x200
+# DEBUG, NOTRAILERS, NOARP, MULTICAST, PORTSEL, AUTOMEDIA, DYNAMIC: the others that can be set (dev_change_flags).
+IFF_OTHERS = 0x4 | 0x20 | 0x80 | 0x1000 | 0x2000 | 0x4000 | 0x8000
 ARPHRD_ETHER = 1
 
 IFLA_VF_INFO = 1
@@ -54,6 +56,7 @@ class Interface:
     def __init__(self, payload: bytes) -> None:
         _family, self.kind, self.index, self.flags, _change = _IFINFO.unpack_from(payload)
         found = dict(attributes(payload[_IFINFO.size :]))
+        self.attributes = found
         self.name = _string(found.get(IFLA_IFNAME, b""))
         self.mac = mac_text(found.get(IFLA_ADDRESS, b""))
         self.mtu = _number(found.get(IFLA_MTU, b""))
@@ -115,9 +118,10 @@ def set_link(
     netns_fd: int = -1,
     flags: int = 0,
     change: int = 0,
+    more: bytes = b"",
 ) -> Message:
-    """Change a link; `change` masks the `flags` to set. The kernel moves, then sets MAC, MTU, name and
-    flags.
+    """Change a link; `change` masks the `flags` to set, `more` are attributes. The kernel moves, then sets MAC, MTU,
+    name and flags.
     """
     payload = _IFINFO.pack(0, 0, index, flags, change)
     if netns_fd >= 0:
@@ -128,7 +132,7 @@ def set_link(
         payload += number(IFLA_MTU, mtu)
     if name:
         payload += text(IFLA_IFNAME, name)
-    return RTM_SETLINK, 0, payload
+    return RTM_SETLINK, 0, payload + more
 
 
 def set_vf(index: int, changes: list[bytes]) -> Message:

@@ -126,6 +126,10 @@ class Socket:
         self._socket.bind((0, 0))
         self._sequence = 0
 
+    def fileno(self) -> int:
+        """For ioctl(2), whose requests are of the socket's namespace as well."""
+        return self._socket.fileno()
+
     def change(self, *batch: Message) -> None:
         """Send messages in one go, wait for all acknowledgements. Raises NetlinkError for the first that
         failed.

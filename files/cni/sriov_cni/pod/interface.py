@@ -9,6 +9,7 @@ import errno
 
 from shared.pci import is_address
 
+from ..host.ethtool import bus_info
 from ..host.host import NodeHost, backoff, write_text
 from ..netlink.addresses import parse_cidr
 from ..netlink.messages import (
@@ -59,14 +60,19 @@ class Pod:
             raise
 
     def find(self, address: str, names: tuple[str, ...]) -> Interface | None:
-        """A VF's interface: by PCI address; by name where the kernel tells none (before 5.14, virtio)."""
+        """A VF's interface: by PCI address, which kernels before 5.14 tell to ethtool alone; by name where none is
+        told (virtio).
+        """
         links = [Interface(payload) for payload in self.socket.dump(get_link())]
-        for link in links:
-            if link.parent == address:
+        told = [(link, link.parent) for link in links]
+        if not any(parent == address for _link, parent in told):
+            told = [(link, link.parent or bus_info(self.socket, link.name)) for link in links]
+        for link, parent in told:
+            if parent == address:
                 return link
         for name in names:
-            for link in links:
-                if not is_address(link.parent) and link.name == name:
+            for link, parent in told:
+                if not is_address(parent) and link.name == name:
                     return link
         return None
 

@@ -127,6 +127,20 @@ class Ipam:
         self.begin(command)
         self.finish()
 
+    def __str__(self) -> str:
+        """For messages."""
+        return self._kind
+
+    def versions(self) -> list[str]:
+        """The CNI versions that it says it has; none where it does not."""
+        try:
+            self.begin("VERSION")
+            answer = loads(self.finish())
+        except (CniError, ValueError):
+            return []
+        found = answer.get("supportedVersions") if isinstance(answer, dict) else None
+        return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
+
     def find(self) -> str:
         """Its path. Raises CniError: 4 where it is not there, 7 where it is this plugin itself."""
         if self._path:

@@ -20,7 +20,22 @@ KEYS = (
 _CANONICAL = {key.lower(): key for key in KEYS}
 _VALID_KEYS = ("cni.dev/valid-attachments", "cni.dev/attachments")  # libcni sends both, the second is older
 DAD_WAIT, DAD_OPTIMISTIC, DAD_OFF = "wait", "optimistic", "off"  # duplicate address detection, RFC 4862
+_IDENTIFIER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 _TRUE = ("1", "t", "T", "true", "True", "TRUE")
+
+
+def is_identifier(text: str) -> bool:
+    """True for what the specification allows as container id and network name."""
+    return bool(text) and all(c in _IDENTIFIER for c in text) and text[0] not in "_.-"
+
+
+def is_ifname(text: str) -> bool:
+    """True for what the kernel takes as an interface name (dev_valid_name), space meaning any white space."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # bytes of the environment that are no UTF-8
+        return False
+    return 0 < size <= 15 and text not in (".", "..") and not any(c in "/:\0" or c.isspace() for c in text)
 
 
 def canonical(raw: Json) -> Json:
@@ -96,6 +111,7 @@ class Keys:
         self.conf = conf
         self.args = parse_args(args)
         self.problems: list[str] = []  # every mistake so far
+        self.doubts: list[str] = []  # what upstream takes, and most likely nobody means
 
     def expected(self, key: str, what: str, found: object, more: str = "") -> None:
         """Tell of a mistake."""

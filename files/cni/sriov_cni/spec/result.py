@@ -170,7 +170,9 @@ def to_version(result: Result, version: str) -> Json:
     if number < (0, 3):
         return _legacy(result, version)
     answer: Json = {"cniVersion": version}
-    keys = ("name", "mac", "sandbox") if number < (1, 1) else ("name", "mac", "mtu", "sandbox", "pciID")
+    # mtu came with 1.1; those that read 1.0, as Multus, have one type for both (containernetworking/cni, types/100).
+    since = {"name": (0, 3), "mac": (0, 3), "mtu": (1, 0), "sandbox": (0, 3), "pciID": (1, 1)}
+    keys = [key for key, first in since.items() if number >= first]
     answer["interfaces"] = [
         *result.before,
         {key: result.interface[key] for key in keys if result.interface.get(key)},

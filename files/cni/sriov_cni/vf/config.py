@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from shared.pci import is_address
 
+from ..host.log import LEVELS
 from ..netlink.messages import IFF_ALLMULTI, IFF_PROMISC
 from ..spec import delegate
 from ..spec.config import DAD_OFF, DAD_OPTIMISTIC, DAD_WAIT, Keys, shown
@@ -41,6 +42,7 @@ class Config:
         self.dad = DAD_WAIT
         self.ipam_type = ""
         self.dns: Json = {}
+        self.doubts: list[str] = []  # values that are taken, and most likely not meant
 
     @property
     def mac(self) -> str:
@@ -54,6 +56,14 @@ def parse(conf: Json, args: str = "", log: str = "") -> Config:
 
     Raises CniError with code 7 that lists every mistake, or 4 for CNI_ARGS that are no KEY=VALUE list.
     """
+    config, problems = judge(conf, args, log)
+    if problems:
+        raise CniError(CONFIG, "invalid network configuration: " + "; ".join(problems))
+    return config
+
+
+def judge(conf: Json, args: str = "", log: str = "") -> tuple[Config, list[str]]:
+    """As parse(), with every mistake beside what could be read."""
     config, keys = Config(), Keys(conf, args)
     config.device = _device(keys)
     for setting in SETTINGS.values():
@@ -69,12 +79,12 @@ def parse(conf: Json, args: str = "", log: str = "") -> Config:
         keys.problems.append("trust: promisc and allmulticast need a trusted VF, found trust off")
     config.dad = _DAD[keys.choice("ipv6_dad", {word: number for number, word in enumerate(_DAD)}) or 0]
     _ipam_and_dns(keys, config)
-    for key in ("logLevel", "logFile"):
-        keys.text(key)
-    keys.problems += [log] if log else []
-    if keys.problems:
-        raise CniError(CONFIG, "invalid network configuration: " + "; ".join(keys.problems))
-    return config
+    level = keys.text("logLevel")
+    if level and level not in LEVELS:
+        keys.doubts.append(f"logLevel: expected {', '.join(LEVELS)}, found {shown(level)}, which means info")
+    keys.text("logFile")
+    config.doubts = keys.doubts
+    return config, keys.problems + ([log] if log else [])
 
 
 def _device(keys: Keys) -> str:

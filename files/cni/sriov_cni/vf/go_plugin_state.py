@@ -10,7 +10,6 @@ the VF. Neither says which boot it is of: files that are older than this boot de
 from __future__ import annotations
 
 import os
-import time
 
 from shared import pci
 from shared.driver_kinds import is_userspace
@@ -18,7 +17,7 @@ from shared.driver_kinds import is_userspace
 from ..host.host import NodeHost, read_file
 from ..pod.interface import Pod
 from ..pod.netns import Netns, open_netns
-from ..spec.errors import JOURNAL, TRY_AGAIN, CniError
+from ..spec.errors import JOURNAL, REFUSED, TRY_AGAIN, CniError
 from ..spec.json_text import Json, loads
 from .journal import Attachment, Store
 from .restore import give_back
@@ -70,7 +69,9 @@ def clear_way(host: NodeHost, store: Store, vf: Vf) -> None:
     for name, conf in _files(host):
         if _text(conf, "deviceID") == vf.address:
             host.log.warning(f"VF {vf.address} was left by {_owner(name)}: it is brought back first")
-            _give_back(host, store, name, conf, None, _ifnames(name))
+            why = _give_back(host, store, name, conf, None, _ifnames(name))
+            if why:
+                raise CniError(TRY_AGAIN, f"VF {vf.address} is withheld: {why}")
     _remove(_marker(host, vf.address))
 
 
@@ -84,7 +85,7 @@ def attachments(host: NodeHost, store: Store) -> list[Json]:
     """Those of this boot whose VF no later attachment has; keys as `sriov attachments` prints them."""
     latest: dict[str, tuple[str, Json]] = {}
     for name, conf in sorted(_files(host), key=lambda file: _made(f"{host.state}/{file[0]}")):
-        if pci.is_address(_text(conf, "deviceID")) and not _of_earlier_boot(f"{host.state}/{name}"):
+        if pci.is_address(_text(conf, "deviceID")) and not host.of_earlier_boot(f"{host.state}/{name}"):
             latest[conf["deviceID"]] = name, conf
     found = []
     for address, (name, conf) in latest.items():
@@ -117,7 +118,9 @@ def collect(host: NodeHost, store: Store, name: str) -> bool:
             host.log.info(f"VF {address} went from {_owner(name)} to another pod, which is left alone")
         elif _read(file) is not None:
             host.log.warning(f"{_owner(name)} is gone: its VF is brought back")
-            _give_back(host, store, name, conf, _holder(host, address), _ifnames(name))
+            why = _give_back(host, store, name, conf, _holder(host, address), _ifnames(name))
+            if why:
+                raise CniError(REFUSED, f"VF {address} is withheld: {why}")
         return _read(file) is None
 
 
@@ -125,7 +128,7 @@ def address_of(host: NodeHost, store: Store, container: str, ifname: str) -> str
     """The VF of such an attachment, "" where there is none. Raises CniError (103) for a file that cannot be used."""
     file = f"{host.state}/{container}-{ifname}"
     conf = _read(file)
-    if conf is None or _of_earlier_boot(file):
+    if conf is None or host.of_earlier_boot(file):
         return ""
     address = _address(host, file, conf)
     return address if store.of_vf(address) is None else ""
@@ -164,7 +167,7 @@ def _holder(host: NodeHost, address: str) -> Netns | None:
     """The namespace of the pod that was given the VF last, None where that has ended."""
     marker = _marker(host, address)
     path = pci.read_text(marker) or ""
-    return open_netns(path) if path and not _of_earlier_boot(marker) else None
+    return open_netns(path) if path and not host.of_earlier_boot(marker) else None
 
 
 def _given_on(host: NodeHost, name: str, address: str) -> bool:
@@ -183,12 +186,19 @@ def _made(file: str) -> int:
 
 def _give_back(
     host: NodeHost, store: Store, name: str, conf: Json, netns: Netns | None, ifnames: tuple[str, ...]
-) -> None:
-    file = f"{host.state}/{name}"
-    if _of_earlier_boot(file) or give_back(host, store, _attachment(host, conf, name, netns, ifnames), netns):
-        _remove(_marker(host, _text(conf, "deviceID")))
-        _remove(file)
+) -> str:
+    """Why the VF is not as it was, "" where it is; what is left to be done is in a journal of ours then."""
+    file, why = f"{host.state}/{name}", ""
+    if not host.of_earlier_boot(file):
+        attachment = _attachment(host, conf, name, netns, ifnames)
+        why = give_back(host, store, attachment, netns)
+        if why:
+            store.begin(attachment)
+    _remove(_marker(host, _text(conf, "deviceID")))
+    _remove(file)
+    if not why:
         host.log.info("the VF is back, which another CNI plugin sriov had given away")
+    return why
 
 
 def _attachment(
@@ -227,13 +237,6 @@ def _text(conf: Json, key: str) -> str:
 def _number(conf: Json, key: str) -> int:
     value = conf.get(key)
     return int(value) if isinstance(value, int) and 0 <= value <= 0xFFFFFFFF else 0
-
-
-def _of_earlier_boot(file: str) -> bool:
-    try:
-        return os.stat(file).st_mtime < time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    except OSError:
-        return False
 
 
 def _read(file: str) -> Json | None:

@@ -16,7 +16,10 @@ import fcntl
 import os
 from _collections_abc import Callable
 
-from ..host.host import NodeHost, backoff
+from shared.pci import is_address
+
+from ..host.host import NodeHost, backoff, read_file
+from ..spec.config import is_ifname
 from ..spec.errors import IO, JOURNAL, TRY_AGAIN, CniError
 from ..spec.json_text import Json, dumps, loads
 from .settings import SETTINGS, blank
@@ -24,6 +27,8 @@ from .settings import SETTINGS, blank
 FORMAT = 1
 _ADDING = "adding-"
 _READ_LIMIT = 65536  # bytes
+_LINK_LIMIT = 64
+_SET_ASIDE = 64  # files that could not be used are kept
 _TRUNK = "vlan_trunk"  # a setting that stands in a list of its own, which is empty where it was not asked for
 # Of how the VF was, what journals of every version have.
 _FIRST = ("mac", "vlan", "qos", "proto", "spoofchk", "trust", "link_state", "min_rate", "max_rate")
@@ -35,6 +40,9 @@ _TYPES: dict[str, type] = {
     "host_name": str, "altnames": list, "mac": str, "mtu": int, "flags": int,  # its interface before
     "asked": list,  # what was set on the PF: names of settings
 }  # fmt: skip
+
+
+Link = dict[str, "str | list[int]"]  # of an interface; as_new.py says what
 
 
 class Attachment:
@@ -50,6 +58,7 @@ class Attachment:
         self.asked: list[str] = []
         self.mtu = self.flags = 0
         self.original = blank()  # what the PF kept for the VF before
+        self.link: Link = {}  # how else its interface was; empty in journals of before that was kept
         self.complete = False
         vars(self).update(fields)
 
@@ -63,7 +72,7 @@ class Attachment:
         fields["asked"] = [name for name in self.asked if name != _TRUNK]
         trunk = [self.original[_TRUNK]] if _TRUNK in self.asked else []
         original = {name: self.original[name] for name in (*_FIRST, *self.original) if name != _TRUNK}
-        return {"format": FORMAT, **fields, "trunk": trunk, "original": original}
+        return {"format": FORMAT, **fields, "trunk": trunk, "original": original, "link": self.link}
 
     @classmethod
     def from_dict(cls, raw: object) -> Attachment:
@@ -73,14 +82,14 @@ class Attachment:
         if raw.get("format") != FORMAT:
             raise ValueError(f"expected format {FORMAT}, found {raw.get('format')}")
         for name, kind in _TYPES.items():
-            if not isinstance(raw.get(name), kind):
+            if not isinstance(raw.get(name), kind) or isinstance(raw[name], bool) is not (kind is bool):
                 raise ValueError(f"'{name}' is missing or of another type")
         attachment = cls(**{name: raw[name] for name in _TYPES})
-        trunk, original = raw.get("trunk", []), raw.get("original")  # journals of the first version have no trunk
+        attachment.link = _link(raw.get("link", {}))  # journals of the first versions have neither this nor a trunk
+        trunk, original = raw.get("trunk", []), raw.get("original")
         if not isinstance(trunk, list):
             raise ValueError("'trunk' is missing or of another type")
-        if not all(isinstance(name, str) for name in attachment.altnames):
-            raise ValueError("'altnames' holds something that is no name")
+        attachment._judge()
         if not all(isinstance(text, str) for text in trunk):
             raise ValueError("'trunk' holds something that is no text")
         if not all(name in SETTINGS for name in attachment.asked):
@@ -96,7 +105,58 @@ class Attachment:
             if not isinstance(value, type(unknown)):
                 raise ValueError(f"'original.{name}' is missing or of another type")
             attachment.original[name] = value
+        mac = attachment.original["mac"]
+        if not _is_mac(mac) or not all(-1 <= n < 1 << 32 for n in attachment.original.values() if type(n) is int):
+            raise ValueError("'original' holds something that no driver reports")
         return attachment
+
+
+    def _judge(self) -> None:
+        """Raises ValueError for a value that begin() was never given: root's hands do what stands here."""
+        netns_id = self.netns_id.split(":") if self.netns_id else []
+        for name, is_good in (
+            ("address", is_address(self.address)),
+            ("pf", not self.pf or is_address(self.pf)),
+            ("driver", "/" not in self.driver and self.driver not in (".", "..")),
+            ("netns_id", not netns_id or (len(netns_id) == 2 and all(part.isdecimal() for part in netns_id))),
+            ("host_name", not self.kernel or is_ifname(self.host_name)),
+            ("ifname", is_ifname(self.ifname)),
+            ("altnames", all(type(name) is str and 0 < len(name.encode()) < 128 for name in self.altnames)),
+            ("mac", _is_mac(self.mac)),
+            ("mtu", 0 <= self.mtu < 1 << 31),
+            ("flags", 0 <= self.flags < 1 << 32),
+        ):
+            if not is_good:
+                raise ValueError(f"'{name}' holds something that is none")
+
+
+def _is_mac(text: str) -> bool:
+    """As netlink.addresses.mac_text() writes it, of any length."""
+    return all(len(part) == 2 and not set(part) - set("0123456789abcdef") for part in text.split(":") if text)
+
+
+def _link(raw: object) -> Link:
+    """Raises ValueError for what as_new.record() does not give."""
+    if not isinstance(raw, dict) or len(raw) > _LINK_LIMIT:
+        raise ValueError("'link' is of another type, or too long")
+    for name, value in raw.items():
+        numbers = value if isinstance(value, list) else []
+        if isinstance(value, str):
+            bytes.fromhex(value)
+        elif not isinstance(value, list) or len(numbers) > _LINK_LIMIT:
+            raise ValueError(f"'link.{name}' is of another type, or too long")
+        if not all(type(number) is int and 0 <= number < 1 << 32 for number in numbers):
+            raise ValueError(f"'link.{name}' holds something that is no number")
+    return raw
+
+
+class Damaged:
+    """A file of the journal that cannot be used: what its name tells, and why."""
+
+    def __init__(self, address: str, container: str, ifname: str, adding: bool, error: CniError) -> None:
+        self.address, self.container, self.ifname = address, container, ifname
+        self.complete = not adding
+        self.error = error
 
 
 class Lock:
@@ -167,15 +227,53 @@ class Store:
         return sorted([(container, ifname) for _file, _address, container, ifname in self._files()])
 
     def attachments(self) -> list[Attachment]:
-        """All attachments. Raises CniError (103) for a file that cannot be used."""
-        found = [self.of_owner(container, ifname) for container, ifname in self.owners()]
-        return [attachment for attachment in found if attachment is not None]
+        """All attachments whose files can be used; damaged() has the others."""
+        found = []
+        for file in sorted(self._files(), key=lambda file: file[2:]):
+            try:
+                attachment = self._read(file)
+            except CniError:
+                continue
+            found += [attachment] if attachment is not None else []
+        return found
+
+    def damaged(self) -> list[Damaged]:
+        """The files that cannot be used."""
+        found = []
+        for file in self._files():
+            try:
+                self._read(file)
+            except CniError as error:
+                found.append(Damaged(*file[1:], file[0].startswith(_ADDING), error))
+        return found
+
+    def damaged_of(self, container: str, ifname: str) -> Damaged | None:
+        """The owner's file, where that cannot be used."""
+        return next((one for one in self.damaged() if (one.container, one.ifname) == (container, ifname)), None)
+
+    def set_aside(self, address: str) -> list[str]:
+        """Have the VF's files that cannot be used be no journal any more. Returns where they are now. To be called
+        with the VF's lock. Raises CniError (5).
+        """
+        bad = {(one.address, one.container, one.ifname) for one in self.damaged() if one.address == address}
+        return [self._put_away(file[0]) for file in self._files() if file[1:] in bad]
+
+    def _put_away(self, name: str) -> str:
+        folder = f"{self._host.state}/set-aside"
+        try:
+            os.makedirs(folder, 0o700, exist_ok=True)
+            for old in sorted(os.listdir(folder), key=lambda name: os.stat(f"{folder}/{name}").st_mtime)[:-_SET_ASIDE]:
+                os.unlink(f"{folder}/{old}")
+            os.rename(f"{self._folder}/{name}", f"{folder}/{name}")
+        except OSError as error:
+            raise CniError(IO, f"cannot move {self._folder}/{name} to {folder}: {error.strerror}") from None
+        self._host.log.warning(f"the journal file {name} cannot be used: it is in {folder} now")
+        return f"{folder}/{name}"
 
     def _find(self, wanted: Callable[[tuple[str, ...]], bool]) -> Attachment | None:
         for file in self._files():
-            attachment = self._read(f"{self._folder}/{file[0]}") if wanted(file) else None
+            attachment = self._read(file) if wanted(file) else None
             if attachment is not None:
-                attachment.complete = not file[0].startswith(_ADDING)
                 return attachment
         return None
 
@@ -190,25 +288,29 @@ class Store:
         parts = [(name, *name.removeprefix(_ADDING).split("@", 2)) for name in names]
         return [(file[0], file[1], file[2], file[3]) for file in parts if len(file) == 4]
 
-    def _read(self, path: str) -> Attachment | None:
-        """None where the file went away meanwhile: its owner's DEL was faster."""
+    def _read(self, file: tuple[str, str, str, str]) -> Attachment | None:
+        """None where the file went away meanwhile, since its owner's DEL was faster, or where it cannot be used and is
+        of an earlier boot: there is nothing to undo. Raises CniError (103) for another one that cannot be used.
+        """
+        path = f"{self._folder}/{file[0]}"
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            attachment = Attachment.from_dict(loads(read_file(path, _READ_LIMIT)))
+            if (attachment.address, attachment.container, attachment.ifname) != file[1:]:
+                raise ValueError("it is not about the VF, container and interface of its name")
+            attachment.complete = not file[0].startswith(_ADDING)
+            return attachment
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise CniError(IO, f"cannot open the journal file {path}: {error.strerror}") from None
-        try:
-            return Attachment.from_dict(loads(os.read(fd, _READ_LIMIT)))
         except (OSError, ValueError) as error:
+            if self._host.of_earlier_boot(path):
+                self._put_away(file[0])
+                return None
             raise CniError(
                 JOURNAL,
-                f"the journal file {path} cannot be used: {error}. It tells how the VF in its name was "
-                "before a pod "
-                "got it: look at the VF ('ip link show' on the host and its PF), then remove the file",
+                f"the journal file {path} cannot be used: {error}. It tells how the VF in its name was before "
+                "a pod got it: look at the VF ('ip link show' on the host and its PF), then call "
+                f"'sriov set-aside {file[1]}'",
             ) from None
-        finally:
-            os.close(fd)
 
     def _path(self, attachment: Attachment, complete: bool) -> str:
         prefix = "" if complete else _ADDING

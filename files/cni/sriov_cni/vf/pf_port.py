@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+from _collections_abc import Iterator
+from errno import EAGAIN, EBUSY
+
 from shared import pci
 
-from ..host.host import NodeHost
+from ..host.host import NodeHost, backoff
 from ..netlink.addresses import ZERO_MAC
 from ..netlink.messages import EXT_SKIP_STATS, EXT_VF, Interface, get_link, set_vf
 from ..netlink.socket import NetlinkError
@@ -71,6 +74,15 @@ class PfPort:
         All that netlink takes goes in one message; if the kernel refuses it, one by one, to name the key that the
         driver does not take. Raises CniError (101).
         """
+        for refusal in self._each(vf, target, names):
+            raise CniError(REFUSED, refusal)
+
+    def refusals(self, vf: int, target: State, names: list[str]) -> list[str]:
+        """As apply(), but goes on with the rest after a refusal. Returns what was refused."""
+        return list(self._each(vf, target, names))
+
+    def _each(self, vf: int, target: State, names: list[str]) -> Iterator[str]:
+        """Each refusal, before the next setting is tried."""
         told = [name for name in names if SETTINGS[name].kind]
         try:
             if told:
@@ -78,15 +90,32 @@ class PfPort:
         except NetlinkError:
             for name in told:
                 try:
-                    self.send(vf, target, [name])
+                    self._send_patiently(vf, target, name)
                 except NetlinkError as error:
-                    raise CniError(
-                        REFUSED,
+                    yield (
                         f"PF {self.name} ({self.address}, driver {self.driver}) refused {SETTINGS[name].key} "
-                        f"({SETTINGS[name].words(target)}) for VF {vf}: {error}",
-                    ) from None
+                        f"({SETTINGS[name].words(target)}) for VF {vf}: {error}"
+                    )
         for name in names:
-            SETTINGS[name].apply(self._host, self.address, vf, target)
+            try:
+                SETTINGS[name].apply(self._host, self.address, vf, target)
+            except CniError as error:
+                yield str(error)
+
+    def _send_patiently(self, vf: int, target: State, name: str) -> None:
+        """Some drivers (i40e) take nothing while the VF resets, as it does for a new MAC. Raises NetlinkError."""
+        try:
+            self.send(vf, target, [name])
+            return
+        except NetlinkError as error:
+            refusal = error
+        for _round in backoff(self._host.mac_seconds) if refusal.errno in (EAGAIN, EBUSY) else ():
+            try:
+                self.send(vf, target, [name])
+                return
+            except NetlinkError as error:
+                refusal = error
+        raise refusal
 
     def send(self, vf: int, target: State, names: list[str]) -> None:
         """One message with these settings. Raises NetlinkError."""

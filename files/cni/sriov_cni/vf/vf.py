@@ -16,8 +16,6 @@ from shared.driver_kinds import USERSPACE_DRIVERS, is_userspace
 from ..host.host import NodeHost, backoff
 from ..netlink.messages import (
     ARPHRD_ETHER,
-    IFF_ALLMULTI,
-    IFF_PROMISC,
     IFF_UP,
     Interface,
     get_link,
@@ -27,6 +25,7 @@ from ..netlink.messages import (
 from ..netlink.socket import NetlinkError, Socket
 from ..pod.interface import Pod
 from ..spec.errors import CONFIG, DEVICE, REFUSED, CniError
+from . import as_new
 from .journal import Attachment, Store
 from .pf_port import PfPort
 from .settings import SETTINGS
@@ -35,7 +34,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .config import Config
 
-KEPT_FLAGS = IFF_UP | IFF_PROMISC | IFF_ALLMULTI
 _PROBE_SECONDS = 2.0  # a VF's interface appears a moment after its driver was bound
 
 
@@ -151,9 +149,22 @@ def remember(host: NodeHost, vf: Vf, config: Config, port: PfPort | None, attach
         raise CniError(
             DEVICE, f"VF {vf.address}: interface {link.name} is not Ethernet; InfiniBand is not supported"
         )
+    refuse_programs(vf, link)
     attachment.host_name, attachment.altnames = link.name, link.altnames
-    attachment.mac, attachment.mtu, attachment.flags = link.mac, link.mtu, link.flags & KEPT_FLAGS
+    attachment.mac, attachment.mtu, attachment.flags = link.mac, link.mtu, link.flags & as_new.FLAGS
+    attachment.link = as_new.record(host, link)
     return link
+
+
+def refuse_programs(vf: Vf, link: Interface) -> None:
+    """Raises CniError (100) for an interface with an XDP program: it may be its administrator's."""
+    if as_new.has_xdp(link):
+        raise CniError(
+            DEVICE,
+            f"VF {vf.address}: interface {link.name} has an XDP program, which would see all packets of the pod; "
+            f"expected none: take it off ('ip link set dev {link.name} xdp off', and xdpgeneric off), or the VF out of "
+            "the pool",
+        )
 
 
 def _remember_pf(host: NodeHost, vf: Vf, config: Config, port: PfPort | None, attachment: Attachment) -> None:

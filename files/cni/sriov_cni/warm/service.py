@@ -29,28 +29,27 @@ from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM
 from _socket import socket as _Socket
 
 # All that a call may need: workers get it with the fork.
-from ..commands import add, check, delete, gc_status, releases
-from ..host import log_file
+from ..commands import add, check, delete, gc_status, releases, sweep
+from ..host import bpf, log_file
 from ..host.host import NodeHost
 from ..host.libc import pidfd_getfd
 from ..pod import announce, ipam
 from ..spec import json_text
-from ..vf import go_plugin_state, in_use, quirks, restore
+from ..vf import go_plugin_state, in_use, quirks, restore, sysctls
 from ..vf.settings import vlan_trunk
 from .handoff import SLOTS, Handoff
 from .warm_up import Call, set_stage, warm_up
-from .worker import CONFUSED, FREE, TAKEN, Answer, work
+from .worker import CONFUSED, DENIED, FREE, TAKEN, Answer, work
 
 CODE = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # the folder of this version
 LOADED = (
-    go_plugin_state, announce, add, check, delete, in_use, ipam, json_text, log_file, quirks, releases, restore,
-    gc_status, vlan_trunk,
+    go_plugin_state, announce, add, bpf, check, delete, in_use, ipam, json_text, log_file, quirks, releases, restore,
+    gc_status, sweep, sysctls, vlan_trunk,
 )  # fmt: skip
 SPARES = 3  # workers that wait, as for an ADD and a DEL in a row and one beside them
 _TICK_SECONDS = 10.0  # a third of WatchdogSec=
 _QUIET_SECONDS = 0.03  # without an event: there is time to make spare workers
 _STOP_SECONDS = 30.0  # for workers to end; TimeoutStopSec= is longer
-_ADDRESSES = 16  # that IPAM plugins are asked for again, in one round
 _DISTURBED = 1  # exit code: systemd starts it again
 
 
@@ -132,11 +131,12 @@ class Service:
         self._call = call
         self._spare: set[int] = set()  # process ids of workers that wait
         self._busy: dict[int, int] = {}  # those that serve: process id to slot
-        self._sweeper = 0  # process id of who asks IPAM plugins again for addresses that they kept
+        self._sweeper = 0  # process id of who does what was left behind
         self._events, self._tell = os.pipe()
         self._signals, self._wakeup = os.pipe()
         for fd in (self._events, self._signals, self._wakeup):
             os.set_blocking(fd, False)
+        self._denied = False  # that a security policy refuses clients is said once
         self._code = 0
         self._end = 0.0  # time.monotonic() at which it ends, once it was asked to
 
@@ -177,10 +177,8 @@ class Service:
             self._handoff.dismiss(len(self._spare) - SPARES)
         if superseded():
             self._stop(_DISTURBED, "another version is installed: this one ends")
-        if not self._sweeper and not self._end and releases.pending(NodeHost()):
-            self._sweeper = self._in_child(
-                lambda: releases.sweep(NodeHost(), _ADDRESSES), "addresses were not released: "
-            )
+        if not self._sweeper and not self._end and sweep.pending(NodeHost()):
+            self._sweeper = self._in_child(lambda: sweep.sweep(NodeHost()), "what was left behind was not seen to: ")
 
     def _in_child(self, act: Callable[[], object], failed: str) -> int:
         """The process id of a child that does `act`: this one never waits for anybody. `failed` is put before the
@@ -243,7 +241,13 @@ class Service:
             pid, slot = TAKEN.unpack(event)
             if slot == CONFUSED:
                 self._stop(_DISTURBED, "something else than a request was written for this service: it starts anew")
-            if slot == FREE and pid in self._busy:
+            if slot == DENIED and not self._denied:
+                self._denied = True
+                _say(
+                    "pidfd_getfd(2) is refused for a client, as by a rule of SELinux or AppArmor for its domain: such "
+                    "calls do without this service, which takes tens of milliseconds more each; see the audit log"
+                )
+            if slot in (FREE, DENIED) and pid in self._busy:
                 self._handoff.renew(self._busy.pop(pid))
                 self._spare.add(pid)
                 if self._end:

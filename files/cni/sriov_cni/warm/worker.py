@@ -23,6 +23,7 @@ from struct import Struct
 
 from ..host.host import read_all
 from .handoff import Handoff, same_fifo
+from .same_host import folder_of, place_of, sees
 
 # What a worker tells the service: its process id, and the slot that it serves.
 # Answers one call: environment to exit code, and what is to be done once the runtime has its answer (main.answer).
@@ -30,40 +31,66 @@ Answer = Callable[[dict[str, str]], "tuple[int, Callable[[], None] | None]"]
 TAKEN = Struct("=ii")
 NO_SLOT = -1  # the request was no client's
 CONFUSED = -2  # what came was no request: nobody knows where the next one begins
-FREE = -3  # it has served its call, and waits for the next
+FREE = -3  # it has served its call, or refused it, and waits for the next
+DENIED = -4  # as FREE, and a security policy is why
 _CALLS = 200  # by one worker; what a library leaks ends with it
 # Where client.sh has the reply and what it was started with.
 _REPLY, _STREAMS = 0, (3, 4, 5)
 _ENVIRONMENT_LIMIT = 8 << 20  # bytes; execve(2) takes 6 MiB
-# A client in another of these would have other files, devices or rights than we.
-_NAMESPACES = ("mnt", "net", "user")
 
 
 class _Refused(Exception):
     """The client has to do the work itself."""
 
 
+class _Denied(_Refused):
+    """By a security policy, which will deny the next one as well."""
+
+
 class Client:
-    """The process with this id, which holds the other end of `reply`. Raises OSError, _Refused."""
+    """The process with this id, which holds the other end of `reply`. Raises OSError, _Refused; nothing is left open
+    then, and this process is as it was.
+    """
 
     def __init__(self, pid: int, reply: int, getfd: Callable[[int, int], int]) -> None:
         self._proc = f"/proc/{pid}"
-        pidfd = os.pidfd_open(pid)
-        theirs = getfd(pidfd, _REPLY)
+        self._open: list[int] = []
+        try:
+            self._meet(pid, reply, getfd)
+        except BaseException:
+            self.close()
+            raise
+
+    def _meet(self, pid: int, reply: int, getfd: Callable[[int, int], int]) -> None:
+        pidfd = self._keep(os.pidfd_open(pid))
+        try:
+            theirs = self._keep(getfd(pidfd, _REPLY))
+        except PermissionError:
+            raise _Denied from None
         if not same_fifo(theirs, reply):
             raise _Refused  # the id is that of another process, as where the client has process ids of its own
-        os.close(theirs)
-        if place_of(self._proc) != place_of("/proc/self"):
-            raise _Refused
-        self._streams = [getfd(pidfd, fd) for fd in _STREAMS]
         self.environment = self._read_environment()
-        os.close(pidfd)
+        self._at_home = place_of(self._proc) == place_of("/proc/self")
+        if not self._at_home and not sees(self._proc, self.environment):
+            raise _Refused
+        self._streams = [self._keep(getfd(pidfd, fd)) for fd in _STREAMS]
+
+    def _keep(self, fd: int) -> int:
+        self._open.append(fd)
+        return fd
+
+    def close(self) -> None:
+        """Let go of all that was taken of it."""
+        while self._open:
+            os.close(self._open.pop())
 
     def _read_environment(self) -> dict[str, str]:
         """As the client was started with: a shell leaves out names that it can't use."""
         fd = os.open(f"{self._proc}/environ", os.O_RDONLY | os.O_CLOEXEC)
-        raw = read_all(fd, _ENVIRONMENT_LIMIT)
-        os.close(fd)
+        try:
+            raw = read_all(fd, _ENVIRONMENT_LIMIT)
+        finally:
+            os.close(fd)
         found: dict[str, str] = {}
         for entry in raw.decode("utf-8", "surrogateescape").split("\0"):
             name, equals, value = entry.partition("=")
@@ -73,16 +100,13 @@ class Client:
 
     def step_in(self) -> None:
         """Have its working directory, and its streams as ours."""
-        os.chdir(f"{self._proc}/cwd")
+        if self._at_home:
+            os.chdir(f"{self._proc}/cwd")
+        else:  # not by a mount of its own, which it may keep from being taken away
+            os.chdir(folder_of(self._proc, self.environment) or "/")
         for number, fd in enumerate(self._streams):
             os.dup2(fd, number)
-            os.close(fd)
-
-
-def place_of(proc: str) -> list[tuple[int, int]]:
-    """What tells whether two processes see the same host: namespaces and root folder."""
-    statuses = [os.stat(f"{proc}/{name}") for name in (*(f"ns/{kind}" for kind in _NAMESPACES), "root")]
-    return [(status.st_dev, status.st_ino) for status in statuses]
+        self.close()
 
 
 def work(handoff: Handoff, events: int, getfd: Callable[[int, int], int], answer: Answer) -> None:
@@ -103,13 +127,14 @@ def work(handoff: Handoff, events: int, getfd: Callable[[int, int], int], answer
             os.write(events, TAKEN.pack(os.getpid(), NO_SLOT))
             return
         os.write(events, TAKEN.pack(os.getpid(), slot))
-        if not _take(handoff, slot, pid, getfd, answer):
+        left = _take(handoff, slot, pid, getfd, answer)
+        if left == NO_SLOT:
             return
         gc.collect()
         pthread_sigmask(SIG_SETMASK, [])  # an IPAM plugin's end is waited for with SIGCHLD blocked
         if _state() != before:
             return
-        os.write(events, TAKEN.pack(os.getpid(), FREE))
+        os.write(events, TAKEN.pack(os.getpid(), left))
 
 
 def _state() -> tuple[list[str], list[tuple[int, int]], int, bool]:
@@ -130,22 +155,40 @@ def _state() -> tuple[list[str], list[tuple[int, int]], int, bool]:
 
 def _take(
     handoff: Handoff, slot: int, pid: int, getfd: Callable[[int, int], int], answer: Answer
-) -> bool:
-    """Serve one call. True where this process may serve another one."""
+) -> int:
+    """Serve one call, or leave it to the client. What the service is told then: FREE or DENIED where this process may
+    serve another one, NO_SLOT where not.
+    """
     try:
         reply = handoff.reply(slot)
+    except OSError:
+        return FREE  # it is gone
+    left = NO_SLOT
+    try:
         try:
             client = Client(pid, reply, getfd)
-            client.step_in()
-            life = handoff.life(slot)
-            _die_with(life)
-        except (_Refused, OSError):
-            os.write(reply, b"n\n")
-            return False
-    except OSError:
-        return False  # it is gone
+        except (_Refused, OSError) as error:
+            left = DENIED if isinstance(error, _Denied) else FREE
+            raise
+        client.step_in()
+        life = handoff.life(slot)
+        _die_with(life)
+    except (_Refused, OSError):
+        _refuse(reply)
+        return left
     os.write(reply, b"t\n")
-    return _serve(answer, client.environment, reply, life)
+    return FREE if _serve(answer, client.environment, reply, life) else NO_SLOT
+
+
+def _refuse(reply: int) -> None:
+    """Tell the client, if it is there, that it has to do the work itself."""
+    _leave()
+    try:
+        os.write(reply, b"n\n")
+    except OSError:
+        return
+    finally:
+        os.close(reply)
 
 
 def _die_with(life: int) -> None:

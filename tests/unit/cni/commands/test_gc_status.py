@@ -72,7 +72,7 @@ def test_gc_goes_on_after_a_failure(world):
     assert refused.value.code == 101
     for words in ("refused trust", "IPAM plugin test-ipam: later"):
         assert words in refused.value.answer["msg"]
-    assert journal(world) == [f"{VF}@c1@net1"]
+    assert journal(world) == [f"adding-{VF}@c1@net1"]
     assert world.pf["vfs"][1]["vlan"] == 0
     assert world.ipam_calls == ["ADD", "GC"]
 

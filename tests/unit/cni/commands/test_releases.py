@@ -13,7 +13,7 @@ import time
 import pytest
 
 from sriov_cni import cli
-from sriov_cni.commands import releases
+from sriov_cni.commands import releases, sweep
 from sriov_cni.host.host import NodeHost
 from support.cni_world import Broken, Refusal, WorldHost, run
 from support.expected_address_releases import (
@@ -160,7 +160,7 @@ def test_what_else_is_to_be_done_later_is_done(world, broken):
     done = []
     here = host(world)
     here.later = lambda: done.append("before")
-    releases.plan(here)
+    sweep.plan(here)
     here.later()
     assert done == ["before"]
 

@@ -252,7 +252,7 @@ RESULTS = {
         "dns": {"domain": "d"},
     },
     "1.0.0": {
-        "interfaces": [{"name": "net1", "sandbox": "S"}],
+        "interfaces": [{"name": "net1", "mtu": 1500, "sandbox": "S"}],
         "ips": IPS,
         "routes": [{"dst": "0.0.0.0/0", "gw": "10.0.0.1"}],
         "dns": {"domain": "d"},

@@ -208,7 +208,7 @@ def test_another_slot_where_the_first_is_taken(warm):
     assert warm.direct == 0
 
 
-@pytest.mark.parametrize("share", ["--net", "--mount", "--pid --fork --mount", "--user --map-root-user"])
+@pytest.mark.parametrize("share", ["--net", "--pid --fork --mount", "--user --map-root-user"])
 def test_a_client_with_another_view_does_the_work_itself(warm, share):
     argv = ["unshare", *share.split(), str(warm.program)]
     done = subprocess.run(argv, env=ADD, input=b"{", capture_output=True, check=False)

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,22 +17,17 @@ import time
 import pytest
 
 from sriov_cni import main
+from sriov_cni.vf.journal import Attachment
 from sriov_cni.warm import warm_up
 from sriov_cni.warm.handoff import Handoff
 from support import cni_code
-from support.cni_warm import Warm, outcome
+from support.cni_warm import Warm, launcher_with, outcome
 from support.needs import missing
 from support.processes import eventually
+from support.vector_ids import finding
 
 NEXT = "ba9876543210"
 HURRY = "from sriov_cni.warm import service\nservice._TICK_SECONDS = 0.2\n"
-
-
-def launcher_with(program, folder, lines):
-    """The installed launcher of a copy in `folder`, which does these lines before it starts."""
-    shutil.copytree(program.parent / "lib", folder / "lib")
-    text = program.read_text().replace(str(program.parent), str(folder))
-    return cni_code.put(folder / "sriov", text.replace("from sriov_cni.main", f"{lines}from sriov_cni.main"))
 
 
 def test_another_version_is_installed(program, tmp_path):
@@ -182,3 +177,17 @@ def test_more_workers_than_are_needed_are_let_go(program, tmp_path):
         eventually(lambda: len(warm.workers()) == 3)
         assert outcome(warm.start({"CNI_COMMAND": "VERSION"}))[0] == 0
         assert warm.direct == 0
+
+
+@finding("finding-cni-08-service")
+def test_the_service_sees_to_what_was_left(program, tmp_path):
+    """Of an earlier boot, so that there is nothing to undo; and a VF that is withheld though its journal is gone."""
+    state = tmp_path / "state"
+    for folder in ("journal", "locks", "withheld"):
+        (state / folder).mkdir(parents=True)
+    left = Attachment(address="0000:ff:1f.7", container="c", ifname="net1", boot="another")
+    (state / "journal" / "0000:ff:1f.7@c@net1").write_text(json.dumps(left.to_dict()))
+    (state / "withheld" / "0000:ff:1f.6").write_text("{}")
+    os.utime(state / "withheld" / "0000:ff:1f.6", (1, 1))
+    with Warm(launcher_with(program, tmp_path, HURRY)):
+        eventually(lambda: os.listdir(state / "journal") == [] and os.listdir(state / "withheld") == [])

@@ -14,7 +14,7 @@ from struct import pack
 from ...host.host import NodeHost
 from ...netlink.messages import words
 from ...netlink.socket import attribute
-from ...spec.config import Keys
+from ...spec.config import Keys, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ class Switch(Setting):
 
     def parse(self, keys: Keys) -> State | None:
         value = keys.text(self.name)
-        return {self.name: 1 if value == "on" else 0} if value else None  # upstream: any other text is off
+        if value not in ("", "on", "off"):  # upstream: any other text is off
+            keys.doubts.append(f"{self.name}: expected on or off, found {shown(value)}, which switches it off")
+        return {self.name: 1 if value == "on" else 0} if value else None
 
 
 class Choice(Setting):
