@@ -46,15 +46,16 @@ def test_a_vf_with_all_that_is_known(igb: FakeHost) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
-    [(None, 0), ("junk", 0), ("32", 32)],
+    ("links", "wanted"),
+    [((), 0), (("virtfn", "virtfnx", "virtfn123456"), 0), (tuple(f"virtfn{n}" for n in range(32)), 32)],
     ids=["dp-vector-42-absent", "dp-vector-42-junk", "dp-vector-42-32"],
 )
-def test_configured_vfs(host: FakeHost, text: str | None, wanted: int) -> None:
+def test_configured_vfs(host: FakeHost, links: tuple[str, ...], wanted: int) -> None:
+    """Counted, where the Go plugin reads sriov_numvfs: the kernel holds that while it makes VFs."""
     host.add(PF, totalvfs=64)
-    (host.pci(PF) / "sriov_numvfs").unlink()
-    if text is not None:
-        (host.pci(PF) / "sriov_numvfs").write_text(text)
+    (host.pci(PF) / "sriov_numvfs").write_text("64")
+    for name in links:
+        (host.pci(PF) / name).symlink_to("../0000:01:10.0")
     assert scan(host)[PF].num_vfs == wanted
 
 
