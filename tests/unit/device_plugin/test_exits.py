@@ -23,8 +23,8 @@ from support.vector_ids import finding
 
 HELD = Path(dp_daemon.__file__).with_name("dp_held.py")
 FAULTS = {
-    "scan": "host.discovery:Scanner.scan", "links": "pool.health:Links.observe", "tend": "kubelet.registration:register",
-    "withheld": "pool.withheld:Withheld.look",
+    "scan": "host.discovery:Scanner.scan", "links": "pool.health:Links.observe",
+    "tend": "kubelet.registration:register", "withheld": "pool.withheld:Withheld.look",
 }  # fmt: skip
 # A fault from the moment on that a file is there.
 FAULTY = """

@@ -209,6 +209,34 @@ def test_a_vf_with_an_address_is_withheld(igb: FakeHost, address: str, offered: 
     assert [withheld(found[vf]) for vf in (VF0, VF1, VF2)] == [None, told, None]
 
 
+RA = "00450003"  # RTF_UP, RTF_GATEWAY, RTF_DEFAULT, RTF_ADDRCONF: Linux include/uapi/linux/ipv6_route.h
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "offered"),
+    [
+        pytest.param("enp1s0v1", RA, True, id="finding-dp-08-advertised-over-a-vf"),
+        pytest.param("enp1s0v1", "00000003", False, id="finding-dp-08-made-over-a-vf"),
+        pytest.param("br0", RA, False, id="finding-dp-08-advertised-over-a-bridge-on-a-vf"),
+    ],
+)
+def test_what_a_router_advertises_over_a_vf_is_no_use(igb: FakeHost, name: str, flags: str, offered: bool) -> None:
+    """The host does not come to depend on it because the VF was up for a moment."""
+    if name == "br0":
+        igb.interface("br0", "enp1s0v1")
+    with open(igb.root / "proc/net/ipv6_route", "a") as routes:
+        routes.write(f"{ANY} 00 {ANY} 00 {ANY} 00000400 1 0 {flags}     {name}\n")
+    assert (withheld(scan(igb)[VF1]) is None) is offered
+
+
+@pytest.mark.parametrize("case", ["finding-dp-08-advertised-over-a-pf"])
+def test_what_a_router_advertises_over_a_pf_is_a_use(host: FakeHost, case: str) -> None:
+    host.add(PF, name="enp2s0")
+    with open(host.root / "proc/net/ipv6_route", "a") as routes:
+        routes.write(f"{ANY} 00 {ANY} 00 {ANY} 00000400 1 0 {RA}     enp2s0\n")
+    assert withheld(scan(host)[PF]) == "the host uses its interface enp2s0 (the default route)"
+
+
 def test_a_port_of_a_bridge_is_withheld(host: FakeHost) -> None:
     host.add(PF, name="enp2s0")
     host.symlink("sys/class/net/enp2s0/master", "../br0")
