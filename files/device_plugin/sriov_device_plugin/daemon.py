@@ -82,6 +82,7 @@ class Daemon:
         holds = (options.link_down_after, options.link_up_after, options.link_first_after)
         links = health.Links(options.root, *holds, beside=self.scanner.beside)
         self.withdrawn = Withdrawn(options.state_dir)
+        self._withdrawn_stamp = self.withdrawn.stamp()  # of the last pass
         self.look = Look(self.scanner, links, self.renamed, self.withdrawn)
         self._scanned_at = 0.0
         self._scan_took = 0.0
@@ -131,7 +132,7 @@ class Daemon:
                 next_scan = now
             if DEVICE in heard:
                 next_scan = min(next_scan, now + max(SETTLE, SCAN_SHARE * self._scan_took))
-            if now >= next_scan or self.withdrawn.changed():
+            if now >= next_scan or self.withdrawn.stamp() != self._withdrawn_stamp:
                 if self.options.watch_config and self._config_stamp() != self._read_stamp:
                     self.reload()
                 self.rescan()
@@ -231,6 +232,7 @@ class Daemon:
     def rescan(self) -> None:
         """Look at the host, and bring the pools up to date with it and with the configuration."""
         self._scanned_at = time.monotonic()
+        self._withdrawn_stamp = self.withdrawn.stamp()
         shares = self.look.shares(self._configs)
         self._scan_took = time.monotonic() - self._scanned_at
         self._beat()

@@ -156,6 +156,7 @@ class MetricsServer(ThreadingMixIn, HTTPServer):
     """Serves /metrics, /healthz and /readyz on threads of its own."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(
         self, address: str, port: int, metrics: Callable[[], str], alive: Callable[[], str], ready: Callable[[], str]

@@ -115,13 +115,15 @@ class Scanner:
         kinds = ask.ask_each("the class of", addresses, self._kind)
         wanted = [address for address, kind in kinds.items() if kind[0].startswith(prefixes)]
         pfs = sorted({kinds[address][1] for address in wanted} - {""})
-        in_use = ask.ask("addresses and routes", lambda: host_interfaces.interfaces(self.root), None)
         once = _Pass(
             ask.ask_each("the PF", pfs, self._parent),
             ask.ask("vDPA devices", lambda: rdma_vdpa.vdpa_devices(self.root), {}),
         )
         seen = ask.ask_each("the function", wanted, lambda a: self._function(a, *kinds[a], once, auxiliary))
-        found = [self._used(device, in_use) for address in wanted for device in seen.get(address, ())]
+        read = [device for address in wanted for device in seen.get(address, ())]
+        vfs = {name for device in read if device.pf_address and not device.parent for name in device.interfaces}
+        in_use = ask.ask("addresses and routes", lambda: host_interfaces.interfaces(self.root, vfs), None)
+        found = [self._used(device, in_use) for device in read]
         if not profiles:
             return found
         of_network = [device for device in found if device.bus == PCI and pci_classes.is_network(device.class_id)]

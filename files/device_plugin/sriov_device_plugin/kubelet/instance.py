@@ -19,7 +19,7 @@ LOOK_EVERY = 0.2
 log = logging.getLogger(__name__)
 
 
-def claim(directory: str, patience: float = PATIENCE) -> str:
+def claim(directory: str) -> str:
     """Be the one of this node, until this process ends. Returns "", or who is it already.
 
     Where the lock can't be made, that is said, and we go on without.
@@ -31,14 +31,14 @@ def claim(directory: str, patience: float = PATIENCE) -> str:
     except OSError as error:
         log.warning("%s; a second device plugin on this node would not be noticed", error)
         return ""
-    until, said = time.monotonic() + patience, False
+    until, said = time.monotonic() + PATIENCE, False
     while not _take(lock):
         other = f"another device plugin serves this node (process {_owner(lock)}, which holds {path})"
         if time.monotonic() >= until:
             os.close(lock)
             return f"{other}; expected one: stop the service or delete the DaemonSet"
         if not said:
-            log.warning("%s; waiting for its end for %g s", other, patience)
+            log.warning("%s; waiting for its end for %g s", other, PATIENCE)
             said = True
         time.sleep(LOOK_EVERY)
     with contextlib.suppress(OSError):

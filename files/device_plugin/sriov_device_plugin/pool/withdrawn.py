@@ -36,14 +36,10 @@ class Withdrawn:
         self._entries: dict[tuple[str, str], str] = {}  # key and name -> reason
         self._problem = ""
 
-    def changed(self) -> bool:
-        """Whether the file is another one than at the last question."""
-        return self._now() != self._stamp
-
     def reasons(self, resource_name: str, devices: Iterable[Device]) -> dict[str, str]:
         """Of devices that the pool of this name has: id -> why it is not to be given, for those that are withdrawn."""
         with self._lock:
-            if self.changed():
+            if self.stamp() != self._stamp:
                 self._read()
             if not self._entries and not self._problem:
                 return {}
@@ -57,7 +53,8 @@ class Withdrawn:
         found = next((self._entries[name] for name in names if name in self._entries), None)
         return "" if found is None else f"it is withdrawn{f': {found}' if found else ''}"
 
-    def _now(self) -> tuple[int, int, int] | None:
+    def stamp(self) -> tuple[int, int, int] | None:
+        """What tells one file from a later one; None where there is none."""
         try:
             found = os.stat(self.path)
         except FileNotFoundError:
@@ -67,7 +64,7 @@ class Withdrawn:
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def _read(self) -> None:
-        self._stamp = self._now()
+        self._stamp = self.stamp()
         self._entries, self._problem = {}, ""
         try:
             content = json.loads(files.read(self.path, MAX_BYTES))
