@@ -109,7 +109,7 @@ def test_a_second_one_takes_over_when_the_first_ends(node: Daemon, kubelet: Fake
         pytest.param("config.json", id="finding-dp-18-configuration"),
         pytest.param("k/device-plugins/kubelet_internal_checkpoint", id="finding-dp-18-checkpoint"),
         pytest.param("devinfo/dp/intel.com-kernel-0000:01:10.0-device.json", id="finding-dp-18-device-info"),
-        pytest.param("host/var/lib/baremetal-sriov/device-plugin/memory.json", id="finding-dp-18-memory"),
+        pytest.param("host/run/baremetal-sriov/device-plugin/memory.json", id="finding-dp-18-memory"),
         pytest.param("host/var/lib/cni/sriov/withheld/0000:02:10.0", id="finding-dp-18-withheld"),
     ],
 )

@@ -123,9 +123,8 @@ def test_a_pfs_name_is_known_after_our_restart(node: Daemon, kubelet: FakeKubele
     [
         pytest.param(b"junk", id="finding-dp-17-junk"),
         pytest.param(b"[]", id="finding-dp-17-list"),
-        pytest.param(b'{"format": 2, "boot_id": "b", "pf_names": {"0000:01:00.0": "eth0"}}', id="finding-dp-17-format"),
-        pytest.param(b'{"format": 1, "boot_id": "x", "pf_names": {"0000:01:00.0": "eth0"}}', id="finding-dp-17-boot"),
-        pytest.param(b'{"format": 1, "boot_id": "b", "pf_names": {"0000:01:00.0": 3, "x": "y"}, "resources": 5}',
+        pytest.param(b'{"format": 2, "pf_names": {"0000:01:00.0": "eth0"}}', id="finding-dp-17-format"),
+        pytest.param(b'{"format": 1, "pf_names": {"0000:01:00.0": 3, "x": "y"}, "resources": 5}',
                      id="finding-dp-17-types"),
         pytest.param(b"[" * 100_000, id="finding-dp-17-deep"),
         pytest.param(b" " * (2 << 20), id="finding-dp-17-large"),
@@ -133,13 +132,10 @@ def test_a_pfs_name_is_known_after_our_restart(node: Daemon, kubelet: FakeKubele
 )  # fmt: skip
 def test_what_is_no_memory_of_ours_is_not_used(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "memory.json").write_bytes(content)
-    boot = tmp_path / "root/proc/sys/kernel/random/boot_id"
-    boot.parent.mkdir(parents=True)
-    boot.write_text("b\n")
-    found = Memory(str(tmp_path), str(tmp_path / "root"))
+    found = Memory(str(tmp_path))
     assert (found.pf_names, found.resources) == ({}, set())
     found.save({PF1: "eth0"}, ["a/b"])
-    again = Memory(str(tmp_path), str(tmp_path / "root"))
+    again = Memory(str(tmp_path))
     assert (again.pf_names, again.resources) == ({PF1: "eth0"}, {"a/b"})
 
 

@@ -111,7 +111,7 @@ def test_explain_says_what_the_daemon_withholds(node: Daemon, pod_resources: Any
     container.devices.add(resource_name="intel.com/old", device_ids=[KERNEL[1]])
     node.host.link("enp2s0", "down")
     node.host.put(f"var/lib/cni/sriov/withheld/{KERNEL[2]}", '{"format": 1, "cause": "no MAC"}')
-    node.host.put("var/lib/baremetal-sriov/device-plugin/withdrawn.json",
+    node.host.put("run/baremetal-sriov/device-plugin/withdrawn.json",
                   json.dumps({"format": 1, "withdrawn": [{"device": KERNEL[3]}]}))  # fmt: skip
     node.host.add("0000:06:00.0", klass="0x010802", driver="nvme")
     done = run(node, "--explain")
