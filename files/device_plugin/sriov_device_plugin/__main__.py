@@ -141,7 +141,7 @@ def _explain(given: argparse.Namespace) -> None:
     logs.configure("error", "text")
     configs = load(given.config_file, given.resource_prefix).pools
     root = given.root.rstrip("/")
-    scanner = Scanner(root, Memory(_state_dir(given), root).pf_names)
+    scanner = Scanner(root, Memory(_state_dir(given)).pf_names)
     down_after = -1.0 if given.no_link_health else 0.0
     links = health.Links(root, down_after, 0.0, 0.0, beside=scanner.beside)
     renamed = RenamedAllocations(os.path.abspath(given.kubelet_root_dir), root)

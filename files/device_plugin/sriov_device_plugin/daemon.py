@@ -71,7 +71,7 @@ class Daemon:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._memory = Memory(options.state_dir, options.root)
+        self._memory = Memory(options.state_dir)
         self.scanner = Scanner(options.root, self._memory.pf_names)
         self.renamed = RenamedAllocations(options.kubelet_dir, options.root)
         self.endpoints: dict[str, PoolEndpoint] = {}  # resource name -> its endpoint

@@ -11,6 +11,7 @@ by the routes to their nets.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -126,11 +127,14 @@ def parse_address(content: bytes) -> tuple[str, list[int]] | None:
 
 
 def _hops() -> Mapping[int, Sequence[int]]:
-    """Id of a nexthop object -> the indexes of its interfaces, of a group all; before Linux 5.3 there are none."""
+    """Id of a nexthop object -> the indexes of its interfaces, of a group all; before Linux 5.3 there are none. Raises
+    OSError.
+    """
     try:
         found = dict(map(parse_nexthop, _dump(RTM_GETNEXTHOP, RTM_NEWNEXTHOP, _NEXTHOP_OBJECT.pack(0, 0, 0, 0, 0))))
     except OSError as error:
-        log.debug("no nexthop objects: %s", error)
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            raise
         return {}
     single = {ident: indexes for ident, (indexes, _members) in found.items()}
     return {

@@ -1,7 +1,9 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is kept over our restarts: the names of PFs whose interfaces a pod has, and the resources that we offered."""
+"""What is kept over our restarts, but no boot: the names of PFs whose interfaces a pod may have, and the resources that
+we offered.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,6 @@ from .. import files
 
 FILE = "memory.json"
 MAX_BYTES = 1 << 20
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +27,11 @@ log = logging.getLogger(__name__)
 class Memory:
     """One small file; without it, or with one that is not ours, we know what can be seen now."""
 
-    def __init__(self, folder: str, root: str) -> None:
+    def __init__(self, folder: str) -> None:
         self.path = os.path.join(folder, FILE)
-        self._boot = pci.read_text(root + BOOT_ID) or ""
         self._said = ""
         found = self._load()
-        same_boot = found.get("boot_id") == self._boot  # after a boot each interface is back on the host
-        self.pf_names = _texts(found.get("pf_names")) if same_boot else {}
+        self.pf_names = _texts(found.get("pf_names"))
         resources = found.get("resources")
         self.resources = {r for r in resources if isinstance(r, str)} if isinstance(resources, list) else set()
 
@@ -52,8 +51,7 @@ class Memory:
     def save(self, pf_names: Mapping[str, str], resources: Iterable[str]) -> None:
         """Bring the file up to date; one that can't be written is said once."""
         self.pf_names, self.resources = dict(pf_names), set(resources)
-        content = {"format": FORMAT, "boot_id": self._boot, "pf_names": self.pf_names,
-                   "resources": sorted(self.resources)}  # fmt: skip
+        content = {"format": FORMAT, "pf_names": self.pf_names, "resources": sorted(self.resources)}
         problem = ""
         try:
             files.replace(self.path, json.dumps(content, indent=1, sort_keys=True) + "\n")
