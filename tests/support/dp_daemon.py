@@ -11,6 +11,8 @@ import os
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,15 @@ class Daemon(contextlib.ExitStack):
 
     def logged(self) -> str:
         return self.log.read_text()
+
+
+def get(port: int, page: str) -> tuple[int, str]:
+    """Status and text of a page of --metrics-port."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{page}", timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
 
 
 def serves(daemon: Daemon, program: Sequence[str], seconds: float = DEADLINE) -> None:

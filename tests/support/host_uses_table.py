@@ -42,6 +42,7 @@ UP = f"link set {VF} up"
 ADDRESSES = "ip-address(8): an address of scope global is one that somebody gave"
 LINK_LOCAL = "RFC 4291, 2.5.6, and Linux net/ipv6/addrconf.c: the scope of fe80::/10 is link"
 ROUTES = "ip-route(8): a route that neither the kernel made for an address (protocol kernel) nor is of its own types"
+ADVERTISED = "RFC 4861, 6.3.4: any router of the link may advertise itself; nobody chose that the host goes this way"
 PORTS = "Linux net/core/dev.c, netdev_master_upper_dev_link; ip-link(8), master"
 UPPERS = "Linux Documentation/ABI/testing/sysfs-class-net (upper_*), ip-link(8), link"
 
@@ -84,8 +85,10 @@ SITUATIONS: dict[str, Situation] = {
         (f"addr add 169.254.7.7/24 dev {VF}",)),
     # Routes.
     "default_route": Situation("default_route", "the default route", ROUTES, (UP, f"route add default dev {VF}")),
-    "default_route_v6": Situation("default_route_v6", "the default route", ROUTES,
-                                  (UP, f"-6 route add default via fe80::1 dev {VF} proto ra")),
+    "default_route_v6": Situation("static_default_route_v6", "the default route", ROUTES,
+                                  (UP, f"-6 route add default via fe80::1 dev {VF} proto static")),
+    "advertised_default_route": Situation("default_route_v6", "", ADVERTISED,
+                                          (UP, f"-6 route add default via fe80::1 dev {VF} proto ra")),
     "static_route": Situation("static_route", "the route to 203.0.113.0/24", ROUTES,
                               (UP, f"route add 203.0.113.0/24 dev {VF} proto static")),
     "static_route_v6": Situation("static_route_v6", "the route to 2001:db8:9::/48", ROUTES,

@@ -14,6 +14,8 @@ RFC 4291 and RFC 3927 (link-local).
 
 from __future__ import annotations
 
+# Of these what is no use of a VF: what a router advertises there (RFC 4861, 6.3.4), nobody chose.
+PF_ALONE = ("default_route_v6",)
 # A function of the test, and the words.
 USES: list[tuple[str, str]] = [
     ("address", "the address 192.0.2.7/24"),
@@ -22,6 +24,7 @@ USES: list[tuple[str, str]] = [
     ("many_addresses", "the addresses 198.51.100.0/24, 198.51.100.1/24, 198.51.100.2/24 and 17 more"),
     ("default_route", "the default route"),
     ("default_route_v6", "the default route"),
+    ("static_default_route_v6", "the default route"),
     ("static_route", "the route to 203.0.113.0/24"),
     ("static_route_v6", "the route to 2001:db8:9::/48"),
     ("one_of_several_hops", "the route to 203.0.113.0/24"),

@@ -102,6 +102,7 @@ USES: dict[str, Use] = {
     "address_of_site_scope": addresses("fec0::7%site"),
     "host_scope": addresses("127.0.0.9%host"),
     "default_route": routes({"dst": "default"}),
+    "static_default_route_v6": routes({"dst": "default", "gateway": "fe80::1", "protocol": "static"}),
     "default_route_v6": routes({"dst": "default", "gateway": "fe80::1", "protocol": "ra"}),
     "static_route": routes({"dst": TARGET, "gateway": "192.0.2.1", "protocol": "static"}),
     "static_route_v6": routes({"dst": "2001:db8:9::/48", "gateway": "fe80::1", "protocol": "bird"}),

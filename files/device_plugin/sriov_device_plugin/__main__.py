@@ -6,17 +6,22 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import sys
+from typing import NoReturn
+
+from shared.places import DEVICE_PLUGIN_STATE, FORMAT
 
 from . import __version__, logs
 from .errors import ConfigError
 from .host.discovery import Scanner
-from .pool import cdi, device_info
+from .pool import cdi, device_info, health
 from .pool.config import load, prefix_problem, read
 from .pool.explain import explain
 from .pool.legacy_config import convert
+from .pool.withdrawn import Withdrawn
 
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h: starting again does not help, the unit does not try
 # Logging options of the Go plugin: taken so that its command lines still work, and without effect.
@@ -52,10 +57,12 @@ def _parser() -> argparse.ArgumentParser:
         help="the same for a link that is not there at first sight, as after a boot (%(default)g)",
     )
     option("no-link-health", action="store_true", help="do not look at links")
+    option("state-dir", default="", help=f"folder of what is kept over restarts ({DEVICE_PLUGIN_STATE})")
     option("root", default="", help="read sys, proc and dev below this folder, for tests")
     option("log-level", default="info", type=_level, help="debug, info, warning or error (%(default)s)")
     option("log-format", default="text", choices=logs.FORMATS, help="(%(default)s)")
     option("explain", action="store_true", help="for each function, tell its pool or why it has none, and leave")
+    option("holders", action="store_true", help="print which pod holds which device, as JSON, and leave")
     option("convert-config", action="store_true", help="print the oldest form of config.json in today's, and leave")
     option("check-options", action="store_true", help="report on the options and leave")
     option("check-config", action="store_true", help="report on the configuration and leave")
@@ -66,6 +73,10 @@ def _parser() -> argparse.ArgumentParser:
         option(name, help=argparse.SUPPRESS)
     parser.add_argument("-v", "--v", help=argparse.SUPPRESS)
     return parser
+
+
+def _state_dir(given: argparse.Namespace) -> str:
+    return str(given.state_dir or given.root.rstrip("/") + DEVICE_PLUGIN_STATE)
 
 
 def _within(text: str, value: float, low: float, high: float, unit: str = "") -> float:
@@ -121,6 +132,39 @@ def _convert(path: str) -> None:
     print(text)
 
 
+def _explain(given: argparse.Namespace) -> None:
+    """--explain: the daemon's own pass, and what came of it. Raises ConfigError."""
+    from .kubelet.look import Look  # here, since it costs the import of gRPC
+    from .kubelet.memory import Memory
+    from .kubelet.renamed_allocations import RenamedAllocations
+
+    logs.configure("error", "text")
+    configs = load(given.config_file, given.resource_prefix).pools
+    root = given.root.rstrip("/")
+    scanner = Scanner(root, Memory(_state_dir(given)).pf_names)
+    down_after = -1.0 if given.no_link_health else 0.0
+    links = health.Links(root, down_after, 0.0, 0.0, beside=scanner.beside)
+    renamed = RenamedAllocations(os.path.abspath(given.kubelet_root_dir), root)
+    look = Look(scanner, links, renamed, Withdrawn(_state_dir(given)))
+    for line in explain(configs, scanner, look):
+        print(line)
+    for what, seconds in scanner.beside.held().items():
+        print(f"the host has not answered for {seconds:.0f} s: {what}", file=sys.stderr)
+
+
+def _holders(given: argparse.Namespace) -> int:
+    """--holders: who holds which device as JSON; 1 where nobody knows."""
+    from .kubelet import pod_resources
+
+    known = pod_resources.known(os.path.abspath(given.kubelet_root_dir), given.root.rstrip("/"))
+    holders = pod_resources.as_list(known.holders)
+    print(json.dumps({"format": FORMAT, "complete": known.is_complete, "holders": holders}, indent=1))
+    if not known.is_complete:
+        problem = "the kubelet does not answer, and there is no checkpoint of it that can be read"
+        print(f"{given.kubelet_root_dir}: {problem}", file=sys.stderr)
+    return 0 if known.is_complete else 1
+
+
 def _report(given: argparse.Namespace) -> int:
     """Do what one of the options says that only report; 0 where the configuration can be used."""
     try:
@@ -128,10 +172,10 @@ def _report(given: argparse.Namespace) -> int:
             _check(given.config_file, given.resource_prefix)
         elif given.convert_config:
             _convert(given.config_file)
+        elif given.holders:
+            return _holders(given)
         elif given.explain:
-            pools = load(given.config_file, given.resource_prefix).pools
-            for line in explain(pools, Scanner(given.root.rstrip("/"))):
-                print(line)
+            _explain(given)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
@@ -147,7 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--resource-prefix: {problem}")
     if given.check_options:
         return 0
-    if given.check_config or given.convert_config or given.explain:
+    if given.check_config or given.convert_config or given.explain or given.holders:
         return _report(given)
     logs.configure(given.log_level, given.log_format)
     os.umask(0o022)
@@ -171,13 +215,21 @@ def main(arguments: list[str] | None = None) -> int:
         metrics_port=given.metrics_port,
         cdi_dir=given.cdi_dir if given.use_cdi else "",
         watch_config=given.watch_config,
+        state_dir=_state_dir(given),
     )
     try:
         daemon = Daemon(options)
     except ConfigError as error:
         logging.error("%s", error)
         return EXIT_CONFIG
-    return daemon.run()
+    _leave(daemon.run())
+
+
+def _leave(status: int) -> NoReturn:
+    """At once: the interpreter's own end would wait for threads, and one may be held by the kernel for minutes."""
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":

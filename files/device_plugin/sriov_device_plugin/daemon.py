@@ -15,16 +15,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import ConfigError
-from .host.device_nodes import Nodes
 from .host.discovery import Scanner
 from .host.kernel_events import DEVICE, LINK, Events
-from .kubelet import registration
+from .kubelet import instance, registration
+from .kubelet.look import Look
+from .kubelet.memory import Memory
 from .kubelet.plugin_server import PoolService
 from .kubelet.registration import PoolEndpoint
 from .kubelet.renamed_allocations import RenamedAllocations
 from .notify import Watchdog, notify
-from .pool import allocation, cdi, config, health, pools
+from .pool import cdi, config, health
 from .pool.pools import Member, Pool, Share
+from .pool.withdrawn import Withdrawn
 
 if TYPE_CHECKING:
     from .metrics import MetricsServer
@@ -33,6 +35,9 @@ TICK = 0.5  # seconds; registered again within a second of the kubelet's return
 SETTLE = 0.1  # seconds at least between a message and the look at the host: devices come in groups
 SCAN_SHARE = 2  # and this many times as long as the last look took, so that a flood does not keep us busy
 STUCK_AFTER = 30.0  # seconds; the longest turn waits some seconds for a kubelet that does not answer
+STOP_GRACE = 1.0  # seconds that running calls have at a stop
+METRICS_AGAIN = 5.0  # seconds after which a port that is taken is tried again
+EXIT_OTHER = 75  # EX_TEMPFAIL of sysexits.h: another instance serves this node
 TOLD_REASONS = 5  # of a pool with many unhealthy devices, how many different reasons one line of the log tells
 RELOAD = signal.SIGHUP
 WAKE = signal.SIGIO
@@ -58,6 +63,7 @@ class Options:
     metrics_address: str
     metrics_port: int  # 0: none
     watch_config: bool  # read the configuration again when its file changed, not only at SIGHUP
+    state_dir: str
 
 
 class Daemon:
@@ -65,27 +71,49 @@ class Daemon:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.scanner = Scanner(options.root)
-        self.renamed = RenamedAllocations(options.kubelet_dir)
+        self._memory = Memory(options.state_dir)
+        self.scanner = Scanner(options.root, self._memory.pf_names)
+        self.renamed = RenamedAllocations(options.kubelet_dir, options.root)
         self.endpoints: dict[str, PoolEndpoint] = {}  # resource name -> its endpoint
+        self._kept: dict[str, str] = {}  # of these the names that are no longer configured -> for which pod
         self._said: dict[str, str] = {}  # resource name -> the last line about its devices
         self._said_health: dict[str, str] = {}
-        self._unusable: dict[str, dict[str, str]] = {}  # resource name -> device id -> why, as of the last rescan
         self._status = ""
         holds = (options.link_down_after, options.link_up_after, options.link_first_after)
-        self._links = health.Links(options.root, *holds)
+        links = health.Links(options.root, *holds, beside=self.scanner.beside)
+        self.withdrawn = Withdrawn(options.state_dir)
+        self._withdrawn_stamp = self.withdrawn.stamp()  # of the last pass
+        self.look = Look(self.scanner, links, self.renamed, self.withdrawn)
         self._scanned_at = 0.0
         self._scan_took = 0.0
         self._beat_at = time.monotonic()
         self._watchdog = Watchdog()
-        self._configs = self._load().pools
+        self._metrics: MetricsServer | None = None
+        self._metrics_at = 0.0  # when to try for their port
+        self._metrics_problem = ""
+        self._wrong: tuple[str, ...] = ()  # mistakes of the configuration whose pools are left out
+        self._configs = self._load_sound().pools
 
     def run(self) -> int:
-        """Serve until a signal says stop. Returns the exit status."""
+        """Serve until a signal says stop. Returns the exit status: 1 for a fault of ours."""
         # Blocked before any thread starts, the signals wait for sigtimedwait() and interrupt nothing.
         signal.pthread_sigmask(signal.SIG_BLOCK, (RELOAD, WAKE, *STOP))
-        served = self._serve_metrics()
+        other = instance.claim(self.options.devinfo_dir)
+        if other:
+            log.error("%s", other)
+            return EXIT_OTHER
+        try:
+            self._serve()
+        except BaseException:
+            log.critical("a fault of the device plugin; it ends, to be started again", exc_info=True)
+            self.close(0.0)
+            return 1
+        self.close(STOP_GRACE)
+        return 0
+
+    def _serve(self) -> None:
         events = Events(WAKE)  # before the first look, so that nothing is missed
+        self._serve_metrics(self._beat_at)
         self.rescan()
         self.tend()
         notify("READY=1", self._status_line(), wait=True)
@@ -95,45 +123,57 @@ class Daemon:
             caught = signal.sigtimedwait((RELOAD, WAKE, *STOP), self._pause(next_scan))
             if caught is not None and caught.si_signo in STOP:
                 log.info("%s: leaving", signal.Signals(caught.si_signo).name)
-                self.close()
                 events.close()
-                if served is not None:
-                    served.close()
-                return 0
+                return
             heard = events.drain()
-            now = self._beat_at = time.monotonic()
-            self._watchdog.beat(now)
+            now = self._beat()
             if caught is not None and caught.si_signo == RELOAD:
                 self.reload()
                 next_scan = now
             if DEVICE in heard:
                 next_scan = min(next_scan, now + max(SETTLE, SCAN_SHARE * self._scan_took))
-            if now >= next_scan:
+            if now >= next_scan or self.withdrawn.stamp() != self._withdrawn_stamp:
                 if self.options.watch_config and self._config_stamp() != self._read_stamp:
                     self.reload()
                 self.rescan()
                 self._save_files()
                 next_scan = self._scanned_at + self.options.rescan_interval
-            elif LINK in heard or not events.hears(LINK) or now >= self._links.next_at():
+            elif LINK in heard or not events.hears(LINK) or self.look.links.is_due(now):
                 self.judge()
+            elif self.look.look_at_withheld():
+                self._update_all()
             self.tend()
+            self._serve_metrics(now)
+            self.scanner.beside.tell()
             self._tell_status()
 
-    def _serve_metrics(self) -> MetricsServer | None:
-        """Serve what --metrics-port asks for; a port that is taken does not keep devices from pods."""
-        if not self.options.metrics_port:
-            return None
+    def _beat(self) -> float:
+        """Tell the watchdog and /healthz that we turn; returns the time."""
+        now = self._beat_at = time.monotonic()
+        self._watchdog.beat(now)
+        return now
+
+    def _serve_metrics(self, now: float) -> None:
+        """Serve what --metrics-port asks for; a port that is taken keeps no device from pods, and is tried again."""
+        if not self.options.metrics_port or self._metrics is not None or now < self._metrics_at:
+            return
         from .metrics import MetricsServer, render  # here, since it costs the import of an HTTP server
 
         def metrics() -> str:
-            return render(list(self.endpoints.values()), self.options.kubelet_dir)
+            return render(list(self.endpoints.values()), self.options.kubelet_dir, self.scanner.beside.held())
 
         address, port = self.options.metrics_address, self.options.metrics_port
         try:
-            return MetricsServer(address, port, metrics, self._stuck, self._unready)
+            self._metrics = MetricsServer(address, port, metrics, self._stuck, self._unready)
+            problem = ""
         except OSError as error:
-            log.error("no metrics on %s port %s: %s", address, port, error)
-            return None
+            self._metrics_at = now + METRICS_AGAIN
+            problem = f"no metrics on {address} port {port}: {error}"
+        if problem and problem != self._metrics_problem:
+            log.error("%s; tried again every %g s", problem, METRICS_AGAIN)
+        elif self._metrics_problem and not problem:
+            log.info("metrics on %s port %s", address, port)
+        self._metrics_problem = problem
 
     def _stuck(self) -> str:
         """What keeps us from being alive, "" for nothing; asked by another thread, as _unready."""
@@ -146,7 +186,7 @@ class Daemon:
 
     def _pause(self, next_scan: float) -> float:
         """Seconds to the next thing that is known to be due."""
-        return max(0.0, min(TICK, min(next_scan, self._links.next_at()) - time.monotonic()))
+        return max(0.0, min(TICK, min(next_scan, self.look.links.next_at()) - time.monotonic()))
 
     def _config_stamp(self) -> tuple[int, int, int] | None:
         """What tells one content of the configuration's file from another. In a ConfigMap's volume it is a link."""
@@ -157,8 +197,23 @@ class Daemon:
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def _load(self) -> config.Config:
+        """Raises ConfigError for any mistake."""
         self._read_stamp = self._config_stamp()
-        loaded = config.load(self.options.config_file, self.options.resource_prefix)
+        return self._warned(config.load(self.options.config_file, self.options.resource_prefix))
+
+    def _load_sound(self) -> config.Config:
+        """The same at a start, when there is nothing from before: the sound pools are served, and the others named.
+
+        Raises ConfigError where the file as a whole can't be read, or no pool of it is sound.
+        """
+        self._read_stamp = self._config_stamp()
+        loaded = config.load_sound(self.options.config_file, self.options.resource_prefix)
+        self._wrong = loaded.problems
+        for problem in loaded.problems:
+            log.error("%s: %s; its pool is not offered, the others are", self.options.config_file, problem)
+        return self._warned(loaded)
+
+    def _warned(self, loaded: config.Config) -> config.Config:
         for warning in loaded.warnings:
             log.warning("%s: %s", self.options.config_file, warning)
         return loaded
@@ -168,6 +223,7 @@ class Daemon:
         notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", wait=True)
         try:
             self._configs = self._load().pools
+            self._wrong = ()
             log.info("%s: read again", self.options.config_file)
         except ConfigError as error:
             log.error("%s\nThe configuration from before stays in use.", error)
@@ -176,52 +232,75 @@ class Daemon:
     def rescan(self) -> None:
         """Look at the host, and bring the pools up to date with it and with the configuration."""
         self._scanned_at = time.monotonic()
-        shares = pools.assign(self._configs, pools.scan(self._configs, self.scanner))
+        self._withdrawn_stamp = self.withdrawn.stamp()
+        shares = self.look.shares(self._configs)
         self._scan_took = time.monotonic() - self._scanned_at
-        for name in [name for name in self.endpoints if name not in shares]:
-            log.info("%s: no longer configured", name)
-            self.endpoints.pop(name).close()
-            self._said.pop(name, None)
-            self._said_health.pop(name, None)
+        self._beat()
         self._take_out(shares)
-        self._hold_back(shares)
-        found = (member.device for share in shares.values() for member in share.members.values())
-        self._links.observe(found, time.monotonic())
-        seen = Nodes(self.options.root)
-        self._unusable = {name: allocation.problems(share.members, seen) for name, share in shares.items()}
-        folders = (self.options.devinfo_dir, self.options.cdi_dir)
+        self._keep_old_names(shares)
+        self.look.hold_back(shares)
+        self.look.look_at_withheld()
+        self.look.judge(shares)
+        self._beat()
         for name, share in shares.items():
             self._say(name, share)
             if share.members and name not in self.endpoints:  # of an empty pool the kubelet need not know
-                service = PoolService(Pool(share.config), self.scanner, *folders, self.renamed)
-                self.endpoints[name] = PoolEndpoint(service, self.options.kubelet_dir)
+                self._add(share.config)
             if name in self.endpoints:
-                self._update(self.endpoints[name].service.pool, share.config, share.members)
+                pool = self.endpoints[name].service.pool
+                pool.withdrawn = dict(share.withdrawn)
+                self._update(pool, share.config, share.members)
+        if (self.scanner.names, set(self.endpoints)) != (self._memory.pf_names, self._memory.resources):
+            self._memory.save(self.scanner.names, self.endpoints)
+
+    def _add(self, pool_config: config.PoolConfig) -> None:
+        folders = (self.options.devinfo_dir, self.options.cdi_dir)
+        service = PoolService(Pool(pool_config), self.scanner, *folders, self.renamed, self.withdrawn)
+        self.endpoints[pool_config.resource_name] = PoolEndpoint(service, self.options.kubelet_dir)
 
     def _take_out(self, shares: Mapping[str, Share]) -> None:
         """What leaves a pool does so before another pool may offer it: no Allocate gives it under the old name then."""
         for name, endpoint in self.endpoints.items():
-            pool, share = endpoint.service.pool, shares[name]
+            pool = endpoint.service.pool
+            share = shares.get(name) or Share(pool.config)
             left = {i: member for i, member in pool.members.items() if i in share.members}
             if len(left) < len(pool.members):
                 pool.update(share.config, left, {i: text for i, text in pool.problems.items() if i in left})
 
-    def _hold_back(self, shares: Mapping[str, Share]) -> None:
-        """Take out what pods hold under another name; after the endpoints of old names are closed."""
-        wanted = {device_id: name for name, share in shares.items() for device_id in share.members}
-        for device_id in self.renamed.allocated_under_other_name(wanted):
-            shares[wanted[device_id]].hold_back(device_id, "a pod holds it under another resource name")
+    def _keep_old_names(self, shares: Mapping[str, Share]) -> None:
+        """A name that is no longer configured stays registered, with nothing to give, while a pod holds something of
+        it: without it the kubelet would not start that pod's containers again.
+        """
+        old = ({*self.endpoints, *self._memory.resources} - shares.keys()) | (self._kept.keys() - shares.keys())
+        held = self.renamed.under(old)
+        kept = {name: next(iter(sorted(held[name].values()))) for name in sorted(old) if name in held}
+        for name in sorted(old - kept.keys()):
+            if name in self.endpoints:
+                log.info("%s: no longer configured", name)
+                self.endpoints.pop(name).close()
+                self._said.pop(name, None)
+                self._said_health.pop(name, None)
+        for name, holder in kept.items():
+            if name not in self.endpoints:
+                self._add(config.emptied(name))
+            if name not in self._kept:
+                log.warning("%s: no longer configured; kept with an empty list, since %s holds of it", name, holder)
+        self._kept = kept
 
     def judge(self) -> None:
-        """Look at the links alone, and tell the pools what changed."""
+        """Look at the links and what is withheld alone, and tell the pools what changed."""
         served = [endpoint.service.pool for endpoint in self.endpoints.values()]
-        self._links.observe((member.device for pool in served for member in pool.members.values()), time.monotonic())
-        for pool in served:
+        self.look.look_at_links([member.device for pool in served for member in pool.members.values()])
+        self.look.look_at_withheld()
+        self._update_all()
+
+    def _update_all(self) -> None:
+        for endpoint in self.endpoints.values():
+            pool = endpoint.service.pool
             self._update(pool, pool.config, pool.members)
 
     def _update(self, pool: Pool, pool_config: config.PoolConfig, members: Mapping[str, Member]) -> None:
-        problems = {**self._unusable.get(pool_config.resource_name, {}),
-                    **health.problems({i: member.device for i, member in members.items()}, self._links)}  # fmt: skip
+        problems = self.look.problems(pool_config, members)
         pool.update(pool_config, members, problems)
         count = Counter(problems.values())
         told = [f"{number} unhealthy: {text}" for text, number in sorted(count.items())]
@@ -235,25 +314,28 @@ class Daemon:
 
     def tend(self) -> None:
         """Keep the sockets and the registrations."""
-        now = time.monotonic()
         for endpoint in self.endpoints.values():
-            endpoint.tend(now)
+            endpoint.tend(self._beat())
         registration.register(self.options.kubelet_dir, list(self.endpoints.values()))
 
-    def close(self) -> None:
-        """Leave: sockets go, device-info files stay, since pods keep running."""
+    def close(self, grace: float) -> None:
+        """Leave: sockets go, device-info files stay, since pods keep running. grace: seconds for running calls."""
         notify("STOPPING=1", wait=True)
-        for endpoint in self.endpoints.values():
-            endpoint.close()
+        until = time.monotonic() + grace + 2
+        for ended in [endpoint.begin_close(grace) for endpoint in self.endpoints.values()]:
+            if ended is not None:
+                ended.wait(max(0.0, until - time.monotonic()))
 
     def _save_files(self) -> None:
         """Their folders are lost at a reboot, and for pods that return the kubelet does not call Allocate."""
+        kept = [self.endpoints[name].service.pool.config for name in self._kept]
         try:
-            for endpoint in self.endpoints.values():
-                endpoint.service.save_device_info(endpoint.service.pool.members.values())
-                endpoint.service.save_cdi({})
+            for name, endpoint in self.endpoints.items():
+                if name not in self._kept:
+                    endpoint.service.save_device_info(endpoint.service.pool.members.values())
+                    endpoint.service.save_cdi({})
             if self.options.cdi_dir:
-                cdi.clean(self.options.cdi_dir, self._configs)
+                cdi.clean(self.options.cdi_dir, [*self._configs, *kept], lambda name: bool(self.renamed.under([name])))
         except OSError as error:
             log.error("device-info or CDI files can't be written: %s", error)
 
@@ -277,8 +359,12 @@ class Daemon:
         if not services:
             return "STATUS=nothing to offer: no device matches the configuration"
         sick = sum(len(p.service.pool.problems) for p in services.values())
-        unhealthy = f", {sick} devices unhealthy" if sick else ""
-        return f"STATUS={devices} devices in {len(services)} pools, {registered} of them registered{unhealthy}"
+        more = f", {sick} devices unhealthy" if sick else ""
+        held = len(self.scanner.beside.held())
+        more += f"; the host does not answer {held} questions" if held else ""
+        more += f"; mistakes in the configuration: {len(self._wrong)}" if self._wrong else ""
+        more += f"; {self._metrics_problem}" if self._metrics_problem else ""
+        return f"STATUS={devices} devices in {len(services)} pools, {registered} of them registered{more}"
 
     def _tell_status(self) -> None:
         line = self._status_line()

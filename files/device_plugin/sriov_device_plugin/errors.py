@@ -27,6 +27,10 @@ class DeviceChangedError(DevicePluginError):
     """A device of the pool is gone, or no longer what the pool offers."""
 
 
+class WithdrawnError(DeviceChangedError):
+    """A device is taken back before it is changed, and given to no pod any more."""
+
+
 class UnusableDeviceError(DeviceChangedError):
     """A container could do nothing with the device now; `reason` says why, without naming the device."""
 

@@ -5,32 +5,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import socket
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from socketserver import ThreadingMixIn
 from typing import Any, Callable
 
 from . import __version__
+from .host.beside import Beside
 from .host.discovery import Device
 from .kubelet import pod_resources
 from .kubelet.pod_resources import Holder
 from .kubelet.registration import PoolEndpoint
 
-CLIENTS = 8  # at once; more wait
+CLIENTS = 8  # that ask for metrics at once; more are told to come again
+SILENT = 32  # connections that have not asked yet; of more the oldest is closed
+METRICS = "/metrics"
 CLIENT_TIMEOUT = 5.0  # seconds to ask and to take the answer
 IP_TIMEOUT = 5.0  # seconds for `ip`
+ALL_TIMEOUT = 10.0  # seconds after which no further PF is asked
 MAX_WORDS = 200  # bytes of what a failing `ip` says
 # Key of `ip -s -j link` below "stats" -> the name in our counters.
 DIRECTIONS = {"rx": "receive", "tx": "transmit"}
 COUNTERS = ("bytes", "packets", "dropped")
 
 log = logging.getLogger(__name__)
+_beside = Beside(IP_TIMEOUT)
 _problems: dict[str, str] = {}  # PF -> why its counters were missing last, "" where they were not
 Labels = Mapping[str, str]
 
@@ -57,13 +64,15 @@ def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
-def render(endpoints: Sequence[PoolEndpoint], kubelet_dir: str) -> str:
-    """Everything, read now."""
+def render(endpoints: Sequence[PoolEndpoint], kubelet_dir: str, held_reads: Sized = ()) -> str:
+    """Everything, read now. held_reads: what the host does not answer."""
     held = pod_resources.holders(kubelet_dir)
     metrics = [
         Metric("sriov_device_plugin_info", "gauge", "The version that runs.", [({"version": __version__}, 1)]),
         Metric("sriov_pod_resources_up", "gauge", "1 where the kubelet tells who holds devices.",
                [({}, float(held is not None))]),
+        Metric("sriov_host_reads_held", "gauge", "Reads of the host that it does not answer.",
+               [({}, float(len(held_reads)))] if held_reads else []),
         *_pools(endpoints, held),
         *_vf_counters(endpoints, held or {}),
     ]  # fmt: skip
@@ -129,8 +138,12 @@ def _ask_ip(pf: str) -> Any:
 def _stats(pfs: Iterable[str]) -> dict[tuple[str, int], dict[str, Any]]:
     """(PF, VF index) -> what `ip -s -j link show` says below "stats"; a PF that does not answer is left out."""
     found = {}
-    for pf in sorted(pfs):
-        links = _ask_ip(pf)
+    until = time.monotonic() + ALL_TIMEOUT
+    # Beside, since an `ip` that waits for a driver's lock can't even be killed.
+    told = _beside.ask_each(
+        "the counters of", sorted(pfs), lambda pf: _ask_ip(pf) if time.monotonic() < until else None, remember=False
+    )
+    for pf, links in told.items():
         vfs = links[0].get("vfinfo_list") if isinstance(links, list) and links and isinstance(links[0], dict) else None
         for vf in vfs if isinstance(vfs, list) else ():
             if isinstance(vf, dict) and isinstance(vf.get("vf"), int) and isinstance(vf.get("stats"), dict):
@@ -143,6 +156,7 @@ class MetricsServer(ThreadingMixIn, HTTPServer):
     """Serves /metrics, /healthz and /readyz on threads of its own."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(
         self, address: str, port: int, metrics: Callable[[], str], alive: Callable[[], str], ready: Callable[[], str]
@@ -150,11 +164,13 @@ class MetricsServer(ThreadingMixIn, HTTPServer):
         """Listen. alive, ready: what is wrong, or "". Raises OSError."""
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.pages: Mapping[str, Callable[[], tuple[int, str]]] = {
-            "/metrics": lambda: (200, metrics()),
+            METRICS: lambda: (200, metrics()),
             "/healthz": lambda: _health(alive()),
             "/readyz": lambda: _health(ready()),
         }
         self.slots = threading.BoundedSemaphore(CLIENTS)
+        self._silent: dict[Any, None] = {}  # connections, in the order of their coming
+        self._lock = threading.Lock()
         super().__init__((address, port), _Handler)
         threading.Thread(target=self.serve_forever, name="metrics", daemon=True).start()
 
@@ -168,9 +184,24 @@ class MetricsServer(ThreadingMixIn, HTTPServer):
         super(HTTPServer, self).server_bind()
         self.server_name, self.server_port = "", self.server_address[1]
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        with self.slots:
-            super().process_request_thread(request, client_address)
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            if len(self._silent) >= SILENT:
+                oldest = next(iter(self._silent))
+                del self._silent[oldest]
+                with contextlib.suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)  # which ends the thread that waits for it
+            self._silent[request] = None
+        super().process_request(request, client_address)
+
+    def asked(self, request: Any) -> None:
+        """The connection is no silent one any more."""
+        with self._lock:
+            self._silent.pop(request, None)
+
+    def shutdown_request(self, request: Any) -> None:
+        self.asked(request)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         log.debug("a client of the metrics went away", exc_info=True)
@@ -187,11 +218,22 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        page = self.server.pages.get(self.path.partition("?")[0])
+        self.server.asked(self.connection)
+        path = self.path.partition("?")[0]
+        page = self.server.pages.get(path)
         if page is None:
             self.send_error(404, "expected " + ", ".join(self.server.pages))
-            return
-        status, text = page()
+        elif path != METRICS:  # what tells that we are alive never waits
+            self._answer(*page())
+        elif self.server.slots.acquire(blocking=False):
+            try:
+                self._answer(*page())
+            finally:
+                self.server.slots.release()
+        else:
+            self.send_error(503, f"{CLIENTS} others are asking for {METRICS}; come again")
+
+    def _answer(self, status: int, text: str) -> None:
         body = text.encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")

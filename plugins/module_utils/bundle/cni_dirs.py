@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where the container runtime of a node looks for CNI plugins, from its configuration.
 
-k3s and RKE2 write a configuration for their own containerd; CRI-O's (MicroShift uses it) is read before containerd's,
-which may be there for other containers. containerd has bin_dir, since 2.0 also bin_dirs; CRI-O has plugin_dirs, and
-the last of its files that sets it counts.
+k3s, RKE2 and MicroK8s write a configuration for their own containerd; CRI-O's (MicroShift uses it) is read before
+containerd's, which may be there for other containers. containerd has bin_dir, since 2.0 also bin_dirs; CRI-O has
+plugin_dirs, and the last of its files that sets it counts.
 """
 
 from __future__ import annotations
@@ -19,20 +19,26 @@ DEFAULT = "/opt/cni/bin"  # of containerd, CRI-O and RKE2
 LEANT_ON = ("loopback", "host-local", "static", "host-device")  # the runtime calls the first, networks the others
 _LIMIT = 1 << 20  # bytes of a configuration
 _K3S = "/var/lib/rancher/k3s"
+_SNAP = "/var/snap/microk8s"
 _CONTAINERD = (
     f"{_K3S}/agent/etc/containerd/config.toml",
     "/var/lib/rancher/rke2/agent/etc/containerd/config.toml",
+    f"{_SNAP}/current/args/containerd.toml",
     "/etc/containerd/config.toml",
 )
 _CRIO, _CRIO_FOLDER = "/etc/crio/crio.conf", "/etc/crio/crio.conf.d"
 _VALUE = r"\s*=\s*(\[[^\]]*\]|\"[^\"\n]*\"|'[^'\n]*')"
 _QUOTED = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'")
-_VERSIONED = re.compile(rf"{_K3S}/data/[0-9a-f]{{32,}}/bin")  # another one after each update of k3s
+# Folders that are others after each update, and the link that follows them.
+_VERSIONED = (
+    (re.compile(rf"{_K3S}/data/[0-9a-f]{{32,}}/bin"), f"{_K3S}/data/current/bin"),
+    (re.compile(rf"{_SNAP}/x?[0-9]+/opt/cni/bin"), f"{_SNAP}/current/opt/cni/bin"),
+)
 
 
 def bin_dir(host: Host) -> str:
     """The folder for our plugin; DEFAULT where no runtime says otherwise. Raises HostError."""
-    files = [*_CONTAINERD[:2], _crio_file(host), _CONTAINERD[2]]
+    files = [*_CONTAINERD[:-1], _crio_file(host), _CONTAINERD[-1]]
     for path in files:
         found = _dirs(host, path, "plugin_dirs?" if path.startswith("/etc/crio") else "bin_dirs?") if path else []
         if DEFAULT in found:
@@ -40,7 +46,7 @@ def bin_dir(host: Host) -> str:
         for folder in found:
             # a folder in memory is empty after each boot
             if folder.startswith("/") and os.path.normpath(folder) == folder and not folder.startswith("/run/"):
-                return f"{_K3S}/data/current/bin" if _VERSIONED.fullmatch(folder) else folder
+                return next((link for pattern, link in _VERSIONED if pattern.fullmatch(folder)), folder)
     return DEFAULT
 
 

@@ -35,6 +35,7 @@ UNPROVED = {
     "vdpa_type": "vDPA devices are not made by this collection yet",
     "bridge": "Open vSwitch bridges are not made by this collection",
 }
+POOL_WIDE = ("exclude_topology", "link_health")  # what the device plugin has for a pool as a whole
 LOWEST_MTU = 68  # RFC 791
 HIGHEST_MTU = 65535
 LOWEST_PRIORITY = 99
@@ -61,7 +62,7 @@ class NicSelector:
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy, validated. What is a bool here is read as a flag that is off."""
+    """One policy, validated. What is a bool here is read as a flag that is off, unless it has another default."""
 
     name: str
     resource_name: str
@@ -82,6 +83,7 @@ class Policy:
     node_selector: Mapping[str, Any]
     source: Mapping[str, Any]  # the user's, for the JSON form
     path: str
+    link_health: bool = True
 
     @property
     def driver(self) -> str:
@@ -327,10 +329,13 @@ def _check_names(policies: Sequence[Policy], mistakes: list[Mistake]) -> None:
                 f"{policy.path}.name",
                 f"{policy.name} is the name of {namesake.path} already",
             ),
-            (
-                policy.resource_name and first.exclude_topology != policy.exclude_topology,
-                f"{policy.path}.exclude_topology",
-                f"must be the same in all policies of the resource {policy.resource_name}; "
-                f"{first.path} says {str(first.exclude_topology).lower()}",
-            ),
         )
+        mistakes += mistakes_of(*(
+            (
+                policy.resource_name and getattr(first, name) != getattr(policy, name),
+                f"{policy.path}.{name}",
+                f"must be the same in all policies of the resource {policy.resource_name}; "
+                f"{first.path} says {str(getattr(first, name)).lower()}",
+            )
+            for name in POOL_WIDE
+        ))  # fmt: skip

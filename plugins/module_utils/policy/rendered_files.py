@@ -22,9 +22,10 @@ PATHS = (NODE_PATH, CONFIG_PATH, UDEV_PATH, HOTPLUG_PATH, REPRESENTORS_PATH)  # 
 class Pool:
     """One resource."""
 
-    def __init__(self, name: str, exclude_topology: bool) -> None:
+    def __init__(self, name: str, exclude_topology: bool, link_health: bool) -> None:
         self.name = name
         self.exclude_topology = exclude_topology
+        self.link_health = link_health
         self.count = 0  # of all its VFs
         # (driver or "", RDMA, vhost-net) -> `rootDevices` entries, and `pciAddresses` of VFs without their PF
         self.devices: dict[tuple[str, bool, bool], list[str]] = {}
@@ -45,7 +46,8 @@ def device_plugin_config(prefix: str, pools: Sequence[Pool]) -> dict[str, Any]:
             more = {"drivers": [driver] if driver else [], "isRdma": rdma, "needVhostNet": vhost}
             selectors.append(_given({name: sorted(devices), **more}))
         resource = {"resourceName": pool.name, "resourcePrefix": prefix, "selectors": selectors}
-        resources.append({**resource, **_given({"excludeTopology": pool.exclude_topology})})
+        resource.update(_given({"excludeTopology": pool.exclude_topology}))
+        resources.append(resource if pool.link_health else {**resource, "linkHealth": False})
     return {"resourceList": resources}
 
 

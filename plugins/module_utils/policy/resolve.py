@@ -276,7 +276,8 @@ def _add_to_pool(pools: dict[str, Pool], address: str, match: Match, goal: PfGoa
     whole = match.indices == tuple(range(goal.num_vfs)) and not goal.externally_managed
     device = address if whole else f"{address}#{ranges(match.indices)}"
     driver = "" if policy.driver == DEFAULT_DRIVER else policy.driver
-    pool = pools.setdefault(policy.resource_name, Pool(policy.resource_name, policy.exclude_topology))
+    new = Pool(policy.resource_name, policy.exclude_topology, policy.link_health)
+    pool = pools.setdefault(policy.resource_name, new)
     pool.count += len(match.indices)
     devices = pool.functions if is_guest_vf else pool.devices
     devices.setdefault((driver, policy.is_rdma, policy.need_vhost_net), []).append(address if is_guest_vf else device)

@@ -16,6 +16,8 @@ OWN_SCOPES = ("link", "host", 253, 254)  # of addresses that an interface has of
 OWN_TYPES = ("local", "broadcast", "anycast", "multicast", 2, 3, 4, 5)
 KERNEL = ("kernel", 2)  # the protocol of routes that come with an address or with the link
 DEFAULT = "default"  # the destination of a default route
+ADVERTISED = ("ra", 9)  # the protocol of routes that a router advertisement brought
+ADVERTISED_DEFAULT = "default by a router advertisement"  # the destination of such a default route
 UPPER = "upper_"  # Linux Documentation/ABI/testing/sysfs-class-net: the links to what stands on an interface
 MOST = 3  # of addresses or routes that a message names
 
@@ -26,7 +28,7 @@ class HostNetwork:
     def __init__(
         self, uppers: dict[str, list[str]], masters: dict[str, str], kinds: dict[str, str],
         addresses: dict[str, list[str]], routes: dict[str, list[str]], sessions: dict[str, str] | None = None,
-        unknown: dict[str, list[str]] | None = None,
+        unknown: dict[str, list[str]] | None = None, vfs: set[str] | None = None,
     ) -> None:  # fmt: skip
         self.uppers = uppers  # what stands directly on an interface: VLANs, macvlans, its bridge or bond
         self.masters = masters  # the bridge, bond, ... that an interface is a port of
@@ -35,6 +37,7 @@ class HostNetwork:
         self.routes = routes  # destinations of the routes over it that are not its own
         self.sessions = sessions or {}  # the local address of an SSH connection over it
         self.unknown = unknown or {}  # what can't be told of it, in words
+        self.vfs = vfs or set()  # interfaces of VFs: the host does not depend on what a router advertises there
 
     def uses(self, name: str, beside: set[str] | None = None) -> tuple[str, ...]:
         """Why the host needs an interface; empty where it does not. beside: interfaces of the same device, which are
@@ -43,7 +46,8 @@ class HostNetwork:
         found = []
         for device in self._with_uppers(name, beside or set()):
             where = "" if device == name else f" through {device}"
-            if DEFAULT in self.routes.get(device, ()):
+            routes = self.routes.get(device, ())
+            if DEFAULT in routes or (ADVERTISED_DEFAULT in routes and not (device == name and name in self.vfs)):
                 found.append(f"the default route{where}")
             if device in self.sessions:
                 found.append(f"an SSH connection to {self.sessions[device]}{where}")
@@ -51,7 +55,7 @@ class HostNetwork:
         found += [f"something unknown, since {text}" for text in self.unknown.get(name, ())]
         if self.addresses.get(name):
             found.append(_several("the address", self.addresses[name]))
-        others = [target for target in self.routes.get(name, ()) if target != DEFAULT]
+        others = [target for target in self.routes.get(name, ()) if target not in (DEFAULT, ADVERTISED_DEFAULT)]
         if others:
             found.append(_several("the route to", others, "the routes to"))
         return tuple(found)
@@ -81,6 +85,11 @@ def message(name: str, uses: tuple[str, ...]) -> str:
     return f"the host uses its interface {name} ({', '.join(uses)})"
 
 
+def default_route(protocol: object) -> str:
+    """The destination of a default route, by the protocol that brought it."""
+    return ADVERTISED_DEFAULT if protocol in ADVERTISED else DEFAULT
+
+
 def is_own_address(scope: object) -> bool:
     """True for an address that is no use: link-local, or for this host alone."""
     return scope in OWN_SCOPES
@@ -90,8 +99,9 @@ def is_own_route(target: str, kind: object, protocol: object, gateway: bool) -> 
     """True for a route that is no use: it comes with an address, which tells of it, or with the link. target: DEFAULT,
     an address, or ADDRESS/LENGTH. gateway: whether another host is the next hop.
     """
-    if target == DEFAULT or kind in OWN_TYPES or protocol in KERNEL:
-        return target != DEFAULT
+    is_default = target in (DEFAULT, ADVERTISED_DEFAULT)
+    if is_default or kind in OWN_TYPES or protocol in KERNEL:
+        return not is_default
     address, _slash, length = target.partition("/")
     bits = int(length) if length.isdecimal() else 128
     first, _colon, rest = address.lower().partition(":")

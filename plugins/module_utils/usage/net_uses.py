@@ -60,6 +60,7 @@ def read(
         addresses={name: own for name, own in addresses.items() if own is not None},
         routes=_routes(host),
         sessions=processes.ssh_devices(host, running, shown, ssh_connection),
+        vfs=set(found.vfs.values()),
     )
     for name in found.names:
         network.unknown[name] = [f"`ip link show` does not tell of {name}"] if name not in links else []
@@ -162,6 +163,7 @@ def _routes(host: Host) -> dict[str, list[str]]:
                 target, route.get("type"), route.get("protocol"), gateway
             ):
                 continue
+            target = host_uses.default_route(route.get("protocol")) if target == host_uses.DEFAULT else target
             for device in _devices(route):
                 if target not in found.setdefault(device, []):
                     found[device].append(target)

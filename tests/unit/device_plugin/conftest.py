@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,14 @@ def short_path() -> Iterator[Path]:
 def daemon(host: FakeHost, short_path: Path) -> Iterator[Daemon]:
     with Daemon(short_path, host) as running:
         yield running
+
+
+@pytest.fixture
+def port() -> int:
+    """One of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
+from shared import places
 from sriov_device_plugin import __main__ as program
 from sriov_device_plugin.kubelet import pod_resources, registration
-from sriov_device_plugin.pool import allocation, config, device_info
+from sriov_device_plugin.pool import allocation, cdi, config, device_info
 from support.dp_daemon import PLUGIN
 
 DOCUMENTS = yaml.safe_load((PLUGIN / "daemonset.yml").read_text())["items"]
@@ -30,6 +31,8 @@ WRITTEN = (
     f"{KUBELET}/{registration.WATCHER_DIR}",
     f"{KUBELET}/{registration.LEGACY_DIR}",
     device_info.DIRECTORY,
+    cdi.DIRECTORY,
+    places.DEVICE_PLUGIN_STATE,
 )
 READ = (
     OPTIONS.config_file,
@@ -38,6 +41,7 @@ READ = (
     allocation.IOMMUFD,
     allocation.VHOST_NET,
     "/dev/infiniband/rdma_cm",
+    f"{places.WITHHELD}/0000:01:10.0",
 )
 
 
@@ -55,7 +59,7 @@ def test_what_the_program_reads_is_there(path: str) -> None:
     assert mount_of(path)
 
 
-@pytest.mark.parametrize("path", WRITTEN)
+@pytest.mark.parametrize("path", [pytest.param(path, id=f"finding-dp-15-{path}") for path in WRITTEN])
 def test_what_the_program_writes_is_writable(path: str) -> None:
     assert not mount_of(path).get("readOnly")
 

@@ -17,7 +17,7 @@ from support.dp_daemon import PLUGIN, Daemon
 from support.dp_host import FakeHost
 from support.vector_ids import vectors
 
-GOOD = {"resourceList": [{"resourceName": "vf", "selectors": {"colour": 1}}]}
+GOOD = {"resourceList": [{"resourceName": "vf", "selectors": {}, "colour": 1}]}
 BAD = {"resourceList": [{"resourceName": "v.f", "selectors": None}]}
 
 
@@ -37,7 +37,7 @@ def test_check_config(path: Path, dashes: str) -> None:
     done = run(f"{dashes}check-config", f"{dashes}config-file", str(path), f"{dashes}resource-prefix=a.example")
     assert done.returncode == 0
     assert done.stdout.splitlines()[0] == "a.example/vf: netDevice, 1 selector objects"
-    assert "warning: resourceList[0].selectors.colour: unknown key" in done.stderr
+    assert "warning: resourceList[0].colour: unknown key" in done.stderr
 
 
 def test_check_config_fails_with_all_mistakes(path: Path) -> None:
@@ -134,6 +134,8 @@ def test_explain(path: Path, host: FakeHost) -> None:
         "    intel.com/b: selector pfNames (it has enp1s0, index 2)",
         "0000:05:00.0 8086:10c9 no driver: in no pool",
         "    no pool has a deviceType for it",
+        "0000:06:00.0 8086:10c9 igb: in no pool",
+        "    no deviceType covers its class 030000",
     ]
     path.write_text("{}")
     assert run("--explain", "--config-file", str(path)).returncode == 1

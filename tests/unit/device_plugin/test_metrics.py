@@ -9,8 +9,6 @@ import json
 import os
 import socket
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ import pytest
 
 from sriov_device_plugin import __version__, metrics
 from sriov_device_plugin.notify import Watchdog, notify
-from support.dp_daemon import PROGRAM, Daemon
+from support.dp_daemon import PROGRAM, Daemon, get
 from support.fake_kubelet import FakeKubelet
 from support.processes import eventually
 
@@ -26,13 +24,6 @@ PF = "0000:01:00.0"
 VFS = [f"0000:01:10.{n}" for n in (0, 2, 4)]
 SIDES = {side: {"bytes": 10, "packets": 2, "dropped": 0} for side in ("rx", "tx")}
 LINK = [{"ifname": "enp1s0", "vfinfo_list": [{"vf": 0, "stats": SIDES}, {"vf": 1}, "junk", {"vf": 2, "stats": SIDES}]}]
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -47,14 +38,6 @@ def node(daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dae
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     return daemon
-
-
-def get(port: int, page: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{page}", timeout=60) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
 
 
 def test_metrics(node: Daemon, kubelet: FakeKubelet, pod_resources: Any, port: int) -> None:

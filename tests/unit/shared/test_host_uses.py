@@ -48,8 +48,11 @@ print(json.dumps(network.read("")))
 CONFIG = json.dumps({"resourceList": [{"resourceName": "vf", "selectors": {"pfNames": ["enp1s0"]}}]}).encode()
 
 
+FINDINGS = {"advertised_default_route": "dp-08"}  # those of another finding than the rest
+
+
 def rows(table: dict[str, Any]) -> list[Any]:
-    return [pytest.param(row, id=f"finding-cni-16-{what}") for what, row in table.items()]
+    return [pytest.param(row, id=f"finding-{FINDINGS.get(what, 'cni-16')}-{what}") for what, row in table.items()]
 
 
 def in_sysfs(root: Path, row: Situation) -> None:

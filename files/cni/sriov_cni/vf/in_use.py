@@ -8,8 +8,8 @@ from __future__ import annotations
 from _socket import inet_ntop
 
 from shared.host_uses import (
-    DEFAULT,
     HostNetwork,
+    default_route,
     is_own_address,
     is_own_route,
     kind_name,
@@ -41,7 +41,8 @@ def refuse_in_use(host: NodeHost, vf: Vf, link: Interface) -> None:
     kinds = {upper: kind or kind_name(host.sys_root, upper) for upper, kind in on_it.items()}
     addresses = {link.name: _addresses(host, link)}
     routes = {link.name: _routes(host, link) if link.flags & IFF_UP else []}  # an interface that is down has none
-    uses = HostNetwork({link.name: list(on_it)}, masters, kinds, addresses, routes).uses(link.name)
+    network = HostNetwork({link.name: list(on_it)}, masters, kinds, addresses, routes, vfs={link.name})
+    uses = network.uses(link.name)
     if uses:
         raise CniError(
             DEVICE,
@@ -75,7 +76,8 @@ def _addresses(host: NodeHost, link: Interface) -> list[str]:
 def _routes(host: NodeHost, link: Interface) -> list[str]:
     found = {}
     for route in map(parse_route, host.socket.dump(get_routes(link.index))):
-        target = f"{inet_ntop(route.family, route.dst)}/{route.prefix}" if route.dst else DEFAULT
+        default = default_route(route.protocol)
+        target = f"{inet_ntop(route.family, route.dst)}/{route.prefix}" if route.dst else default
         gateway = bool(route.gateway)
         if link.index in (route.oif, *route.hops) and not is_own_route(target, route.kind, route.protocol, gateway):
             found[target] = True

@@ -12,10 +12,14 @@ from __future__ import annotations
 import json
 import logging
 import subprocess
+import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 TIMEOUT = 2.0  # seconds for one program
+FIRST = 3.0  # seconds that a pass waits for addresses that have told nothing yet, together
+MOST = 32  # programs at once
 KEEP = 60.0  # seconds that an answer is used again: the package changes with the PF's driver alone
 MAX_OUTPUT = 1 << 20
 
@@ -23,23 +27,47 @@ log = logging.getLogger(__name__)
 
 
 class Profiles:
-    """Package names by PCI address, asked for at most once in KEEP seconds."""
+    """Package names by PCI address, asked for at most once in KEEP seconds, each on a thread beside.
+
+    A devlink that waits for its driver's lock can't even be killed, so nobody waits for one: what an address told last
+    counts until it tells something else, and one that was never asked has FIRST seconds.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[float, str]] = {}
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, str]] = {}  # address -> when it was told, and the package
+        self._asked: dict[str, threading.Thread] = {}
 
     def name(self, address: str) -> str:
         """The package of the function at `address` (a PF: its VFs have the same one); "" without one."""
+        if address not in self._known:
+            self.ask((address,))
+        return self._known.get(address, (0.0, ""))[1]
+
+    def ask(self, addresses: Iterable[str]) -> None:
+        """Start to ask all of which nothing new is known, and wait a little for those of which nothing is."""
         now = time.monotonic()
-        asked, found = self._known.get(address, (now - KEEP - 1, ""))
-        if now - asked > KEEP:
-            device = f"pci/{address}"
-            told = _ask(["devlink", "-j", "dev", "info", device])
-            found = _text(told, "info", device, "versions", "running", "fw.app.name") or _text(
-                _ask(["ddptool", "-l", "-a", "-j", "-s", address]), "DDPInventory", "DDPpackage", "name"
-            )
-            self._known[address] = (now, found)
-        return found
+        new = []
+        with self._lock:
+            self._asked = {address: thread for address, thread in self._asked.items() if thread.is_alive()}
+            for address in addresses:
+                told = self._known.get(address, (now - KEEP - 1, ""))[0]
+                if now - told > KEEP and address not in self._asked and len(self._asked) < MOST:
+                    thread = threading.Thread(target=self._look, args=(address,), name="ddp", daemon=True)
+                    self._asked[address] = thread
+                    new += [] if address in self._known else [thread]
+                    thread.start()
+        for thread in new:
+            thread.join(max(0.0, now + FIRST - time.monotonic()))
+
+    def _look(self, address: str) -> None:
+        device = f"pci/{address}"
+        told = _ask(["devlink", "-j", "dev", "info", device])
+        found = _text(told, "info", device, "versions", "running", "fw.app.name") or _text(
+            _ask(["ddptool", "-l", "-a", "-j", "-s", address]), "DDPInventory", "DDPpackage", "name"
+        )
+        with self._lock:
+            self._known[address] = (time.monotonic(), found)
 
 
 def _text(answer: Any, *keys: str) -> str:

@@ -16,14 +16,15 @@ from dataclasses import dataclass
 
 from shared import pci
 
+from .. import files
 from . import network
 
 # Class folder, and what the device nodes are called that an RDMA device has there; in the order they are given.
 RDMA_NODES = (("infiniband_cm", "ucm"), ("infiniband_mad", "issm"), ("infiniband_mad", "umad"),
               ("infiniband_verbs", "uverbs"))  # fmt: skip
 NOTHING, DANGLING = "nothing", "a dangling link"
-_KINDS = {stat.S_IFREG: "a regular file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO",
-          stat.S_IFBLK: "a block device", stat.S_IFSOCK: "a socket"}  # fmt: skip
+UNSEEN = "no answer of the host"
+
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,13 @@ class Nodes:
         self.root = root
         self._found: dict[str, str] = {}
         self._rdma: dict[str, list[tuple[str, str]]] | None = None
+        self._looks = True
+
+    def as_seen(self) -> Nodes:
+        """The same without any further look, for when the host does not answer."""
+        seen = Nodes(self.root)
+        seen._found, seen._rdma, seen._looks = dict(self._found), self._rdma or {}, False
+        return seen
 
     def has(self, path: str) -> bool:
         """True where the node can be given to a container."""
@@ -49,7 +57,7 @@ class Nodes:
     def found(self, path: str) -> str:
         """What is there in a character device's place, in words; "" where it is one."""
         if path not in self._found:
-            self._found[path] = _found(self.root + path)
+            self._found[path] = _found(self.root + path) if self._looks else UNSEEN
         return self._found[path]
 
     def real(self, path: str) -> str:
@@ -81,6 +89,8 @@ class Nodes:
 
     def hint(self) -> str:
         """What else may be the matter with every node: a container's /dev of its own shows none of them."""
+        if not self._looks:
+            return ""
         kind = ""
         for line in network.lines(f"{self.root}/proc/self/mountinfo"):  # proc_pid_mountinfo(5)
             if len(line) > 4 and line[4] == "/dev" and "-" in line[5:-1]:
@@ -95,4 +105,4 @@ def _found(path: str) -> str:
         return DANGLING if os.path.islink(path) else NOTHING
     except OSError as error:
         return str(error.strerror)
-    return "" if stat.S_ISCHR(mode) else _KINDS.get(stat.S_IFMT(mode), "something else")
+    return "" if stat.S_ISCHR(mode) else files.kind(mode)

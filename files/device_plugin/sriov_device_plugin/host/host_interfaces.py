@@ -10,8 +10,8 @@ from shared import host_uses, pci
 from . import network
 
 
-def interfaces(root: str) -> dict[str, str]:
-    """Interface name -> what the host uses it for, in words (see `shared.host_uses`).
+def interfaces(root: str, vfs: set[str] | None = None) -> dict[str, str]:
+    """Interface name -> what the host uses it for, in words (see `shared.host_uses`). vfs: the interfaces of VFs.
 
     What stands on an interface is seen in /sys/class/net; the kernel takes a link there away when its end moves into a
     pod, as it does with the interface itself.
@@ -22,6 +22,6 @@ def interfaces(root: str) -> dict[str, str]:
     for name, master in masters.items():
         uppers[name] += [master] if master else []
     kinds = {upper: host_uses.kind_name(root, upper) for found in uppers.values() for upper in found}
-    seen = host_uses.HostNetwork(uppers, masters, kinds, *network.read(root))
+    seen = host_uses.HostNetwork(uppers, masters, kinds, *network.read(root), vfs=vfs)
     found = {name: seen.uses(name) for name in names}
     return {name: host_uses.message(name, uses) for name, uses in found.items() if uses}

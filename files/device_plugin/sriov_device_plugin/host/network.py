@@ -11,14 +11,15 @@ by the routes to their nets.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import socket
 import struct
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from shared.host_uses import DEFAULT, is_own_address, is_own_route
+from shared.host_uses import ADVERTISED, DEFAULT, default_route, is_own_address, is_own_route
 
 MOST = 200_000  # addresses, or routes of one family, that are looked at; a table is untrusted in length
 MOST_KEPT = 1000  # of one interface: a router's table has many over one
@@ -29,14 +30,18 @@ NLM_F_REQUEST, NLM_F_DUMP = 0x1, 0x300
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_GETROUTE = 20, 22, 24, 26
 IFA_ADDRESS, IFA_LOCAL = 1, 2
-RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA = 1, 4, 5, 9, 18
+RTM_NEWNEXTHOP, RTM_GETNEXTHOP = 104, 106
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA, RTA_NH_ID = 1, 4, 5, 9, 18, 30
+NHA_ID, NHA_GROUP, NHA_OIF = 1, 2, 5  # include/uapi/linux/nexthop.h
 RTM_F_CLONED = 0x200
-RTF_REJECT, RTF_ANYCAST, RTF_LOCAL = 0x200, 0x40000000, 0x80000000
+RTF_REJECT, RTF_ADDRCONF, RTF_ANYCAST, RTF_LOCAL = 0x200, 0x40000, 0x40000000, 0x80000000
 HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _ADDRESS = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
 _ROUTE = struct.Struct("=BBBBBBBBI")  # rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags
 _ATTRIBUTE = struct.Struct("=HH")  # length, type
 _NEXT_HOP = struct.Struct("=HBBi")  # rtnexthop: length, flags, hops, interface index
+_NEXTHOP_OBJECT = struct.Struct("=BBBBI")  # nhmsg: family, scope, protocol, reserved, flags
+_GROUP_ENTRY = struct.Struct("=IBBH")  # nexthop_grp: id, weight, reserved
 _PROC_SCOPES = {"10": "host", "20": "link"}  # Linux include/net/ipv6.h, IPV6_ADDR_LOOPBACK and IPV6_ADDR_LINKLOCAL
 
 log = logging.getLogger(__name__)
@@ -51,7 +56,8 @@ def read(root: str) -> tuple[Named, Named]:
             names = dict(socket.if_nameindex())
             addresses = map(parse_address, _dump(RTM_GETADDR, RTM_NEWADDR, _ADDRESS.pack(0, 0, 0, 0, 0)))
             families = (_ROUTE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0) for family in (socket.AF_INET, socket.AF_INET6))
-            routes = (parse_route(found) for body in families for found in _dump(RTM_GETROUTE, RTM_NEWROUTE, body))
+            hops = _hops()
+            routes = (parse_route(r, hops) for body in families for r in _dump(RTM_GETROUTE, RTM_NEWROUTE, body))
             return _named(addresses, names), _named(routes, names)
         except OSError as error:
             log.debug("no addresses and routes by netlink (%s); reading /proc/net instead", error)
@@ -66,7 +72,7 @@ def _collect(pairs: Iterable[tuple[str, str]]) -> Named:
     found: dict[str, dict[str, None]] = {}
     for name, text in pairs:
         known = found.setdefault(name, {})
-        if text == DEFAULT or len(known) < MOST_KEPT:
+        if text.startswith(DEFAULT) or len(known) < MOST_KEPT:
             known[text] = None
     return {name: list(known) for name, known in found.items()}
 
@@ -120,9 +126,35 @@ def parse_address(content: bytes) -> tuple[str, list[int]] | None:
         _text(family, found.get(IFA_LOCAL) or found.get(IFA_ADDRESS, b""), length), [index])  # fmt: skip
 
 
-def parse_route(content: bytes) -> tuple[str, list[int]] | None:
+def _hops() -> Mapping[int, Sequence[int]]:
+    """Id of a nexthop object -> the indexes of its interfaces, of a group all; before Linux 5.3 there are none. Raises
+    OSError.
+    """
+    try:
+        found = dict(map(parse_nexthop, _dump(RTM_GETNEXTHOP, RTM_NEWNEXTHOP, _NEXTHOP_OBJECT.pack(0, 0, 0, 0, 0))))
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+        return {}
+    single = {ident: indexes for ident, (indexes, _members) in found.items()}
+    return {
+        ident: [*indexes, *(index for member in members for index in single.get(member, ()))]
+        for ident, (indexes, members) in found.items()
+    }
+
+
+def parse_nexthop(content: bytes) -> tuple[int, tuple[list[int], list[int]]]:
+    """The id of a nexthop object, the index of its interface, and the ids of a group's members; 0 for what is none."""
+    found = dict(_attributes(content[_NEXTHOP_OBJECT.size :]))
+    ident, index = (int.from_bytes(found.get(key, b"")[:4], sys.byteorder) for key in (NHA_ID, NHA_OIF))
+    group = found.get(NHA_GROUP, b"")
+    whole = group[: len(group) // _GROUP_ENTRY.size * _GROUP_ENTRY.size]
+    return ident, ([index] if index else [], [entry[0] for entry in _GROUP_ENTRY.iter_unpack(whole)])
+
+
+def parse_route(content: bytes, hops: Mapping[int, Sequence[int]] | None = None) -> tuple[str, list[int]] | None:
     """The destination and the indexes of the interfaces, from the body of its message; None for a route that is no use,
-    or over no interface.
+    or over no interface. hops: those of nexthop objects, which may be all that a route tells.
     """
     if len(content) < _ROUTE.size:
         return None
@@ -131,8 +163,10 @@ def parse_route(content: bytes) -> tuple[str, list[int]] | None:
     indexes = [fields[3] for fields, _rest in split(found.get(RTA_MULTIPATH, b""), _NEXT_HOP)]
     if len(found.get(RTA_OIF, b"")) == 4:
         indexes += struct.unpack("=i", found[RTA_OIF])
-    text = _text(family, found.get(RTA_DST, b""), length) if length else DEFAULT
-    gateway = RTA_GATEWAY in found or RTA_VIA in found
+    ident = found.get(RTA_NH_ID, b"")
+    indexes += (hops or {}).get(int.from_bytes(ident, sys.byteorder), ()) if len(ident) == 4 else ()
+    text = _text(family, found.get(RTA_DST, b""), length) if length else default_route(protocol)
+    gateway = RTA_GATEWAY in found or RTA_VIA in found or bool(ident)
     if not indexes or flags & RTM_F_CLONED or is_own_route(text, kind, protocol, gateway):
         return None
     return text, list(dict.fromkeys(indexes))
@@ -168,7 +202,9 @@ def _proc_v6(root: str) -> Iterator[tuple[str, str]]:
     for fields in lines(f"{root}/proc/net/ipv6_route"):
         with contextlib.suppress(ValueError, IndexError):
             length, gateway = int(fields[1], 16), any(bytes.fromhex(fields[4]))
-            text = _text(socket.AF_INET6, bytes.fromhex(fields[0]), length) if length else DEFAULT
+            advertised = int(fields[8], 16) & RTF_ADDRCONF
+            default = default_route(ADVERTISED[0] if advertised else None)
+            text = _text(socket.AF_INET6, bytes.fromhex(fields[0]), length) if length else default
             no_use = int(fields[8], 16) & (RTF_REJECT | RTF_ANYCAST | RTF_LOCAL)
             if not no_use and not is_own_route(text, None, None, gateway):
                 yield fields[9], text

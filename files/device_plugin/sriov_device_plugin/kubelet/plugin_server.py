@@ -5,22 +5,26 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn
+from typing import Any, Callable, NoReturn, TypeVar
 
 import grpc
 
 from ..api import deviceplugin_pb2 as api
 from ..api import pluginregistration_pb2 as watcher_api
-from ..errors import DeviceChangedError, DevicePluginError, UnknownDeviceError
+from ..errors import DeviceChangedError, DevicePluginError, UnknownDeviceError, WithdrawnError
 from ..host.device_nodes import Nodes
-from ..host.discovery import Scanner
+from ..host.discovery import Device, Scanner
 from ..pool import allocation, cdi, device_info, preference
+from ..pool.allocation import Grant
+from ..pool.config import PoolConfig
 from ..pool.pools import Member, Pool, match
+from ..pool.withdrawn import Withdrawn
 from .renamed_allocations import RenamedAllocations
 
 API_VERSION = "v1beta1"
@@ -32,22 +36,31 @@ OPTIONS = api.DevicePluginOptions(get_preferred_allocation_available=True)  # th
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 
 class PoolService:
     """Answers the kubelet for one pool; called on gRPC's threads."""
 
     def __init__(
-        self, pool: Pool, scanner: Scanner, devinfo_dir: str, cdi_dir: str, renamed: RenamedAllocations
-    ) -> None:
+        self, pool: Pool, scanner: Scanner, devinfo_dir: str, cdi_dir: str, renamed: RenamedAllocations,
+        withdrawn: Withdrawn | None = None,
+    ) -> None:  # fmt: skip
         self.pool = pool
         self.scanner = scanner
         self.renamed = renamed
+        self.withdrawn = withdrawn
         self.devinfo_dir = devinfo_dir
         self.cdi_dir = cdi_dir  # "": device nodes are named in the answer to Allocate
         self.endpoint = ""  # absolute path of the socket
         self.registered = threading.Event()  # the plugin watcher took us
         self.refused = threading.Event()  # the plugin watcher refused us
         self.lost = threading.Event()  # a kubelet listened to us, and does no longer
+
+    @property
+    def is_listened_to(self) -> bool:
+        """True while a kubelet's ListAndWatch is open."""
+        return self.pool.has_streams
 
     def options(self, request: Any, context: Any) -> api.DevicePluginOptions:
         """GetDevicePluginOptions."""
@@ -95,8 +108,7 @@ class PoolService:
         config = self.pool.config
         try:
             wanted = [self._members(list(c.devices_ids)) for c in request.container_requests]
-            seen = Nodes(self.scanner.root)
-            grants = [allocation.grant(config, members, nodes=seen) for members in wanted]
+            grants = self._grants(config, wanted)
             for members in wanted:
                 self.save_device_info(members)
             self.save_cdi({member.device.id: member for members in wanted for member in members})
@@ -117,6 +129,23 @@ class PoolService:
             log.info("%s: allocated %s", config.resource_name, ", ".join(m.device.id for m in members) or "nothing")
         return answer
 
+    def _grants(self, config: PoolConfig, wanted: Sequence[Sequence[Member]]) -> list[Grant]:
+        """What each container gets; by the nodes as they were seen last, where the host does not answer.
+
+        Raises DevicePluginError where a node is missing.
+        """
+
+        def look(seen: Nodes) -> list[Grant]:
+            return [allocation.grant(config, members, nodes=seen) for members in wanted]
+
+        fresh = self._beside("the device nodes of", lambda: look(Nodes(self.scanner.root)))
+        return look(self.scanner.nodes.as_seen()) if fresh is None else fresh
+
+    def _beside(self, what: str, read: Callable[[], T]) -> T | None:
+        """What a look at the host brings that is about this pool; None where the host does not answer."""
+        name = self.pool.config.resource_name
+        return self.scanner.beside.ask_each(what, (name,), lambda pool: read(), remember=False).get(name)
+
     def save_device_info(self, members: Iterable[Member]) -> None:
         """Write the device-info files of these members, where the type has them. Raises OSError."""
         config = self.pool.config
@@ -126,8 +155,16 @@ class PoolService:
     def save_cdi(self, fresh: Mapping[str, Member]) -> None:
         """Write the CDI spec file, where CDI is on; `fresh` members are newer than the pool's. Raises OSError."""
         if self.cdi_dir:
-            members = {**self.pool.members, **fresh}
-            cdi.write(self.cdi_dir, self.pool.config, members.values(), self.scanner.root)
+            members = {**self.pool.members, **fresh}.values()
+            config, root = self.pool.config, self.scanner.root
+            done = self._beside("the CDI file of", lambda: cdi.write(self.cdi_dir, config, members, root, self._held))
+            if done is None:
+                raise OSError(errno.EAGAIN, "the host does not tell which device nodes there are")
+
+    def _held(self) -> Collection[str] | None:
+        """The devices that pods hold under this name; None where nobody knows all of them."""
+        found = self.renamed.under([self.pool.config.resource_name]).get(self.pool.config.resource_name, {})
+        return None if "" in found else found
 
     def _name_devices(self, response: api.ContainerAllocateResponse, ids: Sequence[str]) -> None:
         """By both ways: a runtime that gets a name twice uses it once."""
@@ -142,8 +179,11 @@ class PoolService:
     def _members(self, ids: list[str]) -> list[Member]:
         """The devices as they are now: a driver or an IOMMU group may have changed since the last pass."""
         name = self.pool.config.resource_name
-        known = self.pool.members
+        known, withdrawn = self.pool.members, self.pool.withdrawn
         unknown = [device_id for device_id in ids if device_id not in known]
+        for device_id in unknown:
+            if device_id in withdrawn:
+                raise WithdrawnError(f"pool {name}: {device_id} is not given: {withdrawn[device_id]}")
         if unknown:
             named = ", ".join(repr(text[:64]) for text in unknown[:NAMED_IDS])
             more = f" and {len(unknown) - NAMED_IDS} more" if len(unknown) > NAMED_IDS else ""
@@ -153,18 +193,28 @@ class PoolService:
         moved = [device_id for device_id in ids if device_id not in self.pool.members]
         if moved:
             raise DeviceChangedError(f"pool {name}: {moved[0]} was just taken out of the pool")
-        found = []
-        for device_id in ids:
-            device = self.scanner.refresh(known[device_id].device)
-            if device is None:
-                raise DeviceChangedError(f"pool {name}: {device_id} is gone from the PCI bus")
-            if device.group_mates != known[device_id].device.group_mates:
-                raise DeviceChangedError(f"pool {name}: other functions share IOMMU group {device.iommu_group} now")
-            selector, reason = match(self.pool.config, device)
-            if selector is None:
-                raise DeviceChangedError(f"pool {name}: {device_id} no longer fits the pool: {reason}")
-            found.append(Member(device, selector))
-        return found
+        members = [known[device_id] for device_id in ids]
+        withdrawn = self.withdrawn.reasons(name, [m.device for m in members]) if self.withdrawn else {}
+        for device_id, reason in withdrawn.items():
+            raise WithdrawnError(f"pool {name}: {device_id} is not given: {reason}")
+        fresh = self.scanner.refresh_each(member.device for member in members)
+        return [self._checked(member, fresh) for member in members]
+
+    def _checked(self, member: Member, fresh: Mapping[str, Device | None]) -> Member:
+        """The member as it is now. Raises DeviceChangedError where it is no longer what the pool offers."""
+        name, device_id = self.pool.config.resource_name, member.device.id
+        if device_id not in fresh:
+            log.warning("%s: %s is given as it was seen last: the host does not answer", name, device_id)
+            return member
+        device = fresh[device_id]
+        if device is None:
+            raise DeviceChangedError(f"pool {name}: {device_id} is gone from the PCI bus")
+        if device.group_mates != member.device.group_mates:
+            raise DeviceChangedError(f"pool {name}: other functions share IOMMU group {device.iommu_group} now")
+        selector, reason = match(self.pool.config, device)
+        if selector is None:
+            raise DeviceChangedError(f"pool {name}: {device_id} no longer fits the pool: {reason}")
+        return Member(device, selector)
 
     def pre_start(self, request: Any, context: Any) -> api.PreStartContainerResponse:
         """PreStartContainer: not asked for, and nothing to do."""
@@ -239,11 +289,18 @@ class PoolServer:
 
         The library removes the socket by its path; we wait for that, lest it takes away a later one.
         """
+        ended = self.begin_stop(grace)
+        if ended is not None:
+            ended.wait(grace + 2)
+
+    def begin_stop(self, grace: float) -> threading.Event | None:
+        """The same without waiting: what is set once it has ended; None where it did not run."""
         if self._server is None:
-            return
+            return None
         self.service.pool.tell(False)
-        self._server.stop(grace).wait(grace + 2)
+        ended: threading.Event = self._server.stop(grace)
         self._server = None
+        return ended
 
 
 def _handlers(service: PoolService) -> tuple[grpc.GenericRpcHandler, ...]:

@@ -14,7 +14,9 @@ from typing import Any
 
 import grpc
 
+from .. import files
 from ..api import podresources_pb2 as api
+from ..host import pod_ends
 
 SOCKET = os.path.join("pod-resources", "kubelet.sock")
 TIMEOUT = 2.0  # seconds
@@ -74,36 +76,72 @@ def _holders(answer: api.ListPodResourcesResponse) -> Holders:
     }
 
 
-def known_holders(kubelet_dir: str) -> Holders:
-    """The same from all that is known, so that no holder is missed while the kubelet is away or still starting.
+@dataclass(frozen=True)
+class Known:
+    """Who holds what, from all that is known; is_complete: False where there may be more than could be read."""
+
+    holders: Holders
+    is_complete: bool
+
+
+def known_holders(kubelet_dir: str, root: str = "") -> Holders:
+    """(resource name, device id) -> its container, from all that is known (see `known`)."""
+    return known(kubelet_dir, root).holders
+
+
+def known(kubelet_dir: str, root: str = "") -> Known:
+    """From the kubelet and its checkpoint, so that no holder is missed while the kubelet is away or still starting.
 
     A kubelet that starts answers before it has heard of its pods, and its checkpoint still names pods that have
     ended: an entry of the checkpoint counts while its pod's folder is there. A container does not see those folders;
-    there it counts until the kubelet knows some pod, since that container is in one.
+    there it counts until the kubelet knows some pod, since that container is in one. A pod that has finished and is
+    not deleted keeps its folder, and older kubelets go on naming it: it holds nothing any more.
     """
-    answer = _list(kubelet_dir) if os.path.exists(os.path.join(kubelet_dir, SOCKET)) else None
+    has_socket = os.path.exists(os.path.join(kubelet_dir, SOCKET))
+    answer = _list(kubelet_dir) if has_socket else None
     knows_pods = answer is not None and len(answer.pod_resources) > 0
+    checkpoint = os.path.join(kubelet_dir, CHECKPOINT)
+    entries = _checkpoint(checkpoint)
+    finished = pod_ends.finished(root, {uid for uid, _resource, _device in entries or ()})
+    noted: dict[tuple[str, str], set[str]] = {}
     found: Holders = {}
     pods = os.path.join(kubelet_dir, PODS)
     sees_pods = os.path.isdir(pods)
-    for uid, resource, device_id in _checkpoint(os.path.join(kubelet_dir, CHECKPOINT)):
-        if os.path.isdir(os.path.join(pods, uid)) if sees_pods else not knows_pods:
+    for uid, resource, device_id in entries or ():
+        noted.setdefault((resource, device_id), set()).add(uid)
+        if uid not in finished and (os.path.isdir(os.path.join(pods, uid)) if sees_pods else not knows_pods):
             found[resource, device_id] = Holder(pod=uid)
-    return {**found, **({} if answer is None else _holders(answer))}
+    told = {} if answer is None else _holders(answer)
+    found.update({key: holder for key, holder in told.items() if not noted.get(key) or noted[key] - finished})
+    has_noted = entries is not None and (os.path.exists(checkpoint) or not has_socket)
+    return Known(found, answer is not None or has_noted)
 
 
-def _checkpoint(path: str) -> Iterator[tuple[str, str, str]]:
-    """(pod's UID, resource name, device id) of each entry; what is not of that form is passed over."""
+def as_list(holders: Holders) -> list[dict[str, str]]:
+    """For JSON, by resource and device; of a pod that only the checkpoint knows, its UID in the pod's place."""
+    return [
+        {"resource": resource, "device": device_id, "pod": str(holder), "container": holder.container}
+        for (resource, device_id), holder in sorted(holders.items(), key=lambda item: item[0])
+    ]
+
+
+def _checkpoint(path: str) -> list[tuple[str, str, str]] | None:
+    """(pod's UID, resource name, device id) of each entry; what is not of that form is passed over. No file has none;
+    None for one that can't be read.
+    """
     try:
-        with open(path, "rb") as stream:
-            document = json.loads(stream.read(MAX_MESSAGE))
+        document = json.loads(files.read(path, MAX_MESSAGE))
         entries = document["Data"]["PodDeviceEntries"]
+    except FileNotFoundError:
+        return []
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         log.debug("%s: %s", path, error)
-        return
-    for entry in entries if isinstance(entries, list) else ():
-        if not isinstance(entry, dict):
-            continue
+        return None
+    return [found for entry in entries for found in _entry(entry)] if isinstance(entries, list) else []
+
+
+def _entry(entry: Any) -> Iterator[tuple[str, str, str]]:
+    if isinstance(entry, dict):
         uid, resource = entry.get("PodUID"), entry.get("ResourceName")
         if isinstance(uid, str) and "/" not in uid and "\0" not in uid and isinstance(resource, str):
             yield from ((uid, resource, device_id) for device_id in _ids(entry.get("DeviceIDs")))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 
 import grpc
@@ -28,6 +29,8 @@ RETRY_AFTER = 5.0  # seconds after a refusal or an error
 # Seconds that a kubelet which went away has to come back by itself, before we offer a new socket: one that lost
 # nothing but its stream to us sees that, and nothing else.
 LOST_AFTER = 10.0
+WAIT_LONG = 30.0  # seconds without a listening kubelet until that is said
+OTHER_WAY_AFTER, LONGEST_PAUSE = 10.0, 600.0  # seconds until the other way is tried, doubled each time
 MAX_SOCKET_PATH = 107  # bytes; sun_path of Linux include/uapi/linux/un.h, less the final NUL
 
 log = logging.getLogger(__name__)
@@ -57,6 +60,7 @@ class PoolEndpoint:
         self._lost_at: float | None = None
         self._server = PoolServer(service)
         self._socket: Identity | None = None
+        self._waits = Waits()
 
     @property
     def name(self) -> str:
@@ -75,20 +79,22 @@ class PoolEndpoint:
         return self._socket is not None and os.path.dirname(self.service.endpoint).endswith(LEGACY_DIR)
 
     def tend(self, now: float) -> None:
-        """Listen where we should and do not: at first, after a wipe, after the watcher's refusal."""
+        """Listen where we should and do not: at first, after a wipe, after the watcher's refusal; or the other way."""
         if now < self.retry_at:
             return
+        waited_for = self._waits.too_long(self, now)
         if self._socket is not None:
             refused, lost = self.service.refused.is_set(), self._lost_too_long(now)
-            if identity(self.service.endpoint) == self._socket and not refused and not lost:
+            if identity(self.service.endpoint) == self._socket and not refused and not lost and not waited_for:
                 return
-            reason = "refused" if refused else "the kubelet did not come back" if lost else "the socket is gone"
+            reason = "refused" if refused else "the kubelet did not come back" if lost else waited_for
+            reason = reason or "the socket is gone"
             log.info("%s: %s; listening again", self.name, reason)
             self.close()
             if refused:
                 self.retry_at = now + RETRY_AFTER
                 return
-        folder = registration_dir(self.kubelet_dir)
+        folder = self._waits.folder(self.kubelet_dir)
         if folder is None:
             return
         path = socket_path(folder, self.service.pool.config.prefix, self.service.pool.config.name)
@@ -116,14 +122,68 @@ class PoolEndpoint:
         self._socket = None
         self.registered_with = None
 
+    def begin_close(self, grace: float) -> threading.Event | None:
+        """For the end of the program: what is set once running calls have ended, or their `grace` seconds have."""
+        return self._server.begin_stop(grace)
 
-def registration_dir(kubelet_dir: str) -> str | None:
-    """The folder for our sockets; None while the kubelet has made none (it never ran here)."""
-    for name in (WATCHER_DIR, LEGACY_DIR):
-        path = os.path.join(kubelet_dir, name)
-        if os.path.isdir(path):
-            return path
-    return None
+
+class Waits:
+    """How long a kubelet lets a pool wait for its ListAndWatch: the other way is tried, and later it is said."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._turn_at = 0.0  # when the other way is tried
+        self._pause = OTHER_WAY_AFTER
+        self._kubelet: Identity | None = None  # the kubelet.sock that we wait for
+        self._other = False  # the other folder than the one that comes first
+        self._said = ""
+
+    def folder(self, kubelet_dir: str) -> str | None:
+        """The folder for our sockets; None while the kubelet has made none (it never ran here)."""
+        found = registration_dirs(kubelet_dir)
+        return found[-1 if self._other else 0] if found else None
+
+    def too_long(self, endpoint: PoolEndpoint, now: float) -> str:
+        """Say once what is waited for; why to listen elsewhere now, "" for not to."""
+        kubelet = identity(os.path.join(endpoint.kubelet_dir, LEGACY_DIR, KUBELET_SOCKET))
+        is_listened_to = endpoint.service.is_listened_to
+        if is_listened_to or self._since is None or kubelet != self._kubelet:
+            self._other = self._other and (is_listened_to or kubelet == self._kubelet)
+            self._since, self._kubelet, self._said = now, kubelet, ""
+            self._pause = OTHER_WAY_AFTER
+            self._turn_at = now + self._pause
+            return ""
+        folders = registration_dirs(endpoint.kubelet_dir)
+        words = self._words(endpoint, folders, kubelet) if now >= self._since + WAIT_LONG else ""
+        if words and not self._said:
+            self._said = words
+            log.warning("%s: %s", endpoint.name, words)
+        if now < self._turn_at or len(folders) < 2 or kubelet is None:
+            return ""
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        self._turn_at = now + self._pause
+        self._other = not self._other
+        return "nobody listens; the other way is tried"
+
+    def _words(self, endpoint: PoolEndpoint, folders: list[str], kubelet: Identity | None) -> str:
+        waited = f"waiting for {WAIT_LONG:g} s and more:"
+        if not folders:
+            return (
+                f"{waited} {endpoint.kubelet_dir} has neither {WATCHER_DIR} nor {LEGACY_DIR}; expected the folder of a "
+                f"running kubelet. Start it, or name its --root-dir by --kubelet-root-dir"
+            )
+        where = f"on {endpoint.service.endpoint}"
+        if endpoint.registered_with is not None or endpoint.service.registered.is_set():
+            return f"{waited} the kubelet took the pool and does not list its devices {where}; see the kubelet's log"
+        if kubelet is None:
+            return f"{waited} no kubelet has come {where}; is it running, and is {endpoint.kubelet_dir} its --root-dir?"
+        return f"{waited} the kubelet has not asked {where}; is {endpoint.kubelet_dir} its --root-dir?"
+
+
+def registration_dirs(kubelet_dir: str) -> list[str]:
+    """The folders for our sockets that are there, the one to be preferred first."""
+    paths = (os.path.join(kubelet_dir, name) for name in (WATCHER_DIR, LEGACY_DIR))
+    return [path for path in paths if os.path.isdir(path)]
 
 
 def socket_path(folder: str, prefix: str, name: str) -> str:

@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 class RenamedAllocations:
     """Remembers under which name each device is offered; asks the kubelet only about those whose name is new."""
 
-    def __init__(self, kubelet_dir: str) -> None:
-        self.kubelet_dir = kubelet_dir
+    def __init__(self, kubelet_dir: str, root: str = "") -> None:
+        self._where = (kubelet_dir, root) if root else (kubelet_dir,)
         self._offered: dict[str, str] = {}  # device id -> resource name
         self._allocated: dict[str, tuple[str, float]] = {}  # device id -> resource name, when
         self._said: dict[str, str] = {}
@@ -49,13 +49,30 @@ class RenamedAllocations:
         self._offered = {device_id: name for device_id, name in wanted.items() if device_id not in reasons}
         return reasons
 
+    def under(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Of these resource names those under which pods hold something: device id -> who, or "" -> what is unknown."""
+        wanted, fresh_since = set(names), time.monotonic() - FRESH_SECONDS
+        if not wanted:
+            return {}
+        known = pod_resources.known(*self._where)
+        found: dict[str, dict[str, str]] = {}
+        for device_id, (resource, when) in list(self._allocated.items()):
+            if resource in wanted and when >= fresh_since:
+                found.setdefault(resource, {})[device_id] = "a pod that was just given it"
+        for (resource, device_id), holder in known.holders.items():
+            if resource in wanted:
+                found.setdefault(resource, {})[device_id] = f"pod {holder}"
+        for name in wanted if not known.is_complete else ():
+            found.setdefault(name, {"": "nobody knows which pod: the kubelet does not answer"})
+        return found
+
     def _reasons(self, suspects: Mapping[str, str]) -> dict[str, str]:
         fresh_since = time.monotonic() - FRESH_SECONDS
         found = {}
         for device_id, (resource, when) in list(self._allocated.items()):
             if suspects.get(device_id, resource) != resource and when >= fresh_since:
                 found[device_id] = f"it was given to a pod as {resource} a moment ago"
-        for (resource, device_id), holder in pod_resources.known_holders(self.kubelet_dir).items():
+        for (resource, device_id), holder in pod_resources.known_holders(*self._where).items():
             if suspects.get(device_id, resource) != resource:
                 found[device_id] = f"pod {holder} holds it as {resource}"
         return found

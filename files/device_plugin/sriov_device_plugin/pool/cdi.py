@@ -14,7 +14,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Callable, Optional
 
 from shared import pci
 
@@ -28,12 +29,18 @@ from .pools import Member
 DIRECTORY = "/var/run/cdi"
 VERSION = "0.5.0"
 FILE_PREFIX = "baremetal-sriov-"
+CLASS_PREFIX = "sriov-"
+MAX_BYTES = 16 << 20  # of a spec file
 MAX_KEY = 63  # characters of an annotation's name, after the prefix (Kubernetes, "Annotations")
+
+
+# The ids that pods hold of a pool; None where nobody knows all of them.
+Held = Callable[[], Optional[Collection[str]]]
 
 
 def kind(config: PoolConfig) -> str:
     """VENDOR/CLASS; a class begins with a letter, a resource name need not."""
-    return f"{config.prefix}/sriov-{config.name}"
+    return f"{config.prefix}/{CLASS_PREFIX}{config.name}"
 
 
 def names(of_kind: str, ids: Iterable[str]) -> list[str]:
@@ -58,7 +65,16 @@ def path(directory: str, config: PoolConfig) -> str:
 
 def render(config: PoolConfig, members: Iterable[Member], root: str) -> str:
     """The pool's spec; devices without nodes, or whose nodes can't be told or are not there now, are not in it."""
-    devices, seen = [], Nodes(root)
+    return _text(kind(config), _devices(config, members, root))
+
+
+def _text(of_kind: str, devices: Sequence[Mapping[str, Any]]) -> str:
+    return json.dumps({"cdiVersion": VERSION, "kind": of_kind, "devices": devices}, indent=1)
+
+
+def _devices(config: PoolConfig, members: Iterable[Member], root: str) -> list[Mapping[str, Any]]:
+    devices: list[Mapping[str, Any]] = []
+    seen = Nodes(root)
     for member in members:
         with contextlib.suppress(DeviceChangedError):
             granted = [
@@ -67,22 +83,63 @@ def render(config: PoolConfig, members: Iterable[Member], root: str) -> str:
             ]
             if granted:
                 devices.append({"name": member.device.id, "containerEdits": {"deviceNodes": granted}})
-    return json.dumps({"cdiVersion": VERSION, "kind": kind(config), "devices": devices}, indent=1)
+    return devices
 
 
-def write(directory: str, config: PoolConfig, members: Iterable[Member], root: str) -> None:
-    """Bring the pool's spec file up to date; none where no device has a node. Raises OSError."""
-    target, content = path(directory, config), render(config, members, root)
-    if not json.loads(content)["devices"]:
+def _nobody() -> Collection[str]:
+    return ()
+
+
+def write(
+    directory: str, config: PoolConfig, members: Iterable[Member], root: str, held: Held = _nobody
+) -> int:
+    """Bring the pool's spec file up to date; none where no device has a node. Returns how many are in it.
+
+    Raises OSError.
+
+    What pods hold stays in it, though the pool may have it no more: their containers are started again by its name.
+    """
+    target, devices = path(directory, config), _devices(config, members, root)
+    names = {device["name"] for device in devices}
+    left = [device for device in _present(target, kind(config)) if device["name"] not in names]
+    if left:
+        ids = held()
+        devices += [device for device in left if ids is None or device["name"] in ids]
+    if devices:
+        files.replace(target, _text(kind(config), devices))
+    else:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(target)
-        return
-    files.replace(target, content)
+    return len(devices)
 
 
-def clean(directory: str, configs: Iterable[PoolConfig]) -> None:
-    """Remove our files of pools that are not configured any more. Raises OSError."""
+def _present(target: str, of_kind: str) -> list[Mapping[str, Any]]:
+    """The devices that our file has now; none where it is another one's."""
+    try:
+        content = json.loads(files.read(target, MAX_BYTES))
+        devices = content["devices"] if content["kind"] == of_kind else []
+        return [device for device in devices if isinstance(device["name"], str)]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return []
+
+
+def clean(directory: str, configs: Iterable[PoolConfig], is_held: Callable[[str], bool]) -> None:
+    """Remove our files of pools that are not configured any more, and of which no pod holds a device. Raises OSError.
+
+    is_held: for the name of a resource.
+    """
     kept = {os.path.basename(path(directory, config)) for config in configs}
     for name in pci.list_dir(directory):
         if name.startswith(FILE_PREFIX) and name.endswith(".json") and name not in kept:
-            os.unlink(os.path.join(directory, name))
+            resource = _resource(os.path.join(directory, name))
+            if not resource or not is_held(resource):
+                os.unlink(os.path.join(directory, name))
+
+
+def _resource(target: str) -> str:
+    """The name of the resource that a file of ours is for; "" where it does not tell."""
+    try:
+        prefix, slash, rest = json.loads(files.read(target, MAX_BYTES))["kind"].partition(f"/{CLASS_PREFIX}")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return ""
+    return f"{prefix}/{rest}" if slash else ""

@@ -10,8 +10,8 @@ warning.
 
 from __future__ import annotations
 
+import errno
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from typing import Any
 
 from shared import pci
 
+from .. import files
 from ..errors import ConfigError
 from .device_types import DEFAULT, TYPES, DeviceType
 from .preference import POLICIES
@@ -38,7 +39,9 @@ _RESOURCE_KEYS = (
     "selectors",
     "additionalInfo",
     "preferredAllocation",
+    "linkHealth",
 )
+_NOTHING: tuple[Any, ...] = (None, False, "", [], {})  # values of a selector's key that would take nothing away
 _SILENT_KEYS = ("selectorobj", "selectorobjs")  # the SR-IOV operator writes these as null
 
 
@@ -53,6 +56,7 @@ class PoolConfig:
     exclude_topology: bool = False
     additional_info: Mapping[str, Mapping[str, str]] | None = None
     preference: str = ""  # our own key preferredAllocation: packed, spread, or "" for the pool's order
+    link_health: bool = True  # our own key linkHealth: whether a device without a link is Unhealthy
 
     @property
     def resource_name(self) -> str:
@@ -67,10 +71,17 @@ class PoolConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """A configuration file without mistakes."""
+    """A configuration file without mistakes, or what is sound of one; problems: the mistakes of the rest."""
 
     pools: tuple[PoolConfig, ...]
     warnings: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def emptied(resource_name: str) -> PoolConfig:
+    """A pool that is no longer configured, and takes nothing."""
+    prefix, _slash, name = resource_name.partition("/")
+    return PoolConfig(name, prefix, TYPES[DEFAULT], ())
 
 
 def load(path: str, default_prefix: str) -> Config:
@@ -78,33 +89,43 @@ def load(path: str, default_prefix: str) -> Config:
     return parse(read(path), default_prefix, path)
 
 
+def load_sound(path: str, default_prefix: str) -> Config:
+    """The pools of the file that have no mistake. Raises ConfigError where there is none, or it is no JSON object."""
+    reader = _Reader(default_prefix)
+    pools = reader.document(_json(read(path), path))
+    sound = [pool for number, pool in enumerate(pools) if pool is not None and number not in reader.wrong]
+    if reader.problems and not sound:
+        raise ConfigError(path, reader.problems)
+    return Config(tuple(sound), tuple(reader.warnings), tuple(reader.problems))
+
+
 def read(path: str) -> bytes:
     """The file's content. Raises ConfigError where it can't be read or is too large."""
     try:
-        with open(path, "rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+        return files.read(path, MAX_BYTES)
     except OSError as error:
-        raise ConfigError(path, [f"can't be read: {os.strerror(error.errno or 0)}"]) from None
-    if len(content) > MAX_BYTES:
-        raise ConfigError(path, [f"larger than {MAX_BYTES} bytes"])
-    return content
+        words = str(error.strerror)
+        raise ConfigError(path, [words if error.errno == errno.EFBIG else f"can't be read: {words}"]) from None
 
 
 def parse(content: bytes, default_prefix: str, path: str = "config.json") -> Config:
     """The configuration in `content` (UTF-8 JSON). Raises ConfigError with every mistake in it."""
+    reader = _Reader(default_prefix)
+    pools = reader.document(_json(content, path))
+    if reader.problems:
+        raise ConfigError(path, reader.problems)
+    return Config(tuple(pool for pool in pools if pool is not None), tuple(reader.warnings))
+
+
+def _json(content: bytes, path: str) -> Any:
     try:
-        document = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+        return json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
         raise ConfigError(path, [f"not UTF-8 at byte {error.start}"]) from None
     except RecursionError:
         raise ConfigError(path, ["not usable JSON: nested too deeply"]) from None
     except ValueError as error:
         raise ConfigError(path, [f"not valid JSON: {error}"]) from None
-    reader = _Reader(default_prefix)
-    pools = reader.document(document)
-    if reader.problems:
-        raise ConfigError(path, reader.problems)
-    return Config(tuple(pools), tuple(reader.warnings))
 
 
 def _refuse_constant(text: str) -> Any:
@@ -118,18 +139,24 @@ class _Reader:
         self.default_prefix = default_prefix
         self.problems: list[str] = []
         self.warnings: list[str] = []
+        self.wrong: set[int] = set()  # numbers of entries with mistakes
 
-    def document(self, value: Any) -> list[PoolConfig]:
+    def document(self, value: Any) -> list[PoolConfig | None]:
+        """The pools by their numbers, None for what is no object; `wrong` has the numbers of those with mistakes."""
         if not self.fits(value, dict, "expected an object with resourceList"):
             return []
         resources: Any = self.keys(value, "", ("resourceList",)).get("resourceList")
         if not self.fits(resources, list, "resourceList: expected a list"):
             return []
-        pools = [self.pool(entry, f"resourceList[{n}]") for n, entry in enumerate(resources)]
+        pools = []
+        for number, entry in enumerate(resources):
+            before = len(self.problems)
+            pools.append(self.pool(entry, f"resourceList[{number}]"))
+            self.wrong |= {number} if len(self.problems) > before else set()
         self.unique(pools)
         if not resources:
             self.warnings.append("resourceList: empty, so there is nothing to offer")
-        return [pool for pool in pools if pool is not None]
+        return pools
 
     def unique(self, pools: list[PoolConfig | None]) -> None:
         names: dict[str, int] = {}
@@ -139,6 +166,7 @@ class _Reader:
                 continue
             first = names.setdefault(pool.resource_name, number)
             if first != number:
+                self.wrong.add(number)
                 self.problems.append(
                     f"resourceList[{number}]: resourceList[{first}] already has the name {pool.resource_name}"
                 )
@@ -173,6 +201,7 @@ class _Reader:
             device_type=device_type or TYPES[DEFAULT],
             selectors=self.selectors(entry.get("selectors"), f"{path}.selectors", device_type),
             exclude_topology=self.flag(entry, "excludeTopology", path),
+            link_health=self.flag(entry, "linkHealth", path, True),
             additional_info=self.additional_info(entry.get("additionalInfo"), f"{path}.additionalInfo"),
             preference=self.choice(entry, "preferredAllocation", path, POLICIES),
         )
@@ -194,7 +223,7 @@ class _Reader:
         if device_type is None:  # already a problem, and nothing can be said about the fields
             return Selector()
         fields = device_type.fields
-        entry = self.keys(value, path, (*(f.key for f in fields), *device_type.flags, *device_type.choices))
+        entry = self.keys(value, path, (*(f.key for f in fields), *device_type.flags, *device_type.choices), True)
         tests: list[tuple[str, Test]] = []
         for field in fields:
             values = self.strings(entry, field.key, path)
@@ -238,15 +267,20 @@ class _Reader:
                     self.fits(text, str, f"{path}.{target}.{key}: expected a string")
         return dict(value)
 
-    def keys(self, value: dict[str, Any], path: str, known: tuple[str, ...]) -> dict[str, Any]:
-        """The entries under their known names; an exact spelling wins over another one of the same key."""
+    def keys(self, value: dict[str, Any], path: str, known: tuple[str, ...], narrows: bool = False) -> dict[str, Any]:
+        """The entries under their known names; an exact spelling wins over another one of the same key.
+
+        narrows: without a key that has a value more would be taken than is meant, so an unknown one is a mistake.
+        """
         spelling = {key.lower(): key for key in known}
         found: dict[str, Any] = {}
         for key, content in value.items():
             name = spelling.get(key.lower())
-            if name is None:
+            where = f"{path}.{key}" if path else key
+            if name is None and narrows and content not in _NOTHING:
+                self.problems.append(f"{where}: unknown key{_meant(key, known)}; known: {', '.join(known)}")
+            elif name is None:
                 if content is not None or key.lower() not in _SILENT_KEYS:
-                    where = f"{path}.{key}" if path else key
                     self.warnings.append(f"{where}: unknown key, ignored{_hint(key, known)}")
             elif key == name or name not in value:
                 found[name] = content
@@ -270,9 +304,11 @@ class _Reader:
         self.problems.append(f"{path}.{key}: {value!r} is not known; known: {', '.join(known)}")
         return ""
 
-    def flag(self, entry: Mapping[str, Any], key: str, path: str) -> bool:
+    def flag(self, entry: Mapping[str, Any], key: str, path: str, otherwise: bool = False) -> bool:
         value = entry.get(key)
-        return value is not None and self.fits(value, bool, f"{path}.{key}: expected true or false") and bool(value)
+        if value is None or not self.fits(value, bool, f"{path}.{key}: expected true or false"):
+            return otherwise
+        return bool(value)
 
     def strings(self, entry: Mapping[str, Any], key: str, path: str) -> list[str]:
         value = entry.get(key)
@@ -289,6 +325,14 @@ def prefix_problem(prefix: str) -> str | None:
     if prefix == "kubernetes.io" or prefix.endswith(".kubernetes.io"):
         return f"{prefix!r} is reserved; the kubelet refuses extended resources of kubernetes.io"
     return None
+
+
+def _meant(key: str, known: tuple[str, ...]) -> str:
+    """The known key that is nearest to a misspelt one; "" where none is near."""
+    import difflib  # a mistake is seldom
+
+    near = difflib.get_close_matches(key[:64].lower(), [name.lower() for name in known], 1)
+    return f", did you mean {next(name for name in known if name.lower() == near[0])}?" if near else ""
 
 
 def _hint(key: str, known: tuple[str, ...]) -> str:

@@ -32,6 +32,7 @@ class Share:
     members: dict[str, Member] = field(default_factory=dict)
     rejected: Counter[str] = field(default_factory=Counter)  # reason -> number of devices
     held_back: dict[str, str] = field(default_factory=dict)  # device id -> why the pool does not offer it
+    withdrawn: dict[str, str] = field(default_factory=dict)  # of these what the node library takes back
     in_use: dict[str, str] = field(default_factory=dict)  # device id -> what the host does with what a selector takes
 
     def hold_back(self, device_id: str, reason: str) -> None:
@@ -125,6 +126,7 @@ class Pool:
         self.config = config
         self.members: Mapping[str, Member] = {}
         self.problems: Mapping[str, str] = {}  # device id -> why it is unhealthy
+        self.withdrawn: Mapping[str, str] = {}  # id of what the node library takes back from the pool -> why
         self._lock = threading.Lock()
         self._streams: list[queue.SimpleQueue[bool]] = []
 
@@ -157,6 +159,11 @@ class Pool:
         for leftover in leftovers:
             leftover.put(False)
         return stream
+
+    @property
+    def has_streams(self) -> bool:
+        """True while somebody listens."""
+        return bool(self._streams)
 
     def unsubscribe(self, stream: queue.SimpleQueue[bool]) -> bool:
         """Forget the queue; one that is already forgotten is fine. Returns whether others are left."""

@@ -46,15 +46,16 @@ def test_a_vf_with_all_that_is_known(igb: FakeHost) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
-    [(None, 0), ("junk", 0), ("32", 32)],
+    ("links", "wanted"),
+    [((), 0), (("virtfn", "virtfnx", "virtfn123456"), 0), (tuple(f"virtfn{n}" for n in range(32)), 32)],
     ids=["dp-vector-42-absent", "dp-vector-42-junk", "dp-vector-42-32"],
 )
-def test_configured_vfs(host: FakeHost, text: str | None, wanted: int) -> None:
+def test_configured_vfs(host: FakeHost, links: tuple[str, ...], wanted: int) -> None:
+    """Counted, where the Go plugin reads sriov_numvfs: the kernel holds that while it makes VFs."""
     host.add(PF, totalvfs=64)
-    (host.pci(PF) / "sriov_numvfs").unlink()
-    if text is not None:
-        (host.pci(PF) / "sriov_numvfs").write_text(text)
+    (host.pci(PF) / "sriov_numvfs").write_text("64")
+    for name in links:
+        (host.pci(PF) / name).symlink_to("../0000:01:10.0")
     assert scan(host)[PF].num_vfs == wanted
 
 
@@ -206,6 +207,34 @@ def test_a_vf_with_an_address_is_withheld(igb: FakeHost, address: str, offered: 
     found = scan(igb)
     told = None if offered else f"the host uses its interface enp1s0v1 (the address {address}/64)"
     assert [withheld(found[vf]) for vf in (VF0, VF1, VF2)] == [None, told, None]
+
+
+RA = "00450003"  # RTF_UP, RTF_GATEWAY, RTF_DEFAULT, RTF_ADDRCONF: Linux include/uapi/linux/ipv6_route.h
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "offered"),
+    [
+        pytest.param("enp1s0v1", RA, True, id="finding-dp-08-advertised-over-a-vf"),
+        pytest.param("enp1s0v1", "00000003", False, id="finding-dp-08-made-over-a-vf"),
+        pytest.param("br0", RA, False, id="finding-dp-08-advertised-over-a-bridge-on-a-vf"),
+    ],
+)
+def test_what_a_router_advertises_over_a_vf_is_no_use(igb: FakeHost, name: str, flags: str, offered: bool) -> None:
+    """The host does not come to depend on it because the VF was up for a moment."""
+    if name == "br0":
+        igb.interface("br0", "enp1s0v1")
+    with open(igb.root / "proc/net/ipv6_route", "a") as routes:
+        routes.write(f"{ANY} 00 {ANY} 00 {ANY} 00000400 1 0 {flags}     {name}\n")
+    assert (withheld(scan(igb)[VF1]) is None) is offered
+
+
+@pytest.mark.parametrize("case", ["finding-dp-08-advertised-over-a-pf"])
+def test_what_a_router_advertises_over_a_pf_is_a_use(host: FakeHost, case: str) -> None:
+    host.add(PF, name="enp2s0")
+    with open(host.root / "proc/net/ipv6_route", "a") as routes:
+        routes.write(f"{ANY} 00 {ANY} 00 {ANY} 00000400 1 0 {RA}     enp2s0\n")
+    assert withheld(scan(host)[PF]) == "the host uses its interface enp2s0 (the default route)"
 
 
 def test_a_port_of_a_bridge_is_withheld(host: FakeHost) -> None:

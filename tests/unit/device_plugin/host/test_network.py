@@ -52,6 +52,28 @@ def test_default_routes_of_every_table_and_every_hop() -> None:
     ) == (ADDRESSES, {name: ["default"] for name in ("p0", "p1", "p2", "p3")})
 
 
+COMPATIBLE = "nexthop list >&2 && echo {} > /proc/sys/net/ipv4/nexthop_compat_mode"
+
+
+@pytest.mark.parametrize("mode", [pytest.param("1", id="finding-dp-07-told-twice"),
+                                  pytest.param("0", id="finding-dp-07-object-alone")])  # fmt: skip
+def test_default_routes_by_nexthop_objects(mode: str) -> None:
+    """Linux Documentation/networking/ip-sysctl.rst, nexthop_compat_mode: a route may tell the object's id alone."""
+    assert told(
+        COMPATIBLE.format(mode),
+        "nexthop add id 1 via 198.51.100.254 dev p0", "nexthop add id 2 via 203.0.113.254 dev p1",
+        "nexthop add id 3 group 1/2", "nexthop add id 4 via 2001:db8::99 dev p3",
+        "nexthop add id 5 via 192.0.2.9 dev p2",
+        "route add default nhid 3", "-6 route add default nhid 4 table 77", "route add 10.9.0.0/16 nhid 5",
+    ) == (ADDRESSES, {"p0": ["default"], "p1": ["default"], "p2": ["10.9.0.0/16"], "p3": ["default"]})
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_nexthop_object(content: bytes) -> None:
+    ident, (indexes, members) = network.parse_nexthop(content)
+    assert all(isinstance(number, int) for number in (ident, *indexes, *members))
+
+
 def test_routes_that_somebody_made_and_no_others() -> None:
     """Those that came with the addresses are none, and one that stands in two tables is told once."""
     found = told(

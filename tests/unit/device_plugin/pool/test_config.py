@@ -208,11 +208,11 @@ def test_what_does_nothing_is_a_warning() -> None:
     selectors = {
         "vendors": ["0x8086"],
         "pciAddresses": ["3b:02.1"],
-        "colour": "red",
         "rootDevices": ["86:00.0"],
     }
     entry = {
         "resourceName": "vf",
+        "colour": "red",
         "selectors": selectors,
         "rootDevices": [],
         "additionalInfo": {"86:00.0": {}},
@@ -220,7 +220,7 @@ def test_what_does_nothing_is_a_warning() -> None:
     warnings = "\n".join(parse(entry).warnings)
     for wanted in (
         "resourceList[0].rootDevices: unknown key, ignored; it belongs into selectors",
-        "resourceList[0].selectors.colour: unknown key, ignored",
+        "resourceList[0].colour: unknown key, ignored",
         "resourceList[0].selectors.vendors[0]: '0x8086' matches nothing",
         "resourceList[0].selectors.pciAddresses[0]: '3b:02.1' matches nothing",
         "resourceList[0].selectors.rootDevices[0]: '86:00.0' matches nothing",
@@ -298,11 +298,45 @@ def test_every_known_selector_is_read(key: str) -> None:
 
 
 @vectors("dp", 17, differs=True)
-def test_an_unknown_selector_is_a_warning() -> None:
+def test_an_unknown_selector_is_a_mistake() -> None:
     """The Go plugin's factory has an error for it that no configuration reaches: there it is ignored in silence."""
-    assert parse({**POOL, "selectors": {"fruit": ["apple"]}}).warnings == (
-        "resourceList[0].selectors.fruit: unknown key, ignored",
-    )
+    problem = problems({**POOL, "selectors": {"fruit": ["apple"]}})
+    assert problem.startswith("resourceList[0].selectors.fruit: unknown key; known: vendors, ")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "meant"),
+    [
+        pytest.param("pfName", ["enp1s0"], "pfNames", id="finding-dp-13-pfName"),
+        pytest.param("PFNAME", ["enp1s0"], "pfNames", id="finding-dp-13-PFNAME"),
+        pytest.param("vendor", ["8086"], "vendors", id="finding-dp-13-vendor"),
+        pytest.param("pciAddress", ["0000:01:10.0"], "pciAddresses", id="finding-dp-13-pciAddress"),
+        pytest.param("isRDMA_", True, "isRdma", id="finding-dp-13-isRDMA"),
+        pytest.param("vdpa_type", "vhost", "vdpaType", id="finding-dp-13-vdpa_type"),
+    ],
+)
+def test_a_misspelt_selector_takes_no_device(key: str, value: Any, meant: str) -> None:
+    problem = problems({**POOL, "selectors": {key: value}})
+    assert problem.startswith(f"resourceList[0].selectors.{key}: unknown key, did you mean {meant}?; known: ")
+
+
+@pytest.mark.parametrize(
+    ("device_type", "key", "value"),
+    [
+        pytest.param("accelerator", "pfNames", ["enp1s0"], id="finding-dp-13-accelerator"),
+        pytest.param("auxNetDevice", "pciAddresses", ["0000:01:10.0"], id="finding-dp-13-auxNetDevice"),
+    ],
+)
+def test_a_selector_of_another_type_is_a_mistake(device_type: str, key: str, value: Any) -> None:
+    found = problems({**POOL, "deviceType": device_type, "selectors": {key: value, "auxTypes": ["sf"]}})
+    assert f"resourceList[0].selectors.{key}: unknown key" in found
+
+
+@pytest.mark.parametrize("value", [None, False, "", [], {}], ids=lambda value: f"finding-dp-13-nothing-{value}")
+def test_an_unknown_selector_that_would_take_nothing_away_is_a_warning(value: Any) -> None:
+    """The SR-IOV operator writes out what is not set."""
+    loaded = parse({**POOL, "selectors": {"fruit": value}})
+    assert loaded.warnings == ("resourceList[0].selectors.fruit: unknown key, ignored",)
 
 
 @vectors("dp", 18)

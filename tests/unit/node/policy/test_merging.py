@@ -38,6 +38,20 @@ def pools(host: FakeHost) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        pytest.param({"link_health": False}, {"linkHealth": False}, id="finding-dp-03-policy-says-no"),
+        pytest.param({"link_health": True}, {}, id="finding-dp-03-policy-says-yes"),
+        pytest.param({}, {}, id="finding-dp-03-policy-says-nothing"),
+    ],
+)
+def test_a_policy_says_whether_links_count(host: FakeHost, fields: dict[str, Any], told: dict[str, Any]) -> None:
+    present(host, [policy("a", "enp1s0", **fields)])
+    (resource,) = json.loads(host.get("etc/pcidp/config.json"))["resourceList"]
+    assert {key: value for key, value in resource.items() if key == "linkHealth"} == told
+
+
 def test_a_range_on_an_alternative_name_is_kept(host: FakeHost) -> None:
     """And PFs are remembered by PCI address, whatever name was used."""
     present(host, [policy("a", "eno1np0#1-2")])

@@ -98,6 +98,13 @@ def test_one_resource_has_one_exclude_topology() -> None:
     assert found == ["sriov_policies[1].exclude_topology"]
 
 
+@pytest.mark.parametrize("case", ["finding-dp-03-one-resource-has-one-link-health"])
+def test_one_resource_has_one_link_health(case: str) -> None:
+    assert mistakes([KERNEL, {**KERNEL, "name": "b", "link_health": False}]) == ["sriov_policies[1].link_health"]
+    assert mistakes([{**KERNEL, "link_health": "perhaps"}]) == ["sriov_policies[0].link_health"]
+    assert node_spec([KERNEL, {**KERNEL, "name": "b", "link_health": True}])
+
+
 @pytest.mark.parametrize("value", [None, 7, "x", {"name": "a"}])
 def test_what_is_no_list_is_refused(value: Any) -> None:
     """The list itself is checked too."""

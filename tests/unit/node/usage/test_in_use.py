@@ -19,7 +19,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow impo
 from support.fake_host import FakeHost
 from support.fake_kubelet import pod_lister, response
 from support.fake_pci import Net
-from support.in_use_table import ACTS, BOOT_MAKES_VFS, NO_USES, NOT_AWAY, PF_HOLDERS, UNKNOWN_PFS, USES
+from support.in_use_table import ACTS, BOOT_MAKES_VFS, NO_USES, NOT_AWAY, PF_ALONE, PF_HOLDERS, UNKNOWN_PFS, USES
 from support.interface_uses import USES as DO
 from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, actions, make_host, present, snapshot, somebody_makes
 
@@ -68,7 +68,7 @@ def test_a_pf_that_the_host_uses(tmp_path: Path, use: str, words: str) -> None:
     assert host.numvfs(PF1) == 0 and host.nets["enp1s0"].up
 
 
-@pytest.mark.parametrize(("use", "words"), named(USES, "vf"))
+@pytest.mark.parametrize(("use", "words"), named([row for row in USES if row[0] not in PF_ALONE], "vf"))
 def test_a_vf_that_the_host_uses(tmp_path: Path, use: str, words: str) -> None:
     host = make_host(tmp_path)
     present(host, [KERNEL])

@@ -1,0 +1,15 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where one of the three programs leaves a word for another, below the host's root."""
+
+from __future__ import annotations
+
+# One JSON file for each VF that the CNI plugin could not bring back, named by its PCI address: {"format": 1,
+# "time": ..., "cause": ...}. The device plugin shows the VF Unhealthy while the file is there.
+WITHHELD = "/var/lib/cni/sriov/withheld"
+# What the device plugin keeps over its restarts; a boot begins anew.
+DEVICE_PLUGIN_STATE = "/run/baremetal-sriov/device-plugin"
+# In that folder: what the node library takes back before it changes it. {"format": 1, "withdrawn": [...]}
+WITHDRAWN = "withdrawn.json"
+FORMAT = 1  # of these files
