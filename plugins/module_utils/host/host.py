@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Union
 
-from ..model.errors import CommandError, HostError
+from ..model.errors import CommandError, HostError, SlowError
 from ..model.frozen import dataclass
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Host:
 
     def __init__(self, root: str = "") -> None:
         self.root = root.rstrip("/")
+        self.patience = float("inf")  # seconds that may still be waited in vain; those who wait keep it
 
     @property
     def is_running(self) -> bool:
@@ -132,31 +133,29 @@ class Host:
     def write_attribute(self, path: str, value: str, seconds: float = ATTRIBUTE_SECONDS) -> None:
         """Write one sysfs attribute, without creating it, within a time limit.
 
-        A child process writes, so that a driver that hangs in the write does not hang us: the write itself can't be
-        interrupted. Raises HostError with the errno's text, or when the time is over.
+        A child process writes, so that a driver that hangs in the write does not hang us. When the time is over it is
+        left alone: a signal would not end the write, and would have the probes in it fail that start kernel threads
+        (Linux kernel/kthread.c, __kthread_create_on_node). Raises SlowError then, else HostError with the errno's text.
         """
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
             try:
-                _write_and_report(self.path(path), value, writer)
+                if os.fork() == 0:  # a child of init's, so that nobody has to wait for its end
+                    _write_and_report(self.path(path), value, writer)
             finally:
                 os._exit(0)
         os.close(writer)
+        os.waitpid(child, 0)
         try:
             ready, _rest, _rest = select.select([reader], [], [], seconds)
             answer = os.read(reader, 4) if ready else None
-        except BaseException:
-            os.kill(child, signal.SIGKILL)
-            raise
         finally:
             os.close(reader)
         if answer is None:
-            os.kill(child, signal.SIGKILL)  # takes effect when the driver returns
-            _reap(child)
-            raise HostError(path, f"{value!r} written within {seconds:g} s", "the write hangs in the kernel",
-                            "See the kernel's log (dmesg) for the driver's reason.")
-        os.waitpid(child, 0)
+            raise SlowError(path, f"{value!r} written within {seconds:g} s",
+                            "the write hangs in the kernel, still at work; it is left alone",
+                            "See the kernel's log (dmesg) for the driver's reason, and run this again when it is done.")
         if len(answer) != 4:
             raise HostError(path, f"{value!r} written", "the process that was to write it ended without an answer",
                             "See the kernel's log (dmesg): was it killed for want of memory?")
@@ -352,13 +351,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait(STOP_SECONDS)
 
 
-def _reap(child: int) -> None:
-    """Collect a killed child if it ends at once; one that hangs in the kernel is left to init."""
-    give_up = time.monotonic() + STOP_SECONDS
-    while os.waitpid(child, os.WNOHANG) == (0, 0) and time.monotonic() < give_up:
-        time.sleep(0.01)
-
-
 def _keep_only(keep: int) -> int:
     """In the child: no stream, lock or pipe of the parent stays open with it. Returns the new number of `keep`.
 
@@ -379,6 +371,8 @@ def _write_and_report(path: str, value: str, writer: int) -> None:
     """In the child: write the attribute, send the errno (0 for success) through the pipe."""
     code = 0
     try:
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # what ends the program does not end the write
         writer = _keep_only(writer)
         data = value.encode("ascii")
         fd = os.open(path, os.O_WRONLY)  # no O_CREAT: sysfs answers a missing attribute with EACCES then
@@ -390,4 +384,5 @@ def _write_and_report(path: str, value: str, writer: int) -> None:
         code = error.errno or errno.EIO
     except BaseException:
         code = errno.EINVAL
-    os.write(writer, code.to_bytes(4, "big"))
+    with contextlib.suppress(BrokenPipeError):  # nobody waits any more
+        os.write(writer, code.to_bytes(4, "big"))

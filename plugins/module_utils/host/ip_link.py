@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any, TypeVar
 
@@ -84,7 +84,6 @@ def set_link(host: Host, name: str, *words: str) -> None:
     host.run(["ip", "link", "set", "dev", name, *words])
 
 
-def set_vf(host: Host, name: str, index: int, commands: Iterable[Sequence[str]]) -> None:
-    """Make a VF's settings through its PF. commands: the words of each (see `pf.vf_attributes`)."""
-    for words in commands:
-        set_link(host, name, "vf", str(index), *words)
+def set_vf(host: Host, name: str, index: int, words: Sequence[str]) -> None:
+    """Make one of a VF's settings through its PF. words: see `pf.vf_attributes`."""
+    set_link(host, name, "vf", str(index), *words)

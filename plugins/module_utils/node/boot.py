@@ -22,11 +22,12 @@ from ..host.host import Host
 from ..kernel import arguments as kernel_arguments
 from ..kernel import cmdline
 from ..kernel.hugepages import HugePagesStep
-from ..model.errors import SriovError, StateFileError
+from ..model.errors import SlowError, SriovError, StateFileError, TakenError
 from ..model.goal import Goal, PfGoal, goal_from_dict
 from ..model.plan import Step
 from ..model.state import NodeState
-from ..pf.steps import AutoprobeStep, EswitchModeStep, LinkStep, NumVfsStep
+from ..pf.netdevs import udev_is_done
+from ..pf.steps import AutoprobeStep, EswitchModeStep, LinkStep, NumVfsStep, RebindStep
 from ..policy.rendered_files import NODE_PATH
 from ..record import pending_reboot
 from ..shared import pci, pci_classes
@@ -36,9 +37,10 @@ from .run import run
 APPEAR_SECONDS = 60.0  # a PF's driver is loaded by udev, which may be busy at boot
 TRIES = 3
 PAUSE_SECONDS = 2.0
+TRY_SECONDS = 60.0  # after which no more try is begun for a PF
 ALL, EARLY, ONE_PF = "all", "early", "pf"
 STATUS_LIMIT = 2000  # characters
-EARLY_STEPS = (LinkStep, AutoprobeStep, NumVfsStep, EswitchModeStep, HugePagesStep)
+EARLY_STEPS = (LinkStep, AutoprobeStep, NumVfsStep, EswitchModeStep, RebindStep, HugePagesStep)
 
 
 def load_goal(host: Host) -> Goal:
@@ -106,7 +108,8 @@ def _settle_reboot(host: Host) -> None:
 
 
 def wait_for_pfs(host: Host, pfs: Sequence[PfGoal]) -> None:
-    """Until each PF has its driver, if it is a NIC its interface, and the VFs that somebody else makes.
+    """Until each PF has its driver, if it is a NIC its interface with the name that udev gives it, and the VFs that
+    somebody else makes.
 
     A bounded time, as the plan tells what is missing.
     """
@@ -124,10 +127,11 @@ def _is_ready(host: Host, pf: PfGoal) -> bool:
         return True  # a VF without its PF
     if pf.externally_managed and pci.num_vfs(host.root, address) < pf.num_vfs:
         return False
-    network = pci_classes.is_network(pci.class_id(host.root, address))
-    return pci.total_vfs(host.root, address) >= 0 and (
-        pci.uplink_name(host.root, address) is not None if network else pci.driver(host.root, address) is not None
-    )
+    if pci.total_vfs(host.root, address) < 0:
+        return False
+    if not pci_classes.is_network(pci.class_id(host.root, address)):
+        return pci.driver(host.root, address) is not None
+    return udev_is_done(host, pci.uplink_name(host.root, address))
 
 
 def _bring_up(host: Host, goal: Goal, text: str | None, kinds: tuple[type[Step], ...]) -> None:
@@ -141,15 +145,18 @@ def _bring_up(host: Host, goal: Goal, text: str | None, kinds: tuple[type[Step],
         same = state.file_texts.get(NODE_PATH) == text
         return _as_accepted(goal, state) if same else Goal(whole=False)
 
+    give_up = host.monotonic() + TRY_SECONDS
     for attempt in range(TRIES):
         try:
-            outcome = run(host, current, RUNTIME, check=False, kinds=kinds)
+            outcome = run(host, current, RUNTIME, check=False, kinds=kinds, at_boot=True)
+        except (TakenError, SlowError):
+            raise  # no better in a moment
         except SriovError:
-            if attempt == TRIES - 1:
+            if attempt == TRIES - 1 or host.monotonic() >= give_up:
                 raise
             host.sleep(PAUSE_SECONDS)
             continue
-        for warning in outcome.plan.warnings:
+        for warning in outcome.warnings:
             sys.stdout.write(f"<4>{warning}\n")
         for step in outcome.plan.steps:
             sys.stdout.write(f"{step.target}: {step.action}: done\n")

@@ -21,7 +21,7 @@ from ..model.plan import NOW, Step
 from ..model.state import NodeState
 from ..pf.checks import iommu_problems, pf_problems, use_warnings
 from ..pf.drivers import Target, driver_is_right
-from ..pf.plan import driver_step, offload_warnings, pf_steps
+from ..pf.plan import driver_step, offload_warnings, pf_steps, untold_warnings
 from ..policy.rendered_files import CONFIG_PATH
 from ..record.record import FILE, forget
 from ..shared.driver_kinds import is_vfio
@@ -134,7 +134,8 @@ class Pfs(Concern):
             steps = pf_steps(pf_goal, pf, original) if pf is not None and not nothing else []
             draft.problems += [*pf_problems(pf_goal, pf, steps, state), *swap_problems(goal, pf_goal, state)]
             if pf is not None:
-                draft.pf_warnings += [*offload_warnings(pf_goal, pf), *use_warnings(pf_goal, pf, steps)]
+                draft.pf_warnings += [*offload_warnings(pf_goal, pf), *untold_warnings(pf_goal, pf),
+                                      *use_warnings(pf_goal, pf, steps)]  # fmt: skip
             (draft.restored if pf_goal.restore_original else draft.runtime).extend(steps)
             draft.forget += pf_record_steps(pf_goal, goal, state, bool(steps))
         for function in goal.functions:

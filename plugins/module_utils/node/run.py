@@ -29,7 +29,7 @@ from ..record.record import LOCK
 from .concerns import Iommu, KernelArguments, Pfs
 from .plan import PLUGIN_UNIT, Concern, make_plan
 
-SETTLE_TRIES = 3
+SETTLE_TRIES = 10  # a VF's interface may come seconds after its driver
 
 C = TypeVar("C", bound=Concern)
 MakeGoal = Callable[[NodeState], Goal]
@@ -61,6 +61,11 @@ class Outcome:
     def plan(self) -> Plan:
         """The plan that was carried out, or would be."""
         return self.look.plan
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Those of the plan, and what shows only when it is carried out."""
+        return tuple(dict.fromkeys((*self.look.plan.warnings, *self.last.plan.warnings)))
 
     def facts(self) -> dict[str, Any]:
         """What a module's result tells besides the plan."""
@@ -124,8 +129,10 @@ def run(
     check: bool,
     ssh_connection: str = "",
     kinds: tuple[type[Step], ...] = (Step,),
+    at_boot: bool = False,
 ) -> Outcome:
     """Bring the host to the goal, or (check) say what that would be. kinds: steps of other kinds are left for later.
+    at_boot: nothing on the disk need be written.
 
     Raises RefusedError before any change, HostError where a step failed or the host is not as planned at
     the end.
@@ -141,7 +148,7 @@ def run(
             first = again()  # another run may have been at work until now
             if first.plan.held:
                 raise RefusedError(list(first.plan.held))
-            carry_out(host, first.plan, first.state, first.goal.owner)
+            carry_out(host, first.plan, first.state, first.goal.owner, at_boot=at_boot)
             last = _settled(host, again)
     if KernelArguments in concerns and host.is_running:
         # What a reboot is needed for now, so that one that does not help is not asked for again.

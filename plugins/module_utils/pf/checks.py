@@ -12,6 +12,7 @@ from ..model.goal import Goal, PfGoal, compact
 from ..model.plan import DRAIN, NOW, Step
 from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf
 from ..shared.driver_kinds import is_uio, is_userspace, is_vfio
+from ..usage import iommu_groups
 from .drivers import OWN_GROUP
 from .identity import moved_message
 from .plan import SWITCHDEV
@@ -161,7 +162,8 @@ def _driver_problems(goal: PfGoal, pf: Pf, state: NodeState) -> Iterator[Problem
     for vf in pf.vfs:
         if vf.index in wanted and vf.iommu_group_conflicts and pf.num_vfs == goal.num_vfs and not is_vfio(vf.driver):
             found = f"it shares one with {', '.join(vf.iommu_group_conflicts)}"
-            yield Problem(f"{pf.label} vf {vf.index}", "an IOMMU group of the VF's own", found, OWN_GROUP)
+            remedy = iommu_groups.remedy_of(vf.iommu_group_conflicts, pf.address)
+            yield Problem(f"{pf.label} vf {vf.index}", OWN_GROUP, found, remedy)
 
 
 def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> list[Problem]:
