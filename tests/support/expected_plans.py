@@ -34,6 +34,8 @@ NODE, CONFIG = "/etc/baremetal-sriov/node.json", "/etc/pcidp/config.json"
 FOR_POLICIES, NOT_NEEDED, GIVEN_BACK = "derived from the policies", "no policy needs it any more", "it is given back"
 BACK = "no policy names it any more: back to what it was before our first change"
 USERSPACE = "all VFs go to userspace drivers, so the kernel's own need not probe them"
+SET_UP_FIRST = "VFs are set up before the kernel's own driver probes them, and others not at all"
+NO_DRIVER_ELSE = "the kernel binds no driver to a VF of this PF otherwise"
 LOAD_VFIO = (f"now {MODULES}: write vfio-pci (the file is missing)", "now vfio-pci: load it (it is not loaded)")
 NEW_FILES = (f"now {NODE}: write it ({FOR_POLICIES})", f"now {CONFIG}: write it ({FOR_POLICIES})")
 NEW_RULES = f"now {HOTPLUG}: write it ({FOR_POLICIES})"
@@ -68,9 +70,13 @@ ROWS = (
     Row("settings-through-the-pf-and-of-the-interface", [SET_UP], (
         NEW_RULES,
         f"now {PF1}: bring the PF up (its VFs need it (policy kernel))",
+        f"now {PF1}: turn driver autoprobe off ({SET_UP_FIRST})",
         f"now {PF1}: create 2 VFs (policy kernel)",
         f"now {PF1} vf 0: set mac 02:00:00:00:aa:01, vlan 9, trust on, qos 0 (policy kernel)",
         f"now {PF1}: set the PF's MTU to 2000 (policy kernel)",
+        f"now {PF1}: turn driver autoprobe on ({NO_DRIVER_ELSE})",
+        f"now {PF1} vf 0: bind the kernel's own driver (policy kernel)",
+        f"now {PF1} vf 1: bind the kernel's own driver (policy kernel)",
         f"now {PF1} vf 0: set its MTU to 2000 (policy kernel)",
         f"now {PF1} vf 1: set its MTU to 2000 (policy kernel)",
         *NEW_FILES,
@@ -104,7 +110,11 @@ ROWS = (
         *LOAD_VFIO,
         NEW_RULES,
         f"now {PF1}: bring the PF up (its VFs need it (policies half, kernel))",
+        f"now {PF1}: turn driver autoprobe off ({SET_UP_FIRST})",
         f"now {PF1}: create 3 VFs (policies half, kernel)",
+        f"now {PF1}: turn driver autoprobe on ({NO_DRIVER_ELSE})",
+        f"now {PF1} vf 0: bind the kernel's own driver (policies half, kernel)",
+        f"now {PF1} vf 1: bind the kernel's own driver (policies half, kernel)",
         f"now {PF1} vf 2: bind vfio-pci (policies half, kernel)",
         *NEW_FILES,
     )),

@@ -51,7 +51,7 @@ class FakeBase(Tree, Host):
         return None
 
     def act(self, argv: tuple[str, ...]) -> int:
-        """A command that changes something: its exit status."""
+        """A command that changes something: its exit status, or below 0 the errno that the kernel answered it."""
         if argv[0] != "modprobe":
             return 127
         if self.available is not None and argv[-1] not in self.available:
@@ -92,9 +92,10 @@ class FakeBase(Tree, Host):
         done = self.show(argv)
         if done is None:
             code = self.change(shown)
-            status = 1 if code else self.act(argv)
-            said = os.strerror(code) if code else self.complaint
-            done = Completed(argv, status, "", said if status else "")
+            status = -code if code else self.act(argv)
+            # What iproute2 prints of the kernel's answer (lib/libnetlink.c, rtnl_talk_error).
+            said = f"RTNETLINK answers: {os.strerror(-status)}" if status < 0 else self.complaint
+            done = Completed(argv, abs(status) and (2 if status < 0 else status), "", said if status else "")
         elif isinstance(done, str):
             done = Completed(argv, 0, done, "")
         if done.status and check:

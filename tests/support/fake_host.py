@@ -125,7 +125,10 @@ class FakeHost(Pci, Memory, Grub, Systemd):
         nets = [net for net in self.nets.values() if "dev" not in words or net.name == words[-1]]
         if "addr" in words:
             return [{"ifname": n.name, "addr_info": [address_json(a) for a in n.addresses]} for n in nets]
-        return [link_json(net, self._pf_named(net.name)) for net in nets]
+        return [self._link_json(net, self._pf_named(net.name)) for net in nets]
+
+    def _link_json(self, net: Net, pf: FakePf | None) -> dict[str, Any]:
+        return link_json(net, pf)
 
     def _pf_named(self, name: str) -> FakePf | None:
         return next((pf for pf in self.pfs.values() if pf.name == name), None)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.baremetal.sriov.plugins.module_utils.shared.driver_kinds import is_vfio
 from support.fake_base import FakeBase
 
 DEVICES, DRIVERS, GROUPS = "sys/bus/pci/devices", "sys/bus/pci/drivers", "sys/kernel/iommu_groups"
@@ -203,8 +204,16 @@ class Pci(FakeBase):
     def _probe(self, address: str) -> None:
         """The kernel looks for a driver."""
         wanted = self._wanted(address)
-        if wanted and self.real(f"{DRIVERS}/{wanted}").is_dir():
+        if wanted and self.real(f"{DRIVERS}/{wanted}").is_dir() and not self._refused(address, wanted):
             self._bind(address, wanted)
+
+    def _refused(self, address: str, driver: str) -> int:
+        """The errno of the driver's probe: vfio takes nothing without an IOMMU group (drivers/vfio/group.c)."""
+        live = self.read_text("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode") or ""
+        options = self.read_text("/etc/modprobe.d/baremetal-sriov.conf") or ""  # of a module that is loaded for it
+        unsafe = live.strip() in ("1", "Y") or (not live and "enable_unsafe_noiommu_mode=1" in options)
+        without = is_vfio(driver) and not unsafe and not self.exists(f"/{DEVICES}/{address}/iommu_group")
+        return errno.EINVAL if without else 0
 
     def _bind(self, address: str, driver: str) -> None:
         self.fill({
@@ -213,10 +222,16 @@ class Pci(FakeBase):
         })  # fmt: skip
         found = self._pf_of(address)
         if found is not None and found[0].network and (driver == found[0].vf_driver or driver.endswith("-net")):
-            pf, index = found
-            name = pf.name if address in self.lone else f"{pf.name}v{index}"
-            self.add_net(Net(name, pf.settings[index]["mac"]), address)
-            self.probing[address] = self.probing_time
+            self._made_interface(address, driver)
+
+    def _made_interface(self, address: str, driver: str) -> None:
+        """The driver registers a VF's interface."""
+        found = self._pf_of(address)
+        assert found is not None, driver
+        pf, index = found
+        name = pf.name if address in self.lone else f"{pf.name}v{index}"
+        self.add_net(Net(name, pf.settings[index]["mac"]), address)
+        self.probing[address] = self.probing_time
 
     def _unbind(self, address: str) -> None:
         driver = self.driver(address)
@@ -224,9 +239,13 @@ class Pci(FakeBase):
             self.real(f"{DEVICES}/{address}/driver").unlink()
             self.real(f"{DRIVERS}/{driver}/{address}").unlink()
             self.move_away(address)
+            if address not in self.pfs:
+                shutil.rmtree(self.real(f"{DEVICES}/{address}/net"), ignore_errors=True)
 
     def move_away(self, address: str) -> None:
-        """No interface of a function is here any more, as where a CNI plugin put it into a network namespace."""
+        """No interface of a function is here any more, as where a CNI plugin put it into a network namespace: its
+        folder stays, and is empty (Linux drivers/base/core.c, class_dir_child_ns_type).
+        """
         for folder in list(self.real(f"{DEVICES}/{address}").glob("net/*")):
             self.nets.pop(folder.name, None)
             shutil.rmtree(self.real(f"sys/class/net/{folder.name}"))
@@ -273,6 +292,8 @@ class Pci(FakeBase):
     def _bind_or_unbind(self, what: str, driver: str, address: str) -> int:
         if driver != (self.driver(address) if what == "unbind" else self._wanted(address)):
             return errno.ENODEV
+        if what == "bind" and self._refused(address, driver):
+            return self._refused(address, driver)
         if what == "bind":
             self._bind(address, driver)
         elif self.probing.get(address, 0) > 0:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ..host.host import Host
@@ -29,7 +30,7 @@ def run_module(
     except SriovError as error:
         fail(module, error)
     else:
-        finish(module, outcome.plan, **facts(outcome))
+        finish(module, replace(outcome.plan, warnings=outcome.warnings), **facts(outcome))
 
 
 def given(value: Any) -> Any:

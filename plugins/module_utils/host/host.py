@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Union
 
-from ..model.errors import CommandError, HostError
+from ..model.errors import CommandError, HostError, SlowError
 from ..model.frozen import dataclass
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 READ_LIMIT = 1 << 20  # bytes
 ATTRIBUTE_SECONDS = 60.0  # one sysfs write; creating many VFs takes long on some NICs
 COMMAND_SECONDS = 60.0
+LOCK_SECONDS = 840.0  # as long as work under it may take, less what a unit needs to end within its 15 minutes
 STOP_SECONDS = 2.0  # for what was killed to end
 OUTPUT_LIMIT = 64 << 20  # bytes that a command prints
 
@@ -55,6 +56,7 @@ class Host:
 
     def __init__(self, root: str = "") -> None:
         self.root = root.rstrip("/")
+        self.patience = float("inf")  # seconds that may still be waited in vain; those who wait keep it
 
     @property
     def is_running(self) -> bool:
@@ -75,7 +77,7 @@ class Host:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise HostError(path, "a readable file", f"{error.strerror} (errno {error.errno})") from error
+            raise failed(path, "a readable file", error) from error
         if len(data) > limit:
             raise HostError(path, f"at most {limit} bytes", "a larger file", "Look at what wrote it.")
         return data
@@ -109,6 +111,8 @@ class Host:
             info = os.lstat(self.path(path))
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise failed(path, "a path that can be looked at", error) from error
         if stat.S_ISLNK(info.st_mode):
             return {"link": os.readlink(self.path(path))}
         data = self.read_bytes(path) or b""
@@ -130,39 +134,36 @@ class Host:
     # writes ----------------------------------------------------------------------------------------------------
 
     def write_attribute(self, path: str, value: str, seconds: float = ATTRIBUTE_SECONDS) -> None:
-        """Write one sysfs attribute, without creating it, within a time limit.
-
-        A child process writes, so that a driver that hangs in the write does not hang us: the write itself can't be
-        interrupted. Raises HostError with the errno's text, or when the time is over.
+        """Write one sysfs attribute, without creating it, within a time limit. A child process writes, so that a driver
+        that hangs in the write does not hang us. When the time is over it is left alone: a signal would not end the
+        write, and would have the probes in it fail that start kernel threads (Linux kernel/kthread.c,
+        __kthread_create_on_node). Raises SlowError then, else HostError with the errno's text.
         """
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
             try:
-                _write_and_report(self.path(path), value, writer)
+                if os.fork() == 0:  # a child of init's, so that nobody has to wait for its end
+                    _write_and_report(self.path(path), value, writer)
             finally:
                 os._exit(0)
         os.close(writer)
+        os.waitpid(child, 0)
         try:
             ready, _rest, _rest = select.select([reader], [], [], seconds)
             answer = os.read(reader, 4) if ready else None
-        except BaseException:
-            os.kill(child, signal.SIGKILL)
-            raise
         finally:
             os.close(reader)
         if answer is None:
-            os.kill(child, signal.SIGKILL)  # takes effect when the driver returns
-            _reap(child)
-            raise HostError(path, f"{value!r} written within {seconds:g} s", "the write hangs in the kernel",
-                            "See the kernel's log (dmesg) for the driver's reason.")
-        os.waitpid(child, 0)
+            raise SlowError(path, f"{value!r} written within {seconds:g} s",
+                            "the write hangs in the kernel, still at work; it is left alone",
+                            "See the kernel's log (dmesg) for the driver's reason, and run this again when it is done.")
         if len(answer) != 4:
             raise HostError(path, f"{value!r} written", "the process that was to write it ended without an answer",
                             "See the kernel's log (dmesg): was it killed for want of memory?")
         code = int.from_bytes(answer, "big")
         if code:
-            raise HostError(path, f"{value!r} written", f"{os.strerror(code)} (errno {code})")
+            raise failed(path, f"{value!r} written", OSError(code, os.strerror(code)))
 
     def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Replace a file in one step (temporary file, fsync, rename), with its folders. Raises HostError."""
@@ -200,7 +201,7 @@ class Host:
                 raise
             sync_folder(os.path.dirname(real))
         except OSError as error:
-            raise HostError(path, "the file written", f"{error.strerror} (errno {error.errno})") from error
+            raise failed(path, "the file written", error) from error
 
     def remove_file(self, path: str) -> None:
         """Remove a file; nothing to do where it is gone. Raises HostError."""
@@ -212,7 +213,7 @@ class Host:
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
-            raise HostError(path, "the file removed", f"{error.strerror} (errno {error.errno})") from error
+            raise failed(path, "the file removed", error) from error
 
     def remove_empty_folder(self, path: str) -> None:
         """Remove a folder of ours if nothing is left in it."""
@@ -238,12 +239,15 @@ class Host:
         return connection
 
     @contextlib.contextmanager
-    def lock(self, path: str, seconds: float = 60.0) -> Iterator[None]:
+    def lock(self, path: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         """Hold the lock file, so that one program of ours changes the host at a time. Raises HostError, naming who
         holds it, when it is not free in time. A process that ends gives its lock back."""
         real = self.path(path)
-        os.makedirs(os.path.dirname(real), mode=0o755, exist_ok=True)
-        fd = os.open(real, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            os.makedirs(os.path.dirname(real), mode=0o755, exist_ok=True)
+            fd = os.open(real, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise failed(path, "a lock file that can be opened", error) from error
         try:
             give_up = self.monotonic() + seconds
             while True:
@@ -309,6 +313,13 @@ class Host:
         return time.monotonic()
 
 
+def failed(path: str, expected: str, error: OSError) -> HostError:
+    """What the kernel refused."""
+    denied = error.errno in (errno.EACCES, errno.EPERM) and os.geteuid() != 0
+    remedy = "Run this as root: set become: true for the play or the host (ansible_become)." if denied else ""
+    return HostError(path, expected, f"{error.strerror} (errno {error.errno})", remedy)
+
+
 def sync_folder(path: str) -> None:
     """Make renames and removals in a folder durable."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -352,13 +363,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait(STOP_SECONDS)
 
 
-def _reap(child: int) -> None:
-    """Collect a killed child if it ends at once; one that hangs in the kernel is left to init."""
-    give_up = time.monotonic() + STOP_SECONDS
-    while os.waitpid(child, os.WNOHANG) == (0, 0) and time.monotonic() < give_up:
-        time.sleep(0.01)
-
-
 def _keep_only(keep: int) -> int:
     """In the child: no stream, lock or pipe of the parent stays open with it. Returns the new number of `keep`.
 
@@ -379,6 +383,8 @@ def _write_and_report(path: str, value: str, writer: int) -> None:
     """In the child: write the attribute, send the errno (0 for success) through the pipe."""
     code = 0
     try:
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # what ends the program does not end the write
         writer = _keep_only(writer)
         data = value.encode("ascii")
         fd = os.open(path, os.O_WRONLY)  # no O_CREAT: sysfs answers a missing attribute with EACCES then
@@ -390,4 +396,5 @@ def _write_and_report(path: str, value: str, writer: int) -> None:
         code = error.errno or errno.EIO
     except BaseException:
         code = errno.EINVAL
-    os.write(writer, code.to_bytes(4, "big"))
+    with contextlib.suppress(BrokenPipeError):  # nobody waits any more
+        os.write(writer, code.to_bytes(4, "big"))

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any, TypeVar
 
@@ -31,6 +31,7 @@ class Link:
     up: bool = False
     master: str | None = None
     lower: str | None = None  # the interface below a VLAN, macvlan or tunnel
+    mode: str = ""  # of a bond
     kind: str = ""  # "bridge", "bond", "vlan", ... or ""
     vfs: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)  # by index, as `ip` tells (`pf.vf_attributes`)
 
@@ -59,17 +60,20 @@ def ip_json(host: Host, *arguments: str) -> list[dict[str, Any]]:
 def _link(name: str, item: Mapping[str, Any]) -> Link:
     info = as_kind(dict, item.get("linkinfo")) or {}
     details = as_kind(dict, info.get("info_data")) or {}  # a tunnel (VXLAN, GRE) names the interface below it here
+    port = as_kind(dict, info.get("info_slave_data")) or {}  # of a bond, which iproute2 tells before it tells permaddr
+    own_mac = as_kind(str, item.get("permaddr")) or as_kind(str, port.get("perm_hwaddr")) or ""
     vfs = as_kind(list, item.get("vfinfo_list")) or []
     return Link(
         name=name,
         altnames=tuple(a for a in as_kind(list, item.get("altnames")) or () if isinstance(a, str)),
         mac=(as_kind(str, item.get("address")) or "").lower() or None,
-        permanent_mac=(as_kind(str, item.get("permaddr")) or "").lower() or None,
+        permanent_mac=own_mac.lower() or None,
         mtu=as_kind(int, item.get("mtu")),
         up="UP" in (as_kind(list, item.get("flags")) or ()),
         master=as_kind(str, item.get("master")),
         lower=as_kind(str, item.get("link")) or as_kind(str, details.get("link")),
         kind=as_kind(str, info.get("info_kind")) or "",
+        mode=as_kind(str, details.get("mode")) or "",
         vfs={vf["vf"]: vf for vf in vfs if isinstance(vf, dict) and isinstance(vf.get("vf"), int)},
     )
 
@@ -84,7 +88,6 @@ def set_link(host: Host, name: str, *words: str) -> None:
     host.run(["ip", "link", "set", "dev", name, *words])
 
 
-def set_vf(host: Host, name: str, index: int, commands: Iterable[Sequence[str]]) -> None:
-    """Make a VF's settings through its PF. commands: the words of each (see `pf.vf_attributes`)."""
-    for words in commands:
-        set_link(host, name, "vf", str(index), *words)
+def set_vf(host: Host, name: str, index: int, words: Sequence[str]) -> None:
+    """Make one of a VF's settings through its PF. words: see `pf.vf_attributes`."""
+    set_link(host, name, "vf", str(index), *words)

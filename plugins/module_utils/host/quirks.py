@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from ..model.frozen import dataclass
 from ..shared.driver_kinds import is_userspace
 
@@ -17,6 +19,8 @@ class Quirks:
     vendor: str = ""  # the row holds for its NICs, by their PCI vendor, with any driver
     mode_before_vfs: bool = False  # the eswitch mode changes while there are no VFs; else with VFs without drivers
     refused_without_link: tuple[str, ...] = ("min_tx_rate", "max_tx_rate")  # a VF's attributes that are tried again
+    busy: tuple[int, ...] = (errno.EAGAIN, errno.EBUSY)  # the answers to a VF's setting while it is being reset
+    busy_seconds: float = 10.0  # for which it is tried again then
     firmware_settings: bool = False  # SR-IOV may be switched off in the NIC's firmware, where mstconfig tells it
     has_interface: bool = True
 
@@ -25,7 +29,10 @@ QUIRKS = (
     # mstconfig(1): SRIOV_EN and NUM_OF_VFS take effect with the next cold boot or a reset of the firmware.
     Quirks(("mlx5_core", "mlx4_core"), vendor="15b3", firmware_settings=True),
     # Linux drivers/net/ethernet/intel/ice/ice_eswitch.c, ice_eswitch_mode_set: EOPNOTSUPP with VFs.
-    Quirks(("ice",), mode_before_vfs=True),
+    # ice_vf_lib.c, ice_check_vf_ready_for_cfg: EBUSY while a VF resets, which takes its own driver seconds.
+    Quirks(("ice",), mode_before_vfs=True, busy_seconds=30.0),
+    # Linux drivers/net/ethernet/intel/i40e/i40e_virtchnl_pf.c, i40e_check_vf_init_timeout: EAGAIN while a VF resets.
+    Quirks(("i40e",), busy_seconds=30.0),
     # Linux drivers/net/ethernet/intel/igb/igb_main.c, igb_ndo_set_vf_bw, ixgbe/ixgbe_sriov.c, ixgbe_ndo_set_vf_bw:
     # EINVAL while the link is down. Other drivers are given the same time.
     Quirks(("igb", "ixgbe"), refused_without_link=("min_tx_rate", "max_tx_rate")),

@@ -8,6 +8,7 @@ An error names the object, what was expected, what was found, and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -84,6 +85,22 @@ class HostError(SriovError):
 
 class CommandError(HostError):
     """A command ended with an error or ran out of time."""
+
+
+class TakenError(HostError):
+    """What a step would take away is used since the plan was made. Nothing was written for that step."""
+
+
+class SlowError(HostError):
+    """A write that the kernel is still at work on when its time is over; it goes on by itself."""
+
+
+class PartError(HostError):
+    """A step that is done but for some of its objects, its `targets`."""
+
+    def __init__(self, target: str, expected: str, found: str, remedy: str, targets: Sequence[Any]) -> None:
+        self.targets = tuple(targets)
+        super().__init__(target, expected, found, remedy)
 
 
 class StateFileError(SriovError):

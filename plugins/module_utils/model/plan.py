@@ -31,6 +31,7 @@ class Step:
     after: Any  # a JSON value: all that `apply` needs
     stage: str = NOW  # or AFTER_REBOOT, where it can only be done on the kernel that the next boot starts
     needs: tuple[str, ...] = ()  # of REBOOT (takes effect with the next boot) and DRAIN (takes VFs from their holders)
+    free: Any = None  # who may not use what when it is done (`pf.free.Free`); None: it takes nothing from anybody
 
     kind = ""  # the sort of object in results and in the record, e.g. "kernel_arguments", "num_vfs", "file"
     lost_at_boot = False  # a boot undoes it

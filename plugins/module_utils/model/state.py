@@ -14,8 +14,9 @@ from ..shared.pci_classes import is_network
 from .frozen import dataclass
 from .goal import PfGoal, VfAttributes
 
-# Why it is not known what a PF carries: its interface is in another network namespace, or its driver made none.
-AWAY, NO_INTERFACE = "away", "no_interface"
+# Why a function has no interface here: it is in another network namespace, or its driver made none.
+# Or it needs none: those of InfiniBand are made by ib_ipoib, which may not be loaded.
+AWAY, NO_INTERFACE, NOT_NEEDED = "away", "no_interface", "not_needed"
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class Vf:
     driver: str | None = None
     override: str | None = None  # driver_override
     netdev: str | None = None  # its interface
+    missing: str | None = None  # AWAY, NO_INTERFACE or NOT_NEEDED, where it has none
     netdev_mac: str | None = None
     iommu_group: str | None = None
     network_class: bool = True
     mtu: int | None = None  # of its interface, bytes
     attributes: VfAttributes = VfAttributes()
+    unreported: Mapping[str, Any] = field(default_factory=dict)  # attributes that we set, and that nobody tells
     holders: tuple[str, ...] = ()  # the pods and programs that have it and set it up
     iommu_group_conflicts: tuple[str, ...] = ()  # functions in its IOMMU group that are no VFs of its PF and the host's
     host_uses: tuple[str, ...] = ()  # what the host's own network does with its interface
@@ -43,10 +46,11 @@ class Vf:
 
     @property
     def in_other_netns(self) -> bool:
-        """A network VF with its kernel driver but without an interface here: it is in another network
-        namespace.
+        """A network VF with its kernel driver but without an interface here, which it should have: it is in another
+        network namespace, or nobody can tell.
         """
-        return self.network_class and self.driver is not None and not is_userspace(self.driver) and self.netdev is None
+        kernels = self.network_class and self.driver is not None and not is_userspace(self.driver)
+        return kernels and self.netdev is None and self.missing in (None, AWAY)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,11 @@ class Pf:
     autoprobe: bool | None = None
     eswitch_mode: str | None = None  # None also where nobody asked for it (see `devlink`)
     tc_offload: bool | None = None  # likewise
+    missing: str | None = None  # AWAY, NO_INTERFACE or NOT_NEEDED, where it has no interface
     mtu: int | None = None  # bytes
+    bond: str = ""  # whose port it is
+    bond_mode: str = ""
+    bond_mtu: int | None = None
     up: bool | None = None
     iommu_group: str | None = None
     vfs: tuple[Vf, ...] = ()
@@ -115,6 +123,7 @@ class NodeState:
     file_states: Mapping[str, Any] = field(default_factory=dict)  # path -> the file now, to be brought back exactly
     file_texts: Mapping[str, str | None] = field(default_factory=dict)  # path -> its text now, through a link
     plugin_active: bool = False
+    kubelet_dirs: tuple[str, ...] = ()  # where a kubelet may have its files, of those who asked who uses VFs
     lockdown: str = ""  # the kernel's; "" where there is none
 
     def pf(self, address: str) -> Pf | None:

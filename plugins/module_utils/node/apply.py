@@ -1,48 +1,130 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carrying out a plan: the originals recorded before the first change, a journal around each step, each
-step verified.
+"""Carrying out a plan: the originals recorded before the first change, a journal while steps are done, each step
+verified. One PF or VF that fails does not keep the others from being set up.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..host.host import Host
-from ..model.errors import HostError, SriovError
+from ..model.errors import HostError, SlowError, SriovError, TakenError
+from ..model.frozen import dataclass
 from ..model.goal import NODE_OWNER
 from ..model.plan import Plan, Step
 from ..model.state import NodeState, Record
+from ..pf import causes
+from ..pf.drivers import Target
 from ..pf.identity import is_another
 from ..pf.steps import AutoprobeStep, PfStep
 from ..record import record
+from ..record.record import Forget, ForgetAll
+
+NAMED = 20  # steps, in an error
+PATIENCE_SECONDS = 60.0  # that may be waited in vain for one PF and its VFs in a run
 
 
-def carry_out(host: Host, plan: Plan, state: NodeState, owner: str = NODE_OWNER) -> None:
+@dataclass(frozen=True)
+class Failure:
+    """A step that failed, and what the kernel's log says of its object."""
+
+    step: Step
+    error: SriovError
+    said: str
+
+
+def carry_out(host: Host, plan: Plan, state: NodeState, owner: str = NODE_OWNER, *, at_boot: bool = False) -> None:
     """Do the plan's steps that are due. `state` is what the plan was made from, `owner` the module that asks.
+    at_boot: a disk that takes no record keeps no PF from its VFs.
 
-    Raises the error of the step that failed, with what was not done; a rerun goes on from what the host
-    is then.
+    Steps that rest on one that failed are left out; a PF or VF that somebody has taken meanwhile, and all but a PF's
+    steps that fail, end it. Raises HostError with what failed, what was done and what was not, at the end; a rerun
+    goes on from what the host is then.
     """
     steps = plan.pending
-    _remember(host, plan.steps, state, owner)
+    with _written_or_told(at_boot):
+        _remember(host, plan.steps, state, owner)
+        record.write_journal(host, [step.key for step in steps])
+    failed: list[Failure] = []
+    done, left = 0, []
+    patience: dict[str, float] = {}
     for number, step in enumerate(steps):
-        record.write_journal(host, [s.key for s in steps[number:]])
+        if any(_rests_on(step, failure) for failure in failed):
+            left.append(step)
+            continue
+        owner_of_time = step.target.address if isinstance(step, PfStep) else ""
+        host.patience = patience.get(owner_of_time, PATIENCE_SECONDS)
         try:
-            step.apply(host)
+            _at_this_moment(step, state).apply(host)
+            done += 1
         except SriovError as error:
-            _undo(host, steps[number:])
-            left = "; ".join(f"{s.target}: {s.action}" for s in steps[number + 1 :][:20]) or "nothing"
-            raise HostError(
-                f"{step.target}: {step.action}",
-                f"the step done ({step.reason})",
-                str(error),
-                f"Done before: {number} steps; not done: {left}. Fix the cause, then run this again.",
-            ) from error
-    record.write_journal(host, [])
+            failed.append(Failure(step, error, causes.said(host, step.target) if isinstance(step, PfStep) else ""))
+            if isinstance(error, TakenError) or not isinstance(step, PfStep):
+                left += steps[number + 1 :]
+                break
+        patience[owner_of_time] = host.patience
+    if not failed:
+        with _written_or_told(at_boot):
+            record.write_journal(host, [])
+        return
+    at_work = {failure.step.target for failure in failed if isinstance(failure.error, SlowError)}
+    _undo(host, [step for step in left if step.target not in at_work])
+    with _written_or_told(True):  # the failure is what there is to tell
+        record.write_journal(host, [step.key for step in (*(failure.step for failure in failed), *left)])
+    raise _failure(failed, done, left)
+
+
+def _at_this_moment(step: Step, state: NodeState) -> Step:
+    """The step with the places where its look at who holds a VF finds the kubelet's files."""
+    if step.free is None or not state.kubelet_dirs:
+        return step
+    return replace(step, free=replace(step.free, kubelet_dirs=state.kubelet_dirs))
+
+
+def _rests_on(step: Step, failure: Failure) -> bool:
+    """True for a step on the PF or VF of one that failed, and for what would forget its original."""
+    targets = getattr(failure.error, "targets", (failure.step.target,))
+    addresses = {target.address for target in targets}
+    if isinstance(step, Forget):
+        return isinstance(step, ForgetAll) or step.target in addresses
+    if not isinstance(step, PfStep) or step.target.address not in addresses:
+        return False
+    if isinstance(step, AutoprobeStep) and step.after and not isinstance(failure.error, SlowError):
+        return False  # VFs that are made later would get no driver
+    return any(target in (step.target, Target(step.target.address)) for target in targets)
+
+
+def _failure(failed: Sequence[Failure], done: int, left: Sequence[Step]) -> HostError:
+    """One error of all: of the last one's class, which says whether a rerun helps."""
+    rest = "; ".join(f"{s.target}: {s.action}" for s in left[:NAMED]) or "nothing"
+    rest += f"; and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    first, others = failed[0], failed[1:]
+    more = "".join(f"\n  - {one.step.target}: {one.step.action}: {one.error}{one.said}" for one in others[:NAMED])
+    more += f"\n  - and {len(others) - NAMED} more" if len(others) > NAMED else ""
+    kinds = {type(one.error) for one in failed}
+    special = next((kind for kind in (TakenError, SlowError) if kind in kinds), HostError)
+    return special(
+        f"{first.step.target}: {first.step.action}",
+        f"the step done ({first.step.reason})",
+        f"{first.error}{first.said}{more}",
+        f"Done: {done} steps; not done: {rest}. Fix the cause, then run this again.",
+    )
+
+
+@contextlib.contextmanager
+def _written_or_told(at_boot: bool) -> Iterator[None]:
+    """A failure to write what only later runs read ends a run, but not a boot, which says so."""
+    try:
+        yield
+    except SriovError as error:
+        if not at_boot:
+            raise
+        sys.stdout.write(f"<4>{error}\n")
 
 
 def _remember(host: Host, steps: Sequence[Step], state: NodeState, owner: str) -> None:

@@ -22,23 +22,38 @@ from ..host.host import Host
 from ..kernel import arguments as kernel_arguments
 from ..kernel import cmdline
 from ..kernel.hugepages import HugePagesStep
-from ..model.errors import SriovError, StateFileError
-from ..model.goal import Goal, PfGoal, goal_from_dict
+from ..model.errors import SlowError, SriovError, StateFileError, TakenError
+from ..model.goal import DEFAULT_DRIVER, Goal, PfGoal, goal_from_dict
 from ..model.plan import Step
 from ..model.state import NodeState
-from ..pf.steps import AutoprobeStep, EswitchModeStep, LinkStep, NumVfsStep
+from ..pf.netdevs import udev_is_done
+from ..pf.steps import AttributesStep, AutoprobeStep, DriverStep, EswitchModeStep, LinkStep, NumVfsStep, RebindStep
+from ..policy import waiting
 from ..policy.rendered_files import NODE_PATH
 from ..record import pending_reboot
+from ..record.record import LOCK
 from ..shared import pci, pci_classes
 from .concerns import RUNTIME
-from .run import run
+from .run import Choice, all_of_it, run
 
 APPEAR_SECONDS = 60.0  # a PF's driver is loaded by udev, which may be busy at boot
 TRIES = 3
 PAUSE_SECONDS = 2.0
+TRY_SECONDS = 60.0  # after which no more try is begun for a PF
 ALL, EARLY, ONE_PF = "all", "early", "pf"
 STATUS_LIMIT = 2000  # characters
-EARLY_STEPS = (LinkStep, AutoprobeStep, NumVfsStep, EswitchModeStep, HugePagesStep)
+EARLY_STEPS = (LinkStep, AutoprobeStep, NumVfsStep, EswitchModeStep, RebindStep, HugePagesStep)
+
+
+def early_part(step: Step) -> Step | None:
+    """What of a step comes before the network: VFs that the kernel's driver has, with the MAC address that it reads as
+    it is bound. Rates may need the PF's link, and drivers for user space no network.
+    """
+    if isinstance(step, AttributesStep) and "mac" in step.after:
+        mac = step.after["mac"]
+        return replace(step, action=f"set mac {mac}", before={"mac": step.before.get("mac")}, after={"mac": mac})
+    kernels = isinstance(step, DriverStep) and step.after == DEFAULT_DRIVER
+    return step if kernels or isinstance(step, EARLY_STEPS) else None
 
 
 def load_goal(host: Host) -> Goal:
@@ -46,6 +61,7 @@ def load_goal(host: Host) -> Goal:
     text = host.read_text(NODE_PATH)
     if text is None:
         return Goal(whole=False)
+    text = _since_reboot(host, text).get(NODE_PATH, text)
     try:
         return goal_from_dict(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -58,13 +74,14 @@ def load_goal(host: Host) -> Goal:
 def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
     """Exit status 0 where everything is as it should be; the lines that it prints go to the journal.
 
-    arguments: none for everything, EARLY for what comes before the network (huge pages, VFs without drivers and
-    settings), or ONE_PF and the address of a PF that has appeared.
+    arguments: none for everything, EARLY for what comes before the network (see `early_part`), or ONE_PF and the
+    address of a PF that has appeared.
     """
     host = host or Host()
     what, rest = (arguments[0], arguments[1:]) if arguments else (ALL, ())
     if (what, len(rest)) not in ((ALL, 0), (EARLY, 0), (ONE_PF, 1)):
         return _say_failed([f"{' '.join(arguments)}: expected {ALL}, {EARLY}, or {ONE_PF} ADDRESS"], 0)
+    _take_effect(host)
     try:
         goal = _chosen(load_goal(host), what, rest)
     except SriovError as error:
@@ -82,13 +99,31 @@ def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
         _settle_reboot(host)
     for part in parts:
         try:
-            _bring_up(host, part, text, EARLY_STEPS if what == EARLY else (Step,))
+            _bring_up(host, part, text, early_part if what == EARLY else all_of_it)
         except SriovError as error:
             errors.append(str(error))
     if errors:
         return _say_failed(errors, len(parts))
     _tell_status(f"PFs, functions and huge pages: {len(parts)}/{len(parts)} configured")
     return 0
+
+
+def _since_reboot(host: Host, text: str | None) -> dict[str, str]:
+    return waiting.since_reboot(text, pending_reboot.boot_id(host))
+
+
+def _take_effect(host: Host) -> None:
+    """Write the files that waited for this boot, before anything reads them. Where that fails the PFs are set up all
+    the same, and a run of the role puts the files right.
+    """
+    try:
+        if _since_reboot(host, host.read_text(NODE_PATH)):
+            with host.lock(LOCK):
+                texts = _since_reboot(host, host.read_text(NODE_PATH))
+                for path in sorted(texts, key=lambda path: path == NODE_PATH):  # the last one says that it is done
+                    host.write_file(path, texts[path].encode())
+    except SriovError as error:
+        sys.stdout.write(f"<4>{error}\n")
 
 
 def _chosen(goal: Goal, what: str, rest: Sequence[str]) -> Goal:
@@ -106,7 +141,8 @@ def _settle_reboot(host: Host) -> None:
 
 
 def wait_for_pfs(host: Host, pfs: Sequence[PfGoal]) -> None:
-    """Until each PF has its driver, if it is a NIC its interface, and the VFs that somebody else makes.
+    """Until each PF has its driver, if it is a NIC its interface with the name that udev gives it, and the VFs that
+    somebody else makes.
 
     A bounded time, as the plan tells what is missing.
     """
@@ -124,14 +160,15 @@ def _is_ready(host: Host, pf: PfGoal) -> bool:
         return True  # a VF without its PF
     if pf.externally_managed and pci.num_vfs(host.root, address) < pf.num_vfs:
         return False
-    network = pci_classes.is_network(pci.class_id(host.root, address))
-    return pci.total_vfs(host.root, address) >= 0 and (
-        pci.uplink_name(host.root, address) is not None if network else pci.driver(host.root, address) is not None
-    )
+    if pci.total_vfs(host.root, address) < 0:
+        return False
+    if not pci_classes.is_network(pci.class_id(host.root, address)):
+        return pci.driver(host.root, address) is not None
+    return udev_is_done(host, pci.uplink_name(host.root, address))
 
 
-def _bring_up(host: Host, goal: Goal, text: str | None, kinds: tuple[type[Step], ...]) -> None:
-    """Plan and carry out the steps of these kinds (none: of all).
+def _bring_up(host: Host, goal: Goal, text: str | None, chosen: Choice) -> None:
+    """Plan and carry out what is chosen of each step.
 
     Again where udev renamed an interface or a driver was not ready.
     Nothing is done where another run has changed or removed node.json (its `text`) meanwhile: it knows better.
@@ -141,15 +178,18 @@ def _bring_up(host: Host, goal: Goal, text: str | None, kinds: tuple[type[Step],
         same = state.file_texts.get(NODE_PATH) == text
         return _as_accepted(goal, state) if same else Goal(whole=False)
 
+    give_up = host.monotonic() + TRY_SECONDS
     for attempt in range(TRIES):
         try:
-            outcome = run(host, current, RUNTIME, check=False, kinds=kinds)
+            outcome = run(host, current, RUNTIME, check=False, chosen=chosen, at_boot=True)
+        except (TakenError, SlowError):
+            raise  # no better in a moment
         except SriovError:
-            if attempt == TRIES - 1:
+            if attempt == TRIES - 1 or host.monotonic() >= give_up:
                 raise
             host.sleep(PAUSE_SECONDS)
             continue
-        for warning in outcome.plan.warnings:
+        for warning in outcome.warnings:
             sys.stdout.write(f"<4>{warning}\n")
         for step in outcome.plan.steps:
             sys.stdout.write(f"{step.target}: {step.action}: done\n")

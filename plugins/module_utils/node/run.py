@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Optional, TypeVar
 
 from ..host import devlink
 from ..host.host import Host
@@ -29,11 +29,17 @@ from ..record.record import LOCK
 from .concerns import Iommu, KernelArguments, Pfs
 from .plan import PLUGIN_UNIT, Concern, make_plan
 
-SETTLE_TRIES = 3
+SETTLE_TRIES = 10  # a VF's interface may come seconds after its driver
 
 C = TypeVar("C", bound=Concern)
 MakeGoal = Callable[[NodeState], Goal]
 Concerns = Sequence[type[Concern]]
+Choice = Callable[[Step], Optional[Step]]
+
+
+def all_of_it(step: Step) -> Step:
+    """The choice of most runs."""
+    return step
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,11 @@ class Outcome:
         """The plan that was carried out, or would be."""
         return self.look.plan
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Those of the plan, and what shows only when it is carried out."""
+        return tuple(dict.fromkeys((*self.look.plan.warnings, *self.last.plan.warnings)))
+
     def facts(self) -> dict[str, Any]:
         """What a module's result tells besides the plan."""
         found = [concern.state for concern in self.look.concerns if isinstance(concern, Iommu) and concern.state]
@@ -77,7 +88,7 @@ class Outcome:
 
 
 def look(
-    host: Host, make_goal: MakeGoal, concerns: Concerns, ssh_connection: str, kinds: tuple[type[Step], ...]
+    host: Host, make_goal: MakeGoal, concerns: Concerns, ssh_connection: str, chosen: Choice
 ) -> Look:
     """Read the host and plan. PFs are read where they are a concern; who uses a PF or VF is looked for only where
     something stands or would change.
@@ -107,7 +118,7 @@ def look(
         folders = [folder for folder in (goal.options.kubelet_root_dir, known, *KUBELET_FOLDERS) if folder]
         state = read_usage(host, state, ssh_connection, PLUGIN_UNIT, folders)
         plan = make_plan(goal, state, made)
-    return Look(state, goal, made, replace(plan, steps=tuple(step for step in plan.steps if isinstance(step, kinds))))
+    return Look(state, goal, made, replace(plan, steps=tuple(filter(None, map(chosen, plan.steps)))))
 
 
 def _with_a_mode(goal: Goal, state: NodeState) -> set[str]:
@@ -123,14 +134,16 @@ def run(
     *,
     check: bool,
     ssh_connection: str = "",
-    kinds: tuple[type[Step], ...] = (Step,),
+    chosen: Choice = all_of_it,
+    at_boot: bool = False,
 ) -> Outcome:
-    """Bring the host to the goal, or (check) say what that would be. kinds: steps of other kinds are left for later.
+    """Bring the host to the goal, or (check) say what that would be. chosen: what of each step is not left for later.
+    at_boot: nothing on the disk need be written.
 
     Raises RefusedError before any change, HostError where a step failed or the host is not as planned at
     the end.
     """
-    again = partial(look, host, make_goal, concerns, ssh_connection, kinds)
+    again = partial(look, host, make_goal, concerns, ssh_connection, chosen)
     first = last = again()
     if check:
         return Outcome(first, first)
@@ -141,7 +154,7 @@ def run(
             first = again()  # another run may have been at work until now
             if first.plan.held:
                 raise RefusedError(list(first.plan.held))
-            carry_out(host, first.plan, first.state, first.goal.owner)
+            carry_out(host, first.plan, first.state, first.goal.owner, at_boot=at_boot)
             last = _settled(host, again)
     if KernelArguments in concerns and host.is_running:
         # What a reboot is needed for now, so that one that does not help is not asked for again.

@@ -8,11 +8,12 @@ sysfs-bus-pci).
 from __future__ import annotations
 
 import errno
+import os
 from typing import Callable, TypeVar
 
 from ..host.host import Host
 from ..kernel import lockdown
-from ..model.errors import HostError
+from ..model.errors import HostError, TakenError
 from ..model.frozen import dataclass
 from ..model.goal import DEFAULT_DRIVER, NO_DRIVER
 from ..shared import pci
@@ -22,14 +23,13 @@ from ..usage import iommu_groups
 BIND_SECONDS = 15.0
 BUSY_SECONDS = 10.0  # a VF answers EACCES or EBUSY while it is being probed, for a moment after it appears
 POLL_SECONDS = 0.1
+LEAST_SECONDS = 0.5  # a wait takes, however many were in vain
 PROBING = (errno.EACCES, errno.EBUSY, errno.EAGAIN)
 ANY: tuple[int, ...] = ()  # as codes of retry: any failure of the host
 T = TypeVar("T")
 PROBE = "/sys/bus/pci/drivers_probe"
-OWN_GROUP = (
-    "vfio gives a group to one owner as a whole: switch PCIe ACS on in the firmware (BIOS), put the NIC into a "
-    "slot with a root port of its own, or give the other functions to vfio-pci too."
-)
+NO_IOMMU = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
+OWN_GROUP = "an IOMMU group of the VF's own"
 
 
 @dataclass(frozen=True)
@@ -66,23 +66,41 @@ def vf_address(host: Host, target: Target) -> str:
     return found
 
 
-def give(host: Host, address: str, wanted: str) -> None:
-    """Give the function its driver; where that fails, put the earlier one back. Raises HostError."""
+def nothing() -> None:
+    """As a check before a write: none."""
+
+
+def give(host: Host, address: str, wanted: str, check: Callable[[], None] = nothing) -> None:
+    """Give the function its driver; where that fails, put the earlier one back. check: raises a HostError where it may
+    not be taken from its driver, and is asked right before that. Raises HostError.
+    """
     earlier, override = pci.driver(host.root, address), pci.driver_override(host.root, address)
     if driver_is_right(wanted, earlier, override):
         return
+    if is_vfio(wanted):
+        need_driver(host, wanted)  # vfio's parameters are there with it
+        need_group(host, address)
     try:
-        change(host, address, wanted)
-        conflicts = iommu_groups.conflicts(host, address) if is_vfio(wanted) else ()
-        if conflicts:  # vfio would refuse to open the VF for whoever gets it; better said now
-            found = f"it shares one with {', '.join(conflicts)}"
-            raise HostError(address, "an IOMMU group of the VF's own", found, OWN_GROUP)
+        change(host, address, wanted, check)
+    except TakenError:
+        raise  # nothing was written
     except HostError:
         put_back(host, address, earlier, override)
         raise
 
 
-def change(host: Host, address: str, wanted: str) -> None:
+def need_group(host: Host, address: str) -> None:
+    """Raises HostError where vfio would not take a function, or nobody could open it then."""
+    conflicts = iommu_groups.conflicts(host, address)
+    if conflicts:
+        found = f"it shares one with {', '.join(conflicts)}"
+        raise HostError(address, OWN_GROUP, found, iommu_groups.remedy(host, address))
+    if pci.iommu_group(host.root, address) is None and pci.read_text(host.path(NO_IOMMU)) == "N":
+        remedy = "Switch the IOMMU on (iommu: true; in the firmware too), or use device_type netdevice."
+        raise HostError(address, OWN_GROUP, "none", remedy)
+
+
+def change(host: Host, address: str, wanted: str, check: Callable[[], None] = nothing) -> None:
     """Unbind what is bound, then bind what is wanted."""
     base = f"{pci.DEVICES}/{address}"
     name = "" if wanted in (DEFAULT_DRIVER, NO_DRIVER) else wanted
@@ -90,7 +108,7 @@ def change(host: Host, address: str, wanted: str) -> None:
         need_driver(host, name)
     override = pci.driver_override(host.root, address) or ""
     if wanted != DEFAULT_DRIVER or override or is_userspace(pci.driver(host.root, address)):
-        unbind(host, address)
+        unbind(host, address, check)
     if override != name:
         host.write_attribute(f"{base}/driver_override", name + "\n")
     if wanted == NO_DRIVER:
@@ -99,6 +117,9 @@ def change(host: Host, address: str, wanted: str) -> None:
         probe_default(host, address)
     else:
         retry(host, lambda: host.write_attribute(PROBE, address))
+        if pci.driver(host.root, address) is None:
+            # It swallows the driver's answer, which this one gives (Linux drivers/base/dd.c, __device_attach_driver).
+            retry(host, lambda: host.write_attribute(f"/sys/bus/pci/drivers/{name}/bind", address))
     if not wait_until(
         host,
         lambda: driver_is_right(wanted, pci.driver(host.root, address), pci.driver_override(host.root, address)),
@@ -137,20 +158,25 @@ def need_driver(host: Host, name: str) -> None:
             )
 
 
-def unbind(host: Host, address: str) -> None:
-    """Take the driver away; nothing to do where none is bound."""
+def unbind(host: Host, address: str, check: Callable[[], None] = nothing) -> None:
+    """Take the driver away; nothing to do where none is bound. check: see `give`."""
+
+    def write() -> None:
+        check()
+        host.write_attribute(f"{pci.DEVICES}/{address}/driver/unbind", address)
+
     if pci.driver(host.root, address) is not None:
-        retry(host, lambda: host.write_attribute(f"{pci.DEVICES}/{address}/driver/unbind", address))
+        retry(host, write)
         if not wait_until(host, lambda: pci.driver(host.root, address) is None, BIND_SECONDS):
             raise HostError(address, "no driver after unbinding", f"driver {pci.driver(host.root, address)}")
 
 
-def rebind(host: Host, address: str) -> None:
-    """Bind the same driver again, so that it reads what was set through the PF. Raises HostError."""
+def rebind(host: Host, address: str, check: Callable[[], None] = nothing) -> None:
+    """Bind the same driver again, so that it reads what was set through the PF. check: see `give`. Raises HostError."""
     name = pci.driver(host.root, address)
     if name is None:
         return
-    unbind(host, address)
+    unbind(host, address, check)
     retry(host, lambda: host.write_attribute(f"/sys/bus/pci/drivers/{name}/bind", address))
 
 
@@ -159,6 +185,8 @@ def put_back(host: Host, address: str, driver: str | None, override: str | None)
     error.
     """
     try:
+        if pci.driver(host.root, address) not in (None, driver):
+            unbind(host, address)
         host.write_attribute(f"{pci.DEVICES}/{address}/driver_override", (override or "") + "\n")
         if driver is not None and pci.driver(host.root, address) is None:
             host.write_attribute(f"/sys/bus/pci/drivers/{driver}/bind", address)
@@ -175,30 +203,45 @@ def retry(
 ) -> T:
     """Do it, again for a while where it fails with one of these errnos, by default since the function is being probed.
 
-    codes: of a write, none of them for any failure of the host. Raises the last HostError.
+    codes: what the kernel answered, none of them for any failure of the host. Raises the last HostError.
     """
-    give_up = host.monotonic() + seconds
+    start = host.monotonic()
+    give_up = start + _patience(host, seconds)
     while True:
         try:
             return act()
+        except TakenError:
+            raise
         except HostError as error:
-            if (codes and errno_of(error) not in codes) or host.monotonic() >= give_up:
+            in_time = host.monotonic() < give_up
+            if (codes and errno_of(error) not in codes) or not in_time:
+                host.patience -= 0.0 if in_time else host.monotonic() - start
                 raise
         host.sleep(pause)
 
 
 def errno_of(error: HostError) -> int:
-    """The errno of a write that failed, 0 for another failure."""
+    """The errno of a write that failed, or that iproute2 tells of (lib/libnetlink.c); 0 for another failure."""
     text = error.problem.found
     code = text[text.rfind("(errno ") + 7 : -1] if text.endswith(")") and "(errno " in text else ""
-    return int(code) if code.isdecimal() else 0
+    if code.isdecimal():
+        return int(code)
+    said = text.partition("RTNETLINK answers: ")[2].partition("\n")[0].strip()
+    return next((number for number in errno.errorcode if said and os.strerror(number) == said), 0)
 
 
 def wait_until(host: Host, done: Callable[[], bool], seconds: float) -> bool:
     """Poll until it is so; False when the time is over."""
-    give_up = host.monotonic() + seconds
+    start = host.monotonic()
+    give_up = start + _patience(host, seconds)
     while not done():
         if host.monotonic() >= give_up:
+            host.patience -= host.monotonic() - start
             return False
         host.sleep(POLL_SECONDS)
     return True
+
+
+def _patience(host: Host, seconds: float) -> float:
+    """The time for one wait: less where much was waited in vain already."""
+    return min(seconds, max(host.patience, LEAST_SECONDS))

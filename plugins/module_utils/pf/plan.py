@@ -11,15 +11,17 @@ interface), autoprobe back.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ..host import quirks
 from ..model.goal import DEFAULT_DRIVER, NO_DRIVER, NO_MAC, PfGoal, VfAttributes, VfSettings, compact
 from ..model.plan import DRAIN, Step
-from ..model.state import Pf, Vf
+from ..model.state import NO_INTERFACE, Pf, Vf
 from ..shared.driver_kinds import is_userspace
 from . import vf_attributes
 from .drivers import Target, driver_is_right
+from .free import NO_HOLDER, NOBODY, Free
 from .steps import (
     AttributesStep,
     AutoprobeStep,
@@ -28,11 +30,13 @@ from .steps import (
     LinkStep,
     NumVfsStep,
     PfMtuStep,
+    RebindStep,
     TcOffloadStep,
     VfMtuStep,
 )
 from .vf_attributes import DISTURBING, VF_DEFAULTS
 
+SET_UP_FIRST = "VFs are set up before the kernel's own driver probes them, and others not at all"
 LEGACY, SWITCHDEV = "legacy", "switchdev"
 
 
@@ -56,8 +60,12 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     steps += counting if goal.externally_managed else _with_mode(goal, pf, mode, counting, reason)
     steps += _attribute_steps(goal, pf, fresh, reason)
     if goal.mtu is not None and pf.mtu is not None and (pf.mtu != goal.mtu if goal.exact else pf.mtu < goal.mtu):
-        steps.append(PfMtuStep(Target(pf.address), f"set the PF's MTU to {goal.mtu}", reason, pf.mtu, goal.mtu))
+        action, held = f"set the PF's MTU to {goal.mtu}", not fresh and any(vf.in_use for vf in pf.vfs)
+        steps.append(PfMtuStep(Target(pf.address), action, reason, pf.mtu, goal.mtu, needs=(DRAIN,) if held else (),
+                               free=_of_pf(goal, NO_HOLDER if fresh else NOBODY)))  # fmt: skip
     drivers = list(_driver_steps(goal, pf, fresh, probing.now, reason))
+    if probing.set_up_first and probing.now is False and probing.final is not False:
+        drivers += _rest_of_drivers(goal, pf, reason)
     if any(step.after == DEFAULT_DRIVER for step in drivers):
         steps += probing.on()
     steps += drivers
@@ -66,7 +74,8 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
     steps += [step for step in offloading if not step.after]
     if goal.up is False and pf.up and not goal.num_vfs and not pf.in_use:
         reason = "it was down before our first change"
-        steps.append(LinkStep(Target(pf.address), "bring the PF down", reason, True, False))
+        unused = Free(pf=NOBODY, vfs=NOBODY)
+        steps.append(LinkStep(Target(pf.address), "bring the PF down", reason, True, False, free=unused))
     return steps
 
 
@@ -96,6 +105,21 @@ def offload_warnings(goal: PfGoal, pf: Pf) -> list[str]:
     return [f"{pf.label}: hw-tc-offload can't be set: ethtool is not installed, or the NIC's driver has it fixed"]
 
 
+def untold_warnings(goal: PfGoal, pf: Pf) -> list[str]:
+    """Settings that nobody can see: whether they are as asked for is unknown."""
+    asked = dict(goal.vfs)
+    found: dict[str, list[int]] = {}
+    for vf in pf.vfs:
+        for name in compact(asked[vf.index].attributes) if vf.index in asked else ():
+            if name in vf.unreported and getattr(vf.attributes, name) is None:
+                found.setdefault(name, []).append(vf.index)
+    return [
+        f"{pf.label}: its driver does not report {name}, so whether it is as it was set is unknown (VF "
+        f"{', '.join(map(str, indices))})"
+        for name, indices in found.items()
+    ]
+
+
 def _with_mode(goal: PfGoal, pf: Pf, mode: str | None, counting: list[Step], reason: str) -> Iterator[Step]:
     """The steps of the count with those of the eswitch mode where the PF's driver takes them.
 
@@ -107,7 +131,8 @@ def _with_mode(goal: PfGoal, pf: Pf, mode: str | None, counting: list[Step], rea
         return
 
     def turn(after: str) -> Step:
-        return EswitchModeStep(Target(pf.address), f"set the eswitch mode to {after}", reason, now, after)
+        action, unused = f"set the eswitch mode to {after}", Free(pf=NOBODY, vfs=NOBODY)
+        return EswitchModeStep(Target(pf.address), action, reason, now, after, free=unused)
 
     early = quirks.of(pf.driver).mode_before_vfs or mode == LEGACY
     removing = [step for step in counting if step.after["num_vfs"] == 0]
@@ -144,6 +169,9 @@ class _Autoprobe:
         self.all_userspace = goal.num_vfs > 0 and len(drivers) == goal.num_vfs and all(map(is_userspace, drivers))
         self.fresh = fresh and goal.num_vfs > 0
         self.bare = bare
+        macs = any(settings.attributes.mac not in (None, NO_MAC) for settings in goal.settings)
+        others = any(driver not in (None, DEFAULT_DRIVER) for driver in drivers)
+        self.set_up_first = self.fresh and (macs or others) and self.now is not None
         known = original.autoprobe if original is not None else None
         cases = (
             (goal.externally_managed, pf.autoprobe),
@@ -158,6 +186,7 @@ class _Autoprobe:
         cases = (
             (self.all_userspace, False, "all VFs go to userspace drivers, so the kernel's own need not probe them"),
             (self.bare, False, "the eswitch mode is set while the VFs have no driver"),
+            (self.set_up_first, False, SET_UP_FIRST),
             (self.final, True, "new VFs are to get the kernel's driver"),
         )
         return next((self._turn(on, reason) for holds, on, reason in cases if self.fresh and holds), [])
@@ -193,6 +222,7 @@ def _count_steps(goal: PfGoal, pf: Pf, autoprobe: bool | None, reason: str) -> I
             {"num_vfs": pf.num_vfs},
             {"num_vfs": 0, "probed": []},
             needs=needs,
+            free=Free(pf=NOBODY, vfs=NOBODY) if goal.num_vfs else _of_pf(goal, NOBODY),
         )
     if goal.num_vfs:
         probed = [i for i, s in goal.vfs if s.driver == DEFAULT_DRIVER] if autoprobe is not False else []
@@ -202,7 +232,13 @@ def _count_steps(goal: PfGoal, pf: Pf, autoprobe: bool | None, reason: str) -> I
             reason,
             {"num_vfs": 0},
             {"num_vfs": goal.num_vfs, "probed": probed},
+            free=_of_pf(goal),
         )
+
+
+def _of_pf(goal: PfGoal, vfs: str = "") -> Free:
+    """A PF that the host uses is left alone, but for the user's word, and where something is given back."""
+    return Free(pf="" if goal.allow_in_use or goal.restore_original else NOBODY, vfs=vfs)
 
 
 def _count(number: int) -> str:
@@ -225,7 +261,9 @@ def _attribute_steps(goal: PfGoal, pf: Pf, fresh: bool, reason: str) -> Iterator
         after: dict[str, Any] = {}
         now = vf.attributes if vf else VfAttributes()
         for name, wanted in compact(settings.attributes).items():
-            found = VF_DEFAULTS[name] if getattr(now, name) is None else getattr(now, name)
+            found = getattr(now, name)
+            if found is None:
+                found = (vf.unreported if vf is not None else {}).get(name, VF_DEFAULTS[name])
             # The host may give an interface that it uses another address, as a bond does with its ports.
             own = vf.netdev_mac if name == "mac" and vf and not vf.host_uses and wanted != NO_MAC else None
             if found != wanted or own not in (None, wanted):
@@ -235,8 +273,17 @@ def _attribute_steps(goal: PfGoal, pf: Pf, fresh: bool, reason: str) -> Iterator
             after.setdefault("qos", (now.qos if after["vlan"] else None) or 0)
         if after:
             text = ", ".join(f"{name} {vf_attributes.text(value)}" for name, value in after.items())
-            needs = (DRAIN,) if vf is not None and vf.host_uses and DISTURBING & set(after) else ()
-            yield AttributesStep(Target(pf.address, index), f"set {text}", reason, before, after, needs=needs)
+            disturbs = vf is not None and DISTURBING & set(after)
+            needs = (DRAIN,) if vf is not None and vf.host_uses and disturbs else ()
+            yield AttributesStep(
+                Target(pf.address, index),
+                f"set {text}",
+                reason,
+                before,
+                after,
+                needs=needs,
+                free=Free(vfs=NOBODY if disturbs else NO_HOLDER),
+            )
 
 
 def _driver_steps(goal: PfGoal, pf: Pf, fresh: bool, autoprobe: bool | None, reason: str) -> Iterator[Step]:
@@ -248,8 +295,19 @@ def _driver_steps(goal: PfGoal, pf: Pf, fresh: bool, autoprobe: bool | None, rea
         if vf is not None:
             if not driver_is_right(wanted, vf.driver, vf.override):
                 yield driver_step(target, vf.driver, wanted, reason, bool(vf.in_use))
+            elif vf.missing == NO_INTERFACE and wanted == DEFAULT_DRIVER and not vf.in_use:
+                why = f"{vf.driver} shows no network interface of it ({reason})"
+                yield RebindStep(target, "bind its driver again", why, vf.driver, vf.driver, free=Free(vfs=NOBODY))
         elif {DEFAULT_DRIVER: autoprobe is False, NO_DRIVER: autoprobe is not False}.get(wanted, True):
-            yield driver_step(target, None, wanted, reason, False)
+            yield replace(driver_step(target, None, wanted, reason, False), free=Free(vfs=NO_HOLDER))
+
+
+def _rest_of_drivers(goal: PfGoal, pf: Pf, reason: str) -> list[Step]:
+    """New VFs that nothing is asked of have the kernel's own driver."""
+    asked = {index for index, settings in goal.vfs if settings.driver is not None}
+    rest = [Target(pf.address, index) for index in range(goal.num_vfs) if index not in asked]
+    steps = [driver_step(target, None, DEFAULT_DRIVER, reason, False) for target in rest]
+    return [replace(step, free=Free(vfs=NO_HOLDER)) for step in steps]
 
 
 def driver_step(target: Target, found: str | None, wanted: str, reason: str, held: bool) -> Step:
@@ -257,7 +315,7 @@ def driver_step(target: Target, found: str | None, wanted: str, reason: str, hel
     action = {DEFAULT_DRIVER: "bind the kernel's own driver", NO_DRIVER: "unbind its driver"}.get(
         wanted, f"bind {wanted}"
     )
-    return DriverStep(target, action, reason, found, wanted, needs=(DRAIN,) if held else ())
+    return DriverStep(target, action, reason, found, wanted, needs=(DRAIN,) if held else (), free=Free(vfs=NOBODY))
 
 
 def _bound_again(steps: list[Step]) -> set[Target]:
@@ -280,4 +338,5 @@ def _mtu_steps(goal: PfGoal, pf: Pf, fresh: bool, bound: set[Target], reason: st
             reason,
             vf.mtu if vf else None,
             settings.mtu,
+            free=Free(vfs=NO_HOLDER if vf is None else NOBODY),
         )

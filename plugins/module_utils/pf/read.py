@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..host import ip_link, machine
+from ..host import ip_link, machine, quirks
 from ..host.host import Host
 from ..host.ip_link import Link
 from ..kernel import lockdown
-from ..model.state import NodeState, Pf, Record, Vf
+from ..model.state import AWAY, NO_INTERFACE, NOT_NEEDED, NodeState, Pf, Record, Vf
+from ..record import unreported
 from ..shared import pci, pci_classes
 from . import vf_attributes
 
@@ -25,6 +26,9 @@ def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeS
     Reads what every run needs; who uses a VF is looked for by `usage`, and only where something would change.
     """
     pfs = _read_pfs(host)
+    if settings := unreported.read(host):
+        pfs = [replace(pf, vfs=tuple(replace(vf, unreported=settings.get(vf.address, {})) for vf in pf.vfs))
+               for pf in pfs]  # fmt: skip
     states = {path: host.read_exact(path) for path in sorted({*files, *record.files})}
     return NodeState(
         pfs=tuple(pfs),
@@ -66,11 +70,14 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
     link = links.get(name) if name else None
     autoprobe = pci.read_int(f"{pci.device_dir(root, address)}/sriov_drivers_autoprobe")
     driver = pci.driver(root, address)
+    master = links.get(link.master) if link is not None and link.master else None
+    bond = master if master is not None and master.kind == "bond" else None
     return Pf(
         address=address,
         vendor=pci.vendor_id(root, address),
         device=pci.device_id(root, address),
         class_id=pci.class_id(root, address),
+        missing=None if name else missing(host, address),
         rdma=bool(host.list_dir(f"{pci.DEVICES}/{address}/infiniband")),
         driver=driver,
         name=name,
@@ -81,10 +88,40 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
         num_vfs=pci.num_vfs(root, address),
         autoprobe=None if autoprobe is None else bool(autoprobe),
         mtu=link.mtu if link else None,
+        bond=bond.name if bond else "",
+        bond_mode=bond.mode if bond else "",
+        bond_mtu=bond.mtu if bond else None,
         up=link.up if link else None,
         iommu_group=pci.iommu_group(root, address),
         vfs=tuple(_vf(host, index, vf, link, links) for index, vf in pci.virtfns(root, address).items()),
     )
+
+
+def pf_alone(host: Host, address: str) -> Pf | None:
+    """One PF as sysfs alone has it, without a command; None where it is gone."""
+    if not pci.exists(host.root, address):
+        return None
+    pf = read_pf(host, address, {})
+    is_guest_vf = pf.total_vfs < 0 and pf.is_nic and not pf.vfs
+    return _guest_vf(host, pf, {}) if is_guest_vf else pf
+
+
+def missing(host: Host, address: str) -> str | None:
+    """AWAY, NO_INTERFACE or NOT_NEEDED for a NIC that has a driver and no interface here; else None.
+
+    An interface in another network namespace leaves the folder `net` of its function here, and empty: the entries
+    carry the namespace, the folder does not (Linux drivers/base/core.c, get_device_parent and class_dir_child_ns_type).
+    """
+    driver, class_id = pci.driver(host.root, address), pci.class_id(host.root, address)
+    if pci.uplink_name(host.root, address) or driver is None or not pci_classes.is_network(class_id):
+        return None
+    if quirks.makes_no_interface(driver):
+        return NOT_NEEDED
+    base = f"{pci.DEVICES}/{address}"
+    folders = [base, *(f"{base}/{entry}" for entry in host.list_dir(base) if entry.startswith("virtio"))]
+    if any(host.exists(f"{folder}/net") for folder in folders):
+        return AWAY
+    return NOT_NEEDED if pci_classes.is_infiniband(class_id) else NO_INTERFACE
 
 
 def _guest_vf(host: Host, pf: Pf, links: Mapping[str, Link]) -> Pf:
@@ -111,6 +148,7 @@ def _vf(host: Host, index: int, address: str, pf: Link | None, links: Mapping[st
         driver=pci.driver(root, address),
         override=pci.driver_override(root, address),
         netdev=names[0] if names else None,
+        missing=None if names else missing(host, address),
         netdev_mac=own.mac if own else None,
         iommu_group=pci.iommu_group(root, address),
         network_class=pci_classes.is_network(pci.class_id(root, address)),

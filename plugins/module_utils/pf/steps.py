@@ -6,45 +6,38 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..host import devlink, ethtool, ip_link, quirks
 from ..host.host import Host
 from ..host.ip_link import Link
-from ..kernel import cmdline
-from ..model.errors import HostError
+from ..model.errors import HostError, PartError, SlowError, TakenError
 from ..model.goal import NO_MAC, NODE_OWNER, compact
 from ..model.plan import Step
 from ..model.state import NodeState, Record
+from ..record import unreported
 from ..record.record import original_of
-from ..shared import pci, pci_classes
-from . import drivers, vf_attributes
-from .drivers import vf_address, wait_until
+from ..shared import pci
+from . import causes, drivers, free, netdevs, vf_attributes
+from .drivers import Target, vf_address, wait_until
 from .identity import identity_of
+from .netdevs import NETDEV_SECONDS
 
 APPEAR_SECONDS = 20.0  # and as much again for each 16 VFs: 125 VFs were seen to take 65 s
-NETDEV_SECONDS = 10.0
 SETTING_SECONDS, SETTING_PAUSE = 10.0, 1.0  # while a PF still resets, or its link comes up
-LOG_LINES = 2000
-REASONS = {
-    errno.EBUSY: "The VFs are in use, or the PF is busy with a reset or another change; see who holds them, and dmesg.",
-    errno.EAGAIN: "The PF is still being set up by its driver or firmware; see dmesg, and run this again.",
-    errno.ERANGE: "The PF can't have as many; lower num_vfs.",
-    errno.ENOENT: "The PF's driver can't create VFs (it has no sriov_configure), or none is bound; bind one that can.",
-    errno.EIO: "The PF did not answer its driver: is its link up, and its firmware well? See dmesg.",
-    errno.EPERM: "The NIC's firmware or driver does not allow it: SR-IOV may be off there (mlx: SRIOV_EN). See dmesg.",
-    errno.EACCES: "The NIC's firmware or driver does not allow it: SR-IOV may be off there (mlx: SRIOV_EN). See dmesg.",
-    errno.EOPNOTSUPP: "The PF's driver creates no VFs in its present mode (eswitch, XDP, DCB, ...); see dmesg.",
-    errno.EINVAL: "The PF's driver does not take that number: some want a lower one, or one that fits their queues.",
-    errno.ETIMEDOUT: "The NIC's firmware did not answer in time; see dmesg, and update it.",
-}
+UDEV_SECONDS = 30.0
+BUSY_PF = (errno.EAGAIN, errno.EBUSY)  # a PF that is still being probed or reset answers so for a moment
 
 
 class PfStep(Step, lost_at_boot=True):
     """A change of a Target."""
 
     goal_field = ""  # the setting of the PF itself that it changes, in PfGoal
+
+    def need_free(self, host: Host) -> None:
+        """To be asked right before a write. Raises TakenError where somebody uses what it would take."""
+        free.need(host, self.target, self.free)
 
     def remember(self, known: Record, state: NodeState, owner: str) -> None:
         """The PF's VFs as they were, and of the PF itself just what we change: the rest is the administrator's, who
@@ -66,6 +59,11 @@ class LinkStep(PfStep, kind="pf_link", goal_field="up"):
     """Bring the PF up or down."""
 
     def apply(self, host: Host) -> None:
+        if self.after:
+            # Kernels before 6.2 don't rename an interface that is up (net/core/dev.c, dev_change_name: EBUSY).
+            address = self.target.address
+            wait_until(host, lambda: netdevs.udev_is_done(host, pci.uplink_name(host.root, address)), UDEV_SECONDS)
+        self.need_free(host)
         name = _pf_name(host, self.target.address)
         ip_link.set_link(host, name, "up" if self.after else "down")
         if _link_of(host, name).up != self.after:
@@ -103,16 +101,18 @@ class NumVfsStep(PfStep, kind="num_vfs"):
                 "Somebody else created VFs meanwhile; run this again.",
             )
         seconds = APPEAR_SECONDS * (1 + max(count, found) / 16)
+
+        def write() -> None:
+            self.need_free(host)
+            host.write_attribute(path, str(count), seconds)
+
         try:
-            # A PF that is still being probed or reset answers so for a moment.
-            codes = (errno.EAGAIN, errno.EBUSY) if count else ()
-            drivers.retry(host, lambda: host.write_attribute(path, str(count), seconds), codes)
+            drivers.retry(host, write, BUSY_PF if count else (errno.EAGAIN,))
+        except (TakenError, SlowError):
+            raise
         except HostError as error:
-            text, code = error.problem.found, drivers.errno_of(error)
-            reason = REASONS.get(code, "See the kernel's log (dmesg).")
-            if code == errno.ENOMEM:
-                reason = _no_room(host, address)
-            raise HostError(address, f"to {self.action}", text, reason) from error
+            reason = causes.of_count(host, address, error)
+            raise HostError(address, f"to {self.action}", error.problem.found, reason) from error
 
         def done() -> bool:
             return pci.num_vfs(host.root, address) == count == len(pci.virtfns(host.root, address))
@@ -125,13 +125,23 @@ class NumVfsStep(PfStep, kind="num_vfs"):
                 "See the kernel's log (dmesg).",
             )
         vfs = pci.virtfns(host.root, address)
-        _wait_for_drivers(host, [vfs[index] for index in self.after["probed"] if index in vfs], seconds)
+        probed = {index: vfs[index] for index in self.after["probed"] if index in vfs}
+        sick = netdevs.wait_for_all(host, list(probed.values()), seconds)
+        if sick:
+            raise PartError(
+                ", ".join(sick),
+                "the kernel's driver bound to each new VF, and its network interface",
+                "; ".join(f"{vf}: {words}" for vf, words in sick.items()),
+                "Is the VF driver's module there, and not blacklisted? See dmesg.",
+                [Target(address, index) for index, vf in probed.items() if vf in sick],
+            )
 
 
 class EswitchModeStep(PfStep, kind="eswitch_mode", goal_field="eswitch_mode"):
     """Set the eswitch mode."""
 
     def apply(self, host: Host) -> None:
+        self.need_free(host)
         devlink.set_mode(host, self.target.address, self.after)
 
 
@@ -160,12 +170,14 @@ class AttributesStep(PfStep, kind="vf_attributes"):
                 f"{wrong}",
                 f"The PF's driver did not take it; see dmesg for {name}.",
             )
+        if untold := {k: v for k, v in self.after.items() if k not in told}:
+            unreported.note(host, vf, untold)
         wanted = self.after.get("mac")
         if wanted in (None, NO_MAC) or not pci.net_names(host.root, vf):
             return
         if _vf_link(host, vf).mac != wanted:
-            drivers.rebind(host, vf)
-            found = _vf_link(host, vf).mac if _wait_for_netdev(host, vf) else None
+            drivers.rebind(host, vf, lambda: self.need_free(host))
+            found = _vf_link(host, vf).mac if netdevs.interface_comes(host, vf) else None
             if found != wanted:
                 raise HostError(
                     self.target,
@@ -175,19 +187,26 @@ class AttributesStep(PfStep, kind="vf_attributes"):
                 )
 
     def _set(self, host: Host, name: str) -> None:
-        """What a PF refuses while its link is still coming up is tried for a while."""
-        index = self.target.index
-        refused = quirks.of(pci.driver(host.root, self.target.address)).refused_without_link
-        seconds = SETTING_SECONDS if set(refused) & set(self.after) else 0.0
-        commands = vf_attributes.commands(self.after)
-        drivers.retry(host, lambda: ip_link.set_vf(host, name, index, commands), drivers.ANY, seconds, SETTING_PAUSE)
+        """What a PF refuses while its link is still coming up, or the VF is being reset, is tried for a while: each
+        setting on its own, since one that was taken may reset the VF anew.
+        """
+        row = quirks.of(pci.driver(host.root, self.target.address))
+        for words in vf_attributes.commands(self.after):
+            needs_link = set(row.refused_without_link) & set(words)
+
+            def send(words: Sequence[str] = words) -> None:
+                self.need_free(host)
+                ip_link.set_vf(host, name, self.target.index, words)
+
+            codes, seconds = (drivers.ANY, SETTING_SECONDS) if needs_link else (row.busy, row.busy_seconds)
+            drivers.retry(host, send, codes, max(seconds, row.busy_seconds), SETTING_PAUSE)
 
 
 class PfMtuStep(PfStep, kind="pf_mtu", goal_field="mtu"):
     """Set the PF's MTU."""
 
     def apply(self, host: Host) -> None:
-        _set_mtu(host, lambda: _pf_name(host, self.target.address), self.after)
+        _set_mtu(self, host, lambda: _pf_name(host, self.target.address))
         _need_mtu(self, _link_of(host, _pf_name(host, self.target.address)))
 
 
@@ -196,10 +215,10 @@ class VfMtuStep(PfStep, kind="vf_mtu"):
 
     def apply(self, host: Host) -> None:
         vf = vf_address(host, self.target)
-        if not _wait_for_netdev(host, vf):
+        if not netdevs.interface_comes(host, vf):
             remedy = "See whether the VF's driver is bound."
             raise HostError(self.target, "an interface to set the MTU of", "none", remedy)
-        _set_mtu(host, lambda: _vf_name(host, vf), self.after)
+        _set_mtu(self, host, lambda: _vf_name(host, vf))
         _need_mtu(self, _vf_link(host, vf))
 
 
@@ -207,7 +226,22 @@ class DriverStep(PfStep, kind="driver"):
     """Give a VF another driver."""
 
     def apply(self, host: Host) -> None:
-        drivers.give(host, vf_address(host, self.target), self.after)
+        drivers.give(host, vf_address(host, self.target), self.after, lambda: self.need_free(host))
+
+
+class RebindStep(PfStep, kind="driver_again"):
+    """Bind a VF's driver again, which has made no network interface."""
+
+    def apply(self, host: Host) -> None:
+        vf = vf_address(host, self.target)
+        drivers.rebind(host, vf, lambda: self.need_free(host))
+        if not netdevs.have_come(host, [vf], NETDEV_SECONDS):
+            raise HostError(
+                self.target,
+                "a network interface",
+                f"none after binding {self.after} again",
+                "See dmesg for the VF; a reset of the PF (its VFs made anew) may help.",
+            )
 
 
 def _pf_name(host: Host, address: str) -> str:
@@ -236,56 +270,14 @@ def _vf_link(host: Host, vf: str) -> Link:
     return drivers.retry(host, lambda: _link_of(host, _vf_name(host, vf)), drivers.ANY, NETDEV_SECONDS)
 
 
-def _no_room(host: Host, address: str) -> str:
-    """ENOMEM has two causes, and the kernel's log tells which (drivers/pci/iov.c): bus numbers, or address space."""
-    log = host.run(["dmesg"], check=False).stdout.splitlines()[-LOG_LINES:]
-    buses = any(address in line and "out of range of" in line for line in log)
-    argument = "pci=assign-busses" if buses else "pci=realloc"
-    what = "no bus numbers left for them" if buses else "no address space for them"
-    running = cmdline.split(host.read_text("/proc/cmdline") or "")
-    other = "put the NIC into another slot" if buses else "switch on decoding above 4G in the firmware (BIOS)"
-    if cmdline.satisfied(running, argument):
-        return f"There is {what}, although the kernel was started with {argument}: {other}, or lower num_vfs."
-    return f"There is {what}: add {argument} to sriov_kernel_arguments, which needs a reboot, or {other}."
-
-
-def _wait_for_drivers(host: Host, addresses: list[str], seconds: float) -> None:
-    """The kernel binds its own driver to new VFs, perhaps after udev has loaded the module; nudge it once."""
-
-    def waiting() -> list[str]:
-        return [a for a in addresses if pci.driver(host.root, a) is None]
-
-    if addresses and not wait_until(host, lambda: not waiting(), min(seconds, drivers.BIND_SECONDS)):
-        for address in waiting():
-            drivers.probe_default(host, address)
-        if waiting():
-            raise HostError(
-                ", ".join(waiting()),
-                "the kernel's driver bound to each new VF",
-                "no driver",
-                "Is the VF driver's module there, and not blacklisted? See dmesg.",
-            )
-    for address in addresses:
-        _wait_for_netdev(host, address)
-
-
-def _wait_for_netdev(host: Host, address: str) -> bool:
-    """A network VF's interface appears a moment after its driver; one more binding helps some NICs.
-    False: none came.
-    """
-    if not pci_classes.is_network(pci.class_id(host.root, address)):
-        return True
-    if wait_until(host, lambda: bool(pci.net_names(host.root, address)), NETDEV_SECONDS):
-        return True
-    drivers.rebind(host, address)
-    return wait_until(host, lambda: bool(pci.net_names(host.root, address)), NETDEV_SECONDS)
-
-
-def _set_mtu(host: Host, name: Callable[[], str], mtu: int) -> None:
+def _set_mtu(step: PfStep, host: Host, name: Callable[[], str]) -> None:
     """A VF refuses while its PF still resets, and udev may rename its interface meanwhile: try for a while."""
-    drivers.retry(
-        host, lambda: ip_link.set_link(host, name(), "mtu", str(mtu)), drivers.ANY, SETTING_SECONDS, SETTING_PAUSE
-    )
+
+    def send() -> None:
+        step.need_free(host)
+        ip_link.set_link(host, name(), "mtu", str(step.after))
+
+    drivers.retry(host, send, drivers.ANY, SETTING_SECONDS, SETTING_PAUSE)
 
 
 def _need_mtu(step: Step, link: Link) -> None:

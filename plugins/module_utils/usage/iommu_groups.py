@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..host.host import Host
 from ..shared import pci, pci_classes
 from ..shared.driver_kinds import is_vfio
@@ -27,3 +29,15 @@ def conflicts(host: Host, vf: str) -> tuple[str, ...]:
         if pci.physfn(root, member) != pci.physfn(root, vf) and not pci_classes.is_bridge(pci.class_id(root, member)):
             found.append(f"{member} ({driver})")
     return tuple(found)
+
+
+def remedy(host: Host, vf: str) -> str:
+    """What gives a VF a group of its own. Its PF is nothing to give away."""
+    return remedy_of(conflicts(host, vf), pci.physfn(host.root, vf) or "")
+
+
+def remedy_of(found: Sequence[str], pf: str) -> str:
+    """The same for what `conflicts` told of a VF of this PF."""
+    ways = ["switch PCIe ACS on in the firmware (BIOS)", "put the NIC into a slot with a root port of its own"]
+    ways += [] if any(words.startswith(f"{pf} ") for words in found) else ["give the other functions to vfio-pci too"]
+    return f"vfio gives a group to one owner as a whole: {', '.join(ways[:-1])}, or {ways[-1]}."

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..host import ip_link, quirks
+from ..host import ip_link
 from ..host.host import Host
 from ..host.ip_link import Link
 from ..model.frozen import dataclass
-from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf
-from ..shared import host_uses, pci, pci_classes
+from ..model.state import NOT_NEEDED, NodeState, Pf
+from ..shared import host_uses, pci
 from ..shared.host_uses import HostNetwork
 from . import processes
 
@@ -78,20 +78,9 @@ def pf_uses(network: HostNetwork, interfaces: Interfaces, pf: Pf) -> tuple[str, 
     return tuple(found)
 
 
-def unknown_of(host: Host, pf: Pf, interfaces: Interfaces) -> str | None:
-    """AWAY or NO_INTERFACE where a PF should have an interface here and has none; else None.
-
-    An interface in another network namespace leaves the folder `net` of its function here, and empty: the entries
-    carry the namespace, the folder does not (Linux drivers/base/core.c, get_device_parent and class_dir_child_ns_type).
-    """
-    if interfaces.ports[pf.address] or not pf.is_nic or pf.driver is None or quirks.makes_no_interface(pf.driver):
-        return None
-    base = f"{pci.DEVICES}/{pf.address}"
-    folders = [base, *(f"{base}/{entry}" for entry in host.list_dir(base) if entry.startswith("virtio"))]
-    if any(host.exists(f"{folder}/net") for folder in folders):
-        return AWAY
-    # ib_ipoib makes the interfaces of InfiniBand, and may not be loaded.
-    return None if pci_classes.is_infiniband(pf.class_id) else NO_INTERFACE
+def unknown_of(pf: Pf, interfaces: Interfaces) -> str | None:
+    """AWAY or NO_INTERFACE where a PF should have an interface here and has none; else None."""
+    return None if interfaces.ports[pf.address] or pf.missing == NOT_NEEDED else pf.missing
 
 
 def _interfaces(host: Host, state: NodeState) -> Interfaces:

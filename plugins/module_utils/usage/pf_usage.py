@@ -8,7 +8,7 @@ Looked for only where a plan would change something: it walks the processes' ope
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..host.host import Host
@@ -33,16 +33,7 @@ def read_usage(
     """
     running = processes.names(host)
     network, interfaces = net_uses.read(host, state, running, ssh_connection)
-    opened = processes.open_devices(host, running)
-    pods = kubelet.allocations(host, kubelet_dirs)
-
-    def holders(function: Pf | Vf) -> tuple[str, ...]:
-        found = list(pods.get(function.address, ()))
-        if isinstance(function, Vf) and function.in_other_netns:
-            found.append("another network namespace (a pod, or a container)")
-        for path in device_files(host, function):
-            found += opened.get(path, ())
-        return tuple(found)
+    holders = _holders(host, running, kubelet_dirs)
 
     def with_usage(pf: Pf) -> Pf:
         vfs = (
@@ -55,10 +46,58 @@ def read_usage(
             for vf in pf.vfs
         )
         uses = (*net_uses.pf_uses(network, interfaces, pf), *holders(pf))
-        return replace(pf, uses=uses, unknown=net_uses.unknown_of(host, pf, interfaces), vfs=tuple(vfs))
+        return replace(pf, uses=uses, unknown=net_uses.unknown_of(pf, interfaces), vfs=tuple(vfs))
 
     active = _is_active(host, plugin_unit)
-    return replace(state, pfs=tuple(with_usage(pf) for pf in state.pfs), plugin_active=active)
+    found = tuple(with_usage(pf) for pf in state.pfs)
+    return replace(state, pfs=found, plugin_active=active, kubelet_dirs=tuple(kubelet_dirs))
+
+
+def users_of(
+    host: Host, read: Callable[[], Pf | None], kubelet_dirs: Sequence[str], with_network: bool
+) -> Pf | None:
+    """A PF of which `read` tells, with those who use it and its VFs at this moment; the host's own network is looked
+    at where asked for. No command stands between the look at pods and programs and the return.
+
+    Raises HostError where the host can't be read.
+    """
+    pf = read()
+    uses: tuple[str, ...] = ()
+    host_uses: dict[str, tuple[str, ...]] = {}
+    unknown = None
+    running = processes.names(host)
+    if pf is not None and with_network:
+        network, interfaces = net_uses.read(host, NodeState(pfs=(pf,)), running, "")
+        uses, unknown = net_uses.pf_uses(network, interfaces, pf), net_uses.unknown_of(pf, interfaces)
+        host_uses = {vf: network.uses(name) for vf, name in interfaces.vfs.items()}
+        pf = read()
+    if pf is None:
+        return None
+    holders = _holders(host, running, kubelet_dirs, pf)
+    vfs = tuple(replace(vf, holders=holders(vf), host_uses=host_uses.get(vf.address, ())) for vf in pf.vfs)
+    return replace(pf, uses=(*uses, *holders(pf)), unknown=unknown, vfs=vfs)
+
+
+def _holders(
+    host: Host, running: Mapping[int, str], kubelet_dirs: Sequence[str], only: Pf | None = None
+) -> Callable[[Pf | Vf], tuple[str, ...]]:
+    """What tells the pods and programs that have a PF or VF. only: nobody asks for another PF; most have no device
+    file, and then nobody's open files are looked at.
+    """
+    functions: tuple[Pf | Vf, ...] = (only, *only.vfs) if only is not None else ()
+    looked = only is None or any(device_files(host, function) for function in functions)
+    opened = processes.open_devices(host, running) if looked else {}
+    pods = kubelet.allocations(host, kubelet_dirs)
+
+    def holders(function: Pf | Vf) -> tuple[str, ...]:
+        found = list(pods.get(function.address, ()))
+        if isinstance(function, Vf) and function.in_other_netns:
+            found.append("another network namespace (a pod, or a container)")
+        for path in device_files(host, function):
+            found += opened.get(path, ())
+        return tuple(found)
+
+    return holders
 
 
 def device_files(host: Host, function: Pf | Vf) -> list[str]:

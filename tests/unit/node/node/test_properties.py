@@ -207,7 +207,7 @@ def test_killed_at_each_write_and_run_again(tmp_path: Path, what: str) -> None:
         else:
             present(host, MIXED)
 
-    for host in killed_at_every_write(make, act, 20):
+    for host in killed_at_every_write(make, act, 12):
         act(host)
         if what != "absent":
             assert not present(host, MIXED).plan.steps
