@@ -23,6 +23,7 @@ from support.fake_tree import Tree
 
 _RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=\d+\s+failed=(\d+)", re.MULTILINE)
 _FATAL = re.compile(r"^fatal: \[([^]]+)\]: \S+ => ({.*})$", re.MULTILINE)
+_SHOWN = re.compile(r"^ok: \[([^]]+)\] => ({\n    \"msg\": \[\n.*?\n})$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Run:
     def failures(self) -> dict[str, str]:
         """Host -> the message of its first failure."""
         return {host: str(json.loads(result)["msg"]) for host, result in reversed(_FATAL.findall(self.output))}
+
+    @property
+    def shown(self) -> dict[str, list[str]]:
+        """Host -> the lines that a task showed for it."""
+        return {host: list(json.loads(text)["msg"]) for host, text in _SHOWN.findall(self.output)}
 
     def assert_refused(self, *sentences: str) -> None:
         """The run failed, told each sentence as it is, called no module on a host, and changed nothing."""
