@@ -20,7 +20,7 @@ from ansible_collections.baremetal.sriov.plugins.plugin_utils.filter_inputs impo
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.variable_specs import options as known_variables
 
 _LOOKUP = "baremetal.sriov.manifests"
-_SPEC = {"manifests": {"type": "bool", "default": False}}
+_SPEC = {"manifests": {"type": "bool", "default": False}, "fail": {"type": "bool", "default": True}}
 # What a run finds out: its template may name what only a later task registers.
 _FOUND_LATER = "sriov_reboot_required"
 
@@ -34,16 +34,16 @@ class ActionModule(ActionBase):
         """Look at the raw value of each variable, as templates do."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         base: Any = self
-        whole = base.validate_argument_spec(argument_spec=_SPEC)[1]["manifests"]
+        asked = base.validate_argument_spec(argument_spec=_SPEC)[1]
         given = task_vars or {}
-        found = self._mistakes(given, whole)
-        result["changed"] = False
+        found = self._mistakes(given, asked["manifests"])
+        result.update(changed=False, mistakes=[vars(mistake) for mistake in found])
         if found:
             count = f"{len(found)} mistake{'s' if len(found) != 1 else ''}"
             lines = "".join(f"\n  - {mistake}" for mistake in found)
             host = given.get("inventory_hostname", "the host")
             result.update(
-                failed=True,
+                failed=asked["fail"],
                 msg=f"{count} in the variables of {host}, which are checked before anything is done:{lines}",
             )
         return result

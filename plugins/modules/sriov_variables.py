@@ -31,6 +31,11 @@ options:
         not told.
     type: bool
     default: false
+  fail:
+    description:
+      - Whether the task fails where there are mistakes. Without it they are in the result alone.
+    type: bool
+    default: true
 attributes:
   action:
     description: Runs on the controller alone.
@@ -56,6 +61,18 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description: Every mistake, each with its path, what was expected, what was found, and what to do.
-  returned: failure
+  returned: where there are mistakes
   type: str
+mistakes:
+  description: The same, one by one.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The variable, and where in it.
+      type: str
+    problem:
+      description: What was expected, what was found, and what to do.
+      type: str
 """
