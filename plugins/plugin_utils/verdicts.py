@@ -32,6 +32,7 @@ _NOT_ASKED: tuple[tuple[re.Pattern[str], str], ...] = (
                    r"(locate|find) .*[Pp]ython"),
         "Expected a Python at ansible_python_interpreter on the node; install Python 3.9 or newer, or name it there.",
     ),
+    (re.compile(r"expected to run as root"), ""),
     (
         re.compile(r"[Ss]udo|become|a password is required|su: "),
         "Expected to become root on the node without a question; give --ask-become-pass, or let this user use sudo.",

@@ -18,7 +18,7 @@ from ansible_collections.baremetal.sriov.plugins.plugin_utils.verdicts import do
 EMPTY: dict[str, Any] = {"plan": {"steps": [], "drain_required": False}}
 STEP = {"target": "0000:01:00.0", "action": "create 4 VFs", "reason": "asked", "stage": "now", "needs": []}
 CHANGED = {"plan": {"steps": [STEP], "drain_required": False, "reboot_required": True}}
-HELD = {"plan": {"steps": [STEP], "drain_required": True}, "refused": ["vf 3: expected no user; found pod ns/a. Drain."]}
+HELD = {"plan": {"steps": [STEP], "drain_required": True}, "refused": ["vf 3: held by pod ns/a"]}
 AWAY = {"unreachable": True, "msg": "Task failed: Failed to connect to the host via ssh: timed out"}
 
 VERDICTS: dict[str, tuple[dict[str, Any], str]] = {
@@ -84,7 +84,7 @@ def test_a_node_that_could_not_be_asked_is_not_called_refused(result: dict[str, 
 
 @pytest.mark.parametrize("name", [pytest.param("n", id="finding-people-08-holders")])
 def test_a_drain_is_shown_with_the_holders(name: str) -> None:
-    assert "  needs a drain: vf 3: expected no user; found pod ns/a. Drain." in plan_table(HELD, name)
+    assert "  needs a drain: vf 3: held by pod ns/a" in plan_table(HELD, name)
 
 
 @pytest.mark.parametrize("count", [pytest.param(7, id="finding-people-09-fleet")])
