@@ -11,15 +11,22 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible.plugins.loader import lookup_loader
+from ansible.plugins.loader import lookup_loader, module_loader
 from ansible.utils.display import Display
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError, Mistake
-from ansible_collections.baremetal.sriov.plugins.plugin_utils import input_check, pools, variable_names, variables
+from ansible_collections.baremetal.sriov.plugins.plugin_utils import (
+    cluster,
+    input_check,
+    pools,
+    variable_names,
+    variables,
+)
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.filter_inputs import HostVariables
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.variable_specs import options as known_variables
 
 _LOOKUP = "baremetal.sriov.manifests"
+_CLUSTER_MODULE = "kubernetes.core.k8s_info"
 _SPEC = {"manifests": {"type": "bool", "default": False}, "fail": {"type": "bool", "default": True}}
 # What a run finds out: its template may name what only a later task registers.
 _FOUND_LATER = "sriov_reboot_required"
@@ -64,7 +71,8 @@ class ActionModule(ActionBase):
             elsewhere=partial(_pools_of_all, hostvars, values.get(variables.MANIFESTS) or []),
         )
         misspelt = variable_names.misspelt(given, known, ignored)
-        return misspelt + unreadable + input_check.mistakes(values, around) + in_files
+        found = misspelt + unreadable + input_check.mistakes(values, around) + in_files
+        return found + (_without_collection(values) if whole else [])
 
     def _values(self, given: Mapping[str, Any], known: Iterable[str]) -> tuple[dict[str, Any], list[Mistake]]:
         """The variables that are given, templates worked out, and the mistakes in those that can't be."""
@@ -118,6 +126,19 @@ class ActionModule(ActionBase):
             if isinstance(error.__cause__, InvalidSpecError):
                 return None, list(error.__cause__.mistakes)
             raise
+
+
+def _without_collection(values: Mapping[str, Any]) -> list[Mistake]:
+    """Whether the cluster's side needs a collection that is missing."""
+    names = ("sriov_kubeconfig", "sriov_kube_context", "sriov_kube_host", "sriov_kube_token")
+    used = cluster.access(*(value if isinstance(value := values.get(name), str) else "" for name in names))
+    if not used or module_loader.find_plugin(_CLUSTER_MODULE) is not None:
+        return []
+    problem = (
+        "needs the collection kubernetes.core on the controller, found none. Install it: ansible-galaxy collection "
+        "install kubernetes.core; or leave the cluster out: no kubeconfig, no host, and no K8S_AUTH_KUBECONFIG."
+    )
+    return [Mistake(names[0], problem)]
 
 
 def _texts(value: Any) -> list[str]:

@@ -15,7 +15,7 @@ from ansible.errors import AnsibleFilterError
 from ..module_utils.model.errors import InvalidSpecError
 from ..module_utils.policy import node_spec as spec
 from ..module_utils.policy.validation import show
-from ..plugin_utils import filter_inputs, manifest_names, networks, nodes, plan_table, verdicts
+from ..plugin_utils import cluster, filter_inputs, manifest_names, networks, nodes, plan_table, verdicts
 
 
 @contextlib.contextmanager
@@ -103,6 +103,18 @@ def plan_as_markdown(value: Any, node: str) -> str:
     return plan_table.plan_markdown(dict(filter_inputs.module_result("plan_markdown", value)), node)
 
 
+def cluster_access(value: Any, context: Any = "", host: Any = "", token: Any = "") -> dict[str, str]:
+    """The options that lead to the cluster, {} for none."""
+    return cluster.access(*(str(one or "") for one in (value, context, host, token)))
+
+
+def cluster_refusal(value: Any, access: Any) -> str:
+    """Why it is no use to ask the cluster again, "" where it may be."""
+    answer = filter_inputs.mapping("cluster_refusal", value, "the registered result of a module of kubernetes.core")
+    used = filter_inputs.mapping("cluster_refusal: access", access, "what the filter cluster_access gives")
+    return cluster.refusal(answer, used)
+
+
 def plan_document(value: Any, hosts: Any) -> dict[str, Any]:
     """The plans of all nodes, each with its verdict."""
     results = filter_inputs.mapping("plan_document", value, "results of baremetal.sriov.sriov_node by host")
@@ -140,6 +152,8 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name to function."""
         return {
+            "cluster_access": cluster_access,
+            "cluster_refusal": cluster_refusal,
             "network_attachments": network_attachments,
             "network_changes": network_changes,
             "node_label_patch": node_label_patch,

@@ -85,6 +85,17 @@ def _is_log_folder(value: Any) -> bool:
         return False
 
 
+def _are_there(value: str) -> bool:
+    """True for a kubeconfig, or several with colons between them, of which one exists."""
+    paths = [os.path.expanduser(path) for path in value.split(":") if path]
+    return any(os.path.exists(path) for path in paths)
+
+
+def _is_url(value: str) -> bool:
+    """True for what an API server is reached by."""
+    return re.fullmatch(r"https?://[^\s/]+(/\S*)?", value) is not None
+
+
 def _is_there(value: str) -> bool:
     """True for a path on the controller that exists. A relative one may be found elsewhere: who reads it tells."""
     path = os.path.expanduser(value)
@@ -110,7 +121,8 @@ RULES: dict[str, Rule] = {
     "sriov_device_plugin_wheels": Rule("a folder that exists on the controller", "/srv/wheels", _is_there),
     "sriov_drift_interval": _text("a time span of systemd's", "5min", _TIME_SPAN, empty=True),
     "sriov_hosts": Rule("a pattern of hosts, or a list of these", "sriov_nodes", _is_pattern),
-    "sriov_kubeconfig": Rule("the path of a file that exists on the controller", "~/.kube/config", _is_there),
+    "sriov_kubeconfig": Rule("the path of a file that exists on the controller", "~/.kube/config", _are_there),
+    "sriov_kube_host": Rule("the URL of an API server", "https://api.example.org:6443", _is_url),
     "sriov_kubelet_unit": _text(
         "auto, or the names of services", "kubelet.service", re.compile("auto"), _UNIT
     ),
@@ -124,6 +136,7 @@ RULES: dict[str, Rule] = {
 _ANY_TEXT = Rule("a text", "", lambda value: True)
 _ANY_NUMBER = Rule("a whole number", 1, lambda value: True)
 _ANY_BOOLEAN = Rule("true or false", True, lambda value: True)
+_SECRETS = ("sriov_kube_token",)
 _EXPECTED_OF_TYPE = {"sriov_kubeconfig": "the path of a file"}  # where the rule is about what is found there
 
 
@@ -136,7 +149,8 @@ def mistakes(option: Option, value: Any) -> list[Mistake]:
         what = rule.what
     else:
         what = _EXPECTED_OF_TYPE.get(option.name, rule.what)
-    return [Mistake(option.name, f"expected {what}, found {found_value(value)}. {_instead(option, rule, value)}")]
+    told = f"a {kind_of(value)} that is not shown" if option.name in _SECRETS else found_value(value)
+    return [Mistake(option.name, f"expected {what}, found {told}. {_instead(option, rule, value)}")]
 
 
 def _rule(option: Option) -> Rule:

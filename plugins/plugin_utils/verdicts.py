@@ -58,11 +58,16 @@ def verdict(result: Mapping[str, Any]) -> str:
 
 def reason(result: Mapping[str, Any]) -> str:
     """Why there is no plan, and what to do where the node could not be asked."""
-    text = _WRAPPERS.sub("", str(result.get("msg", "no reason given"))).rstrip()
+    text = without_wrappers(str(result.get("msg", "no reason given"))).rstrip()
     if result.get("unreachable"):
         return f"{text}\nExpected an answer over {_connection(result)}; see that the node is up, or leave it out."
     remedy = _remedy(result)
     return f"{text}\n{remedy}" if remedy else text
+
+
+def without_wrappers(message: str) -> str:
+    """A message without the words that Ansible puts before it."""
+    return _WRAPPERS.sub("", message)
 
 
 def _connection(result: Mapping[str, Any]) -> str:

@@ -71,8 +71,9 @@ class Run:
 class Controller(Tree):
     """A folder with a collection path, an inventory, and what a test puts there; runs begin in it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.base = folder
+    def __init__(self, folder: Path, with_others: bool = True) -> None:
+        """with_others: whether the collections are there that the development environment has."""
+        self.base, self.with_others = folder, with_others
         self.symlink("collections/ansible_collections/baremetal/sriov", str(ROOT))
         self.put("python", _PYTHON.format(folder=folder))
         self.real("python").chmod(0o755)
@@ -109,6 +110,9 @@ class Controller(Tree):
         argv = [program, "--inventory", "inventory.json", playbook, *words, "--extra-vars", json.dumps(extra or {})]
         temporary = {name: str(self.base / "ansible") for name in ("ANSIBLE_HOME", "ANSIBLE_LOCAL_TEMP")}
         env = environment(self.base / "collections", PYTHONDONTWRITEBYTECODE="1", **temporary)
+        if not self.with_others:
+            env["ANSIBLE_COLLECTIONS_PATH"] = str(self.base / "collections")
+            env["ANSIBLE_COLLECTIONS_SCAN_SYS_PATH"] = "false"
         done = subprocess.run(argv, cwd=self.base, env=env, capture_output=True, text=True, timeout=120, check=False)
         calls = re.sub(r".*AnsiballZ_(\w+)\.py.*", r"\1", self.get("calls")).splitlines()
         return Run(done.returncode, done.stdout + done.stderr, tuple(calls))
