@@ -15,6 +15,7 @@ from . import verdicts
 
 _HEAD = ("when", "object", "what", "why")
 _WIDTHS = (12, 24, 36, 60)
+_NO_POLICY = "sriov_policies is empty, or was not found where the inventory has it"
 _MOST = 3  # hosts or reasons that a sentence names
 _NO_PLAN = {
     verdicts.REFUSED: "refused, nothing was changed",
@@ -40,6 +41,7 @@ def plan_table(result: dict[str, Any], node: str) -> str:
             lines += _wrapped((_when(step), step["target"], step["action"], step["reason"]))
     lines += [f"  warning: {warning}" for warning in plan.get("warnings", [])]
     lines += [f"  needs a drain: {holder}" for holder in result.get("refused", [])]
+    lines += [f"  warning: no policy is given for this host: {_NO_POLICY}"] if has_no_policy(result) else []
     lines += [f"  not for this node: {name}: {why}" for name, why in result.get("skipped_policies", {}).items()]
     return "\n".join(lines)
 
@@ -65,7 +67,8 @@ def plan_markdown(result: dict[str, Any], node: str) -> str:
 
 
 def unused_policies(results: dict[str, Any], hosts: Sequence[str]) -> list[str]:
-    """A sentence for each policy whose node_selector fits none of the hosts, with the reason on each.
+    """A sentence for each policy whose node_selector fits none of the hosts, with the reason on each, and one about
+    hosts for which there is no policy at all.
 
     results: by host, what the module sriov_node returned. Nothing is said where a host gave no plan: it may be the one
     that a policy fits.
@@ -74,7 +77,8 @@ def unused_policies(results: dict[str, Any], hosts: Sequence[str]) -> list[str]:
     skipped = [one for one in found if isinstance(one, dict)]
     if len(skipped) < len(found):
         return []
-    sentences = []
+    empty = [host for host in hosts if has_no_policy(results[host])]
+    sentences = [f"no policy is given for {_some(empty)}: {_NO_POLICY}"] if empty else []
     for name in skipped[0] if skipped else ():
         if not all(name in one for one in skipped):
             continue
@@ -85,6 +89,12 @@ def unused_policies(results: dict[str, Any], hosts: Sequence[str]) -> list[str]:
         more = f"; and {len(reasons) - _MOST} more reasons" if len(reasons) > _MOST else ""
         sentences.append(f"policy {name} fits no host of this run: {'; '.join(told)}{more}")
     return sentences
+
+
+def has_no_policy(result: dict[str, Any]) -> bool:
+    """True for the plan of a host that nothing is asked of: a misspelt group or variable may be why."""
+    asked = result.get("resources", True) or result.get("skipped_policies")
+    return not asked and not (result.get("plan") or {}).get("steps")
 
 
 def _some(hosts: list[str]) -> str:

@@ -29,14 +29,14 @@ def words(run: Run) -> str:
     return " ".join(run.output.split())
 
 
-@pytest.mark.parametrize("playbook", [pytest.param(name, id=f"finding-people-02-{name}") for name in ("plan", "site")])
+@pytest.mark.parametrize("playbook", [pytest.param("plan", id="finding-people-02-no-hosts")])
 def test_an_inventory_without_nodes_is_said(controller: Controller, playbook: str) -> None:
     run = controller.run(f"baremetal.sriov.{playbook}", extra={"sriov_hosts": "nodes_of_nowhere"})
     assert run.status == 0
     assert "WARNING: no host is meant, and nothing is done: no host of the inventory fits nodes_of_n" in words(run)
 
 
-@pytest.mark.parametrize("how", [pytest.param("plan", id="finding-people-10-plan")])
+@pytest.mark.parametrize("how", [pytest.param("plan", id="finding-people-06-once-and-10-in-all-forms")])
 def test_plan_names_unreachable_and_refused_nodes_in_all_forms(controller: Controller, how: str) -> None:
     hosts: dict[str, dict[str, Any]] = {"away": NOWHERE, "wrong": WRONG, "mute": {}}
     extra = {"sriov_plan_output": "plan.json", "sriov_plan_markdown": "plan.md"}
@@ -71,12 +71,10 @@ def test_site_goes_on_without_unreachable_nodes(controller: Controller) -> None:
     assert run.recap == {"localhost": (0, 0), "away": (0, 0), "right": (0, 0)}
 
 
-@pytest.mark.parametrize("case", [pytest.param(n, id=f"finding-people-10-{n}") for n in ("fatal", "refusal", "drain")])
+@pytest.mark.parametrize("case", [pytest.param(n, id=f"finding-people-10-{n}") for n in ("fatal", "refusal")])
 def test_site_stops_before_anything_where_a_node_can_not_be_configured(controller: Controller, case: str) -> None:
     """One sentence says why nothing was done, and how to go on; the node's own reasons stand once."""
-    drain = {"drain_required": True, "refused": ["vf 0: held by pod x"]} if case == "drain" else {}
-    controller.answer("sriov_node", changed=False, plan=PLAN, reboot_required=False,
-                      **{"drain_required": False, "refused": [], **drain})  # fmt: skip
+    controller.answer("sriov_node", changed=False, plan=PLAN, drain_required=False, refused=[], reboot_required=False)
     hosts: dict[str, dict[str, Any]] = {"right": {}, "away": NOWHERE}
     if case == "refusal":
         hosts["wrong"] = WRONG
@@ -84,9 +82,39 @@ def test_site_stops_before_anything_where_a_node_can_not_be_configured(controlle
     run = controller.run("baremetal.sriov.site", hosts=hosts, extra=extra)
     assert run.status in (2, 4), run.output
     assert set(run.calls) == {"sriov_node"}
-    if case == "drain":
-        assert "vf 0: held by pod x" in run.failures["right"]
-        return
     stopping = "wrong" if case == "refusal" else "away"
     assert f"Nothing was changed on any node, since {stopping} can't be configured" in words(run)
     assert f"--limit 'sriov_nodes:!{stopping}'" in words(run)
+
+
+@pytest.mark.parametrize("playbook", [pytest.param("plan", id="finding-people-09-options-of-the-plugin")])
+def test_options_of_the_device_plugin_are_looked_at(controller: Controller, playbook: str) -> None:
+    """By its own parser, before a node is asked; the other playbooks do so with the same task."""
+    given = {"sriov_device_plugin_options": ["--metrics-port=x"]}
+    run = controller.run(f"baremetal.sriov.{playbook}", hosts={"node1": given})
+    assert run.status == 2 and run.calls == (), run.output
+    assert "sriov_device_plugin_options is ['--metrics-port=x']; the device plugin does not take it:" in words(run)
+
+
+@pytest.mark.parametrize("way", [pytest.param("relative", id="finding-people-09-relative-paths")])
+def test_files_are_written_where_the_user_stands(controller: Controller, way: str) -> None:
+    """Not into the folder of the installed playbooks; a folder that is not there is said before a node is asked."""
+    controller.answer("sriov_node", changed=False, plan=PLAN, drain_required=False, refused=[], reboot_required=False)
+    controller.put("here/x", "")
+    extra = {"sriov_plan_output": "here/plan.json", "sriov_plan_markdown": "./plan.md"}
+    run = controller.run("baremetal.sriov.plan", extra=extra, local=HERE)
+    assert run.status == 0, run.output
+    assert json.loads(controller.get("here/plan.json"))["verdict"] == "unchanged", way
+    assert controller.get("plan.md").startswith("unchanged: 1 node: 1 unchanged\n\n### node1: nothing to do\n")
+    run = controller.run("baremetal.sriov.plan", extra={"sriov_plan_output": "nowhere/plan.json"})
+    run.assert_refused("sriov_plan_output: expected the path of a file in a folder that exists on the controller")
+
+
+@pytest.mark.parametrize("fail", [pytest.param(True, id="finding-people-08-status")])
+def test_a_pipeline_tells_changes_from_none(controller: Controller, fail: bool) -> None:
+    step = {"target": "0000:01:00.0", "action": "create 4 VFs", "reason": "asked", "stage": "now", "needs": []}
+    plan = {**PLAN, "steps": [step]}
+    controller.answer("sriov_node", changed=True, plan=plan, drain_required=False, refused=[], reboot_required=False)
+    run = controller.run("baremetal.sriov.plan", extra={"sriov_plan_fail_on_changes": fail})
+    assert run.status == 2, run.output
+    assert "changes: 1 node: 1 changes" in run.output and "create 4 VFs" in run.output
