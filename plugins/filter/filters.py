@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable
 
@@ -13,7 +14,8 @@ from ansible.errors import AnsibleFilterError
 
 from ..module_utils.model.errors import InvalidSpecError
 from ..module_utils.policy import node_spec as spec
-from ..plugin_utils import filter_inputs, manifest_names, networks, nodes, plan_table
+from ..module_utils.policy.validation import show
+from ..plugin_utils import cluster, filter_inputs, manifest_names, networks, nodes, plan_table, verdicts
 
 
 @contextlib.contextmanager
@@ -101,6 +103,40 @@ def plan_as_markdown(value: Any, node: str) -> str:
     return plan_table.plan_markdown(dict(filter_inputs.module_result("plan_markdown", value)), node)
 
 
+def cluster_access(value: Any, context: Any = "", host: Any = "", token: Any = "") -> dict[str, str]:
+    """The options that lead to the cluster, {} for none."""
+    return cluster.access(*(str(one or "") for one in (value, context, host, token)))
+
+
+def cluster_refusal(value: Any, access: Any) -> str:
+    """Why it is no use to ask the cluster again, "" where it may be."""
+    answer = filter_inputs.mapping("cluster_refusal", value, "the registered result of a module of kubernetes.core")
+    used = filter_inputs.mapping("cluster_refusal: access", access, "what the filter cluster_access gives")
+    return cluster.refusal(answer, used)
+
+
+def plan_document(value: Any, hosts: Any) -> dict[str, Any]:
+    """The plans of all nodes, each with its verdict."""
+    results = filter_inputs.mapping("plan_document", value, "results of baremetal.sriov.sriov_node by host")
+    for host, result in results.items():
+        filter_inputs.module_result(f"plan_document[{host}]", {} if result is None else result)
+    return verdicts.document(results, filter_inputs.names("plan_document: hosts", hosts, "names of hosts"))
+
+
+def plan_summary(value: Any) -> list[str]:
+    """What the plans of all nodes come to."""
+    told = filter_inputs.mapping("plan_summary", value, "what the filter plan_document gives")
+    filter_inputs.mapping("plan_summary: nodes", told.get("nodes"), "nodes with their verdicts")
+    return verdicts.summary(told)
+
+
+def user_path(value: Any) -> str:
+    """A path as the user's shell reads it: from the folder where the run was started, with ~ for the user's own."""
+    if not isinstance(value, str):
+        raise AnsibleFilterError(f"user_path: expected a path, a text; found {show(value)}")
+    return os.path.abspath(os.path.expanduser(value))
+
+
 def unused_policies(value: Any, hosts: Any) -> list[str]:
     """Policies that fit none of the hosts."""
     results = filter_inputs.mapping("unused_policies", value, "results of baremetal.sriov.sriov_node by host")
@@ -116,12 +152,17 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name to function."""
         return {
+            "cluster_access": cluster_access,
+            "cluster_refusal": cluster_refusal,
             "network_attachments": network_attachments,
             "network_changes": network_changes,
             "node_label_patch": node_label_patch,
             "node_problems": node_problems,
             "node_spec": node_spec,
+            "plan_document": plan_document,
             "plan_markdown": plan_as_markdown,
+            "plan_summary": plan_summary,
             "plan_table": plan_as_table,
             "unused_policies": unused_policies,
+            "user_path": user_path,
         }

@@ -17,7 +17,7 @@ author:
   - The baremetal.sriov authors (@baremetal-sriov)
 options:
   state:
-    description: V(absent) takes away all kernel arguments that we once set.
+    description: V(absent) takes away the kernel arguments that this module once set.
     type: str
     choices: [present, absent]
     default: present
@@ -25,8 +25,8 @@ extends_documentation_fragment:
   - baremetal.sriov.attributes
 notes:
   - It never reboots; RV(reboot_required) tells whether the running kernel lacks what is configured.
-  - Our arguments are one list on a host, so this module takes away those that
-    M(baremetal.sriov.sriov_kernel_args) set. To have both, give all of them to that module.
+  - Our arguments are one list on a host; those that M(baremetal.sriov.sriov_kernel_args) asked for stay, and what
+    both ask for goes when neither does any more.
 seealso:
   - module: baremetal.sriov.sriov_node
   - module: baremetal.sriov.sriov_kernel_args

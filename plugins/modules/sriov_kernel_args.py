@@ -22,10 +22,9 @@ options:
       - All arguments that we set, each as C(name) or C(name=value).
       - An argument counts as there when its comma list holds at least what is asked, so
         C(intel_iommu=on,sm_on) serves for C(intel_iommu=on).
-      - Needed when O(state=present).
+      - Required with O(state=present); V([]) takes away all that this module once set.
     type: list
     elements: str
-    default: []
   arguments_unsafe:
     description:
       - Whether O(arguments) may hold words after which the node does not come back as it was, since they boot a
@@ -42,7 +41,7 @@ options:
     choices: [auto, grub, grub-bls, rpm-ostree, systemd-boot]
     default: auto
   state:
-    description: V(absent) takes away all that we once set.
+    description: V(absent) takes away all that this module once set.
     type: str
     choices: [present, absent]
     default: present
@@ -51,6 +50,7 @@ extends_documentation_fragment:
 notes:
   - It never reboots; RV(reboot_required) tells whether the running kernel lacks what is configured.
   - M(baremetal.sriov.sriov_node) sets the arguments of a whole host; use one of the two on a host.
+  - Those that M(baremetal.sriov.sriov_iommu) asked for stay, as its own do when this module runs.
 seealso:
   - module: baremetal.sriov.sriov_node
   - module: baremetal.sriov.sriov_iommu
@@ -142,14 +142,19 @@ def main() -> None:
 
     module = AnsibleModule(
         argument_spec={
-            "arguments": {"type": "list", "elements": "str", "default": []},
+            "arguments": {"type": "list", "elements": "str"},
             "arguments_unsafe": {"type": "bool", "default": False},
             "boot_loader": {"type": "str", "choices": list(table.NAMES), "default": "auto"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
+        required_if=[("state", "present", ["arguments"])],
         supports_check_mode=True,
     )
     wanted = module.params["arguments"] if module.params["state"] == "present" else []
+    if wanted is None:  # a key without a value, which counts as given
+        module.fail_json(
+            msg="arguments: expected a list of kernel arguments, found nothing (null). Write arguments: [] for none."
+        )
     unsafe = module.params["arguments_unsafe"]
     kernel_modules.kernel_arguments(module, tuple(wanted), module.params["boot_loader"], unsafe)
 

@@ -35,6 +35,18 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  needs_systemd:
+    description:
+      - Whether a host that systemd does not run on is refused, as the roles will install services there.
+    type: bool
+    default: false
+  cni_bin_dir:
+    description:
+      - The folder where the CNI plugin of the role P(baremetal.sriov.cni#role) will be installed. A plugin of somebody
+        else with its name is refused, unless O(spec) says C(adopt). V(auto) is the folder of the container runtime's
+        configuration; empty, nothing is looked for.
+    type: str
+    default: ""
 requirements:
   - Python 3.9 or newer and iproute2 on the node
 notes:
@@ -163,6 +175,8 @@ mistakes:
       type: str
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import import_cache
@@ -174,6 +188,8 @@ def main() -> None:
         argument_spec={
             "spec": {"type": "dict"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "needs_systemd": {"type": "bool", "default": False},
+            "cni_bin_dir": {"type": "str", "default": ""},
         },
         required_if=[("state", "present", ["spec"])],
         supports_check_mode=True,
@@ -193,7 +209,12 @@ def main() -> None:
         spec = parse_spec(module.params["spec"])
     except InvalidSpecError as error:
         fail(module, error)
-    run_module(module, lambda state: resolve(spec, state), WHOLE)
+    concerns: tuple[Any, ...] = WHOLE
+    if module.params["needs_systemd"] or module.params["cni_bin_dir"]:
+        from ..module_utils.node.installation import asked
+
+        concerns = (asked(module.params["needs_systemd"], module.params["cni_bin_dir"]), *WHOLE)
+    run_module(module, lambda state: resolve(spec, state), concerns)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,10 @@ LOG_FOLDER = "/var/log"  # below which it writes log files, unless the node name
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _FILE_NAME = re.compile(r"[^/\x00-\x1f\x7f]{0,255}")
+_NUMBER = re.compile(r"[0-9]{1,10}")
 _VLAN = re.compile(r"[0-9]{1,4}")
 _RESOURCE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_SWITCHES: dict[str, tuple[Any, ...]] = {"on": (True, "on", "true"), "off": (False, "off", "false")}
 _PROTOCOLS = {"802.1q": "802.1q", "802.1ad": "802.1ad"}
 _LINK_STATES = ("auto", "enable", "disable")
 _DAD = ("wait", "optimistic", "off")
@@ -48,9 +50,11 @@ class _Wrong(ValueError):
 
 
 def _integer(lowest: int, highest: int, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+    """A number, or the text of one: fields of a survey and templates give texts."""
+    number = int(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
+    if isinstance(number, bool) or not isinstance(number, int) or not lowest <= number <= highest:
         raise _Wrong(f"expected a whole number from {lowest} to {highest}, found {value!r}")
-    return value
+    return number
 
 
 def _choice(allowed: tuple[str, ...], value: Any) -> str:
@@ -60,11 +64,10 @@ def _choice(allowed: tuple[str, ...], value: Any) -> str:
 
 
 def _switch(value: Any) -> str:
-    """on or off; YAML reads the bare words as booleans."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if value in ("on", "off"):
-        return str(value)
+    """on or off; YAML reads the bare words as booleans, and a survey makes texts of these."""
+    for word, values in _SWITCHES.items():
+        if any(value is one or (isinstance(value, str) and value.lower() == one) for one in values):
+            return word
     raise _Wrong(f"expected on or off, found {value!r}")
 
 

@@ -11,14 +11,17 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from . import verdicts
+
 _HEAD = ("when", "object", "what", "why")
 _WIDTHS = (12, 24, 36, 60)
-# What Ansible puts before the words of a filter or module that failed.
-_WRAPPERS = re.compile(
-    r"^((Task|Action|Module) failed: |Finalization of .*? failed: |Error while resolving .*?: "
-    r"|The (filter|lookup) plugin '[^']*' failed: )+"
-)
+_NO_POLICY = "sriov_policies is empty, or was not found where the inventory has it"
 _MOST = 3  # hosts or reasons that a sentence names
+_NO_PLAN = {
+    verdicts.REFUSED: "refused, nothing was changed",
+    verdicts.FAILED: "could not be asked, nothing was changed",
+    verdicts.UNREACHABLE: "could not be reached, nothing was changed",
+}
 _WHEN = {"now": "now", "after_reboot": "after reboot"}
 
 
@@ -29,7 +32,7 @@ def plan_table(result: dict[str, Any], node: str) -> str:
     """
     plan = result.get("plan")
     if plan is None or result.get("failed"):
-        return f"{node}: refused, nothing was changed\n{textwrap.indent(_refusal(result), '  ')}"
+        return f"{node}: {_NO_PLAN[verdicts.verdict(result)]}\n{textwrap.indent(verdicts.reason(result), '  ')}"
     steps = plan.get("steps", [])
     lines = [f"{node}: {_summary(plan)}"]
     if steps:
@@ -37,6 +40,8 @@ def plan_table(result: dict[str, Any], node: str) -> str:
         for step in steps:
             lines += _wrapped((_when(step), step["target"], step["action"], step["reason"]))
     lines += [f"  warning: {warning}" for warning in plan.get("warnings", [])]
+    lines += [f"  needs a drain: {holder}" for holder in result.get("refused", [])]
+    lines += [f"  warning: no policy is given for this host: {_NO_POLICY}"] if has_no_policy(result) else []
     lines += [f"  not for this node: {name}: {why}" for name, why in result.get("skipped_policies", {}).items()]
     return "\n".join(lines)
 
@@ -45,7 +50,7 @@ def plan_markdown(result: dict[str, Any], node: str) -> str:
     """The same as a section of Markdown, with before and after, for a merge request."""
     plan = result.get("plan")
     if plan is None or result.get("failed"):
-        return f"### {_cell(node)}: refused, nothing was changed\n\n```text\n{_refusal(result)}\n```\n"
+        return f"### {_cell(node)}: {_NO_PLAN[verdicts.verdict(result)]}\n\n```text\n{verdicts.reason(result)}\n```\n"
     lines = [f"### {_cell(node)}: {_summary(plan)}", ""]
     steps = plan.get("steps", [])
     if steps:
@@ -62,7 +67,8 @@ def plan_markdown(result: dict[str, Any], node: str) -> str:
 
 
 def unused_policies(results: dict[str, Any], hosts: Sequence[str]) -> list[str]:
-    """A sentence for each policy whose node_selector fits none of the hosts, with the reason on each.
+    """A sentence for each policy whose node_selector fits none of the hosts, with the reason on each, and one about
+    hosts for which there is no policy at all.
 
     results: by host, what the module sriov_node returned. Nothing is said where a host gave no plan: it may be the one
     that a policy fits.
@@ -71,7 +77,8 @@ def unused_policies(results: dict[str, Any], hosts: Sequence[str]) -> list[str]:
     skipped = [one for one in found if isinstance(one, dict)]
     if len(skipped) < len(found):
         return []
-    sentences = []
+    empty = [host for host in hosts if has_no_policy(results[host])]
+    sentences = [f"no policy is given for {_some(empty)}: {_NO_POLICY}"] if empty else []
     for name in skipped[0] if skipped else ():
         if not all(name in one for one in skipped):
             continue
@@ -84,13 +91,15 @@ def unused_policies(results: dict[str, Any], hosts: Sequence[str]) -> list[str]:
     return sentences
 
 
+def has_no_policy(result: dict[str, Any]) -> bool:
+    """True for the plan of a host that nothing is asked of: a misspelt group or variable may be why."""
+    asked = result.get("resources", True) or result.get("skipped_policies")
+    return not asked and not (result.get("plan") or {}).get("steps")
+
+
 def _some(hosts: list[str]) -> str:
     more = f" and {len(hosts) - _MOST} more" if len(hosts) > _MOST else ""
     return ", ".join(hosts[:_MOST]) + more
-
-
-def _refusal(result: dict[str, Any]) -> str:
-    return _WRAPPERS.sub("", str(result.get("msg", "no reason given")))
 
 
 def _value(step: dict[str, Any], side: str) -> str:

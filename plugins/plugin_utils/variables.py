@@ -18,13 +18,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils.kernel import cmdline, unsafe_arguments
 from ..module_utils.model.errors import Mistake
-from ..module_utils.policy.validation import show
+from .values import BOOLEAN, LIST, MAPPING, NULL, NUMBER, TEXT, found_value, kind_of
 
-LIST, MAPPING, TEXT, NUMBER, BOOLEAN, NULL = "list", "mapping", "text", "number", "boolean", "null"
-# In the order in which a value's kind is looked for: a bool is an int.
-_TYPES: dict[str, Any] = {
-    NULL: type(None), BOOLEAN: bool, TEXT: str, MAPPING: Mapping, LIST: (list, tuple), NUMBER: (int, float)
-}  # fmt: skip
 MANIFESTS = "sriov_manifests"
 ARGUMENTS, ARGUMENTS_UNSAFE = "sriov_kernel_arguments", "sriov_kernel_arguments_unsafe"
 _LONGEST_EXAMPLE = 60  # characters of a text that is repeated as an item
@@ -67,14 +62,12 @@ VARIABLES: dict[str, Variable] = {
     ARGUMENTS: _list("a kernel argument", "kernel arguments", ["pci=realloc"], TEXT),
     "sriov_hugepages": _list("a huge page pool", "huge page pools", [{"size": "2M", "count": 512}], MAPPING),
     "sriov_kernel_modules": _list("a kernel module", "kernel modules", ["vfio-pci"], TEXT, MAPPING),
+    "sriov_ignore_variables": _list("the name of a variable", "names of variables", ["sriov_lab_*"], TEXT),
     "sriov_device_plugin_options": _list("an option", "options", ["--metrics-port=9810"], TEXT),
     "sriov_node_labels": _labels({"baremetal.sriov/configured": "true"}, TEXT),
     # Nobody writes these: they are compared as texts.
     "sriov_present_labels": _labels({"example.org/zone": "a"}, TEXT, NUMBER, BOOLEAN),
 }
-# What else a check needs to know.
-KUBECONFIG = "sriov_kubeconfig"
-ALSO_READ = (ARGUMENTS_UNSAFE, KUBECONFIG)
 
 
 def mistakes(values: Mapping[str, Any]) -> list[Mistake]:
@@ -87,20 +80,12 @@ def mistakes(values: Mapping[str, Any]) -> list[Mistake]:
         if name == ARGUMENTS and not here:
             here = _arguments(values)
         found += here
-    if kind_of(values.get(KUBECONFIG, "")) != TEXT:  # templates ask for its length
-        problem = f"expected the path of a file, found {_found(values[KUBECONFIG])}. "
-        found.append(Mistake(KUBECONFIG, problem + f'Write {KUBECONFIG}: "" for none, or leave the variable out.'))
     return found
-
-
-def kind_of(value: Any) -> str:
-    """The kind of a value; "" for what no variable may be."""
-    return next((kind for kind, types in _TYPES.items() if isinstance(value, types)), "")
 
 
 def _of_one(name: str, variable: Variable, value: Any) -> list[Mistake]:
     if kind_of(value) != variable.kind:
-        expected = f"expected a {variable.kind} of {variable.many}, found {_found(value)}. "
+        expected = f"expected a {variable.kind} of {variable.many}, found {found_value(value)}. "
         return [Mistake(name, expected + _instead(name, variable, value))]
     if variable.kind == LIST:
         items = ((f"{name}[{number}]", item) for number, item in enumerate(value))
@@ -109,10 +94,10 @@ def _of_one(name: str, variable: Variable, value: Any) -> list[Mistake]:
     for key, item in value.items():
         path = f"{name}[{key}]"
         if not isinstance(key, str):
-            found.append(Mistake(path, f"expected a text as the name, found {_found(key)}. {_QUOTES}"))
+            found.append(Mistake(path, f"expected a text as the name, found {found_value(key)}. {_QUOTES}"))
         if kind_of(item) not in variable.holds:
             hint = _QUOTES if kind_of(item) in (NUMBER, BOOLEAN) else "Write a text in quotes."
-            found.append(Mistake(path, f"expected {variable.one}, found {_found(item)}. {hint}"))
+            found.append(Mistake(path, f"expected {variable.one}, found {found_value(item)}. {hint}"))
     return found
 
 
@@ -128,7 +113,7 @@ def _item(path: str, variable: Variable, item: Any) -> list[Mistake]:
         hint = _COLON if kind == MAPPING else _QUOTES
     else:
         hint = f"Write its fields, as in {json.dumps(variable.example[0])}."
-    return [Mistake(path, f"expected {variable.one}, found {_found(item)}. {hint}")]
+    return [Mistake(path, f"expected {variable.one}, found {found_value(item)}. {hint}")]
 
 
 def _instead(name: str, variable: Variable, value: Any) -> str:
@@ -151,16 +136,6 @@ def _instead(name: str, variable: Variable, value: Any) -> str:
 def _is_an_item(value: Any) -> bool:
     """True for a text that may well be the one item that was meant."""
     return isinstance(value, str) and len(value) <= _LONGEST_EXAMPLE and not any(c in value for c in " \t\n,'\"[]{}")
-
-
-def _found(value: Any) -> str:
-    """A value for a message, in YAML's words."""
-    kind = kind_of(value)
-    if kind == NULL:
-        return "nothing (null)"
-    if kind == BOOLEAN:
-        return "true" if value else "false"
-    return f"a {kind}, {show(value)}" if kind in (LIST, MAPPING) else show(value)
 
 
 def _arguments(values: Mapping[str, Any]) -> list[Mistake]:

@@ -115,7 +115,7 @@ def _plan_item(host: Host, request: BundleRequest, record: BundleRecord, item: I
             item.path,
             "nothing, or the file that we ship",
             "another file, which we did not ship",
-            "Move it away, or set adopt: it is put back when this bundle is removed.",
+            "Move it away, or set adopt (in the inventory sriov_adopt: true): it is put back when this bundle goes.",
         )
     if found != item.sha256:
         reason = "it is not ours, and is adopted" if known is None else "it differs"

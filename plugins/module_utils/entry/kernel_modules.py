@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..host.host import Host
-from ..kernel import cmdline, iommu, unsafe_arguments
+from ..kernel import argument_shares, cmdline, iommu, unsafe_arguments
 from ..kernel import modules as kernel_modules
 from ..model.errors import raise_if
 from ..model.goal import Goal, ModuleGoal, NodeOptions
@@ -16,21 +16,44 @@ from ..model.state import NodeState
 from ..node.concerns import KernelArguments, Modules
 from ..node.plan import Concern, Draft
 from ..node.run import Outcome
+from ..policy.rendered_files import NODE_PATH
 from .node_module import run_module
 from .results import Module
 
 
-class IommuArguments(Concern):
-    """The IOMMU's kernel arguments alone; why it is off is a warning."""
+class ArgumentShare(Concern):
+    """What one module asks for, beside what others have asked for: none takes another's arguments away."""
+
+    module = argument_shares.ARGS
 
     def __init__(self, host: Host, goal: Goal, state: NodeState) -> None:
+        self.noted = argument_shares.read(host)
+        self.managed = host.exists(NODE_PATH)
+        self.arguments = goal.options.kernel_arguments
+        self.shares: argument_shares.Shares = {}
+
+    def prepare(self, draft: Draft) -> None:
+        loader = draft.kernel.loader if draft.kernel is not None else None
+        found = argument_shares.shares_of(self.noted, loader.appended if loader is not None else (), self.managed)
+        self.shares = {**found, self.module: self.arguments}
+        draft.arguments = argument_shares.together(self.shares)
+
+    def plan(self, draft: Draft) -> None:
+        draft.boot += argument_shares.note_steps(self.noted, self.shares, self.managed, self.module)
+
+
+class IommuArguments(ArgumentShare):
+    """The IOMMU's kernel arguments alone; why it is off is a warning."""
+
+    module = argument_shares.IOMMU
+
+    def __init__(self, host: Host, goal: Goal, state: NodeState) -> None:
+        super().__init__(host, goal, state)
         self.state = iommu.read(host)
         self.arguments = iommu.arguments(self.state.vendor) if goal.iommu else ()
 
-    def prepare(self, draft: Draft) -> None:
-        draft.arguments += self.arguments
-
     def plan(self, draft: Draft) -> None:
+        super().plan(draft)
         if draft.goal.iommu:
             problems = iommu.firmware_problems(self.state) if draft.boot else iommu.problems(self.state)
             draft.warnings += map(str, problems)
@@ -50,7 +73,7 @@ def kernel_arguments(
         raise_if(cmdline.mistakes(wanted, "arguments") + wrong)
         return Goal(options=NodeOptions(kernel_arguments=wanted, boot_loader=boot_loader), whole=False)
 
-    run_module(module, goal, (KernelArguments,), _next_boot, host)
+    run_module(module, goal, (KernelArguments, ArgumentShare), _next_boot, host)
 
 
 def _next_boot(outcome: Outcome) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..host.host import Host
-from ..model.errors import SriovError
+from ..model.errors import HostError, SriovError
 from ..node.run import Concerns, MakeGoal, Outcome, run
 from .results import Module, fail, finish
 
@@ -24,6 +24,9 @@ def run_module(
     host: Host | None = None,
 ) -> None:
     """Run, and end the module with its result or its one error. facts: what the result tells besides the plan."""
+    if host is None and os.geteuid() != 0:
+        fail(module, _not_root(os.geteuid()))
+        return
     ssh_connection = os.environ.get("SSH_CONNECTION", "")
     try:
         outcome = run(host or Host(), make_goal, concerns, check=module.check_mode, ssh_connection=ssh_connection)
@@ -31,6 +34,15 @@ def run_module(
         fail(module, error)
     else:
         finish(module, replace(outcome.plan, warnings=outcome.warnings), **facts(outcome))
+
+
+def _not_root(user: int) -> HostError:
+    return HostError(
+        "the module",
+        "to run as root",
+        f"the user {user}",
+        "Set become: true, and let the user that Ansible connects as use sudo.",
+    )
 
 
 def given(value: Any) -> Any:

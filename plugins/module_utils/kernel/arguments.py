@@ -191,7 +191,28 @@ def _action(wanted: tuple[str, ...], loader: LoaderState) -> str:
         return f"remove our arguments ({' '.join(loader.appended) or 'none left'}) and make the boot menu again"
     if loader.appended == wanted:
         return "make the boot menu again"
-    return f"append {' '.join(wanted)}"
+    added = [token for token in wanted if token not in loader.appended]
+    removed = [token for token in loader.appended if token not in wanted]
+    if not added and not removed:
+        return f"put our arguments in the order {' '.join(wanted)}"
+    changed = _changed(removed, added)
+    parts = (
+        ("append", [token for token in added if token not in changed.values()]),
+        ("change", [f"{old} to {new}" for old, new in changed.items()]),
+        ("remove", [token for token in removed if token not in changed]),
+    )
+    return "; ".join(f"{verb} {(', ' if verb == 'change' else ' ').join(words)}" for verb, words in parts if words)
+
+
+def _changed(removed: list[str], added: list[str]) -> dict[str, str]:
+    """Old -> new, where one argument of a name is replaced by one other of that name."""
+
+    def named(tokens: list[str], name: str) -> list[str]:
+        return [token for token in tokens if token.partition("=")[0] == name]
+
+    names = {token.partition("=")[0] for token in removed}
+    pairs = {name: (named(removed, name), named(added, name)) for name in sorted(names)}
+    return {old[0]: new[0] for old, new in pairs.values() if len(old) == len(new) == 1}
 
 
 def _reason(wanted: tuple[str, ...], loader: LoaderState) -> str:

@@ -68,11 +68,15 @@ def problems_of(target: str, *cases: tuple[Any, str, str, str]) -> list[Problem]
 
 
 class RefusedError(SriovError):
-    """The plan would destroy what is in use, or the host can't do it; nothing was changed. Holds every problem."""
+    """The plan would destroy what is in use, or the host can't do it; nothing was changed. Holds every problem, and the
+    warnings that a plan would have had.
+    """
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], warnings: Sequence[str] = ()) -> None:
         self.problems = tuple(problems)
-        super().__init__("refused, nothing was changed:" + "".join(f"\n  - {problem}" for problem in problems))
+        self.warnings = tuple(warnings)
+        lines = [f"\n  - {problem}" for problem in problems] + [f"\n  - warning: {warning}" for warning in warnings]
+        super().__init__("refused, nothing was changed:" + "".join(lines))
 
 
 class HostError(SriovError):

@@ -89,7 +89,10 @@ def file_problems(goal: Goal, state: NodeState) -> list[Problem]:
         there = state.file_states.get(file.path) is not None
         ours = file.path in state.record.files or _has_text(file.path, file.text, state)
         if there and not ours and not file.adopt:
-            remedy = "Set adopt: true to replace it (teardown puts it back), or leave that part to its owner."
+            remedy = (
+                "Set adopt (in the inventory sriov_adopt: true) to replace it (teardown puts it back), or leave that "
+                "part to its owner."
+            )
             problem = Problem(file.path, "no file, or one that we wrote", "a file that somebody else wrote", remedy)
             found.append(problem)
     return found

@@ -112,7 +112,7 @@ def make_plan(goal: Goal, state: NodeState, concerns: Sequence[Concern]) -> Plan
     for concern in concerns:
         concern.check(draft)
     if draft.problems:
-        raise RefusedError(draft.problems)
+        raise RefusedError(draft.problems, (*draft.warnings, *draft.pf_warnings))
     ordered = draft.changes()
     ordered += [*_reload(ordered, state), *draft.forget, *draft.at_the_end]
     # The reboot is the user's to do, when all else is done.

@@ -30,6 +30,7 @@ FOLDER = "/var/lib/baremetal-sriov"
 ORIGINAL = f"{FOLDER}/original.json"
 JOURNAL = f"{FOLDER}/journal/apply.json"
 ASKED = f"{FOLDER}/reboot.json"  # see pending_reboot
+ARGUMENTS = f"{FOLDER}/arguments.json"  # see kernel/argument_shares
 FILE = "file"  # the kind of steps that write files
 LOCK = "/run/baremetal-sriov/lock"
 
@@ -129,7 +130,7 @@ def write_journal(host: Host, keys: Sequence[str]) -> None:
 
 def remove(host: Host) -> None:
     """Forget everything: the last step of a teardown."""
-    for path in (JOURNAL, ASKED, ORIGINAL):
+    for path in (JOURNAL, ASKED, ARGUMENTS, ORIGINAL):
         host.remove_file(path)
     for folder in (f"{FOLDER}/journal", FOLDER):
         host.remove_empty_folder(folder)

@@ -125,7 +125,7 @@ def test_a_log_folder_that_is_none(folder: Any) -> None:
         ({"network_namespace": "a.b"}, "network_namespace"),
         ({"vlan": 4095}, "vlan"),
         ({"vlan": -1}, "vlan"),
-        ({"vlan": "100"}, "vlan"),
+        ({"vlan": "0x64"}, "vlan"),
         ({"vlan": True}, "vlan"),
         ({"vlan": 1, "vlan_qos": 8}, "vlan_qos"),
         ({"vlan_qos": 3}, "vlan_qos"),

@@ -81,6 +81,16 @@ def test_a_policy_that_fits_no_host_is_told_once() -> None:
     assert unused_policies(many, list(many))[0].endswith("reason 2 (node2); and 2 more reasons")
 
 
+def test_a_host_that_nothing_is_asked_of_is_said() -> None:
+    """Also in its own table: a misspelt group looks the same."""
+    nothing = {**result(), "skipped_policies": {}, "resources": {}}
+    some = {**result(), "skipped_policies": {}, "resources": {"baremetal.sriov/a": 4}}
+    words = "sriov_policies is empty, or was not found where the inventory has it"
+    assert unused_policies({"a": nothing, "b": some}, ["a", "b"]) == [f"no policy is given for a: {words}"]
+    assert plan_table(nothing, "a").splitlines()[1] == f"  warning: no policy is given for this host: {words}"
+    assert plan_table(some, "b") == "b: nothing to do"
+
+
 def test_a_host_without_a_plan_may_be_the_one() -> None:
     """One that refused, or that nobody reached."""
     results = {"node1": skips(blue="no"), "node2": {"failed": True, "msg": "refused"}}
