@@ -77,7 +77,7 @@ def test_programs_lead_to_a_version_after_it_is_there() -> None:
 
 
 def test_the_service_is_started_by_the_interpreters_name() -> None:
-    """SELinux gives a service the domain of what systemd starts: the script is lib_t, which would leave it in init_t."""
+    """SELinux gives a service the domain that its first file leads to: the script's lib_t leaves it in init_t."""
     (entry,) = VARS["cni_unit_file"]
     assert entry["template"] is True
     text = (cni_code.CNI / VARS["cni_unit"]).read_text().replace("@PYTHON@", PYTHON)
