@@ -52,7 +52,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     monkeypatch.setattr(holder, "pid", lambda _run_dir: 1 if state.running() else 0)
     monkeypatch.setattr(holder, "stop", lambda _run_dir: found.append(("release",)))
     monkeypatch.setattr(node, "start", start)
-    monkeypatch.setattr(node, "_keep", lambda _beginning, _lock_timeout: None)
+    monkeypatch.setattr(node, "_keep", lambda *_asked: None)
     monkeypatch.setattr(node, "wait", lambda current, until, _started: current)
     monkeypatch.setattr(deps, "require", lambda _nodes: None)
     monkeypatch.setattr(Ssh, "close", lambda _ssh: None)

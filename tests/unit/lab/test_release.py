@@ -74,7 +74,10 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(image, "prepare", nothing)
     monkeypatch.setattr(node, "_image", made)
-    monkeypatch.setattr(node, "_boot", boot)
+    monkeypatch.setattr(node, "_power_on", boot)
+    monkeypatch.setattr(node, "_keep", nothing)
+    monkeypatch.setattr(node.snapshot, "find", nothing)
+    monkeypatch.setattr(node.qemu, "accelerator", nothing)
     for module, name in ((node.holder, "start"), (node.clients, "write"), (deps, "require")):
         monkeypatch.setattr(module, name, nothing)
     return found
