@@ -145,6 +145,7 @@ class Node:
         self.lab.put(text.encode(), WARM, 0o755)
         unit = (cni_code.CNI / "baremetal-sriov-cni.service").read_text()
         unit = unit.replace(f"{cni_code.NODE_FOLDER}/sriov", launcher).replace("baremetal-sriov/cni", UNIT)
+        unit = unit.replace("@PYTHON@", "/usr/bin/python3")
         self.lab.put(unit.encode(), f"/run/systemd/system/{UNIT}.service")
         self.lab.run(["systemctl", "daemon-reload"])
         self.lab.run(["systemctl", "restart", UNIT])

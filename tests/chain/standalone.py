@@ -16,7 +16,7 @@ from pathlib import Path
 
 import chain
 
-from sriovlab import power
+from sriovlab import power, release
 from sriovlab.guest import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,9 +26,14 @@ NVME = "/sys/bus/pci/devices/0000:03:00.0"
 WANTED = {"kernel": 4, "dpdk": 7}
 
 
-def start(pristine: bool, nodes: int = 1) -> Lab:
-    """The first of the running nodes, from their pristine disk where asked, and the environment that `chain` reads."""
-    subprocess.run([*LAB, "reset" if pristine else "up", "--nodes", str(nodes)], check=True)
+def start(pristine: bool, nodes: int = 1, system: str | None = None) -> Lab:
+    """The first of the running nodes, from their pristine disk where asked, and the environment that `chain` reads.
+
+    system: the nodes' release; else what the environment names, and for pristine nodes the usual one.
+    """
+    name = release.asked(system) or (release.USUAL if pristine else None)
+    words = ["--nodes", str(nodes), *(["--release", name] if name else [])]
+    subprocess.run([*LAB, "reset" if pristine else "up", *words], check=True)
     lab = Lab.from_state()
     folder = lab.kube().parent / "chain"
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import signal
 import sys
@@ -23,13 +24,14 @@ if sys.version_info < (3, 11):
 from devtool import deps, images, programs, releases, stages
 from devtool.collection import OUTPUT, build, tool
 from devtool.console import ToolError, show
-from sriovlab import cache, peers
+from sriovlab import cache, peers, release
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "only": {"metavar": "NAME,NAME", "help": "only these"},
     "list": {"action": "store_true", "help": "list their names and stop"},
     "fast": {"action": "store_true", "help": "without what needs the emulated node"},
     "without-peers": {"action": "store_true", "help": "skip what needs Kubernetes, and count it as skipped"},
+    "release": {"choices": release.RELEASES, "help": "what the emulated node runs, where a test does not say itself"},
     "resume": {"action": "store_true", "help": "without modules that passed at this commit"},
     "base": {"default": "", "help": "an image to build on (one is made from Debian's packages)"},
     "count": {"type": int, "help": "repetitions of each loop (each has a number of its own)"},
@@ -73,13 +75,13 @@ COMMANDS: dict[str, tuple[Callable[[Namespace], int | None], str, str, str]] = {
     "machines": (lambda options: programs.machines(), "", "tools",
                  "run the device plugin on arm64 and ppc64le, under QEMU's user mode"),
     "demo": (lambda options: show([tool("python"), f"{programs.TESTS}/demo/demo.py"], cwd=deps.ROOT,
-                                  env=programs.program_environment()), "", "lab",
+                                  env=programs.program_environment()), "release", "lab",
              "an emulated server, from nothing to a pod with VFs"),
     "bench": (lambda options: programs.benchmarks(options.only), "only list", "lab",
               "run the benchmarks; writes tests/bench/results.json"),
     "soak": (lambda options: programs.loops(options.only, options.count, options.seed), "only list count seed", "lab",
              "run the long loops"),
-    "lab": (lambda options: programs.groups(options.only, resume=options.resume), "only list resume", "lab",
+    "lab": (lambda options: programs.groups(options.only, resume=options.resume), "only list release resume", "lab",
             "run groups of long tests on the emulated node"),
     "release": (lambda options: print(f"Added to {releases.LIST}: {releases.add(options.commit)}"), "commit", "tools",
                 "add a commit's row to tests/support/releases.toml"),
@@ -99,6 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             command.add_argument(f"--{word}", **OPTIONS[word])
     options = parser.parse_args(argv)
     do, _words, needs, _what = COMMANDS[options.command]
+    if getattr(options, "release", None):
+        os.environ[release.VARIABLE] = options.release
     try:
         if options.command in programs.KINDS and options.list:
             print("\n".join(programs.found(options.command, options.only)))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Debian 12's packages and backports through an apt state of the lab's own.
+"""Debian's packages and backports through an apt state of the lab's own.
 
 The machine's /etc/apt is read (for its mirror), never written: `-o Dir::...` points apt at lists of ours.
 """
@@ -30,25 +30,29 @@ def parse_targets(text: str) -> dict[str, str]:
     return found
 
 
-def mirrors() -> tuple[str, str | None]:
-    """(Debian mirror, security mirror or None) as this machine's own sources name them."""
+def mirrors(suite: str = SUITE) -> tuple[str, str | None]:
+    """(Debian mirror, security mirror or None) for a suite, as this machine's own sources name them."""
     try:
         text = run(["apt-get", "indextargets", "--format", "$(REPO_URI)|$(RELEASE)", "Created-By: Packages"])
     except LabError:
         text = ""
     found = parse_targets(text)
-    debian = found.get(SUITE) or next(
-        (uri for uri in found.values() if uri.endswith("/debian")), DEFAULT_MIRROR
-    )
-    return debian, found.get(f"{SUITE}-security")
+    return chosen(found, suite)
 
 
-def source_lines(debian: str, security: str | None) -> list[str]:
-    """The one-line-style sources of the private state and of the guest's root file system."""
+def chosen(found: dict[str, str], suite: str) -> tuple[str, str | None]:
+    """(Debian mirror, security mirror or None) for a suite; a mirror of another one has this one too."""
+    debian = found.get(suite) or next((uri for uri in found.values() if uri.endswith("/debian")), DEFAULT_MIRROR)
+    other = next((uri for name, uri in found.items() if name.endswith("-security")), None)
+    return debian, found.get(f"{suite}-security", other)
+
+
+def source_lines(debian: str, security: str | None, suite: str = SUITE) -> list[str]:
+    """The one-line-style sources of the private state and of a guest's root file system."""
     signed = f"[signed-by={KEYRING}] "
-    lines = [f"deb {signed}{debian} {suite} main" for suite in (SUITE, f"{SUITE}-updates", BACKPORTS)]
+    lines = [f"deb {signed}{debian} {name} main" for name in (suite, f"{suite}-updates", f"{suite}-backports")]
     if security:
-        lines.append(f"deb {signed}{security} {SUITE}-security main")
+        lines.append(f"deb {signed}{security} {suite}-security main")
     return lines
 
 

@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from . import cache, definition, deps, node, power, snapshot, state
+from . import cache, definition, deps, node, power, release, snapshot, state
 from .pki import NODES
 from .progress import LabError, say
 
@@ -23,6 +23,7 @@ environment:
                            and, if you like, kubectl, instead of those that are built from Go modules
   BAREMETAL_SRIOV_PEERS_BIN  a folder with other programs of these names (etcd, multus, host-device, sriovdp, sriov, ..)
   BAREMETAL_SRIOV_CNI_BIN  a folder with more CNI plugins for the node's /opt/cni/bin
+  {release.VARIABLE}  the release, where --release is not given
   TMPDIR                   where a run's state is kept (now: {state.run_dir()})
 The nodes have no way out to any network. One lab runs per machine; a second checkout waits for its turn, until `down`.
 
@@ -52,8 +53,10 @@ def parser() -> argparse.ArgumentParser:
                              help="what one node on a fresh disk begins with: firmware and GRUB (boot), a bare machine "
                              "that is Ready (ready, the default), or one that has the kernel's arguments for an IOMMU "
                              "too (iommu); the latter two boot once, and are kept as they run")  # fmt: skip
+        _release_option(command, "that of the nodes' last disks" if command is up else "that of nodes that are on")
         _wait_options(command, "ready")
     build = commands.add_parser("build", help="make the cached builds: Kubernetes and its peers, base system, image")
+    _release_option(build, "")
     _lock_option(build)
     commands.add_parser("down", help="power all nodes off, and give the machine's lab free")
     commands.add_parser("clean", help="end the nodes at once and remove this checkout's run state (the cache stays)")
@@ -68,6 +71,13 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("check", help="say what is missing to run the lab here; installs nothing")
     commands.add_parser("install", help="install the packages that are missing (Debian 12, root)")
     return top
+
+
+def _release_option(command: argparse.ArgumentParser, first: str) -> None:
+    titles = "; ".join(f"{name}: {found.title}" for name, found in release.RELEASES.items())
+    default = f"{first}, else {release.USUAL}" if first else release.USUAL
+    text = f"what the nodes run ({titles}; default: {default})"
+    command.add_argument("--release", choices=release.RELEASES, help=text)
 
 
 def _wait_options(command: argparse.ArgumentParser, default: str) -> None:
@@ -96,7 +106,8 @@ def _lock_option(command: argparse.ArgumentParser) -> None:
 
 
 def _status(as_json: bool) -> int:
-    found = state.states()
+    found, have = state.states(), state.members()
+    title = release.named(have.release).title if have else ""
     if as_json:
         print(json.dumps(state.describe(), indent=1))
     for current in found if not as_json else ():
@@ -104,7 +115,8 @@ def _status(as_json: bool) -> int:
             print(f"{current.node} is off")
             continue
         api = f", API port {current.api_port}" if current.api_port else ""
-        print(f"{current.node} is on ({current.accel}, process {current.pid}), SSH port {current.ssh_port}{api}")
+        how = f"{title}, {current.accel}, process {current.pid}"
+        print(f"{current.node} is on ({how}), SSH port {current.ssh_port}{api}")
         print(f"  SSH after {current.ssh_seconds} s, Kubernetes after {current.ready_seconds} s")
     if not as_json:
         print(f"kubeconfig: {found[0].kubeconfig}\ninventory:  {found[0].inventory}" if found else "node1 is off")
@@ -131,11 +143,13 @@ def _start(args: argparse.Namespace) -> None:
         raise LabError(f"--nodes {args.nodes}: expected 1 to {len(NODES)}: more does not fit on one machine's cores")
     deps.require(args.nodes or 1)
     if args.command == "up":
-        found = node.up(args.nodes, args.wait, args.lock_timeout, args.beginning)
+        found = node.up(args.nodes, args.wait, args.lock_timeout, args.beginning, release.asked(args.release))
     else:
-        if args.node and args.nodes:
-            raise LabError(f"reset {args.node} --nodes {args.nodes}: expected only one of both")
-        found = node.reset(args.node, args.nodes, args.wait, args.lock_timeout, args.beginning)
+        for word, given in (("nodes", args.nodes), ("release", args.release)):
+            if args.node and given:
+                raise LabError(f"reset {args.node} --{word} {given}: expected only one of both")
+        system = release.asked(args.release) if args.node is None else None
+        found = node.reset(args.node, args.nodes, args.wait, args.lock_timeout, args.beginning, system)
     for current in found:
         say(f"{current.node}: SSH port {current.ssh_port}")
     say(f"kubeconfig {found[0].kubeconfig}; inventory {found[0].inventory}")
@@ -174,7 +188,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _start(args)
         elif args.command == "build":
             deps.require()
-            say(f"image: {node.build(args.lock_timeout).folder}")
+            say(f"image: {node.build(args.lock_timeout, release.asked(args.release)).folder}")
         elif args.command == "down":
             node.down()
         elif args.command == "power":

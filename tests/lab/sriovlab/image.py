@@ -18,19 +18,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from . import cache, cluster, containers, peers, pki, qemu, rootfs
+from . import cache, cluster, containers, peers, pki, qemu, rootfs, selinux
 from .command import run
 from .kubeapi import KubeApi
 from .peers import Built
 from .pki import NODES
 from .progress import LabError, say, step
+from .release import RELEASES, Release
 from .ssh import Ssh
 
 GUEST = Path(__file__).resolve().parents[1] / "guest"
 DISK_MIB = 6144
 SECTOR = 512
 FIRST_SECTOR = 2048
-IMAGES_KEPT = 3
+IMAGES_KEPT = 2 * len(RELEASES)
 ENABLED = (
     "lab-identity",
     "systemd-networkd",
@@ -59,7 +60,7 @@ MASKED = (
 DISABLED = ("NetworkManager", "NetworkManager-dispatcher", "NetworkManager-wait-online")
 OLDEST = (1, 27)  # the first release with containerRuntimeEndpoint in the kubelet's configuration
 # What update-grub needs to have been booted by: replaced by its own output before the image is kept.
-FIRST_GRUB_CFG = "linux /vmlinuz root=/dev/vda1 ro console=ttyS0 quiet\ninitrd /initrd.img\nboot\n"
+FIRST_GRUB_CFG = "linux /vmlinuz root=/dev/vda1 ro console=ttyS0 quiet {}\ninitrd /initrd.img\nboot\n"
 
 
 class Programs(NamedTuple):
@@ -110,6 +111,11 @@ def _extra_cni() -> list[Path]:
     if not files:
         raise LabError(f"BAREMETAL_SRIOV_CNI_BIN={given}: expected executables in it, found none")
     return files
+
+
+def trees(release: Release) -> list[Path]:
+    """The folders with a release's files: what all have, and over it what is its own."""
+    return [folder for folder in (GUEST, GUEST.with_name(f"guest-{release.name}")) if folder.is_dir()]
 
 
 def _install_tree(source: Path, tree: Path) -> None:
@@ -173,9 +179,10 @@ def _install_programs(tree: Path, programs: Programs) -> None:
     _install_executables([*plugins, *_extra_cni()], tree / "opt/cni/bin")
 
 
-def _populate(folder: Path, tree: Path, programs: Programs) -> None:
+def _populate(folder: Path, tree: Path, programs: Programs, release: Release) -> None:
     """Everything between the unpacked base system and the file system."""
-    _install_tree(GUEST, tree)
+    for source in trees(release):
+        _install_tree(source, tree)
     _install_programs(tree, programs)
     (folder / "pki").mkdir(mode=0o700)
     pki.make_certificates(folder / "pki")
@@ -187,7 +194,7 @@ def _populate(folder: Path, tree: Path, programs: Programs) -> None:
     containers.write_archive(tree / "root/images.tar", (tree / "bin/busybox").read_bytes(), applets)
 
 
-def _make_disk(folder: Path, tree: Path) -> Path:
+def _make_disk(folder: Path, tree: Path, release: Release) -> Path:
     """Write disk.raw: boot sector, GRUB's core image, one ext4 partition."""
     filesystem = str(uuid.uuid4())
     (tree / "etc/fstab").write_text(f"UUID={filesystem} / ext4 errors=remount-ro 0 1\n")
@@ -196,7 +203,7 @@ def _make_disk(folder: Path, tree: Path) -> Path:
     for path in (tree / "usr/lib/grub/i386-pc").iterdir():
         if path.suffix in (".mod", ".lst"):
             shutil.copyfile(path, modules / path.name)
-    (tree / "boot/grub/grub.cfg").write_text(FIRST_GRUB_CFG)
+    (tree / "boot/grub/grub.cfg").write_text(FIRST_GRUB_CFG.format(release.first_arguments))
     core = modules / "core.img"
     run(
         [
@@ -222,6 +229,8 @@ def _make_disk(folder: Path, tree: Path) -> Path:
     code = core.read_bytes()
     if len(code) > (FIRST_SECTOR - 1) * SECTOR:
         raise LabError(f"GRUB's core image has {len(code)} bytes: more than fits before the partition")
+    if release.selinux:
+        selinux.label(tree)
     disk = folder / "disk.raw"
     with disk.open("wb") as stream:
         stream.truncate(DISK_MIB * 1024 * 1024)
@@ -249,7 +258,7 @@ def _make_disk(folder: Path, tree: Path) -> Path:
     return disk
 
 
-def _settle(folder: Path, disk: Path, run_dir: Path, lab_lock: int) -> None:
+def _settle(folder: Path, disk: Path, release: Release, run_dir: Path, lab_lock: int) -> None:
     """Boot the disk once; what the guest does there is part of the image."""
     run_dir.mkdir(mode=0o700, exist_ok=True)
     ssh_port = qemu.free_port()
@@ -271,6 +280,8 @@ def _settle(folder: Path, disk: Path, run_dir: Path, lab_lock: int) -> None:
         api.wait_ready(boot_id, 1200, alive)
         cluster.create(api)
         ssh.run(["rm", "/root/images.tar"])
+        if release.selinux:
+            selinux.label_written(ssh)
         ssh.close()
         qemu.stop(pid, run_dir, grace=300)
     except BaseException:
@@ -283,24 +294,24 @@ def _settle(folder: Path, disk: Path, run_dir: Path, lab_lock: int) -> None:
         shutil.rmtree(run_dir)
 
 
-def _build(folder: Path, programs: Programs, base: Path, run_dir: Path, lab_lock: int) -> None:
+def _build(folder: Path, programs: Programs, release: Release, run_dir: Path, lab_lock: int) -> None:
     if os.geteuid() != 0:
         raise LabError(
             "making the node's image needs root (file owners, chroot): run it as root once; the cache is "
             f"{cache.root()}"
         )
-    tree = folder / "tree"
+    tree, base = folder / "tree", rootfs.tar(release)
     tree.mkdir()
-    with step("image: putting the node's disk together"):
+    with step(f"image: putting the disk of a node with {release.title} together"):
         run(["tar", "-C", tree, "--numeric-owner", "-xpf", base])
-        _populate(folder, tree, programs)
+        _populate(folder, tree, programs, release)
         shutil.copyfile(next((tree / "boot").glob("vmlinuz-*")), folder / "vmlinuz")
-        disk = _make_disk(folder, tree)
+        disk = _make_disk(folder, tree, release)
         (folder / "id").write_text(uuid.uuid4().hex)
         shutil.rmtree(tree)
     start = time.monotonic()
     with step("image: first boot (update-grub, container images, Kubernetes; a few minutes, once)"):
-        _settle(folder, disk, run_dir, lab_lock)
+        _settle(folder, disk, release, run_dir, lab_lock)
     say(
         f"image: {disk.stat().st_blocks * 512 >> 20} MiB on disk, settled in {time.monotonic() - start:.0f} s"
     )
@@ -317,32 +328,35 @@ def programs() -> Programs:
     return found
 
 
-def key(given: Programs) -> str:
+def key(given: Programs, release: Release) -> str:
     """Names the cached image: all of its inputs, this package's image code included."""
-    code = [Path(module.__file__ or "").read_bytes() for module in (cluster, containers, pki)]
+    modules = (cluster, containers, pki, *([selinux] if release.selinux else []))
+    code = [Path(module.__file__ or "").read_bytes() for module in modules]
+    code.append(repr((release.name, release.first_arguments)).encode())
+    files = map(cache.tree_digest, trees(release))
     marks = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in _extra_cni()]
     keys = (pki.ssh_keys() / "id_ed25519.pub").read_bytes()
     peer_keys = [built.key for built in given]
     return cache.digest(
-        rootfs.key(), *peer_keys, cache.tree_digest(GUEST), Path(__file__).read_bytes(), *code, keys, *marks
+        rootfs.key(release), *peer_keys, *files, Path(__file__).read_bytes(), *code, keys, *marks
     )
 
 
-def prepare() -> None:
+def prepare(release: Release) -> None:
     """Do the slow builds that need no QEMU, and so no lab lock."""
     programs()
-    rootfs.tar()
+    rootfs.tar(release)
     pki.ssh_keys()
 
 
-def get(run_dir: Path, lab_lock: int) -> Image:
+def get(release: Release, run_dir: Path, lab_lock: int) -> Image:
     """The image for this checkout's inputs, built if needed (its first boot keeps its files in `run_dir`).
 
     The caller holds the machine's lab lock.
     """
     found = programs()
-    base = rootfs.tar()
-    folder = cache.artefact(f"image-{key(found)}", lambda work: _build(work, found, base, run_dir, lab_lock))
+    name = f"image-{key(found, release)}"
+    folder = cache.artefact(name, lambda work: _build(work, found, release, run_dir, lab_lock))
     os.utime(folder)
     # Each change of the guest's files makes another one. A run whose image is gone starts from a fresh disk.
     images = sorted(cache.root().glob("image-*"), key=lambda path: path.stat().st_mtime, reverse=True)

@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from . import cache, clients, holder, image, lock, qemu, snapshot, state, steps
+from . import cache, clients, holder, image, lock, qemu, release, snapshot, state, steps
 from .command import run
 from .definition import USUAL, Definition
 from .pki import NODES
 from .progress import LabError, QemuEnded, say, side_by_side, step
+from .release import Release
 from .snapshot import BOOT, IOMMU, READY, Snapshot
 from .ssh import Ssh
 from .state import CHECKOUT, Members, State
@@ -74,8 +75,8 @@ def _lock(lock_timeout: float) -> Iterator[int]:
             yield descriptor
 
 
-def _image(descriptor: int) -> image.Image:
-    return image.get(state.make_run_dir() / IMAGE_RUN, descriptor)
+def _image(descriptor: int, what: Release) -> image.Image:
+    return image.get(what, state.make_run_dir() / IMAGE_RUN, descriptor)
 
 
 def _current(have: Members) -> image.Image:
@@ -145,18 +146,31 @@ def _power_on(
     return new
 
 
+def _release(system: str | None, have: Members | None, another: bool = False) -> Release:
+    """What is asked for, or what the lab has, or the usual. Raises LabError where it is to be `another` and can't."""
+    found = release.named(system or (have.release if have else release.USUAL))
+    if have and not another and found.name != have.release:
+        raise LabError(f"--release {found.name}: the lab has nodes of {have.release}; end it first with "
+                       "`python3 tests/lab/lab.py down`, or start all anew with `reset`")  # fmt: skip
+    return found
+
+
 def start(
     names: Sequence[str], count: int, lock_timeout: float, *, fresh: bool = False, definition: Definition = USUAL,
-    beginning: str = BOOT,
+    beginning: str = BOOT, system: str | None = None,
 ) -> list[Started]:
-    """Power nodes on in a lab of `count`; all of them fresh means the image of today. The caller is alone."""
+    """Power nodes on in a lab of `count`; all of them fresh means the image of today. The caller is alone.
+
+    system: the release that a lab which is not on yet shall have, if not that of its last disks.
+    """
     run_dir, have = state.make_run_dir(), state.members()
     renew = (fresh and len(names) == count) or not is_on() or have is None
+    what = _release(system, have, another=renew)
     if renew:
-        image.prepare()
+        image.prepare(what)
     with _lock(lock_timeout) as descriptor:
-        found = _image(descriptor) if renew or have is None else _current(have)
-        Members(count, str(found.folder), found.identity).save()
+        found = _image(descriptor, what) if renew or have is None else _current(have)
+        Members(count, str(found.folder), found.identity, what.name).save()
         try:
             holder.start(run_dir, descriptor)
             new: list[Started] = []
@@ -245,17 +259,18 @@ def _count(given: int | None) -> int:
     return given or there
 
 
-def _keep(beginning: str, lock_timeout: float) -> None:
+def _keep(beginning: str, lock_timeout: float, system: str | None) -> None:
     """Have the snapshot that a lab of one node begins with: where there is none, boot for it. The node is off then."""
     with alone():
         off(state.running(), grace=0)
-        image.prepare()
+        what = _release(system, state.members(), another=True)
+        image.prepare(what)
         with _lock(lock_timeout) as descriptor:
-            found = _image(descriptor)
+            found = _image(descriptor, what)
         if snapshot.find(found, qemu.accelerator(found.kernel), beginning):
             return
         say("there is no machine yet that was kept as it ran: booting one")
-        new = start(NODES[:1], 1, lock_timeout, fresh=True)
+        new = start(NODES[:1], 1, lock_timeout, fresh=True, system=system)
     (current,) = come_up(new, "ready", lock_timeout)
     if beginning == IOMMU:
         current = _with_iommu(current)
@@ -278,23 +293,28 @@ def _with_iommu(current: State) -> State:
     return current
 
 
-def up(nodes: int | None, until: str, lock_timeout: float, beginning: str = READY) -> list[State]:
+def up(
+    nodes: int | None, until: str, lock_timeout: float, beginning: str = READY, system: str | None = None
+) -> list[State]:
     """Start this checkout's nodes, or find them running.
 
-    Their last disks are used again, unless the image that they stand on is no longer the right one.
+    Their last disks are used again, unless the image that they stand on is no longer the right one. system: the
+    release that they shall have.
     """
     if beginning != BOOT and _count(nodes) == 1 and state.load() is None:
-        return reset(None, nodes, until, lock_timeout, beginning)
+        return reset(None, nodes, until, lock_timeout, beginning, system)
     with alone():
         count, on = _count(nodes), state.running() if is_on() else []
         if any(current.node not in NODES[:count] for current in on):
             raise LabError(f"--nodes {count}: the lab has {', '.join(current.node for current in on)} on; "
                            "end it first with `python3 tests/lab/lab.py down`")  # fmt: skip
+        if is_on():
+            _release(system, state.members())
         for current in on:
             say(f"{current.node} is on already (process {current.pid})")
         there: dict[str, Started] = {current.node: (current, None) for current in on}
         missing = [name for name in NODES[:count] if name not in there]
-        new = start(missing, count, lock_timeout) if missing else []
+        new = start(missing, count, lock_timeout, system=system) if missing else []
         there.update({one[0].node: one for one in new})
     return come_up([there[name] for name in NODES[:count]], until, lock_timeout)
 
@@ -313,18 +333,21 @@ def down() -> None:
 
 
 def reset(
-    name: str | None, nodes: int | None, until: str, lock_timeout: float, beginning: str = READY
+    name: str | None, nodes: int | None, until: str, lock_timeout: float, beginning: str = READY,
+    system: str | None = None,
 ) -> list[State]:
     """Back to the pristine disk, of all nodes or of one, and on again. What the disk held is lost.
 
     beginning: of snapshot.BEGINNINGS, for a lab of one node; several nodes boot.
+    system: the release of all nodes, if not that of those that are on.
     """
     beginning = beginning if _count(nodes) == 1 else BOOT
     if beginning != BOOT:
-        _keep(beginning, lock_timeout)
+        _keep(beginning, lock_timeout, system)
     with alone():
         count = _count(nodes)
         if name is None:
+            system = system or (None if is_on() else release.USUAL)
             off(state.running(), grace=0)
             for gone in NODES[count:]:
                 shutil.rmtree(state.node_dir(gone), ignore_errors=True)
@@ -335,7 +358,7 @@ def reset(
                                "name renews all nodes")  # fmt: skip
             off([current for current in state.running() if current.node == name], grace=0)
         names = NODES[:count] if name is None else (name,)
-        new = start(names, count, lock_timeout, fresh=True, beginning=beginning)
+        new = start(names, count, lock_timeout, fresh=True, beginning=beginning, system=system)
     return come_up(new, until, lock_timeout)
 
 
@@ -354,12 +377,13 @@ def clean() -> None:
         shutil.rmtree(state.run_dir())
 
 
-def build(lock_timeout: float) -> image.Image:
+def build(lock_timeout: float, system: str | None = None) -> image.Image:
     """Fill the cache; what needs no QEMU comes first, so that nobody waits for a compiler."""
+    what = release.named(system or release.USUAL)
     with alone():
-        image.prepare()
-        there = cache.root() / f"image-{image.key(image.programs())}"
+        image.prepare(what)
+        there = cache.root() / f"image-{image.key(image.programs(), what)}"
         if there.is_dir():  # then nobody's node has to end first
             return image.Image(there)
         with _lock(lock_timeout) as descriptor:
-            return _image(descriptor)
+            return _image(descriptor, what)

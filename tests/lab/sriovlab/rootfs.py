@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The node's base system as one cached tar: Debian 12, a kernel from its backports, nothing of ours."""
+"""A node's base system as one cached tar: a release of Debian, nothing of ours."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from pathlib import Path
 from . import apt, cache
 from .command import run
 from .progress import step
+from .release import Release
 
 PACKAGES = (
     "bash", "busybox-static", "conntrack", "containerd", "dbus", "ethtool", "grub-common", "grub-pc-bin",
     "grub2-common", "initramfs-tools", "iproute2", "iptables", "iputils-ping", "kmod", "network-manager",
     "openssh-server", "pciutils", "procps", "python3", "runc", "systemd", "systemd-sysv", "udev", "util-linux", "zstd",
     "dpdk-dev",  # for dpdk-testpmd, which a pod runs
-    # 6.12: the release that has igb, igbvf and vfio-pci as modules and INTEL_IOMMU on by default.
-    "linux-image-amd64/bookworm-backports",
 )  # fmt: skip
 
 # What a server without screen, sound or radio never reads: a third of the image.
@@ -39,25 +38,30 @@ ESSENTIAL_HOOK = (
 TAR = "rootfs.tar"
 
 
-def key() -> str:
+def packages(release: Release) -> tuple[str, ...]:
+    """All that is installed by name."""
+    return (*PACKAGES, release.kernel, *release.packages)
+
+
+def key(release: Release) -> str:
     """Names the cached base system. The packages' versions are those of the day it is first built."""
-    return cache.digest(*PACKAGES, *EXCLUDED, ESSENTIAL_HOOK)
+    return cache.digest(*packages(release), *EXCLUDED, ESSENTIAL_HOOK)  # the kernel's name has the suite in it
 
 
-def _build(folder: Path) -> None:
-    debian, security = apt.mirrors()
-    argv: list[str | Path] = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+def _build(folder: Path, release: Release) -> None:
+    debian, security = apt.mirrors(release.suite)
+    argv: list[str | Path] = ["mmdebstrap", "--variant=minbase", f"--include={','.join(packages(release))}"]
     argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED]
     argv += [
         f"--essential-hook={ESSENTIAL_HOOK}",
-        apt.SUITE,
+        release.suite,
         folder / TAR,
-        *apt.source_lines(debian, security),
+        *apt.source_lines(debian, security, release.suite),
     ]
-    with step("base system: installing Debian 12 into a tar (about a minute, once)"):
+    with step(f"base system: installing {release.title} into a tar (about a minute, once)"):
         run(argv, log=folder / "build.log", timeout=3600)
 
 
-def tar() -> Path:
+def tar(release: Release) -> Path:
     """The base system's tar, built if needed."""
-    return cache.artefact(f"rootfs-{key()}", _build) / TAR
+    return cache.artefact(f"rootfs-{key(release)}", lambda work: _build(work, release)) / TAR

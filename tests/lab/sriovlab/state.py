@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from . import holder, pki, qemu
+from . import holder, pki, qemu, release
 from .definition import USUAL, Definition
 from .kubeapi import KubeApi
 from .pki import NODES
@@ -191,6 +191,7 @@ class Members:
     count: int
     image: str
     image_id: str
+    release: str = release.USUAL
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -232,6 +233,7 @@ def describe() -> dict[str, object]:
         "format": FORMAT,
         "checkout": str(CHECKOUT),
         "run_dir": str(run_dir()),
+        "release": (members() or Members(1, "", "")).release,
         **first.describe(),
         "running": any(state.running() for state in found),
         "api": {"host": "127.0.0.1", "port": first.api_port},

@@ -31,6 +31,17 @@ def test_security_updates_are_used_where_the_machine_has_them() -> None:
     )
 
 
+def test_another_release_comes_from_the_mirrors_of_the_machines_own() -> None:
+    here = {"bookworm": "http://a/debian", "bookworm-security": "http://s/sec"}
+    assert apt.chosen(here, "trixie") == ("http://a/debian", "http://s/sec")
+    assert apt.chosen({**here, "trixie": "http://b/debian", "trixie-security": "http://t/sec"}, "trixie") == (
+        "http://b/debian", "http://t/sec")  # fmt: skip
+    assert apt.chosen({}, "trixie") == (apt.DEFAULT_MIRROR, None)
+    assert [line.split("] ")[1] for line in apt.source_lines("http://a", "http://s", "trixie")] == [
+        "http://a trixie main", "http://a trixie-updates main", "http://a trixie-backports main",
+        "http://s trixie-security main"]  # fmt: skip
+
+
 def test_certificates_say_who_may_do_what(tmp_path: Path) -> None:
     pki.make_certificates(tmp_path)
     for name in (*pki.CLIENTS, "apiserver"):

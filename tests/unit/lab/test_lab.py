@@ -59,8 +59,8 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (folder / "image" / name).write_text(name)
     monkeypatch.setattr(qemu, "BINARY", str(program))
     monkeypatch.setattr(qemu, "accelerator", lambda _kernel: "tcg")
-    monkeypatch.setattr(image, "prepare", lambda: None)
-    monkeypatch.setattr(node, "_image", lambda _descriptor: image.Image(folder / "image"))
+    monkeypatch.setattr(image, "prepare", lambda _release: None)
+    monkeypatch.setattr(node, "_image", lambda _descriptor, _release: image.Image(folder / "image"))
     monkeypatch.setattr(node, "_overlay", lambda _pristine, overlay: overlay.write_text("fresh"))
     yield folder
     for name in NODES:

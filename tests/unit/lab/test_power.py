@@ -22,6 +22,7 @@ from sriovlab.ssh import Ssh
 from sriovlab.state import Members, State
 
 Call = tuple[Any, ...]
+SAME: dict[str, Any] = {"system": None}  # the release that the lab has
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     monkeypatch.setattr(holder, "pid", lambda _run_dir: 1 if state.running() else 0)
     monkeypatch.setattr(holder, "stop", lambda _run_dir: found.append(("release",)))
     monkeypatch.setattr(node, "start", start)
-    monkeypatch.setattr(node, "_keep", lambda _beginning, _lock_timeout: None)
+    monkeypatch.setattr(node, "_keep", lambda *_asked: None)
     monkeypatch.setattr(node, "wait", lambda current, until, _started: current)
     monkeypatch.setattr(deps, "require", lambda _nodes: None)
     monkeypatch.setattr(Ssh, "close", lambda _ssh: None)
@@ -66,7 +67,7 @@ def test_nodes_are_started_together_and_only_those_that_are_off(calls: list[Call
     assert cli.main(["up", "--from", "boot"]) == 0
     assert cli.main(["up", "--nodes", "3"]) == 0
     assert cli.main(["up"]) == 0
-    assert calls == [("start", ("node1",), 1, {}), ("start", ("node2", "node3"), 3, {})]
+    assert calls == [("start", ("node1",), 1, SAME), ("start", ("node2", "node3"), 3, SAME)]
 
 
 @pytest.mark.parametrize("command", ["up", "reset"])
@@ -89,13 +90,13 @@ def test_reset_renews_all_or_one(calls: list[Call], capsys: pytest.CaptureFixtur
     assert cli.main(["up", "--nodes", "2"]) == 0
     calls.clear()
     assert cli.main(["reset", "node2"]) == 0
-    assert calls == [("stop", "node2", 0), ("start", ("node2",), 2, {"fresh": True})]
+    assert calls == [("stop", "node2", 0), ("start", ("node2",), 2, {"fresh": True, **SAME})]
     calls.clear()
     assert cli.main(["reset"]) == 0
     assert sorted(calls[:2]) == [("stop", "node1", 0), ("stop", "node2", 0)]
-    assert calls[2:] == [("start", ("node1", "node2"), 2, {"fresh": True})]
+    assert calls[2:] == [("start", ("node1", "node2"), 2, {"fresh": True, **SAME})]
     assert cli.main(["reset", "--nodes", "1"]) == 0
-    assert calls[-1] == ("start", ("node1",), 1, {"fresh": True})
+    assert calls[-1] == ("start", ("node1",), 1, {"fresh": True, **SAME})
     assert not state.node_dir("node2").exists()
     for words, told in ((["node1", "--nodes", "1"], "only one of both"), (["node3"], "expected a node of this lab")):
         assert cli.main(["reset", *words]) == 1

@@ -74,3 +74,13 @@ def test_programs_lead_to_a_version_after_it_is_there() -> None:
     _version, items = shipped(True)
     paths = [path for path, item in items.items() if not item.version]
     assert paths == [f"{cni_code.NODE_FOLDER}/sriov", "/opt/cni/bin/sriov"]
+
+
+def test_the_service_is_started_by_the_interpreters_name() -> None:
+    """SELinux gives a service the domain that its first file leads to: the script's lib_t leaves it in init_t."""
+    (entry,) = VARS["cni_unit_file"]
+    assert entry["template"] is True
+    text = (cni_code.CNI / VARS["cni_unit"]).read_text().replace("@PYTHON@", PYTHON)
+    (start,) = [line for line in text.splitlines() if line.startswith("ExecStart=")]
+    interpreter, *options = cni_code.launcher(PYTHON, "/code").splitlines()[0].removeprefix("#!").split()
+    assert start == f"ExecStart={interpreter} {' '.join(options)} {cni_code.NODE_FOLDER}/sriov serve"
