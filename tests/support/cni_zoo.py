@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -204,7 +205,7 @@ def run_quietly(*argv: str) -> bool:
     """False where the command fails, as for an interface that is not there."""
     try:
         run(*argv)
-    except Exception:
+    except subprocess.CalledProcessError:
         return False
     return True
 
