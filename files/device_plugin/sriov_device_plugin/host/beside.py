@@ -101,7 +101,7 @@ class Beside:
         known = self._known.get(what, {})
         answers = {name: (found if name in found else known)[name] for name in wanted if name in found or name in known}
         self._known[what] = answers
-        return dict(answers)
+        return answers
 
     def _read(self, names: list[str], what: str, read: Callable[[str], T]) -> dict[str, T]:
         found: dict[str, T] = {}

@@ -9,6 +9,7 @@ A function that can't be read fully stays in the list with what is known; it nev
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -78,6 +79,7 @@ class _Parent:
     link_type: str
     indexes: Mapping[str, int]
     ports: tuple[tuple[int, str], ...] = ()  # number of the port from 0, and what tells of its link
+    links: tuple[str, ...] = ()  # of all its ports
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ class Scanner:
 
     def _kind(self, address: str) -> tuple[str, str]:
         """The class of a function, and the PF's address of a VF."""
-        return pci.class_id(self.root, address), pci.physfn(self.root, address) or ""
+        return sys.intern(pci.class_id(self.root, address)), sys.intern(pci.physfn(self.root, address) or "")
 
     def _function(self, address: str, class_id: str, pf_address: str, once: _Pass, auxiliary: bool) -> list[Device]:
         """A function, and what is on it."""
@@ -150,7 +152,8 @@ class Scanner:
             return device
         if in_use is None:
             return replace(device, host_uses=f"the kernel does not tell what its interface {device.net_name} is for")
-        return replace(device, host_uses=next((in_use[name] for name in device.interfaces if name in in_use), ""))
+        uses = next((in_use[name] for name in device.interfaces if name in in_use), "")
+        return replace(device, host_uses=uses) if uses else device
 
     def refresh(self, device: Device) -> Device | None:
         """The parts that can change between two passes, read again; None where the function is gone."""
@@ -217,8 +220,7 @@ class Scanner:
             return tuple(link for _number, link in self._ports(address, names, link_type))
         several = names if len(parent.ports) > 1 else []
         numbers = {pci.read_int(f"{self.root}/sys/class/net/{name}/dev_port") for name in several}
-        own = tuple(link for number, link in parent.ports if number in numbers)
-        return own or tuple(link for _number, link in parent.ports)
+        return tuple(link for number, link in parent.ports if number in numbers) or parent.links
 
     def _ports(self, address: str, names: list[str], link_type: str) -> tuple[tuple[int, str], ...]:
         """Number from 0 and what tells of the link: interfaces, but no representors; for InfiniBand the RDMA ports."""
@@ -295,12 +297,13 @@ class Scanner:
         if name:
             self.names[address] = name
         link_type = self._link_type([name] if name else [])
-        link_type = link_type or CLASS_LINK_TYPES.get(pci.class_id(self.root, address)[:4], "")
+        ports = self._ports(address, names, link_type or CLASS_LINK_TYPES.get(pci.class_id(self.root, address)[:4], ""))
         return _Parent(
             name=self.names.get(address, ""),
-            link_type=self._link_type([name] if name else []),
+            link_type=link_type,
             indexes={vf: index for index, vf in pci.virtfns(self.root, address).items()},
-            ports=self._ports(address, names, link_type),
+            ports=ports,
+            links=tuple(link for _number, link in ports),
         )
 
     def _link_type(self, names: list[str]) -> str:

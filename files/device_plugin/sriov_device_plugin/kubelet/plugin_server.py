@@ -55,6 +55,7 @@ class PoolService:
         self.endpoint = ""  # absolute path of the socket
         self.registered = threading.Event()  # the plugin watcher took us
         self.refused = threading.Event()  # the plugin watcher refused us
+        self.listens = 0  # how many ListAndWatch calls there were
         self.lost = threading.Event()  # a kubelet listened to us, and does no longer
 
     @property
@@ -72,6 +73,7 @@ class PoolService:
         try:
             more = context.add_callback(lambda: stream.put(False))  # False: already over
             if more:
+                self.listens += 1
                 self.lost.clear()
             while more:
                 yield self._listing()

@@ -136,6 +136,8 @@ class Waits:
         self._pause = OTHER_WAY_AFTER
         self._kubelet: Identity | None = None  # the kubelet.sock that we wait for
         self._other = False  # the other folder than the one that comes first
+        self._works = False  # this kubelet has listened to us here, so it will again
+        self._listens = 0  # how often one has
         self._said = ""
 
     def folder(self, kubelet_dir: str) -> str | None:
@@ -146,7 +148,9 @@ class Waits:
     def too_long(self, endpoint: PoolEndpoint, now: float) -> str:
         """Say once what is waited for; why to listen elsewhere now, "" for not to."""
         kubelet = identity(os.path.join(endpoint.kubelet_dir, LEGACY_DIR, KUBELET_SOCKET))
-        is_listened_to = endpoint.service.is_listened_to
+        is_listened_to = endpoint.service.is_listened_to or endpoint.service.listens != self._listens
+        self._listens = endpoint.service.listens
+        self._works = is_listened_to or (self._works and kubelet == self._kubelet)
         if is_listened_to or self._since is None or kubelet != self._kubelet:
             self._other = self._other and (is_listened_to or kubelet == self._kubelet)
             self._since, self._kubelet, self._said = now, kubelet, ""
@@ -158,7 +162,7 @@ class Waits:
         if words and not self._said:
             self._said = words
             log.warning("%s: %s", endpoint.name, words)
-        if now < self._turn_at or len(folders) < 2 or kubelet is None:
+        if now < self._turn_at or len(folders) < 2 or kubelet is None or self._works:
             return ""
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
         self._turn_at = now + self._pause

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 from support import dp_daemon
@@ -58,6 +59,19 @@ def test_a_kubelet_that_watches_after_all_is_found(node: Daemon, watched: Path) 
             assert plugin.info().name == "intel.com/kernel"
 
 
+@finding("finding-dp-10-one-that-restarts")
+def test_a_kubelet_that_listened_is_waited_for_where_it_did(node: Daemon, watched: Path) -> None:
+    """While it restarts its old socket is still there, and ours must be where it will look first."""
+    path = watched / "intel.com_kernel.sock"
+    with FakeKubelet(node.kubelet_root):
+        start(node)
+        node.told("READY=1")
+        with Plugin(path) as plugin:
+            assert next_ids(plugin.watch()) == KERNEL
+        time.sleep(1.0)  # longer than until the other way is tried
+        assert path.exists() and "the other way is tried" not in node.logged()
+
+
 @finding("finding-dp-10-never-lists")
 def test_a_kubelet_that_never_lists_is_said(node: Daemon, kubelet: FakeKubelet) -> None:
     start(node)
@@ -71,11 +85,11 @@ def test_a_kubelet_that_never_lists_is_said(node: Daemon, kubelet: FakeKubelet) 
 def test_nothing_is_said_of_a_kubelet_that_listens(node: Daemon, watched: Path) -> None:
     start(node)
     path = watched / "intel.com_kernel.sock"
-    eventually(path.exists, "the socket")
+    node.told("READY=1")
     with Plugin(path) as plugin:
         assert next_ids(plugin.watch()) == KERNEL
         before = node.logged()
-        for _turn in range(3):
-            node.host.remove(KERNEL[_turn + 1])
-            eventually(lambda gone=KERNEL[_turn + 1]: gone not in node.logged().splitlines()[-1])
+        for gone in KERNEL[1:]:
+            node.host.remove(gone)
+            time.sleep(0.3)  # together longer than what is waited for
         assert "waiting for" not in node.logged()[len(before) :] and path.exists()
