@@ -130,6 +130,11 @@ def plan_summary(value: Any) -> list[str]:
     return verdicts.summary(told)
 
 
+def plan_verdict(value: Any) -> str:
+    """What the plan of a node comes to."""
+    return verdicts.verdict(filter_inputs.module_result("plan_verdict", value))
+
+
 def user_path(value: Any) -> str:
     """A path as the user's shell reads it: from the folder where the run was started, with ~ for the user's own."""
     if not isinstance(value, str):
@@ -163,6 +168,7 @@ class FilterModule:
             "plan_markdown": plan_as_markdown,
             "plan_summary": plan_summary,
             "plan_table": plan_as_table,
+            "plan_verdict": plan_verdict,
             "unused_policies": unused_policies,
             "user_path": user_path,
         }
