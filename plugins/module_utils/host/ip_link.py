@@ -59,12 +59,14 @@ def ip_json(host: Host, *arguments: str) -> list[dict[str, Any]]:
 def _link(name: str, item: Mapping[str, Any]) -> Link:
     info = as_kind(dict, item.get("linkinfo")) or {}
     details = as_kind(dict, info.get("info_data")) or {}  # a tunnel (VXLAN, GRE) names the interface below it here
+    port = as_kind(dict, info.get("info_slave_data")) or {}  # of a bond, which iproute2 tells before it tells permaddr
+    own_mac = as_kind(str, item.get("permaddr")) or as_kind(str, port.get("perm_hwaddr")) or ""
     vfs = as_kind(list, item.get("vfinfo_list")) or []
     return Link(
         name=name,
         altnames=tuple(a for a in as_kind(list, item.get("altnames")) or () if isinstance(a, str)),
         mac=(as_kind(str, item.get("address")) or "").lower() or None,
-        permanent_mac=(as_kind(str, item.get("permaddr")) or "").lower() or None,
+        permanent_mac=own_mac.lower() or None,
         mtu=as_kind(int, item.get("mtu")),
         up="UP" in (as_kind(list, item.get("flags")) or ()),
         master=as_kind(str, item.get("master")),

@@ -23,16 +23,16 @@ from ..kernel import arguments as kernel_arguments
 from ..kernel import cmdline
 from ..kernel.hugepages import HugePagesStep
 from ..model.errors import SlowError, SriovError, StateFileError, TakenError
-from ..model.goal import Goal, PfGoal, goal_from_dict
+from ..model.goal import DEFAULT_DRIVER, Goal, PfGoal, goal_from_dict
 from ..model.plan import Step
 from ..model.state import NodeState
 from ..pf.netdevs import udev_is_done
-from ..pf.steps import AutoprobeStep, EswitchModeStep, LinkStep, NumVfsStep, RebindStep
+from ..pf.steps import AttributesStep, AutoprobeStep, DriverStep, EswitchModeStep, LinkStep, NumVfsStep, RebindStep
 from ..policy.rendered_files import NODE_PATH
 from ..record import pending_reboot
 from ..shared import pci, pci_classes
 from .concerns import RUNTIME
-from .run import run
+from .run import Choice, all_of_it, run
 
 APPEAR_SECONDS = 60.0  # a PF's driver is loaded by udev, which may be busy at boot
 TRIES = 3
@@ -41,6 +41,17 @@ TRY_SECONDS = 60.0  # after which no more try is begun for a PF
 ALL, EARLY, ONE_PF = "all", "early", "pf"
 STATUS_LIMIT = 2000  # characters
 EARLY_STEPS = (LinkStep, AutoprobeStep, NumVfsStep, EswitchModeStep, RebindStep, HugePagesStep)
+
+
+def early_part(step: Step) -> Step | None:
+    """What of a step comes before the network: VFs that the kernel's driver has, with the MAC address that it reads as
+    it is bound. Rates may need the PF's link, and drivers for user space no network.
+    """
+    if isinstance(step, AttributesStep) and "mac" in step.after:
+        mac = step.after["mac"]
+        return replace(step, action=f"set mac {mac}", before={"mac": step.before.get("mac")}, after={"mac": mac})
+    kernels = isinstance(step, DriverStep) and step.after == DEFAULT_DRIVER
+    return step if kernels or isinstance(step, EARLY_STEPS) else None
 
 
 def load_goal(host: Host) -> Goal:
@@ -60,8 +71,8 @@ def load_goal(host: Host) -> Goal:
 def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
     """Exit status 0 where everything is as it should be; the lines that it prints go to the journal.
 
-    arguments: none for everything, EARLY for what comes before the network (huge pages, VFs without drivers and
-    settings), or ONE_PF and the address of a PF that has appeared.
+    arguments: none for everything, EARLY for what comes before the network (see `early_part`), or ONE_PF and the
+    address of a PF that has appeared.
     """
     host = host or Host()
     what, rest = (arguments[0], arguments[1:]) if arguments else (ALL, ())
@@ -84,7 +95,7 @@ def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
         _settle_reboot(host)
     for part in parts:
         try:
-            _bring_up(host, part, text, EARLY_STEPS if what == EARLY else (Step,))
+            _bring_up(host, part, text, early_part if what == EARLY else all_of_it)
         except SriovError as error:
             errors.append(str(error))
     if errors:
@@ -134,8 +145,8 @@ def _is_ready(host: Host, pf: PfGoal) -> bool:
     return udev_is_done(host, pci.uplink_name(host.root, address))
 
 
-def _bring_up(host: Host, goal: Goal, text: str | None, kinds: tuple[type[Step], ...]) -> None:
-    """Plan and carry out the steps of these kinds (none: of all).
+def _bring_up(host: Host, goal: Goal, text: str | None, chosen: Choice) -> None:
+    """Plan and carry out what is chosen of each step.
 
     Again where udev renamed an interface or a driver was not ready.
     Nothing is done where another run has changed or removed node.json (its `text`) meanwhile: it knows better.
@@ -148,7 +159,7 @@ def _bring_up(host: Host, goal: Goal, text: str | None, kinds: tuple[type[Step],
     give_up = host.monotonic() + TRY_SECONDS
     for attempt in range(TRIES):
         try:
-            outcome = run(host, current, RUNTIME, check=False, kinds=kinds, at_boot=True)
+            outcome = run(host, current, RUNTIME, check=False, chosen=chosen, at_boot=True)
         except (TakenError, SlowError):
             raise  # no better in a moment
         except SriovError:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Optional, TypeVar
 
 from ..host import devlink
 from ..host.host import Host
@@ -34,6 +34,12 @@ SETTLE_TRIES = 10  # a VF's interface may come seconds after its driver
 C = TypeVar("C", bound=Concern)
 MakeGoal = Callable[[NodeState], Goal]
 Concerns = Sequence[type[Concern]]
+Choice = Callable[[Step], Optional[Step]]
+
+
+def all_of_it(step: Step) -> Step:
+    """The choice of most runs."""
+    return step
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class Outcome:
 
 
 def look(
-    host: Host, make_goal: MakeGoal, concerns: Concerns, ssh_connection: str, kinds: tuple[type[Step], ...]
+    host: Host, make_goal: MakeGoal, concerns: Concerns, ssh_connection: str, chosen: Choice
 ) -> Look:
     """Read the host and plan. PFs are read where they are a concern; who uses a PF or VF is looked for only where
     something stands or would change.
@@ -112,7 +118,7 @@ def look(
         folders = [folder for folder in (goal.options.kubelet_root_dir, known, *KUBELET_FOLDERS) if folder]
         state = read_usage(host, state, ssh_connection, PLUGIN_UNIT, folders)
         plan = make_plan(goal, state, made)
-    return Look(state, goal, made, replace(plan, steps=tuple(step for step in plan.steps if isinstance(step, kinds))))
+    return Look(state, goal, made, replace(plan, steps=tuple(filter(None, map(chosen, plan.steps)))))
 
 
 def _with_a_mode(goal: Goal, state: NodeState) -> set[str]:
@@ -128,16 +134,16 @@ def run(
     *,
     check: bool,
     ssh_connection: str = "",
-    kinds: tuple[type[Step], ...] = (Step,),
+    chosen: Choice = all_of_it,
     at_boot: bool = False,
 ) -> Outcome:
-    """Bring the host to the goal, or (check) say what that would be. kinds: steps of other kinds are left for later.
+    """Bring the host to the goal, or (check) say what that would be. chosen: what of each step is not left for later.
     at_boot: nothing on the disk need be written.
 
     Raises RefusedError before any change, HostError where a step failed or the host is not as planned at
     the end.
     """
-    again = partial(look, host, make_goal, concerns, ssh_connection, kinds)
+    again = partial(look, host, make_goal, concerns, ssh_connection, chosen)
     first = last = again()
     if check:
         return Outcome(first, first)

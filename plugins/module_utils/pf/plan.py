@@ -36,6 +36,7 @@ from .steps import (
 )
 from .vf_attributes import DISTURBING, VF_DEFAULTS
 
+SET_UP_FIRST = "VFs are set up before the kernel's own driver probes them, and others not at all"
 LEGACY, SWITCHDEV = "legacy", "switchdev"
 
 
@@ -63,6 +64,8 @@ def pf_steps(goal: PfGoal, pf: Pf, original: PfGoal | None) -> list[Step]:
         steps.append(PfMtuStep(Target(pf.address), action, reason, pf.mtu, goal.mtu, needs=(DRAIN,) if held else (),
                                free=_of_pf(goal, NO_HOLDER if fresh else NOBODY)))  # fmt: skip
     drivers = list(_driver_steps(goal, pf, fresh, probing.now, reason))
+    if probing.set_up_first and probing.now is False and probing.final is not False:
+        drivers += _rest_of_drivers(goal, pf, reason)
     if any(step.after == DEFAULT_DRIVER for step in drivers):
         steps += probing.on()
     steps += drivers
@@ -166,6 +169,9 @@ class _Autoprobe:
         self.all_userspace = goal.num_vfs > 0 and len(drivers) == goal.num_vfs and all(map(is_userspace, drivers))
         self.fresh = fresh and goal.num_vfs > 0
         self.bare = bare
+        macs = any(settings.attributes.mac not in (None, NO_MAC) for settings in goal.settings)
+        others = any(driver not in (None, DEFAULT_DRIVER) for driver in drivers)
+        self.set_up_first = self.fresh and (macs or others) and self.now is not None
         known = original.autoprobe if original is not None else None
         cases = (
             (goal.externally_managed, pf.autoprobe),
@@ -180,6 +186,7 @@ class _Autoprobe:
         cases = (
             (self.all_userspace, False, "all VFs go to userspace drivers, so the kernel's own need not probe them"),
             (self.bare, False, "the eswitch mode is set while the VFs have no driver"),
+            (self.set_up_first, False, SET_UP_FIRST),
             (self.final, True, "new VFs are to get the kernel's driver"),
         )
         return next((self._turn(on, reason) for holds, on, reason in cases if self.fresh and holds), [])
@@ -293,6 +300,14 @@ def _driver_steps(goal: PfGoal, pf: Pf, fresh: bool, autoprobe: bool | None, rea
                 yield RebindStep(target, "bind its driver again", why, vf.driver, vf.driver, free=Free(vfs=NOBODY))
         elif {DEFAULT_DRIVER: autoprobe is False, NO_DRIVER: autoprobe is not False}.get(wanted, True):
             yield replace(driver_step(target, None, wanted, reason, False), free=Free(vfs=NO_HOLDER))
+
+
+def _rest_of_drivers(goal: PfGoal, pf: Pf, reason: str) -> list[Step]:
+    """New VFs that nothing is asked of have the kernel's own driver."""
+    asked = {index for index, settings in goal.vfs if settings.driver is not None}
+    rest = [Target(pf.address, index) for index in range(goal.num_vfs) if index not in asked]
+    steps = [driver_step(target, None, DEFAULT_DRIVER, reason, False) for target in rest]
+    return [replace(step, free=Free(vfs=NO_HOLDER)) for step in steps]
 
 
 def driver_step(target: Target, found: str | None, wanted: str, reason: str, held: bool) -> Step:

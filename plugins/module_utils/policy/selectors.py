@@ -130,7 +130,10 @@ def _find(wanted: PfName, kind: str, state: NodeState) -> Pf | None:
 def _with_mac(policy: Policy, state: NodeState, problems: list[Problem]) -> list[Pf]:
     found = []
     for mac in policy.selector.mac_addresses:
-        having = [pf for pf in state.pfs if pf.mac == mac]
+        # A bond gives its ports another address, which is that of one of them: `ip` tells just the others their own.
+        now = [pf for pf in state.pfs if pf.mac == mac]
+        own = [pf for pf in state.pfs if pf.permanent_mac == mac]
+        having = own or [pf for pf in now if pf.permanent_mac is None] or now
         if not having:
             problems.append(_unknown(policy, "mac_addresses", mac, state))
         elif len(having) > 1:
@@ -148,11 +151,16 @@ def _with_mac(policy: Policy, state: NodeState, problems: list[Problem]) -> list
 
 
 def _unknown(policy: Policy, kind: str, name: str, state: NodeState) -> Problem:
+    nameless = [pf for pf in state.pfs if pf.is_nic and pf.name is None] if kind != "root_devices" else []
+    why = "; ".join(f"{pf.address} has {f'driver {pf.driver}' if pf.driver else 'no driver'}" for pf in nameless)
+    found = f"none, though a NIC without an interface has no name and no MAC address ({why})" if nameless else "none"
+    ways = ["Load that NIC's driver, or see dmesg for its reason"] if nameless else []
+    ways += ["Correct the name", "keep the policy off this host with node_selector"]
     return Problem(
         f"policy {policy.name}",
         f"a PF {name} (nic_selector.{kind})",
-        f"none; this host has {inventory(state)}{moved_message(name, state)}",
-        "Correct the name, or keep the policy off this host with node_selector.",
+        f"{found}; this host has {inventory(state)}{moved_message(name, state)}",
+        f"{', '.join(ways[:-1])}, or {ways[-1]}.",
     )
 
 
