@@ -110,7 +110,7 @@ def test_memory_that_is_short_now_is_asked_for_at_boot(host: FakeHost) -> None:
     assert checked.plan.reboot_required
     present(host, [KERNEL], hugepages=[{"size": "2M", "count": 512}])
     assert host.grub_line().endswith("hugepagesz=2M hugepages=512")
-    assert pages(host) == [0, 0] and host.numvfs(PF1) == 0
+    assert pages(host) == [0, 0] and host.numvfs(PF1) == 4
     host.reboot()
     host.put("proc/cmdline", f"quiet {host.grub_line()}\n")
     host.add_memory(2, 4096, 3072, M2, G1)

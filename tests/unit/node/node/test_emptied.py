@@ -90,6 +90,7 @@ def waiting_for_a_reboot(host: FakeHost) -> None:
     """The arguments of the IOMMU are not in the running kernel, so no VF was made yet."""
     host.add_grub('GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n')
     host.put("proc/cmdline", f"root=/dev/vda1 ro {host.grub_line()}\n")
+    host.real("sys/kernel/iommu_groups/0").rmdir()
     assert present(host, [DPDK]).plan.reboot_required and host.numvfs(PF2) == 0
 
 

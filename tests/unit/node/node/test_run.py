@@ -19,6 +19,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import 
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import RUNTIME
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
+from ansible_collections.baremetal.sriov.plugins.module_utils.pf.steps import PfStep
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import driver_goal
 from ansible_collections.baremetal.sriov.plugins.module_utils.record import record
 from support.fake_host import FakeHost
@@ -109,19 +110,18 @@ def foreign_host(root: Path) -> FakeHost:
 
 
 def test_with_a_reboot_ahead_the_boot_service_does_what_was_planned(tmp_path: Path) -> None:
-    """Arguments and files now; VFs after the one reboot, by the boot service; then nothing is left."""
+    """Arguments, files and the kernel's VFs now; those for vfio after the one reboot, by the boot service; then nothing
+    is left.
+    """
     host = foreign_host(tmp_path)
     outcome = present(host, [SET_UP, DPDK])
     assert outcome.plan.reboot_required
-    assert {s.kind for s in outcome.plan.steps if s.stage == NOW} == {
-        "kernel_arguments",
-        "module_boot_list",
-        "file",
-        "reboot",
-    }
+    now = [s for s in outcome.plan.steps if s.stage == NOW and not isinstance(s, PfStep)]
+    assert {s.kind for s in now} == {"kernel_arguments", "module_boot_list", "file", "reboot"}
+    assert {s.target.address for s in outcome.plan.pending if isinstance(s, PfStep)} == {PF1}
     reason = outcome.plan.steps[0].reason
     assert "intel_iommu=off" in reason and "overridden" in reason
-    assert host.numvfs(PF1) == 0
+    assert (host.numvfs(PF1), host.numvfs(PF2)) == (4, 0), "the IOMMU is nothing to the kernel's driver"
     waiting = present(host, [SET_UP, DPDK])
     assert waiting.plan.reboot_required and not waiting.plan.pending
     expected = [s for s in outcome.plan.steps if s.stage == AFTER_REBOOT]

@@ -22,6 +22,7 @@ def device_plugin_runs(host: FakeHost) -> None:
 def iommu_is_off(host: FakeHost) -> None:
     host.add_grub('GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n')
     host.put("proc/cmdline", "root=/dev/vda1 ro quiet\n")
+    host.real("sys/kernel/iommu_groups/0").rmdir()
 
 
 def a_pod_has_vf_0(host: FakeHost) -> None:
