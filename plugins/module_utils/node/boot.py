@@ -28,8 +28,10 @@ from ..model.plan import Step
 from ..model.state import NodeState
 from ..pf.netdevs import udev_is_done
 from ..pf.steps import AttributesStep, AutoprobeStep, DriverStep, EswitchModeStep, LinkStep, NumVfsStep, RebindStep
+from ..policy import waiting
 from ..policy.rendered_files import NODE_PATH
 from ..record import pending_reboot
+from ..record.record import LOCK
 from ..shared import pci, pci_classes
 from .concerns import RUNTIME
 from .run import Choice, all_of_it, run
@@ -59,6 +61,7 @@ def load_goal(host: Host) -> Goal:
     text = host.read_text(NODE_PATH)
     if text is None:
         return Goal(whole=False)
+    text = _since_reboot(host, text).get(NODE_PATH, text)
     try:
         return goal_from_dict(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -78,6 +81,7 @@ def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
     what, rest = (arguments[0], arguments[1:]) if arguments else (ALL, ())
     if (what, len(rest)) not in ((ALL, 0), (EARLY, 0), (ONE_PF, 1)):
         return _say_failed([f"{' '.join(arguments)}: expected {ALL}, {EARLY}, or {ONE_PF} ADDRESS"], 0)
+    _take_effect(host)
     try:
         goal = _chosen(load_goal(host), what, rest)
     except SriovError as error:
@@ -102,6 +106,24 @@ def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
         return _say_failed(errors, len(parts))
     _tell_status(f"PFs, functions and huge pages: {len(parts)}/{len(parts)} configured")
     return 0
+
+
+def _since_reboot(host: Host, text: str | None) -> dict[str, str]:
+    return waiting.since_reboot(text, pending_reboot.boot_id(host))
+
+
+def _take_effect(host: Host) -> None:
+    """Write the files that waited for this boot, before anything reads them. Where that fails the PFs are set up all
+    the same, and a run of the role puts the files right.
+    """
+    try:
+        if _since_reboot(host, host.read_text(NODE_PATH)):
+            with host.lock(LOCK):
+                texts = _since_reboot(host, host.read_text(NODE_PATH))
+                for path in sorted(texts, key=lambda path: path == NODE_PATH):  # the last one says that it is done
+                    host.write_file(path, texts[path].encode())
+    except SriovError as error:
+        sys.stdout.write(f"<4>{error}\n")
 
 
 def _chosen(goal: Goal, what: str, rest: Sequence[str]) -> Goal:

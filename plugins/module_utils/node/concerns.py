@@ -9,6 +9,7 @@ Their order is that in which problems are told, and in which kernel arguments ar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..host.host import Host
 from ..kernel import arguments as kernel_arguments
@@ -16,12 +17,13 @@ from ..kernel import hugepages, iommu
 from ..kernel import modules as kernel_modules
 from ..kernel.hugepages import Memory
 from ..model.errors import Problem
-from ..model.goal import FunctionGoal, Goal, HugePages
+from ..model.goal import DEFAULT_DRIVER, NO_DRIVER, FunctionGoal, Goal, HugePages, PfGoal
 from ..model.plan import NOW, Step
-from ..model.state import NodeState
+from ..model.state import NodeState, Pf
 from ..pf.checks import iommu_problems, pf_problems, use_warnings
 from ..pf.drivers import Target, driver_is_right
 from ..pf.plan import driver_step, offload_warnings, pf_steps, untold_warnings
+from ..policy import waiting
 from ..policy.rendered_files import CONFIG_PATH
 from ..record.record import FILE, forget
 from ..shared.driver_kinds import is_vfio
@@ -137,6 +139,8 @@ class Pfs(Concern):
                 draft.pf_warnings += [*offload_warnings(pf_goal, pf), *untold_warnings(pf_goal, pf),
                                       *use_warnings(pf_goal, pf, steps)]  # fmt: skip
             (draft.restored if pf_goal.restore_original else draft.runtime).extend(steps)
+            if pf is not None and steps and not pf_goal.restore_original and _needs_reboot(pf_goal, pf, draft):
+                draft.waiting.add(pf.address)
             draft.forget += pf_record_steps(pf_goal, goal, state, bool(steps))
         for function in goal.functions:
             draft.runtime += _function_steps(function, state, draft.problems)
@@ -147,11 +151,12 @@ class Files(Concern):
 
     def plan(self, draft: Draft) -> None:
         if draft.goal.whole:
-            steps = owned_files.file_steps(draft.goal, draft.state)
+            goal = _until_reboot(draft)
+            steps = owned_files.file_steps(goal, draft.state)
             draft.early += [step for step in steps if step.is_early]
             draft.late[:0] = [step for step in steps if not step.is_early]
-            draft.problems += owned_files.file_problems(draft.goal, draft.state)
-            draft.forget += [forget(f"{FILE} {path}") for path in owned_files.unnamed(draft.goal, draft.state)]
+            draft.problems += owned_files.file_problems(goal, draft.state)
+            draft.forget += [forget(f"{FILE} {path}") for path in owned_files.unnamed(goal, draft.state)]
 
 
 class Iommu(Concern):
@@ -162,6 +167,8 @@ class Iommu(Concern):
         self.state = iommu.read(host) if goal.iommu or self.for_vfs else None
 
     def prepare(self, draft: Draft) -> None:
+        if self.state is not None:
+            draft.has_iommu = self.state.groups > 0
         if draft.goal.iommu and self.state is not None:
             draft.arguments = iommu.with_arguments(self.state.vendor, draft.arguments)
 
@@ -182,6 +189,30 @@ class Iommu(Concern):
 
 RUNTIME = (Pages, Pfs, Files)
 WHOLE = (OtherManagers, KernelArguments, Pages, Modules, Pfs, Files, Iommu)
+
+
+def _needs_reboot(goal: PfGoal, pf: Pf, draft: Draft) -> bool:
+    """True for a PF whose steps can't be done on the running kernel: without the IOMMU that vfio needs, an option of a
+    driver of its VFs or of its own, or (pci=) the room that its VFs need.
+    """
+    if not draft.reboot or draft.goal.absent:
+        return False
+    drivers = {settings.driver for settings in goal.settings} - {DEFAULT_DRIVER, NO_DRIVER, None}
+    for_vfio = any(map(is_vfio, drivers))
+    without_iommu = for_vfio and not draft.has_iommu and not draft.goal.options.no_iommu
+    modules = [f"{driver}." for driver in (*drivers, pf.driver) if driver]
+    starts = [*modules, *(["vfio"] if for_vfio else []), *(["pci="] if pf.num_vfs < goal.num_vfs else [])]
+    return without_iommu or draft.lacks(*starts)
+
+
+def _until_reboot(draft: Draft) -> Goal:
+    """The goal with the files as they are to be before the reboot that PFs wait for."""
+    if not draft.waiting:
+        return draft.goal
+    boot_id = draft.kernel.reboots.boot if draft.kernel is not None else ""
+    texts = {file.path: file.text for file in draft.goal.files}
+    texts = waiting.until_reboot(texts, draft.state.file_texts, draft.waiting, boot_id)
+    return replace(draft.goal, files=tuple(replace(file, text=texts[file.path]) for file in draft.goal.files))
 
 
 def _function_steps(function: FunctionGoal, state: NodeState, problems: list[Problem]) -> list[Step]:

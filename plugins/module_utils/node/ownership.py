@@ -9,16 +9,16 @@ play set with sriov_vfs or sriov_driver. A PF that a policy names belongs to sri
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from ..model.errors import Problem
-from ..model.goal import NODE_OWNER, Goal, PfGoal, goal_from_dict
+from ..model.goal import NODE_OWNER, Goal, PfGoal
 from ..model.plan import Step
 from ..model.state import NodeState, Pf
 from ..pf.identity import is_another, swap_message
 from ..pf.plan import pf_steps
 from ..pf.steps import LinkStep
+from ..policy import waiting
 from ..policy.rendered_files import CONFIG_PATH, HOTPLUG_PATH, NODE_PATH
 from ..record.record import ORIGINAL, ForgetAll, TakeOver, forget
 
@@ -70,20 +70,12 @@ def emptied_problems(goal: Goal, state: NodeState) -> list[Problem]:
 def _had_policies(goal: Goal, state: NodeState) -> list[str]:
     """What tells that this host had policies: PFs that an earlier run noted or changed; else our files for such."""
     known = {original.address for original in restore_original(goal, state)}
-    known |= _noted(state.file_texts.get(NODE_PATH))
+    known |= waiting.all_addresses(state.file_texts.get(NODE_PATH))
     found = []
     for address in sorted(known):
         pf = state.pf(address)
         found.append(address if pf is None else f"{pf.label} with {pf.num_vfs} VF{'s' if pf.num_vfs != 1 else ''}")
     return found or sorted({CONFIG_PATH, HOTPLUG_PATH} & set(state.record.files))
-
-
-def _noted(text: str | None) -> set[str]:
-    """The PFs in node.json; none where it is damaged, as the record tells of them, too."""
-    try:
-        return {pf.address for pf in goal_from_dict(json.loads(text or "")).pfs}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return set()
 
 
 def original_for(address: str, state: NodeState) -> PfGoal | None:

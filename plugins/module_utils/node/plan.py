@@ -19,6 +19,7 @@ from ..model.plan import AFTER_REBOOT, NOW, REBOOT, Plan, Reboot, Step
 from ..model.state import NodeState
 from ..pf.checks import drain_problems
 from ..pf.steps import PfStep
+from ..policy.rendered_files import CONFIG_PATH
 from .owned_files import FileStep
 
 PLUGIN_UNIT = "baremetal-sriov-device-plugin.service"
@@ -40,6 +41,8 @@ class Draft:
         self.warnings = list(goal.warnings)  # about the node
         self.pf_warnings: list[str] = []
         self.kernel: KernelState | None = None  # None where nothing of this run sets kernel arguments
+        self.has_iommu = True  # the running kernel; also where nobody asks
+        self.waiting: set[str] = set()  # the PFs whose steps need what the reboot brings
         self.arguments = goal.options.kernel_arguments
         self.boot: list[Step] = []  # for the next boot: kernel arguments, modules
         self.early: list[Step] = []  # before VFs: huge pages, udev rules
@@ -54,12 +57,23 @@ class Draft:
         """True where what the next boot brings is needed first."""
         return any(REBOOT in step.needs for step in self.boot)
 
+    def lacks(self, *starts: str) -> bool:
+        """True where the reboot brings an argument, or an option of a module, that begins so."""
+        brought = [str(item) for step in self.boot if isinstance(step, Reboot) for item in step.after]
+        plain = (item.replace("module ", "").replace("-", "_") for item in brought)
+        return any(item.startswith(start.replace("-", "_")) for item in plain for start in starts)
+
     def changes(self) -> list[Step]:
-        """The steps of the host's objects. With a reboot ahead, what the boot would undo waits for it."""
+        """The steps of the host's objects. What needs the reboot waits for it, and nothing else does."""
         ordered = [*self.boot, *self.early, *self.runtime]
         if self.reboot and not self.goal.absent:
-            ordered = [replace(s, stage=AFTER_REBOOT) if s.lost_at_boot else s for s in ordered]
+            ordered = [replace(step, stage=AFTER_REBOOT) if self._waits(step) else step for step in ordered]
         return [*ordered, *self.restored, *self.late]
+
+    def _waits(self, step: Step) -> bool:
+        if isinstance(step, PfStep):
+            return step.target.address in self.waiting
+        return step.lost_at_boot and bool(self.waiting or not self.runtime)
 
 
 class Concern:
@@ -104,12 +118,14 @@ def make_plan(goal: Goal, state: NodeState, concerns: Sequence[Concern]) -> Plan
 
 def _reload(steps: Sequence[Step], state: NodeState) -> list[Step]:
     """The device plugin looks again when its configuration or its VFs change, also when an earlier run
-    was killed.
+    was killed. What waits for a reboot changes neither.
     """
     if not state.plugin_active:
         return []
     step = ReloadStep(PLUGIN_UNIT, "reload it", "its VFs or its configuration changed", None, True)
-    caused = any(step.stage == NOW and isinstance(step, (PfStep, FileStep)) for step in steps)
+    due = [step for step in steps if step.stage == NOW]
+    caused = any(isinstance(step, PfStep) or (isinstance(step, FileStep) and step.target == CONFIG_PATH)
+                 for step in due)  # fmt: skip
     return [step] if caused or step.key in state.record.interrupted else []
 
 

@@ -45,13 +45,13 @@ class Reboots:
 def read(host: Host) -> Reboots:
     """The memory; a damaged file is none, which costs one more reboot at most. Raises HostError."""
     asked, stale_arguments = _load(host, ASKED), _load(host, OWED)
-    return Reboots(_boot(host), str(asked.get("boot_id", "")), _texts(asked), _texts(stale_arguments))
+    return Reboots(boot_id(host), str(asked.get("boot_id", "")), _texts(asked), _texts(stale_arguments))
 
 
 def note(host: Host, steps: Sequence[Step]) -> None:
     """Remember what the plan's reboot is for, or that none is needed any more. Raises HostError."""
     wanted = sorted({str(item) for step in steps if isinstance(step, Reboot) for item in step.after})
-    boot = _boot(host)
+    boot = boot_id(host)
     if wanted and boot:
         value = {"format": FORMAT, "boot_id": boot, "arguments": wanted}
         if _load(host, ASKED) != value:
@@ -75,7 +75,8 @@ def owe(host: Host, tokens: Sequence[str]) -> None:
         host.remove_file(OWED)
 
 
-def _boot(host: Host) -> str:
+def boot_id(host: Host) -> str:
+    """The kernel's name for this boot; "" where it tells none. Raises HostError."""
     return (host.read_text(BOOT_ID, 4096) or "").strip()
 
 
