@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 READ_LIMIT = 1 << 20  # bytes
 ATTRIBUTE_SECONDS = 60.0  # one sysfs write; creating many VFs takes long on some NICs
 COMMAND_SECONDS = 60.0
+LOCK_SECONDS = 840.0  # as long as work under it may take, less what a unit needs to end within its 15 minutes
 STOP_SECONDS = 2.0  # for what was killed to end
 OUTPUT_LIMIT = 64 << 20  # bytes that a command prints
 
@@ -76,7 +77,7 @@ class Host:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise HostError(path, "a readable file", f"{error.strerror} (errno {error.errno})") from error
+            raise failed(path, "a readable file", error) from error
         if len(data) > limit:
             raise HostError(path, f"at most {limit} bytes", "a larger file", "Look at what wrote it.")
         return data
@@ -110,6 +111,8 @@ class Host:
             info = os.lstat(self.path(path))
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise failed(path, "a path that can be looked at", error) from error
         if stat.S_ISLNK(info.st_mode):
             return {"link": os.readlink(self.path(path))}
         data = self.read_bytes(path) or b""
@@ -161,7 +164,7 @@ class Host:
                             "See the kernel's log (dmesg): was it killed for want of memory?")
         code = int.from_bytes(answer, "big")
         if code:
-            raise HostError(path, f"{value!r} written", f"{os.strerror(code)} (errno {code})")
+            raise failed(path, f"{value!r} written", OSError(code, os.strerror(code)))
 
     def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Replace a file in one step (temporary file, fsync, rename), with its folders. Raises HostError."""
@@ -199,7 +202,7 @@ class Host:
                 raise
             sync_folder(os.path.dirname(real))
         except OSError as error:
-            raise HostError(path, "the file written", f"{error.strerror} (errno {error.errno})") from error
+            raise failed(path, "the file written", error) from error
 
     def remove_file(self, path: str) -> None:
         """Remove a file; nothing to do where it is gone. Raises HostError."""
@@ -211,7 +214,7 @@ class Host:
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
-            raise HostError(path, "the file removed", f"{error.strerror} (errno {error.errno})") from error
+            raise failed(path, "the file removed", error) from error
 
     def remove_empty_folder(self, path: str) -> None:
         """Remove a folder of ours if nothing is left in it."""
@@ -237,12 +240,15 @@ class Host:
         return connection
 
     @contextlib.contextmanager
-    def lock(self, path: str, seconds: float = 60.0) -> Iterator[None]:
+    def lock(self, path: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         """Hold the lock file, so that one program of ours changes the host at a time. Raises HostError, naming who
         holds it, when it is not free in time. A process that ends gives its lock back."""
         real = self.path(path)
-        os.makedirs(os.path.dirname(real), mode=0o755, exist_ok=True)
-        fd = os.open(real, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            os.makedirs(os.path.dirname(real), mode=0o755, exist_ok=True)
+            fd = os.open(real, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise failed(path, "a lock file that can be opened", error) from error
         try:
             give_up = self.monotonic() + seconds
             while True:
@@ -306,6 +312,13 @@ class Host:
     def monotonic(self) -> float:
         """Seconds of a clock that only goes forward."""
         return time.monotonic()
+
+
+def failed(path: str, expected: str, error: OSError) -> HostError:
+    """What the kernel refused, in words."""
+    denied = error.errno in (errno.EACCES, errno.EPERM) and os.geteuid() != 0
+    remedy = "Run this as root: set become: true for the play or the host (ansible_become)." if denied else ""
+    return HostError(path, expected, f"{error.strerror} (errno {error.errno})", remedy)
 
 
 def sync_folder(path: str) -> None:

@@ -36,6 +36,9 @@ ADDITIVE_KEYS = frozenset(
     }
 )
 PAGE_KEYS = ("hugepagesz", "hugepages")
+# Keys whose values are a set of switches, so that more of them satisfy (Linux Documentation/admin-guide/
+# kernel-parameters.txt). A list of CPUs, ids or memory is another one with each item.
+SWITCH_KEYS = frozenset({"intel_iommu", "amd_iommu", "iommu", "pci", "mitigations"})
 ADDITIVE_PREFIXES = ("rd.", "systemd.")
 
 # Tokens that no later token takes back (arch/x86/kernel/pci-dma.c, drivers/iommu/amd/init.c), and the key
@@ -90,14 +93,17 @@ def effective(tokens: tuple[str, ...], name: str) -> str | None:
 
 
 def agrees(token: str, wanted: str) -> bool:
-    """True where `token` has all that `wanted` asks: its key and, read as a comma list, at least its parts.
+    """True where `token` has all that `wanted` asks: its key and its value, or of a set of switches at least its parts.
 
-    So `intel_iommu=on,sm_on` agrees with `intel_iommu=on`, and `intel_iommu=off` does not.
+    So `intel_iommu=on,sm_on` agrees with `intel_iommu=on`, and `intel_iommu=off` does not. `isolcpus=2-15,18-31` is
+    not `isolcpus=2-15`.
     """
     if key(token) != key(wanted):
         return False
     found, asked = value(token), value(wanted)
     if found is None or asked is None:
+        return found == asked
+    if key(wanted) not in SWITCH_KEYS:
         return found == asked
     return set(asked.split(",")) <= set(found.split(","))
 

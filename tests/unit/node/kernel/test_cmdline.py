@@ -74,6 +74,30 @@ def test_what_a_line_amounts_to(line: str, wanted: str, there: bool) -> None:
     assert cmdline.satisfied(cmdline.split(line), wanted) is there
 
 
+@pytest.mark.parametrize(
+    ("line", "wanted", "there"),
+    [
+        pytest.param(line, wanted, there, id=f"finding-node-23-{line}-{wanted}")
+        for line, wanted, there in [
+            ("isolcpus=2-15,18-31", "isolcpus=2-15", False),
+            ("isolcpus=2-15", "isolcpus=2-15", True),
+            ("isolcpus=managed_irq,domain,2-15", "isolcpus=2-15", False),
+            ("nohz_full=1,2,3", "nohz_full=1,2", False),
+            ("rcu_nocbs=2-5,8", "rcu_nocbs=8", False),
+            ("irqaffinity=0,1", "irqaffinity=0", False),
+            ("vfio-pci.ids=8086:154c,8086:1889", "vfio-pci.ids=8086:154c", False),
+            ("crashkernel=1G-4G:192M,4G-:256M", "crashkernel=4G-:256M", False),
+            ("pci=realloc,noaer", "pci=realloc", True),
+            ("iommu=pt,strict", "iommu=pt", True),
+            ("amd_iommu=on,fullflush", "amd_iommu=on", True),
+            ("mitigations=auto,nosmt", "mitigations=auto", True),
+        ]
+    ],
+)
+def test_more_of_a_list_is_another_value_and_of_switches_is_not(line: str, wanted: str, there: bool) -> None:
+    assert cmdline.satisfied(cmdline.split(line), wanted) is there
+
+
 @given(LINES)
 def test_tokens_survive_being_joined_and_split(tokens: tuple[str, ...]) -> None:
     assert cmdline.split(" ".join(tokens)) == tokens
