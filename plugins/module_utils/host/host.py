@@ -134,11 +134,10 @@ class Host:
     # writes ----------------------------------------------------------------------------------------------------
 
     def write_attribute(self, path: str, value: str, seconds: float = ATTRIBUTE_SECONDS) -> None:
-        """Write one sysfs attribute, without creating it, within a time limit.
-
-        A child process writes, so that a driver that hangs in the write does not hang us. When the time is over it is
-        left alone: a signal would not end the write, and would have the probes in it fail that start kernel threads
-        (Linux kernel/kthread.c, __kthread_create_on_node). Raises SlowError then, else HostError with the errno's text.
+        """Write one sysfs attribute, without creating it, within a time limit. A child process writes, so that a driver
+        that hangs in the write does not hang us. When the time is over it is left alone: a signal would not end the
+        write, and would have the probes in it fail that start kernel threads (Linux kernel/kthread.c,
+        __kthread_create_on_node). Raises SlowError then, else HostError with the errno's text.
         """
         reader, writer = os.pipe()
         child = os.fork()
@@ -315,7 +314,7 @@ class Host:
 
 
 def failed(path: str, expected: str, error: OSError) -> HostError:
-    """What the kernel refused, in words."""
+    """What the kernel refused."""
     denied = error.errno in (errno.EACCES, errno.EPERM) and os.geteuid() != 0
     remedy = "Run this as root: set become: true for the play or the host (ansible_become)." if denied else ""
     return HostError(path, expected, f"{error.strerror} (errno {error.errno})", remedy)

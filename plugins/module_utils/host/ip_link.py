@@ -31,6 +31,7 @@ class Link:
     up: bool = False
     master: str | None = None
     lower: str | None = None  # the interface below a VLAN, macvlan or tunnel
+    mode: str = ""  # of a bond
     kind: str = ""  # "bridge", "bond", "vlan", ... or ""
     vfs: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)  # by index, as `ip` tells (`pf.vf_attributes`)
 
@@ -72,6 +73,7 @@ def _link(name: str, item: Mapping[str, Any]) -> Link:
         master=as_kind(str, item.get("master")),
         lower=as_kind(str, item.get("link")) or as_kind(str, details.get("link")),
         kind=as_kind(str, info.get("info_kind")) or "",
+        mode=as_kind(str, details.get("mode")) or "",
         vfs={vf["vf"]: vf for vf in vfs if isinstance(vf, dict) and isinstance(vf.get("vf"), int)},
     )
 

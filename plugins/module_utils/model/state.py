@@ -75,6 +75,9 @@ class Pf:
     tc_offload: bool | None = None  # likewise
     missing: str | None = None  # AWAY, NO_INTERFACE or NOT_NEEDED, where it has no interface
     mtu: int | None = None  # bytes
+    bond: str = ""  # whose port it is
+    bond_mode: str = ""
+    bond_mtu: int | None = None
     up: bool | None = None
     iommu_group: str | None = None
     vfs: tuple[Vf, ...] = ()

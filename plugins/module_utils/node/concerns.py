@@ -18,11 +18,12 @@ from ..kernel import modules as kernel_modules
 from ..kernel.hugepages import Memory
 from ..model.errors import Problem
 from ..model.goal import DEFAULT_DRIVER, NO_DRIVER, FunctionGoal, Goal, HugePages, PfGoal
-from ..model.plan import NOW, Step
+from ..model.plan import NOW, REBOOT, Reboot, Step
 from ..model.state import NodeState, Pf
-from ..pf.checks import iommu_problems, pf_problems, use_warnings
+from ..pf.checks import bond_warnings, iommu_problems, pf_problems, use_warnings, waits_in_use
 from ..pf.drivers import Target, driver_is_right
 from ..pf.plan import driver_step, offload_warnings, pf_steps, untold_warnings
+from ..pf.steps import EswitchModeStep, NumVfsStep
 from ..policy import waiting
 from ..policy.rendered_files import CONFIG_PATH
 from ..record.record import FILE, forget
@@ -134,11 +135,13 @@ class Pfs(Concern):
             original = original_for(pf_goal.address, state)
             nothing = pf is None or (pf_goal.restore_original and original is None)
             steps = pf_steps(pf_goal, pf, original) if pf is not None and not nothing else []
-            draft.problems += [*pf_problems(pf_goal, pf, steps, state), *swap_problems(goal, pf_goal, state)]
+            draft.problems += [*pf_problems(pf_goal, pf, steps, state, draft.can_ask),
+                               *swap_problems(goal, pf_goal, state)]  # fmt: skip
             if pf is not None:
-                draft.pf_warnings += [*offload_warnings(pf_goal, pf), *untold_warnings(pf_goal, pf),
-                                      *use_warnings(pf_goal, pf, steps)]  # fmt: skip
+                draft.pf_warnings += _warnings(pf_goal, pf, steps, goal.whole)
             (draft.restored if pf_goal.restore_original else draft.runtime).extend(steps)
+            if pf is not None and draft.can_ask and waits_in_use(pf_goal, pf, steps):
+                draft.boot.append(_by_reboot(pf, steps))
             if pf is not None and steps and not pf_goal.restore_original and _needs_reboot(pf_goal, pf, draft):
                 draft.waiting.add(pf.address)
             draft.forget += pf_record_steps(pf_goal, goal, state, bool(steps))
@@ -191,6 +194,12 @@ RUNTIME = (Pages, Pfs, Files)
 WHOLE = (OtherManagers, KernelArguments, Pages, Modules, Pfs, Files, Iommu)
 
 
+def _warnings(goal: PfGoal, pf: Pf, steps: Sequence[Step], whole: bool) -> list[str]:
+    """What of a PF a person should know; a boot, and drift, do not say again what a bond does."""
+    found = [*offload_warnings(goal, pf), *untold_warnings(goal, pf), *use_warnings(goal, pf, steps)]
+    return [*found, *(bond_warnings(goal, pf) if whole else [])]
+
+
 def _needs_reboot(goal: PfGoal, pf: Pf, draft: Draft) -> bool:
     """True for a PF whose steps can't be done on the running kernel: without the IOMMU that vfio needs, an option of a
     driver of its VFs or of its own, or (pci=) the room that its VFs need.
@@ -202,7 +211,14 @@ def _needs_reboot(goal: PfGoal, pf: Pf, draft: Draft) -> bool:
     without_iommu = for_vfio and not draft.has_iommu and not draft.goal.options.no_iommu
     modules = [f"{driver}." for driver in (*drivers, pf.driver) if driver]
     starts = [*modules, *(["vfio"] if for_vfio else []), *(["pci="] if pf.num_vfs < goal.num_vfs else [])]
-    return without_iommu or draft.lacks(*starts)
+    return without_iommu or draft.lacks(*starts, f"{pf.address} ")
+
+
+def _by_reboot(pf: Pf, steps: Sequence[Step]) -> Step:
+    """The reboot that a PF needs whose VFs or mode can't be changed while the host uses it."""
+    told = [f"{pf.address} {step.action}" for step in steps if isinstance(step, (NumVfsStep, EswitchModeStep))]
+    reason = f"the host needs {pf.label}, whose VFs are made anew"
+    return Reboot(pf.address, "reboot", reason, [], told, needs=(REBOOT,))
 
 
 def _until_reboot(draft: Draft) -> Goal:

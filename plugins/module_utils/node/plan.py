@@ -57,6 +57,11 @@ class Draft:
         """True where what the next boot brings is needed first."""
         return any(REBOOT in step.needs for step in self.boot)
 
+    @property
+    def can_ask(self) -> bool:
+        """True where a reboot may be asked for a PF that the host needs: by the user's word, and not by a boot."""
+        return self.kernel is not None and self.goal.options.reboot_ok
+
     def lacks(self, *starts: str) -> bool:
         """True where the reboot brings an argument, or an option of a module, that begins so."""
         brought = [str(item) for step in self.boot if isinstance(step, Reboot) for item in step.after]

@@ -18,6 +18,7 @@ from .identity import moved_message
 from .plan import SWITCHDEV
 from .steps import EswitchModeStep, LinkStep, NumVfsStep, PfMtuStep, PfStep
 
+LACP = ("802.3ad", "balance-xor", "balance-rr")  # modes in which a switch takes the ports for one
 LOCKDOWN = "/sys/kernel/security/lockdown"
 LOSE_LINK = (NumVfsStep, EswitchModeStep, PfMtuStep)  # the PF's link may be lost for a moment, or longer
 FIRMWARE = "Switch SR-IOV on in the firmware (BIOS) and on the NIC (mlx: SRIOV_EN, NUM_OF_VFS)."
@@ -36,8 +37,10 @@ UNKNOWN = {
 }
 
 
-def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step], state: NodeState) -> list[Problem]:
-    """Why this PF can't become what is asked."""
+def pf_problems(
+    goal: PfGoal, pf: Pf | None, steps: Sequence[Step], state: NodeState, can_wait: bool = False
+) -> list[Problem]:
+    """Why this PF can't become what is asked. can_wait: a reboot may be asked for it (see `waits_in_use`)."""
     if pf is None:
         if goal.restore_original:
             return []  # a NIC that was taken out: nothing is left to give back
@@ -53,7 +56,7 @@ def pf_problems(goal: PfGoal, pf: Pf | None, steps: Sequence[Step], state: NodeS
         return list(_driver_problems(goal, pf, state))
     if goal.externally_managed and not goal.restore_original:
         return [*_external(goal, pf), *_driver_problems(goal, pf, state)]
-    return [*_capability(goal, pf), *_driver_problems(goal, pf, state), *_in_use(goal, pf, steps)]
+    return [*_capability(goal, pf), *_driver_problems(goal, pf, state), *_in_use(goal, pf, steps, can_wait)]
 
 
 def _external(goal: PfGoal, pf: Pf) -> list[Problem]:
@@ -166,13 +169,25 @@ def _driver_problems(goal: PfGoal, pf: Pf, state: NodeState) -> Iterator[Problem
             yield Problem(f"{pf.label} vf {vf.index}", OWN_GROUP, found, remedy)
 
 
-def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> list[Problem]:
-    """A PF that the host lives on is not reset; first VFs and a new MTU need the user's word."""
-    # Through 0; taking VFs away for good is like the first ones.
-    resets = sum(isinstance(s, NumVfsStep) for s in steps) > 1 or any(isinstance(s, EswitchModeStep) for s in steps)
-    if not pf.in_use or not _touches(steps):
+def _resets(steps: Sequence[Step]) -> bool:
+    """Through 0; taking VFs away for good is like the first ones."""
+    return sum(isinstance(s, NumVfsStep) for s in steps) > 1 or any(isinstance(s, EswitchModeStep) for s in steps)
+
+
+def waits_in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> bool:
+    """True where a PF that the host needs would be reset, by the user's word: its VFs and modes do not outlive a
+    reboot, so what is asked for is made after it, before the network is up.
+    """
+    return pf.in_use and _resets(steps) and goal.allow_in_use and not goal.restore_original
+
+
+def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step], can_wait: bool) -> list[Problem]:
+    """A PF that the host lives on is not reset but by a reboot; first VFs and a new MTU need the user's word."""
+    resets = _resets(steps)
+    if not pf.in_use or not _touches(steps) or (can_wait and waits_in_use(goal, pf, steps)):
         return []
-    keep = "or keep the number of VFs and the eswitch mode as they are"
+    keep = "keep the number of VFs and the eswitch mode as they are"
+    keep = f"{keep}, or set allow_in_use: true, and a reboot makes them" if can_wait else f"or {keep}"
     where = f"policy {' or '.join(goal.policies)}" if goal.policies else "pfs of sriov_vfs, or in the policy"
     return problems_of(
         pf.label,
@@ -196,8 +211,31 @@ def use_warnings(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> list[str]:
     """What a plan does to a PF in use, on the user's word or to give it back."""
     if not pf.in_use or not _touches(steps) or goal.externally_managed:
         return []
+    if waits_in_use(goal, pf, steps):
+        return [f"{pf.label}: {_use_message(pf)}; its VFs are made anew by the reboot (allow_in_use)"]
     word = "" if goal.restore_original else " (allow_in_use)"
     return [f"{pf.label}: {_use_message(pf)}; its link may be down for a moment{word}"]
+
+
+def bond_warnings(goal: PfGoal, pf: Pf) -> list[str]:
+    """What a bond does to its ports, and what it does not do for their VFs (Linux Documentation/networking/bonding.rst,
+    drivers/net/bonding/bond_main.c, bond_enslave: the port gets the bond's MTU).
+    """
+    if not pf.bond or not goal.num_vfs or goal.restore_original:
+        return []
+    found = []
+    lower = pf.bond_mtu is not None and goal.mtu is not None and pf.bond_mtu < goal.mtu
+    if lower and not goal.externally_managed:
+        found.append(
+            f"{pf.label}: MTU {goal.mtu} is asked for, and the bond {pf.bond} has {pf.bond_mtu}, which it gives its "
+            "ports at each start: give the bond that MTU in the host's network configuration"
+        )
+    if pf.bond_mode in LACP:
+        found.append(
+            f"{pf.label}: it is a port of the bond {pf.bond} ({pf.bond_mode}), which its VFs do not follow: they stay "
+            "on this port when its link is down, and the switch may drop what they send beside the aggregate"
+        )
+    return found
 
 
 def _touches(steps: Sequence[Step]) -> bool:

@@ -70,6 +70,8 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
     link = links.get(name) if name else None
     autoprobe = pci.read_int(f"{pci.device_dir(root, address)}/sriov_drivers_autoprobe")
     driver = pci.driver(root, address)
+    master = links.get(link.master) if link is not None and link.master else None
+    bond = master if master is not None and master.kind == "bond" else None
     return Pf(
         address=address,
         vendor=pci.vendor_id(root, address),
@@ -86,6 +88,9 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
         num_vfs=pci.num_vfs(root, address),
         autoprobe=None if autoprobe is None else bool(autoprobe),
         mtu=link.mtu if link else None,
+        bond=bond.name if bond else "",
+        bond_mode=bond.mode if bond else "",
+        bond_mtu=bond.mtu if bond else None,
         up=link.up if link else None,
         iommu_group=pci.iommu_group(root, address),
         vfs=tuple(_vf(host, index, vf, link, links) for index, vf in pci.virtfns(root, address).items()),
