@@ -107,7 +107,7 @@ class NumVfsStep(PfStep, kind="num_vfs"):
             host.write_attribute(path, str(count), seconds)
 
         try:
-            drivers.retry(host, write, BUSY_PF if count else (errno.EAGAIN,))
+            drivers.retry(host, write, BUSY_PF)
         except (TakenError, SlowError):
             raise
         except HostError as error:

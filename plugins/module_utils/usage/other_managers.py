@@ -14,10 +14,9 @@ from collections.abc import Iterable, Iterator
 from ..host.host import Host
 from ..kernel import cmdline
 from ..model.errors import HostError
-from ..model.frozen import dataclass
 from ..model.goal import KUBELET_FOLDERS
+from .vf_places import PLACES, SIZE_LIMIT, Place
 
-SIZE_LIMIT = 1 << 20  # bytes; a settings file that is longer is not one
 FILES_LIMIT = 2000  # in one folder
 OUR_PREFIX = "baremetal-sriov"
 POD_LOGS = "/var/log/pods"  # folders named NAMESPACE_NAME_UID
@@ -29,41 +28,6 @@ PODS = {
     "sriov-device-plugin": "another SR-IOV device plugin",
     "kube-sriov-device-plugin": "another SR-IOV device plugin",
 }
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a program keeps settings, and what in them says that it makes VFs. what: the program, in words."""
-
-    what: str
-    folders: tuple[str, ...]
-    suffix: str
-    sign: re.Pattern[str]
-
-
-def _sign(pattern: str) -> re.Pattern[str]:
-    return re.compile(rf"^(?!\s*[#;]).*?({pattern})", re.M)
-
-
-_PLACES = (
-    _Place("a udev rule", ("/etc/udev/rules.d", "/run/udev/rules.d"), ".rules", _sign("sriov_numvfs")),
-    _Place("a systemd unit", ("/etc/systemd/system", "/run/systemd/system"), ".service", _sign("sriov_numvfs")),
-    _Place("netplan", ("/etc/netplan",), ".yaml", _sign("virtual-function-count|embedded-switch-mode")),
-    _Place(
-        "NetworkManager",
-        ("/etc/NetworkManager/system-connections", "/run/NetworkManager/system-connections"),
-        ".nmconnection",
-        _sign(r"^\[sriov\]|^total-vfs="),
-    ),
-    _Place(
-        "systemd-udevd",
-        ("/etc/systemd/network", "/run/systemd/network"),
-        ".link",
-        _sign(r"SR-IOVVirtualFunctions|^\[SR-IOV\]"),
-    ),
-    _Place("the NIC's driver", ("/etc/modprobe.d", "/run/modprobe.d"), ".conf", _sign(r"\bmax_vfs=")),
-    _Place("a script at boot", ("/etc",), "rc.local", _sign("sriov_numvfs")),
-)
 
 
 def find(host: Host, resources: Iterable[str] = (), folders: Iterable[str] = KUBELET_FOLDERS) -> tuple[str, ...]:
@@ -89,14 +53,14 @@ def _plugins(host: Host, resources: Iterable[str], folders: Iterable[str]) -> It
 
 
 def _warnings(host: Host) -> Iterator[str]:
-    for place in _PLACES:
-        for folder in place.folders:
-            for name in host.list_dir(folder)[:FILES_LIMIT]:
-                if not name.endswith(place.suffix) or name.startswith(OUR_PREFIX):
-                    continue
-                found = place.sign.search(_text(host, f"{folder}/{name}"))
-                if found:
-                    yield _message(f"{folder}/{name} ({place.what}) has {found.group(1)}")
+    for place in PLACES:
+        for path in _files(host, place):
+            text = _text(host, path, place.limit)
+            found = re.search(place.sign, text)
+            if found:
+                group = found.re.groups  # what says it is the last one
+                line = text.count("\n", 0, found.start(group)) + 1
+                yield _message(f"{path} ({place.what}, line {line}) has {found.group(group)}")
     for token in cmdline.split(_text(host, "/proc/cmdline")):
         if cmdline.key(token).endswith(".max_vfs"):
             yield _message(f"the kernel's command line has {token}")
@@ -109,15 +73,25 @@ def _warnings(host: Host) -> Iterator[str]:
                 yield f"{where} is on this node, {what}: two that manage the same VFs undo each other's work"
 
 
+def _files(host: Host, place: Place) -> Iterator[str]:
+    for folder in place.folders:
+        parent, _rest, end = folder.partition("/*")
+        below = [f"{parent}/{name}" for name in host.list_dir(parent) if name.endswith(end)] if end else [folder]
+        for one in below:
+            for name in host.list_dir(one)[:FILES_LIMIT]:
+                if re.search(place.names, name) and not name.startswith(OUR_PREFIX):
+                    yield f"{one}/{name}"
+
+
 def logged_pods(host: Host) -> list[list[str]]:
     """Namespace, name and UID of each pod that has logs."""
     return [parts for parts in (folder.split("_") for folder in host.list_dir(POD_LOGS)) if len(parts) == 3]
 
 
-def _text(host: Host, path: str) -> str:
+def _text(host: Host, path: str, limit: int = SIZE_LIMIT) -> str:
     """A file's text; "" where it can't be read: a warning less, and no run that fails for a file of others."""
     try:
-        return host.read_text(path, SIZE_LIMIT) or ""
+        return host.read_text(path, limit) or ""
     except HostError:
         return ""
 

@@ -87,3 +87,78 @@ def test_another_device_plugin_with_the_same_resource(tmp_path: Path) -> None:
     assert warning.startswith(f"/{path} is there") and "offers baremetal.sriov/kernel" in warning
     host.put("etc/systemd/system/baremetal-sriov-device-plugin.service", "[Service]\n")
     assert not present(host, [KERNEL], check=True).plan.warnings
+
+
+NUMBER = "/sys/class/net/enp1s0/device/sriov_numvfs"
+# As the programs' own documentation writes them.
+MORE: list[tuple[str, str, str, int]] = [
+    ("etc/sysfs.conf", "# VFs\nclass/net/enp1s0/device/sriov_numvfs = 4\n", "sriov_numvfs", 2),
+    ("etc/sysfs.d/vfs.conf", "class/net/enp1s0/device/sriov_numvfs = 4\n", "sriov_numvfs", 1),
+    ("etc/network/interfaces",
+     f"auto enp1s0\niface enp1s0 inet manual\n  pre-up echo 4 > {NUMBER}\n", "sriov_numvfs", 3),
+    ("etc/network/interfaces.d/pf", f"iface enp1s0 inet dhcp\n  post-up echo 0 > {NUMBER}\n", "sriov_numvfs", 2),
+    ("etc/network/if-up.d/vfs", f"#!/bin/sh\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
+    ("etc/tmpfiles.d/vfs.conf", f"w {NUMBER} - - - - 4\n", "sriov_numvfs", 1),
+    ("etc/systemd/system/net.service.d/vf.conf",
+     f"[Service]\nExecStartPost=sh -c 'echo 4 > {NUMBER}'\n", "sriov_numvfs", 2),
+    ("run/systemd/system/vfs.service", f"[Service]\nExecStart=sh -c 'echo 4 > {NUMBER}'\n", "sriov_numvfs", 2),
+    ("etc/crontab", f"@reboot root echo 4 > {NUMBER}\n", "sriov_numvfs", 1),
+    ("etc/cron.d/vfs", f"@reboot root echo 4 > {NUMBER}\n", "sriov_numvfs", 1),
+    ("var/spool/cron/crontabs/root", f"@reboot echo 4 > {NUMBER}\n", "sriov_numvfs", 1),
+    ("var/spool/cron/root", f"@reboot echo 4 > {NUMBER}\n", "sriov_numvfs", 1),
+    ("etc/sysconfig/network-scripts/ifcfg-enp1s0", "DEVICE=enp1s0\nSRIOV_TOTAL_VFS=4\n", "SRIOV_TOTAL_VFS=", 2),
+    ("etc/sysconfig/network-scripts/ifup-local", f"#!/bin/sh\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
+    ("etc/sysconfig/network/ifcfg-eth0", f"PRE_UP_SCRIPT='echo 4 > {NUMBER}'\n", "sriov_numvfs", 1),
+    ("etc/netplan/60.yaml",
+     "network:\n  ethernets:\n    enp1s0: {}\n    vf0:\n      link: enp1s0\n", "link: enp1s0", 5),
+    ("etc/netplan/62.yaml",
+     "network:\n  ethernets:\n    enp1s0: {}\n    vf0: {dhcp4: true, link: enp1s0}\n", "link: enp1s0", 4),
+    ("etc/netplan/61.yaml", "network:\n  version: 2\n  ethernets:\n    e:\n      embedded-switch-mode: switchdev\n",
+     "embedded-switch-mode", 5),
+    ("etc/driverctl.d/pci-0000:01:10.0", "vfio-pci\n", "vfio-pci", 1),
+    ("etc/os-net-config/sriov_config.yaml", "- device_type: pf\n  name: enp1s0\n  numvfs: 4\n", "numvfs", 3),
+    ("etc/NetworkManager/dispatcher.d/20-vfs", f"#!/bin/sh\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
+    ("etc/NetworkManager/dispatcher.d/pre-up.d/20-vfs", f"#!/bin/sh\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
+    ("etc/networkd-dispatcher/routable.d/vfs", f"#!/bin/sh\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
+    ("etc/systemd/network/10-a.network", "[Match]\nName=enp1s0\n\n[SR-IOV]\nVirtualFunction=0\n", "[SR-IOV]", 4),
+    ("etc/modprobe.d/mlx4.conf", "options mlx4_core num_vfs=4\n", "num_vfs=", 1),
+    ("etc/modprobe.d/ixgbe.conf", f"install ixgbe modprobe -i ixgbe; echo 4 > {NUMBER}\n", "sriov_numvfs", 1),
+    ("etc/rc.d/rc.local", f"#!/bin/sh\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
+    ("etc/init.d/vfs", f"#!/bin/sh\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
+    ("etc/cloud/cloud.cfg.d/90.cfg", f"bootcmd:\n  - echo 4 > {NUMBER}\n", "sriov_numvfs", 2),
+    ("var/lib/cloud/scripts/per-boot/vfs.sh", f"#!/bin/sh\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
+    ("etc/libvirt/hooks/qemu", f"#!/bin/sh\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
+    ("usr/local/sbin/vfs.sh", f"#!/bin/sh\necho 0 > {NUMBER}\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "sign", "line"), [pytest.param(*row, id=f"finding-node-35-{row[0]}") for row in MORE]
+)
+def test_the_usual_places(tmp_path: Path, path: str, text: str, sign: str, line: int) -> None:
+    """Each is named with its file and line, and nothing in it is changed."""
+    host = make_host(tmp_path)
+    host.put(path, text)
+    (warning,) = present(host, [KERNEL], check=True).plan.warnings
+    assert warning.startswith(f"/{path} (") and f"line {line}) has {sign}:" in warning
+    present(host, [KERNEL])
+    assert host.get(path) == text
+
+
+INNOCENT = [
+    ("etc/netplan/60.yaml",
+     "network:\n  ethernets:\n    enp1s0: {}\n  vlans:\n    v5:\n      id: 5\n      link: enp1s0\n"),
+    ("etc/netplan/60.yaml.bak", "network:\n  ethernets:\n    v:\n      link: enp1s0\n"),
+    ("etc/network/interfaces", "auto enp1s0\n# pre-up echo 4 > .../sriov_numvfs\n"),
+    ("etc/cron.d/vfs", f"#@reboot root echo 4 > {NUMBER}\n"),
+    ("etc/network/interfaces.d/pf.bak", f"post-up echo 4 > {NUMBER}\n"),
+    ("usr/local/bin/kubectl", "\x7fELF" + "x" * (70 << 10) + " sriov_numvfs"),
+    ("etc/sysconfig/network-scripts/ifcfg-enp1s0.bak", "SRIOV_TOTAL_VFS=4\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "text"), [pytest.param(*row, id=f"finding-node-35-no-{row[0]}") for row in INNOCENT])
+def test_what_sets_no_vfs(tmp_path: Path, path: str, text: str) -> None:
+    host = make_host(tmp_path)
+    host.put(path, text)
+    assert not present(host, [KERNEL], check=True).plan.warnings

@@ -1,0 +1,137 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where programs and administrators set VFs: one row for each place, with what in it says so. Pure."""
+
+from __future__ import annotations
+
+from ..model.frozen import dataclass
+
+SIZE_LIMIT = 1 << 20  # bytes; a settings file that is longer is not one
+SCRIPT_LIMIT = 64 << 10  # bytes; a longer program is no script of an administrator's
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of them. what: the program, in words; folders: /* before an ending stands for all folders that end so; names:
+    of the files; sign: its last group is what is named. Both are regular expressions, compiled where there are files.
+    """
+
+    what: str
+    folders: tuple[str, ...]
+    names: str
+    sign: str
+    limit: int = SIZE_LIMIT
+
+
+def _sign(pattern: str) -> str:
+    """In a line that is no comment."""
+    return rf"(?m)^(?!\s*[#;]).*?({pattern})"
+
+
+def _end(text: str) -> str:
+    return text.replace(".", r"\.") + r"\Z"
+
+
+SCRIPT = r"\A[\w.@-]+(?<!\.bak)(?<!~)\Z"
+COUNT = _sign("sriov_numvfs")
+
+_NETPLAN = r"virtual-function-count|embedded-switch-mode"
+# An entry of `ethernets` with `link: PF` is a VF, which its `apply` makes (netplan's YAML reference); in another
+# section, such as vlans, it is none.
+_NETPLAN_VF = (
+    r"(?m)^( *)ethernets:[^\n]*\n(?:\1 +[^\s#][^\n]*\n|[ \t]*\n|[ \t]*#[^\n]*\n)*?"
+    r"\1 +(?:[^\s#{]+:[ \t]*\{[^\n}]*?)?(link:[ \t]*[^\s,}]+)"
+)
+
+PLACES = (
+    Place("a udev rule", ("/etc/udev/rules.d", "/run/udev/rules.d"), _end(".rules"), COUNT),
+    Place(
+        "a systemd unit",
+        ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system"),
+        _end(".service"),
+        COUNT,
+    ),
+    Place("a drop-in of a systemd unit", ("/etc/systemd/system/*.d", "/run/systemd/system/*.d"), _end(".conf"), COUNT),
+    Place("netplan", ("/etc/netplan", "/run/netplan"), _end(".yaml"), _sign(_NETPLAN)),
+    Place("netplan", ("/etc/netplan", "/run/netplan"), _end(".yaml"), _NETPLAN_VF),
+    Place(
+        "NetworkManager",
+        ("/etc/NetworkManager/system-connections", "/run/NetworkManager/system-connections"),
+        _end(".nmconnection"),
+        _sign(r"^\[sriov\]|^total-vfs="),
+    ),
+    Place(
+        "a script of NetworkManager's dispatcher",
+        ("/etc/NetworkManager/dispatcher.d", "/etc/NetworkManager/dispatcher.d/*.d"),
+        SCRIPT,
+        COUNT,
+    ),
+    Place("a script of networkd-dispatcher", ("/etc/networkd-dispatcher/*.d",), SCRIPT, COUNT),
+    Place(
+        "systemd-udevd",
+        ("/etc/systemd/network", "/run/systemd/network"),
+        _end(".link"),
+        _sign(r"SR-IOVVirtualFunctions|^\[SR-IOV\]"),
+    ),
+    Place(
+        "systemd-networkd",
+        ("/etc/systemd/network", "/run/systemd/network"), _end(".network"), _sign(r"^\[SR-IOV\]"),
+    ),
+    Place(
+        "the NIC's driver",
+        ("/etc/modprobe.d", "/run/modprobe.d"),
+        _end(".conf"),
+        _sign(r"\bmax_vfs=|\bnum_vfs=|sriov_numvfs"),
+    ),
+    Place("sysfsutils", ("/etc",), r"\Asysfs\.conf\Z", COUNT),
+    Place("sysfsutils", ("/etc/sysfs.d",), _end(".conf"), COUNT),
+    Place("systemd-tmpfiles", ("/etc/tmpfiles.d", "/run/tmpfiles.d"), _end(".conf"), COUNT),
+    Place("ifupdown", ("/etc/network",), r"\Ainterfaces\Z", COUNT),
+    Place("ifupdown", ("/etc/network/interfaces.d",), SCRIPT, COUNT),
+    Place(
+        "a script of ifupdown",
+        tuple(f"/etc/network/if-{when}.d" for when in ("pre-up", "up", "post-up")),
+        SCRIPT,
+        COUNT,
+    ),
+    Place("cron", ("/etc",), r"\Acrontab\Z", COUNT),
+    Place("cron", ("/etc/cron.d", "/var/spool/cron", "/var/spool/cron/crontabs"), SCRIPT, COUNT),
+    Place("cron", tuple(f"/etc/cron.{often}" for often in ("hourly", "daily", "weekly", "monthly")), SCRIPT, COUNT),
+    Place(
+        "an ifcfg file",
+        ("/etc/sysconfig/network-scripts", "/etc/sysconfig/network"),
+        r"\Aifcfg-.*(?<!\.bak)\Z",
+        _sign(r"SRIOV_TOTAL_VFS=|sriov_numvfs"),
+    ),
+    Place(
+        "a script of network-scripts",
+        ("/etc/sysconfig/network-scripts", "/etc/sysconfig/network/scripts", "/sbin"),
+        r"\Aif(up|down)-?(local|post|pre-local)\Z",
+        COUNT,
+        SCRIPT_LIMIT,
+    ),
+    Place(
+        "os-net-config",
+        ("/etc/os-net-config", "/var/lib/os-net-config"), r"sriov_config\.ya?ml\Z", _sign("numvfs"),
+    ),
+    Place("driverctl", ("/etc/driverctl.d",), r"\Apci-[0-9a-f:.]+\Z", r"^\s*(\S+)"),
+    Place("a script at boot", ("/etc", "/etc/rc.d"), r"\Arc\.local\Z", COUNT),
+    Place(
+        "a script at boot",
+        ("/etc/init.d", "/etc/local.d", "/etc/rc.d/init.d", "/var/lib/cloud/scripts/per-boot"),
+        SCRIPT,
+        COUNT,
+        SCRIPT_LIMIT,
+    ),
+    Place("cloud-init", ("/etc/cloud/cloud.cfg.d",), _end(".cfg"), COUNT),
+    Place("a hook of libvirt", ("/etc/libvirt/hooks", "/etc/libvirt/hooks/*.d"), SCRIPT, COUNT, SCRIPT_LIMIT),
+    Place("a hook of Proxmox VE", ("/var/lib/vz/snippets",), SCRIPT, COUNT, SCRIPT_LIMIT),
+    Place("a script of the initial RAM disk", ("/etc/initramfs-tools/scripts/*init-bottom",
+                                               "/etc/initramfs-tools/scripts/*local-bottom",
+                                               "/etc/initramfs-tools/scripts/*init-premount"), SCRIPT, COUNT),
+    Place(
+        "a script",
+        ("/usr/local/bin", "/usr/local/sbin", "/opt/bin", "/root/bin", "/root"), SCRIPT, COUNT, SCRIPT_LIMIT,
+    ),
+)  # fmt: skip
