@@ -126,14 +126,15 @@ def test_vfs_that_get_no_interface(count: int, tmp_path: Path) -> None:
     """They are waited for at once, under one limit, and named for what they are; the rest of the node is set up."""
     host = zoo_host(tmp_path, "ice")
     host.silent = {host.vf_address(PF1, index) for index in range(count)}
-    policies = [{**KERNEL, "num_vfs": 64, "mtu": 2000}, DPDK]
+    total = max(count, 6)
+    policies = [{**KERNEL, "num_vfs": total, "mtu": 2000}, DPDK]
     with pytest.raises(HostError) as caught:
         present(host, policies)
     assert "no network interface" in str(caught.value) and "namespace" not in str(caught.value)
     assert host.vf_address(PF1, 0) in str(caught.value)
     assert host.clock < 120
     assert drivers(host, PF2) == ["vfio-pci"] * 7 and host.exists("/etc/baremetal-sriov/node.json")
-    assert [host.nets[f"enp1s0v{i}"].mtu for i in range(count, 64)] == [2000] * (64 - count)
+    assert [host.nets[f"enp1s0v{i}"].mtu for i in range(count, total)] == [2000] * (total - count)
     told = present(host, policies, check=True).plan
     assert f"{PF1} vf 0: bind its driver again" in [f"{step.target}: {step.action}" for step in told.steps]
     assert not told.drain_required
