@@ -22,7 +22,7 @@ def misspelt(given: Iterable[str], known: Collection[str], ignored: Sequence[str
     """A mistake for each name that is nearly one of the known ones, be the difference in the prefix."""
     found = []
     for name in sorted(set(given) - set(known)):
-        if name.startswith(_ANSIBLES_OWN) or _is_ignored(name, ignored):
+        if name.startswith(_ANSIBLES_OWN) or not _may_be_ours(name) or _is_ignored(name, ignored):
             continue
         near = [(far, one) for one in known for far in [letters_apart(name, one)] if far <= FAR]
         if near:
@@ -56,6 +56,12 @@ def unknown(given: Iterable[str], known: Collection[str], ignored: Sequence[str]
 def _with_suggestion(name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
     return f"{name} (did you mean {close[0]}?)" if close else name
+
+
+def _may_be_ours(name: str) -> bool:
+    """False for most names of others, without a look at each of ours: of the prefix two letters in a row are left."""
+    low = name.lower()
+    return any(PREFIX[place : place + 2] in low for place in range(len(PREFIX) - 1))
 
 
 def _is_ignored(name: str, patterns: Sequence[str]) -> bool:
