@@ -34,7 +34,8 @@ mount --bind {root}/sys /sys
 for name in {names}; do ip link add "$name" type veth peer name "x$name"; ip link set "$name" up; done
 """
 GO = 'exec "$0" -logtostderr -v=2 -config-file={config} "$@"'
-OURS = ("-config-file={config}", "-kubelet-root-dir={kubelet}", "-devinfo-dir={devinfo}/devinfo/dp")
+OURS = ("-config-file={config}", "-kubelet-root-dir={kubelet}", "-devinfo-dir={devinfo}/devinfo/dp",
+        "-state-dir={devinfo}/state")  # fmt: skip
 
 
 def node(folder: Path) -> FakeHost:

@@ -151,7 +151,7 @@ def allocated(plugin: Any, ids: list[str]) -> dict[str, Any]:
 
 def device_info(folder: Path) -> dict[str, Any]:
     """The files by their names, without the version of their format."""
-    found = {path.name: json.loads(path.read_text()) for path in folder.glob("*")}
+    found = {path.name: json.loads(path.read_text()) for path in folder.glob("*.json")}
     return {name: {key: value for key, value in found[name].items() if key != "version"} for name in sorted(found)}
 
 
