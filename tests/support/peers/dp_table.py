@@ -120,6 +120,7 @@ POOLS = [
     many("two-pools", "README", resource("k", {"drivers": ["igbvf"]}), resource("d", {"drivers": ["vfio-pci"]}),
          offers={"k": K, "d": D}),
     many("one-of-two-wrong", "docs", resource("a", {"vendors": "8086"}), resource("b", VFS), offers={"b": ALL}),
+    many("name-twice", "docs", resource("a", VFS), resource("a", {"pfNames": ["enp1s0"]}), offers={"a": ALL}),
     many("first-pool-wins", "docs", resource("b", {"pfNames": ["enp1s0#0-2"]}), resource("a", VFS),
          offers={"b": K[:3], "a": [K[3], *D]}),
     many("nothing-left", "test", resource("a", VFS), resource("b", {"pfNames": ["enp1s0"]}), offers={"a": ALL}),
@@ -136,7 +137,6 @@ POOLS = [
     one("exclude-topology", "README", {"pfNames": ["enp1s0"]}, K, excludeTopology=True),
     one("net-device", "README", {"pfNames": ["enp1s0"]}, K, deviceType="netDevice"),
     one("accelerator", "README", {"vendors": ["8086"]}, [], deviceType="accelerator"),
-    one("accelerator-by-pf", "users", {"pfNames": ["enp1s0"]}, [], deviceType="accelerator"),
     one("subfunctions", "README", {"auxTypes": ["sf"]}, [], deviceType="auxNetDevice"),
     one("additional-info", "README", {"pfNames": ["enp1s0"]}, K, additionalInfo={"*": {"token": "3e49"}}),
     one("unknown-key", "users", {"pfNames": ["enp1s0"]}, K, sriovMode=True),
@@ -159,7 +159,8 @@ TEXTS = [
     Case("no-file", "test", None, wrong="config"),
 ]
 MISTAKES = [
-    wrong("name-twice", "test", "intel.com/a", resource("a", VFS), resource("a", {"pfNames": ["enp1s0"]})),
+    wrong("accelerator-by-pf", "users", "pfNames",
+          resource("a", {"pfNames": ["enp1s0"]}, deviceType="accelerator")),
     wrong("name-with-dot", "test", "invalid.name", resource("invalid.name", VFS)),
     wrong("name-empty", "source", "resourceName", resource("", VFS)),
     wrong("device-type-unknown", "test", "fpga", resource("a", VFS, deviceType="fpga")),
