@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What both security modules are asked: what runs as what, once site has been run and a pod has VFs."""
+"""What a security module is asked: what runs as what, once site has been run and a pod has VFs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,6 @@ from pod import Attachment, Pod
 from sriovlab.guest import Lab
 
 SERVICES = ("baremetal-sriov-device-plugin.service", "baremetal-sriov-cni.service")
-# What we put on a node, folders with all below them.
-FILES = ("/usr/lib/baremetal-sriov", "/etc/baremetal-sriov", "/var/lib/baremetal-sriov", "/etc/pcidp",
-         "/opt/cni/bin/sriov", "/var/lib/cni/sriov")  # fmt: skip
-# As files that others share a folder with.
-NAMED = ("/etc/systemd/system", "/etc/udev/rules.d", "/etc/modprobe.d", "/etc/modules-load.d", "/etc/default/grub.d")
 NETWORKS = (Attachment("kernel-net"), Attachment("dpdk-net", "net2"))
 
 
@@ -56,12 +51,6 @@ def seen(lab: Lab, attribute: str) -> Seen:
 def label(lab: Lab, pid: str, attribute: str) -> str:
     """What the security module says of a process."""
     return lab.run(["cat", f"/proc/{pid}/attr/{attribute}"]).stdout.rstrip("\0\n ")
-
-
-def ours(lab: Lab) -> list[str]:
-    """The paths of all that we have put on the node."""
-    named = lab.run(["find", *NAMED, "-name", "*baremetal-sriov*"], check=False).stdout.split()
-    return [*FILES, *named]
 
 
 def refused(lab: Lab, cursor: str) -> list[Denial]:

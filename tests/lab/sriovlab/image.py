@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from . import cache, cluster, containers, peers, pki, qemu, rootfs, selinux
+from . import cache, cluster, containers, peers, pki, qemu, rootfs
 from .command import run
 from .kubeapi import KubeApi
 from .peers import Built
@@ -60,7 +60,7 @@ MASKED = (
 DISABLED = ("NetworkManager", "NetworkManager-dispatcher", "NetworkManager-wait-online")
 OLDEST = (1, 27)  # the first release with containerRuntimeEndpoint in the kubelet's configuration
 # What update-grub needs to have been booted by: replaced by its own output before the image is kept.
-FIRST_GRUB_CFG = "linux /vmlinuz root=/dev/vda1 ro console=ttyS0 quiet {}\ninitrd /initrd.img\nboot\n"
+FIRST_GRUB_CFG = "linux /vmlinuz root=/dev/vda1 ro console=ttyS0 quiet\ninitrd /initrd.img\nboot\n"
 
 
 class Programs(NamedTuple):
@@ -194,7 +194,7 @@ def _populate(folder: Path, tree: Path, programs: Programs, release: Release) ->
     containers.write_archive(tree / "root/images.tar", (tree / "bin/busybox").read_bytes(), applets)
 
 
-def _make_disk(folder: Path, tree: Path, release: Release) -> Path:
+def _make_disk(folder: Path, tree: Path) -> Path:
     """Write disk.raw: boot sector, GRUB's core image, one ext4 partition."""
     filesystem = str(uuid.uuid4())
     (tree / "etc/fstab").write_text(f"UUID={filesystem} / ext4 errors=remount-ro 0 1\n")
@@ -203,7 +203,7 @@ def _make_disk(folder: Path, tree: Path, release: Release) -> Path:
     for path in (tree / "usr/lib/grub/i386-pc").iterdir():
         if path.suffix in (".mod", ".lst"):
             shutil.copyfile(path, modules / path.name)
-    (tree / "boot/grub/grub.cfg").write_text(FIRST_GRUB_CFG.format(release.first_arguments))
+    (tree / "boot/grub/grub.cfg").write_text(FIRST_GRUB_CFG)
     core = modules / "core.img"
     run(
         [
@@ -229,8 +229,6 @@ def _make_disk(folder: Path, tree: Path, release: Release) -> Path:
     code = core.read_bytes()
     if len(code) > (FIRST_SECTOR - 1) * SECTOR:
         raise LabError(f"GRUB's core image has {len(code)} bytes: more than fits before the partition")
-    if release.selinux:
-        selinux.label(tree)
     disk = folder / "disk.raw"
     with disk.open("wb") as stream:
         stream.truncate(DISK_MIB * 1024 * 1024)
@@ -258,7 +256,7 @@ def _make_disk(folder: Path, tree: Path, release: Release) -> Path:
     return disk
 
 
-def _settle(folder: Path, disk: Path, release: Release, run_dir: Path, lab_lock: int) -> None:
+def _settle(folder: Path, disk: Path, run_dir: Path, lab_lock: int) -> None:
     """Boot the disk once; what the guest does there is part of the image."""
     run_dir.mkdir(mode=0o700, exist_ok=True)
     ssh_port = qemu.free_port()
@@ -280,8 +278,6 @@ def _settle(folder: Path, disk: Path, release: Release, run_dir: Path, lab_lock:
         api.wait_ready(boot_id, 1200, alive)
         cluster.create(api)
         ssh.run(["rm", "/root/images.tar"])
-        if release.selinux:
-            selinux.label_written(ssh)
         ssh.close()
         qemu.stop(pid, run_dir, grace=300)
     except BaseException:
@@ -306,12 +302,12 @@ def _build(folder: Path, programs: Programs, release: Release, run_dir: Path, la
         run(["tar", "-C", tree, "--numeric-owner", "-xpf", base])
         _populate(folder, tree, programs, release)
         shutil.copyfile(next((tree / "boot").glob("vmlinuz-*")), folder / "vmlinuz")
-        disk = _make_disk(folder, tree, release)
+        disk = _make_disk(folder, tree)
         (folder / "id").write_text(uuid.uuid4().hex)
         shutil.rmtree(tree)
     start = time.monotonic()
     with step("image: first boot (update-grub, container images, Kubernetes; a few minutes, once)"):
-        _settle(folder, disk, release, run_dir, lab_lock)
+        _settle(folder, disk, run_dir, lab_lock)
     say(
         f"image: {disk.stat().st_blocks * 512 >> 20} MiB on disk, settled in {time.monotonic() - start:.0f} s"
     )
@@ -330,9 +326,7 @@ def programs() -> Programs:
 
 def key(given: Programs, release: Release) -> str:
     """Names the cached image: all of its inputs, this package's image code included."""
-    modules = (cluster, containers, pki, *([selinux] if release.selinux else []))
-    code = [Path(module.__file__ or "").read_bytes() for module in modules]
-    code.append(repr((release.name, release.first_arguments)).encode())
+    code = [Path(module.__file__ or "").read_bytes() for module in (cluster, containers, pki)]
     files = map(cache.tree_digest, trees(release))
     marks = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in _extra_cni()]
     keys = (pki.ssh_keys() / "id_ed25519.pub").read_bytes()

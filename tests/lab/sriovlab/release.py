@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the nodes run: a release of Debian, and the security module that confines what runs on it."""
+"""What the nodes run: a release of Debian."""
 
 from __future__ import annotations
 
@@ -22,18 +22,10 @@ class Release:
     suite: str
     kernel: str  # 6.12: the release that has igb, igbvf and vfio-pci as modules and INTEL_IOMMU on by default
     packages: tuple[str, ...] = ()  # besides those of all releases
-    first_arguments: str = ""  # of the kernel, in the boot before its own update-grub has run
-    selinux: bool = False
 
 
 RELEASES = {release.name: release for release in (
     Release("12", "Debian 12", "bookworm", "linux-image-amd64/bookworm-backports"),
-    Release(
-        "12-selinux", "Debian 12 with SELinux", "bookworm", "linux-image-amd64/bookworm-backports",
-        ("policycoreutils", "selinux-policy-default", "selinux-utils"),
-        # What the first boot makes shall have its label, but nothing that has none yet shall keep it from its end.
-        first_arguments="security=selinux enforcing=0", selinux=True,
-    ),
     Release("13", "Debian 13", "trixie", "linux-image-amd64/trixie", ("apparmor",)),
 )}  # fmt: skip
 USUAL = "12"

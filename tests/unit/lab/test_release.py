@@ -22,7 +22,7 @@ from sriovlab.state import Members, State
 def test_each_name_is_its_own_and_the_usual_one_is_there() -> None:
     assert [found.name for found in RELEASES.values()] == list(RELEASES)
     assert release.named(release.USUAL).title == "Debian 12"
-    with pytest.raises(LabError, match="release '11': expected one of 12, 12-selinux, 13"):
+    with pytest.raises(LabError, match="release '11': expected one of 12, 13"):
         release.named("11")
 
 
@@ -42,10 +42,10 @@ def test_the_kernel_comes_from_the_suite() -> None:
 
 def test_a_release_without_files_of_its_own_has_those_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image, "GUEST", tmp_path / "guest")
-    for name in ("guest", "guest-12-selinux"):
+    for name in ("guest", "guest-13"):
         (tmp_path / name).mkdir()
     files = {name: [tree.name for tree in image.trees(found)] for name, found in RELEASES.items()}
-    assert files == {"12": ["guest"], "12-selinux": ["guest", "guest-12-selinux"], "13": ["guest"]}
+    assert files == {"12": ["guest"], "13": ["guest", "guest-13"]}
 
 
 @pytest.fixture
@@ -113,9 +113,9 @@ def test_up_takes_the_usual_release_then_that_of_the_last_disks(started: list[st
 
 
 def test_reset_of_a_lab_that_is_off_takes_the_usual_one(started: list[str]) -> None:
-    for words in (("--release", "12-selinux"), ()):
+    for words in (("--release", "13"), ()):
         assert run("reset", *words) == 0
-    assert started == ["12-selinux", "12"]
+    assert started == ["13", "12"]
 
 
 def test_the_environment_names_one_where_no_option_does(started: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
