@@ -22,7 +22,8 @@ from support.peers.node_paths import NODE
 
 SECONDS = 1500.0
 SUPPORT = Path(dp_run.__file__).resolve().parents[1]
-FILES = ("__init__.py", "fake_kubelet.py", "fake_tree.py", "peers/__init__.py", "peers/dp_run.py", "peers/cni_run.py")
+FILES = ("__init__.py", "fake_kubelet.py", "fake_tree.py", "processes.py", "peers/__init__.py", "peers/dp_run.py",
+         "peers/cni_run.py")  # fmt: skip
 Ask = Callable[[str, list[str], dict[str, Any]], dict[str, Any]]
 
 
