@@ -24,6 +24,7 @@ from typing import Any, Callable
 SECONDS = 120.0
 HOME = 10.0  # seconds that the kernel may take to give an interface back
 WORDS = ("container", "netns", "ifname", "vf", "device", "leases")
+NO_MAC = "00:00:00:00:00:00"
 AT_PF = "at the PF: "
 HELD = ("address", "vlan_list", "spoofchk", "trust", "rate", "link_state")
 
@@ -97,22 +98,25 @@ class Vf:
                 if value != self.before.get(key)]  # fmt: skip
 
     def ways_back(self) -> Iterator[list[str]]:
-        """Commands of `ip`, for what differs alone: to set a MAC at the PF again may pin it. The PF's come first."""
+        """Commands of `ip`, for what differs alone. The PF's come first.
+
+        A MAC that is set at the PF stays the VF's only one (igb): none is set there, and the VF tells its PF its own.
+        """
         now, wanted = self.state(), self.before
         differs = [key for key in wanted if now.get(key) != wanted[key]]
         at_pf = ["link", "set", "dev", self.pf, "vf", str(self.index)]
         for key in differs:
             held = key.startswith(AT_PF) and key[len(AT_PF):]
             if held == "address":
-                yield [*at_pf, "mac", wanted[key]]
+                yield [*at_pf, "mac", NO_MAC]
             elif held == "vlan_list":
                 yield [*at_pf, "vlan", str((wanted[key] or [{}])[0].get("vlan") or 0)]
             elif held in ("spoofchk", "trust"):
                 yield [*at_pf, held, "on" if wanted[key] else "off"]
             elif held == "rate":
                 yield [*at_pf, "max_tx_rate", "0"]
-        name, own = now["name"], wanted["name"]
-        if not name or not any(not key.startswith(AT_PF) for key in differs):
+        name, own, by_vf = now["name"], wanted["name"], f"{AT_PF}address" in differs
+        if not name or not (by_vf or any(not key.startswith(AT_PF) for key in differs)):
             return
         yield ["link", "set", "dev", name, "down"]
         for other in now["altnames"]:
@@ -122,7 +126,7 @@ class Vf:
         yield ["link", "set", "dev", own, "alias", wanted["alias"]]
         if now["mtu"] != wanted["mtu"]:
             yield ["link", "set", "dev", own, "mtu", str(wanted["mtu"])]
-        if now["mac"] != wanted["mac"]:
+        if by_vf or now["mac"] != wanted["mac"]:
             yield ["link", "set", "dev", own, "address", wanted["mac"]]
         for other in wanted["altnames"]:
             yield ["link", "property", "add", "dev", own, "altname", other]
