@@ -17,6 +17,7 @@ import pytest
 from devtool import budget, deps, reports, stages
 from devtool.budget import Ledger
 from devtool.console import ToolError
+from sriovlab import steps
 from support.processes import ENDED, eventually, state_of
 
 SECONDS = f"300.{os.getpid()}"  # what nobody else sleeps
@@ -143,6 +144,7 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(stages, name, value)
     monkeypatch.setattr(stages, "tool", lambda name: sys.executable)
     monkeypatch.setattr(deps, "LAB", tmp_path / "lab.py")
+    monkeypatch.setattr(steps, "FILE", tmp_path / steps.FILE.name)
     monkeypatch.setattr(budget, "best_of_three", lambda: 1.0)
     monkeypatch.setenv("BAREMETAL_SRIOV_CACHE", str(tmp_path / "cache"))
     return tmp_path
@@ -230,6 +232,23 @@ def test_unknown_stages_are_named(output: Path) -> None:
 def test_a_name_is_not_also_a_tag() -> None:
     known = [{"name": name, "tags": ["unit"]} for name in ("unit", "unit-py39")]
     assert stages.choose(known, "unit", fast=False) == known[:1]
+
+
+@pytest.mark.parametrize(("seconds", "over"), [(12.0, False), (13.0, True)])
+def test_the_steps_of_the_lab_are_told_and_the_slow_one_is_said(
+    output: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, seconds: float, over: bool
+) -> None:
+    def removed(ledger: Ledger) -> Ledger:  # as the end of the run, when the lab has been there
+        steps.note(steps.POD, seconds)
+        return ledger
+
+    steps.note(steps.REBOOT, 9.0)  # of a run before
+    monkeypatch.setattr(Ledger, "end", removed)
+    ledger = Ledger({"good": 9, "lab-deps": 9, f"{budget.STEP}{steps.POD}": 10, f"{budget.STEP}{steps.REBOOT}": 1})
+    assert _run("good", ledger=ledger) == 0
+    told = capfd.readouterr().out
+    assert f"the lab: {steps.POD} {seconds:.1f} s\n" in told
+    assert (f"over its line: {budget.STEP}{steps.POD} took {seconds:.1f} s" in told) == over
 
 
 def test_a_slow_stage_passes_and_a_slow_run_fails(output: Path, capfd: pytest.CaptureFixture[str]) -> None:
