@@ -94,7 +94,7 @@ def test_a_node_that_was_not_planned_is_refused() -> None:
 def test_site_leaves_out_the_node_whose_plan_has_changed(tmp_path: Path) -> None:
     """Each host answers the same; the file has another plan for one of them."""
     controller = Controller(tmp_path)
-    answer: dict[str, Any] = {"changed": True, **planned(step(0)), "drain_required": False, "refused": [],
+    answer: dict[str, Any] = {"changed": False, **planned(step(0)), "drain_required": False, "refused": [],
                               "reboot_required": False}  # fmt: skip
     controller.answer("sriov_node", **answer)
     told = document({"same": answer, "drifted": planned(step(0), step(1))}, ["same", "drifted"])
