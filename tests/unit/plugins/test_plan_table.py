@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import plan_markdown, plan_table, unused_policies
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import (
+    plan_markdown,
+    plan_table,
+    unused_policies,
+)
 
 STEP = {
     "kind": "num_vfs", "target": "0000:01:00.0", "action": "create 4 VFs",
