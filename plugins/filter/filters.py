@@ -15,7 +15,7 @@ from ansible.errors import AnsibleFilterError
 from ..module_utils.model.errors import InvalidSpecError
 from ..module_utils.policy import node_spec as spec
 from ..module_utils.policy.validation import show
-from ..plugin_utils import cluster, filter_inputs, manifest_names, networks, nodes, plan_table, verdicts
+from ..plugin_utils import approval, cluster, filter_inputs, manifest_names, networks, nodes, plan_table, verdicts
 
 
 @contextlib.contextmanager
@@ -115,6 +115,14 @@ def cluster_refusal(value: Any, access: Any) -> str:
     return cluster.refusal(answer, used)
 
 
+def plan_differences(value: Any, approved: Any, host: Any) -> list[str]:
+    """Why the plan of a node is not the approved one."""
+    result = filter_inputs.module_result("plan_differences", value)
+    if not isinstance(approved, str):
+        raise AnsibleFilterError(f"plan_differences: expected the text of the approved plan; found {show(approved)}")
+    return approval.differences(result, approved, str(host))
+
+
 def plan_document(value: Any, hosts: Any) -> dict[str, Any]:
     """The plans of all nodes, each with its verdict."""
     results = filter_inputs.mapping("plan_document", value, "results of baremetal.sriov.sriov_node by host")
@@ -164,6 +172,7 @@ class FilterModule:
             "node_label_patch": node_label_patch,
             "node_problems": node_problems,
             "node_spec": node_spec,
+            "plan_differences": plan_differences,
             "plan_document": plan_document,
             "plan_markdown": plan_as_markdown,
             "plan_summary": plan_summary,

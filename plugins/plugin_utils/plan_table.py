@@ -22,6 +22,7 @@ _NO_PLAN = {
     verdicts.FAILED: "could not be asked, nothing was changed",
     verdicts.UNREACHABLE: "could not be reached, nothing was changed",
 }
+_VF = re.compile(r"(.+) vf (\d+)")
 _WHEN = {"now": "now", "after_reboot": "after reboot"}
 
 
@@ -37,7 +38,7 @@ def plan_table(result: dict[str, Any], node: str) -> str:
     lines = [f"{node}: {_summary(plan)}"]
     if steps:
         lines += ["", _row(_HEAD), _row(tuple("-" * width for width in _WIDTHS))]
-        for step in steps:
+        for step in _in_ranges(steps):
             lines += _wrapped((_when(step), step["target"], step["action"], step["reason"]))
     lines += [f"  warning: {warning}" for warning in plan.get("warnings", [])]
     lines += [f"  needs a drain: {holder}" for holder in result.get("refused", [])]
@@ -55,7 +56,7 @@ def plan_markdown(result: dict[str, Any], node: str) -> str:
     steps = plan.get("steps", [])
     if steps:
         lines += ["| when | object | what | before | after | why |", "|---|---|---|---|---|---|"]
-        for step in steps:
+        for step in _in_ranges(steps):
             cells = (_when(step), step["target"], step["action"], _value(step, "before"), _value(step, "after"))
             lines.append(f"| {' | '.join(_cell(cell) for cell in (*cells, step['reason']))} |")
         lines.append("")
@@ -100,6 +101,32 @@ def has_no_policy(result: dict[str, Any]) -> bool:
 def _some(hosts: list[str]) -> str:
     more = f" and {len(hosts) - _MOST} more" if len(hosts) > _MOST else ""
     return ", ".join(hosts[:_MOST]) + more
+
+
+def _in_ranges(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The steps in their order; those that follow each other, and say the same of VFs of one PF, as one."""
+    found: list[tuple[Any, list[int], dict[str, Any]]] = []
+    for step in steps:
+        vf = _VF.fullmatch(str(step["target"]))
+        # Why, when and what, on which PF: all but the number.
+        key = {**step, "target": vf[1] if vf else step["target"]}
+        if vf and found and found[-1][1] and found[-1][0] == key:
+            found[-1][1].append(int(vf[2]))
+        else:
+            found.append((key, [int(vf[2])] if vf else [], step))
+    return [{**step, "target": f"{key['target']} vf {_ranges(numbers)}"} if numbers else step
+            for key, numbers, step in found]  # fmt: skip
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """0, 1, 2, 4 as 0-2,4."""
+    ends: list[list[int]] = []
+    for number in numbers:
+        if ends and number == ends[-1][1] + 1:
+            ends[-1][1] = number
+        else:
+            ends.append([number, number])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ends)
 
 
 def _value(step: dict[str, Any], side: str) -> str:

@@ -102,6 +102,11 @@ def _is_there(value: str) -> bool:
     return not os.path.isabs(path) or os.path.exists(path)
 
 
+def _is_file(value: str) -> bool:
+    """True for a file, from the folder where the run was started."""
+    return os.path.isfile(os.path.expanduser(value))
+
+
 def _has_folder(value: str) -> bool:
     """True for the path of a file that can be written: its folder exists, and it is none itself."""
     path = os.path.abspath(os.path.expanduser(value))
@@ -112,6 +117,7 @@ _SHARES = Rule("a number of nodes from 1, a percentage, or a list of these", "25
 _OUTPUT = Rule("the path of a file in a folder that exists on the controller", "plan.json", _has_folder)
 
 RULES: dict[str, Rule] = {
+    "sriov_approved_plan": Rule("the path of a file that exists on the controller", "plan.json", _is_file),
     "sriov_cni_bin_dir": _text("auto, or the absolute path of a folder", "/opt/cni/bin", re.compile("auto"), _FOLDER),
     "sriov_cni_log_dir": Rule(
         "the absolute path of a folder other than /, without '..'", "/var/log", _is_log_folder

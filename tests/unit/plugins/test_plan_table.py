@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import plan_table, unused_policies
+import pytest
+
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.plan_table import (
+    plan_markdown,
+    plan_table,
+    unused_policies,
+)
 
 STEP = {
     "kind": "num_vfs", "target": "0000:01:00.0", "action": "create 4 VFs",
@@ -98,3 +104,31 @@ def test_a_host_without_a_plan_may_be_the_one() -> None:
     assert not unused_policies(results, ["node1", "node2"])
     assert not unused_policies(results, ["node1", "node3"])
     assert not unused_policies({}, [])
+
+def vf_step(index: int, action: str = "bind vfio-pci", pf: str = "0000:01:00.0", **more: Any) -> dict[str, Any]:
+    found = {"target": f"{pf} vf {index}", "action": action, "reason": "policy dpdk", "stage": "now", "needs": []}
+    return {**found, "before": "igbvf", "after": "vfio-pci", **more}
+
+
+RANGES: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
+    "all-of-a-pf": ([vf_step(n) for n in range(7)], ["0000:01:00.0 vf 0-6"]),
+    "two-pfs": ([vf_step(0), vf_step(1), vf_step(0, pf="0000:02:00.0")], ["0000:01:00.0 vf 0-1", "0000:02:00.0 vf 0"]),
+    "with-a-gap": ([vf_step(n) for n in (0, 1, 3)], ["0000:01:00.0 vf 0-1,3"]),
+    "other-steps-between": ([vf_step(0), vf_step(0, "set mac"), vf_step(1)], ["0000:01:00.0 vf 0"] * 2
+                            + ["0000:01:00.0 vf 1"]),
+    "other-before": ([vf_step(0), vf_step(1, before="none")], ["0000:01:00.0 vf 0", "0000:01:00.0 vf 1"]),
+    "other-time": ([vf_step(0), vf_step(1, stage="after_reboot")], ["0000:01:00.0 vf 0", "0000:01:00.0 vf 1"]),
+    "no-vf": ([{**vf_step(0), "target": "grub"}] * 2, ["grub", "grub"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("steps", "objects"), [pytest.param(*row, id=f"finding-people-09-ranges-{name}")
+                                                for name, row in RANGES.items()])  # fmt: skip
+def test_vfs_of_which_the_same_is_said_are_one_line(steps: list[dict[str, Any]], objects: list[str]) -> None:
+    result = {"plan": {"steps": steps, "warnings": [], "reboot_required": False, "drain_required": False}}
+    lines = plan_table(result, "n").splitlines()
+    assert lines[0].startswith(f"n: {len(steps)} step"), "the number of steps is that of the JSON file"
+    assert [line[16:40].strip() for line in lines if line.startswith(("  now", "  after"))] == objects
+    rows = plan_markdown(result, "n").splitlines()
+    rows = [line.split(" | ")[1] for line in rows if line.startswith(("| now", "| after"))]
+    assert rows == objects
