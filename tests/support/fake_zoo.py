@@ -100,5 +100,3 @@ def zoo_host(root: Path, driver: str, **options: Any) -> ZooHost:
         host._unbind(address)
         host.add_nic(driver, address, name)
     return host
-
-

@@ -47,7 +47,7 @@ def host(folder: Path) -> FakeHost:
         made.uio(address, f"uio{number}")
     made.add(PF_ALONE, name="ens8", driver="ice", ids="8086:1592", totalvfs=8)
     made.add(DDP, name="ens9", driver="i40e", ids="8086:1572", totalvfs=8)
-    _, in_pod = made.add_vfs(DDP, 2, driver="iavf", ids="8086:154c")
+    in_pod = made.add_vfs(DDP, 2, driver="iavf", ids="8086:154c")[1]
     made.netdev_to_pod(in_pod)
     made.add(NO_IOMMU, name="ens10", driver="bnxt_en", ids="14e4:16d8", totalvfs=4)
     (vf,) = made.add_vfs(NO_IOMMU, 1, driver="", ids="14e4:16dc")

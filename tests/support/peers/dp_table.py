@@ -182,7 +182,7 @@ MISTAKES = [
     wrong("range-of-letters", "source", "enp1s0#a", resource("a", {"pfNames": ["enp1s0#a"]})),
     wrong("prefix-wrong", "spec", "Prefix_", resource("a", VFS, resourcePrefix="Prefix_")),
 ]
-CASES = [*SELECTORS, *POOLS, *TEXTS, *MISTAKES]
+CASES = (*SELECTORS, *POOLS, *TEXTS, *MISTAKES)
 
 
 def plan(cases: Sequence[Case] = CASES) -> list[dict[str, Any]]:

@@ -106,10 +106,9 @@ class Attachment:
                 raise ValueError(f"'original.{name}' is missing or of another type")
             attachment.original[name] = value
         mac = attachment.original["mac"]
-        if not _is_mac(mac) or not all(-1 <= n < 1 << 32 for n in attachment.original.values() if type(n) is int):
+        if not _is_mac(mac) or not all(-1 <= n < 1 << 32 for n in attachment.original.values() if isinstance(n, int)):
             raise ValueError("'original' holds something that no driver reports")
         return attachment
-
 
     def _judge(self) -> None:
         """Raises ValueError for a value that begin() was never given: root's hands do what stands here."""
@@ -121,7 +120,7 @@ class Attachment:
             ("netns_id", not netns_id or (len(netns_id) == 2 and all(part.isdecimal() for part in netns_id))),
             ("host_name", not self.kernel or is_ifname(self.host_name)),
             ("ifname", is_ifname(self.ifname)),
-            ("altnames", all(type(name) is str and 0 < len(name.encode()) < 128 for name in self.altnames)),
+            ("altnames", all(isinstance(name, str) and 0 < len(name.encode()) < 128 for name in self.altnames)),
             ("mac", _is_mac(self.mac)),
             ("mtu", 0 <= self.mtu < 1 << 31),
             ("flags", 0 <= self.flags < 1 << 32),
@@ -145,7 +144,7 @@ def _link(raw: object) -> Link:
             bytes.fromhex(value)
         elif not isinstance(value, list) or len(numbers) > _LINK_LIMIT:
             raise ValueError(f"'link.{name}' is of another type, or too long")
-        if not all(type(number) is int and 0 <= number < 1 << 32 for number in numbers):
+        if not all(isinstance(one, int) and not isinstance(one, bool) and 0 <= one < 1 << 32 for one in numbers):
             raise ValueError(f"'link.{name}' holds something that is no number")
     return raw
 

@@ -22,6 +22,7 @@ _PATHS_LIMIT = 64  # of CNI_PATH
 # What the plugin reads and writes, and what it starts IPAM plugins for.
 _FOLDERS = ("/sys/bus/pci/devices", "/var/lib/cni", "/var/log", "/etc", "/run", "/usr/lib", "/dev")
 
+
 def place_of(proc: str) -> list[tuple[int, int]]:
     """What tells where a process is: namespaces and root folder."""
     names = ["ns/mnt", *[f"ns/{kind}" for kind in _NAMESPACES], "root"]

@@ -26,7 +26,6 @@ NOTHING, DANGLING = "nothing", "a dangling link"
 UNSEEN = "no answer of the host"
 
 
-
 @dataclass(frozen=True)
 class Need:
     """A node that something depends on, and what to do where it is missing."""

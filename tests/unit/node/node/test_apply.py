@@ -239,6 +239,17 @@ def test_a_vf_that_is_taken_while_the_run_is_at_work(
     assert vf in text and "not done:" in text and "Done:" in text
 
 
+def after(number: int) -> Callable[[str], bool]:
+    """True from one call on, whatever it is."""
+    seen: list[str] = []
+
+    def counted(what: str) -> bool:
+        seen.append(what)
+        return len(seen) > number
+
+    return counted
+
+
 @pytest.mark.parametrize("change", [pytest.param(name, id=f"finding-node-01-window-{name}") for name in CHANGES])
 def test_at_most_one_call_between_the_last_look_and_the_write(tmp_path: Path, change: str) -> None:
     """Taken at any call of the run: either the run stops, or that call was the write."""
@@ -248,13 +259,7 @@ def test_at_most_one_call_between_the_last_look_and_the_write(tmp_path: Path, ch
         assert isinstance(host, Taking)
         present(host, [KERNEL, SECOND])
         vf = host.vf_address(PF2, 0)
-        seen = [0]
-
-        def counted(what: str, seen: list[int] = seen, number: int = number) -> bool:
-            seen[0] += 1
-            return seen[0] > number
-
-        host.when = counted  # type: ignore[method-assign]
+        host.when = after(number)  # type: ignore[method-assign]
         host.take = lambda host=host, vf=vf: by_a_pod(host, vf)  # type: ignore[misc, method-assign]
         with contextlib.suppress(TakenError, RefusedError):
             present(host, policies)
