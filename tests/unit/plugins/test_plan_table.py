@@ -105,6 +105,7 @@ def test_a_host_without_a_plan_may_be_the_one() -> None:
     assert not unused_policies(results, ["node1", "node3"])
     assert not unused_policies({}, [])
 
+
 def vf_step(index: int, action: str = "bind vfio-pci", pf: str = "0000:01:00.0", **more: Any) -> dict[str, Any]:
     found = {"target": f"{pf} vf {index}", "action": action, "reason": "policy dpdk", "stage": "now", "needs": []}
     return {**found, "before": "igbvf", "after": "vfio-pci", **more}

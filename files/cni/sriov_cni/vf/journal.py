@@ -120,13 +120,18 @@ class Attachment:
             ("netns_id", not netns_id or (len(netns_id) == 2 and all(part.isdecimal() for part in netns_id))),
             ("host_name", not self.kernel or is_ifname(self.host_name)),
             ("ifname", is_ifname(self.ifname)),
-            ("altnames", all(isinstance(name, str) and 0 < len(name.encode()) < 128 for name in self.altnames)),
+            ("altnames", all(map(_is_altname, self.altnames))),
             ("mac", _is_mac(self.mac)),
             ("mtu", 0 <= self.mtu < 1 << 31),
             ("flags", 0 <= self.flags < 1 << 32),
         ):
             if not is_good:
                 raise ValueError(f"'{name}' holds something that is none")
+
+
+def _is_altname(name: object) -> bool:
+    """What may have come of a list in the file: 127 bytes at most (linux/if.h, ALTIFNAMSIZ)."""
+    return isinstance(name, str) and 0 < len(name.encode()) < 128
 
 
 def _is_mac(text: str) -> bool:
