@@ -18,8 +18,6 @@ ours takes above cni_floor.c, which does what no plugin can do without, over wha
 
 from __future__ import annotations
 
-import argparse
-import functools
 import io
 import json
 import random
@@ -33,7 +31,7 @@ from typing import Any
 
 import cni_native
 import cni_pairs
-from figures import decided, figure
+from figures import figure, main
 
 from support import cni_code
 
@@ -217,21 +215,5 @@ def emulated() -> list[dict[str, Any]]:
     ]
 
 
-def measured(only_native: bool) -> list[dict[str, Any]]:
-    """All of them."""
-    return native() + ([] if only_native else emulated())
-
-
-def main() -> int:
-    """Run all, write the list of figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
-    parser.add_argument("--native", action="store_true", help="without the emulated node")
-    options = parser.parse_args()
-    figures = decided(functools.partial(measured, options.native))
-    options.output.write_text(json.dumps(figures, indent=2) + "\n")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, native, emulated))

@@ -15,10 +15,7 @@ peers.host_device_add_ratio, peers.host_device_del_ratio: host-device 1.10, both
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import functools
-import json
 import os
 import statistics
 import subprocess
@@ -31,7 +28,7 @@ from typing import Any
 
 import bench_cni
 from bench_device_plugin import rss
-from figures import decided, figure
+from figures import figure, main
 
 from sriovlab import peers
 from support.peers import dp_native, dp_run, dp_table
@@ -70,6 +67,7 @@ def sides(folder: Path) -> Iterator[dict[str, list[str]]]:
 
 def device_plugins() -> list[dict[str, Any]]:
     """Starts in turn; then both run, and are asked in turn."""
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     (case,) = ({**one, "id": "bench"} for one in dp_table.plan() if one["id"] == "drivers-two")
     samples: dict[str, list[float]] = {"ours": [], "theirs": []}
     with tempfile.TemporaryDirectory(prefix="p", dir=dp_native.SHORT) as text, sides(Path(text)) as argvs:
@@ -137,22 +135,5 @@ def cni_plugins() -> list[dict[str, Any]]:
     return found
 
 
-def measured(only_native: bool) -> list[dict[str, Any]]:
-    """All of them."""
-    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
-    return device_plugins() + ([] if only_native else cni_plugins())
-
-
-def main() -> int:
-    """Run all, write the list of figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
-    parser.add_argument("--native", action="store_true", help="without the emulated node")
-    options = parser.parse_args()
-    figures = decided(functools.partial(measured, options.native))
-    options.output.write_text(json.dumps(figures, indent=2) + "\n")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, device_plugins, cni_plugins))

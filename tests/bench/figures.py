@@ -66,10 +66,17 @@ def decided(measure: Callable[[], list[Figure]]) -> list[Figure]:
     return [{**found, "value": statistics.median(found["values"])} for found in figures]
 
 
-def main(what: str | None, measure: Callable[[], list[Figure]]) -> int:
-    """A benchmark program: measure, and write the list of figures."""
+def main(what: str | None, here: Callable[[], list[Figure]], emulated: Callable[[], list[Figure]] | None = None) -> int:
+    """A benchmark program: measure, and write the list of figures.
+
+    emulated: those of them that need the emulated node, which `--native` leaves out.
+    """
     parser = argparse.ArgumentParser(description=what, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
-    output = parser.parse_args().output
-    output.write_text(json.dumps(decided(measure), indent=2) + "\n")
+    if emulated:
+        parser.add_argument("--native", action="store_true", help="without the emulated node")
+    options = parser.parse_args()
+    parts = [here, *([emulated] if emulated and not options.native else [])]
+    figures = decided(lambda: [figure for part in parts for figure in part()])
+    options.output.write_text(json.dumps(figures, indent=2) + "\n")
     return 0
