@@ -20,6 +20,8 @@ NODE_CODE = f"{NODE_FOLDER}/@CNI_VERSION@"
 HANDOFF = "/run/baremetal-sriov/cni"
 VERSION = "0123456789ab"
 UNCHECKED = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+# By interpreter, what it compiled: each file's path below the version's folder. They don't depend on where they are.
+_COMPILED: dict[str, dict[str, bytes]] = {}
 
 
 def sources() -> dict[str, Path]:
@@ -35,7 +37,12 @@ def install(base: Path, interpreter: str, version: str = VERSION, seam: str = ""
     for name, path in sources().items():
         (code / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, code / name)
-    subprocess.run([interpreter, *UNCHECKED, str(code)], check=True)
+    for name, data in _COMPILED.get(interpreter, {}).items():
+        (code / name).parent.mkdir(exist_ok=True)
+        (code / name).write_bytes(data)
+    if interpreter not in _COMPILED:
+        subprocess.run([interpreter, *UNCHECKED, str(code)], check=True)
+        _COMPILED[interpreter] = {f"{path.relative_to(code)}": path.read_bytes() for path in code.rglob("*.pyc")}
     return put(base / "sriov", launcher(interpreter, str(code), seam))
 
 

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
-from subprocess import PIPE, Popen, run
+from subprocess import PIPE, Popen
 
 import cni_native
 
@@ -43,12 +45,12 @@ class Warm(cni_native.Service):
 
     def busy(self) -> list[int]:
         """The workers that have taken a call: they hold the sign of life of its client."""
-        argv = [["find", f"/proc/{pid}/fd", "-lname", f"{self.handoff}/life*"] for pid in self.workers()]
-        found = [run(words, capture_output=True, check=False).stdout for words in argv]
-        return [int(path.split(b"/")[2]) for path in b"".join(found).splitlines()]
+        life = f"{self.handoff}/life"
+        return [pid for pid in self.workers() if any(name.startswith(life) for name in open_files(pid))]
 
     def start(self, environment=None, stdin=PIPE, stdout=PIPE, stderr=PIPE) -> Popen:
-        return Popen([self.program], env=environment or ADD, stdin=stdin, stdout=stdout, stderr=stderr)
+        return Popen([self.program], env=environment or ADD, stdin=stdin, stdout=stdout, stderr=stderr,
+                     close_fds=False)  # fmt: skip
 
     def started_and_taken(self) -> tuple[Popen, int]:
         """A client whose worker waits for the configuration on stdin, and that worker."""
@@ -69,6 +71,14 @@ class Warm(cni_native.Service):
         with open(self.handoff / "request", "r+b", buffering=0) as requests:
             claims = [file.read_text().strip() for file in self.handoff.glob("claim*")]
             return any(claims) and bool(select.select([requests], [], [], 0)[0])
+
+
+def open_files(pid: int) -> Iterator[str]:
+    """Where the open files of a process lead; none where it has ended."""
+    with contextlib.suppress(OSError):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):  # closed since
+                yield os.readlink(f"/proc/{pid}/fd/{number}")
 
 
 def launcher_with(program: Path, folder: Path, lines: str) -> Path:

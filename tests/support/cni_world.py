@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -50,25 +51,26 @@ _VF = {"vlan": 0, "qos": 0, "proto": 0x8100, "spoofchk": 1, "trust": 0, "link_st
 # in `refuse`, and ignores those in `ignore`.
 _PF = {"vfs": [{"mac": VF_MAC, **_VF}, {"mac": ZERO_MAC, **_VF}], "pinned": [0], "sent": [], "refuse": [], "ignore": []}
 
-IPAM = r"""#!/usr/bin/env python3
-import json, os, pathlib, sys, time
-conf = json.load(sys.stdin)
+# No import beside what a start brings: most calls of the tests start it.
+IPAM = """#!{python} -IS
+import os, sys, time
+conf = eval(sys.stdin.read(), {{"true": True, "false": False, "null": None}})
 ipam, command = conf["ipam"], os.environ["CNI_COMMAND"]
-folder = pathlib.Path(ipam["folder"])
-with open(folder / "calls", "a") as log:
-    log.write(command + "\n")
-lease = folder / ("lease-" + os.environ.get("CNI_CONTAINERID", "") + "-" + os.environ.get("CNI_IFNAME", ""))
+with open(ipam["folder"] + "/calls", "a") as log:
+    log.write(command + "\\n")
+whose = os.environ.get("CNI_CONTAINERID", ""), os.environ.get("CNI_IFNAME", "")
+lease = "%s/lease-%s-%s" % (ipam["folder"], *whose)
 if command == "ADD":
-    lease.touch()
-if command == "DEL":
-    lease.unlink(missing_ok=True)
+    open(lease, "a").close()
+if command == "DEL" and os.path.exists(lease):
+    os.unlink(lease)
 time.sleep(ipam.get("sleep", 0))
 print(ipam.get("stderr", ""), file=sys.stderr)
 if command in ipam.get("fail", []):
     sys.stdout.write(ipam.get("error", ""))
     sys.exit(ipam.get("exit", 1))
 if command == "ADD":
-    print(json.dumps(ipam["result"]))
+    print(ipam["result"])
 """
 
 # For the commands in `cases` it does something else.
@@ -136,9 +138,16 @@ class WorldHost(NodeHost):
         self.steps.append(what)
 
 
-def run(*argv: str) -> str:
+def run(*argv: str, stdin: str = "", check: bool = True) -> str:
     """A command that must succeed."""
-    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    # By its path, and with no files to close: so Python 3.9, too, starts it without a copy of its own page tables.
+    words = [shutil.which(argv[0]) or argv[0], *argv[1:]]
+    return subprocess.run(words, input=stdin, capture_output=True, text=True, check=check, close_fds=False).stdout
+
+
+def ip_lines(*lines: str, check: bool = True) -> None:
+    """Several commands of ip, by one process. check: each must succeed, and the first that fails is the last."""
+    run("ip", *([] if check else ["-force"]), "-batch", "-", stdin="".join(f"{line}\n" for line in lines), check=check)
 
 
 class Broken:
@@ -181,19 +190,20 @@ class World(Tree, ExitStack):
             f"{PCI}/{PF}/net/{PF_NAME}/": "", "pf.json": json.dumps(_PF), "bin/calls": "",
             **{f"{PCI}/{link}": Path(target) for link, target in _LINKS.items()},
         })  # fmt: skip
-        put(self.bin / "test-ipam", IPAM.replace("/usr/bin/env python3", sys.executable))
-        self.add_netns(self.pod_ns)
-        self.enter_context(Inside(open_netns(self.add_netns(self.host_ns))))
-        for words in (
+        put(self.bin / "test-ipam", IPAM.format(python=sys.executable))
+        self._namespaces: list[str] = []
+        self.callback(lambda: ip_lines(*(f"netns del {name}" for name in self._namespaces), check=False))
+        self.enter_context(Inside(open_netns(self.add_netns(self.pod_ns, self.host_ns))))
+        ip_lines(
             f"link add {VF_NAME} address {VF_MAC} type veth peer name wire", f"link set {VF_NAME} alias {VF}",
             "link set wire up", f"link property add dev {VF_NAME} altname enp1s0f0v0",
-        ):  # fmt: skip
-            run("ip", *words.split())
+        )  # fmt: skip
 
-    def add_netns(self, name: str) -> str:
-        run("ip", "netns", "add", name)
-        self.callback(subprocess.run, ["ip", "netns", "del", name], capture_output=True, check=False)
-        return f"/run/netns/{name}"
+    def add_netns(self, *names: str) -> str:
+        """The path of the last."""
+        self._namespaces += names
+        ip_lines(*(f"netns add {name}" for name in names))
+        return f"/run/netns/{names[-1]}"
 
     def add_link(self, name: str, netns: str) -> None:
         """An interface that is not ours."""
@@ -219,7 +229,7 @@ class World(Tree, ExitStack):
     def ipam(self, *addresses: str, result: dict | None = None, **keys) -> dict:
         """An ipam section for the test's own plugin."""
         answer = {"cniVersion": "1.0.0", "ips": [{"address": a} for a in addresses], **(result or {})}
-        return {"type": "test-ipam", "folder": str(self.bin), "result": answer, **keys}
+        return {"type": "test-ipam", "folder": str(self.bin), "result": json.dumps(answer), **keys}
 
     @property
     def ipam_calls(self) -> list[str]:

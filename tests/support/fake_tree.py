@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,14 +45,23 @@ class Tree:
         real.unlink(missing_ok=True)
         real.symlink_to(target)
 
-    def tree(self) -> dict[str, tuple[int, bytes]]:
-        """Every file, its mode and content, but those of /proc, and of ours below /run: a boot takes them away."""
-        return {
-            name: (path.stat().st_mode & 0o7777, path.read_bytes())
-            for path in sorted(self.base.rglob("*"))
-            if path.is_file()
-            and not (name := f"/{path.relative_to(self.base)}").startswith(("/proc/", "/run/baremetal-sriov/"))
-        }
+    def tree(self, *below: str) -> dict[str, tuple[int, bytes]]:
+        """Every file, its mode and content, but those of /proc, and of ours below /run: a boot takes them away.
+
+        below: folders; without any all are meant.
+        """
+        found = {}
+        for start in below or ("",):
+            for folder, folders, files in os.walk(self.real(start)):
+                name = folder[len(str(self.base)) :]
+                if name in ("/proc", "/run/baremetal-sriov"):
+                    folders.clear()
+                    continue
+                for file in files:
+                    path = os.path.join(folder, file)
+                    if os.path.isfile(path):
+                        found[f"{name}/{file}"] = (os.stat(path).st_mode & 0o7777, Path(path).read_bytes())
+        return dict(sorted(found.items()))
 
     def folders(self) -> set[str]:
         """Every folder."""

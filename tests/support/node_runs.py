@@ -100,8 +100,7 @@ def actions(outcome: Outcome) -> list[str]:
 
 def snapshot(host: FakeHost) -> dict[str, object]:
     """Everything that a person would look at: configuration files, PFs, VFs and interfaces."""
-    files = {path: file for path, file in host.tree().items() if path.startswith(("/etc/", "/boot/", "/var/"))}
-    found: dict[str, object] = {**files, "huge pages": sorted(host.counts.items())}
+    found: dict[str, object] = {**host.tree("etc", "boot", "var"), "huge pages": sorted(host.counts.items())}
     for address, pf in host.pfs.items():
         autoprobe, net = host.get(f"sys/bus/pci/devices/{address}/sriov_drivers_autoprobe"), host.nets.get(pf.name)
         kept = (autoprobe, str(pf.settings), pf.eswitch, pf.tc_offload)

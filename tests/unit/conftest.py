@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import sys
 
+import pytest
 from hypothesis import settings
 
-from support import checkout
+from support import checkout, vector_ids
+from support.drawn import examples
 
 # Programs of the controller: they may use newer Python than nodes have.
 CONTROLLER_ONLY = [
@@ -26,5 +28,10 @@ checkout.name_the_checkout()
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 # By the clock: what hangs is seen, and what a busy machine keeps waiting for a moment is no failure.
-settings.register_profile("busy", deadline=10_000)  # milliseconds for each example
+settings.register_profile("busy", max_examples=examples(40), deadline=10_000)  # milliseconds for each example
 settings.load_profile("busy")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -k and -m
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    vector_ids.collected(config, items)

@@ -29,6 +29,8 @@ MOST_LINES = 40
 # What paths of the table begin with.
 FOLDERS = ("", "plugins/module_utils/", "files/device_plugin/sriov_device_plugin/", "files/cni/sriov_cni/")
 ALL_PASSED, SOME_FAILED = 0, 1  # exit statuses of pytest; there are others for what it can't run at all
+# Each copy keeps what it compiles.
+LEFT_OUT = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def patch_of(row: Row) -> Path:
 
 def check(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run tests in a copy, as they are run here."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", *LEFT_OUT))}
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words]
     return subprocess.run(argv, cwd=copy, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
@@ -70,6 +72,17 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
     return folder
+
+
+@pytest.fixture(scope="module")
+def without(copy: Path) -> dict[str, list[str]]:
+    """How the tests of all patches end without any: ids by "FAILED" or "PASSED"."""
+    done = check(copy, f"{HERE}/checks.py", "-rA")
+    assert done.returncode == SOME_FAILED, done.stdout[-3000:]
+    found: dict[str, list[str]] = {"FAILED": [], "PASSED": []}
+    for end, name in re.findall(r"^(FAILED|PASSED|ERROR) \S+?::(\S+)", done.stdout, re.MULTILINE):
+        found["PASSED" if end == "PASSED" else "FAILED"].append(name)
+    return found
 
 
 def test_the_table_names_each_patch() -> None:
@@ -88,16 +101,18 @@ def test_a_patch_is_short_and_touches_what_the_table_names(row: Row) -> None:
 
 
 @every_row
-def test_it_works_with_its_patch_and_not_without(row: Row, copy: Path, tmp_path: Path) -> None:
-    own = (f"{HERE}/checks.py", "-k", row.name)
-    without = check(copy, *own)
-    assert without.returncode == SOME_FAILED and " passed" not in without.stdout, without.stdout[-3000:]
+def test_it_works_with_its_patch_and_not_without(
+    row: Row, copy: Path, without: dict[str, list[str]], tmp_path: Path
+) -> None:
+    own = {end: [name for name in names if row.name in name] for end, names in without.items()}
+    assert own["FAILED"] and not own["PASSED"], own
     patched = tmp_path / "sriov"
     shutil.copytree(copy, patched)
     argv = ["git", "apply", "--whitespace=error", str(patch_of(row))]
     ceiling = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path)}  # the copy is no work tree of another one
     applied = subprocess.run(argv, cwd=patched, env=ceiling, capture_output=True, text=True, check=False)
     assert not applied.returncode, f"make the patch anew (git diff -U1): {applied.stderr}"
-    for tests in (own, (DOCUMENTATION,)):
-        done = check(patched, *tests)
-        assert done.returncode == ALL_PASSED, done.stdout[-5000:]
+    done = check(patched, f"{HERE}/checks.py", DOCUMENTATION, "-rA", "-k", f"{row.name} or {Path(DOCUMENTATION).stem}")
+    assert done.returncode == ALL_PASSED, done.stdout[-5000:]
+    passed = re.findall(r"^PASSED (\S+?)::", done.stdout, re.MULTILINE)
+    assert passed.count(f"{HERE}/checks.py") == len(own["FAILED"]) and DOCUMENTATION in passed, done.stdout[-5000:]

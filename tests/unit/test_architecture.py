@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,7 @@ class Import:
         return self.source[0], self.target[0]
 
 
+@cache
 def _modules(program: Program) -> dict[tuple[str, ...], Path]:
     """Each module's path from the program's folder, and its file; () is the program's own __init__."""
     found = {}
@@ -84,8 +86,13 @@ def _start(node: ast.ImportFrom, module: tuple[str, ...], is_package: bool, prog
     return named[1:] if named[:1] == (Path(program.folder).name,) else None
 
 
-def _imports(program: Program) -> Iterator[Import]:
+@cache
+def _imports(program: Program) -> tuple[Import, ...]:
     """Every import among the program's files and of the shared facts, those inside functions too."""
+    return tuple(_found_imports(program))
+
+
+def _found_imports(program: Program) -> Iterator[Import]:
     known = _modules(program)
     for module, path in known.items():
         for node in ast.walk(ast.parse(path.read_text())):

@@ -31,7 +31,7 @@ export HOME={devinfo}
 """
 HERE = """
 mount --bind {root}/sys /sys
-for name in {names}; do ip link add "$name" type veth peer name "x$name"; ip link set "$name" up; done
+for name in {names}; do echo "link add name $name up type veth peer name x$name"; done | ip -batch -
 """
 GO = 'exec "$0" -logtostderr -v=2 -config-file={config} "$@"'
 OURS = ("-config-file={config}", "-kubelet-root-dir={kubelet}", "-devinfo-dir={devinfo}/devinfo/dp",

@@ -37,12 +37,19 @@ def program(tmp_path_factory):
     return cni_code.install(base, sys.executable, seam=SEAM.format(base=base))
 
 
+@pytest.fixture(scope="module")
+def served(program):
+    """The service of the program, for tests that leave it as it is."""
+    with Warm(program) as made:
+        yield made
+
+
 @pytest.fixture(params=["cold", "warm"])
 def way(request, program):
     """The program that a runtime would call."""
     if request.param == "cold":
         yield program
     else:
-        with Warm(program) as made:
-            yield made.program
-            assert made.direct == 0
+        made = request.getfixturevalue("served")
+        yield made.program
+        assert made.direct == 0

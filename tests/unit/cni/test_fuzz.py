@@ -23,10 +23,11 @@ from sriov_cni.vf import as_new, withheld
 from sriov_cni.vf.config import parse
 from sriov_cni.vf.journal import Attachment
 from support.cni_world import VF, World, WorldHost
+from support.drawn import examples
 
 COMMANDS = ("ADD", "DEL", "CHECK", "GC", "STATUS")
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-FEW = settings(FUZZ, max_examples=40)
+FUZZ = settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(FUZZ, max_examples=examples(20))
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -137,7 +138,7 @@ def lasting(tmp_path_factory):
         yield made
 
 
-@settings(FUZZ, max_examples=60)
+@settings(FUZZ, max_examples=examples(30))
 @given(
     keys=st.dictionaries(st.sampled_from(sorted(set(KEYS) - {"logFile", "ipam", "name"})), LIKELY | JSON, max_size=6),
     environment=st.dictionaries(

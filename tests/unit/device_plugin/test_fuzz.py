@@ -25,6 +25,7 @@ from sriov_device_plugin.kubelet.renamed_allocations import RenamedAllocations
 from sriov_device_plugin.pool import allocation, config, health, legacy_config, pools
 from sriov_device_plugin.pool.explain import explain
 from support.dp_host import FakeHost
+from support.drawn import examples
 from support.fake_kubelet import Plugin
 
 PF = "0000:01:00.0"
@@ -38,7 +39,7 @@ EVERYTHING = [
     {"resourceName": "fpga", "deviceType": "accelerator", "selectors": {}},
 ]
 CONFIGS = config.parse(json.dumps({"resourceList": EVERYTHING}).encode(), "intel.com").pools
-SLOW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+SLOW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(25), deadline=None)
 
 ENTRIES = [
     "vendor", "device", "class", "driver", "physfn", "virtfn0", "virtfn99999", "virtfnx", "net", "net/eth0", "uio",
@@ -140,7 +141,7 @@ METHODS = [
 METHODS += [f"pluginregistration.Registration/{name}" for name in ("GetInfo", "NotifyRegistrationStatus")]  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.sampled_from(METHODS), st.binary(max_size=300))
 def test_any_bytes_as_a_request(plugin: Plugin, method: str, content: bytes) -> None:
     call = plugin.channel.unary_unary(f"/{method}", request_serializer=bytes, response_deserializer=bytes)
@@ -156,7 +157,7 @@ def test_any_bytes_as_a_request(plugin: Plugin, method: str, content: bytes) -> 
 IDS = st.lists(st.sampled_from(VFS) | st.text(max_size=70), max_size=6)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(IDS, max_size=4))
 def test_any_ids_in_an_allocate(plugin: Plugin, containers: list[list[str]]) -> None:
     known = all(device_id in VFS for ids in containers for device_id in ids)
@@ -171,7 +172,7 @@ def test_any_ids_in_an_allocate(plugin: Plugin, containers: list[list[str]]) -> 
         assert [a.envs["PCIDEVICE_INTEL_COM_REST"] for a in answers] == [",".join(ids) for ids in containers]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(IDS, IDS, st.integers(-(2**31), 2**31 - 1))
 def test_any_preferred_allocation(plugin: Plugin, available: list[str], must: list[str], size: int) -> None:
     answer = plugin.preferred(available, must, size)

@@ -20,14 +20,24 @@ from support.processes import eventually
 SHELLS = {"dash": "/bin/dash", "bash": "/bin/bash --posix"}
 
 
-@pytest.fixture(params=SHELLS.values(), ids=SHELLS)
-def warm(request, program):
+def started(program, shell):
     if os.geteuid() != 0:
         missing("root: the folder is for root alone")
-    shell = request.param
     if not os.path.exists(shell.split()[0]):
         missing(shell)
-    with Warm(program, shell) as made:
+    return Warm(program, shell)
+
+
+@pytest.fixture(params=SHELLS.values(), ids=SHELLS)
+def warm(request, program):
+    with started(program, request.param) as made:
+        yield made
+
+
+@pytest.fixture(params=SHELLS.values(), ids=SHELLS, scope="module")
+def lasting(request, program):
+    """For calls that leave the service as it is."""
+    with started(program, request.param) as made:
         yield made
 
 
@@ -49,11 +59,11 @@ def warm(request, program):
         ({**ADD, "IFS": "0", "sriov_code": "7", "no.name": "x", "BIG": "y" * 100000, "ENV": "/nowhere"}, b"[]"),
     ],
 )
-def test_same_answer_in_both_ways(warm, environment, stdin):
-    direct = subprocess.Popen([warm.launcher], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+def test_same_answer_in_both_ways(lasting, environment, stdin):
+    direct = subprocess.Popen([lasting.launcher], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE)
-    assert outcome(warm.start(environment or {"A": "b"}), stdin) == outcome(direct, stdin)
-    assert warm.direct == 0
+    assert outcome(lasting.start(environment or {"A": "b"}), stdin) == outcome(direct, stdin)
+    assert lasting.direct == 0
 
 
 def test_streams_are_the_very_same(warm, tmp_path):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sriov_device_plugin.host.discovery import Device, Scanner
 from sriov_device_plugin.pool.device_types import TYPES
 from support.dp_host import ANY, FakeHost
+from support.drawn import examples
 from support.vector_ids import vectors
 
 PF = "0000:01:00.0"
@@ -291,7 +292,7 @@ ATTRIBUTES = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(20), deadline=None)
 @given(st.dictionaries(st.sampled_from(ATTRIBUTES), st.binary(max_size=60), max_size=5))
 def test_no_content_of_an_attribute_breaks_a_pass(igb: FakeHost, contents: dict[str, bytes]) -> None:
     victim = igb.pci("0000:09:00.0")

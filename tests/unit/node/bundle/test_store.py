@@ -142,7 +142,9 @@ def test_being_killed_at_any_change(tmp_path: Path) -> None:
     for later in ("c", "d"):
 
         def copy(number: int, folder: Path = tmp_path / later) -> BundleHost:
-            return BundleHost(shutil.copytree(ready.root, folder / str(number)))
+            made = BundleHost(shutil.copytree(ready.root, folder / str(number)))
+            made.compiles_itself = True
+            return made
 
         for host in killed_at_every_write(copy, lambda host: version(host, "c").run(), 20):
             named = host.tree()[PROGRAM][1].decode()

@@ -21,6 +21,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import RUNTIME
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import vfs_goal
+from support.drawn import examples
 from support.fake_base import Killed, killed_at_every_write
 from support.fake_host import FakeHost
 from support.node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, make_host, present, snapshot
@@ -99,7 +100,7 @@ class TemporaryHost:
 
 
 WORD: dict[str, Any] = {"policies_may_be_empty": True}  # a round may have none
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 DRIVERS_AND_ROUNDS = st.one_of(
