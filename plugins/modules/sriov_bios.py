@@ -21,9 +21,9 @@ description:
     longer wished for. What somebody else has set since is left as it is.
   - The host is never reset, unless O(reset) asks for it, and nothing is sent with an apply time that resets by
     itself.
-  - Runs where the BMCs can be reached, mostly on the controller, and asks them at the same time. Each has one session at
-    most, which is closed at the end. A login that is refused ends the work at that BMC; three BMCs that refuse the same
-    user with the same password end the run, so that nobody is locked out.
+  - Runs where the BMCs can be reached, mostly on the controller, and asks them at the same time. Each has one session
+    at most, which is closed at the end. A login that is refused ends the work at that BMC; three BMCs that refuse the
+    same user with the same password end the run, so that nobody is locked out.
 options:
   bmcs:
     description: The BMCs, and what the BIOS of each shall be.

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.bmc.bios.apply import Done, Order, Run
 from ansible_collections.baremetal.sriov.plugins.module_utils.bmc.bios.record import Store
@@ -71,3 +75,43 @@ def steps(done: Done) -> list[tuple[str, str, Any, Any]]:
 def sent(bmc: FakeBmc) -> list[dict[str, Any]]:
     """The attributes of each request that staged some."""
     return [body["Attributes"] for method, _path, body in bmc.writes if method == "PATCH" and "Attributes" in body]
+
+
+class _End(Exception):
+    """What exit_json and fail_json do."""
+
+
+@dataclass
+class Ended:
+    """How a module ended."""
+
+    params: dict[str, Any]
+    check_mode: bool
+    failed: bool = False
+    result: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    _diff: bool = True
+
+    def exit_json(self, **result: Any) -> None:
+        """As Ansible's."""
+        self.result = result
+        raise _End
+
+    def fail_json(self, msg: str, **result: Any) -> None:
+        """As Ansible's."""
+        self.failed, self.result = True, {"msg": msg, **result}
+        raise _End
+
+    def warn(self, warning: str) -> None:
+        """As Ansible's."""
+        self.warnings.append(warning)
+
+
+def module(spec: dict[str, Any], main: Callable[[Any], None], check: bool = False, **options: Any) -> Ended:
+    """A module's run, with options as its spec converts them."""
+    found = ArgumentSpecValidator(spec).validate(options)
+    assert not found.error_messages, found.error_messages
+    ended = Ended(found.validated_parameters, check)
+    with contextlib.suppress(_End):
+        main(ended)
+    return Ended({}, check, ended.failed, ended.result, ended.warnings)

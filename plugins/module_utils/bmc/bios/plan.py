@@ -11,10 +11,10 @@ from typing import Any
 
 from ...model.errors import Problem
 from ...model.plan import REBOOT, Plan, Reboot, Step
+from ..redfish.vendors import Vendor
 from .record import BiosRecord
 from .tree import Bios, Job
 from .wish import Desired, Resolved, same
-from .words import Vendor
 
 
 class Setting(Step, kind="bios_setting"):

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from ...model.errors import Mistake, mistakes_of, raise_if
+from ..redfish.vendors import OTHER, Vendor
 from . import words
 from .registry import Registry, Value
-from .words import Vendor
 
 FAIL, WARN, IGNORE = "fail", "warn", "ignore"
 ON_MISSING = (FAIL, WARN, IGNORE)
@@ -161,8 +161,8 @@ def _value(
 
 
 def _no_attribute(vendor: Vendor) -> str:
-    known = f"{vendor.name}'s table has" if vendor is not words.OTHER else "no table knows this vendor, and"
-    return f"{known} no attribute for it on this machine{'' if vendor is words.OTHER else ', nor has its registry'}"
+    known = f"{vendor.name}'s table has" if vendor is not OTHER else "no table knows this vendor, and"
+    return f"{known} no attribute for it on this machine{'' if vendor is OTHER else ', nor has its registry'}"
 
 
 def _missing(wish: Wish, missing: list[str], vendor: Vendor) -> list[Mistake]:
