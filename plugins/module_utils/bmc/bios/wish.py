@@ -42,6 +42,9 @@ class Wish:
                     near = difflib.get_close_matches(str(name), words.NAMES, 1)
                     hint = f"Did you mean {near[0]}?" if near else "What has no word is set by attributes."
                     found.append(Mistake(f"{place}.{name}", f"expected one of {known}. {hint}"))
+        for name, value in self.words.items():
+            problem = f"expected true or false, found {value!r}. Write it without quotes."
+            found += mistakes_of((not isinstance(value, bool), f"settings.{name}", problem))
         for name, told in self.names.items():
             right = isinstance(told, Mapping) and set(told) <= _NAME_KEYS and isinstance(told.get("attribute"), str)
             found += mistakes_of(

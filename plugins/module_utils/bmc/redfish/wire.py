@@ -25,7 +25,7 @@ from .errors import BmcError, StoppedError, UnreachableError
 
 LIMIT = 8 * 1024 * 1024  # bytes of an answer; attribute registries have up to 2 MiB
 _PART = 65536
-_ADDRESS = re.compile(r"(?:(https?)://)?(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?/?")
+ADDRESS = re.compile(r"(?:(https?)://)?(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?/?")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Target:
 
     def parts(self) -> tuple[bool, str, int]:
         """Whether it speaks TLS, host, port. Raises InvalidSpecError."""
-        found = _ADDRESS.fullmatch(self.address)
+        found = ADDRESS.fullmatch(self.address)
         wrong = []
         port = int(found[3] or 0) if found else 0
         if found is None or port > 65535:
