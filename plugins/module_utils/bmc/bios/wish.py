@@ -121,7 +121,7 @@ def resolve(
     found += list(_contradictions(desired)) + list(_unknown(desired, current, pending, registry))
     raise_if(found)
     if wish.on_missing == WARN:
-        warnings += [f"settings.{word}: {_no_attribute(vendor)}; it is left as it is" for word in missing]
+        warnings += [f"settings.{word} is left as it is: {_no_attribute(vendor)}" for word in missing]
     unique = {one.attribute: one for one in reversed(desired)}
     return Resolved(tuple(unique[name] for name in sorted(unique)), tuple(missing), tuple(already), tuple(warnings))
 
@@ -164,14 +164,15 @@ def _value(
 
 
 def _no_attribute(vendor: Vendor) -> str:
-    known = f"{vendor.name}'s table has" if vendor is not OTHER else "no table knows this vendor, and"
-    return f"{known} no attribute for it on this machine{'' if vendor is OTHER else ', nor has its registry'}"
+    return "no table knows this vendor, and its registry has none" if vendor is OTHER else (
+        f"{vendor.name}'s table and its registry have none"
+    )
 
 
 def _missing(wish: Wish, missing: list[str], vendor: Vendor) -> list[Mistake]:
     remedy = "Name it (names), leave the word out, or go on without (on_missing: warn)."
-    return [Mistake(f"settings.{word}", f"{_no_attribute(vendor)}. {remedy}")
-            for word in missing if wish.on_missing == FAIL]  # fmt: skip
+    problem = f"expected an attribute of this machine for it, found none: {_no_attribute(vendor)}. {remedy}"
+    return [Mistake(f"settings.{word}", problem) for word in missing if wish.on_missing == FAIL]
 
 
 def _contradictions(desired: list[Desired]) -> Iterator[Mistake]:
