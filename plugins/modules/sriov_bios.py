@@ -114,7 +114,7 @@ options:
   parallel:
     description: How many BMCs are asked at the same time.
     type: int
-    default: 32
+    default: 100
   fail:
     description: Whether the task fails where a BMC did. Without it, RV(results) tells.
     type: bool

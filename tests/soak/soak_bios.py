@@ -13,7 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from support import checkout
+from support.bmc.chance import one
+from support.bmc.server import Farm
 
 COUNT = 2000
 
@@ -24,10 +25,6 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=COUNT, help=f"repetitions ({COUNT})")
     parser.add_argument("--seed", type=int, default=1, help="the random seed (1)")
     options = parser.parse_args()
-    checkout.name_the_checkout()  # before what imports the collection by its name
-    from support.bmc.chance import one
-    from support.bmc.server import Farm
-
     with Farm() as farm:
         for number in range(options.count):
             seed = options.seed * 1_000_000 + number

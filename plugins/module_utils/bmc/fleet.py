@@ -18,7 +18,7 @@ from .redfish.errors import LoginError, StoppedError
 from .redfish.wire import Target, Wire
 
 MOST_REFUSED = 3  # alike, of one user with one password
-PARALLEL = 32
+PARALLEL = 100
 Result = Union[Any, SriovError]
 
 

@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 from ..entry.results import Module
 from ..model.errors import InvalidSpecError, Mistake, RefusedError, SriovError, raise_if
-from .fleet import Bmc, each
+from .fleet import PARALLEL, Bmc, each
 from .redfish.client import LOGINS, Client, Credentials
 from .redfish.errors import LoginError, StoppedError
 from .redfish.wire import Target
@@ -32,7 +32,7 @@ ACCESS: dict[str, dict[str, Any]] = {
 }
 # Of the module itself.
 RUN: dict[str, dict[str, Any]] = {
-    "parallel": {"type": "int", "default": 32},
+    "parallel": {"type": "int", "default": PARALLEL},
     "fail": {"type": "bool", "default": True},
 }
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from support.bmc.shapes import Shape, registry
@@ -52,37 +53,43 @@ def settings_path(shape: Shape) -> str:
     return f"{bios_path(shape).rstrip('/')}/{shape.settings}"
 
 
-def resources(bmc: FakeBmc) -> Tree:
-    """Path, without a slash at its end, -> what a GET answers."""
-    shape = bmc.shape
-    found: Tree = {
-        ROOT: _root(shape),
-        f"{ROOT}/SessionService/Sessions": {"Members": [link(f"{ROOT}/SessionService/Sessions/{n}")
-                                                        for n in bmc.sessions]},
-        f"{ROOT}/Systems": {"Members": [link(SYSTEM)]},
-        f"{ROOT}/Managers": {"Members": [link(MANAGER)]},
-        MANAGER: _manager(shape),
-        f"{ROOT}/TaskService": {"Tasks": link(f"{ROOT}/TaskService/Tasks")},
-        f"{ROOT}/TaskService/Tasks": {"Members": []},
-        jobs_path(shape): {"Members": [link(job["@odata.id"]) for job in bmc.jobs.values()]},
-        **{job["@odata.id"]: job for job in bmc.jobs.values()},
-        SYSTEM: _system(bmc),
-    }  # fmt: skip
+def resource(bmc: FakeBmc, path: str) -> Tree | None:
+    """What a GET of a path without a slash at its end is answered, None where there is nothing."""
+    shape, sessions = bmc.shape, f"{ROOT}/SessionService/Sessions"
+    found: dict[str, Callable[[], Tree]] = {
+        ROOT: lambda: _root(shape),
+        sessions: lambda: {"Members": [link(f"{sessions}/{number}") for number in bmc.sessions]},
+        f"{ROOT}/Systems": lambda: {"Members": [link(SYSTEM)]},
+        f"{ROOT}/Managers": lambda: {"Members": [link(MANAGER)]},
+        MANAGER: lambda: _manager(shape),
+        f"{ROOT}/TaskService": lambda: {"Tasks": link(f"{ROOT}/TaskService/Tasks")},
+        f"{ROOT}/TaskService/Tasks": lambda: {"Members": []},
+        jobs_path(shape): lambda: {"Members": [link(job["@odata.id"]) for job in bmc.jobs.values()]},
+        SYSTEM: lambda: _system(bmc),
+    }
     if bmc.has_bios:
-        found[bios_path(shape).rstrip("/")] = _bios(bmc)
-        found[settings_path(shape).rstrip("/")] = _settings(bmc)
+        found[bios_path(shape).rstrip("/")] = lambda: _bios(bmc)
+        found[settings_path(shape).rstrip("/")] = lambda: _settings(bmc)
     if bmc.has_registry:
-        found[f"{ROOT}/Registries"] = {"Members": [link(f"{ROOT}/Registries/{one}") for one in ("Base", "Attributes")]}
-        found[f"{ROOT}/Registries/Base"] = {"Id": "Base", "Registry": "Base.1.8"}
-        found[f"{ROOT}/Registries/Attributes"] = {
-            "Id": "BiosAttributeRegistry", "Registry": "BiosAttributeRegistry.v1_0_0",
-            "Location": [{"Language": "en", "Uri": f"{ROOT}/Registries/Attributes/File"}],
-        }  # fmt: skip
-        told = registry(shape)
-        for entry in told["RegistryEntries"]["Attributes"]:
-            entry["ReadOnly"] = entry["ReadOnly"] or entry["AttributeName"] in bmc.read_only
-        found[f"{ROOT}/Registries/Attributes/File"] = told
-    return found
+        found.update(_registries(bmc))
+    for job in bmc.jobs.values():
+        if job["@odata.id"] == path:
+            return dict(job)
+    return found[path]() if path in found else None
+
+
+def _registries(bmc: FakeBmc) -> dict[str, Callable[[], Tree]]:
+    top = f"{ROOT}/Registries"
+    own = {
+        "Id": "BiosAttributeRegistry", "Registry": "BiosAttributeRegistry.v1_0_0",
+        "Location": [{"Language": "en", "Uri": f"{top}/Attributes/File"}],
+    }  # fmt: skip
+    return {
+        top: lambda: {"Members": [link(f"{top}/{one}") for one in ("Base", "Attributes")]},
+        f"{top}/Base": lambda: {"Id": "Base", "Registry": "Base.1.8"},
+        f"{top}/Attributes": lambda: own,
+        f"{top}/Attributes/File": lambda: registry(bmc.shape, bmc.read_only),
+    }
 
 
 def _root(shape: Shape) -> Tree:

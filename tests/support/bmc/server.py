@@ -85,11 +85,11 @@ class Handler(BaseHTTPRequestHandler):
         if method == "PATCH":
             bmc.writes.append((method, path, body))
             return self._patch(path, body)
-        tree = resources.resources(bmc)
-        if path not in tree:
+        found = resources.resource(bmc, path)
+        if found is None:
             return Answer(404, resources.error("Base.1.8.ResourceMissingAtURI", f"There is no {path}"))
         etagged = bmc.shape.etag == "header" and path == resources.settings_path(bmc.shape).rstrip("/")
-        return Answer(200, tree[path], {"ETag": bmc.etag()} if etagged else {})
+        return Answer(200, found, {"ETag": bmc.etag()} if etagged else {})
 
     def _delete(self, path: str) -> Answer:
         number = path.rpartition("/")[2]

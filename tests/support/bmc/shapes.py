@@ -59,13 +59,13 @@ def shape(vendor: str) -> Shape:
     })  # fmt: skip
 
 
-def registry(of: Shape) -> dict[str, Any]:
-    """The attribute registry of a BMC."""
+def registry(of: Shape, read_only: set[str]) -> dict[str, Any]:
+    """The attribute registry of a BMC. read_only: what is so for now."""
     entries = []
     for name, told in of.attributes.items():
         entry: dict[str, Any] = {
             "AttributeName": name, "DisplayName": told["display"], "Type": told.get("type", "Enumeration"),
-            "ReadOnly": told.get("read_only", False), "ResetRequired": True,
+            "ReadOnly": told.get("read_only", False) or name in read_only, "ResetRequired": True,
         }  # fmt: skip
         if "values" in told:
             entry["Value"] = [

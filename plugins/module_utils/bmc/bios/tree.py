@@ -13,7 +13,7 @@ from typing import Any
 from ..redfish.client import Client, Tree, items, link, links, mapping, text
 from ..redfish.errors import BmcError
 from ..redfish.system import System
-from . import registry
+from .registry import Registry, parse
 
 _WAITING = ("new", "pending", "scheduled", "running", "starting", "scheduling", "waiting", "queued", "suspended")
 
@@ -51,7 +51,7 @@ class Reader:
     """Reads by links, and keeps what does not change during a run."""
 
     client: Client
-    _registry: registry.Registry | None = field(default=None)
+    _registry: Registry | None = field(default=None)
 
     def bios(self, system: System) -> Bios:
         """Its BIOS. Raises BmcError where that can't be changed over Redfish."""
@@ -73,13 +73,13 @@ class Reader:
             tuple(items(told, "@Redfish.Settings", "Messages")),
         )  # fmt: skip
 
-    def registry(self, bios: Bios) -> registry.Registry:
+    def registry(self, bios: Bios) -> Registry:
         """What its attributes may be; empty where the BMC has no registry for it."""
         if self._registry is None:
             self._registry = self._read_registry(bios)
         return self._registry
 
-    def _read_registry(self, bios: Bios) -> registry.Registry:
+    def _read_registry(self, bios: Bios) -> Registry:
         wanted = bios.registry
         paths = links(self.client.find(link(self.client.root, "Registries")) or {})
         # Dell's differ in the version alone; most name themselves in their link.
@@ -89,14 +89,14 @@ class Reader:
                 names = (text(told, "Registry"), text(told, "Id"))
                 if wanted in names if exact else _stem(wanted) in map(_stem, names):
                     return self._of_locations(told)
-        return registry.parse(self.client.find(f"{bios.path.rstrip('/')}/BiosRegistry") or {})  # Dell, iDRAC9
+        return parse(self.client.find(f"{bios.path.rstrip('/')}/BiosRegistry") or {})  # Dell, iDRAC9
 
-    def _of_locations(self, told: Tree) -> registry.Registry:
+    def _of_locations(self, told: Tree) -> Registry:
         places = items(told, "Location")
         places.sort(key=lambda one: not text(one, "Language").startswith("en"))
         for place in places:
             path = link({"at": {"@odata.id": text(place, "Uri")}}, "at")
-            if found := registry.parse(self.client.find(path) or {}):
+            if found := parse(self.client.find(path) or {}):
                 return found
         return {}
 

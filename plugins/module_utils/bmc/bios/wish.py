@@ -27,9 +27,9 @@ class Wish:
     word is called on this machine, before any table.
     """
 
-    words: Mapping[str, bool] = field(default_factory=dict)
-    attributes: Mapping[str, Value] = field(default_factory=dict)
-    names: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    words: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, Any] = field(default_factory=dict)
     on_missing: str = FAIL
 
     def check(self) -> None:
@@ -51,8 +51,7 @@ class Wish:
                 (not right, f"names.{name}", "expected attribute, and on and off where the usual values do not fit.")
             )
         for name, value in self.attributes.items():
-            right = isinstance(name, str) and isinstance(value, (str, int))
-            found += mistakes_of((not right, f"attributes.{name}", "expected a text, a whole number, true or false."))
+            found += mistakes_of((not isinstance(value, (str, int)), f"attributes.{name}", "expected a text, a whole number, true or false."))
         if self.words.get("iommu") is False:
             for name in ("x2apic", "interrupt_remapping"):
                 problem = "expected off, or left out, where iommu is off: it is a part of that. Correct one of both."

@@ -267,4 +267,4 @@ def _no_session_free(error: StatusError) -> bool:
 
 
 def _seconds(retry_after: str | None) -> float:
-    return min(float(retry_after), _LONGEST_WAIT) if (retry_after or "").isdigit() else 1.0
+    return min(float(retry_after), _LONGEST_WAIT) if retry_after and retry_after.isdigit() else 1.0

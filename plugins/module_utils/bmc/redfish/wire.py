@@ -148,7 +148,7 @@ class Wire:
             plain.close()
             raise
         connection = http.client.HTTPConnection(host, port)
-        connection.sock = _Limited(sock, deadline)  # type: ignore[assignment]
+        connection.sock = _Limited(sock, deadline)
         return connection
 
     def _secured(self, plain: socket.socket, host: str) -> socket.socket:
