@@ -173,6 +173,9 @@ results:
     settings:
       description: By attribute, its C(current), C(pending) and C(desired) value.
       type: dict
+    words:
+      description: By word, the attributes that it means on this machine, with their current values.
+      type: dict
     waiting:
       description: What takes effect with a reset.
       type: dict

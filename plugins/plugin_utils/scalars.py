@@ -142,6 +142,8 @@ RULES: dict[str, Rule] = {
     "sriov_node_name": _text("the name of a Kubernetes node", "node1.example.org", _NODE_NAME),
     "sriov_plan_markdown": _OUTPUT,
     "sriov_plan_output": _OUTPUT,
+    "sriov_provision_delay": _between(0, _DAY, 30),
+    "sriov_provision_timeout": _between(1, _DAY, 3600),
     "sriov_ready_timeout": _between(1, _DAY, 900),
     "sriov_reboot_timeout": _between(1, _DAY, 1200),
     "sriov_serial": _SHARES,

@@ -62,6 +62,7 @@ def as_result(name: str, done: Done) -> dict[str, Any]:
         "power": done.system.power,
         "settings": {name: {"current": done.current.get(name), "pending": done.pending.get(name),
                             "desired": done.desired[name]} for name in attributes},
+        "words": {word: {one: done.current.get(one) for one in meant} for word, meant in done.meant.items()},
         "waiting": done.waiting,
         "missing": list(done.missing),
         "task": done.task,

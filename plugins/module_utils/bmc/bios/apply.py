@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable
 
@@ -49,6 +50,7 @@ class Done:
     desired: dict[str, Any]
     waiting: dict[str, Any]
     missing: tuple[str, ...] = ()
+    meant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     task: str | None = None
     warnings: tuple[str, ...] = ()
 
@@ -265,7 +267,7 @@ class Run:
         if self.check and self.order.reset != NEVER:
             waiting = {}
         return Done(found.plan, system, shown.current, shown.pending, desired, waiting, self.resolved.missing,
-                    self.task, tuple(self.client.warnings))  # fmt: skip
+                    self.resolved.meant, self.task, tuple(self.client.warnings))  # fmt: skip
 
 
 # What a BMC says of a success, and nobody has to be told.

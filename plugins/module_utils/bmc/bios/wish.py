@@ -51,7 +51,8 @@ class Wish:
                 (not right, f"names.{name}", "expected attribute, and on and off where the usual values do not fit.")
             )
         for name, value in self.attributes.items():
-            found += mistakes_of((not isinstance(value, (str, int)), f"attributes.{name}", "expected a text, a whole number, true or false."))
+            problem = f"expected a text, a whole number, true or false, found {value!r}. Correct it."
+            found += mistakes_of((not isinstance(value, (str, int)), f"attributes.{name}", problem))
         if self.words.get("iommu") is False:
             for name in ("x2apic", "interrupt_remapping"):
                 problem = "expected off, or left out, where iommu is off: it is a part of that. Correct one of both."
@@ -71,12 +72,15 @@ class Desired:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A wish on one machine. missing: words that it has no attribute for; already: words that are never off there."""
+    """A wish on one machine. meant: word -> attributes; missing: words that it has none for; already: words that are
+    never off there.
+    """
 
     desired: tuple[Desired, ...] = ()
     missing: tuple[str, ...] = ()
     already: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    meant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -96,6 +100,7 @@ def resolve(
     wish.check()
     desired: list[Desired] = []
     missing, already, warnings, found = [], [], [], []
+    by_word: dict[str, tuple[str, ...]] = {}
     for word, is_on in wish.words.items():
         path = f"settings.{word}"
         meant, why, certain = _meant(wish, word, vendor, current, registry)
@@ -104,7 +109,8 @@ def resolve(
             found += mistakes_of((not is_on, path, f"expected on: {why}. Leave the word out."))
         elif not meant:
             missing.append(word)
-        for attribute in meant or ():
+        by_word[word] = tuple(meant or ())
+        for attribute in by_word[word]:
             value = _value(wish.names.get(word, {}), attribute, is_on, (current, pending), registry)
             if value is None:
                 shown = f"{attribute} is {current.get(attribute)!r}, and no value of it is known to mean "
@@ -122,7 +128,8 @@ def resolve(
     if wish.on_missing == WARN:
         warnings += [f"settings.{word} is left as it is: {_no_attribute(vendor)}" for word in missing]
     unique = {one.attribute: one for one in reversed(desired)}
-    return Resolved(tuple(unique[name] for name in sorted(unique)), tuple(missing), tuple(already), tuple(warnings))
+    ordered = tuple(unique[name] for name in sorted(unique))
+    return Resolved(ordered, tuple(missing), tuple(already), tuple(warnings), by_word)
 
 
 def _meant(

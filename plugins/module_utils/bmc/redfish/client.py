@@ -73,7 +73,7 @@ class Client:
         if not token:
             raise BmcError(f"POST {sessions}", "X-Auth-Token", "an answer without one", "Use login: basic.")
         where = reply.headers.get("location") or text(_parsed(reply, sessions), "@odata.id")
-        self.session = _local_path(where, self.wire.target)
+        self.session = _local_path(where, f"POST {sessions}", self.wire.target)
         self.headers = {"X-Auth-Token": token}
 
     def _basic(self) -> None:
@@ -148,7 +148,7 @@ class Client:
     def _redirected(self, method: str, path: str, headers: dict[str, str], data: bytes | None) -> Reply:
         reply = self.wire.request(method, path, headers, data)
         if method == "GET" and reply.status in (301, 302, 307, 308):
-            return self.wire.request(method, _local_path(reply.headers.get("location"), self.wire.target), headers)
+            return self.wire.request(method, _local_path(reply.headers.get("location"), f"GET {path}", self.wire.target), headers)
         return reply
 
     def _error(self, method: str, path: str, reply: Reply) -> BmcError:
@@ -249,7 +249,7 @@ def _parsed(reply: Reply, path: str) -> Tree:
     return found
 
 
-def _local_path(where: str | None, target: Target) -> str:
+def _local_path(where: str | None, what: str, target: Target) -> str:
     """A path of this BMC; credentials go to no other place."""
     path = where or ""
     start = target.address.rstrip("/")
@@ -258,7 +258,7 @@ def _local_path(where: str | None, target: Target) -> str:
             path = path[len(prefix) :]
     if not path.startswith("/") or path.startswith("//") or not path.isprintable():
         remedy = "Name the BMC that answers, as its address."
-        raise BmcError(target.address, "a path at this BMC", f"a way to {where!r}", remedy)
+        raise BmcError(f"{what} at {target.address}", "a path at this BMC", f"a way to {where!r}", remedy)
     return path
 
 
