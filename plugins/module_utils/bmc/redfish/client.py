@@ -148,7 +148,8 @@ class Client:
     def _redirected(self, method: str, path: str, headers: dict[str, str], data: bytes | None) -> Reply:
         reply = self.wire.request(method, path, headers, data)
         if method == "GET" and reply.status in (301, 302, 307, 308):
-            return self.wire.request(method, _local_path(reply.headers.get("location"), f"GET {path}", self.wire.target), headers)
+            where = _local_path(reply.headers.get("location"), f"GET {path}", self.wire.target)
+            return self.wire.request(method, where, headers)
         return reply
 
     def _error(self, method: str, path: str, reply: Reply) -> BmcError:
