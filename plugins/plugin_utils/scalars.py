@@ -122,7 +122,6 @@ RULES: dict[str, Rule] = {
     "sriov_bmc_address": Rule(
         "a host, or https://HOST:PORT", "192.0.2.11", lambda value: wire.ADDRESS.fullmatch(value) is not None
     ),
-    "sriov_bmc_ca_path": Rule("the path of a file that exists on the controller", "bmc-ca.pem", _is_file),
     "sriov_bmc_timeout": _between(1, _DAY, 30),
     "sriov_approved_plan": Rule("the path of a file that exists on the controller", "plan.json", _is_file),
     "sriov_cni_bin_dir": _text("auto, or the absolute path of a folder", "/opt/cni/bin", re.compile("auto"), _FOLDER),

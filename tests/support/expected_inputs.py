@@ -103,7 +103,7 @@ ROWS: list[tuple[str, str, Any, str, str]] = [
     ("kube-token", "sriov_kube_token", 4711, "a text", "a number that is not shown."),
     ("bmc-path", "sriov_bmc_address", "https://bmc/redfish", "a host, or https://HOST:PORT", "'https://bmc/redfish'."),
     ("bmc-password", "sriov_bmc_password", 4711, "a text", "a number that is not shown."),
-    ("bmc-ca", "sriov_bmc_ca_path", "/nowhere/ca.pem", f"the path of a file {HERE}", "'/nowhere/ca.pem'."),
+    ("bmc-ca", "sriov_bmc_ca_path", ["ca.pem"], "a text", "a list, ['ca.pem']."),
     ("bmc-login", "sriov_bmc_login", "digest", "one of auto, session, basic", "'digest'."),
     ("bmc-timeout", "sriov_bmc_timeout", 0, SECONDS, "0."),
     ("bios-reset", "sriov_bios_reset", True, "one of never, graceful, force", "true."),

@@ -94,11 +94,13 @@ def _registries(bmc: FakeBmc) -> dict[str, Callable[[], Tree]]:
 
 def _root(shape: Shape) -> Tree:
     oem = {"HPE": "Hpe", "AMI": "Ami"}.get(shape.vendor, shape.vendor)
-    found = {
+    found: Tree = {
         "RedfishVersion": "1.11.0", "Vendor": shape.vendor, "Oem": {oem: {}}, "Systems": link(f"{ROOT}/Systems"),
         "Managers": link(f"{ROOT}/Managers"), "Registries": link(f"{ROOT}/Registries"),
         "Tasks": link(f"{ROOT}/TaskService"),
     }  # fmt: skip
+    if shape.job_lock:  # iDRAC9, ProtocolFeaturesSupported
+        found["ProtocolFeaturesSupported"] = {"ExpandQuery": {"ExpandAll": True, "Levels": True}}
     if shape.sessions:
         found["Links"] = {"Sessions": link(f"{ROOT}/SessionService/Sessions")}
         found["SessionService"] = link(f"{ROOT}/SessionService")

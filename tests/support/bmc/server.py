@@ -86,6 +86,9 @@ class Handler(BaseHTTPRequestHandler):
             bmc.writes.append((method, path, body))
             return self._patch(path, body)
         found = resources.resource(bmc, path)
+        if found is not None and "$expand" in self.path:
+            whole = [resources.resource(bmc, one["@odata.id"]) for one in found["Members"]]
+            found = {**found, "Members": [one for one in whole if one is not None]}
         if found is None:
             return Answer(404, resources.error("Base.1.8.ResourceMissingAtURI", f"There is no {path}"))
         etagged = bmc.shape.etag == "header" and path == resources.settings_path(bmc.shape).rstrip("/")

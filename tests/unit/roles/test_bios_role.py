@@ -25,21 +25,24 @@ PLAY = """
   roles: [baremetal.sriov.bios]
 """
 
+LOCAL = {"ansible_python_interpreter": sys.executable}
+
+
+def access(farm: Farm, bmc: FakeBmc, **more: Any) -> dict[str, Any]:
+    """Variables of a host with a BMC."""
+    return {"sriov_bmc_address": farm.add(bmc), "sriov_bmc_username": USER, "sriov_bmc_password": PASSWORD,
+            "sriov_bmc_validate_certs": False, "sriov_bios": ALL_ON, **more}  # fmt: skip
+
 
 def test_one_call_for_all_hosts(tmp_path: Path) -> None:
     bmcs = {"node1": FakeBmc("dell"), "node2": FakeBmc("hpe"), "node3": FakeBmc("ami")}
     controller = Controller(tmp_path)
     controller.put("bios.yml", PLAY)
     with Farm() as farm:
-        hosts: dict[str, dict[str, Any]] = {
-            name: {"sriov_bmc_address": farm.add(bmc), "sriov_bmc_username": USER, "sriov_bmc_password": PASSWORD,
-                   "sriov_bmc_validate_certs": False, "sriov_bios": ALL_ON}
-            for name, bmc in bmcs.items()
-        }  # fmt: skip
+        hosts = {name: access(farm, bmc) for name, bmc in bmcs.items()}
         hosts["node2"]["sriov_bios_attributes"] = {"AssetTagProtection": "Locked"}
-        local = {"ansible_python_interpreter": sys.executable}
         extra = {"sriov_bios_record": str(tmp_path / "record")}
-        run = controller.run("bios.yml", "-vvv", hosts={**hosts, "node4": {}}, extra=extra, local=local)
+        run = controller.run("bios.yml", "-vvv", hosts={**hosts, "node4": {}}, extra=extra, local=LOCAL)
     assert {name: sent(bmc) for name, bmc in bmcs.items()} == {
         "node1": [SENT["dell"]], "node2": [], "node3": [SENT["ami"]]
     }  # fmt: skip
@@ -49,3 +52,38 @@ def test_one_call_for_all_hosts(tmp_path: Path) -> None:
     assert PASSWORD not in run.output and run.calls == ()
     assert all(bmc.sessions == {} and bmc.resets == [] and bmc.most_sessions == 1 for bmc in bmcs.values())
     assert "stage 'Enabled'" in run.output and "1 step, one reboot, no drain" in run.output
+
+
+PROVEN = [{"item": "IOMMU in the firmware", "verdict": "ok", "found": "the table DMAR", "setting": ""}]
+
+
+def test_provision_goes_from_the_bios_to_the_first_boot(tmp_path: Path) -> None:
+    bmcs = {"node1": FakeBmc("dell"), "node2": FakeBmc("hpe"), "node3": FakeBmc("ami")}
+    bmcs["node3"].current.update(SENT["ami"])
+    controller = Controller(tmp_path)
+    controller.answer("ping", ping="pong")
+    controller.answer("sriov_preflight_info", changed=False, checks=PROVEN, table=[])
+    extra = {"sriov_bios_record": str(tmp_path / "record"), "sriov_provision_boot": "pxe", "sriov_serial": 3,
+             "sriov_provision_delay": 0, "sriov_provision_site": False, "sriov_reboot_ok": True}  # fmt: skip
+    with Farm() as farm:
+        hosts = {name: access(farm, bmc) for name, bmc in bmcs.items()}
+        run = controller.run("baremetal.sriov.provision", hosts=hosts, extra=extra, local=LOCAL)
+    assert run.status == 0, run.output
+    # The job of a Dell takes a boot of its own; with nothing to set, the boot alone is a reason.
+    assert {name: (bmc.resets, bmc.booted) for name, bmc in bmcs.items()} == {
+        "node1": (["ForceRestart", "ForceRestart"], ["None", "Pxe"]),
+        "node2": (["ForceRestart"], ["Pxe"]),
+        "node3": (["ForceRestart"], ["Pxe"]),
+    }
+    assert all(SENT[bmc.shape.vendor.lower()].items() <= bmc.current.items() for bmc in bmcs.values())
+    assert all(bmc.sessions == {} for bmc in bmcs.values()) and PASSWORD not in run.output
+
+
+def test_provision_resets_nothing_without_the_word(tmp_path: Path) -> None:
+    bmc, controller = FakeBmc("hpe"), Controller(tmp_path)
+    extra = {"sriov_bios_record": str(tmp_path / "record"), "sriov_provision_site": False}
+    with Farm() as farm:
+        hosts = {"node1": access(farm, bmc)}
+        run = controller.run("baremetal.sriov.provision", hosts=hosts, extra=extra, local=LOCAL)
+    assert run.status == 0 and bmc.resets == [] and sent(bmc) == [SENT["hpe"]], run.output
+    assert "node1 waits for a reset. Nothing was reset." in run.output and run.calls == ()

@@ -22,7 +22,7 @@ AUTO, SESSION, BASIC = "auto", "session", "basic"
 LOGINS = (AUTO, SESSION, BASIC)
 _TRIES = 3  # of a request that the BMC is too busy for
 _LONGEST_WAIT = 10.0  # seconds, whatever a busy BMC asks for
-_MOST_MEMBERS = 200
+_MOST_MEMBERS = 1000
 Tree = dict[str, Any]
 
 
@@ -124,11 +124,19 @@ class Client:
         return self._tried(method, path, body, extra)
 
     def members(self, path: str | None) -> Iterator[Tree]:
-        """The members of a collection, each asked for when it is wanted."""
-        for one in links(self.find(path) or {})[:_MOST_MEMBERS]:
-            found = self.find(one)
-            if found is not None:
-                yield {"@odata.id": one, **found}
+        """The members of a collection: in one request where the BMC can, else each when it is wanted."""
+        if path is not None and mapping(self.root, "ProtocolFeaturesSupported", "ExpandQuery").get("ExpandAll") is True:
+            path += "?$expand=*($levels=1)"
+        left = _MOST_MEMBERS
+        while path is not None and left > 0:
+            told = self.find(path) or {}
+            for one in items(told, "Members")[:left]:
+                where = link({"one": one}, "one")
+                found = one if mapping(one).keys() - {"@odata.id"} else self.find(where)
+                if found is not None:
+                    yield {"@odata.id": where, **found}
+            left -= max(len(items(told, "Members")), 1)
+            path = link({"next": {"@odata.id": text(told, "Members@odata.nextLink")}}, "next")
 
     def _tried(self, method: str, path: str, body: Any = None, extra: dict[str, str] | None = None) -> Reply:
         data = None if body is None else json.dumps(body).encode()
@@ -218,13 +226,15 @@ def links(value: Any) -> list[str]:
 
 
 def messages(reply: Reply) -> tuple[str, tuple[str, ...]]:
-    """What ExtendedInfo tells, in one line, and the MessageIds."""
+    """What ExtendedInfo tells, in one line, and the MessageIds of all that is not OK."""
     try:
         body = json.loads(reply.body or b"{}")
     except (ValueError, RecursionError):
         return "", ()
     told = items(body, "error", "@Message.ExtendedInfo") or items(body, "@Message.ExtendedInfo")
-    return told_by(told) or text(body, "error", "message")[:300], tuple(text(one, "MessageId") for one in told)
+    numbers = (text(one, "MessageId") for one in told
+               if "OK" not in (text(one, "MessageSeverity"), text(one, "Severity")))  # fmt: skip
+    return told_by(told) or text(body, "error", "message")[:300], tuple(numbers)
 
 
 def told_by(infos: Sequence[Any]) -> str:

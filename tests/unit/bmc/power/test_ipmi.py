@@ -23,6 +23,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import C
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import CommandError
 from support.bmc.ipmi_sim import running
 from support.bmc.runs import Ended, module
+from support.needs import missing
 
 SECRET = "Geh3im-never-shown"
 FLAGS = """Boot parameter version: 1
@@ -121,7 +122,7 @@ def test_http_is_none_of_ipmi() -> None:
 def simulator(tmp_path: Path) -> Iterator[str]:
     """openipmi's simulator, where it is installed; its address."""
     if not shutil.which("ipmi_sim") or not shutil.which("ipmitool"):
-        pytest.skip("needs ipmitool, and ipmi_sim of the package openipmi")
+        missing("ipmitool, and ipmi_sim of the package openipmi")
     with running(tmp_path, "ipmiusr", SECRET[:16]) as address:
         yield address
 
