@@ -49,7 +49,7 @@ PROGRAMS = {
     # What it takes of the node library stands below its own packages.
     "BMC client": Program(
         "plugins/module_utils/bmc",
-        "bios_module power_module results fleet bios power redfish entry host model",
+        "nics_module bios_module power_module results fleet nics bios power redfish entry host model",
     ),
     "device plugin": Program(
         "files/device_plugin/sriov_device_plugin",

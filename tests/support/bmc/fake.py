@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from support.bmc import resources
+from support.bmc.nics import FakeNic
 from support.bmc.shapes import Shape, shape
 
 USER, PASSWORD = "sriov", "Geh3im-never-shown"
@@ -64,6 +65,7 @@ class FakeBmc:
         self.booted: list[str] = []  # what each boot started from
         self.jobs: dict[str, dict[str, Any]] = {}
         self.read_only: set[str] = set()
+        self.nics: list[FakeNic] = []
         self.has_bios = self.has_registry = True
         self.post_seconds, self.session_limit = post_seconds, session_limit
         self.post_until, self.boots_left, self.revision = 0.0, 0, 1
@@ -144,6 +146,8 @@ class FakeBmc:
             self.revision += 1
             for job in self.jobs.values():
                 job["JobState"] = job["TaskState"] = "Completed"
+        for nic in self.nics:
+            nic.now = nic.then if nic.now is not None else None
         self.booted.append(self.boot["target"] if self.boot["enabled"] != "Disabled" else "None")
         if self.boot["enabled"] == "Once":
             self.boot.update(target="None", enabled="Disabled")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from support.bmc.nics import CHASSIS, chassis
 from support.bmc.shapes import Shape, registry
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def resource(bmc: FakeBmc, path: str) -> Tree | None:
         found[settings_path(shape).rstrip("/")] = lambda: _settings(bmc)
     if bmc.has_registry:
         found.update(_registries(bmc))
+    found.update(chassis(bmc.nics, shape))
     for job in bmc.jobs.values():
         if job["@odata.id"] == path:
             return dict(job)
@@ -128,7 +130,7 @@ def _system(bmc: FakeBmc) -> Tree:
         "Actions": {"#ComputerSystem.Reset": {
             "target": f"{SYSTEM}/Actions/ComputerSystem.Reset", "ResetType@Redfish.AllowableValues": list(RESETS),
         }},
-        "Links": {"ManagedBy": [link(MANAGER)]},
+        "Links": {"ManagedBy": [link(MANAGER)], "Chassis": [link(CHASSIS)]},
     }  # fmt: skip
     if bmc.has_bios:
         found["Bios"] = link(bios_path(bmc.shape))

@@ -113,6 +113,9 @@ class Handler(BaseHTTPRequestHandler):
             for name, word in names.items():
                 self.bmc.boot[name] = boot.get(f"BootSourceOverride{word}", self.bmc.boot[name])
             return Answer(204)
+        for nic in self.bmc.nics:
+            if (status := nic.patch(path, body)) is not None:
+                return Answer(status)
         return Answer(405, resources.error("Base.1.8.OperationNotAllowed", "Not here"))
 
     def _break(self, what: str) -> None:
