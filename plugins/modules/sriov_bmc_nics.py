@@ -14,8 +14,8 @@ description:
   - Sets C(VirtualFunctionAllocation) of network functions, where the BMC has it, before there is an operating system.
     It takes effect with the next reset of the host, so a second run changes nothing, and still returns
     RV(reboot_required). Nothing is reset.
-  - A count that a NIC does not give is rounded up to the next one that it does, and a warning says so; one above what it
-    has is refused, before anything is sent.
+  - A count that a NIC does not give is rounded up to the next one that it does, and a warning says so; one above what
+    it has is refused, before anything is sent.
   - What was set before the first change is kept in O(record), and given back with O(state=absent).
   - How BMCs are asked, and what ends the run, is as with M(baremetal.sriov.sriov_bios).
 options:

@@ -15,7 +15,7 @@ from typing import Any, Callable, Union
 from ..model.errors import SriovError
 from .redfish.client import Client, Credentials
 from .redfish.errors import LoginError, StoppedError
-from .redfish.wire import Target, Wire
+from .redfish.wire import BmcAddress, Wire
 
 MOST_REFUSED = 3  # alike, of one user with one password
 PARALLEL = 100
@@ -27,7 +27,7 @@ class Bmc:
     """A BMC by its name in the inventory, and how it is reached."""
 
     name: str
-    target: Target
+    target: BmcAddress
     credentials: Credentials
 
 

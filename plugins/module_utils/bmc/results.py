@@ -15,7 +15,7 @@ from ..model.errors import InvalidSpecError, Mistake, RefusedError, SriovError, 
 from .fleet import PARALLEL, Bmc, each
 from .redfish.client import LOGINS, Client, Credentials
 from .redfish.errors import LoginError, StoppedError
-from .redfish.wire import Target
+from .redfish.wire import BmcAddress
 
 # The way to a BMC: options of each item of bmcs.
 ACCESS: dict[str, dict[str, Any]] = {
@@ -44,7 +44,7 @@ def name_of(item: Mapping[str, Any]) -> str:
 
 def bmc_of(item: Mapping[str, Any]) -> Bmc:
     """The way to one BMC."""
-    target = Target(
+    target = BmcAddress(
         item["address"], item["validate_certs"], item["ca_path"], item["fingerprint"], float(item["timeout"])
     )
     return Bmc(name_of(item), target, Credentials(item["username"], item["password"], item["login"]))

@@ -18,7 +18,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.bmc.bios.apply imp
 from ansible_collections.baremetal.sriov.plugins.module_utils.bmc.bios.record import Store
 from ansible_collections.baremetal.sriov.plugins.module_utils.bmc.bios.wish import Wish
 from ansible_collections.baremetal.sriov.plugins.module_utils.bmc.redfish.client import Client, Credentials
-from ansible_collections.baremetal.sriov.plugins.module_utils.bmc.redfish.wire import Target, Wire
+from ansible_collections.baremetal.sriov.plugins.module_utils.bmc.redfish.wire import BmcAddress, Wire
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
 from support.bmc.fake import PASSWORD, USER, FakeBmc
 from support.bmc.server import Farm
@@ -47,7 +47,7 @@ class Bench:
     def client(self, bmc: FakeBmc, password: str = PASSWORD, login: str = "auto", **target: Any) -> Client:
         """The way to it, not logged in yet. It does not wait."""
         options = {"verify": False, "seconds": self.seconds, **target}
-        wire = Wire(Target(self.addresses[id(bmc)], **options))
+        wire = Wire(BmcAddress(self.addresses[id(bmc)], **options))
         return Client(wire, Credentials(USER, password, login), sleep=lambda _seconds: None)
 
     def settle(self, bmc: FakeBmc, *, check: bool = False, password: str = PASSWORD, login: str = "auto",

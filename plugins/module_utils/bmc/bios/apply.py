@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 from ...model.errors import RefusedError
 from ...model.plan import Plan
-from ..redfish.client import Client, is_away, items, messages, text, told_by
+from ..redfish.client import Client, is_unavailable, items, messages, text, told_by
 from ..redfish.errors import BmcError, LoginError, StatusError, StoppedError
 from ..redfish.system import System, find_system, reset_kind
 from ..redfish.system import reset as reset_host
@@ -196,7 +196,7 @@ class Run:
             except StoppedError:
                 raise
             except BmcError as error:
-                if not is_away(error):
+                if not is_unavailable(error):
                     raise
                 last = str(error)
                 continue

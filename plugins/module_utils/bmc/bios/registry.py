@@ -16,7 +16,7 @@ PASSWORD = "Password"
 
 
 @dataclass(frozen=True)
-class Attribute:
+class RegistryEntry:
     """One attribute of a registry. values: names and texts of an enumeration, in pairs."""
 
     name: str
@@ -60,7 +60,7 @@ class Attribute:
         return None
 
 
-Registry = dict[str, Attribute]
+Registry = dict[str, RegistryEntry]
 
 
 def _of_enumeration(allowed: list[str], value: Any) -> tuple[str, str] | None:
@@ -77,7 +77,7 @@ def parse(told: Tree) -> Registry:
     for one in items(told, "RegistryEntries", "Attributes"):
         name = text(one, "AttributeName")
         if name:
-            found[name] = Attribute(
+            found[name] = RegistryEntry(
                 name, text(one, "Type"), text(one, "DisplayName"),
                 one.get("ReadOnly") is True or one.get("GrayOut") is True,
                 tuple((text(value, "ValueName"), text(value, "ValueDisplayName"))

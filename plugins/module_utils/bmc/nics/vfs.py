@@ -15,7 +15,7 @@ from ..bios.record import BiosRecord, Store
 from ..redfish.client import Client
 from ..redfish.errors import BmcError, StatusError
 from ..redfish.system import System, find_system
-from .functions import FIELD, Function, functions, normal
+from .read import FIELD, Function, functions, normal
 
 MOST = 65535
 

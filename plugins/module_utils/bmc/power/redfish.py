@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from ...model.plan import Plan
-from ..redfish.client import Client, is_away, items, link, mapping, text
+from ..redfish.client import Client, is_unavailable, items, link, mapping, text
 from ..redfish.errors import BmcError, StatusError
 from ..redfish.system import System, allowed_resets, find_system, send_reset
 from .order import (
@@ -130,7 +130,7 @@ class RedfishPower:
         try:
             return state(self._system())
         except BmcError as error:
-            if not is_away(error):
+            if not is_unavailable(error):
                 raise
             return PowerState(self.order.power in (OFF, SHUT_DOWN))
 

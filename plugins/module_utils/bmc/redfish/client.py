@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from .errors import BmcError, LoginError, StatusError, UnreachableError
-from .wire import Reply, Target, Wire
+from .wire import BmcAddress, Reply, Wire
 
 ROOT = "/redfish/v1/"
 AUTO, SESSION, BASIC = "auto", "session", "basic"
@@ -175,7 +175,7 @@ class Client:
 
 @contextmanager
 def logged_in(
-    target: Target, credentials: Credentials, stop: threading.Event | None = None
+    target: BmcAddress, credentials: Credentials, stop: threading.Event | None = None
 ) -> Iterator[Client]:
     """A login that ends with the block, however that ends."""
     client = Client(Wire(target, stop or threading.Event()), credentials)
@@ -186,7 +186,7 @@ def logged_in(
         client.logout()
 
 
-def is_away(error: BmcError) -> bool:
+def is_unavailable(error: BmcError) -> bool:
     """True for what may pass while a host or its BMC starts: no connection, or a BMC that is too busy."""
     return isinstance(error, UnreachableError) or (isinstance(error, StatusError) and error.status >= 500)
 
@@ -260,7 +260,7 @@ def _parsed(reply: Reply, path: str) -> Tree:
     return found
 
 
-def _local_path(where: str | None, what: str, target: Target) -> str:
+def _local_path(where: str | None, what: str, target: BmcAddress) -> str:
     """A path of this BMC; credentials go to no other place."""
     path = where or ""
     start = target.address.rstrip("/")

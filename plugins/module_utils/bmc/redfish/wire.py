@@ -29,7 +29,7 @@ ADDRESS = re.compile(r"(?:(https?)://)?(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+)(?::
 
 
 @dataclass(frozen=True)
-class Target:
+class BmcAddress:
     """Where a BMC is, and how it is known to be that. fingerprint: SHA-256 of its certificate, in place of a CA."""
 
     address: str
@@ -73,7 +73,7 @@ class Reply:
 class Wire:
     """The connection, made again where the BMC closed it. stop: set when the run ends."""
 
-    target: Target
+    target: BmcAddress
     stop: threading.Event = field(default_factory=threading.Event)
     limit: int = LIMIT
     connection: http.client.HTTPConnection | None = None
@@ -148,7 +148,7 @@ class Wire:
             plain.close()
             raise
         connection = http.client.HTTPConnection(host, port)
-        connection.sock = _Limited(sock, deadline)
+        connection.sock = _TimedSocket(sock, deadline)
         return connection
 
     def _secured(self, plain: socket.socket, host: str) -> socket.socket:
@@ -184,7 +184,7 @@ class Wire:
             self.connection = None
 
 
-class _Limited:
+class _TimedSocket:
     """A socket whose reads and writes all end at one time, however little each of them brings."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
@@ -204,14 +204,14 @@ class _Limited:
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """What an answer is read from."""
-        return io.BufferedReader(_Reader(lambda into: self._hurry().recv_into(into)))
+        return io.BufferedReader(_TimedReader(lambda into: self._hurry().recv_into(into)))
 
     def close(self) -> None:
         """As a socket's."""
         self.sock.close()
 
 
-class _Reader(io.RawIOBase):
+class _TimedReader(io.RawIOBase):
     def __init__(self, receive: Callable[[Any], int]) -> None:
         self.receive = receive
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.bmc.redfish.errors import BmcError
-from ansible_collections.baremetal.sriov.plugins.module_utils.bmc.redfish.wire import Target
+from ansible_collections.baremetal.sriov.plugins.module_utils.bmc.redfish.wire import BmcAddress
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
 from support.bmc.runs import Bench
 from support.bmc.server import Farm, certificate
@@ -66,7 +66,7 @@ def test_a_file_without_certificates_is_told(secure: Bench, tmp_path: Path) -> N
     ],
 )
 def test_addresses(address: str, expected: tuple[bool, str, int]) -> None:
-    assert Target(address).parts() == expected
+    assert BmcAddress(address).parts() == expected
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_addresses(address: str, expected: tuple[bool, str, int]) -> None:
 )
 def test_wrong_addresses_are_told(options: dict[str, str], told: str) -> None:
     with pytest.raises(InvalidSpecError) as caught:
-        Target(**options).parts()  # type: ignore[arg-type]
+        BmcAddress(**options).parts()  # type: ignore[arg-type]
     assert str(caught.value.mistakes[0]).startswith(told)
 
 
