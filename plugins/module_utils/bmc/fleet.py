@@ -97,6 +97,7 @@ def each(
         client = Client(Wire(bmc.target, stop), bmc.credentials)
         try:
             bmc.target.parts()
+            client.meet()  # one that is away keeps no other from its login
             with gate.login(bmc):
                 client.login()
             return work(bmc, client)

@@ -50,9 +50,14 @@ class Client:
 
     # logins --------------------------------------------------------------------------------------------------------
 
+    def meet(self) -> None:
+        """Look whether a BMC is there, before it is told any password. Raises BmcError."""
+        self.root = self.get(ROOT)
+
     def login(self) -> None:
         """Open a session where there are any, else name the user with each request. Raises LoginError, BmcError."""
-        self.root = self.get(ROOT)
+        if not self.root:
+            self.meet()
         sessions = link(self.root.get("Links"), "Sessions")
         if self.credentials.login == BASIC or (self.credentials.login == AUTO and sessions is None):
             self._basic()
