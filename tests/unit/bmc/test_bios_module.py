@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -85,3 +89,23 @@ def test_a_bmc_twice_is_told(bench: Bench) -> None:
     bmc = bench.bmc("hpe")
     ended = run(bench, [item(bench, "node1", bmc), item(bench, "node2", bmc)])
     assert "expected each address once" in ended.result["msg"] and bmc.log == []
+
+
+def test_a_run_that_is_ended_closes_its_sessions_and_begins_nothing(bench: Bench) -> None:
+    bmcs = [bench.bmc("hpe") for _number in range(2)]
+    bmcs[0].faults = [Fault("hang", path="bios")]
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    ended = run(bench, [item(bench, f"node{n}", bmc, timeout=1) for n, bmc in enumerate(bmcs)], parallel=1)
+    assert [one["reason"] for one in ended.result["results"].values()] == ["failed", "stopped"]
+    assert bmcs[0].opened == 1 and bmcs[0].sessions == {} and bmcs[1].log == []
+    assert signal.getsignal(signal.SIGTERM) is not None
+
+
+def test_what_is_away_keeps_no_other_from_its_login(bench: Bench) -> None:
+    bmcs = [bench.bmc("hpe") for _number in range(6)]
+    for bmc in bmcs[:4]:
+        bmc.faults = [Fault("hang", path="/redfish/v1$")]
+    start = time.monotonic()
+    ended = run(bench, [item(bench, f"node{n}", bmc, timeout=1) for n, bmc in enumerate(bmcs)])
+    assert [one["failed"] for one in ended.result["results"].values()] == [True] * 4 + [False] * 2
+    assert time.monotonic() - start < 4 and all(bmc.opened == 0 for bmc in bmcs[:4])
