@@ -92,8 +92,8 @@ class Wire:
         kept = self.connection is not None
         try:
             return self._once(method, path, headers, body)
-        except UnreachableError:
-            if not kept or method != "GET":
+        except UnreachableError as error:
+            if not kept or method != "GET" or isinstance(error.__cause__, TimeoutError):
                 raise
             return self._once(method, path, headers, body)
 
