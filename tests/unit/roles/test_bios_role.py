@@ -87,3 +87,15 @@ def test_provision_resets_nothing_without_the_word(tmp_path: Path) -> None:
         run = controller.run("baremetal.sriov.provision", hosts=hosts, extra=extra, local=LOCAL)
     assert run.status == 0 and bmc.resets == [] and sent(bmc) == [SENT["hpe"]], run.output
     assert "node1 waits for a reset. Nothing was reset." in run.output and run.calls == ()
+
+
+def test_the_preflight_names_the_menu_entry_that_is_off(tmp_path: Path) -> None:
+    bmc, controller = FakeBmc("supermicro"), Controller(tmp_path)
+    lacking = [{"item": "IOMMU in the firmware", "verdict": "look", "found": "no table that announces one"}]
+    controller.answer("sriov_preflight_info", changed=False, checks=lacking, table=["a row"])
+    with Farm() as farm:
+        hosts = {"node1": access(farm, bmc, sriov_bios={})}
+        run = controller.run("baremetal.sriov.plan", "--tags", "preflight", hosts=hosts, local=LOCAL)
+    name = "IntelVTforDirectedI_O_VT_d__00A1"
+    told = f"IOMMU in the firmware: no table that announces one. The BMC tells that {name} is 'Disable': set sriov_bios"
+    assert run.status == 0 and told in run.output and bmc.writes == [] and bmc.sessions == {}, run.output
