@@ -142,6 +142,8 @@ class Handler(BaseHTTPRequestHandler):
         kind = "text/html" if body.startswith(b"<") else "application/json"
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
+        if not self.bmc.shape.keeps_alive:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
         self.wfile.flush()

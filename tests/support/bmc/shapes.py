@@ -31,6 +31,7 @@ class Shape:
     etag: str = ""  # of the settings object: "header", "body", or none
     if_match: bool = False  # a PATCH without one is refused
     sessions: bool = True
+    keeps_alive: bool = True  # whether a connection takes more than one request
     value_names: str = ""  # "numbers": the registry's ValueName is a number, attributes hold the text
     registry_version_differs: bool = False
     resets: int = 1  # of the host, until the values are in effect

@@ -18,7 +18,7 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any
 
 from ...model.errors import Mistake, raise_if
 from .errors import BmcError, StoppedError, UnreachableError
@@ -185,13 +185,19 @@ class Wire:
 
 
 class _TimedSocket:
-    """A socket whose reads and writes all end at one time, however little each of them brings."""
+    """A socket whose reads and writes all end at one time, however little each of them brings.
+
+    As with a socket of its own, what is read from it may outlive its close: an answer that ends the connection.
+    """
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self.sock = sock
         self.deadline = deadline
+        self.readers = 0
+        self.closing = False
 
-    def _hurry(self) -> socket.socket:
+    def in_time(self) -> socket.socket:
+        """The socket, for as long as there is time."""
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
@@ -200,26 +206,39 @@ class _TimedSocket:
 
     def sendall(self, data: bytes) -> None:
         """As a socket's."""
-        self._hurry().sendall(data)
+        self.in_time().sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """What an answer is read from."""
-        return io.BufferedReader(_TimedReader(lambda into: self._hurry().recv_into(into)))
+        self.readers += 1
+        return io.BufferedReader(_TimedReader(self))
 
     def close(self) -> None:
         """As a socket's."""
-        self.sock.close()
+        self.closing = True
+        self.close_unread()
+
+    def close_unread(self, readers: int = 0) -> None:
+        """Close it once nobody reads. readers: that have ended."""
+        self.readers -= readers
+        if self.closing and self.readers <= 0:
+            self.sock.close()
 
 
 class _TimedReader(io.RawIOBase):
-    def __init__(self, receive: Callable[[Any], int]) -> None:
-        self.receive = receive
+    def __init__(self, source: _TimedSocket) -> None:
+        self.source = source
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, into: Any) -> int:
-        return self.receive(into)
+        return self.source.in_time().recv_into(into)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self.source.close_unread(1)
 
 
 def _closed_by_peer(connection: http.client.HTTPConnection) -> bool:
