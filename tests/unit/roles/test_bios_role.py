@@ -58,15 +58,15 @@ PROVEN = [{"item": "IOMMU in the firmware", "verdict": "ok", "found": "the table
 
 
 def test_provision_goes_from_the_bios_to_the_first_boot(tmp_path: Path) -> None:
-    bmcs = {"node1": FakeBmc("dell"), "node2": FakeBmc("hpe"), "node3": FakeBmc("ami")}
+    bmcs = {"node1": FakeBmc("dell"), "node2": FakeBmc("hpe"), "node3": FakeBmc("ami"), "node4": FakeBmc("lenovo")}
     bmcs["node3"].current.update(SENT["ami"])
     controller = Controller(tmp_path)
     controller.answer("ping", ping="pong")
     controller.answer("sriov_preflight_info", changed=False, checks=PROVEN, table=[])
-    extra = {"sriov_bios_record": str(tmp_path / "record"), "sriov_provision_boot": "pxe", "sriov_serial": 3,
-             "sriov_provision_delay": 0, "sriov_provision_site": False, "sriov_reboot_ok": True}  # fmt: skip
+    extra = {"sriov_bios_record": str(tmp_path / "record"), "sriov_provision_boot": "pxe", "sriov_serial": 4,
+             "sriov_provision_delay": 0, "sriov_provision_site": False}  # fmt: skip
     with Farm() as farm:
-        hosts = {name: access(farm, bmc) for name, bmc in bmcs.items()}
+        hosts = {name: access(farm, bmc, sriov_reboot_ok=name != "node4") for name, bmc in bmcs.items()}
         run = controller.run("baremetal.sriov.provision", hosts=hosts, extra=extra, local=LOCAL)
     assert run.status == 0, run.output
     # The job of a Dell takes a boot of its own; with nothing to set, the boot alone is a reason.
@@ -74,19 +74,12 @@ def test_provision_goes_from_the_bios_to_the_first_boot(tmp_path: Path) -> None:
         "node1": (["ForceRestart", "ForceRestart"], ["None", "Pxe"]),
         "node2": (["ForceRestart"], ["Pxe"]),
         "node3": (["ForceRestart"], ["Pxe"]),
+        "node4": ([], []),
     }
-    assert all(SENT[bmc.shape.vendor.lower()].items() <= bmc.current.items() for bmc in bmcs.values())
+    assert "node4 waits for a reset. Nothing was reset." in run.output and bmcs["node4"].staged == SENT["lenovo"]
+    rebooted = [bmc for name, bmc in bmcs.items() if name != "node4"]
+    assert all(SENT[bmc.shape.vendor.lower()].items() <= bmc.current.items() for bmc in rebooted)
     assert all(bmc.sessions == {} for bmc in bmcs.values()) and PASSWORD not in run.output
-
-
-def test_provision_resets_nothing_without_the_word(tmp_path: Path) -> None:
-    bmc, controller = FakeBmc("hpe"), Controller(tmp_path)
-    extra = {"sriov_bios_record": str(tmp_path / "record"), "sriov_provision_site": False}
-    with Farm() as farm:
-        hosts = {"node1": access(farm, bmc)}
-        run = controller.run("baremetal.sriov.provision", hosts=hosts, extra=extra, local=LOCAL)
-    assert run.status == 0 and bmc.resets == [] and sent(bmc) == [SENT["hpe"]], run.output
-    assert "node1 waits for a reset. Nothing was reset." in run.output and run.calls == ()
 
 
 def test_the_preflight_names_the_menu_entry_that_is_off(tmp_path: Path) -> None:
