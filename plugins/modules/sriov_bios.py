@@ -32,7 +32,7 @@ options:
     required: true
     suboptions:
       name:
-        description: What it is called in RV(results) and in O(record), mostly the host's name in the inventory. The
+        description: What it is called in RV(answers) and in O(record), mostly the host's name in the inventory. The
           address is the default.
         type: str
       address:
@@ -116,7 +116,7 @@ options:
     type: int
     default: 100
   fail:
-    description: Whether the task fails where a BMC did. Without it, RV(results) tells.
+    description: Whether the task fails where a BMC did. Without it, RV(answers) tells.
     type: bool
     default: true
 attributes:
@@ -152,7 +152,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-results:
+answers:
   description: One for each BMC, by its name.
   returned: always
   type: dict

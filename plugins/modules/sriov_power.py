@@ -26,7 +26,7 @@ options:
     required: true
     suboptions:
       name:
-        description: What it is called in RV(results), mostly the host's name in the inventory. The address is the
+        description: What it is called in RV(answers), mostly the host's name in the inventory. The address is the
           default.
         type: str
       address:
@@ -94,7 +94,7 @@ options:
     type: int
     default: 100
   fail:
-    description: Whether the task fails where a BMC did. Without it, RV(results) tells.
+    description: Whether the task fails where a BMC did. Without it, RV(answers) tells.
     type: bool
     default: true
 requirements:
@@ -130,7 +130,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-results:
+answers:
   description: One for each BMC, by its name.
   returned: always
   type: dict

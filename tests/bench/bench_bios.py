@@ -95,7 +95,7 @@ def planned(pem: Path, found: list[tuple[str, str]], folder: Path) -> float:
     ended = module(bios_module.SPEC, bios_module.main, True, bmcs=items, record=str(folder / "record"))
     seconds = time.monotonic() - start
     assert not ended.failed, ended.result["msg"]
-    assert sum(one["changed"] for one in ended.result["results"].values()) == COUNT // 2
+    assert sum(one["changed"] for one in ended.result["answers"].values()) == COUNT // 2
     return seconds
 
 

@@ -120,7 +120,7 @@ def end(module: Module, results: dict[str, dict[str, Any]], error: SriovError | 
     more: dict[str, Any] = {
         "changed": any(result.get("changed") for result in results.values()),
         "reboot_required": any(result.get("reboot_required") for result in results.values()),
-        "results": results,
+        "answers": results,  # Ansible has a meaning of its own for results
     }
     if module._diff:
         more["diff"] = diffs

@@ -38,7 +38,7 @@ def test_each_has_its_own_result(bench: Bench) -> None:
     items = [item(bench, "node1", good), item(bench, "node2", broken)]
     ended = run(bench, items)
     assert ended.failed and ended.result["changed"] and "1 of 2 BMCs:\n  - node2: GET" in ended.result["msg"]
-    found = ended.result["results"]
+    found = ended.result["answers"]
     assert found["node1"]["waiting"] == SENT["ami"] and not found["node1"]["failed"]
     assert found["node2"]["failed"] and found["node2"]["reason"] == "failed"
     assert not run(bench, items, fail=False).failed
@@ -47,7 +47,7 @@ def test_each_has_its_own_result(bench: Bench) -> None:
 
 def test_the_diff_and_the_plan_are_those_of_other_modules(bench: Bench) -> None:
     ended = run(bench, [item(bench, "node1", bench.bmc("hpe"))], check=True)
-    step = ended.result["results"]["node1"]["plan"]["steps"][0]
+    step = ended.result["answers"]["node1"]["plan"]["steps"][0]
     assert step == {
         "kind": "bios_setting", "target": "IntelProcVtd", "action": "stage 'Enabled'", "before": "Disabled",
         "after": "Enabled", "stage": "now", "needs": ["reboot"],
@@ -60,7 +60,7 @@ def test_three_refused_logins_end_the_run(bench: Bench) -> None:
     bmcs = [bench.bmc("hpe") for _number in range(12)]
     ended = run(bench, [item(bench, f"node{n}", bmc, password="wrong") for n, bmc in enumerate(bmcs)])
     assert sum(bmc.refused for bmc in bmcs) == 3
-    reasons = [one["reason"] for one in ended.result["results"].values()]
+    reasons = [one["reason"] for one in ended.result["answers"].values()]
     assert sorted(reasons) == ["login"] * 3 + ["stopped"] * 9
 
 
@@ -68,7 +68,7 @@ def test_one_refused_login_does_not_end_the_others(bench: Bench) -> None:
     bmcs = [bench.bmc("hpe") for _number in range(6)]
     bmcs[2].password = "another"
     ended = run(bench, [item(bench, f"node{n}", bmc) for n, bmc in enumerate(bmcs)])
-    assert [one["failed"] for one in ended.result["results"].values()] == [n == 2 for n in range(6)]
+    assert [one["failed"] for one in ended.result["answers"].values()] == [n == 2 for n in range(6)]
     assert all(bmc.sessions == {} and bmc.most_sessions <= 1 for bmc in bmcs)
 
 
@@ -96,7 +96,7 @@ def test_a_run_that_is_ended_closes_its_sessions_and_begins_nothing(bench: Bench
     bmcs[0].faults = [Fault("hang", path="bios")]
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
     ended = run(bench, [item(bench, f"node{n}", bmc, timeout=1) for n, bmc in enumerate(bmcs)], parallel=1)
-    assert [one["reason"] for one in ended.result["results"].values()] == ["failed", "stopped"]
+    assert [one["reason"] for one in ended.result["answers"].values()] == ["failed", "stopped"]
     assert bmcs[0].opened == 1 and bmcs[0].sessions == {} and bmcs[1].log == []
     assert signal.getsignal(signal.SIGTERM) is not None
 
@@ -107,5 +107,5 @@ def test_what_is_away_keeps_no_other_from_its_login(bench: Bench) -> None:
         bmc.faults = [Fault("hang", path="/redfish/v1$")]
     start = time.monotonic()
     ended = run(bench, [item(bench, f"node{n}", bmc, timeout=1) for n, bmc in enumerate(bmcs)])
-    assert [one["failed"] for one in ended.result["results"].values()] == [True] * 4 + [False] * 2
+    assert [one["failed"] for one in ended.result["answers"].values()] == [True] * 4 + [False] * 2
     assert time.monotonic() - start < 4 and all(bmc.opened == 0 for bmc in bmcs[:4])

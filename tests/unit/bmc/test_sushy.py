@@ -41,7 +41,7 @@ def run(emulator: str, tmp_path: Path, check: bool = False, what: Any = bios_mod
             "validate_certs": False, **options.pop("wish", {})}  # fmt: skip
     record = {"record": str(tmp_path / "record")} if what is bios_module else {}
     ended = module(what.SPEC, what.main, check, bmcs=[item], fail=False, **record, **options)
-    return dict(ended.result["results"]["node1"])
+    return dict(ended.result["answers"]["node1"])
 
 
 def test_bios(emulator: str, tmp_path: Path) -> None:

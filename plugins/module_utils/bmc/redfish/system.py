@@ -54,7 +54,6 @@ def find_system(client: Client, system_id: str | None = None) -> System:
     return System(wanted[0], body, vendor_of(*told))
 
 
-
 def allowed_resets(system: System) -> list[str]:
     """The kinds of reset that a system knows; empty where it does not tell."""
     action = mapping(system.body, "Actions", "#ComputerSystem.Reset")

@@ -29,7 +29,7 @@ def run(bench: Bench, bmc: FakeBmc, check: bool = False, state: str = "present",
 def only(ended: Ended) -> dict[str, Any]:
     """The one result."""
     assert not ended.failed, ended.result
-    return dict(ended.result["results"]["node1"])
+    return dict(ended.result["answers"]["node1"])
 
 
 def with_nic(bench: Bench, vendor: str = "dell", **options: Any) -> tuple[FakeBmc, FakeNic]:

@@ -85,7 +85,7 @@ def run(host: Host, check: bool = False, address: str = "192.0.2.9", user: str =
 def only(ended: Ended) -> dict[str, Any]:
     """The one result."""
     assert not ended.failed, ended.result
-    return dict(ended.result["results"]["node1"])
+    return dict(ended.result["answers"]["node1"])
 
 
 def test_set_once_and_read_back() -> None:
@@ -111,7 +111,7 @@ def test_a_bmc_that_does_not_tell_is_a_warning() -> None:
 def test_a_refused_login_is_tried_once() -> None:
     host = Ipmitool(refuses=True)
     ended = run(host, boot="pxe")
-    assert ended.result["results"]["node1"]["reason"] == "login" and len(host.calls) == 1
+    assert ended.result["answers"]["node1"]["reason"] == "login" and len(host.calls) == 1
 
 
 def test_http_is_none_of_ipmi() -> None:
@@ -138,5 +138,5 @@ def test_ipmitool_at_a_simulated_bmc(simulator: str, monkeypatch: pytest.MonkeyP
     assert SECRET[:16] not in listing.replace("ipmi_sim", "")
     start = time.monotonic()
     monkeypatch.setitem(globals(), "SECRET", "wrong")
-    refused = run(Host(), power="off", **options).result["results"]["node1"]
+    refused = run(Host(), power="off", **options).result["answers"]["node1"]
     assert refused["reason"] == "login" and time.monotonic() - start < 30

@@ -24,7 +24,7 @@ def run(bench: Bench, bmc: Any, check: bool = False, **options: Any) -> Ended:
 def only(ended: Ended) -> dict[str, Any]:
     """The one result."""
     assert not ended.failed, ended.result
-    return dict(ended.result["results"]["node1"])
+    return dict(ended.result["answers"]["node1"])
 
 
 def test_a_boot_override_is_set_once(bench: Bench) -> None:
