@@ -109,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.bmc.stage(body, self.headers.get("If-Match"))
         if path == resources.SYSTEM:
             boot = body.get("Boot", {})
-            names = {"target": "BmcAddress", "enabled": "Enabled", "mode": "Mode"}
+            names = {"target": "Target", "enabled": "Enabled", "mode": "Mode"}
             for name, word in names.items():
                 self.bmc.boot[name] = boot.get(f"BootSourceOverride{word}", self.bmc.boot[name])
             return Answer(204)
