@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small sample of what `make soak ARGS="--only bios"` tries at length."""
+"""A small sample of what `make soak ARGS="--only redfish"` tries at length."""
 
 from __future__ import annotations
 

@@ -28,13 +28,13 @@ def main() -> int:
     with Farm() as farm:
         for number in range(options.count):
             seed = options.seed * 1_000_000 + number
-            with tempfile.TemporaryDirectory(prefix="bios-") as folder:
+            with tempfile.TemporaryDirectory(prefix="redfish-") as folder:
                 try:
                     one(farm, Path(folder), random.Random(seed))
                 except BaseException:
                     print(f"seed {seed}", flush=True)
                     raise
-    print(f"bios: {options.count} wishes, each met and given back")
+    print(f"redfish: {options.count} wishes, each met and given back")
     return 0
 
 
