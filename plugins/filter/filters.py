@@ -15,7 +15,17 @@ from ansible.errors import AnsibleFilterError
 from ..module_utils.model.errors import InvalidSpecError
 from ..module_utils.policy import node_spec as spec
 from ..module_utils.policy.validation import show
-from ..plugin_utils import approval, cluster, filter_inputs, manifest_names, networks, nodes, plan_table, verdicts
+from ..plugin_utils import (
+    approval,
+    cluster,
+    filter_inputs,
+    firmware,
+    manifest_names,
+    networks,
+    nodes,
+    plan_table,
+    verdicts,
+)
 
 
 @contextlib.contextmanager
@@ -143,6 +153,14 @@ def plan_verdict(value: Any) -> str:
     return verdicts.verdict(filter_inputs.module_result("plan_verdict", value))
 
 
+def firmware_differences(value: Any, bios: Any) -> list[str]:
+    """Where the running system lacks what the BIOS has to give, and what the BMC tells of that."""
+    name = "firmware_differences"
+    told = filter_inputs.mapping(name, value, "the registered result of baremetal.sriov.sriov_preflight_info")
+    checks = filter_inputs.mappings(f"{name}: checks", told.get("checks", []), "checks")
+    return firmware.differences(checks, filter_inputs.mapping(f"{name}: bios", bios, "a result of sriov_bios"))
+
+
 def user_path(value: Any) -> str:
     """A path as the user's shell reads it: from the folder where the run was started, with ~ for the user's own."""
     if not isinstance(value, str):
@@ -167,6 +185,7 @@ class FilterModule:
         return {
             "cluster_access": cluster_access,
             "cluster_refusal": cluster_refusal,
+            "firmware_differences": firmware_differences,
             "network_attachments": network_attachments,
             "network_changes": network_changes,
             "node_label_patch": node_label_patch,

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
+from ..module_utils.bmc.bios.wish import Wish
 from ..module_utils.model.errors import InvalidSpecError, Mistake
 from ..module_utils.model.goal import NodeOptions
 from ..module_utils.policy import node_spec as spec
@@ -21,6 +22,8 @@ from .values import LIST, kind_of
 from .variable_specs import PREFIX, options
 
 OPTIONS = frozenset(vars(NodeOptions()))
+# Fields of a wish for a BIOS, in their order, and the variables that they come from.
+_BIOS = {"settings": "sriov_bios", "attributes": "sriov_bios_attributes", "names": "sriov_bios_names"}
 _SPEC = "spec."  # what the paths of a node's options begin with
 # Options of a node that have the name of a variable, where a sentence speaks of them.
 _NAMES = re.compile(rf"(?<![\w.])({'|'.join(sorted(OPTIONS - {'adopt', 'device_plugin', 'iommu'}))})(?!\w)")
@@ -49,7 +52,7 @@ def mistakes(values: Mapping[str, Any], around: Surroundings | None = None) -> l
     wrong = {_variable(mistake.path) for mistake in found}
     right = {name: value for name, value in values.items() if name not in wrong}
     found += labels.mistakes(right.get("sriov_node_labels", {}), "sriov_node_labels")
-    return found + _of_options(right) + _of_lists(right, wrong, around or Surroundings())
+    return found + _of_options(right) + _of_bios(right) + _of_lists(right, wrong, around or Surroundings())
 
 
 def _variable(path: str) -> str:
@@ -82,6 +85,15 @@ def _of_options(right: Mapping[str, Any]) -> list[Mistake]:
     for mistake in found:
         mistake.path = PREFIX + mistake.path.removeprefix(_SPEC)
         mistake.problem = _NAMES.sub(lambda name: PREFIX + name[0], mistake.problem)
+    return found
+
+
+def _of_bios(right: Mapping[str, Any]) -> list[Mistake]:
+    """What the client for BMCs says of the wishes for a BIOS, at the variables' own names."""
+    found = told_by(lambda: Wish(*(right.get(name, {}) for name in _BIOS.values())).check())
+    for mistake in found:
+        part, dot, rest = mistake.path.partition(".")
+        mistake.path = _BIOS[part] + dot + rest
     return found
 
 

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Callable
 
+from ..module_utils.bmc.redfish import wire
 from ..module_utils.model.errors import Mistake
 from . import networks
 from .values import BOOLEAN, LIST, NULL, NUMBER, TEXT, found_value, kind_of
@@ -117,6 +118,11 @@ _SHARES = Rule("a number of nodes from 1, a percentage, or a list of these", "25
 _OUTPUT = Rule("the path of a file in a folder that exists on the controller", "plan.json", _has_folder)
 
 RULES: dict[str, Rule] = {
+    "sriov_bios_reset_timeout": _between(1, _DAY, 1800),
+    "sriov_bmc_address": Rule(
+        "a host, or https://HOST:PORT", "192.0.2.11", lambda value: wire.ADDRESS.fullmatch(value) is not None
+    ),
+    "sriov_bmc_timeout": _between(1, _DAY, 30),
     "sriov_approved_plan": Rule("the path of a file that exists on the controller", "plan.json", _is_file),
     "sriov_cni_bin_dir": _text("auto, or the absolute path of a folder", "/opt/cni/bin", re.compile("auto"), _FOLDER),
     "sriov_cni_log_dir": Rule(
@@ -135,6 +141,8 @@ RULES: dict[str, Rule] = {
     "sriov_node_name": _text("the name of a Kubernetes node", "node1.example.org", _NODE_NAME),
     "sriov_plan_markdown": _OUTPUT,
     "sriov_plan_output": _OUTPUT,
+    "sriov_provision_delay": _between(0, _DAY, 30),
+    "sriov_provision_timeout": _between(1, _DAY, 3600),
     "sriov_ready_timeout": _between(1, _DAY, 900),
     "sriov_reboot_timeout": _between(1, _DAY, 1200),
     "sriov_serial": _SHARES,
@@ -142,7 +150,7 @@ RULES: dict[str, Rule] = {
 _ANY_TEXT = Rule("a text", "", lambda value: True)
 _ANY_NUMBER = Rule("a whole number", 1, lambda value: True)
 _ANY_BOOLEAN = Rule("true or false", True, lambda value: True)
-_SECRETS = ("sriov_kube_token",)
+_SECRETS = ("sriov_kube_token", "sriov_bmc_password")
 _EXPECTED_OF_TYPE = {"sriov_kubeconfig": "the path of a file"}  # where the rule is about what is found there
 
 

@@ -65,6 +65,17 @@ VARIABLES: dict[str, Variable] = {
     "sriov_ignore_variables": _list("the name of a variable", "names of variables", ["sriov_lab_*"], TEXT),
     "sriov_device_plugin_options": _list("an option", "options", ["--metrics-port=9810"], TEXT),
     "sriov_node_labels": _labels({"baremetal.sriov/configured": "true"}, TEXT),
+    "sriov_bios": Variable(
+        MAPPING, frozenset({BOOLEAN}), "true or false", "settings, each true or false", {"iommu": True, "sriov": True}
+    ),
+    "sriov_bios_attributes": Variable(
+        MAPPING, frozenset({TEXT, NUMBER, BOOLEAN}), "a text, a number, true or false", "attributes of the BIOS",
+        {"SriovGlobalEnable": "Enabled"},
+    ),
+    "sriov_bios_names": Variable(
+        MAPPING, frozenset({MAPPING}), "a mapping with the attribute", "names of attributes",
+        {"iommu": {"attribute": "VTdSupport", "on": "Enable", "off": "Disable"}},
+    ),
     # Nobody writes these: they are compared as texts.
     "sriov_present_labels": _labels({"example.org/zone": "a"}, TEXT, NUMBER, BOOLEAN),
 }
@@ -96,9 +107,16 @@ def _of_one(name: str, variable: Variable, value: Any) -> list[Mistake]:
         if not isinstance(key, str):
             found.append(Mistake(path, f"expected a text as the name, found {found_value(key)}. {_QUOTES}"))
         if kind_of(item) not in variable.holds:
-            hint = _QUOTES if kind_of(item) in (NUMBER, BOOLEAN) else "Write a text in quotes."
+            hint = _hint(variable, item)
             found.append(Mistake(path, f"expected {variable.one}, found {found_value(item)}. {hint}"))
     return found
+
+
+def _hint(variable: Variable, item: Any) -> str:
+    """What to write in the place of a mapping's value of a wrong kind."""
+    if TEXT not in variable.holds:
+        return f"Write it as in {json.dumps(variable.example)}."
+    return _QUOTES if kind_of(item) in (NUMBER, BOOLEAN) else "Write a text in quotes."
 
 
 def _item(path: str, variable: Variable, item: Any) -> list[Mistake]:

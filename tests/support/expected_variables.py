@@ -24,6 +24,10 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
     "sriov_ignore_variables": ("list", frozenset({"text"})),
     "sriov_device_plugin_options": ("list", frozenset({"text"})),
     "sriov_node_labels": ("mapping", frozenset({"text"})),  # Kubernetes: the value of a label is a string
+    "sriov_bios": ("mapping", frozenset({"boolean"})),  # neutral words, on or off
+    # DSP0268, Bios: values of attributes are texts, numbers and booleans.
+    "sriov_bios_attributes": ("mapping", frozenset({"text", "number", "boolean"})),
+    "sriov_bios_names": ("mapping", frozenset({"mapping"})),
     # Only compared, as texts; YAML makes true of a bare word.
     "sriov_present_labels": ("mapping", frozenset({"text", "number", "boolean"})),
 }

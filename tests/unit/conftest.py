@@ -16,8 +16,8 @@ from support.drawn import examples
 
 # Programs of the controller: they may use newer Python than nodes have.
 CONTROLLER_ONLY = [
-    "cluster", "lab", "plugins", "roles", "test_add_one.py", "test_architecture.py", "test_repository.py", "tools",
-    "cni/test_beside_go.py", "device_plugin/test_beside_go.py",
+    "bmc", "cluster", "lab", "plugins", "roles", "test_add_one.py", "test_architecture.py", "test_repository.py",
+    "tools", "cni/test_beside_go.py", "device_plugin/test_beside_go.py",
 ]  # fmt: skip
 collect_ignore = [] if sys.version_info >= (3, 11) else CONTROLLER_ONLY
 

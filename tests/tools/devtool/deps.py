@@ -28,7 +28,8 @@ ANSIBLE_BUNDLE = "12.3.0"
 MARKER = ".complete"
 # Debian packages by what they bring; the lab lists its own. Tests call the files, which need not be on a PATH.
 PACKAGES = {"git": "git", "ssh": "openssh-client", "/usr/lib/cni/host-local": "containernetworking-plugins",
-            "/usr/bin/ip": "iproute2", "/usr/bin/strace": "strace"}  # fmt: skip
+            "/usr/bin/ip": "iproute2", "/usr/bin/strace": "strace", "/usr/bin/ipmitool": "ipmitool",
+            "/usr/bin/ipmi_sim": "openipmi"}  # fmt: skip
 NEWER = ("2.20", "2.21")  # the development environment has 2.19, the last for Python 3.11
 # What nox installs for the stages that have environments of their own: the arguments of pip's calls.
 OWN: dict[str, list[list[str]]] = {

@@ -1,0 +1,94 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role bios as a play runs it: all BMCs in one call, one result for each host, no password anywhere."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from support.bmc.expected import ALL_ON, SENT
+from support.bmc.fake import PASSWORD, USER, FakeBmc
+from support.bmc.runs import sent
+from support.bmc.server import Farm
+from support.playbook_runs import Controller
+
+PLAY = """
+- hosts: sriov_nodes
+  gather_facts: false
+  become: true
+  roles: [baremetal.sriov.bios]
+- hosts: sriov_nodes
+  gather_facts: false
+  roles: [baremetal.sriov.bios]
+"""
+
+LOCAL = {"ansible_python_interpreter": sys.executable}
+
+
+def access(farm: Farm, bmc: FakeBmc, **more: Any) -> dict[str, Any]:
+    """Variables of a host with a BMC."""
+    return {"sriov_bmc_address": farm.add(bmc), "sriov_bmc_username": USER, "sriov_bmc_password": PASSWORD,
+            "sriov_bmc_validate_certs": False, "sriov_bios": ALL_ON, **more}  # fmt: skip
+
+
+def test_one_call_for_all_hosts(tmp_path: Path) -> None:
+    bmcs = {"node1": FakeBmc("dell"), "node2": FakeBmc("hpe"), "node3": FakeBmc("ami")}
+    controller = Controller(tmp_path)
+    controller.put("bios.yml", PLAY)
+    with Farm() as farm:
+        hosts = {name: access(farm, bmc) for name, bmc in bmcs.items()}
+        hosts["node2"]["sriov_bios_attributes"] = {"AssetTagProtection": "Locked"}
+        extra = {"sriov_bios_record": str(tmp_path / "record")}
+        run = controller.run("bios.yml", "-vvv", hosts={**hosts, "node4": {}}, extra=extra, local=LOCAL)
+    assert {name: sent(bmc) for name, bmc in bmcs.items()} == {
+        "node1": [SENT["dell"]], "node2": [], "node3": [SENT["ami"]]
+    }  # fmt: skip
+    # Changed in the first play, and not in the second.
+    assert run.recap == {"node1": (1, 0), "node2": (0, 1), "node3": (1, 0), "node4": (0, 0)}, run.output
+    assert "AssetTagProtection: expected an attribute that may be changed" in run.failures["node2"]
+    assert PASSWORD not in run.output and run.calls == ()
+    assert all(bmc.sessions == {} and bmc.resets == [] and bmc.most_sessions == 1 for bmc in bmcs.values())
+    assert "stage 'Enabled'" in run.output and "1 step, one reboot, no drain" in run.output
+
+
+PROVEN = [{"item": "IOMMU in the firmware", "verdict": "ok", "found": "the table DMAR", "setting": ""}]
+
+
+def test_provision_goes_from_the_bios_to_the_first_boot(tmp_path: Path) -> None:
+    bmcs = {"node1": FakeBmc("dell"), "node2": FakeBmc("hpe"), "node3": FakeBmc("ami"), "node4": FakeBmc("lenovo")}
+    bmcs["node3"].current.update(SENT["ami"])
+    controller = Controller(tmp_path)
+    controller.answer("ping", ping="pong")
+    controller.answer("sriov_preflight_info", changed=False, checks=PROVEN, table=[])
+    extra = {"sriov_bios_record": str(tmp_path / "record"), "sriov_provision_boot": "pxe", "sriov_serial": 4,
+             "sriov_provision_delay": 0, "sriov_provision_site": False}  # fmt: skip
+    with Farm() as farm:
+        hosts = {name: access(farm, bmc, sriov_reboot_ok=name != "node4") for name, bmc in bmcs.items()}
+        run = controller.run("baremetal.sriov.provision", hosts=hosts, extra=extra, local=LOCAL)
+    assert run.status == 0, run.output
+    # The job of a Dell takes a boot of its own; with nothing to set, the boot alone is a reason.
+    assert {name: (bmc.resets, bmc.booted) for name, bmc in bmcs.items()} == {
+        "node1": (["ForceRestart", "ForceRestart"], ["None", "Pxe"]),
+        "node2": (["ForceRestart"], ["Pxe"]),
+        "node3": (["ForceRestart"], ["Pxe"]),
+        "node4": ([], []),
+    }
+    assert "node4 waits for a reset. Nothing was reset." in run.output and bmcs["node4"].staged == SENT["lenovo"]
+    rebooted = [bmc for name, bmc in bmcs.items() if name != "node4"]
+    assert all(SENT[bmc.shape.vendor.lower()].items() <= bmc.current.items() for bmc in rebooted)
+    assert all(bmc.sessions == {} for bmc in bmcs.values()) and PASSWORD not in run.output
+
+
+def test_the_preflight_names_the_menu_entry_that_is_off(tmp_path: Path) -> None:
+    bmc, controller = FakeBmc("supermicro"), Controller(tmp_path)
+    lacking = [{"item": "IOMMU in the firmware", "verdict": "look", "found": "no table that announces one"}]
+    controller.answer("sriov_preflight_info", changed=False, checks=lacking, table=["a row"])
+    with Farm() as farm:
+        hosts = {"node1": access(farm, bmc, sriov_bios={})}
+        run = controller.run("baremetal.sriov.plan", "--tags", "preflight", hosts=hosts, local=LOCAL)
+    name = "IntelVTforDirectedI_O_VT_d__00A1"
+    told = f"IOMMU in the firmware: no table that announces one. The BMC tells that {name} is 'Disable': set sriov_bios"
+    assert run.status == 0 and told in run.output and bmc.writes == [] and bmc.sessions == {}, run.output
