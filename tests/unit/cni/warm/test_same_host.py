@@ -131,7 +131,9 @@ def test_an_upgrade_takes_the_interpreter_away(program, tmp_path, shell, name):
     (tmp_path / "bin").mkdir()
     put(tmp_path / "bin" / "python3.78", "#!/bin/sh\nexit 1\n")  # one that is too old for the question
     code = next((program.parent / "lib").iterdir())
-    there = put(tmp_path / "program", program.read_text().replace(program.read_text().split()[0], "#!/usr/lib/gone/python3", 1))
+    before, _blank, rest = program.read_text().partition(" ")
+    assert before.startswith("#!")
+    there = put(tmp_path / "program", f"#!/usr/lib/gone/python3 {rest}")
     text = cni_code.client(str(there), str(code), "/run/nowhere").replace("/usr/bin/", f"{tmp_path}/bin/")
     client = put(tmp_path / "client", text)
     done = subprocess.run([shell, client], env=ADD, input=b"{", capture_output=True, check=False)

@@ -57,9 +57,13 @@ def call(python: str, home: Path, *arguments: str) -> subprocess.CompletedProces
 
 def check(home: Path, distribution: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The same by this Python, with a folder in the place of the distribution's packages, and none of this Python's."""
-    code = (f"import runpy, sys; sys.path = [p for p in sys.path if not p.endswith('-packages')] + [{str(distribution)!r}]; "
-            f"sys.argv[1:] = {list(arguments)!r}; runpy.run_path({str(home / 'run.py')!r}, run_name='__main__')")  # fmt: skip
-    return subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, timeout=DEADLINE, check=False)
+    code = (
+        "import runpy, sys; sys.path = [p for p in sys.path if not p.endswith('-packages')]; "
+        f"sys.path.append({str(distribution)!r}); "
+        f"sys.argv[1:] = {list(arguments)!r}; runpy.run_path({str(home / 'run.py')!r}, run_name='__main__')"
+    )
+    argv = [sys.executable, "-I", "-c", code]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE, check=False)
 
 
 @pytest.mark.levels
