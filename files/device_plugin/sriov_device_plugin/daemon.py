@@ -18,6 +18,7 @@ from .errors import ConfigError
 from .host.discovery import Scanner
 from .host.kernel_events import DEVICE, LINK, Events
 from .kubelet import instance, registration
+from .kubelet.folder_watch import FolderWatch
 from .kubelet.look import Look
 from .kubelet.memory import Memory
 from .kubelet.plugin_server import PoolService
@@ -74,6 +75,7 @@ class Daemon:
         self._memory = Memory(options.state_dir)
         self.scanner = Scanner(options.root, self._memory.pf_names)
         self.renamed = RenamedAllocations(options.kubelet_dir, options.root)
+        self._folders = FolderWatch(registration.known_dirs(options.kubelet_dir))
         self.endpoints: dict[str, PoolEndpoint] = {}  # resource name -> its endpoint
         self._kept: dict[str, str] = {}  # of these the names that are no longer configured -> for which pod
         self._said: dict[str, str] = {}  # resource name -> the last line about its devices
@@ -314,6 +316,7 @@ class Daemon:
 
     def tend(self) -> None:
         """Keep the sockets and the registrations."""
+        self._folders.tend()  # first: what comes after we have looked wakes us again
         for endpoint in self.endpoints.values():
             endpoint.tend(self._beat())
         registration.register(self.options.kubelet_dir, list(self.endpoints.values()))
