@@ -15,7 +15,7 @@ from ansible.errors import AnsibleFilterError
 from ..module_utils.model.errors import InvalidSpecError
 from ..module_utils.policy import node_spec as spec
 from ..module_utils.policy.validation import show
-from ..plugin_utils import approval, cluster, filter_inputs, manifest_names, networks, nodes, plan_table, verdicts
+from ..plugin_utils import approval, cluster, dra, filter_inputs, manifest_names, networks, nodes, plan_table, verdicts
 
 
 @contextlib.contextmanager
@@ -93,6 +93,23 @@ def node_problems(value: Any, resources: Any, old_boot_id: str = "") -> list[str
     return nodes.node_problems(dict(answer), dict(counts), old_boot_id)
 
 
+def dra_conflicts(value: Any, slices: Any, classes: Any, node: str) -> list[str]:
+    """What DRA drivers offer of what a node's device plugin offers."""
+    result = filter_inputs.mapping("dra_conflicts", value, "a result of sriov_node")
+    answers = [filter_inputs.mapping(f"dra_conflicts: {name}", answer, "a result of kubernetes.core.k8s_info")
+               for name, answer in (("slices", slices), ("classes", classes))]  # fmt: skip
+    found = [filter_inputs.mappings("dra_conflicts", answer.get("resources") or [], "objects") for answer in answers]
+    return dra.conflicts(*found, node, result.get("managed") or [], result.get("resources") or {})
+
+
+def dra_namesakes(value: Any, classes: Any) -> list[str]:
+    """Device classes with a name that the node's device plugin offers."""
+    result = filter_inputs.mapping("dra_namesakes", value, "a result of sriov_node")
+    answer = filter_inputs.mapping("dra_namesakes: classes", classes, "a result of kubernetes.core.k8s_info")
+    found = filter_inputs.mappings("dra_namesakes", answer.get("resources") or [], "objects")
+    return dra.namesakes(found, result.get("resources") or {})
+
+
 def plan_as_table(value: Any, node: str) -> str:
     """The plan of a node as a table."""
     return plan_table.plan_table(dict(filter_inputs.module_result("plan_table", value)), node)
@@ -167,6 +184,8 @@ class FilterModule:
         return {
             "cluster_access": cluster_access,
             "cluster_refusal": cluster_refusal,
+            "dra_conflicts": dra_conflicts,
+            "dra_namesakes": dra_namesakes,
             "network_attachments": network_attachments,
             "network_changes": network_changes,
             "node_label_patch": node_label_patch,
