@@ -138,7 +138,8 @@ def _convert(path: str) -> None:
 
 def _explain(given: argparse.Namespace) -> None:
     """--explain: the daemon's own pass, and what came of it. Raises ConfigError."""
-    from .kubelet.look import Look  # here, since it costs the import of gRPC
+    from .kubelet.dra import DraDrivers  # here, since it costs the import of gRPC
+    from .kubelet.look import Look
     from .kubelet.memory import Memory
     from .kubelet.renamed_allocations import RenamedAllocations
 
@@ -152,6 +153,11 @@ def _explain(given: argparse.Namespace) -> None:
     look = Look(scanner, links, renamed, Withdrawn(_state_dir(given)))
     for line in explain(configs, scanner, look):
         print(line)
+    dra = DraDrivers(os.path.abspath(given.kubelet_root_dir), scanner.beside)
+    dra.look(())
+    for name, path in dra.names.items():
+        words = f"the DRA driver {name} serves this node ({path}): what it offers too can be given twice"
+        print(words, file=sys.stderr)
     for what, seconds in scanner.beside.held().items():
         print(f"the host has not answered for {seconds:.0f} s: {what}", file=sys.stderr)
 
