@@ -33,7 +33,7 @@ def served() -> dict[str, set[str]]:
     found = {line.split("{")[0]: set(re.findall(r'(\w+)="', line)) for line in text.splitlines() if line[0] != "#"}
     none: list[PoolEndpoint] = []
     found.update({metric.name: {"resource"} for metric in metrics._pools(none, {})})
-    labels = metrics._vf_labels("r", Device(id="a", address="a"), metrics.Holder())
+    labels = metrics._vf_labels("r", Device(id="a", class_id="020000"), metrics.Holder())
     found.update({metric.name: set(labels) for metric in metrics._vf_counters(none, {})})
     return found
 
