@@ -185,7 +185,7 @@ class Scanner:
         if not os.path.isdir(self._folder(device)):
             return None
         entries = pci.list_dir(self._folder(device))
-        device = replace(device, **self._rdma(self._folder(device), entries, device.link_type))
+        device = _with(device, **self._rdma(self._folder(device), entries, device.link_type))
         return self._bound(device, once)
 
     def _folder(self, device: Device) -> str:
@@ -279,7 +279,7 @@ class Scanner:
         nodes = pci.list_dir(f"{folder}/vfio-dev") if is_vfio(driver) else []
         group = pci.iommu_group(self.root, address) or ""
         mates = self._group(group, once) if is_vfio(driver) and group else ()
-        return replace(
+        return _with(
             device,
             driver=driver,
             iommu_group=group,
@@ -318,6 +318,12 @@ class Scanner:
             if number is not None:
                 return ARPHRD.get(number, "")
         return ""
+
+
+def _with(device: Device, **fields: Any) -> Device:
+    """The device with these values: itself where it has them, as nearly always when it is looked at again."""
+    changed = any(getattr(device, name) != value for name, value in fields.items())
+    return replace(device, **fields) if changed else device
 
 
 def _are_same(some: list[Device], others: list[Device]) -> bool:
