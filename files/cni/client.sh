@@ -48,6 +48,13 @@ fi
 # Its first line names the interpreter. Neither is there where the root folder is another one than the host's.
 sriov_said=''
 [ -x "$sriov_program" ] && read -r sriov_said sriov_code < "$sriov_program"
+# An upgrade of the distribution may take the interpreter away: another one of the host's does.
+if [ -n "$sriov_said" ] && [ ! -x "${sriov_said#??}" ] && [ -d "$sriov_version" ]; then
+    for sriov_python in /usr/bin/python3 /usr/bin/python3.[1-9][0-9] /usr/bin/python3.9; do
+        [ -x "$sriov_python" ] && "$sriov_python" -ISc 'import sys; sys.exit(sys.version_info < (3, 9))' 2> /dev/null &&
+            exec "$sriov_python" "$sriov_code" "$sriov_program" "$@"
+    done
+fi
 if [ ! -x "${sriov_said#??}" ] && [ -n "$CNI_COMMAND" ]; then
     printf '%s\n' '{"cniVersion":"1.1.0","code":4,"msg":"'"$sriov_program"', or its Python, is not there: expected the root'\
 ' folder of the host as that of this call, found another one: set chrootDir in the daemon-config.json of Multus to where it'\

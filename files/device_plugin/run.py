@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Entry of the installed device plugin: `PYTHON -I run.py ARGUMENTS`.
 
-An isolated interpreter has neither this folder nor the unpacked wheels in site/ on its path, so they are put
-there, in front of what the system may have.
+An isolated interpreter has neither this folder nor the unpacked wheels on its path, so they are put there, in front of
+what the system may have. site/ has a folder for each Python that the node's distribution may have by its next upgrade.
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ import os
 import sys
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "site")]
+sys.path.insert(0, HERE)
 # Where it runs from the collection itself, the shared facts are in the node library.
 sys.path.append(os.path.join(HERE, "..", "..", "plugins", "module_utils"))
+
+from sriov_device_plugin.host.libraries import SHIPPED  # noqa: E402
+
+sys.path[1:1] = SHIPPED
 
 from sriov_device_plugin.__main__ import main  # noqa: E402
 

@@ -18,6 +18,7 @@ from ..module_utils.policy.validation import show
 from ..plugin_utils import (
     approval,
     cluster,
+    dra,
     filter_inputs,
     firmware,
     manifest_names,
@@ -103,6 +104,23 @@ def node_problems(value: Any, resources: Any, old_boot_id: str = "") -> list[str
     return nodes.node_problems(dict(answer), dict(counts), old_boot_id)
 
 
+def dra_conflicts(value: Any, slices: Any, classes: Any, node: str) -> list[str]:
+    """What DRA drivers offer of what a node's device plugin offers."""
+    result = filter_inputs.mapping("dra_conflicts", value, "a result of sriov_node")
+    answers = [filter_inputs.mapping(f"dra_conflicts: {name}", answer, "a result of kubernetes.core.k8s_info")
+               for name, answer in (("slices", slices), ("classes", classes))]  # fmt: skip
+    found = [filter_inputs.mappings("dra_conflicts", answer.get("resources") or [], "objects") for answer in answers]
+    return dra.conflicts(*found, node, result.get("managed") or [], result.get("resources") or {})
+
+
+def dra_namesakes(value: Any, classes: Any) -> list[str]:
+    """Device classes with a name that the node's device plugin offers."""
+    result = filter_inputs.mapping("dra_namesakes", value, "a result of sriov_node")
+    answer = filter_inputs.mapping("dra_namesakes: classes", classes, "a result of kubernetes.core.k8s_info")
+    found = filter_inputs.mappings("dra_namesakes", answer.get("resources") or [], "objects")
+    return dra.namesakes(found, result.get("resources") or {})
+
+
 def plan_as_table(value: Any, node: str) -> str:
     """The plan of a node as a table."""
     return plan_table.plan_table(dict(filter_inputs.module_result("plan_table", value)), node)
@@ -186,6 +204,8 @@ class FilterModule:
             "cluster_access": cluster_access,
             "cluster_refusal": cluster_refusal,
             "firmware_differences": firmware_differences,
+            "dra_conflicts": dra_conflicts,
+            "dra_namesakes": dra_namesakes,
             "network_attachments": network_attachments,
             "network_changes": network_changes,
             "node_label_patch": node_label_patch,

@@ -152,6 +152,12 @@ resources:
   returned: success
   type: dict
   sample: {baremetal.sriov/kernel: 4}
+managed:
+  description: The PCI addresses of the VFs and functions that are there at the end and that policies are about.
+  returned: success
+  type: list
+  elements: str
+  sample: ["0000:01:10.0", "0000:01:10.2"]
 pfs:
   description: The PFs and their VFs at the end, without what is unknown or empty.
   returned: success

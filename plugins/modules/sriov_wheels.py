@@ -37,6 +37,12 @@ options:
         description: Name and version of the C library, as in V(glibc 2.36) or V(musl 1.2).
         type: str
         required: true
+  following:
+    description:
+      - For how many Pythons after the node's own wheels are provided as well, so that a node whose distribution is
+        upgraded has them already. None of them has to be there.
+    type: int
+    default: 0
   cache:
     description: The cache folder of the controller.
     type: path
@@ -67,6 +73,7 @@ EXAMPLES = r"""
       version: "3.11"
       machine: x86_64
       libc: glibc 2.36
+    following: 2
     cache: ~/.cache/baremetal-sriov
   delegate_to: localhost
 """
@@ -77,6 +84,23 @@ site:
   returned: always
   type: str
   sample: /home/user/.cache/baremetal-sriov/wheels/0f2c6d5a9be13c77/site
+abi:
+  description: The name that the node's Python knows its folder by.
+  returned: always
+  type: str
+  sample: cp311
+others:
+  description: The same for each of the following Pythons that wheels are there for.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{abi: cp312, site: /home/user/.cache/baremetal-sriov/wheels/5b7c3e1f9a2d4c60/site, wheels: []}]
+missing:
+  description: The following Pythons that no wheels are to be had for, and why. That is asked again after a day.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{abi: cp313, reason: no wheel fits}]
 wheels:
   description: File names of the wheels.
   returned: always
@@ -89,7 +113,12 @@ import sys
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.entry.wheels import WheelsRequest, prepare
+from ansible_collections.baremetal.sriov.plugins.module_utils.entry.wheels import (
+    WheelsRequest,
+    abi,
+    prepare,
+    prepare_following,
+)
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import SriovError
 
 
@@ -104,28 +133,38 @@ def main() -> None:
         argument_spec={
             "requirements": {"type": "path", "required": True},
             "python": {"type": "dict", "required": True, "options": python},
+            "following": {"type": "int", "default": 0},
             "cache": {"type": "path", "required": True},
             "wheels": {"type": "path"},
         },
         supports_check_mode=True,
     )
     options = module.params
+    request = WheelsRequest(
+        options["requirements"],
+        options["python"]["version"],
+        options["python"]["machine"],
+        options["python"]["libc"],
+        options["wheels"],
+    )
     try:
-        found = prepare(
-            WheelsRequest(
-                options["requirements"],
-                options["python"]["version"],
-                options["python"]["machine"],
-                options["python"]["libc"],
-                options["wheels"],
-            ),
-            options["cache"],
-            sys.executable,
-        )
+        found = prepare(request, options["cache"], sys.executable)
+        others = prepare_following(request, options["following"], options["cache"], sys.executable)
     except SriovError as error:
         module.fail_json(msg=str(error))
     # The cache is the controller's own business: the node has not changed.
-    module.exit_json(changed=False, site=found.path, wheels=list(found.wheels))
+    module.exit_json(
+        changed=False,
+        abi=abi(request.version),
+        site=found.path,
+        wheels=list(found.wheels),
+        others=[
+            {"abi": one.abi, "site": one.unpacked.path, "wheels": list(one.unpacked.wheels)}
+            for one in others
+            if one.unpacked
+        ],
+        missing=[{"abi": one.abi, "reason": one.reason} for one in others if not one.unpacked],
+    )
 
 
 if __name__ == "__main__":

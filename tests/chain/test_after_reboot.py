@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import admissions
 import chain
 import pytest
 import rebooting
+import soak_pods
 from plugin import JOURNAL, files, leases, link
 from pod import Pod, gone_at_the_end, install_cached_call
 
@@ -48,6 +50,12 @@ def changed(lab: Lab) -> list[str]:
 def journalled(lab: Lab) -> set[str]:
     """The sandboxes that the CNI plugin's journal names."""
     return {name.split("@")[1] for name in files(lab, JOURNAL)}
+
+
+def test_the_device_plugin_was_there_before_the_kubelet(lab: Lab, pods: Pods) -> None:
+    times = soak_pods.registered(lab)
+    assert [admissions.fault(one) for one in times] == [""] * len(times), times
+    assert all(one.listens < one.kubelet for one in times if one.watched), times
 
 
 def test_pods_have_their_vfs_again(lab: Lab, pods: Pods) -> None:

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import admissions
 import chain
 import rebooting
+import soak_pods
 from plugin import JOURNAL, files
 
 from sriovlab.guest import Lab
@@ -31,3 +33,12 @@ def test_pods_hold_vfs(lab: Lab) -> None:
         "containers": {pod.name: pod.container() for pod in pods},
         "sandboxes": {pod.name: pod.sandbox() for pod in pods},
     })  # fmt: skip
+
+
+def test_pods_live_through_a_restart_of_the_kubelet(lab: Lab) -> None:
+    noted = chain.noted("before_reboot")["containers"]
+    lab.run(["systemctl", "restart", "kubelet.service"], timeout=180.0)
+    times = soak_pods.registered(lab)
+    assert [admissions.fault(one) for one in times] == [""] * len(times), times
+    chain.wait_offered(lab, {"kernel": 4, "dpdk": 7})
+    assert {pod.name: pod.container() for pod in rebooting.pods(lab)} == noted, "the same containers run on"

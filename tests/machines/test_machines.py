@@ -96,9 +96,10 @@ def test_it_serves_with_the_wheels_that_the_role_ships(name: str, daemon: Daemon
     installed = daemon.folder / "device-plugin"
     shutil.copytree(PLUGIN, installed)
     shutil.copytree(SHARED, installed / "shared")
-    (installed / "site").symlink_to(wheels("3.11", LEVELS["3.12"], name))
+    (installed / "site").mkdir()
+    (installed / "site" / "cp311").symlink_to(wheels("3.11", LEVELS["3.12"], name))
     serves(daemon, [*emulated.interpreter(name), "-I", str(installed / "run.py")], SECONDS)
     leaves(daemon)
     where = f"import runpy; runpy.run_path({str(installed / 'run.py')!r}); from grpc._cython import cygrpc; "
     found = output(emulated.interpreter(name), "-I", "-c", where + "print(cygrpc.__file__)")
-    assert Path(found.strip()).is_relative_to(installed / "site")
+    assert Path(found.strip()).is_relative_to(installed / "site" / "cp311")

@@ -16,14 +16,17 @@ from shared.places import DEVICE_PLUGIN_STATE, FORMAT
 
 from . import __version__, logs
 from .errors import ConfigError
+from .host import libraries
 from .host.discovery import Scanner
+from .notify import notify
 from .pool import cdi, device_info, health
 from .pool.config import load, prefix_problem, read
 from .pool.explain import explain
 from .pool.legacy_config import convert
 from .pool.withdrawn import Withdrawn
 
-EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h: starting again does not help, the unit does not try
+# EX_CONFIG of sysexits.h: starting again does not help, the unit does not try. For missing libraries, too.
+EXIT_CONFIG = 78
 # Logging options of the Go plugin: taken so that its command lines still work, and without effect.
 GLOG_SWITCHES = ("logtostderr", "alsologtostderr")
 LEVELS = ("debug", "info", "warning", "error")
@@ -66,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     option("convert-config", action="store_true", help="print the oldest form of config.json in today's, and leave")
     option("check-options", action="store_true", help="report on the options and leave")
     option("check-config", action="store_true", help="report on the configuration and leave")
+    option("check-libraries", action="store_true", help="report on gRPC and protobuf as JSON, and leave")
     parser.add_argument("--version", "-version", action="version", version=__version__)
     for name in GLOG_SWITCHES:
         option(name, nargs="?", help=argparse.SUPPRESS)
@@ -134,7 +138,8 @@ def _convert(path: str) -> None:
 
 def _explain(given: argparse.Namespace) -> None:
     """--explain: the daemon's own pass, and what came of it. Raises ConfigError."""
-    from .kubelet.look import Look  # here, since it costs the import of gRPC
+    from .kubelet.dra import DraDrivers  # here, since it costs the import of gRPC
+    from .kubelet.look import Look
     from .kubelet.memory import Memory
     from .kubelet.renamed_allocations import RenamedAllocations
 
@@ -148,6 +153,11 @@ def _explain(given: argparse.Namespace) -> None:
     look = Look(scanner, links, renamed, Withdrawn(_state_dir(given)))
     for line in explain(configs, scanner, look):
         print(line)
+    dra = DraDrivers(os.path.abspath(given.kubelet_root_dir), scanner.beside)
+    dra.look(())
+    for name, path in dra.names.items():
+        words = f"the DRA driver {name} serves this node ({path}): what it offers too can be given twice"
+        print(words, file=sys.stderr)
     for what, seconds in scanner.beside.held().items():
         print(f"the host has not answered for {seconds:.0f} s: {what}", file=sys.stderr)
 
@@ -165,8 +175,24 @@ def _holders(given: argparse.Namespace) -> int:
     return 0 if known.is_complete else 1
 
 
+def _check_libraries() -> int:
+    """--check-libraries: what serves under this Python, and what is there for the next ones; 1 where nothing serves."""
+    loaded = libraries.load()
+    print(json.dumps({"format": FORMAT, **loaded.as_dict()}))
+    if loaded.notes:
+        print(loaded.notes, file=sys.stderr)
+    return 1 if loaded.problem else 0
+
+
 def _report(given: argparse.Namespace) -> int:
     """Do what one of the options says that only report; 0 where the configuration can be used."""
+    if given.check_libraries:
+        return _check_libraries()
+    if given.explain or given.holders:
+        problem = libraries.load().problem
+        if problem:
+            print(problem, file=sys.stderr)
+            return 1
     try:
         if given.check_config:
             _check(given.config_file, given.resource_prefix)
@@ -191,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--resource-prefix: {problem}")
     if given.check_options:
         return 0
-    if given.check_config or given.convert_config or given.explain or given.holders:
+    if given.check_config or given.check_libraries or given.convert_config or given.explain or given.holders:
         return _report(given)
     logs.configure(given.log_level, given.log_format)
     os.umask(0o022)
@@ -199,6 +225,8 @@ def main(arguments: list[str] | None = None) -> int:
     sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
     # Python 3.9 starts programs with fork(), where gRPC's handlers abort the child now and then: we never fork to stay.
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+    if not _libraries_load():
+        return EXIT_CONFIG
     from .daemon import Daemon, Options  # here, since it costs the import of gRPC
 
     options = Options(
@@ -223,6 +251,17 @@ def main(arguments: list[str] | None = None) -> int:
         logging.error("%s", error)
         return EXIT_CONFIG
     _leave(daemon.run())
+
+
+def _libraries_load() -> bool:
+    """Whether they do; what is wrong, in the log and for `systemctl status`."""
+    loaded = libraries.load()
+    if loaded.notes:
+        logging.warning("%s", loaded.notes)
+    if loaded.problem:
+        logging.error("%s", loaded.problem)
+        notify(f"STATUS={loaded.problem}", wait=True)
+    return not loaded.problem
 
 
 def _leave(status: int) -> NoReturn:

@@ -12,12 +12,17 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .errors import ConfigError
+from .host import node_state
 from .host.discovery import Scanner
 from .host.kernel_events import DEVICE, LINK, Events
+from .host.node_state import NodeState
 from .kubelet import instance, registration
+from .kubelet.dra import DraDrivers
+from .kubelet.folder_watch import FolderWatch
 from .kubelet.look import Look
 from .kubelet.memory import Memory
 from .kubelet.plugin_server import PoolService
@@ -74,6 +79,8 @@ class Daemon:
         self._memory = Memory(options.state_dir)
         self.scanner = Scanner(options.root, self._memory.pf_names)
         self.renamed = RenamedAllocations(options.kubelet_dir, options.root)
+        self.dra = DraDrivers(options.kubelet_dir, self.scanner.beside)
+        self._folders = FolderWatch(registration.known_dirs(options.kubelet_dir))
         self.endpoints: dict[str, PoolEndpoint] = {}  # resource name -> its endpoint
         self._kept: dict[str, str] = {}  # of these the names that are no longer configured -> for which pod
         self._said: dict[str, str] = {}  # resource name -> the last line about its devices
@@ -159,8 +166,13 @@ class Daemon:
             return
         from .metrics import MetricsServer, render  # here, since it costs the import of an HTTP server
 
+        root = self.options.root
+
         def metrics() -> str:
-            return render(list(self.endpoints.values()), self.options.kubelet_dir, self.scanner.beside.held())
+            beside = self.scanner.beside
+            state = beside.ask("what other programs left", partial(node_state.read, root), NodeState())
+            pools = list(self.endpoints.values())
+            return render(pools, self.options.kubelet_dir, beside.held(), state, list(self.dra.names))
 
         address, port = self.options.metrics_address, self.options.metrics_port
         try:
@@ -250,6 +262,7 @@ class Daemon:
                 pool = self.endpoints[name].service.pool
                 pool.withdrawn = dict(share.withdrawn)
                 self._update(pool, share.config, share.members)
+        self.dra.look([endpoint.service.endpoint for endpoint in self.endpoints.values()])
         if (self.scanner.names, set(self.endpoints)) != (self._memory.pf_names, self._memory.resources):
             self._memory.save(self.scanner.names, self.endpoints)
 
@@ -314,6 +327,7 @@ class Daemon:
 
     def tend(self) -> None:
         """Keep the sockets and the registrations."""
+        self._folders.tend()  # first: what comes after we have looked wakes us again
         for endpoint in self.endpoints.values():
             endpoint.tend(self._beat())
         registration.register(self.options.kubelet_dir, list(self.endpoints.values()))

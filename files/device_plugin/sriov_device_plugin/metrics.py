@@ -21,6 +21,7 @@ from typing import Any, Callable
 from . import __version__
 from .host.beside import Beside
 from .host.discovery import Device
+from .host.node_state import NodeState
 from .kubelet import pod_resources
 from .kubelet.pod_resources import Holder
 from .kubelet.registration import PoolEndpoint
@@ -64,7 +65,13 @@ def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
-def render(endpoints: Sequence[PoolEndpoint], kubelet_dir: str, held_reads: Sized = ()) -> str:
+def render(
+    endpoints: Sequence[PoolEndpoint],
+    kubelet_dir: str,
+    held_reads: Sized = (),
+    state: NodeState | None = None,
+    dra_drivers: Sequence[str] = (),
+) -> str:
     """Everything, read now. held_reads: what the host does not answer."""
     held = pod_resources.holders(kubelet_dir)
     metrics = [
@@ -73,10 +80,35 @@ def render(endpoints: Sequence[PoolEndpoint], kubelet_dir: str, held_reads: Size
                [({}, float(held is not None))]),
         Metric("sriov_host_reads_held", "gauge", "Reads of the host that it does not answer.",
                [({}, float(len(held_reads)))] if held_reads else []),
+        Metric("sriov_dra_driver", "gauge", "1 for each DRA driver that serves this node beside the device plugin.",
+               [({"driver": name}, 1.0) for name in dra_drivers]),
+        *_node(state or NodeState()),
         *_pools(endpoints, held),
         *_vf_counters(endpoints, held or {}),
     ]  # fmt: skip
     return "".join(f"{line}\n" for metric in metrics if metric.samples for line in metric.lines())
+
+
+def _node(state: NodeState) -> Iterator[Metric]:
+    """What the node library and the CNI plugin could not do; nothing of one that is not there."""
+
+    def metric(name: str, text: str, value: float | None, kind: str = "gauge") -> Metric:
+        return Metric(f"sriov_{name}", kind, text, [] if value is None else [({}, float(value))])
+
+    drift = state.drift
+    if drift is not None:
+        yield metric("node_drift_differences", "Objects that are not as configured, and were left so.",
+                     drift.differences)  # fmt: skip
+        yield metric("node_drift_stopped", "Objects that somebody undoes again and again: not repaired any more.",
+                     drift.stopped)  # fmt: skip
+        yield metric("node_drift_errors", "Failures of the last look for drift.", drift.errors)
+        yield metric("node_drift_last_pass_timestamp_seconds", "When drift was looked for last.", drift.last)
+        yield metric("node_repairs_total", "Objects that were repaired since the boot.", drift.repairs, "counter")
+    yield metric("node_reboot_pending", "1 where what is configured takes effect with a reboot.", state.reboot_pending)
+    yield metric("withheld_devices", "VFs that could not be brought back after a pod, and are not given.",
+                 state.withheld)  # fmt: skip
+    yield metric("failed_restores", "Journals that could not be used, so that nothing was restored by them.",
+                 state.set_aside)  # fmt: skip
 
 
 def _pools(endpoints: Sequence[PoolEndpoint], held: Mapping[tuple[str, str], Holder] | None) -> Iterator[Metric]:

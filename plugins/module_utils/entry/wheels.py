@@ -15,14 +15,18 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from ..host.host import Host
 from ..model.errors import CommandError, HostError
 
 FORMAT = 1
 DOWNLOAD_SECONDS = 900.0
+MISSING_SECONDS = 86400.0  # for so long wheels that were not to be had are not asked for again
 NO_INDEX = "Check the controller's way to its package index, or give a folder of wheels."
 # PEP 600: a manylinux_2_N wheel runs on every glibc from 2.N on. 2.5 is the oldest that the tags know.
 _OLDEST_GLIBC = 5
@@ -50,6 +54,31 @@ class Unpacked:
     wheels: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Next:
+    """The wheels for a Python that the node may have next; unpacked: None where they are not to be had, by `reason`."""
+
+    abi: str
+    unpacked: Unpacked | None
+    reason: str = ""
+
+
+def _minor(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)
+
+
+def abi(version: str) -> str:
+    """The folder's name on the node, such as "cp311": what an interpreter finds its own by."""
+    return "cp{}{}".format(*_minor(version))
+
+
+def following(version: str, count: int) -> list[str]:
+    """The next versions of Python: an upgrade of the distribution brings one of them."""
+    major, minor = _minor(version)
+    return [f"{major}.{minor + number}" for number in range(1, count + 1)]
+
+
 def platforms(machine: str, libc: str) -> list[str]:
     """Platform tags that a node accepts, newest first (PEP 600, PEP 656).
 
@@ -74,7 +103,7 @@ def platforms(machine: str, libc: str) -> list[str]:
     return tags
 
 
-def download_command(python: str, request: WheelsRequest, destination: str) -> list[str]:
+def download_command(python: str, request: WheelsRequest, destination: str, retries: str = "5") -> list[str]:
     """The pip call that fetches wheels for the node and nothing that would have to be built."""
     version = ".".join(request.version.split(".")[:2])
     command = [
@@ -85,6 +114,8 @@ def download_command(python: str, request: WheelsRequest, destination: str) -> l
         "--disable-pip-version-check",
         "--no-input",
         "--quiet",
+        "--retries",
+        retries,
         "--only-binary",
         ":all:",
         "--implementation",
@@ -107,13 +138,51 @@ def prepare(request: WheelsRequest, cache: str, python: str) -> Unpacked:
 
     Raises HostError where the requirements can't be read, the cache can't be written, or no wheel fits.
     """
+    return _prepared(request, cache, lambda home: _make(request, home, python))
+
+
+def prepare_following(request: WheelsRequest, count: int, cache: str, python: str) -> list[Next]:
+    """The same for the next `count` Pythons, of which none has to be there yet. Raises HostError for the cache."""
+    found = []
+    for version in following(request.version, count):
+        wanted = WheelsRequest(request.requirements, version, request.machine, request.libc, request.folder)
+        try:
+            unpacked = _prepared(wanted, cache, partial(_make_once, wanted, python))
+            found.append(Next(abi(version), unpacked))
+        except _NotToBeHadError as error:
+            found.append(Next(abi(version), None, str(error)))
+    return found
+
+
+class _NotToBeHadError(Exception):
+    """There are no wheels for this Python, as far as is known."""
+
+
+def _make_once(request: WheelsRequest, python: str, home: str) -> None:
+    """Make it, unless that failed lately: a controller without a package index waits for it in each run otherwise.
+
+    Raises _NotToBeHadError.
+    """
+    note = f"{home}.missing"
+    if os.path.exists(note) and abs(time.time() - os.stat(note).st_mtime) < MISSING_SECONDS:
+        with open(note, encoding="utf-8") as stream:
+            raise _NotToBeHadError(stream.read())
+    try:
+        _make(request, home, python, retries="1")
+    except HostError as error:
+        with open(note, "w", encoding="utf-8") as stream:
+            stream.write(str(error))
+        raise _NotToBeHadError(str(error)) from error
+
+
+def _prepared(request: WheelsRequest, cache: str, make: Callable[[str], None]) -> Unpacked:
     try:
         home = os.path.join(cache, "wheels", _key(request))
         os.makedirs(os.path.dirname(home), mode=0o755, exist_ok=True)
         with open(f"{home}.lock", "w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not os.path.exists(home):
-                _make(request, home, python)
+                make(home)
         with open(os.path.join(home, "wheels.json"), encoding="utf-8") as stream:
             names = json.load(stream)["wheels"]
     except OSError as error:
@@ -145,12 +214,12 @@ def _key(request: WheelsRequest) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _make(request: WheelsRequest, home: str, python: str) -> None:
+def _make(request: WheelsRequest, home: str, python: str, retries: str = "5") -> None:
     work = tempfile.mkdtemp(prefix=".making-", dir=os.path.dirname(home))
     try:
         wheels = os.path.join(work, "wheels")
         os.mkdir(wheels)
-        _download(download_command(python, request, wheels), request)
+        _download(download_command(python, request, wheels, retries), request)
         names = sorted(os.listdir(wheels))
         for name in names:
             with zipfile.ZipFile(os.path.join(wheels, name)) as archive:

@@ -82,6 +82,7 @@ class Outcome:
             "expected_after_reboot": [s.as_dict() for s in self.plan.steps if s.stage == AFTER_REBOOT],
             "resources": dict(self.look.goal.resources),
             "skipped_policies": dict(self.look.goal.skipped),
+            "managed": _managed(self.look.goal, self.last.state.pfs),
             "pfs": [_pf_summary(pf) for pf in self.last.state.pfs if pf.total_vfs >= 0 or pf.is_guest_vf],
             "iommu": found[0].as_dict() if found else {},
         }
@@ -180,6 +181,13 @@ def _settled(host: Host, again: Callable[[], Look]) -> Look:
             "Somebody else changes the same objects, or a driver does not keep what is set; see dmesg.",
         )
     return last
+
+
+def _managed(goal: Goal, pfs: Sequence[Pf]) -> list[str]:
+    """The VFs and functions that are there and that policies are about."""
+    wanted = {(one.address, index) for one in goal.pfs if not one.restore_original for index, _settings in one.vfs}
+    vfs = [vf.address for pf in pfs for vf in pf.vfs if (pf.address, vf.index) in wanted and vf.address]
+    return sorted({*vfs, *(one.address for one in goal.functions)})
 
 
 def _pf_summary(pf: Pf) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from ..model.goal import DEFAULT_DRIVER, NO_DRIVER, PfGoal, VfSettings, pf_goal_
 from ..model.plan import Step
 from ..model.state import Pf, Record, Vf
 from ..shared.driver_kinds import is_userspace
+from ..shared.places import REBOOT_ASKED
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ FORMAT = 1
 FOLDER = "/var/lib/baremetal-sriov"
 ORIGINAL = f"{FOLDER}/original.json"
 JOURNAL = f"{FOLDER}/journal/apply.json"
-ASKED = f"{FOLDER}/reboot.json"  # see pending_reboot
+ASKED = REBOOT_ASKED  # see pending_reboot
 ARGUMENTS = f"{FOLDER}/arguments.json"  # see kernel/argument_shares
 FILE = "file"  # the kind of steps that write files
 LOCK = "/run/baremetal-sriov/lock"

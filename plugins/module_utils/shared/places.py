@@ -12,4 +12,13 @@ WITHHELD = "/var/lib/cni/sriov/withheld"
 DEVICE_PLUGIN_STATE = "/run/baremetal-sriov/device-plugin"
 # In that folder: what the node library takes back before it changes it. {"format": 1, "withdrawn": [...]}
 WITHDRAWN = "withdrawn.json"
+# What the node library remembers of what it left undone, for the device plugin's metrics. Of the first: {"format": 1,
+# "differences": [...], "stopped": {...}, "errors": [...], "total": repairs, "last": time.time()}; of the second:
+# {"format": 1, "boot_id": ..., "arguments": [...]}, which is there while a reboot is due; of the third its form is the
+# node library's own, and `after_reboot` in it has the boot_id of the boot that PFs wait in.
+DRIFT = "/run/baremetal-sriov/drift.json"
+REBOOT_ASKED = "/var/lib/baremetal-sriov/reboot.json"
+NODE = "/etc/baremetal-sriov/node.json"
+# Journals of the CNI plugin that could not be used, so that nothing was restored by them.
+SET_ASIDE = "/var/lib/cni/sriov/set-aside"
 FORMAT = 1  # of these files

@@ -20,7 +20,7 @@ def answers(ask: Any) -> dict[str, dict[str, Any]]:
     """Of both sides, to all configurations."""
     sides = {"theirs": dp_native.go(f"{NODE}/sriovdp", ""), "ours": OURS}
     plan = {"folder": "/run/peers", "seconds": 120, "sides": sides, "cases": dp_table.plan()}
-    found: dict[str, dict[str, Any]] = ask("dp", [NODE, DEVICE_PLUGIN, f"{DEVICE_PLUGIN}/site"], plan)
+    found: dict[str, dict[str, Any]] = ask("dp", [NODE, DEVICE_PLUGIN, f"{DEVICE_PLUGIN}/site/ABI"], plan)
     return found
 
 

@@ -170,6 +170,7 @@ def run(plan: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    sys.path[:0] = sys.argv[1:]
+    abi = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+    sys.path[:0] = [path.replace("ABI", abi) for path in sys.argv[1:]]
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     print(json.dumps(run(json.load(sys.stdin))))

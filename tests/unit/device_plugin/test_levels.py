@@ -25,7 +25,8 @@ def test_serves_on_each_level(version: str, daemon: Daemon, short_path: Path) ->
     installed = short_path / "device-plugin"
     shutil.copytree(PLUGIN, installed)
     shutil.copytree(SHARED, installed / "shared")
-    os.symlink(wheels(version, LEVELS[version]), installed / "site")
+    (installed / "site").mkdir()
+    os.symlink(wheels(version, LEVELS[version]), installed / "site" / f"cp{version.replace('.', '')}")
     serves(daemon, [python, "-I", str(installed / "run.py")])
     loaded = Path(f"/proc/{daemon.process.pid}/maps").read_text()
     assert str(wheels(version, LEVELS[version])) in loaded, "the level's own wheels serve, not those of this Python"

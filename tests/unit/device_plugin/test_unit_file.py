@@ -27,7 +27,7 @@ def unit(tmp_path: Path) -> Path:
 def filled(**variables: str) -> str:
     """The unit as the role ships it."""
     python = shutil.which("python3") or "/usr/bin/python3"
-    return substitute(TEMPLATE.read_text(), {"PYTHON": python, **variables})
+    return substitute(TEMPLATE.read_text(), {"PYTHON": python, "KUBELET_UNIT": "kubelet.service", **variables})
 
 
 def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:

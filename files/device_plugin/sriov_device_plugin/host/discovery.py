@@ -104,6 +104,9 @@ class Scanner:
         self.names = dict(names or {})
         self.nodes = Nodes(root)  # device nodes as the last pass saw them
         self._profiles = ddp.Profiles()
+        # Of thousands of functions each pass finds nearly all as they were: they are kept, and not held twice.
+        self._functions: dict[str, list[Device]] = {}
+        self._kinds: dict[tuple[str, str], tuple[str, str]] = {}
 
     def scan(self, classes: Iterable[str], auxiliary: bool = False, profiles: bool = False) -> list[Device]:
         """All functions whose class starts with one of `classes` (hex digits), sorted by address.
@@ -122,6 +125,7 @@ class Scanner:
             ask.ask("vDPA devices", lambda: rdma_vdpa.vdpa_devices(self.root), {}),
         )
         seen = ask.ask_each("the function", wanted, lambda a: self._function(a, *kinds[a], once, auxiliary))
+        self._functions = seen
         read = [device for address in wanted for device in seen.get(address, ())]
         vfs = {name for device in read if device.pf_address and not device.parent for name in device.interfaces}
         in_use = ask.ask("addresses and routes", lambda: host_interfaces.interfaces(self.root, vfs), None)
@@ -135,7 +139,8 @@ class Scanner:
 
     def _kind(self, address: str) -> tuple[str, str]:
         """The class of a function, and the PF's address of a VF."""
-        return sys.intern(pci.class_id(self.root, address)), sys.intern(pci.physfn(self.root, address) or "")
+        found = (sys.intern(pci.class_id(self.root, address)), sys.intern(pci.physfn(self.root, address) or ""))
+        return self._kinds.setdefault(found, found)
 
     def _function(self, address: str, class_id: str, pf_address: str, once: _Pass, auxiliary: bool) -> list[Device]:
         """A function, and what is on it."""
@@ -144,7 +149,8 @@ class Scanner:
         found = [self._bound(device, once)]
         if auxiliary and pci_classes.is_network(class_id):
             found.extend(self._bound(sf, once) for sf in self._subfunctions(device, entries))
-        return found
+        before = self._functions.get(address, [])
+        return before if _are_same(before, found) else found
 
     def _used(self, device: Device, in_use: Mapping[str, str] | None) -> Device:
         """With what the host does with it; what can't be told counts as a use."""
@@ -179,7 +185,7 @@ class Scanner:
         if not os.path.isdir(self._folder(device)):
             return None
         entries = pci.list_dir(self._folder(device))
-        device = replace(device, **self._rdma(self._folder(device), entries, device.link_type))
+        device = _with(device, **self._rdma(self._folder(device), entries, device.link_type))
         return self._bound(device, once)
 
     def _folder(self, device: Device) -> str:
@@ -198,8 +204,8 @@ class Scanner:
         return Device(
             id=address,
             class_id=class_id,
-            vendor=pci.vendor_id(self.root, address),
-            device=pci.device_id(self.root, address),
+            vendor=sys.intern(pci.vendor_id(self.root, address)),
+            device=sys.intern(pci.device_id(self.root, address)),
             acpi_index=pci.read_text(f"{folder}/acpi_index") or "",
             numa_node=pci.numa_node(self.root, address),
             pf_address=pf_address,
@@ -267,13 +273,13 @@ class Scanner:
     def _bound(self, device: Device, once: _Pass) -> Device:
         """The device with what its driver brings."""
         address = device.parent or device.id
-        driver = pci.driver(self.root, address) or ""
+        driver = sys.intern(pci.driver(self.root, address) or "")
         folder = self._folder(device)
         uio = pci.list_dir(f"{folder}/uio") if is_uio(driver) else []
         nodes = pci.list_dir(f"{folder}/vfio-dev") if is_vfio(driver) else []
         group = pci.iommu_group(self.root, address) or ""
         mates = self._group(group, once) if is_vfio(driver) and group else ()
-        return replace(
+        return _with(
             device,
             driver=driver,
             iommu_group=group,
@@ -312,6 +318,18 @@ class Scanner:
             if number is not None:
                 return ARPHRD.get(number, "")
         return ""
+
+
+def _with(device: Device, **fields: Any) -> Device:
+    """The device with these values: itself where it has them, as nearly always when it is looked at again."""
+    changed = any(getattr(device, name) != value for name, value in fields.items())
+    return replace(device, **fields) if changed else device
+
+
+def _are_same(some: list[Device], others: list[Device]) -> bool:
+    """Equal also in what a comparison of devices leaves out."""
+    left_out = [[(device.interfaces, device.links) for device in devices] for devices in (some, others)]
+    return some == others and left_out[0] == left_out[1]
 
 
 def rdma_port(device: str, port: str) -> str:

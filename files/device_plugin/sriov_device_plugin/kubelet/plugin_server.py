@@ -9,6 +9,7 @@ import errno
 import logging
 import queue
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, NoReturn, TypeVar
@@ -29,6 +30,7 @@ from .renamed_allocations import RenamedAllocations
 
 API_VERSION = "v1beta1"
 HEALTHY, UNHEALTHY = "Healthy", "Unhealthy"
+BURST = 0.1  # seconds between two lists that a kubelet is sent, at least
 MAX_STREAMS = 3  # a kubelet holds one; while it restarts, the old one may not have ended yet
 WORKERS = MAX_STREAMS + 5
 NAMED_IDS = 5  # of many unknown ids, how many an error names
@@ -57,6 +59,9 @@ class PoolService:
         self.refused = threading.Event()  # the plugin watcher refused us
         self.listens = 0  # how many ListAndWatch calls there were
         self.lost = threading.Event()  # a kubelet listened to us, and does no longer
+        self._message_lock = threading.Lock()
+        self._told = 0  # the version of the pool that the message tells
+        self._message = b""
 
     @property
     def is_listened_to(self) -> bool:
@@ -67,7 +72,7 @@ class PoolService:
         """GetDevicePluginOptions."""
         return OPTIONS
 
-    def list_and_watch(self, request: Any, context: Any) -> Iterator[api.ListAndWatchResponse]:
+    def list_and_watch(self, request: Any, context: Any) -> Iterator[bytes]:
         """ListAndWatch: the whole list now and after each change, until the kubelet or the server ends it."""
         stream = self.pool.subscribe(MAX_STREAMS)
         try:
@@ -77,18 +82,23 @@ class PoolService:
                 self.lost.clear()
             while more:
                 yield self._listing()
-                more = _wait(stream)
+                more = _wait(stream, time.monotonic() + BURST)
         finally:
             if not self.pool.unsubscribe(stream):
                 self.lost.set()
 
-    def _listing(self) -> api.ListAndWatchResponse:
-        answer = api.ListAndWatchResponse()
-        for device_id, node, healthy in self.pool.listing():
-            device = answer.devices.add(ID=device_id, health=HEALTHY if healthy else UNHEALTHY)
-            if node >= 0:
-                device.topology.nodes.add(ID=node)
-        return answer
+    def _listing(self) -> bytes:
+        """The message; the same bytes for all streams until something changes."""
+        with self._message_lock:
+            version = self.pool.version  # first: what changes meanwhile is told again
+            if self._told != version:
+                answer = api.ListAndWatchResponse()
+                for device_id, node, healthy in self.pool.listing():
+                    device = answer.devices.add(ID=device_id, health=HEALTHY if healthy else UNHEALTHY)
+                    if node >= 0:
+                        device.topology.nodes.add(ID=node)
+                self._told, self._message = version, answer.SerializeToString()
+            return self._message
 
     def preferred(self, request: Any, context: Any) -> api.PreferredAllocationResponse:
         """GetPreferredAllocation."""
@@ -244,12 +254,16 @@ class PoolService:
         return watcher_api.RegistrationStatusResponse()
 
 
-def _wait(stream: queue.SimpleQueue[bool]) -> bool:
-    """The next signal; several changes that waited are one."""
+def _wait(stream: queue.SimpleQueue[bool], not_before: float) -> bool:
+    """The next signal; several changes until `not_before` are one. The end waits for nobody."""
     more = stream.get()
-    while more and not stream.empty():
-        more = stream.get()
-    return more
+    while more:
+        left = not_before - time.monotonic()
+        try:
+            more = stream.get(timeout=left) if left > 0 else stream.get_nowait()
+        except queue.Empty:
+            return True
+    return False
 
 
 def _abort(context: Any, code: grpc.StatusCode, problem: object) -> NoReturn:
@@ -316,7 +330,7 @@ def _handlers(service: PoolService) -> tuple[grpc.GenericRpcHandler, ...]:
         "ListAndWatch": grpc.unary_stream_rpc_method_handler(
             service.list_and_watch,
             request_deserializer=api.Empty.FromString,
-            response_serializer=_serialize,
+            response_serializer=None,  # they are bytes already
         ),
         "GetPreferredAllocation": unary(service.preferred, api.PreferredAllocationRequest),
         "Allocate": unary(service.allocate, api.AllocateRequest),

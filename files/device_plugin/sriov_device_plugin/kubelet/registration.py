@@ -5,8 +5,8 @@
 
 With a plugins_registry folder the kubelet's plugin watcher finds our sockets and asks them. Without it we
 call Register on kubelet.sock in device-plugins, and again whenever that socket is a new one; a kubelet that
-starts wipes the folder, our sockets included. All is found by looking twice a second: cheap, and nothing is
-missed.
+starts wipes the folder, our sockets included. All is found by looking twice a second, cheap, so that nothing is
+missed; folder_watch.py has us look at once where something was made there.
 """
 
 from __future__ import annotations
@@ -184,10 +184,14 @@ class Waits:
         return f"{waited} the kubelet has not asked {where}; is {endpoint.kubelet_dir} its --root-dir?"
 
 
+def known_dirs(kubelet_dir: str) -> list[str]:
+    """The folders for our sockets, the one to be preferred first."""
+    return [os.path.join(kubelet_dir, name) for name in (WATCHER_DIR, LEGACY_DIR)]
+
+
 def registration_dirs(kubelet_dir: str) -> list[str]:
-    """The folders for our sockets that are there, the one to be preferred first."""
-    paths = (os.path.join(kubelet_dir, name) for name in (WATCHER_DIR, LEGACY_DIR))
-    return [path for path in paths if os.path.isdir(path)]
+    """Those that are there."""
+    return [path for path in known_dirs(kubelet_dir) if os.path.isdir(path)]
 
 
 def socket_path(folder: str, prefix: str, name: str) -> str:

@@ -20,6 +20,8 @@ from .selectors import Selector
 class Member:
     """A device of a pool, with the selector object that took it."""
 
+    __slots__ = ("device", "selector")  # there are thousands
+
     device: Device
     selector: Selector
 
@@ -127,6 +129,7 @@ class Pool:
         self.members: Mapping[str, Member] = {}
         self.problems: Mapping[str, str] = {}  # device id -> why it is unhealthy
         self.withdrawn: Mapping[str, str] = {}  # id of what the node library takes back from the pool -> why
+        self.version = 0  # of the list that the kubelet gets
         self._lock = threading.Lock()
         self._streams: list[queue.SimpleQueue[bool]] = []
 
@@ -137,6 +140,7 @@ class Pool:
         before = self.listing()
         self.config, self.members, self.problems = config, members, problems or {}
         if self.listing() != before:
+            self.version += 1
             self.tell(True)
 
     def listing(self) -> list[tuple[str, int, bool]]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -121,6 +122,25 @@ def test_without_the_hosts_root_there_is_an_error(program, tmp_path, name):
     client = put(tmp_path / "client", cni_code.client(str(program), "/usr/lib/nowhere", "/run/nowhere"))
     done = subprocess.run([client], env=ADD, input=b"{", capture_output=True, check=False)
     assert json.loads(done.stdout)["code"] == 6  # it runs
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+@pytest.mark.parametrize("name", ["python3", "python3.77"])
+def test_an_upgrade_takes_the_interpreter_away(program, tmp_path, shell, name):
+    """The program and its code are those of this root, and another of the system's Pythons runs them."""
+    (tmp_path / "bin").mkdir()
+    put(tmp_path / "bin" / "python3.78", "#!/bin/sh\nexit 1\n")  # one that is too old for the question
+    code = next((program.parent / "lib").iterdir())
+    before, _blank, rest = program.read_text().partition(" ")
+    assert before.startswith("#!")
+    there = put(tmp_path / "program", f"#!/usr/lib/gone/python3 {rest}")
+    text = cni_code.client(str(there), str(code), "/run/nowhere").replace("/usr/bin/", f"{tmp_path}/bin/")
+    client = put(tmp_path / "client", text)
+    done = subprocess.run([shell, client], env=ADD, input=b"{", capture_output=True, check=False)
+    assert json.loads(done.stdout)["code"] == 4
+    os.symlink(sys.executable, tmp_path / "bin" / name)
+    done = subprocess.run([shell, client], env=ADD, input=b"{", capture_output=True, check=False)
+    assert json.loads(done.stdout)["code"] == 6  # it runs, and can't take this configuration
 
 
 @finding("13", "said-once")

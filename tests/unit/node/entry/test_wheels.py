@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import sys
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry import wheels
-from ansible_collections.baremetal.sriov.plugins.module_utils.entry.wheels import WheelsRequest, platforms, prepare
+from ansible_collections.baremetal.sriov.plugins.module_utils.entry.wheels import (
+    WheelsRequest,
+    following,
+    platforms,
+    prepare,
+    prepare_following,
+)
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError
 
 pytest.importorskip("pip", reason="the interpreter that runs the tests has no pip")
@@ -129,3 +137,50 @@ def test_platform_tags_start_with_the_newest_and_know_the_old_names() -> None:
 def test_an_unknown_c_library_is_refused() -> None:
     with pytest.raises(HostError, match="C library"):
         platforms("x86_64", "newlib 4")
+
+
+@pytest.mark.parametrize(
+    ("version", "count", "expected"),
+    [
+        ("3.11", 2, ["3.12", "3.13"]),
+        ("3.9.18", 2, ["3.10", "3.11"]),  # the number after the dot, not a decimal
+        ("3.13", 0, []),
+    ],
+)
+def test_the_pythons_that_a_distribution_may_have_next(version: str, count: int, expected: list[str]) -> None:
+    assert following(version, count) == expected
+
+
+def test_wheels_for_the_next_pythons_lie_beside(tmp_path: Path, request_for: WheelsRequest, shelf: Path) -> None:
+    make_wheel(shelf, "native", "cp312-cp312-manylinux_2_17_x86_64")
+    found = prepare_following(request_for, 2, str(tmp_path / "cache"), sys.executable)
+    assert [(one.abi, one.unpacked.wheels[0]) for one in found if one.unpacked] == [
+        ("cp312", "native-1.0-cp312-cp312-manylinux_2_17_x86_64.whl")
+    ]
+    (missing,) = (one for one in found if not one.unpacked)
+    assert missing.abi == "cp313" and "native" in missing.reason
+
+
+def test_what_no_index_has_is_not_asked_for_in_each_run(tmp_path: Path, request_for: WheelsRequest) -> None:
+    """A run that changes nothing is quick; the next day they may be there."""
+    cache = str(tmp_path / "cache")
+    first = prepare_following(request_for, 2, cache, sys.executable)
+    assert [one.unpacked for one in first] == [None, None]
+    assert prepare_following(request_for, 2, cache, "/nonexistent/python") == first
+    long_ago = time.time() - 2 * wheels.MISSING_SECONDS
+    for path in (tmp_path / "cache" / "wheels").glob("*.missing"):
+        os.utime(path, (long_ago, long_ago))
+    make_wheel(tmp_path / "shelf", "unrelated", "py3-none-any")  # another listing is asked at once, too
+    again = prepare_following(request_for, 2, cache, "/nonexistent/python")
+    assert [one.reason for one in again] != [one.reason for one in first]
+
+
+def test_a_node_is_never_without_its_own(tmp_path: Path, request_for: WheelsRequest) -> None:
+    """What stands for the next ones as missing is not taken for the answer for the node's own."""
+    cache = str(tmp_path / "cache")
+    prepare_following(request_for, 1, cache, sys.executable)
+    own = WheelsRequest(request_for.requirements, "3.12", "x86_64", "glibc 2.36", request_for.folder)
+    make = [path.name for path in (tmp_path / "cache" / "wheels").glob("*.missing")]
+    assert len(make) == 1
+    with pytest.raises(HostError, match=r"wheels for Python 3\.12"):
+        prepare(own, cache, sys.executable)

@@ -260,6 +260,7 @@ def test_two_policies_on_one_pf(host: FakeHost) -> None:
     outcome = present(host, [kernel, dpdk])
     assert drivers(host, PF1) == ["igbvf", "vfio-pci", "vfio-pci", "igbvf", "igbvf", "igbvf"]
     assert outcome.facts()["resources"] == {"baremetal.sriov/dpdk": 2, "baremetal.sriov/kernel": 3}
+    assert outcome.facts()["managed"] == [host.vf_address(PF1, index) for index in range(5)]
     pools = json.loads(host.get("etc/pcidp/config.json"))["resourceList"]
     assert [p["selectors"][0]["rootDevices"] for p in pools] == [[f"{PF1}#1-2"], [f"{PF1}#0,3-4"]]
 
