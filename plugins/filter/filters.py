@@ -107,18 +107,20 @@ def node_problems(value: Any, resources: Any, old_boot_id: str = "") -> list[str
 def dra_conflicts(value: Any, slices: Any, classes: Any, node: str) -> list[str]:
     """What DRA drivers offer of what a node's device plugin offers."""
     result = filter_inputs.mapping("dra_conflicts", value, "a result of sriov_node")
-    answers = [filter_inputs.mapping(f"dra_conflicts: {name}", answer, "a result of kubernetes.core.k8s_info")
-               for name, answer in (("slices", slices), ("classes", classes))]  # fmt: skip
-    found = [filter_inputs.mappings("dra_conflicts", answer.get("resources") or [], "objects") for answer in answers]
-    return dra.conflicts(*found, node, result.get("managed") or [], result.get("resources") or {})
+    offered, kinds = _objects("dra_conflicts: slices", slices), _objects("dra_conflicts: classes", classes)
+    return dra.conflicts(offered, kinds, node, result.get("managed") or [], result.get("resources") or {})
 
 
 def dra_namesakes(value: Any, classes: Any) -> list[str]:
     """Device classes with a name that the node's device plugin offers."""
     result = filter_inputs.mapping("dra_namesakes", value, "a result of sriov_node")
-    answer = filter_inputs.mapping("dra_namesakes: classes", classes, "a result of kubernetes.core.k8s_info")
-    found = filter_inputs.mappings("dra_namesakes", answer.get("resources") or [], "objects")
-    return dra.namesakes(found, result.get("resources") or {})
+    return dra.namesakes(_objects("dra_namesakes: classes", classes), result.get("resources") or {})
+
+
+def _objects(what: str, value: Any) -> list[Any]:
+    """The objects in an answer of the cluster."""
+    answer = filter_inputs.mapping(what, value, "a result of kubernetes.core.k8s_info")
+    return list(filter_inputs.mappings(what, answer.get("resources") or [], "objects"))
 
 
 def plan_as_table(value: Any, node: str) -> str:

@@ -37,11 +37,11 @@ def _told(word: str, attributes: Mapping[str, Any], bios: Mapping[str, Any]) -> 
     if not attributes:
         return "The BMC has no attribute for it that is known: look in the BIOS setup."
     waiting = bios.get("waiting") or {}
-    settings = bios.get("settings") or {}
+    steps = (bios.get("plan") or {}).get("steps") or []
+    to_do = {step.get("target") for step in steps if step.get("kind") == "bios_setting"}
     shown = ", ".join(f"{name} is {value!r}" for name, value in attributes.items())
     off = [name for name in attributes if name in waiting]
-    staged = [name for name in off if (settings.get(name) or {}).get("pending") == waiting[name]]
-    if off and staged == off:
+    if off and not to_do & set(off):
         return f"The BMC tells that {shown}, and that it changes with the next reset of the host."
     if off:
         return f"The BMC tells that {shown}: set sriov_bios: {{{word}: true}}, and run site or provision."

@@ -19,18 +19,17 @@ from devtool.collection import ROOT
 NO_TABLE = {"item": "IOMMU in the firmware", "verdict": "look", "found": "no table that announces one"}
 HAS_IT = {**NO_TABLE, "verdict": "ok", "found": "the table DMAR"}
 WORDS = {"iommu": {"VTdSupport": "Disable"}}
-TO_STAGE = {"pending": "Disable", "current": "Disable", "desired": "Enable"}
+TO_STAGE = {"kind": "bios_setting", "target": "VTdSupport"}
 BEGIN = "IOMMU in the firmware: no table that announces one. The BMC tells that VTdSupport is "
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "ok": (HAS_IT, {"words": WORDS}, []),
     "off": (
-        NO_TABLE, {"words": WORDS, "waiting": {"VTdSupport": "Enable"}, "settings": {"VTdSupport": TO_STAGE}},
+        NO_TABLE, {"words": WORDS, "waiting": {"VTdSupport": "Enable"}, "plan": {"steps": [TO_STAGE]}},
         [f"{BEGIN}'Disable': set sriov_bios: {{iommu: true}}, and run site or provision."],
     ),
     "staged": (
-        NO_TABLE, {"words": WORDS, "waiting": {"VTdSupport": "Enable"},
-                   "settings": {"VTdSupport": {**TO_STAGE, "pending": "Enable"}}},
+        NO_TABLE, {"words": WORDS, "waiting": {"VTdSupport": "Enable"}, "plan": {"steps": []}},
         [f"{BEGIN}'Disable', and that it changes with the next reset of the host."],
     ),
     "both-disagree": (
