@@ -39,7 +39,9 @@ from .ownership import (
     swap_warnings,
     wanted_pfs,
 )
+from .pause import Services
 from .plan import Concern, Draft
+from .take_over import TakeOvers
 
 
 class OtherManagers(Concern):
@@ -51,7 +53,8 @@ class OtherManagers(Concern):
             # Without a file of ours, VFs are offered by somebody else's choice.
             ours = any(file.path == CONFIG_PATH for file in goal.files)
             offered = dict(goal.resources) if ours else ()
-            self.found = tuple(other_managers.find(host, offered, goal.options.kubelet_root_dirs))
+            options = goal.options
+            self.found = tuple(other_managers.find(host, offered, options.kubelet_root_dirs, options.take_over))
 
     def prepare(self, draft: Draft) -> None:
         draft.warnings += self.found
@@ -191,7 +194,7 @@ class Iommu(Concern):
 
 
 RUNTIME = (Pages, Pfs, Files)
-WHOLE = (OtherManagers, KernelArguments, Pages, Modules, Pfs, Files, Iommu)
+WHOLE = (OtherManagers, TakeOvers, Services, KernelArguments, Pages, Modules, Pfs, Files, Iommu)
 
 
 def _warnings(goal: PfGoal, pf: Pf, steps: Sequence[Step], whole: bool) -> list[str]:
