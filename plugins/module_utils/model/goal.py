@@ -83,6 +83,21 @@ class PfGoal:
 
 
 @dataclass(frozen=True)
+class FirmwareGoal:
+    """What the firmware of one NIC should have: for its PFs, which are the functions of one device."""
+
+    address: str  # of the first PF that a policy asks it for
+    num_vfs: int  # at least, of each PF
+    link_types: tuple[tuple[str, str], ...] = ()  # name of the setting (see `mstconfig`) -> ETH or IB
+    needs: tuple[tuple[str, int], ...] = ()  # PF address -> the VFs that it is to have
+
+    @property
+    def device(self) -> str:
+        """The NIC's PCI address without the function."""
+        return self.address.rpartition(".")[0]
+
+
+@dataclass(frozen=True)
 class FunctionGoal:
     """One PCI function and the driver that it should have."""
 
@@ -176,6 +191,7 @@ class Goal:
     functions: tuple[FunctionGoal, ...] = ()
     files: tuple[FileGoal, ...] = ()
     options: NodeOptions = NodeOptions()
+    firmware: tuple[FirmwareGoal, ...] = ()  # where a policy asks for it
     iommu: bool = False  # the options or the policies need it
     modules: tuple[ModuleGoal, ...] = ()  # those of the options, and what the policies need
     whole: bool = True  # False for a narrow view, which leaves alone what it does not name (PFs, files, ...)

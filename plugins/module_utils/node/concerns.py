@@ -30,6 +30,7 @@ from ..record.record import FILE, forget
 from ..shared.driver_kinds import is_vfio
 from ..usage import other_managers
 from . import owned_files
+from .nic_firmware import FirmwareSettings
 from .ownership import (
     emptied_problems,
     forget_all,
@@ -194,7 +195,7 @@ class Iommu(Concern):
 
 
 RUNTIME = (Pages, Pfs, Files)
-WHOLE = (OtherManagers, TakeOvers, Services, KernelArguments, Pages, Modules, Pfs, Files, Iommu)
+WHOLE = (OtherManagers, TakeOvers, Services, KernelArguments, FirmwareSettings, Pages, Modules, Pfs, Files, Iommu)
 
 
 def _warnings(goal: PfGoal, pf: Pf, steps: Sequence[Step], whole: bool) -> list[str]:
