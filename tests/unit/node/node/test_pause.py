@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -190,3 +193,14 @@ def test_the_role_installs_it() -> None:
     text = (ROOT / "roles/node/vars/main.yml").read_text()
     assert "dest: /usr/local/sbin/baremetal-sriov\n" in text and "command_entry.py" in text
     assert (FILES / "node/command_entry.py").exists()
+
+
+def test_the_commands_entry_runs_the_library_from_the_nodes_folders(tmp_path: Path) -> None:
+    """Laid out as on a node, under a bare interpreter."""
+    for folder in ("lib", "node"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "lib/baremetal_sriov").symlink_to(ROOT / "plugins/module_utils")
+    shutil.copy(FILES / "node/command_entry.py", tmp_path / "node")
+    argv = [sys.executable, "-I", "-B", str(tmp_path / "node/command_entry.py"), "--help"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 and "resume" in done.stdout, done.stderr
