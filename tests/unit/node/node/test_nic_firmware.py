@@ -89,6 +89,18 @@ def test_two_ports_share_the_number_of_vfs(host: MstHost) -> None:
     assert not present(host, [FIRMWARE]).plan.reboot_required and len(settings(host)) == 1
 
 
+def test_a_selector_by_vendor_finds_a_card_whose_sriov_is_off(host: MstHost) -> None:
+    """With the capability hidden, as such a card has none."""
+    for address in (PF1, PORT1):
+        host.real(f"sys/bus/pci/devices/{address}/sriov_totalvfs").unlink()
+    policy = {**FIRMWARE, "nic_selector": {"vendor": "15b3"}, "firmware": {"link_type": None}}
+    assert present(host, [policy]).plan.reboot_required
+    assert settings(host) == [f"mstconfig -d {PF1} -y set SRIOV_EN=True NUM_OF_VFS=4"]
+    reboot(host)
+    assert (host.numvfs(PF1), host.numvfs(PORT1)) == (4, 4)
+    assert not present(host, [policy]).plan.steps
+
+
 def test_link_types_by_port(tmp_path: Path) -> None:
     host = make(tmp_path, LINK_TYPE_P1="IB", LINK_TYPE_P2="IB")
     present(host, [{**KERNEL, "firmware": {"link_type": "eth"}}])
