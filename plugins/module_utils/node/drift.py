@@ -145,8 +145,8 @@ class Pass:
         pfs = {name for name in chosen if name in {pf.address for pf in part.goal.pfs}}
         named = {_name(step) for steps in chosen.values() for step in steps}
         goal = services.unless_changed(part.goal, self.text)
-        unfinished = tuple(sorted({*self.memory.unfinished, *pfs}))
-        self.memory = replace(self.memory.repairing(chosen, now), unfinished=unfinished)
+        before, unfinished = self.memory, {*self.memory.unfinished, *pfs}
+        self.memory = replace(before.repairing(chosen, now), unfinished=tuple(sorted(unfinished)))
         try:
             drift_memory.save(self.host, self.memory)
             outcome = run(self.host, goal, RUNTIME, check=False, at_boot=True,
@@ -155,8 +155,9 @@ class Pass:
             self.errors.append(str(error))
             self.wrong |= set(chosen)
             return
-        self.memory = replace(self.memory, unfinished=tuple(sorted(set(unfinished) - pfs)))
-        self.done += len(chosen)
+        repaired = bool(outcome.plan.pending)  # else another run, which had the lock before, has done it
+        self.memory = replace(self.memory if repaired else before, unfinished=tuple(sorted(unfinished - pfs)))
+        self.done += len(chosen) if repaired else 0
         for step in outcome.plan.steps:
             sys.stdout.write(f"{step.target}: {step.action}: done\n")
 

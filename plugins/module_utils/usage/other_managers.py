@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from ..host.host import Host
 from ..kernel import cmdline
@@ -83,16 +84,18 @@ def _plugins(host: Host, resources: Iterable[str], folders: Iterable[str]) -> It
                 )
 
 
-def in_files(host: Host) -> Iterator[Finding]:
-    """Each file once, by the first place that finds something in it."""
-    seen: set[str] = set()
+def in_files(host: Host) -> list[Finding]:
+    """Each file once. One in which VFs are set in two ways is not taken apart."""
+    findings: dict[str, Finding] = {}
     for place in PLACES:
         for path in _files(host, place):
-            text = "" if path in seen else _text(host, path, place.limit)
+            text = _text(host, path, place.limit)
             found = [*re.finditer(place.sign, text)] if text else []
-            if found:
-                seen.add(path)
-                yield _finding(place, path, text, found)
+            if found and path in findings:
+                findings[path] = replace(findings[path], without=None)
+            elif found:
+                findings[path] = _finding(place, path, text, found)
+    return list(findings.values())
 
 
 def _finding(place: Place, path: str, text: str, found: Sequence[re.Match[str]]) -> Finding:

@@ -218,6 +218,7 @@ def test_another_run_that_came_first_wins(tmp_path: Path, what: str) -> None:
     host.lock = after_another_run  # type: ignore[method-assign, assignment]
     assert drift(host) == 0
     assert host.numvfs(PF1) == (0 if what == "absent" else 6)
+    assert drift_memory.read(host).total == 0, "nothing was repaired"
 
 
 def test_teardown_leaves_nothing_of_it(tmp_path: Path) -> None:

@@ -74,6 +74,8 @@ MIXED: list[tuple[str, str]] = [
     ("etc/netplan/50.yaml", "network:\n  ethernets:\n    e: {virtual-function-count: 4}\n"),
     ("etc/netplan/51.yaml", "network:\n  ethernets:\n    e:\n      virtual-function-count: 4\n"),
     ("etc/netplan/52.yaml", "network:\n  ethernets:\n    e: {}\n    vf0:\n      link: e\n      dhcp4: true\n"),
+    ("etc/netplan/53.yaml",
+     "network:\n  ethernets:\n    e:\n      mtu: 9000\n      virtual-function-count: 4\n    vf0:\n      link: e\n"),
     ("etc/nmstate/pf.yml", "interfaces:\n- name: e\n  ethernet:\n    sr-iov:\n      total-vfs: 4\n"),
     ("etc/modprobe.d/igb.conf", "options igb max_vfs=4 QueuePairs=0\n"),
     ("etc/modprobe.d/ixgbe.conf", f"install ixgbe modprobe -i ixgbe; echo 4 > {NUMBER}\n"),
