@@ -23,7 +23,7 @@ from support.node_runs import KERNEL, absent, actions, make_host, present, snaps
 NUMBER = "/sys/class/net/enp1s0/device/sriov_numvfs"
 # Each as the program's own documentation, or the usual guides, write it: path, text, the lines that are switched off.
 WHOLE: list[tuple[str, str, list[int]]] = [
-    ("etc/udev/rules.d/70-vfs.rules",  # systemd issue 32836, Red Hat's guide
+    ("etc/udev/rules.d/70-vfs.rules",  # udev(7), Red Hat's guide to SR-IOV
      '# VFs\nACTION=="add", SUBSYSTEM=="net", ENV{ID_NET_DRIVER}=="igb", ATTR{device/sriov_numvfs}="4"\n', [2]),
     ("etc/udev/rules.d/71-vfs.rules",
      f'ACTION=="add", KERNEL=="enp1s0", RUN+="/bin/sh -c \'echo 4 > {NUMBER}\'"\nKERNEL=="x", NAME="y"\n', [1]),
