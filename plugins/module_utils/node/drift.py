@@ -126,7 +126,7 @@ class Pass:
             return
         groups: Groups = missing(part.steps, self.memory.unfinished)
         if self.mode == DRIFT_REPAIR:
-            groups = {**everything(part.steps), **groups}
+            groups = {**groups, **everything(part.steps)}
         now = self.host.monotonic()
         waits = {name for name, steps in groups.items() if any(_address(step) in self.reboot_has for step in steps)}
         tired = {name for name in groups if self.mode != DRIFT_REPORT and self.memory.tired_of(name, now)}
