@@ -23,8 +23,9 @@ ENABLED, VFS = "SRIOV_EN", "NUM_OF_VFS"
 LINK_TYPES = ("LINK_TYPE_P1", "LINK_TYPE_P2")  # of the ports; a card with one kind of ports alone has none
 OFFLOAD_ENGINE = "INTERNAL_CPU_OFFLOAD_ENGINE"  # of a BlueField: ENABLED where its own processor has the NIC
 TRUE, FALSE = "True", "False"
-_LINE = re.compile(r"^\*?\s+([A-Z][A-Z0-9_]+)\s+(\S.*?)\s*$", re.M)
-_NUMBERED = re.compile(r"(\w+)\(\d+\)")
+# Compiled where a NIC is asked: most runs ask none.
+_LINE = r"(?m)^\*?\s+([A-Z][A-Z0-9_]+)\s+(\S.*?)\s*$"
+_NUMBERED = r"(\w+)\(\d+\)"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def query(
     more = ["-e"] if with_running else []
     text = host.run(["mstconfig", *more, "-d", address, "query", *names], seconds=SECONDS).stdout
     found = {}
-    for name, values in _LINE.findall(text):
+    for name, values in re.findall(_LINE, text):
         columns = values.split()
         if name in names and columns:  # older firmware tells the next boot's alone
             found[name] = (_plain(columns[-2 if len(columns) > 1 else -1]), _plain(columns[-1]))
@@ -81,7 +82,7 @@ def set_values(host: Host, address: str, values: Mapping[str, str]) -> None:
 
 
 def _plain(value: str) -> str:
-    numbered = _NUMBERED.fullmatch(value)
+    numbered = re.fullmatch(_NUMBERED, value)
     return numbered[1] if numbered else value
 
 
