@@ -156,6 +156,8 @@ _EXPECTED_OF_TYPE = {"sriov_kubeconfig": "the path of a file"}  # where the rule
 
 def mistakes(option: Option, value: Any) -> list[Mistake]:
     """What is wrong with the value of a variable that is no list and no mapping."""
+    if value is False and "off" in (option.choices or ()):
+        return []  # how YAML reads a bare `off`
     rule = _rule(option)
     if _is_of_type(option, value):
         if (value == "" and option.default == "") or rule.fits(value):

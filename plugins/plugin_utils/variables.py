@@ -62,6 +62,7 @@ VARIABLES: dict[str, Variable] = {
     ARGUMENTS: _list("a kernel argument", "kernel arguments", ["pci=realloc"], TEXT),
     "sriov_hugepages": _list("a huge page pool", "huge page pools", [{"size": "2M", "count": 512}], MAPPING),
     "sriov_kernel_modules": _list("a kernel module", "kernel modules", ["vfio-pci"], TEXT, MAPPING),
+    "sriov_take_over": _list("the path of a file", "paths of files", ["/etc/sysfs.d/vfs.conf"], TEXT),
     "sriov_ignore_variables": _list("the name of a variable", "names of variables", ["sriov_lab_*"], TEXT),
     "sriov_device_plugin_options": _list("an option", "options", ["--metrics-port=9810"], TEXT),
     "sriov_node_labels": _labels({"baremetal.sriov/configured": "true"}, TEXT),

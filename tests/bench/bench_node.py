@@ -8,6 +8,9 @@ ansible.builtin.ping on the same (local) connection; each in turn, in one playbo
 as on every node that the role configured.
 node.nochange_bare_ratio: the same call where the library is not installed, as in a plan for a new node.
 node.nochange_cpu_ms: CPU time, user and system, of that module's own process from its start to its end.
+drift.pass_ratio: CPU time of a pass of the drift timer over the same 128 VFs, all right, with what it starts, over that
+of the bare interpreter; in turn.
+node.durable_writes: files that are written durably, by a first run that makes 64 VFs, outside sysfs and /run.
 plan.4096_vfs_seconds: CPU time to resolve a policy and plan 4,096 VFs of 32 PFs that are yet to be made.
 plan.growth: that time for each VF, over the time for each VF at 256 VFs of 2 PFs.
 """
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -41,6 +45,7 @@ HERE = Path(__file__).resolve().parent
 LIBRARY = HERE.parents[1] / "plugins" / "module_utils"
 
 VFS, PAIRS = 64, 25
+PASSES = 15
 MANY, FEW, PER_PF, TURNS = 4096, 256, 128, 9
 POLICIES = [
     {"name": "kernel", "resource_name": "kernel", "nic_selector": {"pf_names": ["enp1s0"]}, "num_vfs": VFS},
@@ -65,6 +70,9 @@ def nochange(folder: Path) -> list[dict[str, Any]]:
     for address, name in ((PF1, "enp1s0"), (PF2, "enp2s0")):
         host.add_pf(address, name, VFS)
     host.add_grub('GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on iommu=pt"\n')
+    present(host, POLICIES[:1])
+    files = [line.split()[1] for line in host.log if line.startswith(("write /", "remove /"))]
+    durable = [path for path in files if not path.startswith("/run/")]
     present(host, POLICIES)
     install_library(root)
     links = folder / "links.json"
@@ -87,7 +95,34 @@ def nochange(folder: Path) -> list[dict[str, Any]]:
         for name, ours, limit in zip(("node.nochange_ratio", "node.nochange_bare_ratio"), seconds[1:], (1.5, None))
     ]
     spent = [float(line) * 1000 for line in cpu.read_text().splitlines()][1:]
-    return [*ratios, figure("node.nochange_cpu_ms", "ms", spent, limit=250, runs=5)]
+    return [
+        *ratios,
+        figure("node.nochange_cpu_ms", "ms", spent, limit=250, runs=5),
+        figure("node.durable_writes", "files", [len(durable)], limit=10, runs=1),
+        drift_pass(root, links),
+    ]
+
+
+def drift_pass(root: Path, links: Path) -> dict[str, Any]:
+    """CPU seconds of a pass, and of an interpreter that does nothing."""
+    python = os.path.realpath(sys.executable)
+    passes, bare = [], []
+    for _turn in range(PASSES + 1):
+        passes.append(child_cpu([python, "-I", str(HERE / "drift_pass.py"), str(root), str(links)]))
+        bare.append(child_cpu([python, "-I", "-c", "pass"]))
+    value = statistics.median(passes[1:]) / statistics.median(bare[1:])
+    samples = [own / other for own, other in zip(passes[1:], bare[1:])]
+    return figure("drift.pass_ratio", "ratio", samples, "the bare interpreter", value=value, limit=8)
+
+
+def child_cpu(argv: list[str]) -> float:
+    """CPU seconds, user and system, of a program that has to end well, and of what it starts."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode or done.stdout:
+        raise RuntimeError(f"a pass found something to do:\n{done.stdout}{done.stderr}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def task_seconds(folder: Path, tasks: list[dict[str, Any]]) -> list[tuple[float, ...]]:

@@ -64,6 +64,7 @@ NAMES: list[Case] = [
 YES_OR_NO = "true or false"
 SECONDS = "a whole number from 1 to 86400"
 SHARE = "a number of nodes from 1, a percentage, or a list of these"
+DRIFT = "one of off, report, restore, repair"
 SPAN = "a time span of systemd's"
 NODE = "the name of a Kubernetes node"
 LOADERS = "one of auto, grub, grub-bls, rpm-ostree, systemd-boot"
@@ -107,6 +108,8 @@ ROWS: list[tuple[str, str, Any, str, str]] = [
     ("bmc-login", "sriov_bmc_login", "digest", "one of auto, session, basic", "'digest'."),
     ("bmc-timeout", "sriov_bmc_timeout", 0, SECONDS, "0."),
     ("bios-reset", "sriov_bios_reset", True, "one of never, graceful, force", "true."),
+    ("drift", "sriov_drift", "on", DRIFT, "'on'."),
+    ("drift-as-yes", "sriov_drift", True, DRIFT, "true. Correct it, as in sriov_drift: off."),
     ("interval", "sriov_drift_interval", "often", SPAN, "'often'. Correct it, as in sriov_drift_interval: 5min."),
     ("interval-as-number", "sriov_drift_interval", 300, SPAN, "300. Put it in quotes"),
     ("interval-of-two-lines", "sriov_drift_interval", "5min\nExecStart=/bin/sh", SPAN, "'5min\\nExec"),
@@ -239,6 +242,8 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("survey-in-networks", network(vlan="100", trust="true", max_tx_rate="200")),
     ("capitals", {"sriov_prune": "True", "sriov_cni": "OFF", "sriov_cni_service": 1}),
     ("spans", {"sriov_drift_interval": "1h 30min"}),
+    ("drift-off-as-yaml-reads-it", {"sriov_drift": False}),
+    ("drift-off", {"sriov_drift": "off"}),
     ("units", {"sriov_kubelet_unit": "k3s.service k3s-agent.service"}),
     ("serial", {"sriov_serial": [1, "25%", 10], "sriov_configure_serial": "100%"}),
     ("empty-texts", {"sriov_kubeconfig": "", "sriov_drift_interval": "", "sriov_cni_plugins_source": ""}),

@@ -21,6 +21,7 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
     "sriov_kernel_modules": ("list", frozenset({"mapping", "text"})),
     "sriov_kernel_arguments": ("list", frozenset({"text"})),
     "sriov_manifests": ("list", frozenset({"text"})),
+    "sriov_take_over": ("list", frozenset({"text"})),
     "sriov_ignore_variables": ("list", frozenset({"text"})),
     "sriov_device_plugin_options": ("list", frozenset({"text"})),
     "sriov_node_labels": ("mapping", frozenset({"text"})),  # Kubernetes: the value of a label is a string

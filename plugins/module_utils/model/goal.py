@@ -29,6 +29,9 @@ VFS_OWNER, DRIVER_OWNER = "sriov_vfs", "sriov_driver"
 
 NO_MAC = "00:00:00:00:00:00"  # as an admin MAC address: the VF chooses its own
 
+# What the drift timer does: nothing, tell what is not as it was left, make again what is wholly missing, or all.
+DRIFT_MODES = DRIFT_OFF, DRIFT_REPORT, DRIFT_RESTORE, DRIFT_REPAIR = "off", "report", "restore", "repair"
+
 # When huge pages are set aside: as the plan finds best, by the kernel as it starts, or by the running kernel.
 AT_AUTO, AT_BOOT, AT_RUNTIME = "auto", "boot", "runtime"
 
@@ -77,6 +80,21 @@ class PfGoal:
     def settings(self) -> list[VfSettings]:
         """The settings without their indices."""
         return [settings for index, settings in self.vfs]
+
+
+@dataclass(frozen=True)
+class FirmwareGoal:
+    """What the firmware of one NIC should have: for its PFs, which are the functions of one device."""
+
+    address: str  # of the first PF that a policy asks it for
+    num_vfs: int  # at least, of each PF
+    link_types: tuple[tuple[str, str], ...] = ()  # name of the setting (see `mstconfig`) -> ETH or IB
+    needs: tuple[tuple[str, int], ...] = ()  # PF address -> the VFs that it is to have
+
+    @property
+    def device(self) -> str:
+        """The NIC's PCI address without the function."""
+        return self.address.rpartition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -152,9 +170,11 @@ class NodeOptions:
     allow_unsafe_interrupts: bool = False
     no_iommu: bool = False
     vfs_unmanaged: bool = False  # by NetworkManager and systemd-networkd
+    drift: str = DRIFT_RESTORE  # of DRIFT_MODES
     kubelet_root_dir: str = KUBELET_FOLDERS[0]
     device_plugin: bool = True  # is ours
     adopt: bool = False  # files of others may be replaced
+    take_over: tuple[str, ...] = ()  # files of others in which what sets VFs is switched off
 
     @property
     def kubelet_root_dirs(self) -> tuple[str, ...]:
@@ -171,6 +191,7 @@ class Goal:
     functions: tuple[FunctionGoal, ...] = ()
     files: tuple[FileGoal, ...] = ()
     options: NodeOptions = NodeOptions()
+    firmware: tuple[FirmwareGoal, ...] = ()  # where a policy asks for it
     iommu: bool = False  # the options or the policies need it
     modules: tuple[ModuleGoal, ...] = ()  # those of the options, and what the policies need
     whole: bool = True  # False for a narrow view, which leaves alone what it does not name (PFs, files, ...)
@@ -231,6 +252,8 @@ def _options_as_dict(options: NodeOptions) -> dict[str, Any]:
     """What the boot service needs of them, where they are not the defaults: memory_floor is in bytes."""
     pages = [{**compact(one), "nodes": list(one.nodes)} for one in options.hugepages if one.at != AT_BOOT]
     found: dict[str, Any] = {"hugepages": pages, "memory_floor": options.hugepages_floor << 20} if pages else {}
+    if options.drift != DRIFT_RESTORE:
+        found["drift"] = options.drift
     if options.kubelet_root_dir != KUBELET_FOLDERS[0]:
         found["kubelet_root_dir"] = options.kubelet_root_dir
     return found
@@ -251,6 +274,7 @@ def goal_from_dict(value: Mapping[str, Any]) -> Goal:
         options=NodeOptions(
             hugepages=tuple(_pages_from_dict(pages) for pages in value.get("hugepages", ())),
             hugepages_floor=int(value.get("memory_floor", 0)) >> 20,
+            drift=str(value.get("drift", DRIFT_RESTORE)),
             kubelet_root_dir=str(value.get("kubelet_root_dir", KUBELET_FOLDERS[0])),
         ),
         whole=False,

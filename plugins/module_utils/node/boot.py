@@ -11,9 +11,6 @@ others from being set up.
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,26 +19,25 @@ from ..host.host import Host
 from ..kernel import arguments as kernel_arguments
 from ..kernel import cmdline
 from ..kernel.hugepages import HugePagesStep
-from ..model.errors import SlowError, SriovError, StateFileError, TakenError
-from ..model.goal import DEFAULT_DRIVER, Goal, PfGoal, goal_from_dict
+from ..model.errors import SlowError, SriovError, TakenError
+from ..model.goal import DEFAULT_DRIVER, Goal, PfGoal
 from ..model.plan import Step
-from ..model.state import NodeState
 from ..pf.netdevs import udev_is_done
 from ..pf.steps import AttributesStep, AutoprobeStep, DriverStep, EswitchModeStep, LinkStep, NumVfsStep, RebindStep
-from ..policy import waiting
 from ..policy.rendered_files import NODE_PATH
 from ..record import pending_reboot
 from ..record.record import LOCK
 from ..shared import pci, pci_classes
+from . import pause, services
 from .concerns import RUNTIME
 from .run import Choice, all_of_it, run
+from .services import load_goal
 
 APPEAR_SECONDS = 60.0  # a PF's driver is loaded by udev, which may be busy at boot
 TRIES = 3
 PAUSE_SECONDS = 2.0
 TRY_SECONDS = 60.0  # after which no more try is begun for a PF
-ALL, EARLY, ONE_PF = "all", "early", "pf"
-STATUS_LIMIT = 2000  # characters
+ALL, EARLY, ONE_PF, DRIFT = "all", "early", "pf", "drift"
 EARLY_STEPS = (LinkStep, AutoprobeStep, NumVfsStep, EswitchModeStep, RebindStep, HugePagesStep)
 
 
@@ -56,43 +52,32 @@ def early_part(step: Step) -> Step | None:
     return step if kernels or isinstance(step, EARLY_STEPS) else None
 
 
-def load_goal(host: Host) -> Goal:
-    """The goal from node.json; an empty one where there is no such file. Raises StateFileError."""
-    text = host.read_text(NODE_PATH)
-    if text is None:
-        return Goal(whole=False)
-    text = _since_reboot(host, text).get(NODE_PATH, text)
-    try:
-        return goal_from_dict(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StateFileError(
-            f"{NODE_PATH}: expected the goal that sriov_node writes, found {error}. "
-            "Run the role again; it writes the file anew."
-        ) from error
-
-
 def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
     """Exit status 0 where everything is as it should be; the lines that it prints go to the journal.
 
-    arguments: none for everything, EARLY for what comes before the network (see `early_part`), or ONE_PF and the
-    address of a PF that has appeared.
+    arguments: none for everything, EARLY for what comes before the network (see `early_part`), DRIFT for what is told
+    and put right from time to time (see `drift`), or ONE_PF and the address of a PF that has appeared.
     """
     host = host or Host()
     what, rest = (arguments[0], arguments[1:]) if arguments else (ALL, ())
-    if (what, len(rest)) not in ((ALL, 0), (EARLY, 0), (ONE_PF, 1)):
-        return _say_failed([f"{' '.join(arguments)}: expected {ALL}, {EARLY}, or {ONE_PF} ADDRESS"], 0)
+    if (what, len(rest)) not in ((ALL, 0), (EARLY, 0), (DRIFT, 0), (ONE_PF, 1)):
+        return _say_failed([f"{' '.join(arguments)}: expected {ALL}, {EARLY}, or {ONE_PF} ADDRESS, or {DRIFT}"], 0)
+    if paused := pause.read(host):
+        if what != DRIFT:  # which would say it each time
+            services.warn(f"nothing is set up: the node is paused {paused}; {pause.HOW_TO_END}")
+        services.tell_status(f"paused {paused}")
+        return 0
+    if what == DRIFT:
+        from .drift import run_pass
+
+        return run_pass(host)
     _take_effect(host)
     try:
         goal = _chosen(load_goal(host), what, rest)
     except SriovError as error:
         return _say_failed([str(error)], 0)
     text = host.read_text(NODE_PATH)
-    no_pages = replace(goal.options, hugepages=())
-    parts = [replace(goal, pfs=(pf,), functions=(), options=no_pages) for pf in goal.pfs]
-    if goal.functions:
-        parts.append(replace(goal, pfs=(), options=no_pages))
-    if goal.options.hugepages:
-        parts.insert(0, replace(goal, pfs=(), functions=()))
+    parts = services.parts_of(goal)
     wait_for_pfs(host, goal.pfs)
     errors = []
     with contextlib.suppress(SriovError):  # a memory that stays costs nothing now
@@ -104,12 +89,8 @@ def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
             errors.append(str(error))
     if errors:
         return _say_failed(errors, len(parts))
-    _tell_status(f"PFs, functions and huge pages: {len(parts)}/{len(parts)} configured")
+    services.tell_status(f"PFs, functions and huge pages: {len(parts)}/{len(parts)} configured")
     return 0
-
-
-def _since_reboot(host: Host, text: str | None) -> dict[str, str]:
-    return waiting.since_reboot(text, pending_reboot.boot_id(host))
 
 
 def _take_effect(host: Host) -> None:
@@ -117,13 +98,13 @@ def _take_effect(host: Host) -> None:
     the same, and a run of the role puts the files right.
     """
     try:
-        if _since_reboot(host, host.read_text(NODE_PATH)):
+        if services.since_reboot(host, host.read_text(NODE_PATH)):
             with host.lock(LOCK):
-                texts = _since_reboot(host, host.read_text(NODE_PATH))
+                texts = services.since_reboot(host, host.read_text(NODE_PATH))
                 for path in sorted(texts, key=lambda path: path == NODE_PATH):  # the last one says that it is done
                     host.write_file(path, texts[path].encode())
     except SriovError as error:
-        sys.stdout.write(f"<4>{error}\n")
+        services.warn(str(error))
 
 
 def _chosen(goal: Goal, what: str, rest: Sequence[str]) -> Goal:
@@ -171,13 +152,8 @@ def _bring_up(host: Host, goal: Goal, text: str | None, chosen: Choice) -> None:
     """Plan and carry out what is chosen of each step.
 
     Again where udev renamed an interface or a driver was not ready.
-    Nothing is done where another run has changed or removed node.json (its `text`) meanwhile: it knows better.
     """
-
-    def current(state: NodeState) -> Goal:
-        same = state.file_texts.get(NODE_PATH) == text
-        return _as_accepted(goal, state) if same else Goal(whole=False)
-
+    current = services.unless_changed(goal, text)
     give_up = host.monotonic() + TRY_SECONDS
     for attempt in range(TRIES):
         try:
@@ -190,35 +166,15 @@ def _bring_up(host: Host, goal: Goal, text: str | None, chosen: Choice) -> None:
             host.sleep(PAUSE_SECONDS)
             continue
         for warning in outcome.warnings:
-            sys.stdout.write(f"<4>{warning}\n")
+            services.warn(warning)
         for step in outcome.plan.steps:
             sys.stdout.write(f"{step.target}: {step.action}: done\n")
         return
 
 
-def _as_accepted(goal: Goal, state: NodeState) -> Goal:
-    """What the last run left was accepted by it: an address that came later, or with the initial RAM disk, keeps no PF
-    from its VFs. A PF without an interface here may be in a pod.
-    """
-    here = {pf.address for pf in state.pfs if pf.name is not None}
-    pfs = (replace(pf, allow_in_use=True) if pf.address in here else pf for pf in goal.pfs)
-    return replace(goal, pfs=tuple(pfs))
-
-
 def _say_failed(errors: Sequence[str], parts: int) -> int:
-    """Exit status 1. journald takes the priority from the line: 3 is an error."""
-    for error in errors:
-        for line in error.splitlines():
-            sys.stderr.write(f"<3>{line}\n")
+    """Exit status 1."""
     first = " ".join(errors[0].split())
     bad = f"{len(errors)}/{max(parts, 1)} NOT configured"
-    _tell_status(f"PFs, functions and huge pages: {bad}, the node offers too little: {first}")
-    return 1
-
-
-def _tell_status(text: str) -> None:
-    """The line `Status:` of systemctl status, also of a unit that failed (sd_notify(3))."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if address.startswith(("/", "@")):
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.sendto(f"STATUS={text}"[:STATUS_LIMIT].encode(), address.replace("@", "\0", 1))
+    services.tell_status(f"PFs, functions and huge pages: {bad}, the node offers too little: {first}")
+    return services.say_errors(errors)

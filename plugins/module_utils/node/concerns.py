@@ -30,6 +30,7 @@ from ..record.record import FILE, forget
 from ..shared.driver_kinds import is_vfio
 from ..usage import other_managers
 from . import owned_files
+from .nic_firmware import FirmwareSettings
 from .ownership import (
     emptied_problems,
     forget_all,
@@ -39,7 +40,9 @@ from .ownership import (
     swap_warnings,
     wanted_pfs,
 )
+from .pause import Services
 from .plan import Concern, Draft
+from .take_over import TakeOvers
 
 
 class OtherManagers(Concern):
@@ -51,7 +54,8 @@ class OtherManagers(Concern):
             # Without a file of ours, VFs are offered by somebody else's choice.
             ours = any(file.path == CONFIG_PATH for file in goal.files)
             offered = dict(goal.resources) if ours else ()
-            self.found = tuple(other_managers.find(host, offered, goal.options.kubelet_root_dirs))
+            options = goal.options
+            self.found = tuple(other_managers.find(host, offered, options.kubelet_root_dirs, options.take_over))
 
     def prepare(self, draft: Draft) -> None:
         draft.warnings += self.found
@@ -191,7 +195,7 @@ class Iommu(Concern):
 
 
 RUNTIME = (Pages, Pfs, Files)
-WHOLE = (OtherManagers, KernelArguments, Pages, Modules, Pfs, Files, Iommu)
+WHOLE = (OtherManagers, TakeOvers, Services, KernelArguments, FirmwareSettings, Pages, Modules, Pfs, Files, Iommu)
 
 
 def _warnings(goal: PfGoal, pf: Pf, steps: Sequence[Step], whole: bool) -> list[str]:

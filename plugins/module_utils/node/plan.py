@@ -8,7 +8,7 @@ Each concern plans its own part (see `concerns`); this puts the parts in order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..host.host import Host
@@ -128,10 +128,21 @@ def _reload(steps: Sequence[Step], state: NodeState) -> list[Step]:
     if not state.plugin_active:
         return []
     step = ReloadStep(PLUGIN_UNIT, "reload it", "its VFs or its configuration changed", None, True)
-    due = [step for step in steps if step.stage == NOW]
-    caused = any(isinstance(step, PfStep) or (isinstance(step, FileStep) and step.target == CONFIG_PATH)
-                 for step in due)  # fmt: skip
-    return [step] if caused or step.key in state.record.interrupted else []
+    return [step] if _changes_pools(steps) or step.key in state.record.interrupted else []
+
+
+def _changes_pools(steps: Sequence[Step]) -> bool:
+    """Whether what is done now changes what the device plugin offers."""
+    return any(isinstance(step, PfStep) or (isinstance(step, FileStep) and step.target == CONFIG_PATH)
+               for step in steps if step.stage == NOW)  # fmt: skip
+
+
+def part_of(plan: Plan, chosen: Callable[[Step], Step | None], state: NodeState) -> Plan:
+    """The plan with what is chosen of each step, and what that alone needs."""
+    steps = [step for step in map(chosen, plan.steps) if step is not None]
+    if not _changes_pools(steps):
+        steps = [step for step in steps if not isinstance(step, ReloadStep) or step.key in state.record.interrupted]
+    return replace(plan, steps=tuple(steps), held=tuple(drain_problems(steps, state)))
 
 
 def _one_reboot(steps: Sequence[Step]) -> list[Reboot]:

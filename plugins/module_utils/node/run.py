@@ -10,7 +10,6 @@ when there is one: a run that changes nothing is the usual one, and shall cost l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, Callable, Optional, TypeVar
 
@@ -27,7 +26,7 @@ from ..policy.rendered_files import NODE_PATH, PATHS
 from ..record import pending_reboot, record
 from ..record.record import LOCK
 from .concerns import Iommu, KernelArguments, Pfs
-from .plan import PLUGIN_UNIT, Concern, make_plan
+from .plan import PLUGIN_UNIT, Concern, make_plan, part_of
 
 SETTLE_TRIES = 10  # a VF's interface may come seconds after its driver
 
@@ -119,7 +118,7 @@ def look(
         folders = [folder for folder in (goal.options.kubelet_root_dir, known, *KUBELET_FOLDERS) if folder]
         state = read_usage(host, state, ssh_connection, PLUGIN_UNIT, folders)
         plan = make_plan(goal, state, made)
-    return Look(state, goal, made, replace(plan, steps=tuple(filter(None, map(chosen, plan.steps)))))
+    return Look(state, goal, made, plan if chosen is all_of_it else part_of(plan, chosen, state))
 
 
 def _with_a_mode(goal: Goal, state: NodeState) -> set[str]:

@@ -17,7 +17,17 @@ from ..kernel import unsafe_arguments
 from ..kernel.bootloaders import table
 from ..model.errors import Mistake, mistakes_of, raise_if
 from ..model.frozen import dataclass
-from ..model.goal import AT_AUTO, AT_BOOT, AT_RUNTIME, FORMAT, HugePages, ModuleGoal, NodeOptions
+from ..model.goal import (
+    AT_AUTO,
+    AT_BOOT,
+    AT_RUNTIME,
+    DRIFT_MODES,
+    DRIFT_OFF,
+    FORMAT,
+    HugePages,
+    ModuleGoal,
+    NodeOptions,
+)
 from .policy import Policy, collect, merge_host, why_not
 from .validation import Fields, show
 
@@ -27,6 +37,7 @@ MODULE_NAME = r"^[A-Za-z0-9_-]{1,64}$"
 PAGE_SIZE = r"^[1-9][0-9]{0,4}[KMGkmg]$"
 HIGHEST_COUNT = 1 << 24  # 32 TiB in pages of 2 MiB
 FOLDER = r"^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+\Z"
+FILE = r"^(/(?!\.\.?(/|\Z))[^/\x00-\x1f]+)+\Z"
 OPTION_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 
 
@@ -71,6 +82,8 @@ def _options(fields: Fields, mistakes: list[Mistake]) -> NodeOptions:
         hugepages_floor=fields.number("hugepages_floor", 0, 1 << 30, usual.hugepages_floor) or 0,
         iommu=fields.flag("iommu", None),
         kernel_modules=fields.items("kernel_modules", lambda item, where: _module(item, where, mistakes)),
+        take_over=fields.texts("take_over", FILE, "the absolute path of a file, as a plan prints it"),
+        drift=fields.choice("drift", DRIFT_MODES, usual.drift),
         kubelet_root_dir=fields.text(
             "kubelet_root_dir", usual.kubelet_root_dir, pattern=FOLDER, meaning="an absolute path"
         ),
@@ -159,6 +172,8 @@ def node_spec(
     known = ", ".join(sorted(usual))
     mistakes += [Mistake(name, f"is not a known option; known are {known}") for name in options if name not in usual]
     raise_if(mistakes)
+    if options.get("drift") is False:  # how YAML reads a bare `off`
+        options["drift"] = DRIFT_OFF
     merged = merge_host(policies, overrides)
     parsed = collect(merged, "sriov_policies", mistakes, places)
     raise_if(mistakes)

@@ -61,6 +61,14 @@ class NicSelector:
 
 
 @dataclass(frozen=True)
+class FirmwareWish:
+    """What a policy asks of the firmware of its NICs."""
+
+    num_vfs: int  # that it is to allow, of each PF
+    link_type: str | None = None  # ETH or IB
+
+
+@dataclass(frozen=True)
 class Policy:
     """One policy, validated. What is a bool here is read as a flag that is off, unless it has another default."""
 
@@ -83,6 +91,7 @@ class Policy:
     node_selector: Mapping[str, Any]
     source: Mapping[str, Any]  # the user's, for the JSON form
     path: str
+    firmware: FirmwareWish | None = None
     link_health: bool = True
 
     @property
@@ -178,10 +187,12 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
         node_selector=_node_selector(fields, mistakes),
         source=value if isinstance(value, Mapping) else {},
         path=path,
+        firmware=_firmware(fields, num_vfs, mistakes),
         **fields.flags(Policy),
     )
     named = policy.named_driver
     fields.check(
+        (policy.firmware and policy.externally_managed, "firmware", "contradicts externally_managed: true; choose one"),
         (
             policy.is_rdma and is_userspace(policy.driver),
             "is_rdma",
@@ -193,6 +204,17 @@ def _policy(value: Any, path: str, mistakes: list[Mistake]) -> Policy:
     _unproved(fields)
     fields.finish()
     return policy
+
+
+def _firmware(fields: Fields, num_vfs: int, mistakes: list[Mistake]) -> FirmwareWish | None:
+    value = fields.get("firmware")
+    if value is None:
+        return None
+    inner = Fields(value, f"{fields.path}.firmware", mistakes)
+    count = inner.number("num_vfs", max(num_vfs, 1), INDEX_LIMIT, num_vfs) or num_vfs
+    link_type = inner.choice("link_type", LINK_TYPES, "").upper() or None
+    inner.finish()
+    return FirmwareWish(count, link_type)
 
 
 def _unproved(fields: Fields) -> None:

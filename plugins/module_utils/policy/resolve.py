@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..host.mstconfig import LINK_TYPES
 from ..model.errors import Problem, problems_of
 from ..model.goal import (
     AT_BOOT,
     DEFAULT_DRIVER,
     FileGoal,
+    FirmwareGoal,
     Goal,
     ModuleGoal,
     NodeOptions,
@@ -84,6 +86,7 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
         modules = _with_module(modules, ModuleGoal(name))
     goal_of_node = Goal(
         pfs=tuple(pfs),
+        firmware=_firmware({pf.address: pf.num_vfs for pf in pfs}, by_pf, problems),
         options=options,
         modules=modules,
         warnings=tuple(warnings),
@@ -95,6 +98,32 @@ def resolve(spec: NodeSpec, state: NodeState) -> Goal:
     switched = _switched(goal_of_node, state, warnings)
     files = _files(goal_of_node, pools, switched)
     return replace(goal_of_node, files=files, warnings=tuple(warnings))
+
+
+def _firmware(pfs: dict[str, int], by_pf: dict[str, list[Match]], problems: list[Problem]) -> tuple[FirmwareGoal, ...]:
+    """One goal for each NIC: its PFs share the number of VFs, and have a link type each."""
+    found: dict[str, FirmwareGoal] = {}
+    for address in sorted(pfs):
+        device, _dot, function = address.rpartition(".")
+        for match in by_pf[address]:
+            wish = match.policy.firmware
+            if wish is None:
+                continue
+            known = found.get(device, FirmwareGoal(address, 0))
+            types = dict(known.link_types)
+            if wish.link_type is not None and function in "01":
+                before = types.setdefault(LINK_TYPES[int(function)], wish.link_type)
+                problems += problems_of(
+                    f"policy {match.policy.name}",
+                    (before != wish.link_type, f"one link type for {address}", f"{before} and {wish.link_type}",
+                     "Say the same in all policies of this PF."),
+                )  # fmt: skip
+            needs = {**dict(known.needs), address: pfs[address]}
+            count = max(known.num_vfs, wish.num_vfs, pfs[address])
+            found[device] = replace(
+                known, num_vfs=count, link_types=tuple(sorted(types.items())), needs=tuple(sorted(needs.items()))
+            )
+    return tuple(found[device] for device in sorted(found))
 
 
 def _switched(goal: Goal, state: NodeState, warnings: list[str]) -> list[tuple[str, str, int]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..host import quirks
 from ..model.errors import Problem, problems_of
 from ..model.frozen import dataclass
 from ..model.state import NodeState, Pf
@@ -46,7 +47,7 @@ def matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[t
         for pf in candidates
         if selector.vendor in ("", pf.vendor)
         and selector.device_id in ("", pf.device)
-        and (named or pf.total_vfs > 0 or pf.is_guest_vf)
+        and (named or pf.total_vfs > 0 or pf.is_guest_vf or _can_have_sriov(policy, pf))
     ]
     problems += _not_fitting(policy, [pf for pf in candidates if pf not in fitting] if named else [])
     if not fitting and len(problems) == already:
@@ -74,6 +75,11 @@ def matches(policy: Policy, state: NodeState, problems: list[Problem]) -> list[t
         )
         result.append((pf.address, Match(policy, tuple(sorted(indices)))))
     return result
+
+
+def _can_have_sriov(policy: Policy, pf: Pf) -> bool:
+    """A NIC whose firmware has SR-IOV off, which the policy has switched on."""
+    return policy.firmware is not None and pf.is_nic and quirks.of(pf.driver, pf.vendor).firmware_settings
 
 
 def _named(

@@ -52,6 +52,14 @@ def since_reboot(text: str | None, boot_id: str) -> dict[str, str]:
     return found
 
 
+def addresses_that_wait(text: str | None, boot_id: str) -> set[str]:
+    """The PFs of node.json that wait for a reboot which is still ahead."""
+    later = _json(text).get(KEY)
+    if not isinstance(later, dict) or later.get("boot_id") != boot_id:
+        return set()
+    return {str(pf["address"]) for pf in _list(later, "pfs") if "address" in pf}
+
+
 def all_addresses(text: str | None) -> set[str]:
     """The PFs of node.json, those that wait included; none where it is damaged."""
     node = _json(text)

@@ -21,7 +21,8 @@ from .record import ASKED
 FORMAT = 1
 OWED = "/run/baremetal-sriov/reboot.json"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
-MODULE = "module "  # stands before what a module's loading sets; all else is a kernel argument
+MODULE = "module "  # stands before what a module's loading sets
+FIRMWARE = " firmware "  # stands between a PF and a setting of its NIC's firmware; all else is a kernel argument
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def note(host: Host, steps: Sequence[Step]) -> None:
 def settle(host: Host, lacking: Sequence[str]) -> None:
     """At boot: forget what was asked for if the kernel lacks nothing of it. Raises HostError."""
     asked = _texts(_load(host, ASKED))
-    if asked and not any(item in lacking or item.startswith(MODULE) for item in asked):
+    if asked and not any(item in lacking or item.startswith(MODULE) or FIRMWARE in item for item in asked):
         host.remove_file(ASKED)
 
 

@@ -9,12 +9,15 @@ Read from files alone, and told as warnings: who is right is for a person to say
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from ..host.host import Host
 from ..kernel import cmdline
 from ..model.errors import HostError
+from ..model.frozen import dataclass
 from ..model.goal import KUBELET_FOLDERS
+from . import vf_lines
 from .vf_places import PLACES, SIZE_LIMIT, Place
 
 FILES_LIMIT = 2000  # in one folder
@@ -30,12 +33,41 @@ PODS = {
 }
 
 
-def find(host: Host, resources: Iterable[str] = (), folders: Iterable[str] = KUBELET_FOLDERS) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Finding:
+    """A file in which other software sets VFs. lines: those that do, from 1; has: what the first of them says so by;
+    without: the lines to put in their place, None where one of them does more.
+    """
+
+    path: str
+    what: str
+    lines: tuple[int, ...]
+    has: str
+    text: str = ""
+    is_unit: bool = False  # that runs nothing else: it is not started any more
+    without: Mapping[int, str] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.what}, line {self.lines[0]}) has {self.has}"
+
+    @property
+    def can_go(self) -> bool:
+        """Whether just what sets VFs can be switched off."""
+        return self.is_unit or self.without is not None
+
+
+def find(
+    host: Host,
+    resources: Iterable[str] = (),
+    folders: Iterable[str] = KUBELET_FOLDERS,
+    named: Collection[str] = (),
+) -> tuple[str, ...]:
     """What else makes VFs here, or offers them, each in one sentence with what to do.
 
-    resources: full names of what this host is to offer. folders: those that a kubelet may keep its files in.
+    resources: full names of what this host is to offer. folders: those that a kubelet may keep its files in. named:
+    paths of files that are told of elsewhere.
     """
-    return (*_warnings(host), *_plugins(host, resources, folders))
+    return (*_warnings(host, named), *_plugins(host, resources, folders))
 
 
 def _plugins(host: Host, resources: Iterable[str], folders: Iterable[str]) -> Iterator[str]:
@@ -52,15 +84,32 @@ def _plugins(host: Host, resources: Iterable[str], folders: Iterable[str]) -> It
                 )
 
 
-def _warnings(host: Host) -> Iterator[str]:
+def in_files(host: Host) -> list[Finding]:
+    """Each file once. One in which VFs are set in two ways is not taken apart."""
+    findings: dict[str, Finding] = {}
     for place in PLACES:
         for path in _files(host, place):
             text = _text(host, path, place.limit)
-            found = re.search(place.sign, text)
-            if found:
-                group = found.re.groups  # what says it is the last one
-                line = text.count("\n", 0, found.start(group)) + 1
-                yield _message(f"{path} ({place.what}, line {line}) has {found.group(group)}")
+            found = [*re.finditer(place.sign, text)] if text else []
+            if found and path in findings:
+                findings[path] = replace(findings[path], without=None)
+            elif found:
+                findings[path] = _finding(place, path, text, found)
+    return list(findings.values())
+
+
+def _finding(place: Place, path: str, text: str, found: Sequence[re.Match[str]]) -> Finding:
+    group = found[0].re.groups  # what says it is the last one
+    lines = tuple(text.count("\n", 0, match.start(group)) + 1 for match in found)
+    is_unit = place.syntax == vf_lines.UNIT and vf_lines.is_vf_unit(text)
+    without = None if place.syntax == vf_lines.UNIT else vf_lines.without(text, place.syntax, lines)
+    return Finding(path, place.what, lines, found[0].group(group), text, is_unit, without)
+
+
+def _warnings(host: Host, named: Collection[str]) -> Iterator[str]:
+    for finding in in_files(host):
+        if finding.path not in named:
+            yield _message(str(finding), finding.path if finding.can_go else "")
     for token in cmdline.split(_text(host, "/proc/cmdline")):
         if cmdline.key(token).endswith(".max_vfs"):
             yield _message(f"the kernel's command line has {token}")
@@ -76,7 +125,8 @@ def _warnings(host: Host) -> Iterator[str]:
 def _files(host: Host, place: Place) -> Iterator[str]:
     for folder in place.folders:
         parent, _rest, end = folder.partition("/*")
-        below = [f"{parent}/{name}" for name in host.list_dir(parent) if name.endswith(end)] if end else [folder]
+        more = folder != parent
+        below = [f"{parent}/{name}" for name in host.list_dir(parent) if name.endswith(end)] if more else [folder]
         for one in below:
             for name in host.list_dir(one)[:FILES_LIMIT]:
                 if re.search(place.names, name) and not name.startswith(OUR_PREFIX):
@@ -96,5 +146,7 @@ def _text(host: Host, path: str, limit: int = SIZE_LIMIT) -> str:
         return ""
 
 
-def _message(found: str) -> str:
-    return f"{found}: it may undo what is configured here; remove it, or say externally_managed in the policy"
+def _message(found: str, path: str = "") -> str:
+    """path: of a file in which it can be switched off."""
+    remedy = f"name it in sriov_take_over ({path}), remove it" if path else "remove it"
+    return f"{found}: it may undo what is configured here; {remedy}, or say externally_managed in the policy"

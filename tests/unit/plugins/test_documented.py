@@ -92,6 +92,7 @@ def test_items_of_lists_are_told_alike() -> None:
     found = {name: (of_filter[name]["elements"], of_role[f"sriov_{name}"]["elements"]) for name in shared}
     assert found == {
         "kernel_arguments": ("str", "str"), "hugepages": ("dict", "dict"), "kernel_modules": ("raw", "raw"),
+        "take_over": ("str", "str"),
     }  # fmt: skip
 
 

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,8 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow impo
 from support.drawn import examples
 from support.fake_base import Killed, killed_at_every_write
 from support.fake_host import FakeHost
-from support.node_runs import DPDK, KERNEL, PF1, PF2, PLUGIN, absent, make_host, present, snapshot
+from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, present, snapshot
+from support.temporary_hosts import TemporaryHost, with_device_plugin
 
 KINDS = ["netdevice", "vfio-pci", "uio_pci_generic"]
 MACS = st.integers(0, 255).map(lambda n: f"02:00:00:00:aa:{n:02x}")
@@ -74,29 +73,6 @@ def policies(draw: st.DrawFn, modes: bool = False) -> list[dict[str, Any]]:
                 }
             )
     return found
-
-
-def with_device_plugin(root: Path, driver: str = "igb") -> FakeHost:
-    """Two PFs, and a device plugin that runs."""
-    host = make_host(root, driver)
-    host.active.add(PLUGIN)
-    host.available.add("uio_pci_generic")
-    return host
-
-
-class TemporaryHost:
-    """A host for one example."""
-
-    def __init__(self, driver: str = "igb") -> None:
-        self.driver = driver
-
-    def __enter__(self) -> FakeHost:
-        memory = "/dev/shm"  # where fsync costs nothing
-        self.root = tempfile.mkdtemp(dir=memory if os.path.isdir(memory) else None)
-        return with_device_plugin(Path(self.root), self.driver)
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.root)
 
 
 WORD: dict[str, Any] = {"policies_may_be_empty": True}  # a round may have none
