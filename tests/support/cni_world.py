@@ -57,6 +57,7 @@ ipam, command = conf["ipam"], os.environ["CNI_COMMAND"]
 folder = pathlib.Path(ipam["folder"])
 with open(folder / "calls", "a") as log:
     log.write(command + "\n")
+(folder / "conf").write_text(json.dumps(conf))
 lease = folder / ("lease-" + os.environ.get("CNI_CONTAINERID", "") + "-" + os.environ.get("CNI_IFNAME", ""))
 if command == "ADD":
     lease.touch()
