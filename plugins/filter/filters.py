@@ -15,7 +15,20 @@ from ansible.errors import AnsibleFilterError
 from ..module_utils.model.errors import InvalidSpecError
 from ..module_utils.policy import node_spec as spec
 from ..module_utils.policy.validation import show
-from ..plugin_utils import approval, cluster, filter_inputs, manifest_names, networks, nodes, plan_table, verdicts
+from ..plugin_utils import (
+    approval,
+    cluster,
+    filter_inputs,
+    manifest_names,
+    networks,
+    nodes,
+    owned_objects,
+    plan_table,
+    pod_requests,
+    slice_record,
+    verdicts,
+)
+from ..plugin_utils.network_values import LOG_FOLDER
 
 
 @contextlib.contextmanager
@@ -59,7 +72,7 @@ def node_spec(
 
 
 def network_attachments(
-    value: Any, resource_prefix: str = networks.OWNER, manifests: Any = None, log_dir: str = networks.LOG_FOLDER
+    value: Any, resource_prefix: str = owned_objects.OWNER, manifests: Any = None, log_dir: str = LOG_FOLDER
 ) -> list[dict[str, Any]]:
     """Networks of the inventory and of manifests to definitions, or every mistake in one error."""
     with _told_by_a_filter() as places:
@@ -67,11 +80,71 @@ def network_attachments(
         return networks.network_attachments(together, resource_prefix, places, log_dir)
 
 
+def network_notes(value: Any, manifests: Any = None, nodes: Any = 1) -> list[str]:
+    """What right networks do otherwise than they may be read."""
+    with _told_by_a_filter() as places:
+        together = manifest_names.together("networks", value, manifests, places)
+        return networks.network_notes(together, int(nodes), places)
+
+
+def node_slices(
+    value: Any, data: Any, nodes: Any, idle: Any = None, gone: Any = (), present: Any = None, manifests: Any = None
+) -> dict[str, Any]:
+    """What the record of the nodes' slices becomes."""
+    record = filter_inputs.mapping("node_slices: data", data or {}, "the data of a ConfigMap")
+    lists = {"nodes": nodes, "idle": idle, "gone": gone, "present": present}
+    names = {
+        name: None if one is None else filter_inputs.names(f"node_slices: {name}", one, "names of nodes")
+        for name, one in lists.items()
+    }
+    with _told_by_a_filter() as places:
+        together = manifest_names.together("networks", value, manifests, places)
+        return slice_record.changes(
+            networks.parsed(together, places),
+            record,
+            names["nodes"] or [],
+            idle=names["idle"],
+            gone=names["gone"] or [],
+            present=names["present"],
+        )
+
+
+def node_ranges(value: Any, data: Any, node: Any, manifests: Any = None) -> dict[str, Any]:
+    """The ranges of a node, for its CNI plugin."""
+    record = filter_inputs.mapping("node_ranges: data", data or {}, "the data of a ConfigMap")
+    with _told_by_a_filter() as places:
+        together = manifest_names.together("networks", value, manifests, places)
+        return slice_record.ranges_of_node(networks.parsed(together, places), record, str(node))
+
+
+def pod_spec(value: Any, networks: Any, resource_prefix: str = owned_objects.OWNER, known_only: Any = True) -> Any:
+    """A workload that requests the VFs of its networks."""
+    with _told_by_a_filter():
+        resources = pod_requests.resources_of(networks, resource_prefix)
+        return pod_requests.with_requests(value, resources, bool(known_only))
+
+
+def pods_without_vf(value: Any, definitions: Any) -> list[str]:
+    """Pods that ask for a network and not for its VF."""
+    pods = filter_inputs.objects("pods_without_vf", value, "the pods of a cluster")
+    there = filter_inputs.objects("pods_without_vf: definitions", definitions, "the cluster's definitions")
+    with _told_by_a_filter():
+        return pod_requests.without_vf(pods, pod_requests.resources_of(there, owned_objects.OWNER))
+
+
+def slice_problems(value: Any, data: Any, manifests: Any = None) -> list[str]:
+    """What is wrong with the record of the nodes' slices."""
+    record = filter_inputs.mapping("slice_problems: data", data or {}, "the data of a ConfigMap")
+    with _told_by_a_filter() as places:
+        together = manifest_names.together("networks", value, manifests, places)
+        return slice_record.problems(networks.parsed(together, places), record)
+
+
 def network_changes(value: Any, found: Any, prune: bool = False) -> dict[str, Any]:
     """Wanted definitions against the cluster's."""
     wanted = filter_inputs.objects("network_changes", value, "the wanted definitions")
     there = filter_inputs.objects("network_changes: found", found, "the cluster's definitions")
-    return networks.network_changes(wanted, there, bool(prune))
+    return owned_objects.network_changes(wanted, there, bool(prune))
 
 
 def node_label_patch(value: Any, labels: Any) -> dict[str, Any]:
@@ -169,8 +242,11 @@ class FilterModule:
             "cluster_refusal": cluster_refusal,
             "network_attachments": network_attachments,
             "network_changes": network_changes,
+            "network_notes": network_notes,
             "node_label_patch": node_label_patch,
             "node_problems": node_problems,
+            "node_ranges": node_ranges,
+            "node_slices": node_slices,
             "node_spec": node_spec,
             "plan_differences": plan_differences,
             "plan_document": plan_document,
@@ -178,6 +254,9 @@ class FilterModule:
             "plan_summary": plan_summary,
             "plan_table": plan_as_table,
             "plan_verdict": plan_verdict,
+            "pod_spec": pod_spec,
+            "pods_without_vf": pods_without_vf,
+            "slice_problems": slice_problems,
             "unused_policies": unused_policies,
             "user_path": user_path,
         }

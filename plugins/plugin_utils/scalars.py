@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from ..module_utils.model.errors import Mistake
-from . import networks
+from .network_values import log_folder
 from .values import BOOLEAN, LIST, NULL, NUMBER, TEXT, found_value, kind_of
 from .variable_specs import Option
 
@@ -30,6 +30,7 @@ _TIME_SPAN = re.compile(
 _SHARE = re.compile(r"[1-9][0-9]{0,8}|(100|[1-9][0-9]?)%")
 _FOLDER = re.compile(r"(/[^/\x00-\x20]+)+/?")
 _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # RFC 1123 subdomain, as the API server asks
+_NAMESPACE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123 label
 _DAY = 86400  # seconds
 
 
@@ -80,7 +81,7 @@ def _is_pattern(value: Any) -> bool:
 
 def _is_log_folder(value: Any) -> bool:
     try:
-        return bool(networks.log_folder(value))
+        return bool(log_folder(value))
     except ValueError:
         return False
 
@@ -132,10 +133,12 @@ RULES: dict[str, Rule] = {
     "sriov_kubelet_unit": _text(
         "auto, or the names of services", "kubelet.service", re.compile("auto"), _UNIT
     ),
+    "sriov_namespace_timeout": _between(0, _DAY, 60),
     "sriov_node_name": _text("the name of a Kubernetes node", "node1.example.org", _NODE_NAME),
     "sriov_plan_markdown": _OUTPUT,
     "sriov_plan_output": _OUTPUT,
     "sriov_ready_timeout": _between(1, _DAY, 900),
+    "sriov_record_namespace": _text("the name of a namespace", "kube-system", _NAMESPACE_NAME),
     "sriov_reboot_timeout": _between(1, _DAY, 1200),
     "sriov_serial": _SHARES,
 }

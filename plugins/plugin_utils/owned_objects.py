@@ -1,0 +1,59 @@
+# Copyright (c) 2026 the baremetal.sriov authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""API objects that are ours, and what has to change in a cluster that it has those that are wanted."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+OWNER_LABEL = "app.kubernetes.io/managed-by"
+OWNER = "baremetal.sriov"
+NETWORK_API_VERSION = "k8s.cni.cncf.io/v1"
+NETWORK_KIND = "NetworkAttachmentDefinition"
+
+
+def network_changes(wanted: list[dict[str, Any]], found: list[dict[str, Any]], prune: bool) -> dict[str, Any]:
+    """What to apply and to delete to get from the cluster's definitions to the wanted ones.
+
+    Returns apply, delete (definitions), and foreign: names of wanted ones that exist and are not ours.
+    """
+    existing = {_identity(item): item for item in found}
+    apply, foreign = [], []
+    for item in wanted:
+        now = existing.get(_identity(item))
+        if now is None:
+            apply.append(item)
+        elif not is_ours(now):
+            foreign.append("/".join(_identity(item)))
+        elif not _fits(item, now):
+            apply.append(item)
+    keep = {_identity(item) for item in wanted}
+    extra = [_reference(item) for key, item in sorted(existing.items()) if key not in keep and is_ours(item)]
+    return {"apply": apply, "delete": extra if prune else [], "foreign": foreign}
+
+
+def is_ours(item: dict[str, Any]) -> bool:
+    """True for an API object that carries our label."""
+    return bool((item.get("metadata", {}).get("labels") or {}).get(OWNER_LABEL) == OWNER)
+
+
+def _identity(item: dict[str, Any]) -> tuple[str, str]:
+    return item["metadata"].get("namespace", ""), item["metadata"]["name"]
+
+
+def _reference(item: dict[str, Any]) -> dict[str, Any]:
+    namespace, name = _identity(item)
+    return {"apiVersion": NETWORK_API_VERSION, "kind": NETWORK_KIND, "metadata": {"name": name, "namespace": namespace}}
+
+
+def _fits(wanted: dict[str, Any], now: dict[str, Any]) -> bool:
+    annotations = now["metadata"].get("annotations") or {}
+    if any(annotations.get(key) != value for key, value in wanted["metadata"]["annotations"].items()):
+        return False
+    text = now.get("spec", {}).get("config", "")
+    try:
+        return bool(json.loads(text) == json.loads(wanted["spec"]["config"]))
+    except ValueError:
+        return False
