@@ -23,11 +23,11 @@ IPAM = {"type": "host-local", "ranges_from": "node", "subnet": "10.9.0.0/24"}
 NETWORK = {"name": "blue", "resource_name": "kernel", "ipam": IPAM}
 
 
-def play(hosts: str, entry: str = "slices", write: bool = True) -> dict[str, Any]:
-    role = {"name": "baremetal.sriov.cni", "tasks_from": entry}
+def play(hosts: str, entry: str = "slices", role: str = "cni") -> dict[str, Any]:
+    include = {"name": f"baremetal.sriov.{role}", "tasks_from": entry}
     shown = {"msg": ["{{ cni_ranges | default({}) | to_json }}"]}
     tasks = [
-        {"name": "Share", "ansible.builtin.include_role": role, "vars": {"cni_slice_write": write}},
+        {"name": "Share", "ansible.builtin.include_role": include, "vars": {"cni_slice_write": True}},
         {"name": "Show", "ansible.builtin.debug": shown},
     ]
     return {"hosts": hosts, "gather_facts": False, "tasks": tasks}
@@ -84,3 +84,19 @@ def test_a_record_of_somebody_else(controller: Controller, api_server: ApiServer
     done = run(controller, api_server, play("a"))
     assert done.status != 0 and "does not carry the label" in done.output, done.output
     assert api_server.api.request("GET", RECORD)["data"] == {"x": "y"}
+
+
+def test_networks_wait_for_their_namespaces(controller: Controller, api_server: ApiServer) -> None:
+    """The others are applied, and what is left out of them is said."""
+    networks = [
+        {**NETWORK, "ipam": {"type": "static", "routes": [{"dst": "0.0.0.0/0"}]}},
+        {**NETWORK, "network_namespace": "kube-system", "ipam": {}},
+        {**NETWORK, "network_namespace": "not-there", "name": "late", "ipam": {}},
+    ]
+    values = {"sriov_networks": networks, "sriov_namespace_timeout": 0}
+    done = run(controller, api_server, play("a", "main", role="networks"), **values)
+    assert done.status != 0 and "No namespace not-there was there within 0 s, so late was not applied" in done.output
+    assert "network default/blue: the default route 0.0.0.0/0 of ipam is left out" in done.output
+    path = "/apis/k8s.cni.cncf.io/v1/namespaces/{}/network-attachment-definitions/blue"
+    for namespace in ("default", "kube-system"):
+        assert api_server.api.request("GET", path.format(namespace)) is not None, done.output
