@@ -18,8 +18,13 @@ from ..module_utils.policy.validation import show
 from ..plugin_utils import (
     approval,
     cluster,
+    danm,
+    default_network,
     filter_inputs,
+    injector,
+    kubevirt,
     manifest_names,
+    multus,
     networks,
     nodes,
     owned_objects,
@@ -132,6 +137,55 @@ def pods_without_vf(value: Any, definitions: Any) -> list[str]:
         return pod_requests.without_vf(pods, pod_requests.resources_of(there, owned_objects.OWNER))
 
 
+def multus_objects(value: Any, kind: Any = multus.THIN, **options: Any) -> dict[str, Any]:
+    """What Multus is made of on a distribution."""
+    if value not in multus.PLATFORMS:
+        raise AnsibleFilterError(f"multus: expected one of {', '.join(multus.PLATFORMS)}; found {show(value)}")
+    wanted = multus.on(str(value), kind=kind if kind in (multus.THIN, multus.THICK) else multus.THIN, **options)
+    return {
+        "objects": multus.objects(wanted),
+        "references": multus.references(wanted.namespace),
+        "conf_dir": wanted.conf_dir,
+    }
+
+
+def injector_objects(value: Any, **options: Any) -> dict[str, Any]:
+    """What the network-resources-injector is made of."""
+    pem = str(filter_inputs.mapping("injector", value, "pem, a certificate and its key").get("pem", ""))
+    wanted = injector.of_pem(pem, **options)
+    return {"objects": injector.objects(wanted), "references": injector.references(wanted.namespace)}
+
+
+def kubevirt_problems(value: Any, webhooks: Any) -> list[str]:
+    """What keeps virtual machines from their VFs."""
+    machines = filter_inputs.objects("kubevirt_problems", value, "objects of the kind KubeVirt")
+    hooks = filter_inputs.objects("kubevirt_problems: webhooks", webhooks, "the cluster's webhooks")
+    return kubevirt.problems(machines, hooks)
+
+
+def danm_networks(
+    value: Any, kind: Any = danm.DANM_NET, resource_prefix: str = owned_objects.OWNER, manifests: Any = None
+) -> list[dict[str, Any]]:
+    """Networks as objects of DANM."""
+    if kind not in danm.KINDS:
+        raise AnsibleFilterError(f"danm_networks: expected one of {', '.join(danm.KINDS)}; found {show(kind)}")
+    with _told_by_a_filter() as places:
+        together = manifest_names.together("networks", value, manifests, places)
+        return danm.objects(together, str(kind), resource_prefix, places)
+
+
+def foreign_objects(value: Any, word: Any = "") -> list[dict[str, Any]]:
+    """Objects of the cluster that are not ours."""
+    return owned_objects.foreign(filter_inputs.objects("foreign_objects", value, "objects of a cluster"), str(word))
+
+
+def default_network_problems(value: Any, node: Any, folder: Any, pod_cidr: Any = "", cilium: Any = None) -> list[str]:
+    """What keeps Multus from working on a node."""
+    files = filter_inputs.mapping("default_network_problems", value, "names of files and their contents")
+    settings = filter_inputs.mapping("default_network_problems: cilium", cilium or {}, "the data of a ConfigMap")
+    return default_network.problems(str(node), str(folder), files, str(pod_cidr), settings)
+
+
 def slice_problems(value: Any, data: Any, manifests: Any = None) -> list[str]:
     """What is wrong with the record of the nodes' slices."""
     record = filter_inputs.mapping("slice_problems: data", data or {}, "the data of a ConfigMap")
@@ -240,6 +294,12 @@ class FilterModule:
         return {
             "cluster_access": cluster_access,
             "cluster_refusal": cluster_refusal,
+            "danm_networks": danm_networks,
+            "default_network_problems": default_network_problems,
+            "foreign_objects": foreign_objects,
+            "injector": injector_objects,
+            "kubevirt_problems": kubevirt_problems,
+            "multus": multus_objects,
             "network_attachments": network_attachments,
             "network_changes": network_changes,
             "network_notes": network_notes,

@@ -39,6 +39,17 @@ def is_ours(item: dict[str, Any]) -> bool:
     return bool((item.get("metadata", {}).get("labels") or {}).get(OWNER_LABEL) == OWNER)
 
 
+def foreign(items: list[dict[str, Any]], word: str = "") -> list[dict[str, Any]]:
+    """Objects that are somebody else's; with a word those whose name, or a container's image, has it."""
+    found = []
+    for item in items:
+        pod = item.get("spec", {}).get("template", {}).get("spec", {}) if word else {}
+        texts = [item["metadata"]["name"], *(str(one.get("image", "")) for one in pod.get("containers", []))]
+        if not is_ours(item) and any(word in text for text in texts):
+            found.append(item)
+    return found
+
+
 def _identity(item: dict[str, Any]) -> tuple[str, str]:
     return item["metadata"].get("namespace", ""), item["metadata"]["name"]
 

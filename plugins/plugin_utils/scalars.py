@@ -133,6 +133,12 @@ RULES: dict[str, Rule] = {
     "sriov_kubelet_unit": _text(
         "auto, or the names of services", "kubelet.service", re.compile("auto"), _UNIT
     ),
+    "sriov_injector_namespace": _text("the name of a namespace", "kube-system", _NAMESPACE_NAME),
+    "sriov_injector_renew_days": _between(1, 366, 30),
+    "sriov_injector_replicas": _between(1, 10, 2),
+    "sriov_multus_bin_dir": _text("the absolute path of a folder", "/opt/cni/bin", _FOLDER, empty=True),
+    "sriov_multus_conf_dir": _text("the absolute path of a folder", "/etc/cni/net.d", _FOLDER, empty=True),
+    "sriov_multus_namespace": _text("the name of a namespace", "kube-system", _NAMESPACE_NAME),
     "sriov_namespace_timeout": _between(0, _DAY, 60),
     "sriov_node_name": _text("the name of a Kubernetes node", "node1.example.org", _NODE_NAME),
     "sriov_plan_markdown": _OUTPUT,

@@ -63,6 +63,13 @@ VARIABLES: dict[str, Variable] = {
     "sriov_hugepages": _list("a huge page pool", "huge page pools", [{"size": "2M", "count": 512}], MAPPING),
     "sriov_kernel_modules": _list("a kernel module", "kernel modules", ["vfio-pci"], TEXT, MAPPING),
     "sriov_ignore_variables": _list("the name of a variable", "names of variables", ["sriov_lab_*"], TEXT),
+    "sriov_injector_labels": _list("labels", "sets of labels", [{"baremetal.sriov/inject": "true"}], MAPPING),
+    "sriov_injector_pull_secrets": _list("the name of a secret", "names of secrets", ["registry"], TEXT),
+    "sriov_multus_pull_secrets": _list("the name of a secret", "names of secrets", ["registry"], TEXT),
+    "sriov_multus_global_namespaces": _list("a namespace", "namespaces", ["default", "networks"], TEXT),
+    "sriov_multus_resources": Variable(
+        MAPPING, frozenset({TEXT}), "an amount of cpu or memory", "amounts", {"cpu": "100m", "memory": "256Mi"}
+    ),
     "sriov_device_plugin_options": _list("an option", "options", ["--metrics-port=9810"], TEXT),
     "sriov_node_labels": _labels({"baremetal.sriov/configured": "true"}, TEXT),
     # Nobody writes these: they are compared as texts.
