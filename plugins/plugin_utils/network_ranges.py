@@ -93,6 +93,9 @@ def ranges_of(ipam: Mapping[str, Any]) -> list[Range]:
         if not isinstance(one, list) or len(one) != 1 or not isinstance(one[0], Mapping):
             raise Wrong(f"ranges[{number}]: expected a list with one range, found {one!r}")
         found.append(_range({SIZE: ipam.get(SIZE), **one[0]} if SIZE in ipam else one[0], f"ranges[{number}][0]."))
+    spans = sorted((one.first, one.last) for one in found)
+    if any(second[0] <= first[1] for first, second in zip(spans, spans[1:])):
+        raise Wrong("ranges: expected ranges without an address in common, found some that overlap")
     return found
 
 

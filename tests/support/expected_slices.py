@@ -68,5 +68,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "both ways": ({"ranges": []}, "excludes ranges"),
     "two in a set": ({"subnet": ..., "ranges": [[{}, {}]]}, "a list with one range"),
     "no set": ({"subnet": ..., "ranges": [{}]}, "a list with one range"),
+    "overlapping": (
+        {"subnet": ..., "ranges": [[{"subnet": "10.9.0.0/16"}], [{"subnet": "10.9.1.0/24"}]]}, "an address in common",
+    ),
     "no list": ({"subnet": ..., "ranges": "10.9.0.0/24"}, "a list of lists"),
 }
