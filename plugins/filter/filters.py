@@ -156,6 +156,13 @@ def injector_objects(value: Any, **options: Any) -> dict[str, Any]:
     return {"objects": injector.objects(wanted), "references": injector.references(wanted.namespace)}
 
 
+def objects_to_apply(value: Any, found: Any) -> list[dict[str, Any]]:
+    """Wanted objects that a cluster lacks or has otherwise."""
+    wanted = filter_inputs.objects("objects_to_apply", value, "the wanted objects")
+    there = filter_inputs.objects("objects_to_apply: found", found, "the cluster's objects")
+    return owned_objects.to_apply(wanted, there)
+
+
 def kubevirt_problems(value: Any, webhooks: Any) -> list[str]:
     """What keeps virtual machines from their VFs."""
     machines = filter_inputs.objects("kubevirt_problems", value, "objects of the kind KubeVirt")
@@ -308,6 +315,7 @@ class FilterModule:
             "node_ranges": node_ranges,
             "node_slices": node_slices,
             "node_spec": node_spec,
+            "objects_to_apply": objects_to_apply,
             "plan_differences": plan_differences,
             "plan_document": plan_document,
             "plan_markdown": plan_as_markdown,

@@ -39,6 +39,23 @@ def is_ours(item: dict[str, Any]) -> bool:
     return bool((item.get("metadata", {}).get("labels") or {}).get(OWNER_LABEL) == OWNER)
 
 
+def to_apply(wanted: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that the cluster lacks, or has otherwise; what the API server has added to them is no difference."""
+    there = {(item.get("kind"), *_identity(item)): item for item in found}
+    return [item for item in wanted if not _holds(there.get((item.get("kind"), *_identity(item)), {}), item)]
+
+
+def _holds(now: Any, wanted: Any) -> bool:
+    """True where all that is wanted is there. Nothing, {} and [] are the same, as the API server leaves them out."""
+    if isinstance(wanted, dict):
+        has = now if isinstance(now, dict) else {}
+        return all(_holds(has.get(key), value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        items = now if isinstance(now, list) else []
+        return len(items) == len(wanted) and all(_holds(one, other) for one, other in zip(items, wanted))
+    return bool(now == wanted)
+
+
 def foreign(items: list[dict[str, Any]], word: str = "") -> list[dict[str, Any]]:
     """Objects that are somebody else's; with a word those whose name, or a container's image, has it."""
     found = []
