@@ -18,15 +18,24 @@ from ..module_utils.policy.validation import show
 from ..plugin_utils import (
     approval,
     cluster,
+    danm,
+    default_network,
     dra,
     filter_inputs,
     firmware,
+    injector,
+    kubevirt,
     manifest_names,
+    multus,
     networks,
     nodes,
+    owned_objects,
     plan_table,
+    pod_requests,
+    slice_record,
     verdicts,
 )
+from ..plugin_utils.network_values import LOG_FOLDER
 
 
 @contextlib.contextmanager
@@ -70,7 +79,7 @@ def node_spec(
 
 
 def network_attachments(
-    value: Any, resource_prefix: str = networks.OWNER, manifests: Any = None, log_dir: str = networks.LOG_FOLDER
+    value: Any, resource_prefix: str = owned_objects.OWNER, manifests: Any = None, log_dir: str = LOG_FOLDER
 ) -> list[dict[str, Any]]:
     """Networks of the inventory and of manifests to definitions, or every mistake in one error."""
     with _told_by_a_filter() as places:
@@ -78,11 +87,127 @@ def network_attachments(
         return networks.network_attachments(together, resource_prefix, places, log_dir)
 
 
+def network_notes(value: Any, manifests: Any = None, nodes: Any = 1) -> list[str]:
+    """What right networks do otherwise than they may be read."""
+    with _told_by_a_filter() as places:
+        together = manifest_names.together("networks", value, manifests, places)
+        return networks.network_notes(together, int(nodes), places)
+
+
+def node_slices(
+    value: Any, data: Any, nodes: Any, idle: Any = None, gone: Any = (), present: Any = None, manifests: Any = None
+) -> dict[str, Any]:
+    """What the record of the nodes' slices becomes."""
+    record = filter_inputs.mapping("node_slices: data", data or {}, "the data of a ConfigMap")
+    lists = {"nodes": nodes, "idle": idle, "gone": gone, "present": present}
+    names = {
+        name: None if one is None else filter_inputs.names(f"node_slices: {name}", one, "names of nodes")
+        for name, one in lists.items()
+    }
+    with _told_by_a_filter() as places:
+        together = manifest_names.together("networks", value, manifests, places)
+        return slice_record.changes(
+            networks.parsed(together, places),
+            record,
+            names["nodes"] or [],
+            idle=names["idle"],
+            gone=names["gone"] or [],
+            present=names["present"],
+        )
+
+
+def node_ranges(value: Any, data: Any, node: Any, manifests: Any = None) -> dict[str, Any]:
+    """The ranges of a node, for its CNI plugin."""
+    record = filter_inputs.mapping("node_ranges: data", data or {}, "the data of a ConfigMap")
+    with _told_by_a_filter() as places:
+        together = manifest_names.together("networks", value, manifests, places)
+        return slice_record.ranges_of_node(networks.parsed(together, places), record, str(node))
+
+
+def pod_spec(value: Any, networks: Any, resource_prefix: str = owned_objects.OWNER, known_only: Any = True) -> Any:
+    """A workload that requests the VFs of its networks."""
+    with _told_by_a_filter():
+        resources = pod_requests.resources_of(networks, resource_prefix)
+        return pod_requests.with_requests(value, resources, bool(known_only))
+
+
+def pods_without_vf(value: Any, definitions: Any) -> list[str]:
+    """Pods that ask for a network and not for its VF."""
+    pods = filter_inputs.objects("pods_without_vf", value, "the pods of a cluster")
+    there = filter_inputs.objects("pods_without_vf: definitions", definitions, "the cluster's definitions")
+    with _told_by_a_filter():
+        return pod_requests.without_vf(pods, pod_requests.resources_of(there, owned_objects.OWNER))
+
+
+def multus_objects(value: Any, kind: Any = multus.THIN, **options: Any) -> dict[str, Any]:
+    """What Multus is made of on a distribution."""
+    if value not in multus.PLATFORMS:
+        raise AnsibleFilterError(f"multus: expected one of {', '.join(multus.PLATFORMS)}; found {show(value)}")
+    wanted = multus.on(str(value), kind=kind if kind in (multus.THIN, multus.THICK) else multus.THIN, **options)
+    return {
+        "objects": multus.objects(wanted),
+        "references": multus.references(wanted.namespace),
+        "conf_dir": wanted.conf_dir,
+    }
+
+
+def injector_objects(value: Any, **options: Any) -> dict[str, Any]:
+    """What the network-resources-injector is made of."""
+    pem = str(filter_inputs.mapping("injector", value, "pem, a certificate and its key").get("pem", ""))
+    wanted = injector.of_pem(pem, **options)
+    return {"objects": injector.objects(wanted), "references": injector.references(wanted.namespace)}
+
+
+def objects_to_apply(value: Any, found: Any) -> list[dict[str, Any]]:
+    """Wanted objects that a cluster lacks or has otherwise."""
+    wanted = filter_inputs.objects("objects_to_apply", value, "the wanted objects")
+    there = filter_inputs.objects("objects_to_apply: found", found, "the cluster's objects")
+    return owned_objects.to_apply(wanted, there)
+
+
+def kubevirt_problems(value: Any, webhooks: Any) -> list[str]:
+    """What keeps virtual machines from their VFs."""
+    machines = filter_inputs.objects("kubevirt_problems", value, "objects of the kind KubeVirt")
+    hooks = filter_inputs.objects("kubevirt_problems: webhooks", webhooks, "the cluster's webhooks")
+    return kubevirt.problems(machines, hooks)
+
+
+def danm_networks(
+    value: Any, kind: Any = danm.DANM_NET, resource_prefix: str = owned_objects.OWNER, manifests: Any = None
+) -> list[dict[str, Any]]:
+    """Networks as objects of DANM."""
+    if kind not in danm.KINDS:
+        raise AnsibleFilterError(f"danm_networks: expected one of {', '.join(danm.KINDS)}; found {show(kind)}")
+    with _told_by_a_filter() as places:
+        together = manifest_names.together("networks", value, manifests, places)
+        return danm.objects(together, str(kind), resource_prefix, places)
+
+
+def foreign_objects(value: Any, word: Any = "") -> list[dict[str, Any]]:
+    """Objects of the cluster that are not ours."""
+    return owned_objects.foreign(filter_inputs.objects("foreign_objects", value, "objects of a cluster"), str(word))
+
+
+def default_network_problems(value: Any, node: Any, folder: Any, pod_cidr: Any = "", cilium: Any = None) -> list[str]:
+    """What keeps Multus from working on a node."""
+    files = filter_inputs.mapping("default_network_problems", value, "names of files and their contents")
+    settings = filter_inputs.mapping("default_network_problems: cilium", cilium or {}, "the data of a ConfigMap")
+    return default_network.problems(str(node), str(folder), files, str(pod_cidr), settings)
+
+
+def slice_problems(value: Any, data: Any, manifests: Any = None) -> list[str]:
+    """What is wrong with the record of the nodes' slices."""
+    record = filter_inputs.mapping("slice_problems: data", data or {}, "the data of a ConfigMap")
+    with _told_by_a_filter() as places:
+        together = manifest_names.together("networks", value, manifests, places)
+        return slice_record.problems(networks.parsed(together, places), record)
+
+
 def network_changes(value: Any, found: Any, prune: bool = False) -> dict[str, Any]:
     """Wanted definitions against the cluster's."""
     wanted = filter_inputs.objects("network_changes", value, "the wanted definitions")
     there = filter_inputs.objects("network_changes: found", found, "the cluster's definitions")
-    return networks.network_changes(wanted, there, bool(prune))
+    return owned_objects.network_changes(wanted, there, bool(prune))
 
 
 def node_label_patch(value: Any, labels: Any) -> dict[str, Any]:
@@ -205,20 +330,33 @@ class FilterModule:
         return {
             "cluster_access": cluster_access,
             "cluster_refusal": cluster_refusal,
-            "firmware_differences": firmware_differences,
+            "danm_networks": danm_networks,
+            "default_network_problems": default_network_problems,
             "dra_conflicts": dra_conflicts,
             "dra_namesakes": dra_namesakes,
+            "firmware_differences": firmware_differences,
+            "foreign_objects": foreign_objects,
+            "injector": injector_objects,
+            "kubevirt_problems": kubevirt_problems,
+            "multus": multus_objects,
             "network_attachments": network_attachments,
             "network_changes": network_changes,
+            "network_notes": network_notes,
             "node_label_patch": node_label_patch,
             "node_problems": node_problems,
+            "node_ranges": node_ranges,
+            "node_slices": node_slices,
             "node_spec": node_spec,
+            "objects_to_apply": objects_to_apply,
             "plan_differences": plan_differences,
             "plan_document": plan_document,
             "plan_markdown": plan_as_markdown,
             "plan_summary": plan_summary,
             "plan_table": plan_as_table,
             "plan_verdict": plan_verdict,
+            "pod_spec": pod_spec,
+            "pods_without_vf": pods_without_vf,
+            "slice_problems": slice_problems,
             "unused_policies": unused_policies,
             "user_path": user_path,
         }

@@ -17,7 +17,7 @@ from ..module_utils.bmc.bios.wish import Wish
 from ..module_utils.model.errors import InvalidSpecError, Mistake
 from ..module_utils.model.goal import NodeOptions
 from ..module_utils.policy import node_spec as spec
-from . import labels, manifest_names, networks, pools, scalars, variables
+from . import labels, manifest_names, network_values, networks, owned_objects, pools, scalars, variables
 from .values import LIST, kind_of
 from .variable_specs import PREFIX, options
 
@@ -113,10 +113,10 @@ def _of_lists(right: Mapping[str, Any], wrong: Iterable[str], around: Surroundin
     named: dict[int, str] = {}
     wanted = manifest_names.together("networks", _listed(right, "sriov_networks"), around.manifests, named)
     folder = right.get("sriov_cni_log_dir")
-    prefix = right.get("sriov_resource_prefix", networks.OWNER)
+    prefix = right.get("sriov_resource_prefix", owned_objects.OWNER)
     told = told_by(
         lambda: networks.network_attachments(
-            wanted, prefix, named, folder or networks.LOG_FOLDER, log_dir_known="sriov_cni_log_dir" not in wrong
+            wanted, prefix, named, folder or network_values.LOG_FOLDER, log_dir_known="sriov_cni_log_dir" not in wrong
         ),
         named,
     )

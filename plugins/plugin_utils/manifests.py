@@ -18,7 +18,8 @@ from ..module_utils.policy import policy
 from ..module_utils.policy.validation import show
 from . import manifest_files
 from .manifest_names import camel_name, name_as_the_file, snake_name
-from .networks import OWNER, network_attachments
+from .networks import network_attachments
+from .owned_objects import OWNER
 
 GROUP = "sriovnetwork.openshift.io"
 POLICY, NETWORK = "SriovNetworkNodePolicy", "SriovNetwork"

@@ -35,7 +35,8 @@ def strays(
         for number, network in enumerate(networks)
         if isinstance(network, Mapping)
     ]
-    open_ones = [(path, name) for path, name in named if isinstance(name, str) and name not in here]
+    # A name with a prefix is of somebody else's device plugin.
+    open_ones = [(path, name) for path, name in named if isinstance(name, str) and name not in here and "/" not in name]
     others = elsewhere() if open_ones else set()
     if others is None:
         return []

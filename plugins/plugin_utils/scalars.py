@@ -15,7 +15,7 @@ from typing import Any, Callable
 
 from ..module_utils.bmc.redfish import wire
 from ..module_utils.model.errors import Mistake
-from . import networks
+from .network_values import log_folder
 from .values import BOOLEAN, LIST, NULL, NUMBER, TEXT, found_value, kind_of
 from .variable_specs import Option
 
@@ -31,6 +31,7 @@ _TIME_SPAN = re.compile(
 _SHARE = re.compile(r"[1-9][0-9]{0,8}|(100|[1-9][0-9]?)%")
 _FOLDER = re.compile(r"(/[^/\x00-\x20]+)+/?")
 _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # RFC 1123 subdomain, as the API server asks
+_NAMESPACE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123 label
 _DAY = 86400  # seconds
 
 
@@ -81,7 +82,7 @@ def _is_pattern(value: Any) -> bool:
 
 def _is_log_folder(value: Any) -> bool:
     try:
-        return bool(networks.log_folder(value))
+        return bool(log_folder(value))
     except ValueError:
         return False
 
@@ -138,12 +139,20 @@ RULES: dict[str, Rule] = {
     "sriov_kubelet_unit": _text(
         "auto, or the names of services", "kubelet.service", re.compile("auto"), _UNIT
     ),
+    "sriov_injector_namespace": _text("the name of a namespace", "kube-system", _NAMESPACE_NAME),
+    "sriov_injector_renew_days": _between(1, 366, 30),
+    "sriov_injector_replicas": _between(1, 10, 2),
+    "sriov_multus_bin_dir": _text("the absolute path of a folder", "/opt/cni/bin", _FOLDER, empty=True),
+    "sriov_multus_conf_dir": _text("the absolute path of a folder", "/etc/cni/net.d", _FOLDER, empty=True),
+    "sriov_multus_namespace": _text("the name of a namespace", "kube-system", _NAMESPACE_NAME),
+    "sriov_namespace_timeout": _between(0, _DAY, 60),
     "sriov_node_name": _text("the name of a Kubernetes node", "node1.example.org", _NODE_NAME),
     "sriov_plan_markdown": _OUTPUT,
     "sriov_plan_output": _OUTPUT,
     "sriov_provision_delay": _between(0, _DAY, 30),
     "sriov_provision_timeout": _between(1, _DAY, 3600),
     "sriov_ready_timeout": _between(1, _DAY, 900),
+    "sriov_record_namespace": _text("the name of a namespace", "kube-system", _NAMESPACE_NAME),
     "sriov_reboot_timeout": _between(1, _DAY, 1200),
     "sriov_serial": _SHARES,
 }

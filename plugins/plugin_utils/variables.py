@@ -64,6 +64,13 @@ VARIABLES: dict[str, Variable] = {
     "sriov_kernel_modules": _list("a kernel module", "kernel modules", ["vfio-pci"], TEXT, MAPPING),
     "sriov_take_over": _list("the path of a file", "paths of files", ["/etc/sysfs.d/vfs.conf"], TEXT),
     "sriov_ignore_variables": _list("the name of a variable", "names of variables", ["sriov_lab_*"], TEXT),
+    "sriov_injector_labels": _list("labels", "sets of labels", [{"baremetal.sriov/inject": "true"}], MAPPING),
+    "sriov_injector_pull_secrets": _list("the name of a secret", "names of secrets", ["registry"], TEXT),
+    "sriov_multus_pull_secrets": _list("the name of a secret", "names of secrets", ["registry"], TEXT),
+    "sriov_multus_global_namespaces": _list("a namespace", "namespaces", ["default", "networks"], TEXT),
+    "sriov_multus_resources": Variable(
+        MAPPING, frozenset({TEXT}), "an amount of cpu or memory", "amounts", {"cpu": "100m", "memory": "256Mi"}
+    ),
     "sriov_device_plugin_options": _list("an option", "options", ["--metrics-port=9810"], TEXT),
     "sriov_node_labels": _labels({"baremetal.sriov/configured": "true"}, TEXT),
     "sriov_bios": Variable(

@@ -54,10 +54,13 @@ _PF = {"vfs": [{"mac": VF_MAC, **_VF}, {"mac": ZERO_MAC, **_VF}], "pinned": [0],
 # No import beside what a start brings: most calls of the tests start it.
 IPAM = """#!{python} -IS
 import os, sys, time
-conf = eval(sys.stdin.read(), {{"true": True, "false": False, "null": None}})
+text = sys.stdin.read()
+conf = eval(text, {{"true": True, "false": False, "null": None}})
 ipam, command = conf["ipam"], os.environ["CNI_COMMAND"]
 with open(ipam["folder"] + "/calls", "a") as log:
     log.write(command + "\\n")
+with open(ipam["folder"] + "/conf", "w") as seen:
+    seen.write(text)
 whose = os.environ.get("CNI_CONTAINERID", ""), os.environ.get("CNI_IFNAME", "")
 lease = "%s/lease-%s-%s" % (ipam["folder"], *whose)
 if command == "ADD":

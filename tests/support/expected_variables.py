@@ -23,6 +23,11 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
     "sriov_manifests": ("list", frozenset({"text"})),
     "sriov_take_over": ("list", frozenset({"text"})),
     "sriov_ignore_variables": ("list", frozenset({"text"})),
+    "sriov_injector_labels": ("list", frozenset({"mapping"})),
+    "sriov_injector_pull_secrets": ("list", frozenset({"text"})),
+    "sriov_multus_pull_secrets": ("list", frozenset({"text"})),
+    "sriov_multus_global_namespaces": ("list", frozenset({"text"})),
+    "sriov_multus_resources": ("mapping", frozenset({"text"})),  # Kubernetes: a quantity; YAML makes a number of 1
     "sriov_device_plugin_options": ("list", frozenset({"text"})),
     "sriov_node_labels": ("mapping", frozenset({"text"})),  # Kubernetes: the value of a label is a string
     "sriov_bios": ("mapping", frozenset({"boolean"})),  # neutral words, on or off

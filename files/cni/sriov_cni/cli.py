@@ -206,7 +206,22 @@ def _judge(raw: Json) -> list[str]:
         found.append(f"type: expected sriov, found {shown(conf.get('type', ''))}")
     config, problems = judge(conf, log=_judge_log_file(conf.get("logFile")))
     found += [text for text in problems + config.doubts if text != MISSING_DEVICE]
-    return found if any(text.startswith("ipam") for text in found) else found + _judge_delegate(conf)
+    if any(text.startswith("ipam") for text in found):
+        return found
+    return found + _judge_ranges(conf) + _judge_delegate(conf)
+
+
+def _judge_ranges(conf: Json) -> list[str]:
+    """The refusal of a network whose ranges this node does not have."""
+    if not ipam_type(conf) or "ranges_from" not in conf["ipam"]:
+        return []
+    from .pod.node_ranges import fill
+
+    try:
+        fill(conf, SETTING, "ADD")
+    except CniError as error:
+        return [str(error)]
+    return []
 
 
 def _judge_log_file(file: object) -> str:

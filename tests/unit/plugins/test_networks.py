@@ -12,11 +12,23 @@ from typing import Any
 import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
-from ansible_collections.baremetal.sriov.plugins.plugin_utils.networks import (
-    network_attachments,
-    network_changes,
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.networks import network_attachments, network_notes
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.owned_objects import network_changes
+from support.expected_networks import (
+    BAD_FOLDERS,
+    BRIDGE,
+    DEFAULT_ROUTES,
+    ELSEWHERE,
+    ELSEWHERE_FIT,
+    ELSEWHERE_UNFIT,
+    FIT,
+    GATEWAY,
+    INVENTORY,
+    OTHER_TYPES,
+    UNFIT,
+    V4,
+    WRONG_OF_A_TYPE,
 )
-from support.expected_networks import BAD_FOLDERS, ELSEWHERE, ELSEWHERE_FIT, ELSEWHERE_UNFIT, FIT, INVENTORY, UNFIT
 
 PREFIX = "baremetal.sriov"
 PLAIN = {"name": "plain", "resource_name": "kernel"}
@@ -74,13 +86,15 @@ def test_fields_of_our_own_plugin() -> None:
         **PLAIN, "trust": True, "mtu": 9000, "promisc": True, "allmulticast": "on", "ipv6_dad": "optimistic",
         "dns": {"nameservers": ["192.0.2.53"], "search": ["example.org"]},
         "ipam": {"type": "static", "routes": [{"dst": "10.0.0.0/8"}]},
-        "routes": [{"dst": "192.0.2.0/24", "gw": "198.51.100.1"}, {"dst": "::/0"}],
+        "routes": [{"dst": "192.0.2.0/24", "gw": "198.51.100.1"}, {"dst": "::/1"}], "mac": "02:00:00:00:0A:01",
+        "cni_version": "1.1.0",
     }  # fmt: skip
     assert config(network) == {
-        "cniVersion": "1.0.0", "name": "plain", "type": "sriov", "vlan": 0, "trust": "on", "mtu": 9000,
+        "cniVersion": "1.1.0", "name": "plain", "type": "sriov", "mac": "02:00:00:00:0a:01", "vlan": 0, "trust": "on",
+        "mtu": 9000,
         "promisc": "on", "allmulticast": "on", "ipv6_dad": "optimistic", "dns": network["dns"],
         "ipam": {"type": "static", "routes": [{"dst": "10.0.0.0/8"}, {"dst": "192.0.2.0/24", "gw": "198.51.100.1"},
-                                              {"dst": "::/0"}]},
+                                              {"dst": "::/1"}]},
     }  # fmt: skip
 
 
@@ -170,6 +184,76 @@ def test_a_mistake_has_the_path_of_its_field(change: dict[str, Any], path: str) 
 )
 def test_the_plugin_does_not_delegate_to_itself(change: dict[str, Any], path: str) -> None:
     assert list(mistakes([{**PLAIN, **change}])) == [f"sriov_networks[0].{path}"]
+
+
+@pytest.mark.parametrize("case", OTHER_TYPES)
+def test_networks_of_other_types(case: str) -> None:
+    network, expected, resource = OTHER_TYPES[case]
+    found = network_attachments([network], PREFIX)[0]
+    assert json.loads(found["spec"]["config"]) == expected
+    assert found["metadata"]["annotations"] == ({"k8s.v1.cni.cncf.io/resourceName": resource} if resource else {})
+
+
+@pytest.mark.parametrize("case", WRONG_OF_A_TYPE)
+def test_what_a_network_of_a_type_cannot_have(case: str) -> None:
+    change, path = WRONG_OF_A_TYPE[case]
+    assert list(mistakes([{**BRIDGE, **change}])) == [f"sriov_networks[0].{path}"]
+
+
+def test_what_each_type_needs() -> None:
+    assert list(mistakes([{"name": "a", "type": "bridge"}])) == ["sriov_networks[0].bridge"]
+    assert list(mistakes([{"name": "a", "type": "host-device"}])) == ["sriov_networks[0].resource_name"]
+
+
+@pytest.mark.parametrize("case", DEFAULT_ROUTES)
+def test_a_default_route_has_to_be_asked_for(case: str) -> None:
+    change, routes, left_out = DEFAULT_ROUTES[case]
+    network = {**PLAIN, **change, "ipam": {"type": "static", **GATEWAY, **change.get("ipam", {})}}
+    before = copy.deepcopy(network)
+    assert config(network)["ipam"].get("routes", []) == routes
+    notes = network_notes([network])
+    assert len(notes) == len(left_out)
+    for note, words in zip(notes, left_out):
+        assert note.startswith("network default/plain: ")
+        assert words in note and "default_route: true" in note
+    assert network == before
+
+
+def test_a_default_route_by_other_ways() -> None:
+    """What a plugin that is called behind ours would set, and a bridge that is the gateway."""
+    chained = {**PLAIN, "meta_plugins": [{"type": "route-override", "addroutes": [V4], "flushroutes": True}]}
+    assert config(chained)["plugins"][1] == {"type": "route-override", "addroutes": [], "flushroutes": True}
+    (note,) = network_notes([chained])
+    assert "0.0.0.0/0 of meta_plugins[0].addroutes" in note
+    assert config({**chained, "default_route": True})["plugins"][1]["addroutes"] == [V4]
+    assert "isDefaultGateway" not in config({**BRIDGE, "is_default_gateway": True})
+    assert "is_default_gateway" in network_notes([{**BRIDGE, "is_default_gateway": True}])[0]
+    asked = {**BRIDGE, "is_default_gateway": True, "default_route": True}
+    assert config(asked)["isDefaultGateway"] is True and network_notes([asked]) == []
+
+
+@pytest.mark.parametrize("ipam", [{}, {"type": "static"}, {"type": "host-local", "subnet": "192.0.2.0/24"}])
+def test_a_default_route_needs_a_gateway(ipam: dict[str, Any]) -> None:
+    assert list(mistakes([{**PLAIN, "default_route": True, "ipam": ipam}])) == ["sriov_networks[0].default_route"]
+
+
+def test_a_gateway_of_each_family_gives_a_default_route() -> None:
+    ranges = [[{"subnet": "192.0.2.0/24", "gateway": "192.0.2.1"}], [{"subnet": "fd00::/64", "gateway": "fd00::1"}]]
+    found = config({**PLAIN, "default_route": True, "ipam": {"type": "host-local", "ranges": ranges}})
+    assert found["ipam"]["routes"] == [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]
+
+
+def test_what_a_dhcp_server_may_do_is_said() -> None:
+    assert "DHCP server" in network_notes([{**PLAIN, "ipam": {"type": "dhcp"}}])[0]
+    assert network_notes([{**PLAIN, "ipam": {"type": "dhcp"}, "default_route": True}]) == []
+
+
+def test_host_local_on_several_nodes_is_said() -> None:
+    """source: host-local's documentation: it keeps what it gave out on the node alone."""
+    network = {**PLAIN, "ipam": {"type": "host-local", "subnet": "192.0.2.0/24"}}
+    assert network_notes([network], nodes=1) == []
+    (note,) = network_notes([network], nodes=2)
+    assert "ranges_from: node" in note and "whereabouts" in note
 
 
 def test_all_mistakes_at_once() -> None:

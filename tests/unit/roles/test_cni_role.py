@@ -45,3 +45,13 @@ def test_the_nodes_setting(folder: str, files: list[str]) -> None:
     found = setting(sriov_cni_log_dir=folder)
     assert [file["dest"] for file in found] == files
     assert [json.loads(file["content"]) for file in found] == [{"format": 1, "log_dir": folder} for _file in files]
+
+
+def test_the_nodes_ranges_are_in_its_setting() -> None:
+    """The CNI plugin puts them into what host-local gets; the log folder stays beside them."""
+    ranges = {"blue": [[{"subnet": "10.9.0.0/16", "rangeStart": "10.9.0.64", "rangeEnd": "10.9.0.127"}]]}
+    (alone,) = setting(sriov_cni_log_dir="/var/log", cni_ranges=ranges)
+    assert json.loads(alone["content"]) == {"format": 1, "ranges": ranges}
+    (both,) = setting(sriov_cni_log_dir="/data/log", cni_ranges=ranges)
+    assert json.loads(both["content"]) == {"format": 1, "log_dir": "/data/log", "ranges": ranges}
+    assert setting(sriov_cni_log_dir="/var/log", cni_ranges={}) == []

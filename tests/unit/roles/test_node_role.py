@@ -46,4 +46,5 @@ def test_the_timer_is_there_where_it_has_something_to_do(drift: Any, interval: s
 def test_the_nodes_command_is_a_program_of_roots() -> None:
     (file,) = [file for file in VARS["node_bundle_always"] if file["dest"] == "/usr/local/sbin/baremetal-sriov"]
     assert file["mode"] == "0755" and file["content"].startswith("#!/bin/sh\n")
-    assert file["content"].endswith('exec /bin/sh /usr/lib/baremetal-sriov/node/python.sh -I /usr/lib/baremetal-sriov/node/command_entry.py "$@"\n')
+    folder = "/usr/lib/baremetal-sriov/node"
+    assert file["content"].endswith(f'exec /bin/sh {folder}/python.sh -I {folder}/command_entry.py "$@"\n')

@@ -35,13 +35,20 @@ class Request:
         self.version: str = conf.get("cniVersion") or "0.1.0"
 
     def ipam(self, host: NodeHost) -> Ipam | None:
-        """The delegated IPAM plugin, None where the configuration names none."""
+        """The delegated IPAM plugin, None where the configuration names none. Raises CniError (7) where it is to get
+        ranges that the node does not have.
+        """
         kind = ipam_type(self.conf)
         if not kind:
             return None
         from ..pod.ipam import Ipam
 
-        return Ipam(host, kind, self.environment, self.raw, self.conf)
+        raw = self.raw
+        if "ranges_from" in self.conf["ipam"]:
+            from ..pod.node_ranges import fill
+
+            raw = fill(self.conf, host.setting, self.environment.get("CNI_COMMAND", ""))
+        return Ipam(host, kind, self.environment, raw, self.conf)
 
     def previous(self) -> Result:
         """The result of the plugins before us, empty where we are the first. Raises CniError (7)."""

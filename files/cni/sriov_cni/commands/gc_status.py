@@ -91,7 +91,10 @@ def status(host: NodeHost, request: Request) -> None:
 
 def _ipam(host: NodeHost, request: Request) -> str:
     """What the IPAM plugin says; one that is older than STATUS may be too old for the network as well."""
-    ipam = request.ipam(host)
+    try:
+        ipam = request.ipam(host)
+    except CniError as error:
+        return str(error)
     if ipam is None:
         return ""
     try:

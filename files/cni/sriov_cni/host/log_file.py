@@ -11,11 +11,9 @@ import errno
 import os
 from _stat import S_IMODE, S_ISDIR, S_ISFIFO, S_ISLNK, S_ISREG, S_ISSOCK
 
-from ..spec.json_text import loads
+from . import node_setting
 
 FOLDER = "/var/log"  # unless the node's setting names another
-_FORMAT = 1
-_SETTING_LIMIT = 65536  # bytes
 _FILE_LIMIT = 64 << 20  # bytes: what grows on has to be rotated
 _OTHERS_WRITE = 0o022
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -28,16 +26,7 @@ class Unfit(Exception):
 
 def folder_of(setting: str) -> str:
     """The node's log folder, by the file `setting`. Raises ValueError where that file is no good."""
-    try:
-        raw = _read(setting)
-        if raw is None:
-            return FOLDER
-        conf = loads(raw)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"the node's setting {setting} cannot be read: {error}") from None
-    if not isinstance(conf, dict) or conf.get("format") != _FORMAT:
-        raise ValueError(f"the node's setting {setting}: expected an object of format {_FORMAT}")
-    folder = conf.get("log_dir", FOLDER)
+    folder = node_setting.read(setting).get("log_dir", FOLDER)
     if not isinstance(folder, str) or not folder.startswith("/") or not folder.isprintable() or not _parts(folder):
         raise ValueError(f"the node's setting {setting}: log_dir: expected the absolute path of a folder")
     if ".." in _parts(folder):
@@ -68,24 +57,6 @@ def append(path: str, folder: str, line: bytes) -> None:
         if os.fstat(fd).st_size + len(line) > _FILE_LIMIT:
             raise OSError(errno.EFBIG, f"it has {_FILE_LIMIT >> 20} MiB, have it rotated")
         os.write(fd, line)
-    finally:
-        os.close(fd)
-
-
-def _read(path: str) -> bytes | None:
-    """A file of root's alone, None where there is none."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    try:
-        status = os.fstat(fd)
-        if not S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or S_IMODE(status.st_mode) & _OTHERS_WRITE:
-            raise ValueError("expected a regular file that root alone can write")
-        raw = os.read(fd, _SETTING_LIMIT + 1)
-        if len(raw) > _SETTING_LIMIT:
-            raise ValueError(f"expected at most {_SETTING_LIMIT} bytes")
-        return raw
     finally:
         os.close(fd)
 

@@ -106,6 +106,8 @@ def _ipam_and_dns(keys: Keys, config: Config) -> None:
     elif kind:
         problem = delegate.problem(kind, str(conf.get("name", "")), conf.get("type"))
         keys.problems += [problem] if problem else []
+    if isinstance(ipam, dict) and ipam.get("ranges_from", "node") != "node":
+        keys.expected("ipam.ranges_from", "node", ipam["ranges_from"])
     config.ipam_type = ipam_type(conf)
     try:
         config.dns = parse_dns(dns)

@@ -33,7 +33,7 @@ from ..commands import add, check, delete, gc_status, releases, sweep
 from ..host import bpf, log_file
 from ..host.host import NodeHost
 from ..host.libc import pidfd_getfd
-from ..pod import announce, ipam
+from ..pod import announce, ipam, node_ranges
 from ..spec import json_text
 from ..vf import go_plugin_state, in_use, quirks, restore, sysctls
 from ..vf.settings import vlan_trunk
@@ -43,8 +43,8 @@ from .worker import CONFUSED, DENIED, FREE, TAKEN, Answer, work
 
 CODE = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # the folder of this version
 LOADED = (
-    go_plugin_state, announce, add, bpf, check, delete, in_use, ipam, json_text, log_file, quirks, releases, restore,
-    gc_status, sweep, sysctls, vlan_trunk,
+    go_plugin_state, announce, add, bpf, check, delete, in_use, ipam, json_text, log_file, node_ranges, quirks,
+    releases, restore, gc_status, sweep, sysctls, vlan_trunk,
 )  # fmt: skip
 SPARES = 3  # workers that wait, as for an ADD and a DEL in a row and one beside them
 _TICK_SECONDS = 10.0  # a third of WatchdogSec=
