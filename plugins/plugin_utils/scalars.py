@@ -11,10 +11,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Callable
 
 from ..module_utils.model.errors import Mistake
 from . import networks
+from .rolling import gate
 from .values import BOOLEAN, LIST, NULL, NUMBER, TEXT, found_value, kind_of
 from .variable_specs import Option
 
@@ -30,6 +32,7 @@ _TIME_SPAN = re.compile(
 _SHARE = re.compile(r"[1-9][0-9]{0,8}|(100|[1-9][0-9]?)%")
 _FOLDER = re.compile(r"(/[^/\x00-\x20]+)+/?")
 _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # RFC 1123 subdomain, as the API server asks
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123 label
 _DAY = 86400  # seconds
 
 
@@ -102,6 +105,14 @@ def _is_there(value: str) -> bool:
     return not os.path.isabs(path) or os.path.exists(path)
 
 
+def _is_moment(value: str) -> bool:
+    """True for the end of a window."""
+    try:
+        return gate.deadline(value, datetime.now().astimezone()) is not None
+    except ValueError:
+        return False
+
+
 def _is_file(value: str) -> bool:
     """True for a file, from the folder where the run was started."""
     return os.path.isfile(os.path.expanduser(value))
@@ -117,6 +128,14 @@ _SHARES = Rule("a number of nodes from 1, a percentage, or a list of these", "25
 _OUTPUT = Rule("the path of a file in a folder that exists on the controller", "plan.json", _has_folder)
 
 RULES: dict[str, Rule] = {
+    "sriov_batch_pause": _between(0, _DAY, 300),
+    "sriov_drain_timeout": _between(1, _DAY, 600),
+    "sriov_gate_timeout": _between(0, _DAY, 900),
+    "sriov_lease_namespace": _text("the name of a namespace", "default", _NAMESPACE),
+    "sriov_max_unavailable": _SHARES,
+    "sriov_stop_after": Rule("HH:MM, or a date and time of ISO 8601", "06:00", _is_moment),
+    "sriov_summary_junit": _OUTPUT,
+    "sriov_summary_output": _OUTPUT,
     "sriov_approved_plan": Rule("the path of a file that exists on the controller", "plan.json", _is_file),
     "sriov_cni_bin_dir": _text("auto, or the absolute path of a folder", "/opt/cni/bin", re.compile("auto"), _FOLDER),
     "sriov_cni_log_dir": Rule(

@@ -64,6 +64,7 @@ VARIABLES: dict[str, Variable] = {
     "sriov_kernel_modules": _list("a kernel module", "kernel modules", ["vfio-pci"], TEXT, MAPPING),
     "sriov_ignore_variables": _list("the name of a variable", "names of variables", ["sriov_lab_*"], TEXT),
     "sriov_device_plugin_options": _list("an option", "options", ["--metrics-port=9810"], TEXT),
+    "sriov_stop_vms": _list("a VM", "VMs", ["default/router"], TEXT),
     "sriov_node_labels": _labels({"baremetal.sriov/configured": "true"}, TEXT),
     # Nobody writes these: they are compared as texts.
     "sriov_present_labels": _labels({"example.org/zone": "a"}, TEXT, NUMBER, BOOLEAN),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -13,8 +14,10 @@ from urllib.parse import quote
 
 from .. import cluster
 
+_CLIENT = "ansible_collections.kubernetes.core.plugins.module_utils.k8s.client"
 MERGE, JSON = "application/merge-patch+json", "application/json"
 TIMEOUT = (10, 60)  # seconds to connect, and until an answer
+_AWAY = (0, 502, 503, 504)  # no answer, or that of a proxy whose API server gives none
 _PAUSE = 3.0  # seconds between tries
 _LONGEST = 1000  # characters of an answer that an error repeats
 
@@ -28,7 +31,7 @@ class ApiError(Exception):
 
     @property
     def may_pass(self) -> bool:
-        """Whether one more try may help: the API server may be on the node that boots."""
+        """Whether one more try may help."""
         return self.status == 0 or self.status >= 500
 
 
@@ -42,7 +45,7 @@ class Api(Protocol):
 class ClusterApi:
     """Calls to the cluster that the options of kubernetes.core lead to (see cluster.access).
 
-    patience: for so many seconds an API server that can't be reached is asked again.
+    patience: for so many seconds an API server that can't be reached is asked again: it may be on the node that boots.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class ClusterApi:
                 told = cluster.refusal({"msg": str(error), "status": error.status}, self._used)
                 if told and error.status == 0:
                     raise ApiError(told) from error
-                if not error.may_pass or time.monotonic() >= end:
+                if error.status not in _AWAY or time.monotonic() >= end:
                     raise
                 self._sleep(_PAUSE)
 
@@ -84,9 +87,9 @@ class ClusterApi:
 
     def _connected(self) -> Any:
         if self._client is None:
-            from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
-
-            self._client = get_api_client(**self._used).client
+            # Found by Ansible alone, and asked for only where there is a cluster.
+            client = importlib.import_module(_CLIENT)
+            self._client = client.get_api_client(**self._used).client
         return self._client
 
 

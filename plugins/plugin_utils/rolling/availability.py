@@ -47,9 +47,9 @@ def is_ours(node: Node) -> bool:
 def why_unavailable(node: Node) -> str:
     """A few words, "" for a node that is available."""
     conditions = (node.get("status") or {}).get("conditions") or []
-    ready = next((one for one in conditions if one.get("type") == "Ready"), {})
-    if ready.get("status") != "True":
-        return f"Ready is {ready.get('status', 'not told')}"
+    ready = [one.get("status") for one in conditions if one.get("type") == "Ready"]
+    if ready != ["True"]:
+        return f"Ready is {ready[0] if ready else 'not told'}"
     if is_cordoned(node):
         return "cordoned by this collection" if is_ours(node) else "cordoned by somebody else"
     return ""

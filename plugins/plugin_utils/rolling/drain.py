@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ class Drainer:
     force: bool = False
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    renew: Callable[[], None] = field(default=lambda: None)  # the Lease, now and then
+    renew: Callable[[], Any] = field(default=lambda: None)  # the Lease, now and then
 
     def plan(self, node: str, only: set[str] | None = None) -> victims.Drain:
         """What a drain of a node would do. only: NAMESPACE/NAME of the pods that go, None for all."""
@@ -109,7 +109,7 @@ class Drainer:
             raise
         return ""
 
-    def _blocked(self, node: str, left: list[victims.Pod], refused: Mapping[str, str]) -> str:
+    def _blocked(self, node: str, left: Sequence[victims.Pod], refused: Mapping[str, str]) -> str:
         told = [
             f"pod {victims.name_of(pod)}: "
             + (refused.get(pod["metadata"]["uid"]) or "it was asked to end, and has not ended")

@@ -35,7 +35,11 @@ class Runner:
 
 def runner(pid: int, proc: str = "/proc") -> Runner:
     """The run whose ansible-playbook has this process id."""
-    who = f"{getpass.getuser()}@{socket.gethostname()} (ansible-playbook, process {pid})"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # in a container whose user has no name
+        user = f"user {os.getuid()}"
+    who = f"{user}@{socket.gethostname()} (ansible-playbook, process {pid})"
     return Runner(who, "/".join((*_machine(proc), str(pid), _start(pid, proc))))
 
 

@@ -18,6 +18,7 @@ from .api import ApiError, items
 from .fleet import Access, Fleet, Turn
 
 _MOST = 5  # hosts that a line names
+_MOST_BATCHES = 20  # that are shown
 _SLACK = 600  # seconds that a Lease lasts beyond what a turn may take
 _TURN = ("sriov_reboot_timeout", "sriov_ready_timeout", "sriov_drain_timeout")
 
@@ -68,10 +69,11 @@ class Steps:
             return []
         count = len(fleet.turns)
         lines = [f"rolling change: {_nodes(count)} in {len(found)} batch{'es' if len(found) != 1 else ''}"]
-        for batch in found:
+        for batch in found[:_MOST_BATCHES]:
             told = ", ".join(f"{host} ({_what(fleet.turns[host])})" for host in batch.hosts[:_MOST])
             more = f" and {len(batch.hosts) - _MOST} more" if len(batch.hosts) > _MOST else ""
             lines.append(f"  batch {batch.number + 1}: {told}{more}")
+        lines += [f"  and {len(found) - _MOST_BATCHES} more batches"] if len(found) > _MOST_BATCHES else []
         paths = {str(fleet.value(host, "sriov_history") or "") for host in fleet.hosts}
         known = history.read(_user_path(min(paths))) if paths else {}
         pause = max(int(fleet.value(host, "sriov_batch_pause")) for host in fleet.hosts) * (len(found) - 1)
@@ -175,12 +177,17 @@ class Steps:
         except lease.LeaseHeldError as error:
             raise StepError(f"{_name(access)}: {error}") from error
 
-    def release(self) -> None:
-        """Give the Leases back."""
+    def release(self) -> list[str]:
+        """Give the Leases back; a line for each that could not be."""
+        lines = []
         for access, api in self.fleet.apis.items():
-            lease.release(api, self._namespace(access), self.me, datetime.now(timezone.utc))
+            try:
+                lease.release(api, self._namespace(access), self.me, datetime.now(timezone.utc))
+            except ApiError as error:
+                lines.append(f"the Lease is not given back, and runs out by itself: {error}")
+        return lines
 
-    def gate(
+    def let_in(
         self, planned: Mapping[str, Any], batch: Sequence[str], away: Mapping[str, str], failed: Mapping[str, str]
     ) -> dict[str, Any]:
         """Who of a batch may start.
@@ -189,7 +196,9 @@ class Steps:
         """
         found = gate.Verdicts({host: (gate.LEFT_OUT, words) for host, words in away.items()})
         number = next((one["number"] for one in planned["batches"] if set(batch) & set(one["hosts"])), 0)
-        limits = next((one["limits"] for one in planned["batches"] if one["number"] == number), {})
+        limits: Mapping[str, int] = next(
+            (one["limits"] for one in planned["batches"] if one["number"] == number), {}
+        )
         pause = max((int(self.fleet.value(host, "sriov_batch_pause")) for host in batch), default=0)
 
         def closed() -> str:
