@@ -75,8 +75,12 @@ class RollingRuns(Controller):
     def reboots_once(self, host: str) -> None:
         """A node that needs a reboot, and nothing more after it."""
         self.node(host, planned(reboot=True))
-        self.put(f"answers/{host}/sriov_node.boot2", json.dumps([DONE]))
+        self.after_boot(host, DONE)
         self.real(f"boots/{host}").unlink(missing_ok=True)
+
+    def after_boot(self, host: str, answer: dict[str, Any]) -> None:
+        """What sriov_node answers on a host once that has rebooted."""
+        self.put(f"answers/{host}/sriov_node.boot2", json.dumps([answer]))
 
     def site(self, hosts: list[str], *words: str, book: str = "site", **extra: Any) -> Run:
         """Run it, while reboots of nodes are seen by the cluster."""
