@@ -38,8 +38,9 @@ _SPEC = {
 Answer = dict[str, Any]
 # Steps that are about many hosts, and the variable that has them; the others are about one.
 _HOSTS_OF = {
-    "plan": "ansible_play_hosts_all",
-    "begin": "ansible_play_hosts_all",
+    # Not those that are out of the run: a batch of theirs alone would end it.
+    "plan": "ansible_play_hosts",
+    "begin": "ansible_play_hosts",
     "gate": "ansible_play_batch",
     "end": "ansible_play_hosts_all",
     "release": "ansible_play_hosts_all",
