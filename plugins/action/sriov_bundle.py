@@ -23,6 +23,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.archives import ArchiveError, read_members
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.rolling import lost_nodes
 
 Sources = dict[str, "str | bytes"]  # sha256 -> the controller's file, or the content itself
 MODULE = "baremetal.sriov.sriov_bundle"
@@ -81,13 +82,19 @@ class ActionModule(ActionBase):
             entries = self._manifest(files, sources)
             arguments["manifest"] = {"files": entries}
             arguments["variables"] = {**arguments["variables"], **versions(entries)}
-        answer = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        result.update(lost_nodes.asked(lambda: self._shipped(arguments, sources, task_vars), task_vars))
+        return result
+
+    def _shipped(self, arguments: dict[str, Any], sources: Sources, task_vars: Any) -> dict[str, Any]:
+        """The module's answer, to a second call with the contents where it lacks some."""
+        answer: dict[str, Any] = self._execute_module(
+            module_name=MODULE, module_args=arguments, task_vars=task_vars
+        )
         missing = answer.pop("missing", [])
         if missing and not answer.get("failed"):
             arguments["archive"] = self._send(missing, sources)
             answer = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
-        result.update(answer)
-        return result
+        return answer
 
     def _manifest(self, files: list[dict[str, Any]], sources: Sources) -> list[dict[str, Any]]:
         """The files by their place on the node; `sources` gets sha256 -> the controller's file, or the content."""

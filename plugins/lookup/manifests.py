@@ -11,9 +11,9 @@ short_description: Read policies and networks from the SR-IOV network operator's
 version_added: 0.1.0
 author: the baremetal.sriov authors (@baremetal-sriov)
 description:
-  - Reads C(SriovNetworkNodePolicy) and C(SriovNetwork) of C(sriovnetwork.openshift.io) from YAML or JSON files on the
-    controller, and gives them as policies and networks of this collection. Lists as C(kubectl get -o yaml) prints
-    them are read as well.
+  - Reads C(SriovNetworkNodePolicy), C(SriovNetwork) and C(SriovNetworkPoolConfig) of C(sriovnetwork.openshift.io) from
+    YAML or JSON files on the controller, and gives them as policies, networks and pools of nodes of this collection.
+    Lists as C(kubectl get -o yaml) prints them are read as well.
   - Other kinds are named in a warning and do no harm. Every mistake in all files is reported at once, with the file,
     the line or the object, and the field as the file spells it.
   - A file without an object, a folder without a manifest, and manifests of other kinds alone are mistakes as well.
@@ -59,6 +59,10 @@ _raw:
       description: The file, kind and name of each network.
       type: list
       elements: str
+    pools:
+      description: Pools of nodes, for the limit of those that may be unavailable at a time.
+      type: list
+      elements: dict
     notes:
       description: What is in the files and is not used.
       type: list

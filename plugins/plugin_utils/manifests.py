@@ -20,23 +20,26 @@ from . import manifest_files
 from .manifest_names import camel_name, name_as_the_file, snake_name
 from .networks import network_attachments
 from .owned_objects import OWNER
+from .rolling.node_pools import pool_config
 
 GROUP = "sriovnetwork.openshift.io"
 POLICY, NETWORK = "SriovNetworkNodePolicy", "SriovNetwork"
+POOL = "SriovNetworkPoolConfig"  # of nodes: how many of them may be unavailable
 _MAPPINGS = ("nic_selector", "bridge")  # the fields whose own fields are camelCase as well
 _MOST = 3  # notes that an error repeats
 
 
 @dataclass
 class Manifests:
-    """What was found. policy_places, network_places: file, kind and name of each; notes: what is in the files and is
-    not used, in words.
+    """What was found. policy_places, network_places: file, kind and name of each; pools: the fields of a PoolConfig
+    each; notes: what is in the files and is not used, in words.
     """
 
     policies: list[dict[str, Any]] = field(default_factory=list)
     networks: list[dict[str, Any]] = field(default_factory=list)
     policy_places: list[str] = field(default_factory=list)
     network_places: list[str] = field(default_factory=list)
+    pools: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -50,7 +53,7 @@ def read(paths: Iterable[str]) -> Manifests:
         for name in manifest_files.files(path, mistakes):
             for item in manifest_files.objects(name, mistakes):
                 _take(item, name, found, mistakes, seen)
-    if named and not (mistakes or found.policies or found.networks):
+    if named and not (mistakes or found.policies or found.networks or found.pools):
         more = f", but {'; '.join(found.notes[:_MOST])}" if found.notes else ""
         expected = f"expected at least one {POLICY} or {NETWORK} of {GROUP}, found none"
         mistakes.append(Mistake(", ".join(named), expected + more))
@@ -69,13 +72,16 @@ def _take(
     name = "" if metadata.get("name") is None else str(metadata["name"])
     where = f"{path}: {kind} {name}".rstrip()
     group = str(item.get("apiVersion", "")).partition("/")[0]
-    if group != GROUP or kind not in (POLICY, NETWORK):
-        found.notes.append(f"{where} is not used: only {POLICY} and {NETWORK} of {GROUP} are read")
+    if group != GROUP or kind not in (POLICY, NETWORK, POOL):
+        found.notes.append(f"{where} is not used: only {POLICY}, {NETWORK} and {POOL} of {GROUP} are read")
         return
     if kind == POLICY and name == "default":
         found.notes.append(f"{where} is not used: the operator makes it for itself")
         return
     spec = item.get("spec")
+    if kind == POOL and spec is None:
+        found.notes.append(f"{where} is not used: it has no spec")
+        return
     if not name:
         mistakes.append(Mistake(f"{where}: metadata.name", "is missing; expected the name of the object"))
     if not isinstance(spec, Mapping):
@@ -87,6 +93,9 @@ def _take(
         mistakes.append(Mistake(where, f"is in {seen[identity]} already"))
         return
     seen[identity] = path
+    if kind == POOL:
+        mistakes += _pool(name, where, spec, found)
+        return
     spelled: dict[str, str] = {}
     try:
         wrong: list[Mistake] = []
@@ -105,6 +114,15 @@ def _take(
         found.network_places.append(where)
     name_as_the_file(wrong, "it", where, spelled)
     mistakes += wrong
+
+
+def _pool(name: str, where: str, spec: Mapping[str, Any], found: Manifests) -> list[Mistake]:
+    """A pool of nodes; what is wrong with it."""
+    try:
+        found.pools.append(dict(vars(pool_config(name, where, spec))))
+    except InvalidSpecError as error:
+        return list(error.mistakes)
+    return []
 
 
 def _odd(value: Any, path: str = "it") -> list[Mistake]:

@@ -11,11 +11,13 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Callable
 
 from ..module_utils.bmc.redfish import wire
 from ..module_utils.model.errors import Mistake
 from .network_values import log_folder
+from .rolling import gate
 from .values import BOOLEAN, LIST, NULL, NUMBER, TEXT, found_value, kind_of
 from .variable_specs import Option
 
@@ -104,6 +106,14 @@ def _is_there(value: str) -> bool:
     return not os.path.isabs(path) or os.path.exists(path)
 
 
+def _is_moment(value: str) -> bool:
+    """True for the end of a window."""
+    try:
+        return gate.deadline(value, datetime.now().astimezone()) is not None
+    except ValueError:
+        return False
+
+
 def _is_file(value: str) -> bool:
     """True for a file, from the folder where the run was started."""
     return os.path.isfile(os.path.expanduser(value))
@@ -124,6 +134,14 @@ RULES: dict[str, Rule] = {
         "a host, or https://HOST:PORT", "192.0.2.11", lambda value: wire.ADDRESS.fullmatch(value) is not None
     ),
     "sriov_bmc_timeout": _between(1, _DAY, 30),
+    "sriov_batch_pause": _between(0, _DAY, 300),
+    "sriov_drain_timeout": _between(1, _DAY, 600),
+    "sriov_gate_timeout": _between(0, _DAY, 900),
+    "sriov_lease_namespace": _text("the name of a namespace", "default", _NAMESPACE_NAME),
+    "sriov_max_unavailable": _SHARES,
+    "sriov_stop_after": Rule("HH:MM, or a date and time of ISO 8601", "06:00", _is_moment),
+    "sriov_summary_junit": _OUTPUT,
+    "sriov_summary_output": _OUTPUT,
     "sriov_approved_plan": Rule("the path of a file that exists on the controller", "plan.json", _is_file),
     "sriov_cni_bin_dir": _text("auto, or the absolute path of a folder", "/opt/cni/bin", re.compile("auto"), _FOLDER),
     "sriov_cni_log_dir": Rule(

@@ -72,6 +72,7 @@ VARIABLES: dict[str, Variable] = {
         MAPPING, frozenset({TEXT}), "an amount of cpu or memory", "amounts", {"cpu": "100m", "memory": "256Mi"}
     ),
     "sriov_device_plugin_options": _list("an option", "options", ["--metrics-port=9810"], TEXT),
+    "sriov_stop_vms": _list("a VM", "VMs", ["default/router"], TEXT),
     "sriov_node_labels": _labels({"baremetal.sriov/configured": "true"}, TEXT),
     "sriov_bios": Variable(
         MAPPING, frozenset({BOOLEAN}), "true or false", "settings, each true or false", {"iommu": True, "sriov": True}

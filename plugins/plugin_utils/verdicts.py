@@ -45,13 +45,16 @@ _NOT_ASKED: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def verdict(result: Mapping[str, Any]) -> str:
-    """Of one node. result: what the module sriov_node returned, or what stands in its place."""
+    """Of one node.
+
+    result: what the module sriov_node returned, or what stands in its place; drain_allowed: that site would drain it.
+    """
     if result.get("unreachable"):
         return UNREACHABLE
     plan = result.get("plan")
     if plan is None or result.get("failed"):
         return FAILED if _remedy(result) is not None else REFUSED
-    if plan.get("drain_required"):
+    if plan.get("drain_required") and not result.get("drain_allowed"):
         return REFUSED
     return CHANGES if plan.get("steps") else UNCHANGED
 

@@ -25,6 +25,7 @@ VERDICTS: dict[str, tuple[dict[str, Any], str]] = {
     "unchanged": (EMPTY, "unchanged"),
     "changes": (CHANGED, "changes"),
     "held": (HELD, "refused"),
+    "held-and-may-be-drained": ({**HELD, "drain_allowed": True}, "changes"),
     "mistakes": ({"failed": True, "msg": "1 mistake: sudo", "mistakes": [{}]}, "refused"),
     "refusal": ({"failed": True, "msg": "refused: python not found", "refused": ["x"]}, "refused"),
     "told-otherwise": ({"failed": False, "msg": "refused, nothing was changed:\n  - x"}, "refused"),
