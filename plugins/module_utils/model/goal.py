@@ -141,6 +141,7 @@ class NodeOptions:
 
     policies_may_be_empty: bool = False  # the user's word that a host which had policies may be left without any
     reboot_ok: bool = False  # the user's word that the node may be rebooted
+    drained: bool = False  # the user's word that the node was drained and takes no new pods
     resource_prefix: str = "baremetal.sriov"  # of the resources in Kubernetes
     kernel_arguments: tuple[str, ...] = ()
     kernel_arguments_unsafe: bool = False  # the user's word that the node may not boot as before

@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ..model.errors import Problem, problems_of
 from ..model.goal import Goal, PfGoal, compact
 from ..model.plan import DRAIN, NOW, Step
-from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf
+from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf, Vf
+from ..shared import pci
 from ..shared.driver_kinds import is_uio, is_userspace, is_vfio
 from ..usage import iommu_groups
 from .drivers import OWN_GROUP
+from .free import NOBODY
 from .identity import moved_message
 from .plan import SWITCHDEV
 from .steps import EswitchModeStep, LinkStep, NumVfsStep, PfMtuStep, PfStep
@@ -257,6 +260,26 @@ def _way_out(pf: Pf) -> str:
     return ". ".join([*ways, *([UNKNOWN[pf.unknown][1]] if pf.unknown else [])])
 
 
+def with_drains(steps: Sequence[Step], state: NodeState) -> list[Step]:
+    """The steps, and those marked that take VFs which another device plugin may give to a pod at any moment: nobody can
+    have it take them back.
+    """
+    return [
+        replace(step, needs=(*step.needs, DRAIN))
+        if DRAIN not in step.needs and any(vf.offered_by for vf in _taken_by(step, state))
+        else step
+        for step in steps
+    ]
+
+
+def _taken_by(step: Step, state: NodeState) -> list[Vf]:
+    """The VFs that nobody may use when a step is done."""
+    pf = state.pf(step.target.address) if isinstance(step, PfStep) else None
+    if pf is None or step.free is None or step.free.vfs != NOBODY:
+        return []
+    return [vf for vf in pf.vfs if step.target.index in (None, vf.index)]
+
+
 def drain_problems(steps: Sequence[Step], state: NodeState) -> list[Problem]:
     """The steps that would take VFs away from their holders now."""
     found = []
@@ -264,14 +287,17 @@ def drain_problems(steps: Sequence[Step], state: NodeState) -> list[Problem]:
         if not isinstance(step, PfStep) or DRAIN not in step.needs or step.stage != NOW:
             continue
         pf = state.pf(step.target.address)
-        vfs = [vf for vf in pf.vfs if vf.in_use and step.target.index in (None, vf.index)] if pf else []
-        held = "; ".join(f"VF {vf.index} ({vf.address}) by {', '.join(vf.in_use)}" for vf in vfs)
+        vfs = [vf for vf in pf.vfs if step.target.index in (None, vf.index)] if pf else []
+        held = [f"VF {vf.index} ({vf.address}) by {', '.join(vf.in_use)}" for vf in vfs if vf.in_use]
+        held += list(dict.fromkeys(vf.offered_by for vf in vfs if vf.offered_by))
+        offered = any(vf.offered_by for vf in vfs)
+        way = "say so (sriov_drained: true), or stop that device plugin" if offered else "or stop what uses them"
         found.append(
             Problem(
                 str(step.target),
                 f"VFs that nobody uses, in order to {step.action}",
-                f"needs drain: {held}",
-                "Drain the node, or stop what uses them, and run this again.",
+                f"needs drain: {'; '.join(held)}",
+                f"Drain the node{' and' if offered else ','} {way}, and run this again.",
             )
         )
     return found
