@@ -152,7 +152,7 @@ class NodeOptions:
     kernel_modules: tuple[ModuleGoal, ...] = ()
     allow_unsafe_interrupts: bool = False
     no_iommu: bool = False
-    vfs_unmanaged: bool = False  # by NetworkManager and systemd-networkd
+    vfs_unmanaged: bool = True  # NetworkManager and systemd-networkd leave VFs of pools alone
     kubelet_root_dir: str = KUBELET_FOLDERS[0]
     device_plugin: bool = True  # is ours
     adopt: bool = False  # files of others may be replaced

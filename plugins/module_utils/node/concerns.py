@@ -29,7 +29,7 @@ from ..policy.rendered_files import CONFIG_PATH
 from ..record.record import FILE, forget
 from ..shared.driver_kinds import is_vfio
 from ..usage import other_managers
-from . import owned_files
+from . import owned_files, unmanaged
 from .ownership import (
     emptied_problems,
     forget_all,
@@ -152,8 +152,18 @@ class Pfs(Concern):
 class Files(Concern):
     """Files of ours."""
 
+    def __init__(self, host: Host, goal: Goal, state: NodeState) -> None:
+        names = unmanaged.interfaces(goal, state) if goal.whole else {}
+        self.profiles: Mapping[str, str] = {}
+        if names:
+            from ..usage import profiles  # few runs need it
+
+            self.profiles = profiles.find(host, set(names.values()))
+
     def plan(self, draft: Draft) -> None:
         if draft.goal.whole:
+            draft.goal, left = unmanaged.with_rule(draft.goal, draft.state, self.profiles)
+            draft.warnings += left
             goal = _until_reboot(draft)
             steps = owned_files.file_steps(goal, draft.state)
             draft.early += [step for step in steps if step.is_early]
