@@ -44,6 +44,9 @@ class VfAttributes:
     trust: bool | None = None
     min_tx_rate: int | None = None  # Mbit/s
     max_tx_rate: int | None = None  # Mbit/s; 0 is no limit
+    vlan_proto: str | None = None  # 802.1q or 802.1ad; None without a VLAN
+    link_state: str | None = None  # auto (as the PF's), enable or disable
+    msix_count: int | None = None  # interrupt vectors; 0 is the device's own number
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,11 @@ class PfGoal:
     def settings(self) -> list[VfSettings]:
         """The settings without their indices."""
         return [settings for index, settings in self.vfs]
+
+    @property
+    def not_offered(self) -> set[int]:
+        """The VFs that no policy names: each names a resource."""
+        return set(range(self.num_vfs)) - {index for index, _settings in self.vfs}
 
 
 @dataclass(frozen=True)

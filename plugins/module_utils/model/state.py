@@ -69,6 +69,7 @@ class Pf:
     mac: str | None = None
     permanent_mac: str | None = None
     total_vfs: int = -1  # -1 without SR-IOV
+    total_msix: int | None = None  # interrupt vectors for VFs, where the driver shares them out
     is_guest_vf: bool = False  # a passthrough VF, as far as can be told: it stands for its PF, and is that PF's one VF
     num_vfs: int = 0
     autoprobe: bool | None = None

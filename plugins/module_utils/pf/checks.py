@@ -139,6 +139,18 @@ def _capability(goal: PfGoal, pf: Pf) -> list[Problem]:
             "Take eswitch_mode out of the policy, or use a NIC that has one.",
         ),
         (
+            _vectors(goal) and pf.total_msix is None,
+            "a PF whose driver shares its interrupt vectors out to VFs (msix_count)",
+            f"its driver {pf.driver or '(none)'} shows no {pci.TOTAL_MSIX}, which mlx5 does from Linux 5.13 on",
+            "Take msix_count out of the policy.",
+        ),
+        (
+            pf.total_msix is not None and _vectors(goal) > pf.total_msix,
+            f"at most {pf.total_msix} interrupt vectors for all VFs ({pci.TOTAL_MSIX})",
+            f"{_vectors(goal)} asked for (msix_count)",
+            "Lower msix_count.",
+        ),
+        (
             not pf.is_nic and (goal.mtu is not None or goal.eswitch_mode is not None),
             "a NIC, which alone has an MTU and an eswitch mode",
             f"a function of PCI class {pf.class_id}",
@@ -152,6 +164,11 @@ def _capability(goal: PfGoal, pf: Pf) -> list[Problem]:
         ),
     )
     return [*vfs[:1], *others]
+
+
+def _vectors(goal: PfGoal) -> int:
+    """All that are asked for."""
+    return sum(settings.attributes.msix_count or 0 for settings in goal.settings)
 
 
 def _driver_problems(goal: PfGoal, pf: Pf, state: NodeState) -> Iterator[Problem]:
