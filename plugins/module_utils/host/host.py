@@ -128,6 +128,13 @@ class Host:
         except OSError:
             return None
 
+    def is_read_only(self, path: str) -> bool:
+        """True where the file system that something is on, or would be, takes no writes (statvfs(3))."""
+        real = self.path(path)
+        while real.strip("/") and not os.path.isdir(real):
+            real = os.path.dirname(real)
+        return bool(os.statvfs(real or "/").f_flag & os.ST_RDONLY)
+
     # writes ----------------------------------------------------------------------------------------------------
 
     def write_attribute(self, path: str, value: str, seconds: float = ATTRIBUTE_SECONDS) -> None:

@@ -195,10 +195,10 @@ def _resets(steps: Sequence[Step]) -> bool:
 
 
 def waits_in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> bool:
-    """True where a PF that the host needs would be reset, by the user's word: its VFs and modes do not outlive a
-    reboot, so what is asked for is made after it, before the network is up.
+    """True where a PF that the host needs would be reset, by the user's word or to give it back: its VFs and modes do
+    not outlive a reboot, so what is asked for is made after it, before the network is up, and what we made is gone.
     """
-    return pf.in_use and _resets(steps) and goal.allow_in_use and not goal.restore_original
+    return pf.in_use and _resets(steps) and (goal.allow_in_use or goal.restore_original)
 
 
 def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step], can_wait: bool) -> list[Problem]:
@@ -208,6 +208,7 @@ def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step], can_wait: bool) -> list
         return []
     keep = "keep the number of VFs and the eswitch mode as they are"
     keep = f"{keep}, or set allow_in_use: true, and a reboot makes them" if can_wait else f"or {keep}"
+    back = "and run this again, or let a reboot do it (sriov_reboot_ok: true)"
     where = f"policy {' or '.join(goal.policies)}" if goal.policies else "pfs of sriov_vfs, or in the policy"
     return problems_of(
         pf.label,
@@ -215,7 +216,7 @@ def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step], can_wait: bool) -> list
             resets,
             "a PF that the host does not need, since its VFs have to be made anew",
             _use_message(pf),
-            f"{_way_out(pf)} first, {'and run this again' if goal.restore_original else keep}.",
+            f"{_way_out(pf)} first, {back if goal.restore_original else keep}.",
         ),
         (
             not resets and not goal.allow_in_use and not goal.restore_original,
@@ -232,7 +233,10 @@ def use_warnings(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> list[str]:
     if not pf.in_use or not _touches(steps) or goal.externally_managed:
         return []
     if waits_in_use(goal, pf, steps):
-        return [f"{pf.label}: {_use_message(pf)}; its VFs are made anew by the reboot (allow_in_use)"]
+        done = "it is given back by the reboot" if goal.restore_original else (
+            "its VFs are made anew by the reboot (allow_in_use)"
+        )
+        return [f"{pf.label}: {_use_message(pf)}; {done}"]
     word = "" if goal.restore_original else " (allow_in_use)"
     return [f"{pf.label}: {_use_message(pf)}; its link may be down for a moment{word}"]
 
