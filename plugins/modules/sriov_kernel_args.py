@@ -36,9 +36,10 @@ options:
   boot_loader:
     description:
       - What starts the kernel. V(auto) looks for it, and takes the one that holds our arguments already.
-      - V(grub) is GRUB with F(/etc/default/grub.d), V(grub-bls) GRUB with entries in F(/boot/loader/entries).
+      - V(grub) is GRUB with F(/etc/default/grub.d), V(grub-bls) GRUB with entries in F(/boot/loader/entries),
+        V(grub-mkconfig) GRUB with F(/etc/default/grub) alone.
     type: str
-    choices: [auto, grub, grub-bls, rpm-ostree, systemd-boot]
+    choices: [auto, grub, grub-bls, grub-mkconfig, proxmox-boot-tool, rpm-ostree, systemd-boot]
     default: auto
   state:
     description: V(absent) takes away all that this module once set.

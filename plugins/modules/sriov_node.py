@@ -35,6 +35,19 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  reboot_ok:
+    description:
+      - With O(state=absent), whether the node may be rebooted. A PF that the host needs, and that can be given back
+        just by a reset, is given back by that reboot then; without it that is refused.
+      - With O(state=present) it is O(spec) that says so.
+    type: bool
+    default: false
+  drained:
+    description:
+      - With O(state=absent), the word that the node was drained and is cordoned, for VFs that another device plugin
+        than ours offers. With O(state=present) it is O(spec) that says so.
+    type: bool
+    default: false
   needs_systemd:
     description:
       - Whether a host that systemd does not run on is refused, as the roles will install services there.
@@ -194,6 +207,8 @@ def main() -> None:
         argument_spec={
             "spec": {"type": "dict"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "reboot_ok": {"type": "bool", "default": False},
+            "drained": {"type": "bool", "default": False},
             "needs_systemd": {"type": "bool", "default": False},
             "cni_bin_dir": {"type": "str", "default": ""},
         },
@@ -204,13 +219,14 @@ def main() -> None:
     from ..module_utils.entry.node_module import run_module
     from ..module_utils.entry.results import fail
     from ..module_utils.model.errors import InvalidSpecError
-    from ..module_utils.model.goal import Goal
+    from ..module_utils.model.goal import Goal, NodeOptions
     from ..module_utils.node.concerns import WHOLE
     from ..module_utils.policy.node_spec import parse_spec
     from ..module_utils.policy.resolve import resolve
 
     if module.params["state"] == "absent":
-        run_module(module, lambda state: Goal(absent=True), WHOLE)
+        words = NodeOptions(reboot_ok=module.params["reboot_ok"], drained=module.params["drained"])
+        run_module(module, lambda state: Goal(absent=True, options=words), WHOLE)
     try:
         spec = parse_spec(module.params["spec"])
     except InvalidSpecError as error:

@@ -75,6 +75,17 @@ options:
           max_tx_rate:
             description: The highest rate in Mbit/s. V(0) is no limit.
             type: int
+          vlan_proto:
+            description: The protocol of the VLAN's tag, V(802.1q) or V(802.1ad).
+            type: str
+          link_state:
+            description: The link that the VF sees, V(auto) (as the PF's), V(enable) or V(disable).
+            type: str
+          msix_count:
+            description:
+              - How many interrupt vectors the VF has; V(0) is the NIC's own number. The VF's driver is bound again.
+              - Needs a driver of the PF that shares them out (mlx5, Linux 5.13); it does not tell them afterwards.
+            type: int
 requirements:
   - Python 3.9 or newer and iproute2 on the node
 seealso:

@@ -44,14 +44,16 @@ def test_vf_of_a_pod_blocks_the_change_and_the_pod_is_named(lab: Lab, holder: Po
     assert "pod default/holder" in words(run)
     (vf,) = holder.devices("dpdk")
     assert vf in words(run)
-    # The kubelet itself has said so: our own call, with what is installed on the node.
+    # The kubelet's own note has said so: our own look, with what is installed on the node.
     program = (
         "import sys\nsys.path.insert(0, '/usr/lib/baremetal-sriov/lib')\n"
-        "from baremetal_sriov.host.host import Host\nfrom baremetal_sriov.usage import pod_resources\n"
-        "print(*pod_resources.containers(Host(), '/var/lib/kubelet'), sep='\\n')\n"
+        "from baremetal_sriov.host.host import Host\nfrom baremetal_sriov.usage import kubelet, offers\n"
+        "print(kubelet.allocations(Host()))\n"
+        f"print(offers.offers(Host(), ['/var/lib/kubelet'], ['{vf}']))\n"
     )
-    told = lab.run(["python3", "-I", "-c", program]).stdout.splitlines()
-    assert f"Container(namespace='default', pod='holder', name='main', devices=('{vf}',))" in told
+    held, offered = lab.run(["python3", "-I", "-c", program]).stdout.splitlines()
+    assert f"'{vf}': ('pod default/holder, container main',)" in held
+    assert "resource='baremetal.sriov/dpdk'" in offered and "owner=''" in offered
 
 
 def test_check_mode_shows_what_would_change_and_changes_nothing(lab: Lab, untouched: None) -> None:

@@ -29,6 +29,7 @@ UPPER_HALF = {**DPDK, "name": "half", "nic_selector": {"pf_names": ["enp1s0#2"]}
 
 MODULES = "/etc/modules-load.d/baremetal-sriov.conf"
 HOTPLUG = "/etc/udev/rules.d/86-baremetal-sriov-hotplug.rules"
+ALONE = "/etc/udev/rules.d/86-baremetal-sriov.rules"
 REPRESENTORS = "/etc/udev/rules.d/79-baremetal-sriov-representors.rules"
 NODE, CONFIG = "/etc/baremetal-sriov/node.json", "/etc/pcidp/config.json"
 FOR_POLICIES, NOT_NEEDED, GIVEN_BACK = "derived from the policies", "no policy needs it any more", "it is given back"
@@ -38,9 +39,9 @@ SET_UP_FIRST = "VFs are set up before the kernel's own driver probes them, and o
 NO_DRIVER_ELSE = "the kernel binds no driver to a VF of this PF otherwise"
 LOAD_VFIO = (f"now {MODULES}: write vfio-pci (the file is missing)", "now vfio-pci: load it (it is not loaded)")
 NEW_FILES = (f"now {NODE}: write it ({FOR_POLICIES})", f"now {CONFIG}: write it ({FOR_POLICIES})")
-NEW_RULES = f"now {HOTPLUG}: write it ({FOR_POLICIES})"
+NEW_RULES = (f"now {HOTPLUG}: write it ({FOR_POLICIES})", f"now {ALONE}: write it ({FOR_POLICIES})")
 FIRST_VFS = (
-    NEW_RULES,
+    *NEW_RULES,
     f"now {PF1}: bring the PF up (its VFs need it (policy kernel))",
     f"now {PF1}: create 2 VFs (policy kernel)",
     *NEW_FILES,
@@ -68,7 +69,7 @@ ROWS = (
     ), then="device_plugin_runs"),
     Row("the-same-again", [KERNEL], (), before=[KERNEL]),
     Row("settings-through-the-pf-and-of-the-interface", [SET_UP], (
-        NEW_RULES,
+        *NEW_RULES,
         f"now {PF1}: bring the PF up (its VFs need it (policy kernel))",
         f"now {PF1}: turn driver autoprobe off ({SET_UP_FIRST})",
         f"now {PF1}: create 2 VFs (policy kernel)",
@@ -83,7 +84,7 @@ ROWS = (
     )),
     Row("a-userspace-driver", [DPDK], (
         *LOAD_VFIO,
-        NEW_RULES,
+        *NEW_RULES,
         f"now {PF2}: bring the PF up (its VFs need it (policy dpdk))",
         f"now {PF2}: turn driver autoprobe off ({USERSPACE})",
         f"now {PF2}: create 2 VFs (policy dpdk)",
@@ -96,7 +97,7 @@ ROWS = (
         "now [reboot] grub: append intel_iommu=on iommu=pt (the next boot would lack intel_iommu=on iommu=pt)",
         LOAD_VFIO[0],
         LOAD_VFIO[1].replace("now", "after_reboot"),
-        NEW_RULES,
+        *NEW_RULES,
         f"after_reboot {PF2}: bring the PF up (its VFs need it (policy dpdk))",
         f"after_reboot {PF2}: turn driver autoprobe off ({USERSPACE})",
         f"after_reboot {PF2}: create 2 VFs (policy dpdk)",
@@ -108,7 +109,7 @@ ROWS = (
     ), then="iommu_is_off"),
     Row("two-policies-on-one-pf", [LOWER_HALF, UPPER_HALF], (
         *LOAD_VFIO,
-        NEW_RULES,
+        *NEW_RULES,
         f"now {PF1}: bring the PF up (its VFs need it (policies half, kernel))",
         f"now {PF1}: turn driver autoprobe off ({SET_UP_FIRST})",
         f"now {PF1}: create 3 VFs (policies half, kernel)",
@@ -148,12 +149,12 @@ ROWS = (
     Row("a-setting-that-the-cni-plugin-of-a-pod-changed", [TAGGED], (), before=[TAGGED],
         then="vlan_7_on_vf_0 a_pod_has_vf_0"),
     Row("vfs-of-somebody-else", [{**TAGGED, "externally_managed": True}], (
-        NEW_RULES,
+        *NEW_RULES,
         f"now {PF1} vf 0: set vlan 9, qos 0 (policy kernel)",
         *NEW_FILES,
     ), then="somebody_made_2_vfs"),
     Row("switchdev-with-vfs-first", [SWITCHDEV], (
-        NEW_RULES,
+        *NEW_RULES,
         f"now {REPRESENTORS}: write it ({FOR_POLICIES})",
         f"now {PF1}: bring the PF up (its VFs need it (policy kernel))",
         f"now {PF1}: turn driver autoprobe off (the eswitch mode is set while the VFs have no driver)",
@@ -166,7 +167,7 @@ ROWS = (
         *NEW_FILES,
     ), driver="mlx5_core"),
     Row("switchdev-before-vfs", [SWITCHDEV], (
-        NEW_RULES,
+        *NEW_RULES,
         f"now {REPRESENTORS}: write it ({FOR_POLICIES})",
         f"now {PF1}: bring the PF up (its VFs need it (policy kernel))",
         f"now {PF1}: turn hw-tc-offload on (policy kernel)",
@@ -186,6 +187,7 @@ ROWS = (
     Row("a-policy-that-is-gone", [KERNEL], (
         f"now {MODULES}: remove our file (nothing in it is asked for any more)",
         f"now {HOTPLUG}: rewrite it ({FOR_POLICIES})",
+        f"now {ALONE}: rewrite it ({FOR_POLICIES})",
         f"now {PF2}: remove 2 VFs ({BACK})",
         f"now {PF2}: bring the PF down (it was down before our first change)",
         f"now {NODE}: rewrite it ({FOR_POLICIES})",
@@ -198,8 +200,9 @@ ROWS = (
         f"now {NODE}: remove it ({NOT_NEEDED})",
         f"now {CONFIG}: remove it ({NOT_NEEDED})",
         f"now {HOTPLUG}: remove it ({NOT_NEEDED})",
+        f"now {ALONE}: remove it ({NOT_NEEDED})",
         f"now {PF1}: forget its original state ({GIVEN_BACK})",
-        *(f"now file {path}: forget its original state ({GIVEN_BACK})" for path in (NODE, CONFIG, HOTPLUG)),
+        *(f"now file {path}: forget its original state ({GIVEN_BACK})" for path in (NODE, CONFIG, HOTPLUG, ALONE)),
         "now /var/lib/baremetal-sriov/original.json: remove the record (everything is given back)",
     ), before=[KERNEL]),
 )  # fmt: skip

@@ -123,6 +123,17 @@ class GrubHost(Grub):
         self.reboot()
 
 
+SUSE_SETTINGS = """\
+# If you change this file, run 'grub2-mkconfig -o /boot/grub2/grub.cfg' afterwards to update
+GRUB_DISTRIBUTOR=
+GRUB_CMDLINE_LINUX_DEFAULT="splash=silent security=apparmor intel_iommu=off" # by the installer
+# GRUB_CMDLINE_LINUX_DEFAULT="commented out"
+GRUB_CMDLINE_LINUX="console=ttyS0"
+GRUB_TERMINAL="gfxterm"
+"""
+MENUS = (
+    ["/usr/sbin/grub2-mkconfig", "-o", "/boot/grub2/grub.cfg"], ["/usr/bin/grub-mkconfig", "-o", "/boot/grub/grub.cfg"],
+)
 ID = "6f9cc9cb7d7845d49698c9537337cedc"
 RHEL8_ENTRY = """\
 title Red Hat Enterprise Linux ({version}) 8.9 (Ootpa)
@@ -154,17 +165,23 @@ sort-key   debian
 options    root=UUID=1-2 ro quiet systemd.machine_id=6f9cc9cb7d7845d49698c9537337cedc
 linux      /6f9cc9cb7d7845d49698c9537337cedc/{version}/linux
 """
-GRUBENV = "# GRUB Environment Block\nsaved_entry=x\nkernelopts=root=/dev/mapper/rhel-root ro quiet iommu=pt \n#####"
+GRUBENV = "# GRUB Environment Block\nsaved_entry=x\nkernelopts=root=/dev/mapper/rhel-root ro quiet iommu=pt \n"
+GRUBENV = GRUBENV.ljust(1024, "#")
 
 
 class EntryHost(Booting):
-    """One with entries, or with rpm-ostree, which has the arguments in a place of its own: `kargs`."""
+    """One with entries, or with what has the arguments in a place of its own: rpm-ostree (`kargs`), the partitions of
+    proxmox-boot-tool (the same), a menu.
+    """
 
     kargs = "root=UUID=3 rw ostree=/ostree/boot.1/x iommu=pt"
 
     def booted_line(self) -> str:
-        if self.exists("/run/ostree-booted"):
+        if self.exists("/run/ostree-booted") or self.exists("/etc/kernel/proxmox-boot-uuids"):
             return self.kargs
+        menu = next((path for path in ("/boot/grub2/grub.cfg", "/boot/grub/grub.cfg") if self.exists(path)), "")
+        if menu and "blscfg" not in self.get(menu):
+            return " ".join(["BOOT_IMAGE=/vmlinuz-6.12", *grub_d.menu_entries(self.get(menu))[0].tokens])
         entries = [path for path in sorted(self.base.glob("*/loader/entries/*")) if bls.RESCUE not in path.name]
         lines = dict(line.partition("=")[::2] for line in (self.read_text("/boot/grub2/grubenv") or "").splitlines())
         words = bls.all_options(entries[-1].read_text()).split()
@@ -174,14 +191,37 @@ class EntryHost(Booting):
         return {**super().tree(), "kargs": (0, self.kargs.encode())}
 
     def show(self, argv: tuple[str, ...]) -> str | None:
-        assert argv[:2] == ("rpm-ostree", "kargs"), argv
-        return None if argv[2:] else self.kargs + "\n"
+        return self.kargs + "\n" if argv == ("rpm-ostree", "kargs") else None
 
     def act(self, argv: tuple[str, ...]) -> int:
+        if argv == ("/usr/sbin/proxmox-boot-tool", "refresh"):
+            self.kargs = self.get("/etc/kernel/cmdline").strip()
+            return 0
+        assert argv[:2] == ("rpm-ostree", "kargs"), argv
         words = self.kargs.split()
         for option, _mark, token in (word.partition("=") for word in argv[2:]):
             (words.remove if option == "--delete" else words.append)(token)
         self.kargs = " ".join(words)
+        return 0
+
+
+class MenuHost(EntryHost):
+    """GRUB with its settings alone, read by a real shell; the menu is made as SUSE's and Arch's tools make it."""
+
+    def change(self, what: str) -> int:
+        try:
+            return super().change(what)
+        except Killed:
+            if "-mkconfig -o " in what:  # it writes beside the menu and then copies: a kill can leave it empty
+                self.put(what.split()[-1], "")
+            raise
+
+    def act(self, argv: tuple[str, ...]) -> int:
+        if not argv[0].endswith("-mkconfig"):
+            return super().act(argv)
+        line, recovery = subprocess.check_output(["sh", "-c", READ_SETTINGS, "sh", self.base], text=True).splitlines()
+        text = MENU.format(line=line.strip(), recovery=recovery)
+        self.put(argv[2], text.replace("by grub-mkconfig", f"by {argv[0].rpartition('/')[2]}"))
         return 0
 
 
@@ -212,6 +252,30 @@ SYSTEMS = {
         "/etc/kernel/cmdline": "root=UUID=1-2 ro quiet\n",
         **_entries("/efi/loader/entries", SYSTEMD_ENTRY, "6.1.0-1-amd64", "6.1.0-2-amd64"),
     },
+    # Settings alone, and a menu in GRUB's own folder.
+    "suse": {
+        "/etc/default/grub": SUSE_SETTINGS,
+        "/usr/sbin/grub2-mkconfig": ". ${sysconfdir}/default/grub\n",
+        "/boot/grub2/grub.cfg": "",
+    },
+    "arch": {
+        "/etc/default/grub": "GRUB_DISTRIBUTOR=Arch\nGRUB_CMDLINE_LINUX_DEFAULT=quiet\nGRUB_CMDLINE_LINUX=''\n",
+        "/usr/bin/grub-mkconfig": ". ${sysconfdir}/default/grub\n",
+        "/boot/grub/grub.cfg": "",
+    },
+    "no-variable": {
+        "/etc/default/grub": "GRUB_TIMEOUT=5\nGRUB_CMDLINE_LINUX='root=/dev/sda2'",
+        "/usr/sbin/grub2-mkconfig": ". ${sysconfdir}/default/grub\n",
+        "/boot/grub2/grub.cfg": "",
+    },
+    # Proxmox VE on ZFS: the partitions are not mounted.
+    "proxmox": {
+        "/etc/kernel/cmdline": "root=ZFS=rpool/ROOT/pve-1 boot=zfs\n",
+        "/etc/kernel/proxmox-boot-uuids": "1234-ABCD\n5678-EF01\n",
+        "/usr/sbin/proxmox-boot-tool": "#!/bin/sh\n",
+        "/usr/sbin/grub-mkconfig": "for x in ${sysconfdir}/default/grub.d/*.cfg ; do :; done\n",
+        "/boot/grub/grub.cfg": "# left from before\n",
+    },
     # Fedora CoreOS.
     "rpm-ostree": {"/run/ostree-booted": "", "/usr/bin/rpm-ostree": ""},
 }  # fmt: skip
@@ -219,7 +283,11 @@ SYSTEMS = {
 
 def booted(root: Path, system: str) -> EntryHost:
     """A host with this system of SYSTEMS, started."""
-    host = EntryHost(root)
+    kind = MenuHost if any(path.endswith("-mkconfig") for path in SYSTEMS[system]) else EntryHost
+    host = kind(root)
     host.fill(SYSTEMS[system])
+    for command in (["/usr/sbin/proxmox-boot-tool", "refresh"], *MENUS):
+        if host.exists(command[0]):
+            host.act(tuple(command))
     host.reboot()
     return host

@@ -29,9 +29,12 @@ def set_link(net: Net | None, pf: FakePf | None, words: Sequence[str]) -> int:
         settings = pf.settings.get(int(words[1])) if pf else None
         if settings is None:
             return 1
+        if "vlan" in words:  # one setting for the kernel
+            settings.update(qos=0, vlan_proto="802.1q")
         for key, value in zip(words[2::2], words[3::2]):
             plain = int(value) if value.isdecimal() else value
-            settings["link_state" if key == "state" else key] = {"on": True, "off": False}.get(value, plain)
+            name = {"state": "link_state", "proto": "vlan_proto"}.get(key, key)
+            settings[name] = {"on": True, "off": False}.get(value, plain)
     return 0
 
 
@@ -57,13 +60,17 @@ def link_json(net: Net, pf: FakePf | None) -> dict[str, Any]:
 
 
 def _vf_json(index: int, settings: dict[str, Any]) -> dict[str, Any]:
+    vlan = {key: settings[key] for key in ("vlan", "qos") if settings[key]}
+    if vlan and settings["vlan_proto"] != "802.1q":  # iproute2 names the usual one not at all
+        vlan["protocol"] = settings["vlan_proto"]
     return {
         "vf": index,
         "address": settings["mac"],
         "spoofchk": settings["spoofchk"],
         "trust": settings["trust"],
         "link_state": settings["link_state"],
-        "vlan_list": [{key: settings[key] for key in ("vlan", "qos") if settings[key]}],
+        "query_rss_en": settings["query_rss"],
+        "vlan_list": [vlan],
         "rate": {"max_tx": settings["max_tx_rate"], "min_tx": settings["min_tx_rate"]},
     }
 

@@ -189,6 +189,8 @@ class Pci(FakeBase):
             "min_tx_rate": 0,
             "max_tx_rate": 0,
             "link_state": "auto",
+            "vlan_proto": "802.1q",
+            "query_rss": False,
         }
         self._probe(vf)
 

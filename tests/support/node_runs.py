@@ -15,7 +15,7 @@ from unittest import mock
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry.results import Module
 from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Host
 from ansible_collections.baremetal.sriov.plugins.module_utils.kernel import arguments, cmdline
-from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import Goal
+from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import Goal, NodeOptions
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import Step
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.state import NodeState
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import WHOLE
@@ -70,9 +70,9 @@ def present(
     return run(host, goal_of(policies, **options), WHOLE, check=check, ssh_connection=ssh_connection)
 
 
-def absent(host: FakeHost, *, check: bool = False) -> Outcome:
-    """sriov_node with state absent."""
-    return run(host, lambda state: Goal(absent=True), WHOLE, check=check)
+def absent(host: FakeHost, *, check: bool = False, **words: bool) -> Outcome:
+    """sriov_node with state absent. words: reboot_ok, drained."""
+    return run(host, lambda state: Goal(absent=True, options=NodeOptions(**words)), WHOLE, check=check)
 
 
 def ran(

@@ -21,6 +21,7 @@ from ..model.plan import Plan, Step
 from . import bytecode as compiled
 from . import store, units
 from .interpreter import Interpreter
+from .read_only import read_only_problem
 from .store import BundleRecord, BundleRequest, Item, Shipped
 
 INSTALL, REPLACE, MODE, REMOVE, LEAVE, RESTORE = (
@@ -58,6 +59,8 @@ def plan(host: Host, request: BundleRequest, python: Interpreter) -> BundlePlan:
     record = store.read_record(host, request.name)
     found = [_plan_item(host, request, record, item) for item in request.items]
     problems = [one for one in found if isinstance(one, Problem)]
+    written = {os.path.dirname(one.target) for one in found if isinstance(one, BundleFileStep)}
+    problems += [read_only_problem(folder) for folder in sorted(written) if host.is_read_only(folder)][:1]
     if problems:
         raise RefusedError(problems)
     steps: list[Step] = [one for one in found if isinstance(one, Step)]

@@ -20,13 +20,10 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, Union
+from typing import Any, BinaryIO, Union
 
 from ..model.errors import CommandError, HostError, SlowError
 from ..model.frozen import dataclass
-
-if TYPE_CHECKING:
-    import socket
 
 READ_LIMIT = 1 << 20  # bytes
 ATTRIBUTE_SECONDS = 60.0  # one sysfs write; creating many VFs takes long on some NICs
@@ -131,6 +128,13 @@ class Host:
         except OSError:
             return None
 
+    def is_read_only(self, path: str) -> bool:
+        """True where the file system that something is on, or would be, takes no writes (statvfs(3))."""
+        real = self.path(path)
+        while real.strip("/") and not os.path.isdir(real):
+            real = os.path.dirname(real)
+        return bool(os.statvfs(real or "/").f_flag & os.ST_RDONLY)
+
     # writes ----------------------------------------------------------------------------------------------------
 
     def write_attribute(self, path: str, value: str, seconds: float = ATTRIBUTE_SECONDS) -> None:
@@ -220,23 +224,13 @@ class Host:
         with contextlib.suppress(OSError):
             os.rmdir(self.path(path))
 
-    def connect(self, path: str, seconds: float) -> socket.socket:
-        """A connection to a unix socket, however long its path. Raises HostError, also when it takes longer."""
-        import socket  # few runs need it, and it takes long to load
+    def socket_owner(self, path: str, seconds: float = 1.0) -> int | None:
+        """The process that listens at a unix socket; 0 for one that is not to be seen; None where nobody does."""
+        if not self.exists(path):
+            return None
+        from .unix_sockets import owner  # few runs need it, and it takes long to load
 
-        folder, name = os.path.split(self.path(path))
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                connection.settimeout(seconds)
-                connection.connect(f"/proc/self/fd/{fd}/{name}")
-            finally:
-                os.close(fd)
-        except OSError as error:
-            connection.close()
-            raise HostError(path, "a socket that answers", f"{error.strerror or 'no answer in time'}") from error
-        return connection
+        return owner(self.path(path), seconds)
 
     @contextlib.contextmanager
     def lock(self, path: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:

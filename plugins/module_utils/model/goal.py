@@ -47,6 +47,9 @@ class VfAttributes:
     trust: bool | None = None
     min_tx_rate: int | None = None  # Mbit/s
     max_tx_rate: int | None = None  # Mbit/s; 0 is no limit
+    vlan_proto: str | None = None  # 802.1q or 802.1ad; None without a VLAN
+    link_state: str | None = None  # auto (as the PF's), enable or disable
+    msix_count: int | None = None  # interrupt vectors; 0 is the device's own number
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,11 @@ class PfGoal:
     def settings(self) -> list[VfSettings]:
         """The settings without their indices."""
         return [settings for index, settings in self.vfs]
+
+    @property
+    def not_offered(self) -> set[int]:
+        """The VFs that no policy names: each names a resource."""
+        return set(range(self.num_vfs)) - {index for index, _settings in self.vfs}
 
 
 @dataclass(frozen=True)
@@ -159,6 +167,7 @@ class NodeOptions:
 
     policies_may_be_empty: bool = False  # the user's word that a host which had policies may be left without any
     reboot_ok: bool = False  # the user's word that the node may be rebooted
+    drained: bool = False  # the user's word that the node was drained and takes no new pods
     resource_prefix: str = "baremetal.sriov"  # of the resources in Kubernetes
     kernel_arguments: tuple[str, ...] = ()
     kernel_arguments_unsafe: bool = False  # the user's word that the node may not boot as before
@@ -169,7 +178,7 @@ class NodeOptions:
     kernel_modules: tuple[ModuleGoal, ...] = ()
     allow_unsafe_interrupts: bool = False
     no_iommu: bool = False
-    vfs_unmanaged: bool = False  # by NetworkManager and systemd-networkd
+    vfs_unmanaged: bool = True  # NetworkManager and systemd-networkd leave VFs of pools alone
     drift: str = DRIFT_RESTORE  # of DRIFT_MODES
     kubelet_root_dir: str = KUBELET_FOLDERS[0]
     device_plugin: bool = True  # is ours

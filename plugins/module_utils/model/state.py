@@ -21,7 +21,7 @@ AWAY, NO_INTERFACE, NOT_NEEDED = "away", "no_interface", "not_needed"
 
 @dataclass(frozen=True)
 class Vf:
-    """One VF as it is. None: unknown, or not there. The last three are filled by `usage`, in words."""
+    """One VF as it is. None: unknown, or not there. The last four are filled by `usage`, in words."""
 
     index: int
     address: str
@@ -38,6 +38,7 @@ class Vf:
     holders: tuple[str, ...] = ()  # the pods and programs that have it and set it up
     iommu_group_conflicts: tuple[str, ...] = ()  # functions in its IOMMU group that are no VFs of its PF and the host's
     host_uses: tuple[str, ...] = ()  # what the host's own network does with its interface
+    offered_by: str = ""  # another device plugin than ours that offers it to pods
 
     @property
     def in_use(self) -> tuple[str, ...]:
@@ -68,6 +69,7 @@ class Pf:
     mac: str | None = None
     permanent_mac: str | None = None
     total_vfs: int = -1  # -1 without SR-IOV
+    total_msix: int | None = None  # interrupt vectors for VFs, where the driver shares them out
     is_guest_vf: bool = False  # a passthrough VF, as far as can be told: it stands for its PF, and is that PF's one VF
     num_vfs: int = 0
     autoprobe: bool | None = None
@@ -124,6 +126,7 @@ class NodeState:
     file_texts: Mapping[str, str | None] = field(default_factory=dict)  # path -> its text now, through a link
     plugin_active: bool = False
     kubelet_dirs: tuple[str, ...] = ()  # where a kubelet may have its files, of those who asked who uses VFs
+    ended_pods: tuple[str, ...] = ()  # likewise: the pods that the kubelet still names, and that left no trace
     lockdown: str = ""  # the kernel's; "" where there is none
 
     def pf(self, address: str) -> Pf | None:

@@ -22,6 +22,7 @@ from ..pf import causes
 from ..pf.drivers import Target
 from ..pf.identity import is_another
 from ..pf.steps import AutoprobeStep, PfStep
+from ..pf.withdrawal import NotTakenBackError, withdrawn
 from ..record import record
 from ..record.record import Forget, ForgetAll
 
@@ -38,9 +39,17 @@ class Failure:
     said: str
 
 
-def carry_out(host: Host, plan: Plan, state: NodeState, owner: str = NODE_OWNER, *, at_boot: bool = False) -> None:
+def carry_out(
+    host: Host,
+    plan: Plan,
+    state: NodeState,
+    owner: str = NODE_OWNER,
+    *,
+    at_boot: bool = False,
+    drained: bool = False,
+) -> None:
     """Do the plan's steps that are due. `state` is what the plan was made from, `owner` the module that asks.
-    at_boot: a disk that takes no record keeps no PF from its VFs.
+    at_boot: a disk that takes no record keeps no PF from its VFs. drained: the node takes no pods.
 
     Steps that rest on one that failed are left out; a PF or VF that somebody has taken meanwhile, and all but a PF's
     steps that fail, end it. Raises HostError with what failed, what was done and what was not, at the end; a rerun
@@ -50,6 +59,25 @@ def carry_out(host: Host, plan: Plan, state: NodeState, owner: str = NODE_OWNER,
     with _written_or_told(at_boot):
         _remember(host, plan.steps, state, owner)
         record.write_journal(host, [step.key for step in steps])
+    try:
+        with withdrawn(host, steps, state, drained):
+            failed, done, left = _all_steps(host, steps, state)
+    except NotTakenBackError:  # nothing was changed
+        record.write_journal(host, [])
+        raise
+    if not failed:
+        with _written_or_told(at_boot):
+            record.write_journal(host, [])
+        return
+    at_work = {failure.step.target for failure in failed if isinstance(failure.error, SlowError)}
+    _undo(host, [step for step in left if step.target not in at_work])
+    with _written_or_told(True):  # the failure is what there is to tell
+        record.write_journal(host, [step.key for step in (*(failure.step for failure in failed), *left)])
+    raise _failure(failed, done, left)
+
+
+def _all_steps(host: Host, steps: Sequence[Step], state: NodeState) -> tuple[list[Failure], int, list[Step]]:
+    """Do them. Returns what failed, how many are done, and what was left out."""
     failed: list[Failure] = []
     done, left = 0, []
     patience: dict[str, float] = {}
@@ -68,22 +96,16 @@ def carry_out(host: Host, plan: Plan, state: NodeState, owner: str = NODE_OWNER,
                 left += steps[number + 1 :]
                 break
         patience[owner_of_time] = host.patience
-    if not failed:
-        with _written_or_told(at_boot):
-            record.write_journal(host, [])
-        return
-    at_work = {failure.step.target for failure in failed if isinstance(failure.error, SlowError)}
-    _undo(host, [step for step in left if step.target not in at_work])
-    with _written_or_told(True):  # the failure is what there is to tell
-        record.write_journal(host, [step.key for step in (*(failure.step for failure in failed), *left)])
-    raise _failure(failed, done, left)
+    return failed, done, left
 
 
 def _at_this_moment(step: Step, state: NodeState) -> Step:
-    """The step with the places where its look at who holds a VF finds the kubelet's files."""
+    """The step with what its look at who holds a VF knows of the kubelet: the places of its files, and the pods that
+    had ended when the plan was made.
+    """
     if step.free is None or not state.kubelet_dirs:
         return step
-    return replace(step, free=replace(step.free, kubelet_dirs=state.kubelet_dirs))
+    return replace(step, free=replace(step.free, kubelet_dirs=state.kubelet_dirs, ended_pods=state.ended_pods))
 
 
 def _rests_on(step: Step, failure: Failure) -> bool:

@@ -24,6 +24,7 @@ from ..model.goal import DEFAULT_DRIVER, Goal, PfGoal
 from ..model.plan import Step
 from ..pf.netdevs import udev_is_done
 from ..pf.steps import AttributesStep, AutoprobeStep, DriverStep, EswitchModeStep, LinkStep, NumVfsStep, RebindStep
+from ..pf.vf_attributes import AT_BIND
 from ..policy.rendered_files import NODE_PATH
 from ..record import pending_reboot
 from ..record.record import LOCK
@@ -42,12 +43,13 @@ EARLY_STEPS = (LinkStep, AutoprobeStep, NumVfsStep, EswitchModeStep, RebindStep,
 
 
 def early_part(step: Step) -> Step | None:
-    """What of a step comes before the network: VFs that the kernel's driver has, with the MAC address that it reads as
-    it is bound. Rates may need the PF's link, and drivers for user space no network.
+    """What of a step comes before the network: VFs that the kernel's driver has, with the settings that it reads as it
+    is bound. Rates may need the PF's link, and drivers for user space no network.
     """
-    if isinstance(step, AttributesStep) and "mac" in step.after:
-        mac = step.after["mac"]
-        return replace(step, action=f"set mac {mac}", before={"mac": step.before.get("mac")}, after={"mac": mac})
+    if isinstance(step, AttributesStep) and AT_BIND & set(step.after):
+        after = {name: value for name, value in step.after.items() if name in AT_BIND}
+        action = "set " + ", ".join(f"{name} {value}" for name, value in after.items())
+        return replace(step, action=action, before={name: step.before.get(name) for name in after}, after=after)
     kernels = isinstance(step, DriverStep) and step.after == DEFAULT_DRIVER
     return step if kernels or isinstance(step, EARLY_STEPS) else None
 

@@ -8,7 +8,7 @@ Their order is that in which problems are told, and in which kernel arguments ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..host.host import Host
@@ -18,7 +18,7 @@ from ..kernel import modules as kernel_modules
 from ..kernel.hugepages import Memory
 from ..model.errors import Problem
 from ..model.goal import DEFAULT_DRIVER, NO_DRIVER, FunctionGoal, Goal, HugePages, PfGoal
-from ..model.plan import NOW, REBOOT, Reboot, Step
+from ..model.plan import AFTER_REBOOT, NOW, REBOOT, Reboot, Step
 from ..model.state import NodeState, Pf
 from ..pf.checks import bond_warnings, iommu_problems, pf_problems, use_warnings, waits_in_use
 from ..pf.drivers import Target, driver_is_right
@@ -29,7 +29,7 @@ from ..policy.rendered_files import CONFIG_PATH
 from ..record.record import FILE, forget
 from ..shared.driver_kinds import is_vfio
 from ..usage import other_managers
-from . import owned_files
+from . import owned_files, unmanaged
 from .nic_firmware import FirmwareSettings
 from .ownership import (
     emptied_problems,
@@ -143,9 +143,14 @@ class Pfs(Concern):
                                *swap_problems(goal, pf_goal, state)]  # fmt: skip
             if pf is not None:
                 draft.pf_warnings += _warnings(pf_goal, pf, steps, goal.whole)
-            (draft.restored if pf_goal.restore_original else draft.runtime).extend(steps)
-            if pf is not None and draft.can_ask and waits_in_use(pf_goal, pf, steps):
+            waits = pf is not None and draft.can_ask and waits_in_use(pf_goal, pf, steps)
+            if pf is not None and waits:
                 draft.boot.append(_by_reboot(pf, steps))
+            if waits and pf_goal.restore_original:  # a boot gives it back by itself
+                draft.restored += [replace(step, stage=AFTER_REBOOT) for step in steps]
+                draft.forget += pf_record_steps(pf_goal, goal, state, True) if goal.absent else []
+                continue
+            (draft.restored if pf_goal.restore_original else draft.runtime).extend(steps)
             if pf is not None and steps and not pf_goal.restore_original and _needs_reboot(pf_goal, pf, draft):
                 draft.waiting.add(pf.address)
             draft.forget += pf_record_steps(pf_goal, goal, state, bool(steps))
@@ -156,8 +161,18 @@ class Pfs(Concern):
 class Files(Concern):
     """Files of ours."""
 
+    def __init__(self, host: Host, goal: Goal, state: NodeState) -> None:
+        names = unmanaged.interfaces(goal, state) if goal.whole else {}
+        self.profiles: Mapping[str, str] = {}
+        if names:
+            from ..usage import profiles  # few runs need it
+
+            self.profiles = profiles.find(host, set(names.values()))
+
     def plan(self, draft: Draft) -> None:
         if draft.goal.whole:
+            draft.goal, left = unmanaged.with_rule(draft.goal, draft.state, self.profiles)
+            draft.warnings += left
             goal = _until_reboot(draft)
             steps = owned_files.file_steps(goal, draft.state)
             draft.early += [step for step in steps if step.is_early]

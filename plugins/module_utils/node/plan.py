@@ -17,12 +17,11 @@ from ..model.errors import RefusedError
 from ..model.goal import Goal
 from ..model.plan import AFTER_REBOOT, NOW, REBOOT, Plan, Reboot, Step
 from ..model.state import NodeState
-from ..pf.checks import drain_problems
+from ..pf.checks import drain_problems, with_drains
 from ..pf.steps import PfStep
 from ..policy.rendered_files import CONFIG_PATH
+from ..shared.places import DEVICE_PLUGIN_UNIT
 from .owned_files import FileStep
-
-PLUGIN_UNIT = "baremetal-sriov-device-plugin.service"
 
 
 class ReloadStep(Step, kind="reload", recorded=False):
@@ -114,6 +113,7 @@ def make_plan(goal: Goal, state: NodeState, concerns: Sequence[Concern]) -> Plan
     if draft.problems:
         raise RefusedError(draft.problems, (*draft.warnings, *draft.pf_warnings))
     ordered = draft.changes()
+    ordered = ordered if goal.options.drained else with_drains(ordered, state)
     ordered += [*_reload(ordered, state), *draft.forget, *draft.at_the_end]
     # The reboot is the user's to do, when all else is done.
     ordered = [*[step for step in ordered if not isinstance(step, Reboot)], *_one_reboot(ordered)]
@@ -127,7 +127,7 @@ def _reload(steps: Sequence[Step], state: NodeState) -> list[Step]:
     """
     if not state.plugin_active:
         return []
-    step = ReloadStep(PLUGIN_UNIT, "reload it", "its VFs or its configuration changed", None, True)
+    step = ReloadStep(DEVICE_PLUGIN_UNIT, "reload it", "its VFs or its configuration changed", None, True)
     return [step] if _changes_pools(steps) or step.key in state.record.interrupted else []
 
 

@@ -22,11 +22,13 @@ from ..model.plan import AFTER_REBOOT, Plan, Step
 from ..model.state import NodeState, Pf, Vf
 from ..pf.read import read_state
 from ..pf.steps import PfStep
+from ..pf.withdrawal import PATH as WITHDRAWN_PATH
 from ..policy.rendered_files import NODE_PATH, PATHS
 from ..record import pending_reboot, record
 from ..record.record import LOCK
+from ..shared.places import DEVICE_PLUGIN_UNIT
 from .concerns import Iommu, KernelArguments, Pfs
-from .plan import PLUGIN_UNIT, Concern, make_plan, part_of
+from .plan import Concern, make_plan, part_of
 
 SETTLE_TRIES = 10  # a VF's interface may come seconds after its driver
 
@@ -116,7 +118,7 @@ def look(
         # What an earlier run was told counts for those that are told nothing: a teardown, the narrow modules.
         known = kubelet.root_dir_of(state.file_texts.get(NODE_PATH))
         folders = [folder for folder in (goal.options.kubelet_root_dir, known, *KUBELET_FOLDERS) if folder]
-        state = read_usage(host, state, ssh_connection, PLUGIN_UNIT, folders)
+        state = read_usage(host, state, ssh_connection, DEVICE_PLUGIN_UNIT, folders)
         plan = make_plan(goal, state, made)
     return Look(state, goal, made, plan if chosen is all_of_it else part_of(plan, chosen, state))
 
@@ -147,14 +149,15 @@ def run(
     first = last = again()
     if check:
         return Outcome(first, first)
-    if first.plan.pending or first.state.record.interrupted:
+    if first.plan.pending or first.state.record.interrupted or host.exists(WITHDRAWN_PATH):
         from .apply import carry_out
 
         with host.lock(LOCK):
             first = again()  # another run may have been at work until now
             if first.plan.held:
                 raise RefusedError(list(first.plan.held))
-            carry_out(host, first.plan, first.state, first.goal.owner, at_boot=at_boot)
+            drained = first.goal.options.drained
+            carry_out(host, first.plan, first.state, first.goal.owner, at_boot=at_boot, drained=drained)
             last = _settled(host, again)
     if KernelArguments in concerns and host.is_running:
         # What a reboot is needed for now, so that one that does not help is not asked for again.

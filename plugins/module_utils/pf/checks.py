@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ..model.errors import Problem, problems_of
 from ..model.goal import Goal, PfGoal, compact
 from ..model.plan import DRAIN, NOW, Step
-from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf
+from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf, Vf
+from ..shared import pci
 from ..shared.driver_kinds import is_uio, is_userspace, is_vfio
 from ..usage import iommu_groups
 from .drivers import OWN_GROUP
+from .free import NOBODY
 from .identity import moved_message
 from .plan import SWITCHDEV
 from .steps import EswitchModeStep, LinkStep, NumVfsStep, PfMtuStep, PfStep
@@ -136,6 +139,18 @@ def _capability(goal: PfGoal, pf: Pf) -> list[Problem]:
             "Take eswitch_mode out of the policy, or use a NIC that has one.",
         ),
         (
+            _vectors(goal) and pf.total_msix is None,
+            "a PF whose driver shares its interrupt vectors out to VFs (msix_count)",
+            f"its driver {pf.driver or '(none)'} shows no {pci.TOTAL_MSIX}, which mlx5 does from Linux 5.13 on",
+            "Take msix_count out of the policy.",
+        ),
+        (
+            pf.total_msix is not None and _vectors(goal) > pf.total_msix,
+            f"at most {pf.total_msix} interrupt vectors for all VFs ({pci.TOTAL_MSIX})",
+            f"{_vectors(goal)} asked for (msix_count)",
+            "Lower msix_count.",
+        ),
+        (
             not pf.is_nic and (goal.mtu is not None or goal.eswitch_mode is not None),
             "a NIC, which alone has an MTU and an eswitch mode",
             f"a function of PCI class {pf.class_id}",
@@ -149,6 +164,11 @@ def _capability(goal: PfGoal, pf: Pf) -> list[Problem]:
         ),
     )
     return [*vfs[:1], *others]
+
+
+def _vectors(goal: PfGoal) -> int:
+    """All that are asked for."""
+    return sum(settings.attributes.msix_count or 0 for settings in goal.settings)
 
 
 def _driver_problems(goal: PfGoal, pf: Pf, state: NodeState) -> Iterator[Problem]:
@@ -175,10 +195,10 @@ def _resets(steps: Sequence[Step]) -> bool:
 
 
 def waits_in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> bool:
-    """True where a PF that the host needs would be reset, by the user's word: its VFs and modes do not outlive a
-    reboot, so what is asked for is made after it, before the network is up.
+    """True where a PF that the host needs would be reset, by the user's word or to give it back: its VFs and modes do
+    not outlive a reboot, so what is asked for is made after it, before the network is up, and what we made is gone.
     """
-    return pf.in_use and _resets(steps) and goal.allow_in_use and not goal.restore_original
+    return pf.in_use and _resets(steps) and (goal.allow_in_use or goal.restore_original)
 
 
 def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step], can_wait: bool) -> list[Problem]:
@@ -188,6 +208,7 @@ def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step], can_wait: bool) -> list
         return []
     keep = "keep the number of VFs and the eswitch mode as they are"
     keep = f"{keep}, or set allow_in_use: true, and a reboot makes them" if can_wait else f"or {keep}"
+    back = "and run this again, or let a reboot do it (sriov_reboot_ok: true)"
     where = f"policy {' or '.join(goal.policies)}" if goal.policies else "pfs of sriov_vfs, or in the policy"
     return problems_of(
         pf.label,
@@ -195,7 +216,7 @@ def _in_use(goal: PfGoal, pf: Pf, steps: Sequence[Step], can_wait: bool) -> list
             resets,
             "a PF that the host does not need, since its VFs have to be made anew",
             _use_message(pf),
-            f"{_way_out(pf)} first, {'and run this again' if goal.restore_original else keep}.",
+            f"{_way_out(pf)} first, {back if goal.restore_original else keep}.",
         ),
         (
             not resets and not goal.allow_in_use and not goal.restore_original,
@@ -212,7 +233,10 @@ def use_warnings(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> list[str]:
     if not pf.in_use or not _touches(steps) or goal.externally_managed:
         return []
     if waits_in_use(goal, pf, steps):
-        return [f"{pf.label}: {_use_message(pf)}; its VFs are made anew by the reboot (allow_in_use)"]
+        done = "it is given back by the reboot" if goal.restore_original else (
+            "its VFs are made anew by the reboot (allow_in_use)"
+        )
+        return [f"{pf.label}: {_use_message(pf)}; {done}"]
     word = "" if goal.restore_original else " (allow_in_use)"
     return [f"{pf.label}: {_use_message(pf)}; its link may be down for a moment{word}"]
 
@@ -257,6 +281,26 @@ def _way_out(pf: Pf) -> str:
     return ". ".join([*ways, *([UNKNOWN[pf.unknown][1]] if pf.unknown else [])])
 
 
+def with_drains(steps: Sequence[Step], state: NodeState) -> list[Step]:
+    """The steps, and those marked that take VFs which another device plugin may give to a pod at any moment: nobody can
+    have it take them back.
+    """
+    return [
+        replace(step, needs=(*step.needs, DRAIN))
+        if DRAIN not in step.needs and any(vf.offered_by for vf in _taken_by(step, state))
+        else step
+        for step in steps
+    ]
+
+
+def _taken_by(step: Step, state: NodeState) -> list[Vf]:
+    """The VFs that nobody may use when a step is done."""
+    pf = state.pf(step.target.address) if isinstance(step, PfStep) else None
+    if pf is None or step.free is None or step.free.vfs != NOBODY:
+        return []
+    return [vf for vf in pf.vfs if step.target.index in (None, vf.index)]
+
+
 def drain_problems(steps: Sequence[Step], state: NodeState) -> list[Problem]:
     """The steps that would take VFs away from their holders now."""
     found = []
@@ -264,14 +308,17 @@ def drain_problems(steps: Sequence[Step], state: NodeState) -> list[Problem]:
         if not isinstance(step, PfStep) or DRAIN not in step.needs or step.stage != NOW:
             continue
         pf = state.pf(step.target.address)
-        vfs = [vf for vf in pf.vfs if vf.in_use and step.target.index in (None, vf.index)] if pf else []
-        held = "; ".join(f"VF {vf.index} ({vf.address}) by {', '.join(vf.in_use)}" for vf in vfs)
+        vfs = [vf for vf in pf.vfs if step.target.index in (None, vf.index)] if pf else []
+        held = [f"VF {vf.index} ({vf.address}) by {', '.join(vf.in_use)}" for vf in vfs if vf.in_use]
+        held += list(dict.fromkeys(vf.offered_by for vf in vfs if vf.offered_by))
+        offered = any(vf.offered_by for vf in vfs)
+        way = "say so (sriov_drained: true), or stop that device plugin" if offered else "or stop what uses them"
         found.append(
             Problem(
                 str(step.target),
                 f"VFs that nobody uses, in order to {step.action}",
-                f"needs drain: {held}",
-                "Drain the node, or stop what uses them, and run this again.",
+                f"needs drain: {'; '.join(held)}",
+                f"Drain the node{' and' if offered else ','} {way}, and run this again.",
             )
         )
     return found

@@ -171,13 +171,19 @@ def unbind(host: Host, address: str, check: Callable[[], None] = nothing) -> Non
             raise HostError(address, "no driver after unbinding", f"driver {pci.driver(host.root, address)}")
 
 
-def rebind(host: Host, address: str, check: Callable[[], None] = nothing) -> None:
-    """Bind the same driver again, so that it reads what was set through the PF. check: see `give`. Raises HostError."""
+def rebind(
+    host: Host, address: str, check: Callable[[], None] = nothing, between: Callable[[], None] = nothing
+) -> None:
+    """Bind the same driver again, so that it reads what was set through the PF. check: see `give`. between: what is
+    done while none is bound, as it is where none was. Raises HostError.
+    """
     name = pci.driver(host.root, address)
-    if name is None:
-        return
     unbind(host, address, check)
-    retry(host, lambda: host.write_attribute(f"/sys/bus/pci/drivers/{name}/bind", address))
+    try:
+        between()
+    finally:
+        if name is not None:
+            retry(host, lambda: host.write_attribute(f"/sys/bus/pci/drivers/{name}/bind", address))
 
 
 def put_back(host: Host, address: str, driver: str | None, override: str | None) -> None:

@@ -25,6 +25,7 @@ class Free:
     pf: str = ""  # NOBODY, or "" where it may be used
     vfs: str = ""  # NOBODY; NO_HOLDER: the host may use it, as it may a VF that this run has made; or ""
     kubelet_dirs: tuple[str, ...] = KUBELET_FOLDERS
+    ended_pods: tuple[str, ...] | None = None  # those that had ended when the plan was made (see `usage.kubelet`)
 
 
 def need(host: Host, target: Target, free: Free | None) -> None:
@@ -38,7 +39,7 @@ def need(host: Host, target: Target, free: Free | None) -> None:
     from ..usage.pf_usage import users_of
 
     with_network = NOBODY in (free.pf, free.vfs)
-    found = users_of(host, lambda: pf_alone(host, target.address), free.kubelet_dirs, with_network)
+    found = users_of(host, lambda: pf_alone(host, target.address), free.kubelet_dirs, with_network, free.ended_pods)
     if found is None:
         return
     words = []

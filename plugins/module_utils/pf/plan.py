@@ -34,7 +34,7 @@ from .steps import (
     TcOffloadStep,
     VfMtuStep,
 )
-from .vf_attributes import DISTURBING, VF_DEFAULTS
+from .vf_attributes import AT_BIND, DISTURBING, VF_DEFAULTS
 
 SET_UP_FIRST = "VFs are set up before the kernel's own driver probes them, and others not at all"
 LEGACY, SWITCHDEV = "legacy", "switchdev"
@@ -169,9 +169,13 @@ class _Autoprobe:
         self.all_userspace = goal.num_vfs > 0 and len(drivers) == goal.num_vfs and all(map(is_userspace, drivers))
         self.fresh = fresh and goal.num_vfs > 0
         self.bare = bare
-        macs = any(settings.attributes.mac not in (None, NO_MAC) for settings in goal.settings)
+        read = any(
+            getattr(settings.attributes, name) not in (None, VF_DEFAULTS[name])
+            for settings in goal.settings
+            for name in AT_BIND
+        )
         others = any(driver not in (None, DEFAULT_DRIVER) for driver in drivers)
-        self.set_up_first = self.fresh and (macs or others) and self.now is not None
+        self.set_up_first = self.fresh and (read or others) and self.now is not None
         known = original.autoprobe if original is not None else None
         cases = (
             (goal.externally_managed, pf.autoprobe),
@@ -268,9 +272,7 @@ def _attribute_steps(goal: PfGoal, pf: Pf, fresh: bool, reason: str) -> Iterator
             own = vf.netdev_mac if name == "mac" and vf and not vf.host_uses and wanted != NO_MAC else None
             if found != wanted or own not in (None, wanted):
                 before[name], after[name] = found, wanted
-        if "qos" in after or "vlan" in after:  # one setting for the kernel
-            after.setdefault("vlan", now.vlan or 0)
-            after.setdefault("qos", (now.qos if after["vlan"] else None) or 0)
+        after = vf_attributes.with_joined(after, now)
         if after:
             text = ", ".join(f"{name} {vf_attributes.text(value)}" for name, value in after.items())
             disturbs = vf is not None and DISTURBING & set(after)
@@ -319,8 +321,8 @@ def driver_step(target: Target, found: str | None, wanted: str, reason: str, hel
 
 
 def _bound_again(steps: list[Step]) -> set[Target]:
-    """The VFs that a driver is bound to by these steps: a new MAC address is read at binding too."""
-    found = [step for step in steps if isinstance(step, AttributesStep) and "mac" in step.after]
+    """The VFs that a driver is bound to by these steps: some settings are read at binding, too."""
+    found = [step for step in steps if isinstance(step, AttributesStep) and AT_BIND & set(step.after)]
     return {step.target for step in (*found, *(step for step in steps if isinstance(step, DriverStep)))}
 
 

@@ -85,6 +85,7 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
         mac=link.mac if link else None,
         permanent_mac=_permanent_mac(host, link) if link else None,
         total_vfs=pci.total_vfs(root, address),
+        total_msix=pci.read_int(f"{pci.device_dir(root, address)}/{pci.TOTAL_MSIX}"),
         num_vfs=pci.num_vfs(root, address),
         autoprobe=None if autoprobe is None else bool(autoprobe),
         mtu=link.mtu if link else None,

@@ -161,6 +161,7 @@ class AttributesStep(PfStep, kind="vf_attributes"):
         vf = vf_address(host, self.target)
         name = _pf_name(host, self.target.address)
         self._set(host, name)
+        self._set_in_sysfs(host, vf)
         told = compact(vf_attributes.read(_link_of(host, name).vfs.get(self.target.index, {})))
         wrong = {k: told.get(k) for k, v in self.after.items() if k in told and told[k] != v}
         if wrong:
@@ -185,6 +186,18 @@ class AttributesStep(PfStep, kind="vf_attributes"):
                     f"{found or 'none'} after binding its driver again",
                     "See dmesg for the VF.",
                 )
+
+    def _set_in_sysfs(self, host: Host, vf: str) -> None:
+        """What a VF takes without a driver alone."""
+        for row in vf_attributes.ATTRIBUTES:
+            if row.sysfs and row.name in self.after:
+                path, value = f"{pci.DEVICES}/{vf}/{row.sysfs}", str(self.after[row.name])
+
+                def write(path: str = path, value: str = value) -> None:
+                    self.need_free(host)
+                    host.write_attribute(path, value)
+
+                drivers.rebind(host, vf, lambda: self.need_free(host), write)
 
     def _set(self, host: Host, name: str) -> None:
         """What a PF refuses while its link is still coming up, or the VF is being reset, is tried for a while: each

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 NODE_PATH = "/etc/baremetal-sriov/node.json"
@@ -56,8 +56,9 @@ def _given(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
 
 
-def udev_rules(pfs: Sequence[str]) -> str:
-    """Rules that tell NetworkManager and systemd-networkd to leave the VFs of these PFs alone.
+def udev_rules(pfs: Mapping[str, Collection[int]]) -> str:
+    """Rules that tell NetworkManager and systemd-networkd to leave the VFs of these PFs alone, but for the VFs of some
+    indices.
 
     For each event but the removal: an interface that comes back from a pod is added or moved, not new (udev(7);
     NM_UNMANAGED: NetworkManager(8); ID_NET_MANAGED_BY: systemd-networkd leaves to others what names another manager).
@@ -69,9 +70,16 @@ def udev_rules(pfs: Sequence[str]) -> str:
         'TEST!="device/physfn", GOTO="baremetal_sriov_end"',
         'PROGRAM!="/usr/bin/readlink /sys$devpath/device/physfn", GOTO="baremetal_sriov_end"',
     ]
-    lines += [
-        f'RESULT=="*/{pf}", ENV{{NM_UNMANAGED}}="1", ENV{{ID_NET_MANAGED_BY}}="baremetal.sriov"' for pf in sorted(pfs)
-    ]
+    alone = 'ENV{NM_UNMANAGED}="1", ENV{ID_NET_MANAGED_BY}="baremetal.sriov"'
+    for pf, others in sorted(pfs.items(), key=lambda item: (bool(item[1]), item[0])):
+        if not others:
+            lines.append(f'RESULT=="*/{pf}", {alone}')
+            continue
+        # A PROGRAM changes RESULT, so these come last.
+        test = 'PROGRAM=="/usr/bin/test /sys$devpath/device -ef /sys$devpath/device/physfn/virtfn{}", GOTO="{}"'
+        lines.append(f'RESULT!="*/{pf}", GOTO="baremetal_sriov_{pf}"')
+        lines += [test.format(index, "baremetal_sriov_end") for index in sorted(others)]
+        lines += [alone, 'GOTO="baremetal_sriov_end"', f'LABEL="baremetal_sriov_{pf}"']
     return "\n".join([*lines, 'LABEL="baremetal_sriov_end"']) + "\n"
 
 

@@ -212,7 +212,7 @@ def _files(goal: Goal, pools: dict[str, Pool], switched: list[tuple[str, str, in
         (node, NODE_PATH, json_text(goal_as_dict(goal))),
         (pfs, HOTPLUG_PATH, hotplug_rules(pfs)),
         (options.device_plugin and pools, CONFIG_PATH, json_text(config)),
-        (options.vfs_unmanaged and pfs, UDEV_PATH, udev_rules(pfs)),
+        (options.vfs_unmanaged and pfs, UDEV_PATH, udev_rules({pf.address: pf.not_offered for pf in goal.pfs})),
         (switched, REPRESENTORS_PATH, representor_rules(switched)),
     )
     return tuple(FileGoal(path, text, options.adopt and path != NODE_PATH) for wanted, path, text in files if wanted)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 
+TOTAL_MSIX = "sriov_vf_total_msix"  # of a PF
 DEVICES = "/sys/bus/pci/devices"
 READ_LIMIT = 4096  # bytes; a sysfs attribute is at most one page
 

@@ -8,6 +8,10 @@ from __future__ import annotations
 # One JSON file for each VF that the CNI plugin could not bring back, named by its PCI address: {"format": 1,
 # "time": ..., "cause": ...}. The device plugin shows the VF Unhealthy while the file is there.
 WITHHELD = "/var/lib/cni/sriov/withheld"
+# Below it the roles install what runs on a node.
+LIBRARY = "/usr/lib/baremetal-sriov"
+# The device plugin as a service.
+DEVICE_PLUGIN_UNIT = "baremetal-sriov-device-plugin.service"
 # What the device plugin keeps over its restarts; a boot begins anew.
 DEVICE_PLUGIN_STATE = "/run/baremetal-sriov/device-plugin"
 # In that folder: what the node library takes back before it changes it. {"format": 1, "withdrawn": [...]}

@@ -1,26 +1,29 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which pods the kubelet gave which devices to. Writes nothing.
+"""Which pods the kubelet gave which devices to, and which devices it knows of. Writes nothing.
 
-The kubelet itself tells on its pod-resources socket. Where it does not answer (it may be stopped for the change), and
-for pods that one which has just started does not know yet, its device manager's checkpoint is read, which it writes
-before a container starts (Kubernetes pkg/kubelet/cm/devicemanager/checkpoint). Both may name a pod that has ended; such
-a one has no control group any more, so a node that was drained by anybody passes.
+Its device manager's checkpoint is read, which it writes before a container starts (Kubernetes
+pkg/kubelet/cm/devicemanager/checkpoint), and which tells also while it is stopped. It may name a pod that has ended;
+such a one has no control group any more, so a node that was drained by anybody passes. One that is about to start has
+none yet, but a folder; and one that was admitted a moment ago has neither, so it is told from those that ended long
+before by who was there when the plan was made.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from ..host.host import Host
 from ..model.errors import HostError
 from ..model.goal import KUBELET_FOLDERS
-from . import pod_resources
-from .other_managers import logged_pods
+from .pods import has_container_logs, pods_by_uid
 
 CHECKPOINT = "device-plugins/kubelet_internal_checkpoint"
+PODS = "pods"  # a folder for each pod that the kubelet has begun to start, until it has cleaned up behind it
+ENDED, HERE = "ended", "here"
 GROUPS = "/sys/fs/cgroup"
 GROUPS_DEPTH = 6
 # Beside those with "kube" in their names: groups that pods may be below.
@@ -30,28 +33,39 @@ SIZE_LIMIT = 64 << 20  # bytes
 Entry = tuple[str, str, str]  # a device's id, the pod's UID, the container
 
 
-def allocations(host: Host, folders: Sequence[str] = KUBELET_FOLDERS) -> dict[str, tuple[str, ...]]:
-    """Device id -> the pods that run and have it, in words. Our devices' ids are PCI addresses.
+def allocations(
+    host: Host, folders: Sequence[str] = KUBELET_FOLDERS, ended: Collection[str] | None = None
+) -> dict[str, tuple[str, ...]]:
+    """Device id -> the pods that have it, in words. Our devices' ids are PCI addresses.
 
-    folders: those that a kubelet may keep its files in.
+    folders: those that a kubelet may keep its files in. ended: the pods without any trace that have ended (see
+    `untraced`); None: all of those.
 
-    Raises HostError where no kubelet answers and a checkpoint is there and can't be read: nothing may be taken from
-    pods unseen then.
+    Raises HostError where a checkpoint is there and can't be read: nothing may be taken from pods unseen then.
     """
     found: dict[str, list[str]] = {}
-    for folder in dict.fromkeys(folders):
-        told = pod_resources.containers(host, folder)
-        try:
-            noted = list(_entries(host, f"{folder}/{CHECKPOINT}"))
-        except HostError:
-            if not told:
-                raise
-            noted = []
-        if told or noted:
-            names = {uid: f"{namespace}/{name}" for namespace, name, uid in logged_pods(host)}
-            for device, words in _holders(told or [], noted, names, _running(host)):
-                found.setdefault(device, []).append(words)
+    names: Mapping[str, str] = {}
+    for device, uid, container, trace in _traced(host, folders):
+        if trace is ENDED or (trace is None and (ended is None or uid in ended)):
+            continue
+        names = names or pods_by_uid(host)
+        found.setdefault(device, []).append(f"pod {names.get(uid, f'with the UID {uid}')}, container {container}")
     return {device: tuple(dict.fromkeys(words)) for device, words in found.items()}
+
+
+def untraced(host: Host, folders: Sequence[str] = KUBELET_FOLDERS) -> tuple[str, ...]:
+    """The UIDs of pods that a checkpoint names and that have left no trace. Raises HostError."""
+    return tuple({uid: None for _device, uid, _container, trace in _traced(host, folders) if trace is None})
+
+
+def registered(host: Host, folder: str) -> dict[str, tuple[str, ...]]:
+    """Resource -> the healthy devices that the kubelet of this folder knows of. Raises HostError."""
+    path = f"{folder}/{CHECKPOINT}"
+    try:
+        noted = _data(host, path).get("RegisteredDevices") or {}
+        return {str(resource): tuple(str(device) for device in ids or ()) for resource, ids in noted.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _other_form(path, error) from error
 
 
 def root_dir_of(text: str | None) -> str:
@@ -63,45 +77,50 @@ def root_dir_of(text: str | None) -> str:
     return found if isinstance(found, str) and found.startswith("/") else ""
 
 
-def _holders(
-    told: Sequence[pod_resources.Container], noted: Sequence[Entry], names: Mapping[str, str], running: set[str]
-) -> Iterator[tuple[str, str]]:
-    """(device id, its holder in words). told: by the kubelet; noted: in its checkpoint."""
-    pods: dict[str, list[str]] = {}
-    for device, uid, _container in noted:
-        pods.setdefault(device, []).append(uid)
-    for container in told:
-        for device in container.devices:
-            uids = pods.get(device, [])
-            # One that has logs and no control group has ended; one that has neither is about to start.
-            if not uids or not all(uid in names and _flat(uid) not in running for uid in uids):
-                yield device, f"pod {container.namespace}/{container.pod}, container {container.name}"
-    known = {device for container in told for device in container.devices}
-    for device, uid, container_name in noted:
-        if device not in known and _flat(uid) in running:
-            yield device, f"pod {names.get(uid, f'with the UID {uid}')}, container {container_name}"
+def _traced(host: Host, folders: Sequence[str]) -> Iterator[tuple[str, str, str, str | None]]:
+    """(device id, the pod's UID, the container, what there is of the pod) of each entry: ENDED, HERE, or None."""
+    running: set[str] | None = None
+    logged: Mapping[str, str] | None = None
+    for folder in dict.fromkeys(folders):
+        for device, uid, container in _entries(host, f"{folder}/{CHECKPOINT}"):
+            running = _running(host) if running is None else running
+            logged = pods_by_uid(host) if logged is None else logged
+            trace = None
+            begun = bool(uid) and "/" not in uid and host.exists(f"{folder}/{PODS}/{uid}")
+            # Its logs' folder is made before its network is, and its containers' when they are: then it had a group.
+            if _flat(uid) in running or (begun and not has_container_logs(host, logged.get(uid, ""), uid)):
+                trace = HERE
+            elif uid in logged:
+                trace = ENDED
+            yield device, uid, container, trace
+
+
+def _data(host: Host, path: str) -> dict[str, Any]:
+    """Raises HostError, ValueError, KeyError, TypeError."""
+    text = host.read_text(path, SIZE_LIMIT)
+    return {"PodDeviceEntries": None} if text is None else dict(json.loads(text)["Data"])
 
 
 def _entries(host: Host, path: str) -> Iterator[Entry]:
     """Each device of each allocation."""
-    text = host.read_text(path, SIZE_LIMIT)
-    if text is None:
-        return
     try:
-        entries = json.loads(text)["Data"]["PodDeviceEntries"] or []
-        for entry in entries:
+        for entry in _data(host, path)["PodDeviceEntries"] or ():
             ids = entry["DeviceIDs"] or []
             # By NUMA node; before Kubernetes 1.20 one list.
             groups = list(ids.values()) if isinstance(ids, dict) else [ids]
             for device in (device for group in groups for device in group):
                 yield str(device), str(entry["PodUID"]), str(entry["ContainerName"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise HostError(
-            path,
-            "the kubelet's note of which pods have which devices",
-            f"another form ({error!r})",
-            "Drain the node and stop the kubelet first, or tell the makers of this collection about this kubelet.",
-        ) from error
+        raise _other_form(path, error) from error
+
+
+def _other_form(path: str, error: Exception) -> HostError:
+    return HostError(
+        path,
+        "the kubelet's note of which pods have which devices",
+        f"another form ({error!r})",
+        "Drain the node and stop the kubelet first, or tell the makers of this collection about this kubelet.",
+    )
 
 
 def _running(host: Host) -> set[str]:

@@ -17,19 +17,23 @@ from ..kernel import cmdline
 from ..model.errors import HostError
 from ..model.frozen import dataclass
 from ..model.goal import KUBELET_FOLDERS
-from . import vf_lines
+from ..shared.places import DEVICE_PLUGIN_UNIT
+from . import socket_owners, vf_lines
+from .pods import logged_pods
 from .vf_places import PLACES, SIZE_LIMIT, Place
 
 FILES_LIMIT = 2000  # in one folder
 OUR_PREFIX = "baremetal-sriov"
-POD_LOGS = "/var/log/pods"  # folders named NAMESPACE_NAME_UID
 OPERATOR = "/etc/sriov-operator"
-SOCKETS = ("plugins_registry", "device-plugins")  # where a device plugin of the kubelet has its socket
-OUR_PLUGIN = "/etc/systemd/system/baremetal-sriov-device-plugin.service"
+UNITS = ("/sys/fs/cgroup/system.slice", "/sys/fs/cgroup/systemd/system.slice")  # a folder for each that runs
+_PLUGIN_UNIT = r"sriov[\w.@-]*device-plugin|sriov-?dp(?=[.@-])"
+OUR_PLUGIN = f"/etc/systemd/system/{DEVICE_PLUGIN_UNIT}"
 PODS = {
     "sriov-network-config-daemon": "the SR-IOV network operator's daemon",
     "sriov-device-plugin": "another SR-IOV device plugin",
     "kube-sriov-device-plugin": "another SR-IOV device plugin",
+    "sriov-network-device-plugin": "another SR-IOV device plugin",
+    "sriovdp": "another SR-IOV device plugin",
 }
 
 
@@ -71,17 +75,18 @@ def find(
 
 
 def _plugins(host: Host, resources: Iterable[str], folders: Iterable[str]) -> Iterator[str]:
-    """Another device plugin with the same resource, by the name of its socket, which is what ours will be called."""
-    if host.exists(OUR_PLUGIN):
-        return
-    sockets = {f"{resource.replace('/', '_', 1)}.sock": resource for resource in resources}
-    for root in folders:
-        for folder in SOCKETS:
-            for name in sorted(sockets.keys() & set(host.list_dir(f"{root}/{folder}"))):
-                yield (
-                    f"{root}/{folder}/{name} is there, and is not ours: another device plugin offers {sockets[name]}, "
-                    "or has; remove it, or choose another sriov_resource_prefix or resource_name"
-                )
+    """Another device plugin: by who listens at the socket of a resource of ours, and by the units that run. Both take
+    the socket from each other at each start, so the one that has it now tells but half.
+    """
+    for path, resource, owner in socket_owners.others(host, folders, resources):
+        way = "remove it, or choose another sriov_resource_prefix or resource_name"
+        if owner:
+            yield f"{path} is there, and is not ours: {owner} offers {resource}; {way}"
+        elif not host.exists(OUR_PLUGIN):  # which has not taken it away yet
+            yield f"{path} is there, and is not ours: another device plugin offers {resource}, or has; {way}"
+    for unit in dict.fromkeys(unit for folder in UNITS for unit in host.list_dir(folder)):
+        if unit.count("sriov") and re.search(_PLUGIN_UNIT, unit) and unit != DEVICE_PLUGIN_UNIT:
+            yield f"{unit} runs, another SR-IOV device plugin: two that offer the same VFs take them from each other"
 
 
 def in_files(host: Host) -> list[Finding]:
@@ -131,11 +136,6 @@ def _files(host: Host, place: Place) -> Iterator[str]:
             for name in host.list_dir(one)[:FILES_LIMIT]:
                 if re.search(place.names, name) and not name.startswith(OUR_PREFIX):
                     yield f"{one}/{name}"
-
-
-def logged_pods(host: Host) -> list[list[str]]:
-    """Namespace, name and UID of each pod that has logs."""
-    return [parts for parts in (folder.split("_") for folder in host.list_dir(POD_LOGS)) if len(parts) == 3]
 
 
 def _text(host: Host, path: str, limit: int = SIZE_LIMIT) -> str:

@@ -8,7 +8,7 @@ Looked for only where a plan would change something: it walks the processes' ope
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ..host.host import Host
@@ -17,7 +17,7 @@ from ..model.goal import KUBELET_FOLDERS
 from ..model.state import NodeState, Pf, Vf
 from ..shared import pci
 from ..shared.driver_kinds import is_userspace
-from . import iommu_groups, kubelet, net_uses, processes
+from . import iommu_groups, kubelet, net_uses, offers, processes
 
 
 def read_usage(
@@ -49,15 +49,34 @@ def read_usage(
         return replace(pf, uses=uses, unknown=net_uses.unknown_of(pf, interfaces), vfs=tuple(vfs))
 
     active = _is_active(host, plugin_unit)
-    found = tuple(with_usage(pf) for pf in state.pfs)
-    return replace(state, pfs=found, plugin_active=active, kubelet_dirs=tuple(kubelet_dirs))
+    found = _with_offers(host, tuple(with_usage(pf) for pf in state.pfs), kubelet_dirs)
+    ended = kubelet.untraced(host, kubelet_dirs)
+    return replace(state, pfs=found, plugin_active=active, kubelet_dirs=tuple(kubelet_dirs), ended_pods=ended)
+
+
+def _with_offers(host: Host, pfs: tuple[Pf, ...], kubelet_dirs: Sequence[str]) -> tuple[Pf, ...]:
+    """The PFs with what other device plugins offer of them, which nobody can have them take back."""
+    vfs = [vf.address for pf in pfs for vf in pf.vfs]
+    words: dict[str, str] = {}
+    for offer in offers.offers(host, kubelet_dirs, vfs):
+        if offer.owner:
+            words.update(dict.fromkeys(offer.devices, f"{offer.owner} offers it as {offer.resource}"))
+    if not words:
+        return pfs
+    return tuple(
+        replace(pf, vfs=tuple(replace(vf, offered_by=words.get(vf.address, "")) for vf in pf.vfs)) for pf in pfs
+    )
 
 
 def users_of(
-    host: Host, read: Callable[[], Pf | None], kubelet_dirs: Sequence[str], with_network: bool
+    host: Host,
+    read: Callable[[], Pf | None],
+    kubelet_dirs: Sequence[str],
+    with_network: bool,
+    ended: Collection[str] | None = None,
 ) -> Pf | None:
     """A PF of which `read` tells, with those who use it and its VFs at this moment; the host's own network is looked
-    at where asked for. No command stands between the look at pods and programs and the return.
+    at where asked for. No command stands between the look at pods and programs and the return. ended: see `kubelet`.
 
     Raises HostError where the host can't be read.
     """
@@ -73,13 +92,17 @@ def users_of(
         pf = read()
     if pf is None:
         return None
-    holders = _holders(host, running, kubelet_dirs, pf)
+    holders = _holders(host, running, kubelet_dirs, pf, ended)
     vfs = tuple(replace(vf, holders=holders(vf), host_uses=host_uses.get(vf.address, ())) for vf in pf.vfs)
     return replace(pf, uses=(*uses, *holders(pf)), unknown=unknown, vfs=vfs)
 
 
 def _holders(
-    host: Host, running: Mapping[int, str], kubelet_dirs: Sequence[str], only: Pf | None = None
+    host: Host,
+    running: Mapping[int, str],
+    kubelet_dirs: Sequence[str],
+    only: Pf | None = None,
+    ended: Collection[str] | None = None,
 ) -> Callable[[Pf | Vf], tuple[str, ...]]:
     """What tells the pods and programs that have a PF or VF. only: nobody asks for another PF; most have no device
     file, and then nobody's open files are looked at.
@@ -87,7 +110,7 @@ def _holders(
     functions: tuple[Pf | Vf, ...] = (only, *only.vfs) if only is not None else ()
     looked = only is None or any(device_files(host, function) for function in functions)
     opened = processes.open_devices(host, running) if looked else {}
-    pods = kubelet.allocations(host, kubelet_dirs)
+    pods = kubelet.allocations(host, kubelet_dirs, ended)
 
     def holders(function: Pf | Vf) -> tuple[str, ...]:
         found = list(pods.get(function.address, ()))

@@ -181,10 +181,12 @@ def as_after_a_boot(lab: Lab) -> None:
     lab.run(["systemctl", "start", "NetworkManager.service"])
 
 
-def test_network_manager_leaves_the_vfs_alone_where_asked(lab: Lab, network_manager: None) -> None:
+def test_network_manager_leaves_the_vfs_alone_unless_asked(lab: Lab, network_manager: None) -> None:
     names = {vf["net"] for vf in chain.vfs(lab, "enp1s0")}
+    site({"sriov_vfs_unmanaged": False}, *NODE)
+    as_after_a_boot(lab)
     lab.wait_for("NetworkManager to look after the VFs", lambda: managed(lab) == names)
-    site({"sriov_vfs_unmanaged": True}, *NODE)
+    site({}, *NODE)
     as_after_a_boot(lab)
     lab.wait_for("NetworkManager to leave the VFs alone", lambda: managed(lab) == set())
     # A VF that comes back from a pod is left alone, too.
@@ -195,9 +197,6 @@ def test_network_manager_leaves_the_vfs_alone_where_asked(lab: Lab, network_mana
     lab.run(["ip", "netns", "del", "chain-away"])
     lab.run(["udevadm", "settle"])
     assert managed(lab) == set()
-    site({}, *NODE)
-    as_after_a_boot(lab)
-    lab.wait_for("NetworkManager to look after the VFs again", lambda: managed(lab) == names)
 
 
 def test_a_record_of_the_first_version_is_still_understood(lab: Lab) -> None:

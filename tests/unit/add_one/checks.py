@@ -62,9 +62,9 @@ def host(tmp_path: Path) -> FakeHost:
         pytest.param({}, {"pci_realloc": 7}, "pci_realloc: expected true or false, found 7", id="node_option"),
         pytest.param({"trusted": 7}, {}, "trusted: expected true or false, found 7", id="policy_field"),
         pytest.param(
-            {"vfs": [{"indices": 0, "link_state": "up"}]},
+            {"vfs": [{"indices": 0, "query_rss": 7}]},
             {},
-            "link_state: expected one of auto, enable, disable; found 'up'",
+            "query_rss: expected true or false, found 7",
             id="vf_attribute",
         ),
     ],
@@ -76,10 +76,10 @@ def test_a_wrong_value(policy: dict[str, Any], options: dict[str, Any], words: s
 
 def test_vf_attribute(host: FakeHost) -> None:
     """Asked for by a policy, made on the host, and read back."""
-    with applied(host, {**KERNEL, "vfs": [{"indices": 0, "link_state": "disable"}]}) as outcome:
-        assert f"{PF1} vf 0: set link_state disable" in actions(outcome)
+    with applied(host, {**KERNEL, "vfs": [{"indices": 0, "query_rss": True}]}) as outcome:
+        assert f"{PF1} vf 0: set query_rss on" in actions(outcome)
         for vfs in (host.pfs[PF1].settings.values(), outcome.facts()["pfs"][0]["vfs"]):
-            assert [vf["link_state"] for vf in vfs] == ["disable", "auto", "auto", "auto"]
+            assert [vf["query_rss"] for vf in vfs] == [True, False, False, False]
 
 
 def test_policy_field(host: FakeHost) -> None:

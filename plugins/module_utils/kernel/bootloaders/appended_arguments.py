@@ -45,10 +45,10 @@ class AppendedArguments:
         known = self.lines.get(name)
         if line == known:
             return line
-        for appended in (self.tokens, self.earlier):
-            suffix = " " + " ".join(appended)
-            if appended and line.endswith(suffix):
-                return line[: -len(suffix)]
+        suffixes = [" " + " ".join(appended) for appended in (self.tokens, self.earlier) if appended]
+        found = [f" {line}"[: -len(suffix)][1:] for suffix in suffixes if f" {line}".endswith(suffix)]
+        if found:
+            return known if known in found else found[0]
         words = cmdline.split(line)
         for appended in (self.tokens, self.earlier):
             shorter = _without_block(words, appended)

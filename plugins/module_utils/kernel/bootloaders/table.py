@@ -11,11 +11,21 @@ from . import appended_arguments
 from .base import BootLoader
 from .grub_bls import GrubBls
 from .grub_d import GrubD
+from .grub_mkconfig import GrubMkconfig
+from .proxmox_boot import ProxmoxBoot
 from .rpm_ostree import RpmOstree
 from .systemd_boot import SystemdBoot
 
 AUTO = "auto"
-BOOT_LOADERS: tuple[BootLoader, ...] = (RpmOstree(), GrubD(), GrubBls(), SystemdBoot())
+# GRUB's settings may be left on a host that it does not start, so those alone come last.
+BOOT_LOADERS: tuple[BootLoader, ...] = (
+    RpmOstree(),
+    GrubD(),
+    GrubBls(),
+    ProxmoxBoot(),
+    SystemdBoot(),
+    GrubMkconfig(),
+)
 NAMES = (AUTO, *sorted(loader.name for loader in BOOT_LOADERS))  # what the user may say
 
 

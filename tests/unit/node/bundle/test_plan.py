@@ -57,6 +57,20 @@ def test_a_first_run_installs_all_and_a_second_finds_nothing_to_do(host: BundleH
     assert sample.plan() == ()
 
 
+@pytest.mark.parametrize("place", [pytest.param("/usr", id="finding-node-28-bundle")])
+def test_a_place_that_can_not_be_written(host: BundleHost, sample: Bundle, place: str) -> None:
+    """Refused in words, in a check too, before anything is written; what is there already needs no write."""
+    host.is_read_only = lambda path: path.startswith(place)  # type: ignore[method-assign]
+    for act in (sample.plan, sample.run):
+        with pytest.raises(RefusedError, match=f"{LIB}: expected a file system that can be written; found a read-only"):
+            act()
+    assert not host.exists(LIB) and not host.exists(UNIT)
+    host.is_read_only = lambda path: False  # type: ignore[method-assign]
+    sample.run()
+    host.is_read_only = lambda path: path.startswith(place)  # type: ignore[method-assign]
+    assert sample.plan() == ()
+
+
 def test_what_differs_is_repaired_and_nothing_else_is_touched(host: BundleHost, sample: Bundle) -> None:
     sample.run()
     untouched = os.stat(host.path(f"{LIB}/deep/er/b.py"))

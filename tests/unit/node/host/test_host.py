@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -173,3 +174,37 @@ def test_what_a_kill_left_of_a_write_goes_with_the_next(host: Host, tmp_path: Pa
     left.write_text("half")
     host.remove_file("/etc/a")
     assert not list((tmp_path / "etc").iterdir())
+
+
+def test_who_listens_at_a_socket(tmp_path: Path) -> None:
+    """However long its path is; a socket that is left, a file and nothing have nobody."""
+    folder = tmp_path / ("x" * 120)
+    folder.mkdir()
+    host = Host(str(tmp_path))
+    path = f"/{folder.name}/a.sock"
+    assert host.socket_owner(path) is None
+    with socket.socket(socket.AF_UNIX) as listener:
+        fd = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+        listener.bind(f"/proc/self/fd/{fd}/a.sock")
+        assert host.socket_owner(path) is None, "bound, and not listening"
+        listener.listen(0)
+        assert host.socket_owner(path) == os.getpid()
+        held = [socket.socket(socket.AF_UNIX) for _number in range(3)]
+        for one in held:  # nobody is let in any more
+            one.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                one.connect(f"/proc/self/fd/{fd}/a.sock")
+        assert host.socket_owner(path, 0.1) == 0
+        for one in held:
+            one.close()
+        os.close(fd)
+    assert host.socket_owner(path) is None
+    (folder / "file").write_text("")
+    assert host.socket_owner(f"/{folder.name}/file") is None
+
+
+def test_a_place_that_takes_no_writes(tmp_path: Path) -> None:
+    """Whether it is there, or would be."""
+    host = Host()
+    assert host.is_read_only("/sys/fs/nothing/at/all") == bool(os.statvfs("/sys/fs").f_flag & os.ST_RDONLY)
+    assert not Host(str(tmp_path)).is_read_only("/usr/lib/x")

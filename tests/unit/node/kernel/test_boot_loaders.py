@@ -25,13 +25,25 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 )
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec, parse_spec
 from support.fake_base import killed_at_every_write
-from support.fake_boot import ID, booted
+from support.fake_boot import ID, RHEL8_ENTRY, GrubHost, booted
 from support.node_runs import IOMMU, NONE, SHORTER, bring, bring_all, plan, ran, running
 
 LOADER_ENTRY = Path("/usr/lib/kernel/install.d/90-loaderentry.install")
 
-LOADERS = {"rhel8": "grub-bls", "rhel9": "grub-bls", "systemd-boot": "systemd-boot", "rpm-ostree": "rpm-ostree"}
-every_system = pytest.mark.parametrize("system", LOADERS)
+LOADERS = {
+    "rhel8": "grub-bls",
+    "rhel9": "grub-bls",
+    "systemd-boot": "systemd-boot",
+    "rpm-ostree": "rpm-ostree",
+    "suse": "grub-mkconfig",
+    "arch": "grub-mkconfig",
+    "no-variable": "grub-mkconfig",
+    "proxmox": "proxmox-boot-tool",
+}
+NEW = ("suse", "arch", "no-variable", "proxmox")
+every_system = pytest.mark.parametrize(
+    "system", [pytest.param(name, id=f"finding-node-29-{name}" if name in NEW else name) for name in LOADERS]
+)
 
 
 def test_every_back_end_can_be_named() -> None:
@@ -83,11 +95,110 @@ def test_being_killed_at_any_change_loses_nothing_of_others(tmp_path: Path, syst
 def test_a_change_that_fails_is_undone(tmp_path: Path, system: str) -> None:
     host = booted(tmp_path, system)
     before = host.tree()
-    what = "/etc/kernel/cmdline" if host.exists("/etc/kernel/cmdline") else "entries"
-    host.faults = {what: errno.ENOSPC, "rpm-ostree": errno.ENOSPC}
+    what = next(path for path in ("/etc/kernel/cmdline", "/boot/grub2/grubenv", "/etc/default/grub", "rpm-ostree")
+                if path == "rpm-ostree" or host.exists(path))  # fmt: skip
+    host.faults = {what: errno.ENOSPC}
     with pytest.raises(HostError, match="No space left"):
         bring(host, IOMMU)
     assert host.tree() == before
+
+
+@pytest.mark.parametrize(("system", "tool"), [
+    pytest.param("suse", "grub2-mkconfig", id="finding-node-29-maker-fails"),
+    pytest.param("proxmox", "proxmox-boot-tool", id="finding-node-29-refresh-fails"),
+])  # fmt: skip
+def test_a_tool_that_fails_leaves_all_as_it_was(tmp_path: Path, system: str, tool: str) -> None:
+    host = booted(tmp_path, system)
+    before = host.tree()
+    host.faults = {tool: errno.ENOSPC}
+    with pytest.raises(HostError, match=tool):
+        bring(host, IOMMU)
+    assert host.tree() == before
+
+
+@pytest.mark.parametrize("version", [pytest.param("4.18.0-553.el8.x86_64", id="finding-node-27-later-kernel")])
+def test_a_kernel_that_is_installed_later_on_rhel_8(tmp_path: Path, version: str) -> None:
+    """Its entry names the line that all share, so that is the one which has ours."""
+    host = booted(tmp_path, "rhel8")
+    before = host.tree()
+    bring(host, IOMMU)
+    assert [path for path, file in host.tree().items() if before.get(path) != file and path.startswith("/boot")] == [
+        "/boot/grub2/grubenv"
+    ]
+    path = f"/boot/loader/entries/{ID}-{version}.conf"
+    host.put(path, RHEL8_ENTRY.format(version=version))
+    host.reboot()
+    assert running(host)[-2:] == IOMMU and plan(host, IOMMU) == []
+    bring(host, NONE)
+    host.real(path).unlink()
+    assert host.tree() == before
+
+
+@pytest.mark.parametrize("size", [pytest.param(1024, id="finding-node-27-block")])
+def test_the_environment_keeps_its_form(tmp_path: Path, size: int) -> None:
+    """Whole blocks, through the link that points to the firmware's partition; more blocks where it is full."""
+    host = booted(tmp_path, "rhel8")
+    text = host.get("/boot/grub2/grubenv")
+    host.put("/boot/efi/EFI/redhat/grubenv", text)
+    host.symlink("/boot/grub2/grubenv", "../efi/EFI/redhat/grubenv")
+    before = host.tree()
+    bring(host, IOMMU)
+    assert host.read_link("/boot/grub2/grubenv") == "../efi/EFI/redhat/grubenv"
+    written = host.get("/boot/efi/EFI/redhat/grubenv")
+    assert len(written) == size and "quiet iommu=pt intel_iommu=on iommu=pt \n###" in written
+    bring(host, NONE)
+    assert host.tree() == before
+    bring(host, tuple(f"module.option{number:04d}=1" for number in range(60)))
+    assert len(host.get("/boot/efi/EFI/redhat/grubenv")) == 3 * 512 and plan(host, NONE)[0].action
+
+
+@pytest.mark.parametrize("menu", [
+    pytest.param('if [ -z "$kernelopts" ]; then\n  set kernelopts="root=/dev/x ro "\nfi\n', id="finding-node-27-menu"),
+])  # fmt: skip
+def test_entries_that_share_a_line_of_the_menu(tmp_path: Path, menu: str) -> None:
+    """Without one in the environment the menu's own counts, and entries have ours on their own."""
+    host = booted(tmp_path, "rhel8")
+    host.put("/boot/grub2/grubenv", "# GRUB Environment Block\nsaved_entry=x\n".ljust(1024, "#"))
+    host.put("/boot/grub2/grub.cfg", f"{menu}blscfg\n")
+    (step, _reboot) = plan(host, IOMMU)
+    step.apply(host)
+    assert f"$kernelopts $tuned_params {' '.join(IOMMU)}" in host.get(
+        f"/boot/loader/entries/{ID}-4.18.0-513.el8.x86_64.conf"
+    )
+
+
+@pytest.mark.parametrize(("settings", "words"), [
+    pytest.param('GRUB_CMDLINE_LINUX_DEFAULT="a"\nGRUB_CMDLINE_LINUX_DEFAULT+=" b"\n', "put together of several",
+                 id="finding-node-29-several-lines"),
+    pytest.param('GRUB_CMDLINE_LINUX_DEFAULT="quiet iommu=off"\n', "no argument that a later one can't take back",
+                 id="finding-node-29-final"),
+])  # fmt: skip
+def test_settings_that_are_refused(tmp_path: Path, settings: str, words: str) -> None:
+    host = booted(tmp_path, "suse")
+    host.put("/etc/default/grub", settings)
+    with pytest.raises(RefusedError, match=words):
+        plan(host, IOMMU)
+
+
+@pytest.mark.parametrize("path", [pytest.param("/boot/grub2/grub.cfg", id="finding-node-29-by-hand")])
+def test_a_menu_by_hand_is_refused(tmp_path: Path, path: str) -> None:
+    host = booted(tmp_path, "suse")
+    host.put(path, "menuentry 'mine' {\n linux /vmlinuz root=/dev/sda1\n}\n")
+    with pytest.raises(RefusedError, match="written by hand"):
+        plan(host, IOMMU)
+
+
+@pytest.mark.parametrize("grub", [pytest.param("grub", id="finding-node-29-proxmox-grub")])
+def test_proxmox_with_grub(tmp_path: Path, grub: str) -> None:
+    """GRUB started it: its settings count, and the tool carries the menu to the partitions."""
+    host = GrubHost(tmp_path, 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n')
+    host.put("/etc/kernel/proxmox-boot-uuids", "1234-ABCD\n")
+    host.put("/usr/sbin/proxmox-boot-tool", "#!/bin/sh\n")
+    refreshed: list[str] = []
+    host.act = lambda argv: refreshed.append(argv[1]) or 0 if "proxmox" in argv[0] else GrubHost.act(host, argv)  # type: ignore[func-returns-value, method-assign]
+    assert plan(host, IOMMU)[0].target == grub
+    bring(host, IOMMU)
+    assert refreshed == ["refresh"]
 
 
 def test_what_others_give_already_needs_nothing_of_ours(tmp_path: Path) -> None:

@@ -164,32 +164,36 @@ def test_an_option_that_no_reboot_brings_is_refused(host: GrubHost) -> None:
 
 
 class WithInitramfs(GrubHost):
-    """Debian's or dracut's; made: how often it was made again."""
+    """Debian's, dracut's or Arch's; made: how often it was made again."""
 
     holds = "usr/lib/modules/6.12/kernel/drivers/vfio/pci/vfio-pci.ko.xz\n"
     made = 0
 
     def show(self, argv: tuple[str, ...]) -> str | Completed | None:
-        if argv[0] not in ("lsinitramfs", "lsinitrd"):
+        if argv[0] not in ("lsinitramfs", "lsinitrd", "lsinitcpio"):
             return super().show(argv)
         assert self.exists(argv[1])
         return f"Image: {argv[1]}: 9M\n\n-rw-r--r-- 1 root root 9 {self.holds}"
 
     def act(self, argv: tuple[str, ...]) -> int:
-        if argv[0] not in ("update-initramfs", "dracut"):
+        if argv[0] not in ("update-initramfs", "dracut", "mkinitcpio"):
             return super().act(argv)
-        assert {"-u", "--force"} & set(argv)
+        assert {"-u", "--force", "-P"} & set(argv)
         self.made += 1
         return 0
 
 
-@pytest.fixture(params=["debian", "dracut"])
+@pytest.fixture(params=["debian", "dracut", pytest.param("suse", id="finding-node-29-suse-initrd"),
+                        pytest.param("arch", id="finding-node-29-arch-initrd")])  # fmt: skip
 def initramfs_host(request: pytest.FixtureRequest, tmp_path: Path) -> WithInitramfs:
     made = WithInitramfs(tmp_path)
     made.put("/proc/sys/kernel/osrelease", "6.12\n")
+    made.put("/usr/lib/modules/6.12/pkgbase", "linux-lts\n")
     program, image = {
         "debian": ("/usr/sbin/update-initramfs", "/boot/initrd.img-6.12"),
         "dracut": ("/usr/bin/dracut", "/boot/initramfs-6.12.img"),
+        "suse": ("/usr/bin/dracut", "/boot/initrd-6.12"),
+        "arch": ("/usr/bin/mkinitcpio", "/boot/initramfs-linux-lts.img"),
     }[request.param]
     made.put(program, "")
     made.put(image, "")

@@ -14,7 +14,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 from support.fake_host import FakeHost
 from support.fake_pci import Net
-from support.node_runs import KERNEL, PF1, PLUGIN, absent, make_host, present
+from support.node_runs import DPDK, KERNEL, PF1, PLUGIN, absent, make_host, present
 
 WORD: dict[str, Any] = {**KERNEL, "allow_in_use": True}
 
@@ -76,9 +76,39 @@ def test_a_reset_of_a_pf_in_use_is_done_by_a_reboot(tmp_path: Path, uses: Any, c
     assert host.pfs[PF1].eswitch == change.get("eswitch_mode", "legacy")
     last = present(host, wanted, reboot_ok=True)
     assert not last.plan.reboot_required and not last.plan.pending
-    if "eswitch_mode" not in change:
-        absent(host)
-        assert host.numvfs(PF1) == 0
+    if "eswitch_mode" in change:  # a teardown resets it no more than a change does
+        with pytest.raises(RefusedError, match=r"let a reboot do it \(sriov_reboot_ok: true\)"):
+            absent(host)
+    gone = absent(host, reboot_ok=True)
+    if "eswitch_mode" in change:
+        assert gone.plan.reboot_required and not gone.plan.drain_required
+        assert host.numvfs(PF1) == change.get("num_vfs", 4) and host.pfs[PF1].eswitch == "switchdev"
+        host.reboot()
+        assert boot.main(host, [boot.EARLY]) == 0 and boot.main(host) == 0
+    assert host.numvfs(PF1) == 0 and host.pfs[PF1].eswitch == "legacy"
+    assert not absent(host).plan.steps
+
+
+@pytest.mark.parametrize("uses", USES)
+@pytest.mark.parametrize("word", [pytest.param(True, id="finding-node-08-policy-goes")])
+def test_a_policy_of_a_pf_in_use_that_goes(tmp_path: Path, uses: Any, word: bool) -> None:
+    """The same where no policy names it any more: by the word for a reboot, asked for until it has come."""
+    host = make_host(tmp_path, "ice")
+    host.put("proc/sys/kernel/random/boot_id", "the-first\n")
+    switched = {**WORD, "eswitch_mode": "switchdev"}
+    present(host, [switched, DPDK], reboot_ok=True)
+    uses(host)
+    with pytest.raises(RefusedError, match=r"let a reboot do it \(sriov_reboot_ok: true\)"):
+        present(host, [DPDK])
+    for _run in range(2):
+        assert present(host, [DPDK], reboot_ok=word).plan.reboot_required
+        assert host.pfs[PF1].eswitch == "switchdev" and host.numvfs(PF1) == 4
+    host.reboot()
+    uses(host)
+    assert boot.main(host) == 0
+    present(host, [DPDK], reboot_ok=word)
+    assert not present(host, [DPDK], reboot_ok=word).plan.steps
+    assert host.pfs[PF1].eswitch == "legacy" and host.numvfs(PF1) == 0
 
 
 @pytest.mark.parametrize("uses", USES)

@@ -71,6 +71,17 @@ def test_a_host_without_systemd(host: FakeHost, there: bool) -> None:
     assert ("systemd: expected systemd as the running init" in found) == (not there), found
 
 
+@pytest.mark.parametrize("place", [pytest.param("/usr", id="finding-node-28-plan"),
+                                   pytest.param("/usr/lib/baremetal-sriov", id="finding-node-28-mount")])  # fmt: skip
+def test_a_place_that_can_not_be_written(host: FakeHost, place: str) -> None:
+    """rpm-ostree's /usr: known before anything is changed. The modules alone install nothing."""
+    host.put(f"{SYSTEMD}/x", "")
+    host.is_read_only = lambda path: path.startswith(place)  # type: ignore[method-assign]
+    found = refusal(host, systemd=True)
+    assert "/usr/lib/baremetal-sriov: expected a file system that can be written" in found
+    assert refusal(host) == ""
+
+
 @pytest.mark.parametrize("what", [pytest.param("both", id="finding-people-09-refusals-and-warnings-at-once")])
 def test_a_refusal_hides_no_warning(host: FakeHost, what: str) -> None:
     """Another file at our path, no systemd, and a udev rule of somebody: all in one answer."""

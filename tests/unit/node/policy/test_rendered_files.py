@@ -35,15 +35,15 @@ def test_the_rule_is_there_before_the_first_vf(tmp_path: Path) -> None:
     assert snapshot(host) == before and not host.exists(UDEV_PATH)
 
 
-def test_only_on_request_and_given_back_without_it(tmp_path: Path) -> None:
+def test_given_back_by_the_users_word(tmp_path: Path) -> None:
     """A PF that no policy names any more leaves the rule."""
     host = make_host(tmp_path)
-    present(host, [KERNEL, DPDK])
+    present(host, [KERNEL, DPDK], vfs_unmanaged=False)
     assert not host.exists(UDEV_PATH)
     present(host, [KERNEL, DPDK], vfs_unmanaged=True)
     present(host, [KERNEL], vfs_unmanaged=True)
     assert PF2 not in host.get(UDEV_PATH)
-    present(host, [KERNEL])
+    present(host, [KERNEL], vfs_unmanaged=False)
     assert not host.exists(UDEV_PATH)
 
 

@@ -17,7 +17,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns impo
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.narrow import vfs_goal
 from support.fake_host import FakeHost
-from support.fake_kubelet import pod_lister, response
+from support.fake_kubelet import GROUPS, UID, allocate
 from support.fake_pci import Net
 from support.in_use_table import ACTS, BOOT_MAKES_VFS, NO_USES, NOT_AWAY, PF_ALONE, PF_HOLDERS, UNKNOWN_PFS, USES
 from support.interface_uses import USES as DO
@@ -158,9 +158,9 @@ def test_a_pf_that_a_pod_holds(tmp_path: Path, holder: str, words: str) -> None:
     """Somebody's device plugin offers whole PFs."""
     host = make_host(tmp_path)
     host.nets["enp1s0"].up = True
-    said = response(("default", "whole", "app", [PF1]))
-    with pod_lister(tmp_path / "var/lib/kubelet", lambda request, context: said):
-        makes_first_vfs_by_the_word_alone(host, f"it carries {words}")
+    allocate(host, PF1)
+    host.fill({f"sys/fs/cgroup/{GROUPS[0]}/": "", f"var/log/pods/default_whole_{UID}/": ""})
+    makes_first_vfs_by_the_word_alone(host, f"it carries {words}")
 
 
 def away(host: FakeHost) -> None:

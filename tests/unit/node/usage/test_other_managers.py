@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from support.node_runs import KERNEL, absent, make_host, present, somebody_makes
+from support.fake_offers import OURS, THEIRS, HostWithKubelet
+from support.node_runs import KERNEL, PF1, absent, make_host, present, somebody_makes
 
 RULE = 'ACTION=="add", SUBSYSTEM=="net", ENV{ID_NET_DRIVER}=="igb", ATTR{device/sriov_numvfs}="4"\n'
 PLACES = [
@@ -87,6 +88,53 @@ def test_another_device_plugin_with_the_same_resource(tmp_path: Path) -> None:
     assert warning.startswith(f"/{path} is there") and "offers baremetal.sriov/kernel" in warning
     host.put("etc/systemd/system/baremetal-sriov-device-plugin.service", "[Service]\n")
     assert not present(host, [KERNEL], check=True).plan.warnings
+
+
+DPDK_SOCKET = "/var/lib/kubelet/plugins_registry/baremetal.sriov_kernel.sock"
+
+
+@pytest.mark.parametrize(("owner", "words"), [
+    pytest.param(THEIRS, "process 700 (sriovdp) of the pod with the UID 11111111-2222-3333-4444-555555555555",
+                 id="finding-node-36-theirs"),
+    pytest.param(OURS, "", id="finding-node-36-ours"),
+    pytest.param(0, "", id="finding-node-36-not-to-be-seen"),
+])  # fmt: skip
+def test_who_listens_at_our_socket_is_named(tmp_path: Path, owner: int, words: str) -> None:
+    """Also when our own plugin is installed, in each run and in verify."""
+    host = HostWithKubelet(tmp_path)
+    host.add_pf(PF1, "enp1s0")
+    host.add_grub('GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n')
+    present(host, [KERNEL])
+    host.put("etc/systemd/system/baremetal-sriov-device-plugin.service", "[Service]\n")
+    host.serve({}, owner)
+    host.put(DPDK_SOCKET, "")
+    host.listeners[DPDK_SOCKET] = owner
+    for check in (True, False):
+        found = present(host, [KERNEL], check=check).plan.warnings
+        assert [words in text and DPDK_SOCKET in text for text in found] == ([True] if words else [])
+
+
+@pytest.mark.parametrize(("unit", "named"), [
+    pytest.param("sriov-device-plugin.service", True, id="finding-node-36-unit"),
+    pytest.param("kube-sriovdp.service", True, id="finding-node-36-another-unit"),
+    pytest.param("baremetal-sriov-device-plugin.service", False, id="finding-node-36-our-unit"),
+    pytest.param("sriov-config.service", False, id="finding-node-36-no-plugin"),
+])  # fmt: skip
+def test_a_unit_that_runs_another_device_plugin(tmp_path: Path, unit: str, named: bool) -> None:
+    """Whoever has the socket at this moment."""
+    host = make_host(tmp_path)
+    host.fill({f"sys/fs/cgroup/system.slice/{unit}/": ""})
+    assert [unit in text for text in present(host, [KERNEL], check=True).plan.warnings] == ([True] if named else [])
+
+
+@pytest.mark.parametrize("pod", [pytest.param(name, id=f"finding-node-36-pod-{name}") for name in (
+    "kube-sriov-device-plugin-amd64-x", "sriov-network-device-plugin-7", "sriovdp-x7")])  # fmt: skip
+def test_a_pod_that_runs_another_device_plugin(tmp_path: Path, pod: str) -> None:
+    host = make_host(tmp_path)
+    host.put("etc/systemd/system/baremetal-sriov-device-plugin.service", "[Service]\n")
+    host.fill({f"var/log/pods/kube-system_{pod}_0f6c51a5/": ""})
+    (warning,) = present(host, [KERNEL], check=True).plan.warnings
+    assert f"the pod kube-system/{pod} is on this node, another SR-IOV device plugin" in warning
 
 
 NUMBER = "/sys/class/net/enp1s0/device/sriov_numvfs"
