@@ -57,6 +57,8 @@ def test_the_nodes_ranges_are_in_its_setting() -> None:
     (both,) = setting(sriov_cni_log_dir="/data/log", cni_ranges=ranges)
     assert json.loads(both["content"]) == {"format": 1, "log_dir": "/data/log", "ranges": ranges}
     assert setting(sriov_cni_log_dir="/var/log", cni_ranges={}) == []
+
+
 STATE = "/var/lib/cni/sriov"
 
 
