@@ -31,6 +31,7 @@ from .renamed_allocations import RenamedAllocations
 API_VERSION = "v1beta1"
 HEALTHY, UNHEALTHY = "Healthy", "Unhealthy"
 BURST = 0.1  # seconds between two lists that a kubelet is sent, at least
+PART = 128  # devices
 MAX_STREAMS = 3  # a kubelet holds one; while it restarts, the old one may not have ended yet
 WORKERS = MAX_STREAMS + 5
 NAMED_IDS = 5  # of many unknown ids, how many an error names
@@ -92,12 +93,10 @@ class PoolService:
         with self._message_lock:
             version = self.pool.version  # first: what changes meanwhile is told again
             if self._told != version:
-                answer = api.ListAndWatchResponse()
-                for device_id, node, healthy in self.pool.listing():
-                    device = answer.devices.add(ID=device_id, health=HEALTHY if healthy else UNHEALTHY)
-                    if node >= 0:
-                        device.topology.nodes.add(ID=node)
-                self._told, self._message = version, answer.SerializeToString()
+                listing = self.pool.listing()
+                # One behind the other they are one message, and parts need less memory than the whole.
+                parts = [_part(listing[at : at + PART]) for at in range(0, len(listing), PART)]
+                self._told, self._message = version, b"".join(parts)
             return self._message
 
     def preferred(self, request: Any, context: Any) -> api.PreferredAllocationResponse:
@@ -252,6 +251,17 @@ class PoolService:
             self.registered.clear()
             self.refused.set()
         return watcher_api.RegistrationStatusResponse()
+
+
+def _part(listing: Sequence[tuple[str, int, bool]]) -> bytes:
+    """A message about these devices."""
+    answer = api.ListAndWatchResponse()
+    for device_id, node, healthy in listing:
+        device = answer.devices.add(ID=device_id, health=HEALTHY if healthy else UNHEALTHY)
+        if node >= 0:
+            device.topology.nodes.add(ID=node)
+    data: bytes = answer.SerializeToString()
+    return data
 
 
 def _wait(stream: queue.SimpleQueue[bool], not_before: float) -> bool:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from ..host.discovery import AUXILIARY, Device, Scanner
 from .config import PoolConfig
@@ -137,19 +138,17 @@ class Pool:
         self, config: PoolConfig, members: Mapping[str, Member], problems: Mapping[str, str] | None = None
     ) -> None:
         """Take over a new state; tell the streams where the kubelet must hear of it."""
-        before = self.listing()
+        # One after the other, as of thousands two lists would be made.
+        before = _listed(self.config, self.members, self.problems)
         self.config, self.members, self.problems = config, members, problems or {}
-        if self.listing() != before:
+        after = _listed(self.config, self.members, self.problems)
+        if any(one != other for one, other in zip_longest(before, after)):
             self.version += 1
             self.tell(True)
 
     def listing(self) -> list[tuple[str, int, bool]]:
         """Device ids with their NUMA node, -1 where none is to be reported, and whether they are healthy."""
-        hidden, problems = self.config.exclude_topology, self.problems
-        return [
-            (device_id, -1 if hidden else member.device.numa_node, device_id not in problems)
-            for device_id, member in self.members.items()
-        ]
+        return list(_listed(self.config, self.members, self.problems))
 
     def subscribe(self, limit: int) -> queue.SimpleQueue[bool]:
         """A queue that gets True for a changed list and False for the end.
@@ -181,3 +180,11 @@ class Pool:
             streams = list(self._streams)
         for stream in streams:
             stream.put(signal)
+
+
+def _listed(
+    config: PoolConfig, members: Mapping[str, Member], problems: Mapping[str, str]
+) -> Iterator[tuple[str, int, bool]]:
+    hidden = config.exclude_topology
+    for device_id, member in members.items():
+        yield device_id, -1 if hidden else member.device.numa_node, device_id not in problems
