@@ -44,7 +44,7 @@ def _told(word: str, attributes: Mapping[str, Any], bios: Mapping[str, Any]) -> 
     if off and not to_do & set(off):
         return f"The BMC tells that {shown}, and that it changes with the next reset of the host."
     if off:
-        return f"The BMC tells that {shown}: set sriov_bios: {{{word}: true}}, and run site or provision."
+        return f"The BMC tells that {shown}: set sriov_bios_settings: {{{word}: true}}, and run site or provision."
     return (
         f"The BMC tells that {shown}, in effect: look for what else it depends on, and whether that system is the one "
         "behind this BMC."

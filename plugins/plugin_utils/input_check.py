@@ -23,7 +23,7 @@ from .variable_specs import PREFIX, options
 
 OPTIONS = frozenset(vars(NodeOptions()))
 # Fields of a wish for a BIOS, in their order, and the variables that they come from.
-_BIOS = {"settings": "sriov_bios", "attributes": "sriov_bios_attributes", "names": "sriov_bios_names"}
+_BIOS = {"settings": "sriov_bios_settings", "attributes": "sriov_bios_attributes", "names": "sriov_bios_names"}
 _SPEC = "spec."  # what the paths of a node's options begin with
 # Options of a node that have the name of a variable, where a sentence speaks of them.
 _NAMES = re.compile(rf"(?<![\w.])({'|'.join(sorted(OPTIONS - {'adopt', 'device_plugin', 'iommu'}))})(?!\w)")

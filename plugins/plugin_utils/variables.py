@@ -74,7 +74,7 @@ VARIABLES: dict[str, Variable] = {
     "sriov_device_plugin_options": _list("an option", "options", ["--metrics-port=9810"], TEXT),
     "sriov_stop_vms": _list("a VM", "VMs", ["default/router"], TEXT),
     "sriov_node_labels": _labels({"baremetal.sriov/configured": "true"}, TEXT),
-    "sriov_bios": Variable(
+    "sriov_bios_settings": Variable(
         MAPPING, frozenset({BOOLEAN}), "true or false", "settings, each true or false", {"iommu": True, "sriov": True}
     ),
     "sriov_bios_attributes": Variable(

@@ -27,6 +27,10 @@ def network(**changes: Any) -> dict[str, Any]:
     return {**BOTH, "sriov_networks": [{**NETWORK, **changes}]}
 
 
+def bios(**words: Any) -> dict[str, Any]:
+    return {"sriov_bios_settings": words}
+
+
 Case = tuple[str, dict[str, Any], list[str]]
 
 # Names that nothing reads, each nearly one of ours.
@@ -145,9 +149,9 @@ CONTENTS: list[Case] = [
         {"sriov_policies": [{**{k: v for k, v in POLICY.items() if k != "num_vfs"}}]},
         ["sriov_policies[0].num_vfs: is missing; expected a number from 1 to 65535"],
     ),
-    ("bios-word", {"sriov_bios": {"iomu": True}}, ["sriov_bios.iomu: expected one of cpu_virtualization, iommu, "]),
-    ("bios-value", {"sriov_bios": {"iommu": "on"}}, ["sriov_bios[iommu]: expected true or false, found 'on'"]),
-    ("bios-part", {"sriov_bios": {"iommu": False, "x2apic": True}}, ["sriov_bios.x2apic: expected off, or left out"]),
+    ("bios-word", bios(iomu=True), ["sriov_bios_settings.iomu: expected one of cpu_virtualization, iommu, "]),
+    ("bios-value", bios(iommu="on"), ["sriov_bios_settings[iommu]: expected true or false, found 'on'"]),
+    ("bios-part", bios(iommu=False, x2apic=True), ["sriov_bios_settings.x2apic: expected off, or left out"]),
     ("bios-names", {"sriov_bios_names": {"iommu": {"name": "VTd"}}}, ["sriov_bios_names.iommu: expected attribute, "]),
     ("bios-list", {"sriov_bios_attributes": ["a"]}, ["sriov_bios_attributes: expected a mapping of attributes of the"]),
     ("field", policy(num_vf=4), ["sriov_policies[0].num_vf: "]),

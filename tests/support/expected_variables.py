@@ -30,7 +30,7 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
     "sriov_multus_resources": ("mapping", frozenset({"text"})),  # Kubernetes: a quantity; YAML makes a number of 1
     "sriov_device_plugin_options": ("list", frozenset({"text"})),
     "sriov_node_labels": ("mapping", frozenset({"text"})),  # Kubernetes: the value of a label is a string
-    "sriov_bios": ("mapping", frozenset({"boolean"})),  # neutral words, on or off
+    "sriov_bios_settings": ("mapping", frozenset({"boolean"})),  # neutral words, on or off
     # DSP0268, Bios: values of attributes are texts, numbers and booleans.
     "sriov_bios_attributes": ("mapping", frozenset({"text", "number", "boolean"})),
     "sriov_bios_names": ("mapping", frozenset({"mapping"})),

@@ -26,7 +26,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "ok": (HAS_IT, {"words": WORDS}, []),
     "off": (
         NO_TABLE, {"words": WORDS, "waiting": {"VTdSupport": "Enable"}, "plan": {"steps": [TO_STAGE]}},
-        [f"{BEGIN}'Disable': set sriov_bios: {{iommu: true}}, and run site or provision."],
+        [f"{BEGIN}'Disable': set sriov_bios_settings: {{iommu: true}}, and run site or provision."],
     ),
     "staged": (
         NO_TABLE, {"words": WORDS, "waiting": {"VTdSupport": "Enable"}, "plan": {"steps": []}},

@@ -31,7 +31,7 @@ LOCAL = {"ansible_python_interpreter": sys.executable}
 def access(farm: Farm, bmc: FakeBmc, **more: Any) -> dict[str, Any]:
     """Variables of a host with a BMC."""
     return {"sriov_bmc_address": farm.add(bmc), "sriov_bmc_username": USER, "sriov_bmc_password": PASSWORD,
-            "sriov_bmc_validate_certs": False, "sriov_bios": ALL_ON, **more}  # fmt: skip
+            "sriov_bmc_validate_certs": False, "sriov_bios_settings": ALL_ON, **more}  # fmt: skip
 
 
 def test_one_call_for_all_hosts(tmp_path: Path) -> None:
@@ -87,8 +87,8 @@ def test_the_preflight_names_the_menu_entry_that_is_off(tmp_path: Path) -> None:
     lacking = [{"item": "IOMMU in the firmware", "verdict": "look", "found": "no table that announces one"}]
     controller.answer("sriov_preflight_info", changed=False, checks=lacking, table=["a row"])
     with Farm() as farm:
-        hosts = {"node1": access(farm, bmc, sriov_bios={})}
+        hosts = {"node1": access(farm, bmc, sriov_bios_settings={})}
         run = controller.run("baremetal.sriov.plan", "--tags", "preflight", hosts=hosts, local=LOCAL)
     name = "IntelVTforDirectedI_O_VT_d__00A1"
-    told = f"IOMMU in the firmware: no table that announces one. The BMC tells that {name} is 'Disable': set sriov_bios"
+    told = f"IOMMU in the firmware: no table that announces one. The BMC tells that {name} is 'Disable': set sriov_"
     assert run.status == 0 and told in run.output and bmc.writes == [] and bmc.sessions == {}, run.output
