@@ -23,7 +23,7 @@ from ..model.plan import REBOOT, Reboot, Step
 from ..model.state import NodeState
 from ..record.pending_reboot import FIRMWARE
 from ..record.record import forget
-from ..usage import other_managers
+from ..usage import pods
 from .plan import Concern, Draft
 
 KIND = "nic_firmware"
@@ -200,10 +200,10 @@ def _problems(host: Host, goal: FirmwareGoal, state: NodeState) -> Iterator[Prob
     if not mstconfig.is_installed(host):
         yield Problem(label, "mstconfig, to set the NIC's firmware (firmware)", "no such program",
                       "Install the package mstflint.")  # fmt: skip
-    pods = [f"{namespace}/{pod}" for namespace, pod, _uid in other_managers.logged_pods(host)
+    writers = [f"{namespace}/{pod}" for namespace, pod, _uid in pods.logged_pods(host)
             if pod.startswith(tuple(f"{name}-" for name in WRITERS))]  # fmt: skip
-    if pods:
-        yield Problem(label, "one who sets the NIC's firmware on this node", f"the pod {pods[0]} does, too",
+    if writers:
+        yield Problem(label, "one who sets the NIC's firmware on this node", f"the pod {writers[0]} does, too",
                       "Take firmware out of the policy, or that pod from this node.")  # fmt: skip
     elif pf.device in BLUEFIELDS and mstconfig.is_installed(host) and _is_dpu(host, goal.address):
         yield Problem(label, "a BlueField that is the host's NIC (firmware)", f"DPU mode ({OFFLOAD_ENGINE}=ENABLED)",
