@@ -32,7 +32,7 @@ class Bmc:
 
 
 @dataclass
-class Gate:
+class LoginGate:
     """Lets logins through: at most three at a time are tried with a user and password that no BMC has accepted yet."""
 
     refused: dict[Credentials, int] = field(default_factory=dict)
@@ -91,7 +91,7 @@ def each(
     stop: threading.Event | None = None,
 ) -> dict[str, Result]:
     """By name, what the work gave for each, or why it could not be done. One login for each, closed at its end."""
-    gate, stop = Gate(), stop or threading.Event()
+    gate, stop = LoginGate(), stop or threading.Event()
 
     def one(bmc: Bmc) -> Result:
         client = Client(Wire(bmc.target, stop), bmc.credentials)

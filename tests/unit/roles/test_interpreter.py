@@ -94,7 +94,7 @@ def test_each_unit_starts_python_so_and_its_role_ships_what_that_needs(role: str
     assert (shell, isolated) == ("/bin/sh", "-I")
     values = yaml.safe_load((ROOT / "roles" / role / "vars" / "main.yml").read_text())
     entries = values["node_bundle_always" if role == "node" else "device_plugin_files"]
-    (entry,) = [entry for entry in entries if entry["src"] == "@COLLECTION@/files/python.sh"]
+    (entry,) = [entry for entry in entries if entry.get("src") == "@COLLECTION@/files/python.sh"]
     assert entry["template"] is True
     assert entry["dest"].replace("{{ device_plugin_home }}", values.get("device_plugin_home", "")) == launcher
 
