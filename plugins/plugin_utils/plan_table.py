@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from ..module_utils.policy.validation import ranges
 from . import verdicts
 
 _HEAD = ("when", "object", "what", "why")
@@ -114,19 +115,8 @@ def _in_ranges(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             found[-1][1].append(int(vf[2]))
         else:
             found.append((key, [int(vf[2])] if vf else [], step))
-    return [{**step, "target": f"{key['target']} vf {_ranges(numbers)}"} if numbers else step
+    return [{**step, "target": f"{key['target']} vf {ranges(numbers)}"} if numbers else step
             for key, numbers, step in found]  # fmt: skip
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """0, 1, 2, 4 as 0-2,4."""
-    ends: list[list[int]] = []
-    for number in numbers:
-        if ends and number == ends[-1][1] + 1:
-            ends[-1][1] = number
-        else:
-            ends.append([number, number])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ends)
 
 
 def _value(step: dict[str, Any], side: str) -> str:
