@@ -8,6 +8,7 @@ Runs under the controller's Python and is not shipped to nodes.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -22,6 +23,7 @@ from ..host.host import Host
 from ..model.errors import CommandError, HostError
 
 FORMAT = 1
+_TOLD = "wheels.json"  # in a folder of the cache, what it is for
 DOWNLOAD_SECONDS = 900.0
 NO_INDEX = "Check the controller's way to its package index, or give a folder of wheels."
 # PEP 600: a manylinux_2_N wheel runs on every glibc from 2.N on. 2.5 is the oldest that the tags know.
@@ -114,8 +116,7 @@ def prepare(request: WheelsRequest, cache: str, python: str) -> Unpacked:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not os.path.exists(home):
                 _make(request, home, python)
-        with open(os.path.join(home, "wheels.json"), encoding="utf-8") as stream:
-            names = json.load(stream)["wheels"]
+        names = _used(os.path.join(home, _TOLD), request)
     except OSError as error:
         raise HostError(
             str(error.filename or cache),
@@ -124,6 +125,45 @@ def prepare(request: WheelsRequest, cache: str, python: str) -> Unpacked:
             "Correct the path, or name another cache folder.",
         ) from error
     return Unpacked(os.path.join(home, "site"), tuple(names))
+
+
+def _used(path: str, request: WheelsRequest) -> list[str]:
+    """The wheels' names; it is noted that they are used, and for which Python, which folders of 0.1.1 do not tell."""
+    with open(path, encoding="utf-8") as stream:
+        told = json.load(stream)
+    with contextlib.suppress(PermissionError):  # of somebody else's cache
+        if "python" in told:
+            os.utime(path)
+        else:
+            _tell(path, told["wheels"], request)
+    names: list[str] = told["wheels"]
+    return names
+
+
+def _tell(path: str, names: list[str], request: WheelsRequest) -> None:
+    python = {"version": request.version, "machine": request.machine, "libc": request.libc}
+    with open(f"{path}.new", "w", encoding="utf-8") as stream:
+        json.dump({"format": FORMAT, "wheels": names, "python": python}, stream)
+    os.replace(f"{path}.new", path)
+
+
+def last_used(requirements: str, cache: str, folder: str | None = None) -> tuple[WheelsRequest, Unpacked] | None:
+    """What is ready for these requirements and was asked for last: most nodes of a fleet have the same Python. None
+    where nothing is. Raises HostError for a folder of wheels that can't be read.
+    """
+    found: list[tuple[float, str]] = []
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(os.path.join(cache, "wheels")):
+            with contextlib.suppress(OSError):
+                found.append((os.stat(os.path.join(entry.path, _TOLD)).st_mtime, entry.path))
+    for _used, home in sorted(found, reverse=True):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            with open(os.path.join(home, _TOLD), encoding="utf-8") as stream:
+                told = json.load(stream)
+            request = WheelsRequest(requirements, folder=folder, **told["python"])
+            if _key(request) == os.path.basename(home):
+                return request, Unpacked(os.path.join(home, "site"), tuple(told["wheels"]))
+    return None
 
 
 def _key(request: WheelsRequest) -> str:
@@ -156,8 +196,7 @@ def _make(request: WheelsRequest, home: str, python: str) -> None:
             with zipfile.ZipFile(os.path.join(wheels, name)) as archive:
                 archive.extractall(os.path.join(work, "site"))
         shutil.rmtree(wheels)
-        with open(os.path.join(work, "wheels.json"), "w", encoding="utf-8") as stream:
-            json.dump({"format": FORMAT, "wheels": names}, stream)
+        _tell(os.path.join(work, _TOLD), names, request)
         os.chmod(work, 0o755)
         os.rename(work, home)
     finally:

@@ -136,9 +136,10 @@ def run(
     ssh_connection: str = "",
     chosen: Choice = all_of_it,
     at_boot: bool = False,
+    agreed: Callable[[Plan], None] | None = None,
 ) -> Outcome:
     """Bring the host to the goal, or (check) say what that would be. chosen: what of each step is not left for later.
-    at_boot: nothing on the disk need be written.
+    at_boot: nothing on the disk need be written. agreed: raises RefusedError for a plan that is not to be carried out.
 
     Raises RefusedError before any change, HostError where a step failed or the host is not as planned at
     the end.
@@ -154,6 +155,8 @@ def run(
             first = again()  # another run may have been at work until now
             if first.plan.held:
                 raise RefusedError(list(first.plan.held))
+            if agreed is not None:
+                agreed(first.plan)
             carry_out(host, first.plan, first.state, first.goal.owner, at_boot=at_boot)
             last = _settled(host, again)
     if KernelArguments in concerns and host.is_running:
