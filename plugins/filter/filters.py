@@ -15,7 +15,17 @@ from ansible.errors import AnsibleFilterError
 from ..module_utils.model.errors import InvalidSpecError
 from ..module_utils.policy import node_spec as spec
 from ..module_utils.policy.validation import show
-from ..plugin_utils import approval, cluster, filter_inputs, manifest_names, networks, nodes, plan_table, verdicts
+from ..plugin_utils import (
+    approval,
+    cluster,
+    cluster_plan,
+    filter_inputs,
+    manifest_names,
+    networks,
+    nodes,
+    plan_table,
+    verdicts,
+)
 
 
 @contextlib.contextmanager
@@ -65,6 +75,31 @@ def network_attachments(
     with _told_by_a_filter() as places:
         together = manifest_names.together("networks", value, manifests, places)
         return networks.network_attachments(together, resource_prefix, places, log_dir)
+
+
+def network_steps(value: Any, found: Any, defined: Any = True) -> list[dict[str, Any]]:
+    """Changes of the cluster's definitions as steps of a plan."""
+    changes = filter_inputs.mapping("network_steps", value, "what the filter network_changes gives")
+    there = filter_inputs.objects("network_steps: found", found, "the cluster's definitions")
+    return cluster_plan.network_steps(changes, there, bool(defined))
+
+
+def label_steps(value: Any, labels: Any) -> list[dict[str, Any]]:
+    """What a Node's labels would become, as steps of a plan."""
+    return cluster_plan.label_steps(value, node_label_patch(value, labels))
+
+
+def cluster_differences(value: Any, approved: Any, access: Any, host: str = "") -> list[str]:
+    """Why steps of a cluster are not the approved ones."""
+    steps = filter_inputs.mappings("cluster_differences", value, "steps")
+    used = filter_inputs.mapping("cluster_differences: access", access, "what the filter cluster_access gives")
+    return approval.cluster_differences(steps, _approved("cluster_differences", approved), cluster.name(used), host)
+
+
+def _approved(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise AnsibleFilterError(f"{name}: expected the text of the approved plan; found {show(value)}")
+    return value
 
 
 def network_changes(value: Any, found: Any, prune: bool = False) -> dict[str, Any]:
@@ -118,9 +153,7 @@ def cluster_refusal(value: Any, access: Any) -> str:
 def plan_differences(value: Any, approved: Any, host: Any) -> list[str]:
     """Why the plan of a node is not the approved one."""
     result = filter_inputs.module_result("plan_differences", value)
-    if not isinstance(approved, str):
-        raise AnsibleFilterError(f"plan_differences: expected the text of the approved plan; found {show(approved)}")
-    return approval.differences(result, approved, str(host))
+    return approval.differences(result, _approved("plan_differences", approved), str(host))
 
 
 def plan_document(value: Any, hosts: Any) -> dict[str, Any]:
@@ -166,9 +199,12 @@ class FilterModule:
         """Name to function."""
         return {
             "cluster_access": cluster_access,
+            "cluster_differences": cluster_differences,
             "cluster_refusal": cluster_refusal,
+            "label_steps": label_steps,
             "network_attachments": network_attachments,
             "network_changes": network_changes,
+            "network_steps": network_steps,
             "node_label_patch": node_label_patch,
             "node_problems": node_problems,
             "node_spec": node_spec,
