@@ -52,7 +52,7 @@ def _warm() -> None:
         for top in (role_parts.ROLES.parent / "plugins" / "module_utils", role_parts.ROLES.parent / "files"):
             sriov_bundle.remember(str(top))
         if last is not None:
-            sriov_bundle.remember(last[1].path)
+            sriov_bundle.remember(wheels.provided(last, cache, sys.executable)["site"])
 
 
 _warm()
@@ -117,27 +117,35 @@ class ActionModule(sriov_bundle.ActionModule, sriov_variables.ActionModule):
         folder = values.of("sriov_device_plugin_wheels") or None
         last = wheels.last_used(requirements, cache, folder)
         if last is not None:
-            answer = self._call(self._request(asked, parts, values, last[0], last[1].path), given)
+            libraries = wheels.provided(last, cache, sys.executable)
+            answer = self._call(self._request(asked, parts, values, last, libraries), given)
         else:
             answer = self._call({**asked, "bundles": [], "libraries_for": {}}, given)
         if not answer.get("libraries_missing"):
             return answer
         python = {key: answer["python"][key] for key in ("version", "machine", "libc")}
         request = wheels.WheelsRequest(requirements, folder=folder, **python)
-        unpacked = wheels.prepare(request, cache, sys.executable)
-        return self._call(self._request(asked, parts, values, request, unpacked.path), given)
+        libraries = wheels.provided(request, cache, sys.executable)
+        return self._call(self._request(asked, parts, values, request, libraries), given)
 
     def _request(
-        self, asked: dict[str, Any], parts: list[str], values: _Values, fit: wheels.WheelsRequest, site: str
+        self,
+        asked: dict[str, Any],
+        parts: list[str],
+        values: _Values,
+        fit: wheels.WheelsRequest,
+        libraries: Mapping[str, Any],
     ) -> dict[str, Any]:
         python = {"version": fit.version, "machine": fit.machine, "libc": fit.libc}
-        return {**asked, "libraries_for": python, "bundles": self._bundles(parts, values, site)}
+        return {**asked, "libraries_for": python, "bundles": self._bundles(parts, values, libraries)}
 
-    def _bundles(self, parts: list[str], values: _Values, site: str = "") -> list[dict[str, Any]]:
+    def _bundles(
+        self, parts: list[str], values: _Values, libraries: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
         """The arguments of sriov_bundle for each bundle of the parts, with the manifest in the place of its files."""
         found = []
-        offering = values.with_results(site, {"offered": 1})
-        idle = values.with_results(site, {})
+        offering = values.with_results(libraries, {"offered": 1})
+        idle = values.with_results(libraries, {})
         for part in parts:
             name = f"{part}{role_parts.SHIPMENTS}"
             shipments = offering.of(name)
@@ -178,9 +186,9 @@ class _Values:
         """Whether a switch is on; "" is none."""
         return not name or bool(scalars.as_boolean(self.of(name)))
 
-    def with_results(self, site: str, resources: Mapping[str, int]) -> _Values:
+    def with_results(self, libraries: Mapping[str, Any] | None, resources: Mapping[str, int]) -> _Values:
         """The same when tasks before have told where the libraries are, and what the node offers."""
-        results = {"device_plugin_libraries": {"site": site}, "node_plan": {"resources": dict(resources)}}
+        results = {"device_plugin_libraries": libraries, "node_plan": {"resources": dict(resources)}}
         return _Values(self._action, self._given, results)
 
 

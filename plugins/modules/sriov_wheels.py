@@ -89,7 +89,7 @@ import sys
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.entry.wheels import WheelsRequest, prepare
+from ansible_collections.baremetal.sriov.plugins.module_utils.entry.wheels import WheelsRequest, provided
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import SriovError
 
 
@@ -111,7 +111,7 @@ def main() -> None:
     )
     options = module.params
     try:
-        found = prepare(
+        found = provided(
             WheelsRequest(
                 options["requirements"],
                 options["python"]["version"],
@@ -125,7 +125,7 @@ def main() -> None:
     except SriovError as error:
         module.fail_json(msg=str(error))
     # The cache is the controller's own business: the node has not changed.
-    module.exit_json(changed=False, site=found.path, wheels=list(found.wheels))
+    module.exit_json(changed=False, **found)
 
 
 if __name__ == "__main__":

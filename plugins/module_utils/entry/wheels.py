@@ -18,6 +18,7 @@ import shutil
 import tempfile
 import zipfile
 from dataclasses import dataclass
+from typing import Any
 
 from ..host.host import Host
 from ..model.errors import CommandError, HostError
@@ -147,9 +148,15 @@ def _tell(path: str, names: list[str], request: WheelsRequest) -> None:
     os.replace(f"{path}.new", path)
 
 
-def last_used(requirements: str, cache: str, folder: str | None = None) -> tuple[WheelsRequest, Unpacked] | None:
-    """What is ready for these requirements and was asked for last: most nodes of a fleet have the same Python. None
-    where nothing is. Raises HostError for a folder of wheels that can't be read.
+def provided(request: WheelsRequest, cache: str, python: str) -> dict[str, Any]:
+    """What the module sriov_wheels returns. Raises HostError as `prepare` does."""
+    found = prepare(request, cache, python)
+    return {"site": found.path, "wheels": list(found.wheels)}
+
+
+def last_used(requirements: str, cache: str, folder: str | None = None) -> WheelsRequest | None:
+    """The request of these requirements whose folder is ready and was asked for last: most nodes of a fleet have the
+    same Python. None where nothing is. Raises HostError for a folder of wheels that can't be read.
     """
     found: list[tuple[float, str]] = []
     with contextlib.suppress(OSError):
@@ -162,7 +169,7 @@ def last_used(requirements: str, cache: str, folder: str | None = None) -> tuple
                 told = json.load(stream)
             request = WheelsRequest(requirements, folder=folder, **told["python"])
             if _key(request) == os.path.basename(home):
-                return request, Unpacked(os.path.join(home, "site"), tuple(told["wheels"]))
+                return request
     return None
 
 

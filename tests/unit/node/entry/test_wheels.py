@@ -113,12 +113,12 @@ def test_what_was_asked_for_last_is_known(tmp_path: Path, request_for: WheelsReq
         told.write_text(json.dumps(data))
     assert wheels.last_used(files[0], cache, files[1]) is None
     for number, version in enumerate(("3.11", "3.9", "3.11")):
-        request, unpacked = made[version]
+        request, _unpacked = made[version]
         prepare(request, cache, "/nonexistent/python")
         for one, found in made.values():  # what is not the last one is older, whatever the clock's resolution is
             if one is not request:
                 os.utime(Path(found.path).parent / "wheels.json", (number, number))
-        assert wheels.last_used(files[0], cache, files[1]) == (request, unpacked)
+        assert wheels.last_used(files[0], cache, files[1]) == request
     assert wheels.last_used(files[0], cache) is None, "another folder of wheels, or none"
 
 
