@@ -67,7 +67,7 @@ class ActionModule(sriov_bundle.ActionModule, sriov_variables.ActionModule):
         """Check, work out what is asked for, and ask the host."""
         base: Any = self
         arguments = base.validate_argument_spec(argument_spec=_SPEC)[1]
-        self._task.check_mode = True  # it only ever plans
+        base._task.check_mode = True  # it only ever plans
         given = task_vars or {}
         if not arguments["keep"]:
             return self._answer(arguments, given)

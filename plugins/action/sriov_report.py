@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
@@ -74,8 +74,8 @@ class ActionModule(ActionBase):
         self, here: Mapping[str, Any], answers: dict[str, dict[str, Any]], given: dict[str, Any], absent: bool
     ) -> dict[str, Any]:
         """One cluster's plan, by at most three questions; its first host speaks for it, as in the role networks."""
-        first = next(iter(here))
-        values = Templar(loader=self._loader, variables=role_parts.variables(dict(given["hostvars"][first])))
+        first, base = next(iter(here)), cast(Any, self)
+        values = Templar(loader=base._loader, variables=role_parts.variables(dict(given["hostvars"][first])))
 
         def of(variable: str) -> Any:
             return values.template(values.available_variables[variable])

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: sriov_plan
 short_description: Compute what the roles would do to a host, all parts in one call
-version_added: 0.1.2
+version_added: 0.2.0
 author:
   - The baremetal.sriov authors (@baremetal-sriov)
 description:

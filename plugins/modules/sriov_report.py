@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: sriov_report
 short_description: Show the plans of all hosts, and write them to files
-version_added: 0.1.2
+version_added: 0.2.0
 author:
   - The baremetal.sriov authors (@baremetal-sriov)
 description:

@@ -44,7 +44,8 @@ def plan_module(module: results.Module, make_goal: MakeGoal, concerns: Concerns,
     """End the module with the plan of all parts; or, where its manifests lack the libraries for this Python, with what
     that is. Raises SriovError.
     """
-    params, facts = module.params, {}
+    params = module.params
+    facts: dict[str, Any] = {}
     absent = params["state"] == "absent"
     given: list[dict[str, Any]] = [] if params["bundles"] is None else params["bundles"]
     params["bundles"] = None  # a result repeats its parameters
