@@ -33,7 +33,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     folder = os.environ["SRIOV_BENCH_ROOT"]
-    import_cache.use(f"{folder}/root")
+    # The library lies where all roots' /usr leads to: below a link it is not taken.
+    import_cache.use(os.path.dirname(os.path.realpath(f"{folder}/root/usr")))
     from ..module_utils.entry.node_module import run_module
     from ..module_utils.host.host import Completed, Host
     from ..module_utils.node.concerns import WHOLE
