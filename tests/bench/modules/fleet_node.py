@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import import_cache
+from ansible_collections.baremetal.sriov.plugins.module_utils import import_cache
 
 
 def main() -> None:
@@ -35,12 +35,12 @@ def main() -> None:
     folder = os.environ["SRIOV_BENCH_ROOT"]
     # The library lies where all roots' /usr leads to: below a link it is not taken.
     import_cache.use(os.path.dirname(os.path.realpath(f"{folder}/root/usr")))
-    from ..module_utils.entry.node_module import run_module
-    from ..module_utils.host.host import Completed, Host
-    from ..module_utils.node.concerns import WHOLE
-    from ..module_utils.node.installation import asked
-    from ..module_utils.policy.node_spec import parse_spec
-    from ..module_utils.policy.resolve import resolve
+    from ansible_collections.baremetal.sriov.plugins.module_utils.entry.node_module import run_module
+    from ansible_collections.baremetal.sriov.plugins.module_utils.host.host import Completed, Host
+    from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import WHOLE
+    from ansible_collections.baremetal.sriov.plugins.module_utils.node.installation import asked
+    from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import parse_spec
+    from ansible_collections.baremetal.sriov.plugins.module_utils.policy.resolve import resolve
 
     class AnsweringRoot(Host):
         """Says that it is running."""
