@@ -35,7 +35,7 @@ TEXT_LIMIT = 256 << 10  # bytes; a text goes into the module's arguments
 FILES_LIMIT = 20000
 _DIGESTS: dict[str, tuple[tuple[int, ...], str]] = {}  # path -> stamp and checksum
 
-_FILE_SPEC = {
+_FILE_SPEC: dict[str, dict[str, Any]] = {
     "src": {"type": "str"},
     "member": {"type": "str"},
     "content": {"type": "str"},
