@@ -42,17 +42,21 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         base: Any = self
         asked = base.validate_argument_spec(argument_spec=_SPEC)[1]
-        given = task_vars or {}
-        found = self._mistakes(given, asked["manifests"])
-        result.update(changed=False, mistakes=[vars(mistake) for mistake in found])
+        result.update(self.checked(task_vars or {}, asked["manifests"]))
+        if result.get("failed"):
+            result["failed"] = asked["fail"]
+        return result
+
+    def checked(self, given: Mapping[str, Any], whole: bool) -> dict[str, Any]:
+        """The result for the variables of a host, one that failed where there are mistakes."""
+        found = self._mistakes(given, whole)
+        result: dict[str, Any] = {"changed": False, "mistakes": [vars(mistake) for mistake in found]}
         if found:
             count = f"{len(found)} mistake{'s' if len(found) != 1 else ''}"
             lines = "".join(f"\n  - {mistake}" for mistake in found)
             host = given.get("inventory_hostname", "the host")
-            result.update(
-                failed=asked["fail"],
-                msg=f"{count} in the variables of {host}, which are checked before anything is done:{lines}",
-            )
+            words = f"{count} in the variables of {host}, which are checked before anything is done:{lines}"
+            result.update(failed=True, msg=words)
         return result
 
     def _mistakes(self, given: Mapping[str, Any], whole: bool) -> list[Mistake]:

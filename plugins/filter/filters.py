@@ -18,6 +18,7 @@ from ..module_utils.policy.validation import show
 from ..plugin_utils import (
     approval,
     cluster,
+    cluster_plan,
     danm,
     default_network,
     dra,
@@ -203,6 +204,31 @@ def slice_problems(value: Any, data: Any, manifests: Any = None) -> list[str]:
         return slice_record.problems(networks.parsed(together, places), record)
 
 
+def network_steps(value: Any, found: Any, defined: Any = True) -> list[dict[str, Any]]:
+    """Changes of the cluster's definitions as steps of a plan."""
+    changes = filter_inputs.mapping("network_steps", value, "what the filter network_changes gives")
+    there = filter_inputs.objects("network_steps: found", found, "the cluster's definitions")
+    return cluster_plan.network_steps(changes, there, bool(defined))
+
+
+def label_steps(value: Any, labels: Any) -> list[dict[str, Any]]:
+    """What a Node's labels would become, as steps of a plan."""
+    return cluster_plan.label_steps(value, node_label_patch(value, labels))
+
+
+def cluster_differences(value: Any, approved: Any, access: Any, host: str = "") -> list[str]:
+    """Why steps of a cluster are not the approved ones."""
+    steps = filter_inputs.mappings("cluster_differences", value, "steps")
+    used = filter_inputs.mapping("cluster_differences: access", access, "what the filter cluster_access gives")
+    return approval.cluster_differences(steps, _approved("cluster_differences", approved), cluster.name(used), host)
+
+
+def _approved(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise AnsibleFilterError(f"{name}: expected the text of the approved plan; found {show(value)}")
+    return value
+
+
 def network_changes(value: Any, found: Any, prune: bool = False) -> dict[str, Any]:
     """Wanted definitions against the cluster's."""
     wanted = filter_inputs.objects("network_changes", value, "the wanted definitions")
@@ -270,12 +296,10 @@ def cluster_refusal(value: Any, access: Any) -> str:
     return cluster.refusal(answer, used)
 
 
-def plan_differences(value: Any, approved: Any, host: Any) -> list[str]:
+def plan_differences(value: Any, approved: Any, host: Any, drained: Any = False) -> list[str]:
     """Why the plan of a node is not the approved one."""
     result = filter_inputs.module_result("plan_differences", value)
-    if not isinstance(approved, str):
-        raise AnsibleFilterError(f"plan_differences: expected the text of the approved plan; found {show(approved)}")
-    return approval.differences(result, approved, str(host))
+    return approval.differences(result, _approved("plan_differences", approved), str(host), bool(drained))
 
 
 def plan_document(value: Any, hosts: Any) -> dict[str, Any]:
@@ -329,6 +353,7 @@ class FilterModule:
         """Name to function."""
         return {
             "cluster_access": cluster_access,
+            "cluster_differences": cluster_differences,
             "cluster_refusal": cluster_refusal,
             "danm_networks": danm_networks,
             "default_network_problems": default_network_problems,
@@ -338,10 +363,12 @@ class FilterModule:
             "foreign_objects": foreign_objects,
             "injector": injector_objects,
             "kubevirt_problems": kubevirt_problems,
+            "label_steps": label_steps,
             "multus": multus_objects,
             "network_attachments": network_attachments,
             "network_changes": network_changes,
             "network_notes": network_notes,
+            "network_steps": network_steps,
             "node_label_patch": node_label_patch,
             "node_problems": node_problems,
             "node_ranges": node_ranges,

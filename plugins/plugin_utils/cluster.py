@@ -95,6 +95,12 @@ def access(kubeconfig: str = "", context: str = "", host: str = "", token: str =
     return {name: value for name, value in found.items() if value}
 
 
+def name(used: Mapping[str, Any]) -> str:
+    """What a plan calls the cluster. used: what `access` gave."""
+    place = str(used.get("kubeconfig") or used.get("host") or "")
+    return f"{place} {used['context']}" if used.get("context") else place
+
+
 def refusal(answer: Mapping[str, Any], used: Mapping[str, Any]) -> str:
     """One sentence about an answer that stays as it is however often one asks; "" for all others.
 

@@ -18,6 +18,7 @@ NOW = "now"
 AFTER_REBOOT = "after_reboot"
 REBOOT = "reboot"
 DRAIN = "drain"
+NODE = "node"  # the part of a whole plan that is the node's own; all others are bundles' or the cluster's
 
 
 @dataclass(frozen=True)

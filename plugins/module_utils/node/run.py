@@ -138,9 +138,10 @@ def run(
     ssh_connection: str = "",
     chosen: Choice = all_of_it,
     at_boot: bool = False,
+    agreed: Callable[[Plan], None] | None = None,
 ) -> Outcome:
     """Bring the host to the goal, or (check) say what that would be. chosen: what of each step is not left for later.
-    at_boot: nothing on the disk need be written.
+    at_boot: nothing on the disk need be written. agreed: raises RefusedError for a plan that is not to be carried out.
 
     Raises RefusedError before any change, HostError where a step failed or the host is not as planned at
     the end.
@@ -156,6 +157,8 @@ def run(
             first = again()  # another run may have been at work until now
             if first.plan.held:
                 raise RefusedError(list(first.plan.held))
+            if agreed is not None:
+                agreed(first.plan)
             drained = first.goal.options.drained
             carry_out(host, first.plan, first.state, first.goal.owner, at_boot=at_boot, drained=drained)
             last = _settled(host, again)

@@ -34,9 +34,15 @@ class NodeRecord:
     words: str = ""
 
 
+def plan_of(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The plan of a host's facts: that of site, or the one that the playbook plan has kept."""
+    found: Mapping[str, Any] = facts.get("node_plan") or (facts.get("plan_asked") or {}).get("answer") or {}
+    return found
+
+
 def record(host: str, facts: Mapping[str, Any], alive: bool) -> NodeRecord:
     """From the facts of a run. alive: whether the host is in the play still."""
-    plan = facts.get("node_plan") or {}
+    plan = plan_of(facts)
     applied = facts.get("node_applied") or {}
     turn = facts.get("roll_turn") or {}
     pods = tuple(turn.get("pods") or ())

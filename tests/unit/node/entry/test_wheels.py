@@ -107,6 +107,28 @@ def test_what_a_killed_run_left_does_no_harm(tmp_path: Path, request_for: Wheels
     assert "pure-1.0-py3-none-any.whl" in prepare(request_for, str(tmp_path / "cache"), sys.executable).wheels
 
 
+def test_what_was_asked_for_last_is_known(tmp_path: Path, request_for: WheelsRequest) -> None:
+    """For a plan, which does not know the node's Python yet; also of a folder that release 0.1.1 has made."""
+    cache, files = str(tmp_path / "cache"), (request_for.requirements, request_for.folder)
+    assert wheels.last_used(files[0], cache, files[1]) is None
+    other = WheelsRequest(request_for.requirements, "3.9", "x86_64", "glibc 2.28", request_for.folder)
+    made = {one.version: (one, prepare(one, cache, sys.executable)) for one in (request_for, other)}
+    for version in made:
+        told = Path(made[version][1].path).parent / "wheels.json"
+        data = json.loads(told.read_text())
+        del data["python"]
+        told.write_text(json.dumps(data))
+    assert wheels.last_used(files[0], cache, files[1]) is None
+    for number, version in enumerate(("3.11", "3.9", "3.11")):
+        request, _unpacked = made[version]
+        prepare(request, cache, "/nonexistent/python")
+        for one, found in made.values():  # what is not the last one is older, whatever the clock's resolution is
+            if one is not request:
+                os.utime(Path(found.path).parent / "wheels.json", (number, number))
+        assert wheels.last_used(files[0], cache, files[1]) == request
+    assert wheels.last_used(files[0], cache) is None, "another folder of wheels, or none"
+
+
 def _prepare(request: WheelsRequest, cache: str) -> str:
     return prepare(request, cache, sys.executable).path
 
