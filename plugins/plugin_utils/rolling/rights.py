@@ -12,7 +12,8 @@ from . import lease
 from .api import Api
 
 ALWAYS, NETWORKS, ROLL, DRAIN, VMS = "always", "networks", "roll", "drain", "vms"
-PARTS = (ALWAYS, NETWORKS, ROLL, DRAIN, VMS)
+LOOK = "look"  # what a run asks besides: where it may not, it says so and goes on
+PARTS = (ALWAYS, NETWORKS, ROLL, DRAIN, VMS, LOOK)
 _NETWORKS = ("k8s.cni.cncf.io", "network-attachment-definitions")
 _DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
 _MACHINES = ("kubevirt.io", "virtualmachineinstances")
@@ -58,6 +59,13 @@ RIGHTS = (
     Right(DRAIN, "list", "policy", "poddisruptionbudgets", "to foretell which budgets block"),
     Right(DRAIN, "list", *_MACHINES, "to see which VMs migrate"),
     Right(VMS, "delete", *_MACHINES, "to stop the VMs that sriov_stop_vms names"),
+    Right(LOOK, "list", "", "namespaces", "to wait for the namespaces of networks"),
+    Right(LOOK, "list", "resource.k8s.io", "resourceslices", "to see what DRA drivers offer"),
+    Right(LOOK, "list", "resource.k8s.io", "deviceclasses", "to see what DRA drivers offer"),
+    Right(LOOK, "list", "kubevirt.io", "kubevirts", "to see what KubeVirt lacks"),
+    Right(
+        LOOK, "list", "admissionregistration.k8s.io", "mutatingwebhookconfigurations", "to see who adds requests"
+    ),
 )
 
 
