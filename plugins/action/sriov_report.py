@@ -21,8 +21,8 @@ from ansible_collections.baremetal.sriov.plugins.plugin_utils import (
     cluster_plan,
     dra,
     fleet,
-    networks,
     nodes,
+    owned_objects,
     plan_table,
     role_parts,
     verdicts,
@@ -125,7 +125,7 @@ class ActionModule(ActionBase):
         answer, definition = self._asked({**access, **kind, "name": definition_name}, given)
         attachments: Objects | None = []
         if definition:
-            kind = {"api_version": networks.API_VERSION, "kind": networks.KIND}
+            kind = {"api_version": owned_objects.NETWORK_API_VERSION, "kind": owned_objects.NETWORK_KIND}
             answer, attachments = self._asked({**access, **kind}, given)
         if definition is None or attachments is None:
             return {"failed": True, "msg": _not_asked(answer, access)}
@@ -133,10 +133,10 @@ class ActionModule(ActionBase):
         if stays:  # other nodes still use the cluster's objects
             return cluster_plan.plan([])
         wanted = [] if absent else of("networks_wanted")
-        changes = networks.network_changes(wanted, attachments, absent or bool(as_boolean(of("sriov_prune"))))
+        changes = owned_objects.network_changes(wanted, attachments, absent or bool(as_boolean(of("sriov_prune"))))
         if changes["foreign"]:
             return cluster_plan.foreign(changes)
-        goes = absent and bool(definition) and networks.is_ours(definition[0])
+        goes = absent and bool(definition) and owned_objects.is_ours(definition[0])
         goes = goes and len(changes["delete"]) == len(attachments)
         return cluster_plan.plan(cluster_plan.network_steps(changes, attachments, bool(definition), goes))
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..module_utils.model import approval
-from . import networks
+from . import networks, owned_objects
 
 PART = "cluster"
 ATTACHMENT, DEFINITION, LABEL = "network_attachment", "custom_resource_definition", "node_label"
@@ -26,7 +26,7 @@ def plan(steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def network_steps(
     changes: Mapping[str, Any], found: Sequence[Mapping[str, Any]], defined: bool, definition_goes: bool = False
 ) -> list[dict[str, Any]]:
-    """changes: what networks.network_changes gave for what was `found`; defined: whether the cluster knows the
+    """changes: what owned_objects.network_changes gave for what was `found`; defined: whether the cluster knows the
     resource; definition_goes: whether ours is taken away.
     """
     there = {_name(item): item for item in found}
@@ -62,8 +62,9 @@ def foreign(changes: Mapping[str, Any]) -> dict[str, Any]:
     """The result where definitions of others have the names of wanted ones."""
     names = ", ".join(changes["foreign"])
     message = (
-        f"{names}: expected no network attachment of somebody else, found one without the label {networks.OWNER_LABEL}="
-        f"{networks.OWNER}. Name the network otherwise, or hand the object over by giving it the label."
+        f"{names}: expected no network attachment of somebody else, found one without the label "
+        f"{owned_objects.OWNER_LABEL}={owned_objects.OWNER}. Name the network otherwise, or hand the object over by "
+        "giving it the label."
     )
     return {"failed": True, "msg": message, "refused": [message]}
 

@@ -27,7 +27,7 @@ _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7](?= |$)")
 
 
 @dataclass(frozen=True)
-class Row:
+class StepRow:
     """One line of a table, or several VFs of which the same is said."""
 
     when: str
@@ -43,7 +43,7 @@ class Section:
     """The rows of one part, in the order of time."""
 
     title: str
-    rows: Sequence[Row]
+    rows: Sequence[StepRow]
 
 
 def sections(result: Mapping[str, Any]) -> list[Section]:
@@ -60,7 +60,7 @@ def sections(result: Mapping[str, Any]) -> list[Section]:
     return found
 
 
-def _row(step: Mapping[str, Any], names: Mapping[str, str]) -> Row:
+def _row(step: Mapping[str, Any], names: Mapping[str, str]) -> StepRow:
     drain = ", drain" if "drain" in step.get("needs", ()) else ""
     target = str(step["target"])
     address = _ADDRESS.match(target)
@@ -69,7 +69,7 @@ def _row(step: Mapping[str, Any], names: Mapping[str, str]) -> Row:
     if step.get("kind") == "code":
         target = _CODE.get(target, target)
     before, after = value(step, "before"), value(step, "after")
-    return Row(_time(step) + drain, target, str(step["action"]), before, after, str(step["reason"]))
+    return StepRow(_time(step) + drain, target, str(step["action"]), before, after, str(step["reason"]))
 
 
 def _time(step: Mapping[str, Any]) -> str:

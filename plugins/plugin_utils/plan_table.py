@@ -118,7 +118,7 @@ def _summary(plan: dict[str, Any]) -> str:
     return f"{count} step{'s' if count != 1 else ''}, {reboot}, {drain}"
 
 
-def _sides(row: plan_rows.Row) -> str:
+def _sides(row: plan_rows.StepRow) -> str:
     return "" if row.before == row.after == "none" else f"{row.before} -> {row.after}"
 
 

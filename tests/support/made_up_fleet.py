@@ -17,7 +17,14 @@ from typing import Any
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry.node_module import run_module
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import WHOLE
-from ansible_collections.baremetal.sriov.plugins.plugin_utils import cluster_plan, fleet, networks, nodes, verdicts
+from ansible_collections.baremetal.sriov.plugins.plugin_utils import (
+    cluster_plan,
+    fleet,
+    networks,
+    nodes,
+    owned_objects,
+    verdicts,
+)
 from support.checkout import ROOT
 from support.node_runs import DPDK, KERNEL, PF1, goal_of, ran
 from support.whole_node import Runs, WholeHost, shipments, whole_host
@@ -77,8 +84,8 @@ def document() -> dict[str, Any]:
     hosts.update(_named(range(198, 199), old))
     away = {"unreachable": True, "msg": "Failed to connect to the host via ssh: Connection timed out"}
     hosts.update(_named(range(199, 201), away))
-    wanted = networks.network_attachments([_NETWORK], networks.OWNER)
-    changes = networks.network_changes(wanted, [], False)
+    wanted = networks.network_attachments([_NETWORK], owned_objects.OWNER)
+    changes = owned_objects.network_changes(wanted, [], False)
     clusters = {"prod.kubeconfig": cluster_plan.plan(cluster_plan.network_steps(changes, [], True))}
     return verdicts.document(hosts, sorted(hosts), clusters)
 

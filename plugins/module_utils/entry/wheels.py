@@ -145,7 +145,10 @@ def prepare(request: WheelsRequest, cache: str, python: str) -> Unpacked:
 
 
 def ready(request: WheelsRequest, count: int, cache: str) -> list[str]:
-    """Which folders of these wheels, and of those for the next `count` Pythons, are there. Raises HostError, OSError."""
+    """Which folders of these wheels, and of those for the next `count` Pythons, are there.
+
+    Raises HostError, OSError.
+    """
     versions = [request.version, *following(request.version, count)]
     keys = [_key(replace(request, version=version)) for version in versions]
     homes = [os.path.join(cache, "wheels", key) for key in keys]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.baremetal.sriov.plugins.plugin_utils import cluster_plan, networks, nodes
+from ansible_collections.baremetal.sriov.plugins.plugin_utils import cluster_plan, networks, nodes, owned_objects
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.approval import cluster_differences
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.verdicts import document, verdict
 
@@ -19,7 +19,7 @@ NAMES = ("add", "change", "remove", "keep", "theirs")
 
 def wanted(*names: str, vlan: int = 5) -> list[dict[str, Any]]:
     given = [{"name": name, "resource_name": "pool", "vlan": vlan} for name in names]
-    return networks.network_attachments(given, networks.OWNER)
+    return networks.network_attachments(given, owned_objects.OWNER)
 
 
 def in_cluster() -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def in_cluster() -> list[dict[str, Any]]:
 
 def steps(*names: str, prune: bool = True, defined: bool = True) -> list[dict[str, Any]]:
     found = in_cluster() if defined else []
-    changes = networks.network_changes(wanted(*names), found, prune)
+    changes = owned_objects.network_changes(wanted(*names), found, prune)
     return cluster_plan.network_steps(changes, found, defined)
 
 
@@ -53,7 +53,7 @@ def test_a_cluster_that_does_not_know_the_resource() -> None:
 
 
 def test_a_definition_of_somebody_else_is_a_refusal() -> None:
-    changes = networks.network_changes(wanted("theirs"), in_cluster(), False)
+    changes = owned_objects.network_changes(wanted("theirs"), in_cluster(), False)
     found = cluster_plan.foreign(changes)
     assert verdict(found) == "refused" and found["msg"].startswith("default/theirs: expected no network attachment of")
 
