@@ -37,8 +37,9 @@ def test_pods_hold_vfs(lab: Lab) -> None:
 
 def test_pods_live_through_a_restart_of_the_kubelet(lab: Lab) -> None:
     noted = chain.noted("before_reboot")["containers"]
+    before = soak_pods.kubelet(lab)
     lab.run(["systemctl", "restart", "kubelet.service"], timeout=180.0)
-    times = soak_pods.registered(lab)
+    times = soak_pods.registered(lab, before)
     assert [admissions.fault(one) for one in times] == [""] * len(times), times
     chain.wait_offered(lab, {"kernel": 4, "dpdk": 7})
     assert {pod.name: pod.container() for pod in rebooting.pods(lab)} == noted, "the same containers run on"

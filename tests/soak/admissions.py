@@ -16,7 +16,9 @@ import json, os, subprocess
 argv = ["journalctl", "--boot", "--unit", "baremetal-sriov-device-plugin.service", "--output=json", "--no-pager"]
 lines = [json.loads(line) for line in subprocess.run(argv, capture_output=True, check=True).stdout.splitlines()]
 told = [[int(line["__REALTIME_TIMESTAMP"]) / 1e6, str(line.get("MESSAGE"))] for line in lines]
-print(json.dumps({"kubelet": os.stat("/var/lib/kubelet/device-plugins/kubelet.sock").st_mtime, "lines": told}))
+path = "/var/lib/kubelet/device-plugins/kubelet.sock"
+made = os.stat(path).st_mtime if os.path.exists(path) else 0.0  # while a kubelet starts it has none
+print(json.dumps({"kubelet": made, "lines": told}))
 """
 LISTENS, REGISTERED = ": listening on ", ": registered with the kubelet"
 WATCHED = "/plugins_registry/"

@@ -112,22 +112,30 @@ def survived(pod: Pod, progress: Progress, resource: str) -> None:
     pod.create()
 
 
-def registered(lab: Lab) -> list[admissions.Times]:
-    """The times of all pools, once the kubelet that runs now has taken them."""
+def kubelet(lab: Lab) -> float:
+    """When the socket of the kubelet that runs now was made."""
+    return admissions.times(lab.run(["python3", "-I", "-c", admissions.ASK]).stdout, "").kubelet
+
+
+def registered(lab: Lab, before: float = 0.0) -> list[admissions.Times]:
+    """The times of all pools, once a kubelet has taken them; before: when the socket of the one that went was made."""
     found: list[admissions.Times] = []
 
     def all_there() -> bool:
         told = lab.run(["python3", "-I", "-c", admissions.ASK]).stdout
         found[:] = [admissions.times(told, f"{chain.PREFIX}/{pool}") for pool in WANTED]
-        return all(one.registered for one in found)
+        return all(one.registered and one.kubelet > before for one in found)
 
     lab.wait_for("the kubelet to take all pools", all_there, SECONDS, every=1.0)
     return found
 
 
-def looked_at(lab: Lab, pods: list[Pod], progress: Progress, kind: str) -> None:
-    """After one disturbance: all pods, all devices, each once, and how long the kubelet went without us."""
-    found = registered(lab)
+def looked_at(lab: Lab, pods: list[Pod], progress: Progress, kind: str, before: float) -> None:
+    """After one disturbance: all pods, all devices, each once, and how long the kubelet went without us.
+
+    before: as for registered.
+    """
+    found = registered(lab, before)
     time.sleep(SETTLES)  # a kubelet that refuses a pod says so soon, and nothing says that it will not
     for pod in pods:
         survived(pod, progress, "".join(f"{chain.PREFIX}/{pool}" for pool in pod.pools))
@@ -154,11 +162,13 @@ def survive(lab: Lab, count: int, rng: random.Random) -> None:
         if progress.done["restarts"] < count:
             with go_plugin(lab) as beside:
                 while progress.done["restarts"] < count:
+                    before = kubelet(lab)
                     lab.run(["systemctl", "restart", "kubelet.service"], timeout=SECONDS)
-                    looked_at(lab, [*pods, beside], progress, "restarts")
+                    looked_at(lab, [*pods, beside], progress, "restarts", before)
         while progress.done["reboots"] < reboots:
+            before = kubelet(lab)
             lab.reboot_and_wait()
-            looked_at(lab, pods, progress, "reboots")
+            looked_at(lab, pods, progress, "reboots", before)
     finally:
         if progress.done["reboots"] >= reboots:
             STATE.unlink(missing_ok=True)

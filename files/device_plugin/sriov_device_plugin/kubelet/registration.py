@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 import time
 
@@ -46,6 +47,18 @@ def identity(path: str) -> Identity | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino, found.st_mtime_ns
+
+
+def accepts(path: str) -> bool:
+    """Whether a process listens on a Unix socket, however busy it is."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as client:
+        try:
+            client.connect(path)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return True
 
 
 class PoolEndpoint:
@@ -163,6 +176,10 @@ class Waits:
             self._said = words
             log.warning("%s: %s", endpoint.name, words)
         if now < self._turn_at or len(folders) < 2 or kubelet is None or self._works:
+            return ""
+        # After a boot the socket of the kubelet before lies there: who comes may look here first.
+        if not accepts(os.path.join(endpoint.kubelet_dir, LEGACY_DIR, KUBELET_SOCKET)):
+            self._turn_at = now + self._pause
             return ""
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
         self._turn_at = now + self._pause

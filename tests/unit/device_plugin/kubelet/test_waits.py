@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from pathlib import Path
@@ -70,6 +71,21 @@ def test_a_kubelet_that_listened_is_waited_for_where_it_did(node: Daemon, watche
             assert next_ids(plugin.watch()) == KERNEL
         time.sleep(1.0)  # longer than until the other way is tried
         assert path.exists() and "the other way is tried" not in node.logged()
+
+
+@finding("finding-dp-10-after-a-boot")
+def test_a_kubelet_that_is_still_to_come_is_waited_for_where_it_looks_first(node: Daemon, watched: Path) -> None:
+    """The socket of the kubelet before the boot lies there, and nobody listens on it."""
+    stale = node.kubelet_root / "device-plugins" / "kubelet.sock"
+    stale.parent.mkdir(exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(stale))
+    start(node)
+    path = watched / "intel.com_kernel.sock"
+    eventually(path.exists, "the first way")
+    first = path.stat().st_ino
+    time.sleep(1.5)  # longer than until the other way is tried
+    assert path.stat().st_ino == first and "the other way is tried" not in node.logged()
 
 
 @finding("finding-dp-10-never-lists")
