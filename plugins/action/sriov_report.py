@@ -27,6 +27,7 @@ from ansible_collections.baremetal.sriov.plugins.plugin_utils import (
     role_parts,
     verdicts,
 )
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.rolling import availability
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.scalars import as_boolean
 
 _INFO = "kubernetes.core.k8s_info"
@@ -54,6 +55,7 @@ class ActionModule(ActionBase):
         for answer in answers.values():
             answer.pop("sliced", None)
         self._warnings: dict[str, None] = {}
+        self._marked = False  # whether a node waits for a run that gives it back
         clusters, of_hosts = self._clusters(answers, given, absent)
         told = verdicts.document(answers, list(answers), clusters)
         sentences = [*_sentences(answers), *self._warnings, *([] if absent else self._notes(answers, given))]
@@ -67,6 +69,7 @@ class ActionModule(ActionBase):
             for host, name in of_hosts.items()
         }
         turns = any(answer.get("reboot_required") or answer.get("drain_required") for answer in answers.values())
+        turns = turns or self._marked
         return {
             "changed": False,
             "verdict": told["verdict"],
@@ -145,6 +148,7 @@ class ActionModule(ActionBase):
         by_name = {str(node["metadata"].get("name")): node for node in present}
         for host, side in here.items():
             answer, node = answers[host], by_name.get(str(side["node"]))
+            self._marked = self._marked or (node is not None and availability.is_ours(node))
             if answer.get("plan") is None or answer.get("failed"):
                 continue
             if node is None:

@@ -79,7 +79,7 @@ bmcs:
   type: list
   elements: str
 turns:
-  description: Whether a host would be drained or rebooted.
+  description: Whether a host would be drained or rebooted, or given back after a run that did not end.
   returned: always
   type: bool
 """

@@ -32,7 +32,8 @@ exit 1
 """
 _RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=\d+\s+failed=(\d+)", re.MULTILINE)
 _FATAL = re.compile(r"^fatal: \[([^]]+)\]: \S+ => ({.*})$", re.MULTILINE)
-_SHOWN = re.compile(r"^(\S+): (?:unchanged|changes|refused|failed|unreachable), .*\n((?:.+\n)*)", re.MULTILINE)
+_SHOWN = re.compile(r"^ok: \[([^]]+)\] => ({\n    \"msg\": \[\n.*?\n})$", re.MULTILINE | re.DOTALL)
+_PLANNED = re.compile(r"^(\S+): (?:unchanged|changes|refused|failed|unreachable), .*\n((?:.+\n)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,9 @@ class Run:
 
     @property
     def shown(self) -> dict[str, list[str]]:
-        """Host -> the lines that the playbook plan showed of it."""
-        return {host: text.splitlines() for host, text in _SHOWN.findall(self.output)}
+        """Host -> the lines that a task showed for it, or the playbook plan of it."""
+        planned = {host: text.splitlines() for host, text in _PLANNED.findall(self.output)}
+        return {**planned, **{host: list(json.loads(text)["msg"]) for host, text in _SHOWN.findall(self.output)}}
 
     def assert_refused(self, *sentences: str) -> None:
         """The run failed, told each sentence as it is, called no module on a host, and changed nothing."""

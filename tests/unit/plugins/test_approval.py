@@ -54,6 +54,15 @@ def test_what_differs_is_told(before: dict[str, Any], now: dict[str, Any], told:
     assert differences(now, approved(before), "n") == told
 
 
+def test_a_node_that_was_drained_needs_that_no_more() -> None:
+    """All else is compared as before the drain."""
+    before = {**planned(step(0, needs=["drain"]), drain_required=True), "drain_allowed": True}
+    now = planned(step(0))
+    assert len(differences(now, approved(before), "n")) == 3
+    assert differences(now, approved(before), "n", drained=True) == []
+    assert len(differences(planned(step(0, 7)), approved(before), "n", drained=True)) == 2
+
+
 def test_texts_that_differ_only_in_their_middle_are_not_the_same() -> None:
     first, second = ("a\n" * 100 + middle + "b\n" * 100 for middle in "xy")
     found = differences(planned(step(0, second)), approved(planned(step(0, first))), "n")

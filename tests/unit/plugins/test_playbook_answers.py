@@ -112,6 +112,29 @@ def test_files_are_written_where_the_user_stands(controller: Controller, way: st
     run.assert_refused("sriov_plan_output: expected the path of a file in a folder that exists on the controller")
 
 
+def test_plan_tells_what_networks_do_otherwise(controller: Controller) -> None:
+    """Once, for all nodes; what site foretells of reboots stands there, too."""
+    controller.answer("sriov_node", changed=True, plan={**PLAN, "reboot_required": True}, drain_required=False,
+                      refused=[], reboot_required=True)  # fmt: skip
+    network = {"name": "blue", "resource_name": "pool", "ipam": {"type": "host-local", "subnet": "10.9.0.0/24"}}
+    run = controller.run("baremetal.sriov.plan", hosts={"a": {}, "b": {}}, local=HERE,
+                         extra={"sriov_networks": [network], "sriov_reboot_ok": True})  # fmt: skip
+    assert run.status == 0, run.output
+    assert run.output.count("network default/blue: host-local knows of the addresses") == 1
+    assert run.calls.count("sriov_node") == 2 and "TASK [Show the batches, and what they take]" in run.output
+
+
+def test_plan_refuses_addresses_that_nobody_records(controller: Controller) -> None:
+    """Which the node does not know; it is asked before, for all else."""
+    controller.answer("sriov_node", changed=False, plan=PLAN, drain_required=False, refused=[], reboot_required=False)
+    ipam = {"type": "host-local", "ranges_from": "node", "subnet": "10.9.0.0/24"}
+    sliced = {"sriov_networks": [{"name": "blue", "resource_name": "pool", "ipam": ipam}]}
+    run = controller.run("baremetal.sriov.plan", hosts={"a": sliced, "b": {}}, local=HERE)
+    assert run.status == 2 and {host: row[1] for host, row in run.recap.items()}["b"] == 0, run.output
+    assert "refused: 2 nodes: 1 unchanged, 1 refused (a)" in run.output
+    assert "Network blue has ranges_from: node in its ipam." in words(run)
+
+
 @pytest.mark.parametrize("fail", [pytest.param(True, id="finding-people-08-status")])
 def test_a_pipeline_tells_changes_from_none(controller: Controller, fail: bool) -> None:
     step = {"target": "0000:01:00.0", "action": "create 4 VFs", "reason": "asked", "stage": "now", "needs": []}

@@ -82,6 +82,19 @@ def test_provision_goes_from_the_bios_to_the_first_boot(tmp_path: Path) -> None:
     assert all(bmc.sessions == {} for bmc in bmcs.values()) and PASSWORD not in run.output
 
 
+def test_the_plan_has_a_table_of_the_bios(tmp_path: Path) -> None:
+    """After the nodes' own, of hosts that have a BMC; nothing is staged."""
+    bmc, controller = FakeBmc("dell"), Controller(tmp_path)
+    plan = {"steps": [], "warnings": [], "reboot_required": False, "drain_required": False}
+    controller.answer("sriov_node", changed=False, plan=plan, drain_required=False, refused=[], reboot_required=False)
+    with Farm() as farm:
+        hosts = {"node1": access(farm, bmc, sriov_bios_record=str(tmp_path / "record")), "node2": {}}
+        run = controller.run("baremetal.sriov.plan", hosts=hosts, local=LOCAL)
+    assert run.status == 0 and bmc.writes == [] and bmc.sessions == {}, run.output
+    assert run.output.index("unchanged: 2 nodes") < run.output.index("1 step, one reboot, no drain"), run.output
+    assert PASSWORD not in run.output
+
+
 def test_the_preflight_names_the_menu_entry_that_is_off(tmp_path: Path) -> None:
     bmc, controller = FakeBmc("supermicro"), Controller(tmp_path)
     lacking = [{"item": "IOMMU in the firmware", "verdict": "look", "found": "no table that announces one"}]

@@ -129,6 +129,20 @@ def test_what_was_asked_for_last_is_known(tmp_path: Path, request_for: WheelsReq
     assert wheels.last_used(files[0], cache) is None, "another folder of wheels, or none"
 
 
+def test_wheels_for_a_later_python_are_none_that_a_node_asked_for(
+    tmp_path: Path, request_for: WheelsRequest, shelf: Path
+) -> None:
+    """So that a plan begins with those of the nodes; what it will look at is known before."""
+    make_wheel(shelf, "native", "cp312-cp312-manylinux_2_17_x86_64")
+    cache = str(tmp_path / "cache")
+    for python in (sys.executable, "/nonexistent/python"):
+        told = wheels.provided(request_for, 2, cache, python)
+        assert wheels.last_used(request_for.requirements, cache, request_for.folder) == request_for
+    assert (told["abi"], [one["abi"] for one in told["others"]]) == ("cp311", ["cp312"])
+    assert [one["abi"] for one in told["missing"]] == ["cp313"]
+    assert wheels.ready(request_for, 2, cache) == [told["site"], told["others"][0]["site"]]
+
+
 def _prepare(request: WheelsRequest, cache: str) -> str:
     return prepare(request, cache, sys.executable).path
 
