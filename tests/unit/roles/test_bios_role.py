@@ -91,7 +91,7 @@ def test_the_plan_has_a_table_of_the_bios(tmp_path: Path) -> None:
         hosts = {"node1": access(farm, bmc, sriov_bios_record=str(tmp_path / "record")), "node2": {}}
         run = controller.run("baremetal.sriov.plan", hosts=hosts, local=LOCAL)
     assert run.status == 0 and bmc.writes == [] and bmc.sessions == {}, run.output
-    assert run.output.index("unchanged: 2 nodes") < run.output.index("1 step, one reboot, no drain"), run.output
+    assert run.output.index("unchanged: 2 nodes") < run.output.index("node1: changes, 3 steps, one reboot, no drain")
     assert PASSWORD not in run.output
 
 
