@@ -188,10 +188,10 @@ def allocate() -> list[dict[str, Any]]:
         with kubelet.plugin(kubelet.registered().endpoint) as plugin:
             ids = next_ids(plugin.watch())
             answer = api.AllocateResponse(container_responses=plugin.allocate([ids[0]])).SerializeToString()
-            with bare(answer) as (_process, path), Plugin(path) as echo:
+            samples, echoed = [], []
+            with bare(answer) as served, Plugin(served[1]) as echo:
                 _timed(plugin, ids, 100)
                 _timed(echo, ids, 100)
-                samples, echoed = [], []
                 for _turn in range(TURNS):  # beside each other, whatever else the machine does
                     samples += _timed(plugin, ids, CALLS // TURNS)
                     echoed += _timed(echo, ids, CALLS // TURNS)

@@ -201,7 +201,7 @@ def _problems(host: Host, goal: FirmwareGoal, state: NodeState) -> Iterator[Prob
         yield Problem(label, "mstconfig, to set the NIC's firmware (firmware)", "no such program",
                       "Install the package mstflint.")  # fmt: skip
     writers = [f"{namespace}/{pod}" for namespace, pod, _uid in pods.logged_pods(host)
-            if pod.startswith(tuple(f"{name}-" for name in WRITERS))]  # fmt: skip
+               if pod.startswith(tuple(f"{name}-" for name in WRITERS))]  # fmt: skip
     if writers:
         yield Problem(label, "one who sets the NIC's firmware on this node", f"the pod {writers[0]} does, too",
                       "Take firmware out of the policy, or that pod from this node.")  # fmt: skip

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible.plugins.filter import core as filters
-from jinja2.nativetypes import NativeEnvironment
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import cni_dirs
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.goal import KUBELET_FOLDERS
@@ -45,23 +43,6 @@ def test_its_cni_folder_is_found(tmp_path: Path, product: Product) -> None:
 @pytest.mark.parametrize("product", EACH)
 def test_our_boot_service_comes_before_its_kubelet(product: Product) -> None:
     assert set(product.units) <= set(UNITS)
-
-
-@pytest.mark.parametrize("product", EACH)
-def test_our_device_plugin_comes_before_its_kubelet(product: Product) -> None:
-    """So that its sockets are there when the kubelet looks: it admits the pods that a node had before a boot soon."""
-    role = yaml.safe_load((ROOT / "roles/device_plugin/vars/main.yml").read_text())
-    unit = (ROOT / "files/device_plugin/baremetal-sriov-device-plugin.service.in").read_text()
-    values = {"lookup": lambda _kind, path: Path(path).read_text(), "role_path": str(ROOT / "roles/device_plugin")}
-    environment = NativeEnvironment()
-    environment.filters.update(filters.FilterModule().filters())
-    template = environment.from_string(role["device_plugin_kubelet_units"])
-    named = template.render(sriov_kubelet_unit="auto", **values)
-    assert set(product.units) <= set(named.split()) == set(UNITS)
-    assert template.render(sriov_kubelet_unit="a.service", **values) == "a.service"
-    section = unit.partition("[Service]")[0].splitlines()
-    assert "Before=@KUBELET_UNIT@" in section
-    assert "device_plugin_kubelet_units" in role["device_plugin_variables"]["KUBELET_UNIT"]
 
 
 def test_no_unit_is_listed_without_its_product() -> None:

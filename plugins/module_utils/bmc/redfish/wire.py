@@ -56,7 +56,8 @@ class BmcAddress:
             command = "openssl s_client -connect HOST:443 </dev/null | openssl x509 -noout -fingerprint -sha256"
             wrong.append(Mistake("fingerprint", f"{problem}{command} tells it."))
         raise_if(wrong)
-        assert found is not None
+        if found is None:
+            raise AssertionError("raise_if ends here without an address")
         return not plain, found[2].strip("[]"), port or (80 if plain else 443)
 
 

@@ -195,7 +195,14 @@ def test_proxmox_with_grub(tmp_path: Path, grub: str) -> None:
     host.put("/etc/kernel/proxmox-boot-uuids", "1234-ABCD\n")
     host.put("/usr/sbin/proxmox-boot-tool", "#!/bin/sh\n")
     refreshed: list[str] = []
-    host.act = lambda argv: refreshed.append(argv[1]) or 0 if "proxmox" in argv[0] else GrubHost.act(host, argv)  # type: ignore[func-returns-value, method-assign]
+
+    def act(argv: list[str]) -> int:
+        if "proxmox" not in argv[0]:
+            return GrubHost.act(host, argv)
+        refreshed.append(argv[1])
+        return 0
+
+    host.act = act  # type: ignore[method-assign]
     assert plan(host, IOMMU)[0].target == grub
     bring(host, IOMMU)
     assert refreshed == ["refresh"]
