@@ -147,8 +147,14 @@ class FakeKubelet(contextlib.ExitStack):
         return self.requests.get(timeout=deadline)
 
     def both_registered(self) -> dict[str, str]:
-        """Resource name -> socket name, of the next two Register requests."""
-        return {r.resource_name: r.endpoint for r in (self.registered(), self.registered())}
+        """Resource name -> socket name, of the next Register requests until two resources have come; one may come twice
+        while a kubelet starts.
+        """
+        found: dict[str, str] = {}
+        while len(found) < 2:
+            request = self.registered()
+            found[request.resource_name] = request.endpoint
+        return found
 
     def plugin(self, endpoint: str) -> Plugin:
         return Plugin(self.folder / endpoint)
