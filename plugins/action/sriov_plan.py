@@ -28,6 +28,7 @@ from ansible_collections.baremetal.sriov.plugins.plugin_utils import (
     scalars,
     variable_specs,
 )
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.rolling import lost_nodes
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.verdicts import without_wrappers
 
 MODULE = "baremetal.sriov.sriov_node"
@@ -183,7 +184,9 @@ class ActionModule(sriov_bundle.ActionModule, sriov_variables.ActionModule):
         return found
 
     def _call(self, arguments: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=given)
+        answer = lost_nodes.asked(
+            lambda: self._execute_module(module_name=MODULE, module_args=arguments, task_vars=given), given
+        )
         answer.pop("invocation", None)  # long, and of no use to anybody
         return answer
 
