@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
+from ..module_utils.policy.validation import ranges
 from . import plan_table, verdicts
-from .plan_rows import ranges
 
 _MOST = 6  # runs of names in a heading
 _NUMBERED = re.compile(r"(.*?)(\d{1,9})(\D*)")

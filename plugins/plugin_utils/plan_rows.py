@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..module_utils.policy.validation import ranges
+
 # A part -> its heading, in the order in which site does them.
 PARTS = {"node": "node", "device_plugin": "device plugin", "cni": "CNI plugin", "cluster": "cluster"}
 _WHEN = {"now": "now", "after_reboot": "after reboot"}
@@ -115,14 +117,3 @@ def in_ranges(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             found.append((key, [int(vf[2])] if vf else [], dict(step)))
     return [{**step, "target": f"{key['target']} vf {ranges(numbers)}"} if numbers else step
             for key, numbers, step in found]  # fmt: skip
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """0, 1, 2, 4 as 0-2,4."""
-    ends: list[list[int]] = []
-    for number in numbers:
-        if ends and number == ends[-1][1] + 1:
-            ends[-1][1] = number
-        else:
-            ends.append([number, number])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ends)

@@ -161,6 +161,18 @@ def waiting_process(*arguments: str) -> subprocess.Popen[bytes]:
     return process
 
 
+def test_the_machine_goes_before_other_sessions_where_the_kernel_groups_by_session() -> None:
+    """sched(7): each session is a group. Without groups, or for a machine that has ended, nothing happens."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as process:
+        group = Path(f"/proc/{process.pid}/autogroup")
+        wanted = group.read_text().split()[0] + f" nice {qemu.AUTOGROUP_NICE}\n" if group.exists() else ""
+        if os.geteuid() != 0 and wanted:
+            wanted = group.read_text()  # only root may raise it
+        qemu._go_before_others(process.pid)
+        assert (group.read_text() if group.exists() else "") == wanted
+    qemu._go_before_others(process.pid)
+
+
 def test_only_the_process_of_this_run_folder_is_ours(tmp_path: Path) -> None:
     with waiting_process(str(tmp_path / "qemu.pid")) as process:
         assert qemu.alive(process.pid, tmp_path)
