@@ -88,7 +88,8 @@ def test_plan_says_all_parts(planned: dict[str, Any]) -> None:
     assert {before for before, _release in code.values()} == {None}
     assert len({release for _before, release in code.values()}) == 1
     started = [step["target"] for step in steps if step["kind"] == "unit" and step["after"] == "start"]
-    assert started == ["baremetal-sriov-device-plugin.service", "baremetal-sriov-cni.service"]
+    assert started == ["baremetal-sriov-drift.timer", "baremetal-sriov-device-plugin.service",
+                       "baremetal-sriov-cni-keep.path", "baremetal-sriov-cni.service"]  # fmt: skip
     for words in ("enp1s0 0000:01:00.0", "device plugin:", "CNI plugin:", "cluster:", "default/kernel-net"):
         assert words in planned["run"].output
 
