@@ -188,6 +188,8 @@ class ActionModule(sriov_bundle.ActionModule, sriov_variables.ActionModule):
             lambda: self._execute_module(module_name=MODULE, module_args=arguments, task_vars=given), given
         )
         answer.pop("invocation", None)  # long, and of no use to anybody
+        if "changed" in answer:  # asked for the node alone, that is all there is
+            answer.setdefault("node_changed", answer["changed"])
         return answer
 
 

@@ -72,6 +72,10 @@ plan:
   description: As RV(baremetal.sriov.sriov_node#module:plan), for all parts.
   returned: without O(keep)
   type: dict
+node_changed:
+  description: Whether steps of the node itself are due, without those of the bundles.
+  returned: without O(keep)
+  type: bool
 libraries_later:
   description:
     - The later Pythons that no libraries are to be had for, as RV(baremetal.sriov.sriov_wheels#module:missing).
