@@ -45,7 +45,8 @@ def ssh_keys() -> Path:
 def make_certificates(folder: Path) -> None:
     """Write ca, apiserver and client certificates with their keys, and service-account.key, into `folder`."""
     authority: list[str | Path] = ["-subj", "/CN=lab-ca", "-keyout", folder / "ca.key", "-out", folder / "ca.crt"]
-    run(["openssl", "req", "-x509", *CURVE, "-days", DAYS, *authority])
+    usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]  # RFC 5280, 4.2.1.3; Python 3.13 insists on it
+    run(["openssl", "req", "-x509", *CURVE, "-days", DAYS, *usage, *authority])
     key = folder / "service-account.key"
     run(["openssl", "ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", key])
     for name, subject in CLIENTS.items():
@@ -56,11 +57,9 @@ def make_certificates(folder: Path) -> None:
 def make_certificate(folder: Path, name: str, subject: str, server_names: str = "") -> None:
     """Write NAME.crt and NAME.key of a client, or of a server with these names, beside the authority's."""
     request, extensions = folder / f"{name}.csr", folder / f"{name}.ext"
-    extensions.write_text(
-        f"extendedKeyUsage=serverAuth\nsubjectAltName={server_names}\n"
-        if server_names
-        else "extendedKeyUsage=clientAuth\n"
-    )
+    uses = f"serverAuth\nsubjectAltName={server_names}" if server_names else "clientAuth"
+    # Who signed it: RFC 5280, 4.2.1.1; Python 3.13 insists on it too.
+    extensions.write_text(f"extendedKeyUsage={uses}\nauthorityKeyIdentifier=keyid\n")
     run(["openssl", "req", "-new", *CURVE, "-subj", subject, "-keyout", folder / f"{name}.key", "-out", request])
     ca: list[str | Path] = ["-CA", folder / "ca.crt", "-CAkey", folder / "ca.key", "-CAcreateserial"]
     signed: list[str | Path] = ["-extfile", extensions, "-out", folder / f"{name}.crt"]
