@@ -165,6 +165,7 @@ def test_requests_by_the_webhook(api_server: ApiServer, objects: list[dict[str, 
         bundle = base64.b64encode((api_server.pki / "ca.crt").read_bytes()).decode()
         for hook in hooks["webhooks"]:
             hook["clientConfig"] = {"url": f"https://127.0.0.1:{port}/mutate", "caBundle": bundle}
+            hook["timeoutSeconds"] = 30  # the most there is: a busy machine is none of this test's business
         create(api_server, hooks)
         inject = {"baremetal.sriov/inject": "true"}
         until("the injector's network", lambda: asked(api_server, pod(**inject)) == {KERNEL: "1"})
