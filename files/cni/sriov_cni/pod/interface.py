@@ -66,7 +66,7 @@ class Pod:
         links = [Interface(payload) for payload in self.socket.dump(get_link())]
         told = [(link, link.parent) for link in links]
         if not any(parent == address for _link, parent in told):
-            told = [(link, link.parent or bus_info(self.socket, link.name)) for link in links]
+            told = [(link, link.parent or bus_info(self.socket, link.index)) for link in links]
         for link, parent in told:
             if parent == address:
                 return link

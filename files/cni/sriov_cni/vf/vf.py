@@ -106,12 +106,13 @@ def host_link(host: NodeHost, address: str, seconds: float) -> Interface | None:
     for _round in backoff(seconds):
         for name in host.net_names(address):
             try:
-                return Interface(host.socket.get(get_link(name=name)))
+                link = Interface(host.socket.get(get_link(name=name)))
             except NetlinkError as error:
-                if error.errno != errno.ENODEV:  # renamed between the two looks: look again
-                    raise CniError(
-                        DEVICE, f"interface {name} of VF {address} does not answer: {error}"
-                    ) from None
+                if error.errno == errno.ENODEV:  # renamed between the two looks: look again
+                    continue
+                raise CniError(DEVICE, f"interface {name} of VF {address} does not answer: {error}") from None
+            if not pci.is_address(link.parent) or link.parent == address:  # else another one got the name
+                return link
     return None
 
 

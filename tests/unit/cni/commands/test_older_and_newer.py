@@ -17,6 +17,7 @@ import time
 
 import pytest
 
+from sriov_cni.host.ethtool import name_of
 from sriov_cni.pod import interface
 from support.cni_code import put
 from support.cni_world import PF, VF, VF_NAME, VF_VFIO, Refusal, WorldHost, run
@@ -176,7 +177,8 @@ def test_a_renamed_vf_is_found_where_netlink_tells_no_pci_address(world, name, m
     run("ip", "-n", world.pod_ns, "link", "set", "net1", "down")
     run("ip", "-n", world.pod_ns, "link", "set", "net1", "name", "other7")
     world.add_link("net1", world.pod_ns)  # another one has its name by now
-    monkeypatch.setattr(interface, "bus_info", lambda socket, name: {"other7": VF, "net1": PF}.get(name, ""))
+    told = {"other7": VF, "net1": PF}
+    monkeypatch.setattr(interface, "bus_info", lambda socket, index: told.get(name_of(socket, index), ""))
     world.call("DEL")
     assert world.snapshot() == before
     assert world.pod_link()["ifname"] == "net1"
