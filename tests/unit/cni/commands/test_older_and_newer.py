@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 
@@ -90,6 +91,16 @@ def use(world) -> dict:
     return {}
 
 
+def hide_pf(world) -> dict:
+    (world.device(PF) / "net").rename(world.root / "away")
+    return {"vlan": 5}
+
+
+def hide_vf(world) -> dict:
+    run("ip", "link", "set", VF_NAME, "netns", world.pod_ns)
+    return {}
+
+
 def withhold(world, *addresses: str) -> dict:
     folder = world.root / "state" / "withheld"
     folder.mkdir(parents=True)
@@ -110,6 +121,11 @@ STATUS = {
         lambda world: {"deviceID": "", **withhold(world, VF, VF_VFIO)}, "all VFs of this node are withheld",
     ),
     "in-use": (use, "the host uses its interface"),
+    "pf-without-interface": (hide_pf, f"PF {PF} of VF {VF} has no interface on the host"),
+    "interface-elsewhere": (hide_vf, f"VF {VF} (driver igbvf) has no network interface on the host"),
+    "not-trusted": (lambda world: {"promisc": "on"}, f"VF {VF} is not trusted"),
+    "mtu-of-vfio": (lambda world: {"deviceID": VF_VFIO, "mtu": 1400}, "driver vfio-pci, and so no interface to set it"),
+    "no-trunks": (lambda world: {"vlan_trunk": "10"}, f"vlan_trunk: the driver ixgbe of PF {PF} has no list of VLANs"),
 }  # fmt: skip
 
 
@@ -118,7 +134,7 @@ def test_status_judges_what_would_make_an_add_fail(world, name):
     conf = world.conf
     assert world.raw_call("STATUS", conf) == (0, "")
     make, words = STATUS[name]
-    with pytest.raises(Refusal, match=words.replace("(", r"\(")) as refused:
+    with pytest.raises(Refusal, match=re.escape(words)) as refused:
         world.call("STATUS", {**conf, **make(world)})
     assert refused.value.code == 50
 
