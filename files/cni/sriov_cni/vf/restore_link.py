@@ -47,12 +47,11 @@ def restore_link(host: NodeHost, attachment: Attachment, link: Interface) -> lis
     for _turn in range(_TURNS):
         problems = _restore(host, attachment, link)
         try:
-            now = Interface(host.socket.get(get_link(link.index)))
-        except NetlinkError as error:
+            if ethtool.name_of(host.socket, link.index) == link.name:
+                break
+            link = Interface(host.socket.get(get_link(link.index)))
+        except OSError as error:
             return [*problems, f"interface {link.name} of VF {attachment.address} is gone: {error}"]
-        if now.name == link.name:
-            break
-        link = now
     return problems
 
 
