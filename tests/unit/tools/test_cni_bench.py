@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How the CNI plugin's benchmark tells milliseconds above a floor: by a figure that chance moves little.
 
-# source: Hodges and Lehmann, Estimates of location based on rank tests (1963): a shift is the median of all differences.
+# source: Hodges and Lehmann, Estimates of location based on rank tests (1963): a shift is the median of all
+# differences.
 """
 
 from __future__ import annotations

@@ -230,7 +230,7 @@ def channels() -> tuple[int, ...]:
 def test_channels_come_back(world, case):
     """Of a veth with several queues, by another implementation."""
     run("ip", "link", "del", VF_NAME)
-    queues = "numtxqueues 4 numrxqueues 4".split()
+    queues = "numtxqueues", "4", "numrxqueues", "4"
     run("ip", "link", "add", VF_NAME, *queues, "type", "veth", "peer", "name", "wire", *queues)
     run("ip", "link", "set", VF_NAME, "alias", VF)
     before = channels()
