@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> tuple[int, str]:
             return 1, f"{error}\n"
     if len(arguments) == 2 and arguments[0] == "set-aside":
         try:
-            return _set_aside(arguments[1].lower())
+            return _set_aside(arguments[1])
         except CniError as error:
             return 1, f"{error}\n"
     if len(arguments) != 2 or arguments[0] != "check-config":
@@ -82,8 +82,8 @@ def _attachments(host: NodeHost | None = None) -> tuple[int, str]:
     found += [
         {
             "vf": bad.address, "container": bad.container, "interface": bad.ifname, "network": "", "netns": "",
-            "in_use": bad.complete and withheld.read(host, bad.address) is None, "made_by": "baremetal.sriov",
-            "error": str(bad.error), **_why_withheld(host, bad.address),
+            "in_use": bad.complete and is_address(bad.address) and withheld.read(host, bad.address) is None,
+            "made_by": "baremetal.sriov", "error": str(bad.error), **_why_withheld(host, bad.address),
         }
         for bad in store.damaged()
     ]  # fmt: skip
@@ -98,9 +98,10 @@ def _why_withheld(host: NodeHost, address: str) -> Json:
 def _set_aside(address: str, host: NodeHost | None = None) -> tuple[int, str]:
     host = host or NodeHost()
     store = Store(host)
-    if not is_address(address):
-        return 1, f"set-aside: expected the PCI address of a VF, found {shown(address)}\n"
+    address = address.lower() if is_address(address.lower()) else address
     store.prepare()
+    if not is_address(address) and address not in [bad.address for bad in store.damaged()]:
+        return 1, f"set-aside: expected the PCI address of a VF, found {shown(address)}\n"
     with store.lock(address, "VF"):
         moved = store.set_aside(address)
         if not moved:
