@@ -156,8 +156,8 @@ def refused(*_arguments, real=worker.{what}):
 
 worker.{what} = refused
 """
-DENY_STREAMS = DENY.replace("    real()\n", "    way = real()\n").replace(
-    "    def getfd(pidfd, fd):\n", "    def getfd(pidfd, fd):\n        if fd == 0:\n            return way(pidfd, fd)\n")
+REPLY_ALONE = "    def getfd(pidfd, fd):\n        if fd == 0:\n            return way(pidfd, fd)\n"
+DENY_STREAMS = DENY.replace("    real()\n", "    way = real()\n").replace("    def getfd(pidfd, fd):\n", REPLY_ALONE)
 DENIALS = {
     "said-once": DENY,
     "said-once-namespaces": DENY_READING.format(what="place_of", when='_arguments[0] != "/proc/self"'),
