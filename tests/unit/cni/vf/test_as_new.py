@@ -257,6 +257,27 @@ def test_a_vf_with_a_program_of_the_hosts_is_refused(world, case):
     os.close(program)
 
 
+HOSTS = {"ingress": bpf.TCX_INGRESS, "egress": bpf.TCX_EGRESS}
+
+
+@pytest.mark.parametrize("held", ["program", "link"])
+@pytest.mark.parametrize("place", [pytest.param(name, id=f"finding-cni-04-refused-at-add-{name}") for name in HOSTS])
+def test_a_vf_with_a_program_of_the_hosts_beside_tc_is_refused(world, place, held):
+    """It would go with the VF, and DEL could not tell it from a pod's."""
+    index = messages.Interface(socket.Socket().get(messages.get_link(name=VF_NAME))).index
+    with contextlib.ExitStack() as stack:
+        if held == "link":
+            stack.callback(os.close, bpf.link(index, HOSTS[place]))
+        else:
+            bpf.attach_tcx(index, HOSTS[place])
+        before = everything()
+        assert before["tcx"] == 1
+        for command, code in (("ADD", 100), ("STATUS", 50)):
+            with pytest.raises(Refusal, match=f"interface {VF_NAME} has an eBPF program beside tc") as told:
+                world.call(command)
+            assert (told.value.code, everything()) == (code, before)
+
+
 @pytest.mark.parametrize("case", ["finding-cni-04-journal-of-before"])
 def test_a_journal_of_before_that_was_kept(world, case):
     """It tells of three flags and nothing else: the others stay as they are."""
