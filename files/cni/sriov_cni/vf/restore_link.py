@@ -88,13 +88,20 @@ def _change_altname(host: NodeHost, link: Interface, name: str, add: bool, parts
     try:
         host.socket.change(set_altnames(link.index, [name], add=add))
     except NetlinkError as error:
-        now = Interface(host.socket.get(get_link(link.index)))
-        if (name in now.altnames) is add:
+        if (name in _altnames(host, link.index)) is add:
             return
         if add and error.errno == errno.EEXIST:
-            host.log.error(f"{now.name} had the alternative name {name} before; that is in use now")
+            host.log.error(f"{link.name} had the alternative name {name} before; that is in use now")
         else:
             parts.refused(f"alternative name {name}", error)
+
+
+def _altnames(host: NodeHost, index: int) -> list[str]:
+    """As they are now; none of an interface that is gone."""
+    try:
+        return Interface(host.socket.get(get_link(index))).altnames
+    except NetlinkError:
+        return []
 
 
 def _restore_rest(host: NodeHost, attachment: Attachment, link: Interface, parts: _Parts) -> None:

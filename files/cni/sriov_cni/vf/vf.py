@@ -171,8 +171,8 @@ def refuse_programs(vf: Vf, link: Interface) -> None:
         what, way = "an eBPF program beside tc", f"'bpftool net detach tcx_ingress dev {link.name}', or tcx_egress"
     raise CniError(
         DEVICE,
-        f"VF {vf.address}: interface {link.name} has {what}, which would see all packets of the pod; expected none: take "
-        f"it off ({way}), or the VF out of the pool",
+        f"VF {vf.address}: interface {link.name} has {what}, which would see all packets of the pod; "
+        f"expected none: take it off ({way}), or the VF out of the pool",
     )
 
 
