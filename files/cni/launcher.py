@@ -12,11 +12,15 @@ import gc
 import posix
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
 gc.disable()  # nothing is worth collecting in some milliseconds
 sys.path.insert(0, "/usr/lib/baremetal-sriov/cni/@CNI_VERSION@")
 
 
-def tell(kind, error, trace):
+def tell(kind: type[BaseException], error: BaseException, trace: "TracebackType | None") -> None:
     """Of a version that is damaged: the runtime gets an error that it can read."""
     sys.__excepthook__(kind, error, trace)
     if b"CNI_COMMAND" in posix.environ:
