@@ -159,11 +159,15 @@ class NamedHost(WorldHost):
 
 @pytest.mark.parametrize("case", ["finding-cni-04-everything"])
 def test_all_that_a_pod_can_change(on_the_host, case):
-    world, before = on_the_host, everything()
-    world.call("ADD", host=NamedHost(world))
+    world = on_the_host
+    before = {**everything(), "at the PF": world.pf["vfs"]}
+    conf = {**world.conf, "trust": "on", "vlan": 7}
+    world.call("ADD", conf, host=NamedHost(world))
     change_all(world)
-    world.call("DEL", host=NamedHost(world))
-    after = everything()
+    told = {**world.pf["vfs"][0], "mac": "02:00:00:00:0b:ad"}  # as the driver of a trusted VF does
+    world.set_pf(vfs=[told, world.pf["vfs"][1]])
+    world.call("DEL", conf, host=NamedHost(world))
+    after = {**everything(), "at the PF": world.pf["vfs"]}
     assert _differences(before, after) == {}
     assert not (world.root / "state" / "withheld" / VF).exists()
 
@@ -216,6 +220,29 @@ def test_a_program_that_drops_all_packets_is_taken_off(world, how):
     world.call("DEL", CNI_CONTAINERID="c2")
 
 
+def channels() -> tuple[int, ...]:
+    with contextlib.closing(IoctlEthtool(VF_NAME)) as ethtool:
+        found = ethtool.get_channels()
+        return found.rx_count, found.tx_count, found.combined_count
+
+
+@pytest.mark.parametrize("case", ["finding-cni-04-channels-of-a-driver"])
+def test_channels_come_back(world, case):
+    """Of a veth with several queues, by another implementation."""
+    run("ip", "link", "del", VF_NAME)
+    queues = "numtxqueues", "4", "numrxqueues", "4"
+    run("ip", "link", "add", VF_NAME, *queues, "type", "veth", "peer", "name", "wire", *queues)
+    run("ip", "link", "set", VF_NAME, "alias", VF)
+    before = channels()
+    world.call("ADD")
+    with Inside(open_netns(f"/run/netns/{world.pod_ns}")), contextlib.closing(IoctlEthtool("net1")) as ethtool:
+        wanted = ethtool.get_channels()
+        wanted.rx_count = wanted.tx_count = 2
+        ethtool.set_channels(wanted)
+    world.call("DEL")
+    assert (channels(), before[:2]) == (before, (4, 4))
+
+
 @pytest.mark.parametrize("case", ["finding-cni-04-refused-at-add"])
 def test_a_vf_with_a_program_of_the_hosts_is_refused(world, case):
     """It may be the administrator's own: nothing is taken away."""
@@ -228,6 +255,27 @@ def test_a_vf_with_a_program_of_the_hosts_is_refused(world, case):
         world.call("ADD")
     assert (told.value.code, everything()) == (100, before)
     os.close(program)
+
+
+HOSTS = {"ingress": bpf.TCX_INGRESS, "egress": bpf.TCX_EGRESS}
+
+
+@pytest.mark.parametrize("held", ["program", "link"])
+@pytest.mark.parametrize("place", [pytest.param(name, id=f"finding-cni-04-refused-at-add-{name}") for name in HOSTS])
+def test_a_vf_with_a_program_of_the_hosts_beside_tc_is_refused(world, place, held):
+    """It would go with the VF, and DEL could not tell it from a pod's."""
+    index = messages.Interface(socket.Socket().get(messages.get_link(name=VF_NAME))).index
+    with contextlib.ExitStack() as stack:
+        if held == "link":
+            stack.callback(os.close, bpf.link(index, HOSTS[place]))
+        else:
+            bpf.attach_tcx(index, HOSTS[place])
+        before = everything()
+        assert before["tcx"] == 1
+        for command, code in (("ADD", 100), ("STATUS", 50)):
+            with pytest.raises(Refusal, match=f"interface {VF_NAME} has an eBPF program beside tc") as told:
+                world.call(command)
+            assert (told.value.code, everything()) == (code, before)
 
 
 @pytest.mark.parametrize("case", ["finding-cni-04-journal-of-before"])
