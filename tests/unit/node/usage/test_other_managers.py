@@ -217,6 +217,16 @@ def test_the_usual_places(tmp_path: Path, path: str, text: str, sign: str, line:
     assert host.get(path) == text
 
 
+@pytest.mark.parametrize("what", [pytest.param("merged", id="finding-node-35-one-file-by-two-names")])
+def test_a_file_with_two_names_is_named_once(tmp_path: Path, what: str) -> None:
+    """/lib leads to /usr/lib."""
+    host = make_host(tmp_path)
+    host.put("usr/lib/udev/rules.d/70-vfs.rules", RULE)
+    host.symlink("lib", "usr/lib")
+    (warning,) = present(host, [KERNEL], check=True).plan.warnings
+    assert warning.startswith("/usr/lib/udev/rules.d/70-vfs.rules (a udev rule, line 1)"), what
+
+
 INNOCENT = [
     ("etc/netplan/60.yaml",
      "network:\n  ethernets:\n    enp1s0: {}\n  vlans:\n    v5:\n      id: 5\n      link: enp1s0\n"),
