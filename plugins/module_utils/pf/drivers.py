@@ -25,6 +25,9 @@ BUSY_SECONDS = 10.0  # a VF answers EACCES or EBUSY while it is being probed, fo
 POLL_SECONDS = 0.1
 LEAST_SECONDS = 0.5  # a wait takes, however many were in vain
 PROBING = (errno.EACCES, errno.EBUSY, errno.EAGAIN)
+# What stands before the kernel's answer: ip (iproute2 lib/libnetlink.c), devlink (devlink/mnlg.c), ethtool
+# (netlink/nlsock.c, ethtool.c).
+ANSWERS = ("RTNETLINK answers: ", "kernel answers: ", "netlink error: ", "feature settings: ")
 ANY: tuple[int, ...] = ()  # as codes of retry: any failure of the host
 T = TypeVar("T")
 PROBE = "/sys/bus/pci/drivers_probe"
@@ -227,12 +230,13 @@ def retry(
 
 
 def errno_of(error: HostError) -> int:
-    """The errno of a write that failed, or that iproute2 tells of (lib/libnetlink.c); 0 for another failure."""
+    """The errno of a write that failed, or that a program tells of (see `ANSWERS`); 0 for another failure."""
     text = error.problem.found
     code = text[text.rfind("(errno ") + 7 : -1] if text.endswith(")") and "(errno " in text else ""
     if code.isdecimal():
         return int(code)
-    said = text.partition("RTNETLINK answers: ")[2].partition("\n")[0].strip()
+    start = next((mark for mark in ANSWERS if mark in text), "")
+    said = text.partition(start)[2].partition("\n")[0].strip() if start else ""
     return next((number for number in errno.errorcode if said and os.strerror(number) == said), 0)
 
 
