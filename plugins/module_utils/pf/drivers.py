@@ -13,7 +13,7 @@ from typing import Callable, TypeVar
 
 from ..host.host import Host
 from ..kernel import lockdown
-from ..model.errors import HostError, TakenError
+from ..model.errors import HostError, SlowError, TakenError
 from ..model.frozen import dataclass
 from ..model.goal import DEFAULT_DRIVER, NO_DRIVER
 from ..shared import pci
@@ -85,8 +85,8 @@ def give(host: Host, address: str, wanted: str, check: Callable[[], None] = noth
         need_group(host, address)
     try:
         change(host, address, wanted, check)
-    except TakenError:
-        raise  # nothing was written
+    except (TakenError, SlowError):
+        raise  # nothing was written; or each other write would hang behind the one that does
     except HostError:
         put_back(host, address, earlier, override)
         raise
@@ -182,11 +182,17 @@ def rebind(
     """
     name = pci.driver(host.root, address)
     unbind(host, address, check)
+    failed: HostError | None = None
     try:
         between()
-    finally:
-        if name is not None:
-            retry(host, lambda: host.write_attribute(f"/sys/bus/pci/drivers/{name}/bind", address))
+    except SlowError:
+        raise  # the next write would hang behind it
+    except HostError as error:
+        failed = error
+    if name is not None:
+        retry(host, lambda: host.write_attribute(f"/sys/bus/pci/drivers/{name}/bind", address))
+    if failed is not None:
+        raise failed
 
 
 def put_back(host: Host, address: str, driver: str | None, override: str | None) -> None:
