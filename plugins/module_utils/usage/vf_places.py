@@ -189,7 +189,7 @@ PLACES = (
         "a script of wicked",
         ("/etc/wicked/scripts", "/etc/sysconfig/network/if-up.d"), SCRIPT, COUNT, SCRIPT_LIMIT, SHELL,
     ),
-    Place("DPDK's service", ("/etc/dpdk",), r"\Ainterfaces\Z", r"(?m)^[ \t]*(pci\s+\S+\s+\S+)"),
+    Place("DPDK's service", ("/etc/dpdk",), r"\Ainterfaces\Z", r"(?m)^[ \t]*(pci\s+\S+)(?=[ \t]+\S)"),
     Place(
         "os-net-config",
         ("/etc/os-net-config", "/var/lib/os-net-config"), r"sriov_config\.ya?ml\Z", _sign("numvfs"),
