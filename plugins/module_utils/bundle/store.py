@@ -22,7 +22,7 @@ from typing import Any
 from ..host.host import Host, sync_folder
 from ..model.errors import HostError, InvalidSpecError, Mistake, StateFileError, mistakes_of, raise_if
 from ..shared.places import LIBRARIES
-from .library import moved
+from .locations import moved
 
 FORMAT = 1
 RECORDS = "/var/lib/baremetal-sriov/bundles"
@@ -142,7 +142,7 @@ def request_from(
     places: Mapping[str, str] | None = None,
 ) -> BundleRequest:
     """A request from the module's arguments; `@NAME@` in texts is replaced, and so are folders that have another place
-    on this host (see `library`). Raises InvalidSpecError.
+    on this host (see `locations`). Raises InvalidSpecError.
     """
 
     def here(text: str) -> str:

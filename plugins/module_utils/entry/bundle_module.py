@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..bundle import cni_dirs, interpreter, library, summary
+from ..bundle import cni_dirs, interpreter, locations, summary
 from ..bundle import plan as bundle_plan
 from ..bundle.interpreter import Interpreter
 from ..bundle.store import FILE_LIMIT, RECORDS, BundleRequest, request_from
@@ -37,7 +37,7 @@ def run(module: results.Module, host: Host | None = None) -> None:
             module.exit_json(changed=False, python=python.as_dict())
             return
         variables = variables_of(where, params, python)
-        request = request_of(params, variables, library.places(where))
+        request = request_of(params, variables, locations.places(where))
         params["manifest"] = None  # a result repeats its parameters
         planned, steps, missing = _present(module, where, request, python)
     except SriovError as error:
@@ -68,7 +68,7 @@ def variables_of(host: Host, params: Mapping[str, Any], python: Interpreter) -> 
 def request_of(
     params: Mapping[str, Any], variables: dict[str, str], places: Mapping[str, str] | None = None
 ) -> BundleRequest:
-    """What the module's arguments ask for. places: see `library`.
+    """What the module's arguments ask for. places: see `locations`.
 
     Raises HostError without a manifest, InvalidSpecError.
     """

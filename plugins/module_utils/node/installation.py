@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ..bundle import cni_dirs
-from ..bundle.library import library
+from ..bundle.locations import library
 from ..bundle.read_only import read_only_problem
 from ..host.host import Host
 from ..model.errors import HostError, Problem

@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import library
+from ansible_collections.baremetal.sriov.plugins.module_utils.bundle import locations
 from ansible_collections.baremetal.sriov.plugins.module_utils.entry import bundle_module
 from ansible_collections.baremetal.sriov.plugins.module_utils.shared.places import LIBRARY, LIBRARY_ELSEWHERE
 from support.node_runs import ran
@@ -53,7 +53,7 @@ def request(state: str = "present") -> dict[str, Any]:
 @pytest.mark.parametrize(("kind", "command"), [
     pytest.param(ostree, COMMAND, id="finding-node-28-rpm-ostree"),
     pytest.param(unlocked, COMMAND, id="finding-node-28-overlay"),
-    pytest.param(read_only_usr, f"{library.COMMANDS_ELSEWHERE}/x", id="finding-node-28-read-only-usr"),
+    pytest.param(read_only_usr, f"{locations.COMMANDS_ELSEWHERE}/x", id="finding-node-28-read-only-usr"),
 ])  # fmt: skip
 def test_it_is_installed_where_it_can_be_written(
     tmp_path: Path, kind: Callable[[WholeHost], None], command: str
