@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.baremetal.sriov.plugins.module_utils.kernel.bootloaders import grub_d
 from support.fake_mstconfig import MstHost
 from support.fake_offers import OURS, HostWithKubelet
 from support.fake_pci import GROUPS, Net
@@ -184,6 +185,8 @@ class LifeHost(ZooHost, HostWithKubelet, MstHost):
         self.network_down()
         self.coming, self.busy = [], {}
         shutil.rmtree(self.real(GROUPS), ignore_errors=True)
+        if not self.get(grub_d.MENU):  # by a power cut in update-grub: a person makes it again, from a rescue system
+            self.make_menu()
         super().reboot()
         for device, card in self.cards.items() if power else ():
             card.running = dict(card.after)

@@ -20,6 +20,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.plan import AFTER_REBOOT
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import Outcome
+from ansible_collections.baremetal.sriov.plugins.module_utils.record import record
 from support import zoo
 from support.fake_base import Killed
 from support.life_host import born
@@ -48,8 +49,9 @@ class Life:
         if self.firmware:
             for pf in NAMES:
                 self.host.add_card(pf[:-2])
-        elif self.rng.random() < 0.2:
-            somebody_makes(self.host, self.rng.randint(1, 3))
+        self.others = 0 if self.firmware or self.rng.random() < 0.8 else self.rng.randint(1, 3)  # VFs, at each boot
+        if self.others:
+            somebody_makes(self.host, self.others)
         if self.rng.random() < 0.3:
             self.host.put(RC_LOCAL, OTHERS)
         self.before = self.seen()
@@ -136,6 +138,7 @@ class Life:
         what = self.rng.choice(["plain", "plain", "pod", "pod", "kill", "cut", "fault"])
         self.told.append(f"apply {what}: {self.wanted} {self.options}")
         host, checked = self.host, self.outcome(check=True)
+        begun = any(not pod.runs for pod in host.pods.values())  # they may be seen at any moment of the run
         if what == "pod":
             host.pod_comes(self.rng.randint(1, 70))
         if what == "fault":
@@ -152,7 +155,7 @@ class Life:
                 self.boot()
             done = checked = self.outcome()
         host.wanted, host.faults, host.refusals = "", {}, {}
-        self.judge(what, checked, done)
+        self.judge("pod" if begun and what == "plain" else what, checked, done)
 
     def outcome(self, check: bool = False) -> Outcome | SriovError:
         try:
@@ -162,7 +165,7 @@ class Life:
 
     def judge(self, what: str, checked: Outcome | SriovError, done: Outcome | SriovError) -> None:
         """Whether a run ended as it should."""
-        undisturbed = what in ("plain", "kill", "cut") or (what == "pod" and not self.host.given)
+        undisturbed = what in ("plain", "kill", "cut") and all(pod.runs for pod in self.host.pods.values())
         self.reached = isinstance(done, Outcome)
         self.told.append(f"ended: {'reached' if self.reached else done}")
         if isinstance(done, Outcome):
@@ -212,6 +215,8 @@ class Life:
         host = self.host
         host.reboot(power=self.rng.random() < 0.3)
         early = self.service(boot.EARLY)
+        if self.others and PF1 not in record.load(host).pfs:
+            somebody_makes(host, self.others)
         host.network_up()
         late = self.service()
         host.kubelet_starts()
