@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..bundle import cni_dirs, interpreter, summary
+from ..bundle import cni_dirs, interpreter, locations, summary
 from ..bundle import plan as bundle_plan
 from ..bundle.interpreter import Interpreter
 from ..bundle.store import FILE_LIMIT, RECORDS, BundleRequest, request_from
@@ -37,7 +37,7 @@ def run(module: results.Module, host: Host | None = None) -> None:
             module.exit_json(changed=False, python=python.as_dict())
             return
         variables = variables_of(where, params, python)
-        request = request_of(params, variables)
+        request = request_of(params, variables, locations.places(where))
         params["manifest"] = None  # a result repeats its parameters
         planned, steps, missing = _present(module, where, request, python)
     except SriovError as error:
@@ -65,8 +65,13 @@ def variables_of(host: Host, params: Mapping[str, Any], python: Interpreter) -> 
     return found
 
 
-def request_of(params: Mapping[str, Any], variables: dict[str, str]) -> BundleRequest:
-    """What the module's arguments ask for. Raises HostError without a manifest, InvalidSpecError."""
+def request_of(
+    params: Mapping[str, Any], variables: dict[str, str], places: Mapping[str, str] | None = None
+) -> BundleRequest:
+    """What the module's arguments ask for. places: see `locations`.
+
+    Raises HostError without a manifest, InvalidSpecError.
+    """
     if params["manifest"] is None:
         raise HostError(
             "sriov_bundle",
@@ -74,7 +79,7 @@ def request_of(params: Mapping[str, Any], variables: dict[str, str]) -> BundleRe
             "none",
             "Call it as baremetal.sriov.sriov_bundle from a task.",
         )
-    return request_from(params["name"], params["manifest"], params["units"], variables, params["adopt"])
+    return request_from(params["name"], params["manifest"], params["units"], variables, params["adopt"], places)
 
 
 def _told(steps: Sequence[Step]) -> list[dict[str, Any]]:

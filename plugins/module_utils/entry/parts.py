@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..bundle import interpreter, store, summary, units
+from ..bundle import interpreter, locations, store, summary, units
 from ..bundle import plan as bundle_plan
 from ..bundle.interpreter import Interpreter
 from ..host.host import Host
@@ -117,7 +117,8 @@ def _of_bundles(
 
 def _request(host: Host, one: Mapping[str, Any], python: Interpreter, offers: bool) -> store.BundleRequest:
     chosen = one["units"] if offers or one.get("idle_units") is None else one["idle_units"]
-    return bundle_module.request_of({**one, "units": chosen}, bundle_module.variables_of(host, one, python))
+    variables = bundle_module.variables_of(host, one, python)
+    return bundle_module.request_of({**one, "units": chosen}, variables, locations.places(host))
 
 
 def _unit_states(

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from ..bundle import cni_dirs
+from ..bundle.locations import library
 from ..bundle.read_only import read_only_problem
 from ..host.host import Host
 from ..model.errors import HostError, Problem
 from ..model.goal import Goal
 from ..model.state import NodeState
-from ..shared.places import LIBRARY
 from .plan import Concern, Draft
 
 SYSTEMD = "/run/systemd/system"  # source: sd_booted(3)
@@ -43,8 +43,8 @@ class Installation(Concern):
                     "The roles install services of systemd; use a node that runs it, or the module sriov_node alone.",
                 )
             )
-        if self.systemd and host.is_read_only(LIBRARY):
-            self.problems.append(read_only_problem(LIBRARY))
+        if self.systemd and host.is_read_only(place := library(host)):
+            self.problems.append(read_only_problem(place))
         if self.cni_bin_dir:
             self.problems += _foreign_plugin(host, self.cni_bin_dir, goal.options.adopt)
 

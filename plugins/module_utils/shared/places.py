@@ -8,8 +8,11 @@ from __future__ import annotations
 # One JSON file for each VF that the CNI plugin could not bring back, named by its PCI address: {"format": 1,
 # "time": ..., "cause": ...}. The device plugin shows the VF Unhealthy while the file is there.
 WITHHELD = "/var/lib/cni/sriov/withheld"
-# Below it the roles install what runs on a node.
+# Below it the roles install what runs on a node: by this name in all that is shipped, and where /usr takes no writes at
+# the other place.
 LIBRARY = "/usr/lib/baremetal-sriov"
+LIBRARY_ELSEWHERE = "/var/lib/baremetal-sriov/code"
+LIBRARIES = (LIBRARY, LIBRARY_ELSEWHERE)
 # The device plugin as a service.
 DEVICE_PLUGIN_UNIT = "baremetal-sriov-device-plugin.service"
 # What the device plugin keeps over its restarts; a boot begins anew.

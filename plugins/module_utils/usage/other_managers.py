@@ -129,6 +129,8 @@ def _warnings(host: Host, named: Collection[str]) -> Iterator[str]:
 
 def _files(host: Host, place: Place) -> Iterator[str]:
     for folder in place.folders:
+        if folder.startswith("/lib/") and host.read_link("/lib") is not None:
+            continue  # another name of what is below /usr
         parent, _rest, end = folder.partition("/*")
         more = folder != parent
         below = [f"{parent}/{name}" for name in host.list_dir(parent) if name.endswith(end)] if more else [folder]

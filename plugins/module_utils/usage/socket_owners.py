@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ..host.host import Host
-from ..shared.places import DEVICE_PLUGIN_UNIT, LIBRARY
+from ..shared.places import DEVICE_PLUGIN_UNIT, LIBRARIES
 from .pods import pods_by_uid
 
 LEGACY = "device-plugins"
@@ -48,7 +48,9 @@ def is_ours(host: Host, pid: int) -> bool:
     if not pid or DEVICE_PLUGIN_UNIT in (host.read_text(f"/proc/{pid}/cgroup") or ""):
         return True
     words = (host.read_text(f"/proc/{pid}/cmdline") or "").split("\0")
-    return any(word.startswith(f"{LIBRARY}/") and word.endswith("/run.py") for word in words)
+    return any(
+        word.startswith(tuple(f"{place}/" for place in LIBRARIES)) and word.endswith("/run.py") for word in words
+    )
 
 
 def words_of(host: Host, pid: int) -> str:
