@@ -9,19 +9,17 @@ which they run.
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import chain
 import pytest
+from accounts import account
 from pod import Attachment, Extras, Pod
 
 from ansible_collections.baremetal.sriov.plugins.plugin_utils import injector, multus
-from sriovlab import peer_images
 from sriovlab.guest import Lab
 
 OWN, AWAY = "/etc/cni/net.d/00-multus.conf", "/var/tmp/00-multus.conf"
@@ -37,29 +35,17 @@ CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], 443), 5)"
 
 
 @pytest.fixture(scope="module")
-def lab(configured: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(images: Lab) -> Iterator[Lab]:
     """The running node with the chain's two policies, the images, and a default network alone."""
-    archive: Path = tmp_path_factory.mktemp("images") / "images.tar"
-    peer_images.write(archive)
-    argv = ["ctr", "-n", "k8s.io", "images", "import", "-"]
-    configured.run(argv, input=archive.read_bytes(), timeout=600.0)
-    archive.unlink()
-    configured.run(["mv", OWN, AWAY])
-    yield configured
-    configured.run(["mv", AWAY, OWN])
+    images.run(["mv", OWN, AWAY])
+    yield images
+    images.run(["mv", AWAY, OWN])
 
 
 def brought(kind: str, *options: str) -> None:
     """Have site bring Multus of a kind, and the injector."""
     run = chain.playbook("site", {**VALUES, "sriov_multus": kind}, *options)
     assert run.status == 0, run.output
-
-
-def account(token: str) -> str:
-    """Whose a token of a service account is."""
-    payload = token.split(".")[1]
-    found: str = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"]
-    return found
 
 
 def image_of(lab: Lab, label: str) -> str:

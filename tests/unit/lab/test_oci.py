@@ -120,9 +120,11 @@ def test_images_have_the_names_that_manifests_use() -> None:
     """Those of the roles, and of the projects' own manifests at the pinned releases."""
     names = by_name().keys()
     assert all(REF_NAME.fullmatch(name) for name in names)
-    repository = "ghcr.io/k8snetworkplumbingwg/multus-cni"
+    repository = "ghcr.io/k8snetworkplumbingwg"
     roles = {multus.Multus(kind=kind).uses for kind in (multus.THIN, multus.THICK)} | {injector.IMAGE}
-    assert names == roles | {f"{repository}:snapshot", f"{repository}:snapshot-thick"}
+    theirs = {f"{repository}/{name}" for name in (
+        "multus-cni:snapshot", "multus-cni:snapshot-thick", "whereabouts:latest")}  # fmt: skip
+    assert names == roles | theirs
 
 
 def test_images_have_what_the_roles_containers_run() -> None:
@@ -133,5 +135,18 @@ def test_images_have_what_the_roles_containers_run() -> None:
             program = container["command"][0]
             files = by_name()[container["image"]].files
             assert program in files or f"/usr/bin/{program}" in files
-            used = {peers.MULTUS.name: peers.MULTUS, peers.CLUSTER.name: peers.CLUSTER}
-            assert all(path.name in used[str(path.parent)].names for path in files.values())
+
+
+def test_images_have_programs_that_are_built() -> None:
+    groups = {group.name: group for group in (peers.MULTUS, peers.CLUSTER, peers.WHEREABOUTS)}
+    files = {path: name for image in by_name().values() for name, path in image.files.items()}
+    assert not [path for path in files if path.name not in groups[str(path.parent)].names]
+
+
+def test_whereabouts_has_what_its_own_image_has() -> None:
+    """source: whereabouts 0.9.2, Dockerfile, and the command in doc/crds/daemonset-install.yaml."""
+    image = by_name()["ghcr.io/k8snetworkplumbingwg/whereabouts:latest"]
+    scripts = {"/install-cni.sh", "/lib.sh", "/token-watcher.sh"}
+    assert image.files.keys() == {"/whereabouts", "/ip-control-loop"} | scripts
+    assert image.shell
+    assert peers.WHEREABOUTS.pinned(peers.WHEREABOUTS.module) == peers.CLUSTER.pinned(peers.CLUSTER.module)
