@@ -41,7 +41,7 @@ def lab(images: Lab) -> Lab:
 def manifests() -> list[dict[str, Any]]:
     """Definitions of resources, and what installs the plugin on each node. Its image is there, and can't be pulled."""
     folder = peers.built(peers.WHEREABOUTS).folder
-    files = sorted(folder.glob("*.yaml"), key=lambda path: not path.name.startswith("whereabouts.cni"))
+    files = sorted(folder.glob("*.yaml"), key=lambda path: (not path.name.startswith("whereabouts.cni"), path.name))
     found = [item for path in files for item in yaml.safe_load_all(path.read_text())]
     for item in found:
         if item["kind"] == "DaemonSet":
