@@ -40,11 +40,12 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Extras:
-    """What a pod has besides its VFs: resources, volume sources by their path in the container, capabilities."""
+    """What a pod has besides its VFs; volume sources by their path in the container."""
 
     resources: dict[str, str] = field(default_factory=dict)
     volumes: dict[str, dict[str, Any]] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 def _folder(path: str) -> dict[str, Any]:
@@ -85,9 +86,10 @@ class Pod:
         volumes = list(enumerate(self.extras.volumes.items()))
         networks = json.dumps([network.as_dict() for network in self.networks])
         annotations = {f"{ANNOTATION}/networks": networks} if self.networks else {}
+        labels = {"app": self.name, **self.extras.labels}
         self.lab.api("POST", PODS, {
             "apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": self.name, "annotations": annotations, "labels": {"app": self.name}},
+            "metadata": {"name": self.name, "annotations": annotations, "labels": labels},
             "spec": {
                 "nodeSelector": {"kubernetes.io/hostname": self.lab.name},
                 "containers": [{

@@ -22,6 +22,7 @@ from typing import Any
 from devtool.collection import ROOT, environment
 from support.fake_tree import Tree
 
+SECONDS = 600.0  # a run; what hangs is ended by the limit of its test
 # It fails for each module that has no answer.
 _PYTHON = """#!/bin/sh
 echo "$*" >> {folder}/calls
@@ -115,6 +116,8 @@ class Controller(Tree):
         if not self.with_others:
             env["ANSIBLE_COLLECTIONS_PATH"] = str(self.base / "collections")
             env["ANSIBLE_COLLECTIONS_SCAN_SYS_PATH"] = "false"
-        done = subprocess.run(argv, cwd=self.base, env=env, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            argv, cwd=self.base, env=env, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
         calls = re.sub(r".*AnsiballZ_(\w+)\.py.*", r"\1", self.get("calls")).splitlines()
         return Run(done.returncode, done.stdout + done.stderr, tuple(calls))
