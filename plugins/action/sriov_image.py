@@ -24,6 +24,7 @@ _SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "cpu": {"type": "str", "choices": ["unknown", "intel", "amd", "arm64"], "default": "unknown"},
     "python": {"type": "dict"},
+    "pack": {"type": "path"},
     "parts": {"type": "list", "elements": "str", "choices": list(role_parts.PARTS), "default": list(role_parts.PARTS)},
 }
 _PLUGIN = "device_plugin"
@@ -49,7 +50,7 @@ class ActionModule(sriov_plan.ActionModule):
 
     def _prepared(self, arguments: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
         """Raises HostError where the device plugin's libraries can't be had."""
-        asked: dict[str, Any] = {name: arguments[name] for name in ("target_root", "state", "cpu")}
+        asked: dict[str, Any] = {name: arguments[name] for name in ("target_root", "state", "cpu", "pack")}
         if arguments["state"] == "absent":
             names = role_parts.bundle_names(arguments["parts"])
             return self._asked({**asked, "bundles": [{"part": part, "name": name} for part, name in names]}, given)

@@ -44,6 +44,10 @@ options:
       - The Python of the image, for the libraries of the device plugin, where its files do not tell. The keys are
         C(version), C(machine) and C(libc), as RV(python) has them.
     type: dict
+  pack:
+    description:
+      - The path of an archive of O(target_root), beside the image and not in it. The same files make the same archive.
+    type: path
   parts:
     description: The parts that are prepared. One that is switched off, as by C(sriov_cni), is left out.
     type: list
@@ -108,6 +112,10 @@ left:
   type: list
   elements: str
   sample: ["VFs, their settings and drivers, and what the device plugin offers: dpdk"]
+archive:
+  description: The path and the checksum (C(sha256)) of O(pack); in check mode of what the image has now.
+  returned: with O(pack)
+  type: dict
 python:
   description: The Python that was found in the image; none where its files do not tell.
   returned: success
@@ -127,6 +135,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "cpu": {"type": "str", "choices": ["unknown", "intel", "amd", "arm64"], "default": "unknown"},
             "python": {"type": "dict"},
+            "pack": {"type": "path"},
             "parts": {
                 "type": "list",
                 "elements": "str",

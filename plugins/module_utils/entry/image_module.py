@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ..bundle import image_python, store, summary
+from ..bundle import image_archive, image_python, store, summary
 from ..bundle import plan as bundle_plan
 from ..bundle.interpreter import Interpreter
+from ..host.host import Host
 from ..host.image_host import ImageHost, image_host
 from ..model.errors import HostError, Problem, RefusedError, SriovError
 from ..model.frozen import dataclass
@@ -22,6 +24,8 @@ from ..node import image
 from ..policy.node_spec import parse_spec
 from . import bundle_module, results
 from .parts import Bundle
+
+ARCHIVE_LIMIT = 4 << 30  # bytes
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,30 @@ def run(module: results.Module, host: ImageHost | None = None) -> None:
             return
         if not module.check_mode:
             _carry_out(where, wish, bundles, params["archive"])
+        packed = _packed(where, params["pack"], module.check_mode) if params["pack"] and not absent else None
     except SriovError as error:
         results.fail(module, error)
     else:
-        _finish(module, prepared, bundles, python, absent)
+        _finish(module, prepared, bundles, python, packed)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The archive. sha256: of what it is, or was where this is a check."""
+
+    path: str
+    sha256: str
+    changed: bool
+
+
+def _packed(image: ImageHost, path: str, check: bool) -> Packed:
+    """Write it, beside the image, where it is another one. Raises HostError."""
+    builder = Host()
+    before = builder.read_bytes(path, ARCHIVE_LIMIT)
+    data = image_archive.pack(image)
+    if not check and data != before:
+        builder.write_file(path, data)
+    return Packed(path, hashlib.sha256(data).hexdigest(), data != before)
 
 
 def _request(host: ImageHost, one: Mapping[str, Any], python: Interpreter) -> store.BundleRequest:
@@ -76,7 +100,7 @@ def _plans(
     """The plans of all. Raises RefusedError with every reason, before any change."""
     problems: list[Problem] = []
     found: list[Shipment] = []
-    prepared = image.Prepared(Plan())
+    prepared = image.Prepared(Plan(), absent=wish.spec is None)
     try:
         prepared = image.prepare(host, wish, check=True)
     except RefusedError as error:
@@ -123,7 +147,7 @@ def _finish(
     prepared: image.Prepared,
     bundles: Sequence[Shipment],
     python: Interpreter | None,
-    absent: bool,
+    packed: Packed | None,
 ) -> None:
     own = [{**step.as_dict(), "part": NODE} for step in prepared.plan.steps]
     shipped = [step for one in bundles for step in one.bundle.told()]
@@ -134,9 +158,10 @@ def _finish(
         module.warn(warning)
     found: dict[str, Any] = {"diff": results.diff(replace(prepared.plan, steps=steps))} if module._diff else {}
     module.exit_json(
-        changed=bool(steps),
-        plan={"steps": [*own, *shipped] if absent else [*shipped, *own], "warnings": list(warnings)},
+        changed=bool(steps) or bool(packed and packed.changed),
+        plan={"steps": [*own, *shipped] if prepared.absent else [*shipped, *own], "warnings": list(warnings)},
         left=list(prepared.left),
+        archive={"path": packed.path, "sha256": packed.sha256} if packed else None,
         python=python.as_dict() if python else None,
         **found,
     )

@@ -35,9 +35,13 @@ class ImageHost(Host):
 
     def path(self, path: str) -> str:
         """The real path. Links to folders are followed within the image; one to a file stands for itself."""
-        resolved = self._resolved(path, last=False)
+        resolved = self.itself(path)
         followed = self._resolved(path, last=True)
         return followed if os.path.isdir(followed) else resolved
+
+    def itself(self, path: str) -> str:
+        """The real path of what is there, also where that is a link to a folder."""
+        return self._resolved(path, last=False)
 
     def _resolved(self, path: str, *, last: bool) -> str:
         """last: whether a link at the path itself is followed."""

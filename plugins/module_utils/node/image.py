@@ -85,6 +85,7 @@ class Prepared:
 
     plan: Plan
     left: tuple[str, ...] = ()
+    absent: bool = False
 
 
 def prepare(host: Host, wish: Wish, *, check: bool) -> Prepared:
@@ -101,7 +102,7 @@ def prepare(host: Host, wish: Wish, *, check: bool) -> Prepared:
                             "Somebody else changes the same files.")  # fmt: skip
     if not check and wish.spec is not None:
         _have_initramfs_made(host)
-    return Prepared(plan, _left(host, wish))
+    return Prepared(plan, _left(host, wish), wish.spec is None)
 
 
 def _look(host: Host, wish: Wish) -> tuple[Plan, NodeState]:

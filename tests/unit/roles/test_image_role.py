@@ -52,7 +52,7 @@ def test_prepared_twice_packed_and_taken_away(tmp_path: Path) -> None:
 
     changed, told = run(**packed)
     after, beside = tree(root), tree(served)
-    assert changed == 4 and f"{UNITS}/{FIRST}" in after  # image, archive, texts, meta-data
+    assert changed == 3 and f"{UNITS}/{FIRST}" in after  # image and archive, texts, meta-data
     assert after[f"{WANTS}/{FIRST}"][1].decode() == f"/{UNITS}/{FIRST}"
     assert "opt/cni/bin/sriov" in after and "usr/lib/baremetal-sriov/node/boot_entry.py" in after
     assert "left for the first boot: VFs, their settings and drivers, and what the device plugin offers: dpdk" in told
@@ -75,9 +75,9 @@ def _snippets(served: Path, url: str) -> None:
     encoded = base64.b64encode(script.encode()).decode()
     assert url in late[0] and encoded in late[1] and late[2].startswith("curtin in-target --target=/target -- sh ")
     lines = (served / "kickstart.ks").read_text().splitlines()
-    assert lines[1].startswith("%post ") and lines[-1] == "%end" and script.rstrip() in "\n".join(lines)
+    assert lines[2].startswith("%post ") and lines[-1] == "%end" and script.rstrip() in "\n".join(lines)
     preseed = (served / "preseed.cfg").read_text()
-    assert encoded in preseed and url in preseed and len(preseed.splitlines()) == 2
+    assert encoded in preseed and url in preseed and len(preseed.splitlines()) == 3
     if shutil.which("debconf-set-selections"):
         argv = ["debconf-set-selections", "--checkonly", str(served / "preseed.cfg")]
         done = subprocess.run(argv, capture_output=True, text=True, check=False)

@@ -52,8 +52,8 @@ def archive(tmp_path: Path) -> str:
 
 
 def run(host: ImageHost, check: bool = False, **more: Any) -> dict[str, Any]:
-    params = {"target_root": host.root, "state": "present", "cpu": "intel", "python": None, "gather_only": False,
-              "spec": node_spec([KERNEL]), "bundles": [dict(BUNDLE)], "archive": None, **more}  # fmt: skip
+    params = {"target_root": host.root, "state": "present", "cpu": "intel", "python": None, "pack": None, **more}
+    params = {"gather_only": False, "spec": node_spec([KERNEL]), "bundles": [dict(BUNDLE)], "archive": None, **params}
     found: dict[str, Any] = ran(host, image_module.run, check=check, params=params).result
     return found
 
@@ -77,6 +77,25 @@ def test_foretold_done_once_and_taken_away(host: ImageHost, tmp_path: Path) -> N
     assert not run(host)["changed"] and not run(host, check=True)["changed"] and files(host) == after
     assert run(host, state="absent", bundles=[{"name": "sample", "part": "node"}])["changed"]
     assert files(host) == before
+
+
+def test_the_same_files_make_the_same_archive(host: ImageHost, tmp_path: Path) -> None:
+    """Beside the image; folders, files and links, all root's, and nothing that runs."""
+    path, other = tmp_path / "one.tar.gz", tmp_path / "other.tar.gz"
+    Path(host.root, "proc").mkdir()
+    Path(host.root, "proc/cpuinfo").write_text("the build machine's")
+    Path(host.root, "lib").symlink_to("usr/lib")
+    told = run(host, check=True, archive=archive(tmp_path), pack=str(path))
+    assert told["changed"] and not path.exists()
+    done = run(host, archive=archive(tmp_path), pack=str(path))
+    assert done["archive"] == {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    assert not run(host, pack=str(path))["changed"] and run(host, pack=str(other))["changed"]
+    assert path.read_bytes() == other.read_bytes()
+    with tarfile.open(path) as packed:
+        members = {member.name: member for member in packed}
+    assert members["./lib"].linkname == "usr/lib" and "./lib/baremetal-sriov" not in members
+    assert "./usr/lib/baremetal-sriov/sample/a.py" in members and not any("/proc/" in name for name in members)
+    assert {(one.uid, one.gid, one.mtime) for one in members.values()} == {(0, 0, 0)}
 
 
 def test_every_reason_is_told_at_once_and_nothing_written(host: ImageHost) -> None:
