@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-PART = "bios"
+from ..module_utils.bmc.bios_module import PART
 
 
 def with_bios(answer: Mapping[str, Any], bios: Any) -> dict[str, Any]:
@@ -26,11 +26,10 @@ def with_bios(answer: Mapping[str, Any], bios: Any) -> dict[str, Any]:
     plan, own = answer.get("plan"), bios.get("plan")
     if not isinstance(plan, Mapping) or not isinstance(own, Mapping):
         return found
-    steps = [{**step, "part": PART} for step in own.get("steps") or ()]
     due = bool(answer.get("reboot_required")) or bool(own.get("reboot_required"))
     merged = {
         **plan,
-        "steps": [*steps, *(plan.get("steps") or ())],
+        "steps": [*(own.get("steps") or ()), *(plan.get("steps") or ())],
         "warnings": [*(own.get("warnings") or ()), *(plan.get("warnings") or ())],
         "reboot_required": bool(plan.get("reboot_required")) or bool(own.get("reboot_required")),
     }

@@ -30,6 +30,12 @@ def prepare(root: Path, **more: Any) -> chain.Run:
 
 
 @pytest.fixture(scope="module")
+def lab() -> Lab:
+    """The node from its pristine disk, with an IOMMU."""
+    return standalone.start(pristine=True)
+
+
+@pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root file system as debootstrap makes it."""
     program = shutil.which("debootstrap")
