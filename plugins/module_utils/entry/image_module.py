@@ -51,7 +51,7 @@ def run(module: results.Module, host: ImageHost | None = None) -> None:
         given: list[dict[str, Any]] = params["bundles"] or []
         params["bundles"] = None  # a result repeats its parameters
         absent = params["state"] == "absent"
-        wish = image.Wish() if absent else image.Wish(parse_spec(params["spec"]), params["spec"], params["cpu"])
+        wish = image.ImageWish() if absent else image.ImageWish(parse_spec(params["spec"]), params["spec"], params["cpu"])
         requests = [None if absent else _request(where, one, python or image_python.unknown()) for one in given]
         prepared, bundles = _plans(where, wish, given, requests)
         missing = sorted({sha256 for one in bundles for sha256 in one.contents})
@@ -93,7 +93,7 @@ def _request(host: ImageHost, one: Mapping[str, Any], python: Interpreter) -> st
 
 def _plans(
     host: ImageHost,
-    wish: image.Wish,
+    wish: image.ImageWish,
     given: Sequence[Mapping[str, Any]],
     requests: Sequence[store.BundleRequest | None],
 ) -> tuple[image.Prepared, list[Shipment]]:
@@ -125,7 +125,7 @@ def _bundle_plan(host: ImageHost, name: str, request: store.BundleRequest | None
     return bundle_plan.plan(host, request, image_python.unknown())
 
 
-def _carry_out(host: ImageHost, wish: image.Wish, bundles: Sequence[Shipment], archive: str | None) -> None:
+def _carry_out(host: ImageHost, wish: image.ImageWish, bundles: Sequence[Shipment], archive: str | None) -> None:
     """Our programs come before what names them, and go after it. Raises HostError."""
     sent = bundle_module.read_archive(archive) if archive else {}
     if wish.spec is None:

@@ -64,7 +64,7 @@ def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
     host = host or Host()
     what, rest = (arguments[0], arguments[1:]) if arguments else (ALL, ())
     if (what, len(rest)) not in ((ALL, 0), (EARLY, 0), (DRIFT, 0), (FIRST, 0), (ONE_PF, 1)):
-        known = f"{ALL}, {EARLY}, {DRIFT}, {FIRST}, or {ONE_PF} ADDRESS"
+        known = f"{ALL}, {EARLY}, or {ONE_PF} ADDRESS, or {DRIFT}, or {FIRST}"
         return _say_failed([f"{' '.join(arguments)}: expected {known}"], 0)
     if paused := pause.read(host):
         if what != DRIFT:  # which would say it each time

@@ -42,7 +42,7 @@ _INITRAMFS = f"{InitramfsStep.kind} {INITRAMFS}"
 
 
 @dataclass(frozen=True)
-class Wish:
+class ImageWish:
     """spec: None takes all of it away; value: the same as JSON; cpu: whose IOMMU the machines have, if it is known."""
 
     spec: NodeSpec | None = None
@@ -88,7 +88,7 @@ class Prepared:
     absent: bool = False
 
 
-def prepare(host: Host, wish: Wish, *, check: bool) -> Prepared:
+def prepare(host: Host, wish: ImageWish, *, check: bool) -> Prepared:
     """Bring the image to the wish. Raises RefusedError before any change, HostError, StateFileError."""
     plan, state = _look(host, wish)
     if not check and plan.pending:
@@ -105,7 +105,7 @@ def prepare(host: Host, wish: Wish, *, check: bool) -> Prepared:
     return Prepared(plan, _left(host, wish), wish.spec is None)
 
 
-def _look(host: Host, wish: Wish) -> tuple[Plan, NodeState]:
+def _look(host: Host, wish: ImageWish) -> tuple[Plan, NodeState]:
     known = record.load(host)
     state = read_files(host, known, (FIRST_BOOT_PATH, NODE_PATH))
     configured = known.pfs or state.file_states[NODE_PATH] is not None
@@ -130,7 +130,7 @@ def _have_initramfs_made(host: Host) -> None:
         record.write_journal(host, wanted)
 
 
-def _left(host: Host, wish: Wish) -> tuple[str, ...]:
+def _left(host: Host, wish: ImageWish) -> tuple[str, ...]:
     """What an image can't have, by who asks for it."""
     if wish.spec is None:
         return ()

@@ -35,9 +35,9 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def wish(policies: list[dict[str, Any]] | None = None, cpu: str = "intel", **options: Any) -> image.Wish:
+def wish(policies: list[dict[str, Any]] | None = None, cpu: str = "intel", **options: Any) -> image.ImageWish:
     value = node_spec([KERNEL, DPDK] if policies is None else policies, **{**OPTIONS, **options})
-    return image.Wish(parse_spec(value), value, cpu)
+    return image.ImageWish(parse_spec(value), value, cpu)
 
 
 def made(root: Path) -> ImageHost:
@@ -115,9 +115,9 @@ def test_it_is_taken_away_again(tmp_path: Path) -> None:
     (tmp_path / "etc" / "modprobe.d" / "other.conf").write_text("blacklist pcspkr\n")
     before = files(tmp_path)
     image.prepare(host, wish(), check=False)
-    image.prepare(host, image.Wish(), check=False)
+    image.prepare(host, image.ImageWish(), check=False)
     assert files(tmp_path) == before
-    assert not image.prepare(host, image.Wish(), check=True).plan.pending
+    assert not image.prepare(host, image.ImageWish(), check=True).plan.pending
 
 
 def test_another_wish_replaces_the_first(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 on = True
 test_image.image.prepare(host, wish, check=False)
-test_image.image.prepare(host, test_image.image.Wish(), check=False)
+test_image.image.prepare(host, test_image.image.ImageWish(), check=False)
 on = False
 print(json.dumps(seen))
 """
