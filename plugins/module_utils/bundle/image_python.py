@@ -24,7 +24,7 @@ def find(host: Host) -> Interpreter | None:
     if not minor:
         return None
     program = host.read_bytes(f"/usr/bin/python3.{minor}", LIMIT) or b""
-    machine = MACHINES.get(int.from_bytes(program[18:20], _order(program)), "") if program[:4] == b"\x7fELF" else ""
+    machine = MACHINES.get(_machine(program), "")
     libc = _libc(host, machine)
     if not machine or not libc:
         return None
@@ -43,8 +43,11 @@ def _minor(name: str) -> int:
     return int(found.group(1)) if found else 0
 
 
-def _order(program: bytes) -> str:
-    return "big" if program[5:6] == b"\x02" else "little"
+def _machine(program: bytes) -> int:
+    """e_machine, in the byte order that the header names; 0 (EM_NONE) for what is no program."""
+    if program[:4] != b"\x7fELF":
+        return 0
+    return int.from_bytes(program[18:20], "big" if program[5:6] == b"\x02" else "little")
 
 
 def _libc(host: Host, machine: str) -> str:

@@ -51,7 +51,9 @@ def run(module: results.Module, host: ImageHost | None = None) -> None:
         given: list[dict[str, Any]] = params["bundles"] or []
         params["bundles"] = None  # a result repeats its parameters
         absent = params["state"] == "absent"
-        wish = image.ImageWish() if absent else image.ImageWish(parse_spec(params["spec"]), params["spec"], params["cpu"])
+        wish = image.ImageWish()
+        if not absent:
+            wish = image.ImageWish(parse_spec(params["spec"]), params["spec"], params["cpu"])
         requests = [None if absent else _request(where, one, python or image_python.unknown()) for one in given]
         prepared, bundles = _plans(where, wish, given, requests)
         missing = sorted({sha256 for one in bundles for sha256 in one.contents})
