@@ -75,7 +75,7 @@ class ActionModule(sriov_bundle.ActionModule, sriov_variables.ActionModule):
         try:
             answer = self._answer(arguments, given)
             if answer.get("plan") is not None:
-                values, absent = _Values(self, given), arguments["state"] == "absent"
+                values, absent = Values(self, given), arguments["state"] == "absent"
                 answer["cluster"] = _cluster_side(values, absent)
                 if answer.get("drain_required") and not absent and _may_drain(values, answer["cluster"]):
                     answer["drain_allowed"] = True
@@ -89,7 +89,7 @@ class ActionModule(sriov_bundle.ActionModule, sriov_variables.ActionModule):
 
     def _told_apart(self, given: dict[str, Any], absent: bool) -> dict[str, bool]:
         """What the node alone does not tell: whether it has a BMC, and networks that share out their addresses."""
-        values = _Values(self, given)
+        values = Values(self, given)
         found = {"bmc": bool(given.get("sriov_bmc_address"))}
         with contextlib.suppress(AnsibleError):  # told by the answer
             found["sliced"] = not absent and values.is_on("sriov_cni") and bool(values.of("cni_sliced"))
@@ -100,7 +100,7 @@ class ActionModule(sriov_bundle.ActionModule, sriov_variables.ActionModule):
             found = self.checked(given, whole=True)
             if found.get("failed"):
                 return found
-        values = _Values(self, given)
+        values = Values(self, given)
         absent = arguments["state"] == "absent"
         parts = [part for part in arguments["parts"] if values.is_on(role_parts.PARTS[part][0])]
         wrong = plugin_options.mistake(values.all) if arguments["check_variables"] and "device_plugin" in parts else ""
@@ -124,7 +124,7 @@ class ActionModule(sriov_bundle.ActionModule, sriov_variables.ActionModule):
             return {"failed": True, "msg": str(error), "refused": [str(error)]}
 
     def _with_bundles(
-        self, asked: dict[str, Any], parts: list[str], values: _Values, given: dict[str, Any]
+        self, asked: dict[str, Any], parts: list[str], values: Values, given: dict[str, Any]
     ) -> dict[str, Any]:
         """Ask with what the roles would ship. Raises HostError where the device plugin's libraries can't be had."""
         if "device_plugin" not in parts:
@@ -151,7 +151,7 @@ class ActionModule(sriov_bundle.ActionModule, sriov_variables.ActionModule):
         self,
         asked: dict[str, Any],
         parts: list[str],
-        values: _Values,
+        values: Values,
         fit: wheels.WheelsRequest,
         libraries: Mapping[str, Any],
     ) -> dict[str, Any]:
@@ -159,9 +159,15 @@ class ActionModule(sriov_bundle.ActionModule, sriov_variables.ActionModule):
         return {**asked, "libraries_for": python, "bundles": self._bundles(parts, values, libraries)}
 
     def _bundles(
-        self, parts: list[str], values: _Values, libraries: Mapping[str, Any] | None = None
+        self,
+        parts: list[str],
+        values: Values,
+        libraries: Mapping[str, Any] | None = None,
+        sources: sriov_bundle.Sources | None = None,
     ) -> list[dict[str, Any]]:
-        """The arguments of sriov_bundle for each bundle of the parts, with the manifest in the place of its files."""
+        """The arguments of sriov_bundle for each bundle of the parts, with the manifest in the place of its files.
+        sources: see there.
+        """
         found = []
         offering = values.with_results(libraries, {"offered": 1})
         idle = values.with_results(libraries, {})
@@ -170,7 +176,7 @@ class ActionModule(sriov_bundle.ActionModule, sriov_variables.ActionModule):
             shipments = offering.of(name)
             for shipment, without in zip(shipments, idle.of(name) if part == role_parts.MAY_BE_IDLE else shipments):
                 files = [_filled(file) for file in shipment["files"]]
-                made = self._shipment(files, shipment.get("variables", {}), {})
+                made = self._shipment(files, shipment.get("variables", {}), {} if sources is None else sources)
                 found.append(
                     {
                         "part": part,
@@ -193,7 +199,7 @@ class ActionModule(sriov_bundle.ActionModule, sriov_variables.ActionModule):
         return answer
 
 
-class _Values:
+class Values:
     """Variables as the tasks of the roles have them, worked out where they are asked for."""
 
     def __init__(self, action: Any, given: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> None:
@@ -209,13 +215,13 @@ class _Values:
         """Whether a switch is on; "" is none."""
         return not name or bool(scalars.as_boolean(self.of(name)))
 
-    def with_results(self, libraries: Mapping[str, Any] | None, resources: Mapping[str, int]) -> _Values:
+    def with_results(self, libraries: Mapping[str, Any] | None, resources: Mapping[str, int]) -> Values:
         """The same when tasks before have told where the libraries are, and what the node offers."""
         results = {"device_plugin_libraries": libraries, "node_plan": {"resources": dict(resources)}}
-        return _Values(self._action, self._given, results)
+        return Values(self._action, self._given, results)
 
 
-def _cluster_side(values: _Values, absent: bool) -> dict[str, Any] | None:
+def _cluster_side(values: Values, absent: bool) -> dict[str, Any] | None:
     """Where the host's cluster is, without any secret, and what is wanted of its Node; None without a cluster."""
     access = values.of("networks_access")
     if not access:
@@ -229,7 +235,7 @@ def _cluster_side(values: _Values, absent: bool) -> dict[str, Any] | None:
     }
 
 
-def _may_drain(values: _Values, side: Mapping[str, Any] | None) -> bool:
+def _may_drain(values: Values, side: Mapping[str, Any] | None) -> bool:
     """Whether site would drain the host where that is needed."""
     return bool(side and side["member"]) and "sriov_drain_ok" in values.all and values.is_on("sriov_drain_ok")
 

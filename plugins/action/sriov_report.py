@@ -17,6 +17,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import InvalidSpecError
 from ansible_collections.baremetal.sriov.plugins.plugin_utils import (
+    bios_plan,
     cluster,
     cluster_plan,
     dra,
@@ -33,6 +34,7 @@ from ansible_collections.baremetal.sriov.plugins.plugin_utils.scalars import as_
 _INFO = "kubernetes.core.k8s_info"
 _SPEC = {
     "answers": {"type": "dict", "required": True},
+    "bios": {"type": "dict", "default": {}},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "output": {"type": "str"},
     "markdown": {"type": "str"},
@@ -51,7 +53,9 @@ class ActionModule(ActionBase):
         asked = base.validate_argument_spec(argument_spec=_SPEC)[1]
         given, absent = task_vars or {}, asked["state"] == "absent"
         answers = {host: _answer(found) for host, found in asked["answers"].items()}
-        bmcs = [host for host, answer in answers.items() if answer.pop("bmc", False)]
+        # Where a node has no plan, that of its BIOS is told on its own.
+        bmcs = [host for host, answer in answers.items() if answer.pop("bmc", False) and answer.get("plan") is None]
+        answers = {host: bios_plan.with_bios(answer, asked["bios"].get(host)) for host, answer in answers.items()}
         for answer in answers.values():
             answer.pop("sliced", None)
         self._warnings: dict[str, None] = {}

@@ -17,6 +17,7 @@ from ..module_utils.policy import node_spec as spec
 from ..module_utils.policy.validation import show
 from ..plugin_utils import (
     approval,
+    bios_plan,
     cluster,
     cluster_plan,
     danm,
@@ -330,6 +331,12 @@ def firmware_differences(value: Any, bios: Any) -> list[str]:
     return firmware.differences(checks, filter_inputs.mapping(f"{name}: bios", bios, "a result of sriov_bios"))
 
 
+def with_bios(value: Any, bios: Any) -> dict[str, Any]:
+    """The plan of a node with that for its BIOS."""
+    answer = filter_inputs.mapping("with_bios", value, "the registered result of baremetal.sriov.sriov_plan")
+    return bios_plan.with_bios(answer, filter_inputs.mapping("with_bios: bios", bios, "a result of sriov_bios"))
+
+
 def user_path(value: Any) -> str:
     """A path as the user's shell reads it: from the folder where the run was started, with ~ for the user's own."""
     if not isinstance(value, str):
@@ -386,4 +393,5 @@ class FilterModule:
             "slice_problems": slice_problems,
             "unused_policies": unused_policies,
             "user_path": user_path,
+            "with_bios": with_bios,
         }

@@ -24,6 +24,10 @@ options:
     description: The registered results of M(baremetal.sriov.sriov_plan), by host.
     type: dict
     required: true
+  bios:
+    description: The results of M(baremetal.sriov.sriov_bios) for the hosts that have a BMC, by host.
+    type: dict
+    default: {}
   state:
     description: Whether the plans are those of the roles, or those of the teardown.
     type: str

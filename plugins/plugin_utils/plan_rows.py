@@ -14,7 +14,7 @@ from typing import Any
 from ..module_utils.policy.validation import ranges
 
 # A part -> its heading, in the order in which site does them.
-PARTS = {"node": "node", "device_plugin": "device plugin", "cni": "CNI plugin", "cluster": "cluster"}
+PARTS = {"bios": "BIOS", "node": "node", "device_plugin": "device plugin", "cni": "CNI plugin", "cluster": "cluster"}
 _WHEN = {"now": "now", "after_reboot": "after reboot"}
 _TIME = {"now": 0, "reboot": 1, "after reboot": 2}
 _VF = re.compile(r"(.+) vf (\d+)")

@@ -32,6 +32,7 @@ _TIME_SPAN = re.compile(
 )
 _SHARE = re.compile(r"[1-9][0-9]{0,8}|(100|[1-9][0-9]?)%")
 _FOLDER = re.compile(r"(/[^/\x00-\x20]+)+/?")
+_PATH = re.compile(r"(/[^/\x00-\x1f]+)+/?")
 _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # RFC 1123 subdomain, as the API server asks
 _NAMESPACE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123 label
 _DAY = 86400  # seconds
@@ -173,6 +174,7 @@ RULES: dict[str, Rule] = {
     "sriov_record_namespace": _text("the name of a namespace", "kube-system", _NAMESPACE_NAME),
     "sriov_reboot_timeout": _between(1, _DAY, 1200),
     "sriov_serial": _SHARES,
+    "sriov_target_root": _text("/, or the absolute path of a folder", "/mnt/image", re.compile("/"), _PATH),
 }
 _ANY_TEXT = Rule("a text", "", lambda value: True)
 _ANY_NUMBER = Rule("a whole number", 1, lambda value: True)

@@ -85,6 +85,9 @@ VARIABLES: dict[str, Variable] = {
         MAPPING, frozenset({MAPPING}), "a mapping with the attribute", "names of attributes",
         {"iommu": {"attribute": "VTdSupport", "on": "Enable", "off": "Disable"}},
     ),
+    "sriov_target_python": Variable(
+        MAPPING, frozenset({TEXT}), "a text", "texts", {"version": "3.11", "machine": "x86_64", "libc": "glibc 2.36"}
+    ),
     # Nobody writes these: they are compared as texts.
     "sriov_present_labels": _labels({"example.org/zone": "a"}, TEXT, NUMBER, BOOLEAN),
 }

@@ -131,6 +131,8 @@ ROWS: list[tuple[str, str, Any, str, str]] = [
     ("serial-zero", "sriov_serial", 0, SHARE, "0. Correct it, as in sriov_serial: 25%."),
     ("serial-word", "sriov_configure_serial", "half", SHARE, "'half'."),
     ("serial-above", "sriov_serial", [1, "200%"], SHARE, "a list, [1, '200%']."),
+    ("target-root", "sriov_target_root", "image", "/, or the absolute path of a folder", "'image'."),
+    ("target-cpu", "sriov_target_cpu", "via", "one of unknown, intel, amd, arm64", "'via'."),
     ("hosts", "sriov_hosts", {"a": 1}, "a pattern of hosts, or a list of these", "a mapping, {'a': 1}."),
     ("ignored", "sriov_ignore_variables", "sriov_x", "a list of names of variables", "'sriov_x'. Write"),
 ]

@@ -35,6 +35,7 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
     # DSP0268, Bios: values of attributes are texts, numbers and booleans.
     "sriov_bios_attributes": ("mapping", frozenset({"text", "number", "boolean"})),
     "sriov_bios_names": ("mapping", frozenset({"mapping"})),
+    "sriov_target_python": ("mapping", frozenset({"text"})),  # version, machine and libc, as Python tells them
     # Only compared, as texts; YAML makes true of a bare word.
     "sriov_present_labels": ("mapping", frozenset({"text", "number", "boolean"})),
 }

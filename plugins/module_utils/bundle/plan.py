@@ -93,6 +93,7 @@ def plan(
         *steps,
         *units.plan(request.units, {name: states[name] for name in (*wanted, *gone)}, changed, record.pending),
     ]
+    steps = steps if host.is_running else units.in_an_image(steps)
     texts = {item.path for item in request.items if item.text is not None}
     contents = tuple(
         step.target
@@ -301,6 +302,7 @@ def plan_absent(host: Host, name: str, known: dict[str, units.UnitState] | None 
     steps.extend(_removal(host, record, path, warnings) for path in sorted(record.files))
     if any(path.startswith(units.FOLDERS) for path in record.files):
         steps.append(units.UnitStep(units.SYSTEMD, units.RELOAD, "unit files go", None, units.RELOAD))
+    steps = steps if host.is_running else units.in_an_image(steps)
     steps.append(BundleFileStep(store.record_path(name), REMOVE, "the bundle is gone then", None, REMOVE))
     return BundlePlan(tuple(steps), tuple(warnings), record=record)
 

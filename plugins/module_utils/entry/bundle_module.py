@@ -125,7 +125,7 @@ def _present(
         planned = bundle_plan.plan(host, request, python)
         steps = summary.short(host, planned, request)
         _approved(module.params, steps)
-        bundle_plan.apply(host, request, planned, python, lambda sha256: _content(contents, sha256))
+        bundle_plan.apply(host, request, planned, python, lambda sha256: content(contents, sha256))
     return planned, steps, []
 
 
@@ -152,7 +152,7 @@ def read_archive(path: str) -> dict[str, bytes]:
     return contents
 
 
-def _content(contents: dict[str, bytes], sha256: str) -> bytes:
+def content(contents: dict[str, bytes], sha256: str) -> bytes:
     """The content with this checksum. Raises HostError."""
     if sha256 not in contents:
         raise HostError(

@@ -30,14 +30,17 @@ def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeS
     if settings := unreported.read(host):
         pfs = [replace(pf, vfs=tuple(replace(vf, unreported=settings.get(vf.address, {})) for vf in pf.vfs))
                for pf in pfs]  # fmt: skip
+    return replace(read_files(host, record, files), pfs=tuple(pfs), lockdown=lockdown.lockdown(host))
+
+
+def read_files(host: Host, record: Record, files: tuple[str, ...]) -> NodeState:
+    """The state without PFs: the record, its files and these. Raises HostError."""
     states = {path: host.read_exact(path) for path in sorted({*files, *record.files})}
     return NodeState(
-        pfs=tuple(pfs),
         record=record,
         file_states=states,
         file_texts={path: state if isinstance(state, str) else host.read_text(path) for path, state in states.items()},
         missing_folders=frozenset(folder for folder in map(os.path.dirname, states) if not host.exists(folder)),
-        lockdown=lockdown.lockdown(host),
     )
 
 
