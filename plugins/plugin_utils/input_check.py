@@ -17,7 +17,17 @@ from ..module_utils.bmc.bios.wish import Wish
 from ..module_utils.model.errors import InvalidSpecError, Mistake
 from ..module_utils.model.goal import NodeOptions
 from ..module_utils.policy import node_spec as spec
-from . import labels, manifest_names, network_values, networks, owned_objects, pools, scalars, variables
+from . import (
+    labels,
+    manifest_names,
+    network_values,
+    networks,
+    owned_objects,
+    pools,
+    scalars,
+    variable_contents,
+    variables,
+)
 from .values import LIST, kind_of
 from .variable_specs import PREFIX, options
 
@@ -52,6 +62,7 @@ def mistakes(values: Mapping[str, Any], around: Surroundings | None = None) -> l
     wrong = {_variable(mistake.path) for mistake in found}
     right = {name: value for name, value in values.items() if name not in wrong}
     found += labels.mistakes(right.get("sriov_node_labels", {}), "sriov_node_labels")
+    found += variable_contents.mistakes(right)
     return found + _of_options(right) + _of_bios(right) + _of_lists(right, wrong, around or Surroundings())
 
 
