@@ -23,6 +23,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.entry import wheel
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError
 from ansible_collections.baremetal.sriov.plugins.plugin_utils import (
     cluster,
+    multus,
     plugin_options,
     role_parts,
     scalars,
@@ -71,12 +72,17 @@ class ActionModule(sriov_bundle.ActionModule, sriov_variables.ActionModule):
         base._task.check_mode = True  # it only ever plans
         given = task_vars or {}
         if not arguments["keep"]:
-            return self._answer(arguments, given)
+            answer = self._answer(arguments, given)
+            if answer.get("plan") is not None and arguments["parts"]:
+                answer["cluster"] = _cluster_side(_Values(self, given), arguments["state"] == "absent")
+            return answer
         try:
             answer = self._answer(arguments, given)
             if answer.get("plan") is not None:
                 values, absent = Values(self, given), arguments["state"] == "absent"
                 answer["cluster"] = _cluster_side(values, absent)
+                if answer["cluster"] and not absent and values.of("sriov_multus") in (multus.THIN, multus.THICK):
+                    answer["multus"] = True
                 if answer.get("drain_required") and not absent and _may_drain(values, answer["cluster"]):
                     answer["drain_allowed"] = True
         except AnsibleConnectionFailure as error:
@@ -84,15 +90,15 @@ class ActionModule(sriov_bundle.ActionModule, sriov_variables.ActionModule):
         except AnsibleError as error:
             answer = {"failed": True, "msg": _words(error)}
         if not answer.get("mistakes"):
-            answer.update(self._told_apart(given, arguments["state"] == "absent"))
+            answer.update(self._told_apart(given))
         return {"changed": bool(answer.get("changed")), "answer": answer}
 
-    def _told_apart(self, given: dict[str, Any], absent: bool) -> dict[str, bool]:
+    def _told_apart(self, given: dict[str, Any]) -> dict[str, bool]:
         """What the node alone does not tell: whether it has a BMC, and networks that share out their addresses."""
         values = Values(self, given)
         found = {"bmc": bool(given.get("sriov_bmc_address"))}
         with contextlib.suppress(AnsibleError):  # told by the answer
-            found["sliced"] = not absent and values.is_on("sriov_cni") and bool(values.of("cni_sliced"))
+            found["sliced"] = values.is_on("sriov_cni") and bool(values.of("cni_sliced"))
         return {name: True for name, told in found.items() if told}
 
     def _answer(self, arguments: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:

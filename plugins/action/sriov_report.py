@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible.utils.display import Display
@@ -19,26 +19,30 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 from ansible_collections.baremetal.sriov.plugins.plugin_utils import (
     bios_plan,
     cluster,
+    cluster_objects,
     cluster_plan,
     dra,
     fleet,
     nodes,
-    owned_objects,
     plan_table,
     role_parts,
     verdicts,
 )
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.cluster_report import ClusterReport
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.rolling import availability
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.rolling.api import ApiError, ClusterApi, items
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.scalars import as_boolean
 
-_INFO = "kubernetes.core.k8s_info"
 _SPEC = {
     "answers": {"type": "dict", "required": True},
     "bios": {"type": "dict", "default": {}},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "show": {"type": "bool", "default": True},
     "output": {"type": "str"},
     "markdown": {"type": "str"},
 }
+_OF_THE_PLAYBOOK = ("sliced", "multus")  # what tells it which questions are left
+_NOT_ASKED = "the node was not asked"
 Objects = list[dict[str, Any]]
 
 
@@ -57,13 +61,17 @@ class ActionModule(ActionBase):
         bmcs = [host for host, answer in answers.items() if answer.pop("bmc", False) and answer.get("plan") is None]
         answers = {host: bios_plan.with_bios(answer, asked["bios"].get(host)) for host, answer in answers.items()}
         for answer in answers.values():
-            answer.pop("sliced", None)
+            for name in _OF_THE_PLAYBOOK:
+                answer.pop(name, None)
         self._warnings: dict[str, None] = {}
         self._marked = False  # whether a node waits for a run that gives it back
         clusters, of_hosts = self._clusters(answers, given, absent)
         told = verdicts.document(answers, list(answers), clusters)
-        sentences = [*_sentences(answers), *self._warnings, *([] if absent else self._notes(answers, given))]
-        for line in [*fleet.text(told), *sentences]:
+        sentences = [*self._warnings]
+        if asked["show"]:
+            notes = [] if absent else self._notes(answers, given)
+            sentences = [*fleet.text(told), *_sentences(answers), *sentences, *notes]
+        for line in sentences:
             Display().display(line)
         _write(asked["output"], json.dumps(told, indent=4, sort_keys=True, default=str) + "\n")
         _write(asked["markdown"], fleet.markdown(told))
@@ -79,6 +87,7 @@ class ActionModule(ActionBase):
             "verdict": told["verdict"],
             "counts": told["counts"],
             "clusters": found,
+            **_for_site(told, of_hosts, answers),
             "bmcs": bmcs,
             "turns": turns and not absent,
         }
@@ -111,41 +120,25 @@ class ActionModule(ActionBase):
     def _cluster(
         self, here: Mapping[str, Any], answers: dict[str, dict[str, Any]], given: dict[str, Any], absent: bool
     ) -> dict[str, Any]:
-        """One cluster's plan, by few questions; its first host speaks for it, as in the role networks."""
+        """One cluster's plan, by few questions; its first host speaks for it, as in the roles."""
         first, base = next(iter(here)), cast(Any, self)
-        values = Templar(loader=base._loader, variables=role_parts.variables(dict(given["hostvars"][first])))
+        hostvars = given["hostvars"]
+        values = Templar(loader=base._loader, variables=role_parts.variables(dict(hostvars[first])))
 
         def of(variable: str) -> Any:
             return values.template(values.available_variables[variable])
 
         access = of("networks_access")
-        api = {**access, "api_version": "v1", "kind": "Node"}
-        answer, present = self._asked(api, given)
-        if present is None:
-            return {"failed": True, "msg": _not_asked(answer, access)}
-        self._labels(here, answers, present)
-        self._dra(here, answers, access, given)
-        if not as_boolean(of("sriov_networks_enabled")):
-            return cluster_plan.plan([])
-        kind = {"api_version": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
-        definition_name = of("networks_crd")["metadata"]["name"]
-        answer, definition = self._asked({**access, **kind, "name": definition_name}, given)
-        attachments: Objects | None = []
-        if definition:
-            kind = {"api_version": owned_objects.NETWORK_API_VERSION, "kind": owned_objects.NETWORK_KIND}
-            answer, attachments = self._asked({**access, **kind}, given)
-        if definition is None or attachments is None:
-            return {"failed": True, "msg": _not_asked(answer, access)}
-        stays = absent and given.get("ansible_limit") is not None and not as_boolean(of("sriov_prune"))
-        if stays:  # other nodes still use the cluster's objects
-            return cluster_plan.plan([])
-        wanted = [] if absent else of("networks_wanted")
-        changes = owned_objects.network_changes(wanted, attachments, absent or bool(as_boolean(of("sriov_prune"))))
-        if changes["foreign"]:
-            return cluster_plan.foreign(changes)
-        goes = absent and bool(definition) and owned_objects.is_ours(definition[0])
-        goes = goes and len(changes["delete"]) == len(attachments)
-        return cluster_plan.plan(cluster_plan.network_steps(changes, attachments, bool(definition), goes))
+        api = ClusterApi(access)
+        try:
+            self._labels(here, answers, items(api, cluster_objects.path_of("v1", "Node")))
+            self._dra(here, answers, api)
+            stays = given.get("ansible_limit") is not None and not as_boolean(of("sriov_prune"))
+            name = f"{of('sriov_record_namespace')}/{of('cni_record')}"
+            record = _record([hostvars[host] for host in here], name)
+            return ClusterReport(api, of, absent, absent and stays, record).told()
+        except ApiError as error:
+            return {"failed": True, "msg": cluster.not_asked(str(error), error.status, access)}
 
     def _labels(self, here: Mapping[str, Any], answers: dict[str, dict[str, Any]], present: Objects) -> None:
         """Add to the nodes' answers what their labels ask for, and why site would refuse them."""
@@ -170,42 +163,44 @@ class ActionModule(ActionBase):
                 continue
             answer["plan"]["steps"] = [*answer["plan"]["steps"], *cluster_plan.label_steps(node, patch)]
 
-    def _dra(
-        self, here: Mapping[str, Any], answers: dict[str, dict[str, Any]], access: dict[str, Any], given: dict[str, Any]
-    ) -> None:
+    def _dra(self, here: Mapping[str, Any], answers: dict[str, dict[str, Any]], api: ClusterApi) -> None:
         """Add to the nodes' answers why site would refuse what DRA drivers offer, too."""
         offering = {host: side for host, side in here.items() if _offers(side, answers[host])}
-        slices: Objects | None = []
-        classes: Objects | None = []
-        for version in dra.VERSIONS if offering else ():
-            api = {**access, "api_version": version}
-            answer, slices = self._asked({**api, "kind": dra.SLICE}, given)
-            if slices is not None and answer.get("api_found"):
-                answer, classes = self._asked({**api, "kind": dra.CLASS}, given)
-            if slices is None or classes is None:
-                words = "DRA drivers that offer the same VFs would not be found, since the cluster does not tell:"
-                self._warnings[f"WARNING: {words} {answer.get('msg', 'no reason given')}"] = None
-                return
-            if answer.get("api_found"):
-                break
+        try:
+            slices, classes = _dra_objects(api) if offering else ([], [])
+        except ApiError as error:
+            words = "DRA drivers that offer the same VFs would not be found, since the cluster does not tell:"
+            self._warnings[f"WARNING: {words} {error}"] = None
+            return
         for host, side in offering.items():
             answer = answers[host]
-            for sentence in dra.namesakes(classes or [], answer["resources"]):
+            for sentence in dra.namesakes(classes, answer["resources"]):
                 self._warnings[f"WARNING: {sentence}"] = None
             found = dra.conflicts(
-                slices or [], classes or [], str(side["node"]), answer.get("managed") or [], answer["resources"]
+                slices, classes, str(side["node"]), answer.get("managed") or [], answer["resources"]
             )
             if found:
                 answer.update(failed=True, msg="\n".join(found), refused=found)
 
-    def _asked(self, arguments: dict[str, Any], given: dict[str, Any]) -> tuple[dict[str, Any], Objects | None]:
-        """The whole answer, and the objects in it; None where the API server did not answer."""
-        try:
-            answer = dict(self._execute_module(module_name=_INFO, module_args=arguments, task_vars=given))
-        except AnsibleError as error:
-            answer = {"failed": True, "msg": str(error)}
-        failed = answer.get("failed") or answer.get("resources") is None
-        return answer, None if failed else list(answer["resources"])
+
+def _dra_objects(api: ClusterApi) -> tuple[Objects, Objects]:
+    """What DRA drivers offer, and the device classes, of the first version that the cluster has. Raises ApiError."""
+    for version in dra.VERSIONS:
+        slices, classes = (api.call("GET", cluster_objects.path_of(version, kind)) for kind in (dra.SLICE, dra.CLASS))
+        if slices is not None:
+            return slices.get("items") or [], (classes or {}).get("items") or []
+    return [], []
+
+
+def _record(hosts: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any] | None:
+    """What the role cni has found out of the record of slices for one of these hosts; None where there is none."""
+    for host in hosts:
+        slices, found = host.get("cni_slices"), host.get("cni_record_found")
+        if slices and found:
+            objects = found.get("resources") or []
+            before = (objects[0].get("data") or {}) if objects else None
+            return {"name": name, "before": before, "then": slices["data"]}
+    return None
 
 
 def _offers(side: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
@@ -214,15 +209,25 @@ def _offers(side: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
     return bool(planned and side["member"] and side["offers"] and answer.get("resources"))
 
 
-def _not_asked(answer: Mapping[str, Any], access: Mapping[str, Any]) -> str:
-    refusal = cluster.refusal(answer, access)
-    return refusal or f"The cluster could not be asked: {answer.get('msg', 'no reason given')}"
+def _for_site(
+    told: Mapping[str, Any], of_hosts: Mapping[str, str], answers: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What a run has to know of the clusters before it changes anything."""
+    roles: dict[str, list[str]] = {}
+    refused: dict[str, list[str]] = {}
+    for host, name in of_hosts.items():
+        plans = [(one.get("plan") or {}).get("steps", []) for one in (told["clusters"][name], answers[host])]
+        roles[host] = sorted({step["role"] for steps in plans for step in steps if step.get("role")})
+        if answers[host].get("failed"):
+            refused[host] = [str(answers[host]["msg"])]
+    clusters = {name: [str(one["msg"])] for name, one in told["clusters"].items() if one.get("failed")}
+    return {"roles": roles, "refused": refused, "refused_clusters": clusters}
 
 
 def _answer(found: Any) -> dict[str, Any]:
-    """What sriov_plan kept of a host."""
-    answer = found.get("answer") if isinstance(found, Mapping) else None
-    return dict(answer) if isinstance(answer, Mapping) else {"failed": True, "msg": "the node was not asked"}
+    """What sriov_plan has told of a host, or kept."""
+    answer = found.get("answer", found) if isinstance(found, Mapping) else None
+    return dict(answer) if isinstance(answer, Mapping) and answer else {"failed": True, "msg": _NOT_ASKED}
 
 
 def _sentences(answers: Mapping[str, Any]) -> list[str]:

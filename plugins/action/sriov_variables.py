@@ -76,7 +76,7 @@ class ActionModule(ActionBase):
         )
         misspelt = variable_names.misspelt(given, known, ignored)
         found = misspelt + unreadable + input_check.mistakes(values, around) + in_files
-        return found + (_without_collection(values) if whole else [])
+        return found + (_without_cluster(values) if whole else [])
 
     def _values(self, given: Mapping[str, Any], known: Iterable[str]) -> tuple[dict[str, Any], list[Mistake]]:
         """The variables that are given, templates worked out, and the mistakes in those that can't be."""
@@ -132,11 +132,13 @@ class ActionModule(ActionBase):
             raise
 
 
-def _without_collection(values: Mapping[str, Any]) -> list[Mistake]:
-    """Whether the cluster's side needs a collection that is missing."""
+def _without_cluster(values: Mapping[str, Any]) -> list[Mistake]:
+    """Whether something needs a cluster where there is none, or the cluster's side a collection that is missing."""
     names = ("sriov_kubeconfig", "sriov_kube_context", "sriov_kube_host", "sriov_kube_token")
     used = cluster.access(*(value if isinstance(value := values.get(name), str) else "" for name in names))
-    if not used or module_loader.find_plugin(_CLUSTER_MODULE) is not None:
+    if not used:
+        return input_check.without_cluster(values)
+    if module_loader.find_plugin(_CLUSTER_MODULE) is not None:
         return []
     problem = (
         "needs the collection kubernetes.core on the controller, found none. Install it: ansible-galaxy collection "

@@ -217,11 +217,14 @@ def label_steps(value: Any, labels: Any) -> list[dict[str, Any]]:
     return cluster_plan.label_steps(value, node_label_patch(value, labels))
 
 
-def cluster_differences(value: Any, approved: Any, access: Any, host: str = "") -> list[str]:
+def cluster_differences(
+    value: Any, approved: Any, access: Any, host: str = "", role: str = "", some: Any = False
+) -> list[str]:
     """Why steps of a cluster are not the approved ones."""
     steps = filter_inputs.mappings("cluster_differences", value, "steps")
     used = filter_inputs.mapping("cluster_differences: access", access, "what the filter cluster_access gives")
-    return approval.cluster_differences(steps, _approved("cluster_differences", approved), cluster.name(used), host)
+    text = _approved("cluster_differences", approved)
+    return approval.cluster_differences(steps, text, cluster.name(used), host, role, bool(some))
 
 
 def _approved(name: str, value: Any) -> str:

@@ -82,6 +82,12 @@ libraries_later:
   returned: when O(parts) has the device plugin
   type: list
   elements: dict
+cluster:
+  description:
+    - Where the host's cluster is, without any secret, and what is wanted of its Node, for
+      M(baremetal.sriov.sriov_report), which asks there; null for a host without a cluster.
+  returned: where there is a plan, and O(parts) has any
+  type: dict
 answer:
   description:
     - What is returned otherwise; C(failed) and C(msg) where there are mistakes or refusals, C(unreachable) where the

@@ -16,7 +16,8 @@ description:
     verdict first; hosts of which the same is said are told together.
   - Where hosts belong to a cluster, the API server is asked with at most three questions what would change there, which
     is network attachments that would be added, changed or removed, and labels of nodes; and with at most four more
-    for DRA drivers that offer what the device plugin would.
+    for DRA drivers that offer what the device plugin would. With Multus or the injector each of their objects is one
+    more, and one for the namespaces of networks that would be applied elsewhere than in C(default).
   - What networks do otherwise than they may be read is shown, too.
   - JSON, Markdown and the text say the same.
 options:
@@ -33,6 +34,10 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  show:
+    description: Whether the plans are shown; warnings always are.
+    type: bool
+    default: true
   output:
     description: A file on the controller for the plans as JSON. A relative path begins where the run was started.
     type: str
@@ -75,6 +80,18 @@ counts:
   type: dict
 clusters:
   description: The verdict of the cluster of each host that belongs to one, with what the cluster has against that host.
+  returned: always
+  type: dict
+roles:
+  description: The roles that would change something in the cluster of each host that belongs to one.
+  returned: always
+  type: dict
+refused:
+  description: Of such hosts those that the cluster has something against, with why.
+  returned: always
+  type: dict
+refused_clusters:
+  description: The clusters that the roles would refuse to change, or that could not be asked, with why.
   returned: always
   type: dict
 bmcs:

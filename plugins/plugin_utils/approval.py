@@ -44,15 +44,17 @@ def differences(result: Mapping[str, Any], text: str, host: str, drained: bool =
     return approval.at_most(_compared(approved.get("plan"), result["plan"], drained))
 
 
-def cluster_differences(steps: list[dict[str, Any]], text: str, name: str, host: str = "") -> list[str]:
+def cluster_differences(
+    steps: list[dict[str, Any]], text: str, name: str, host: str = "", role: str = "", some: bool = False
+) -> list[str]:
     """Why the steps are not those that were approved for a cluster, or there for a node's labels. text: the file; name:
-    the cluster's; host: the node's.
+    the cluster's; host: the node's; role, some: see cluster_plan.require.
     """
     found = _document(text)
     if isinstance(found, str):
         return [f"sriov_approved_plan: {_EXPECTED}, found {found}"]
     if not host:
-        return cluster_plan.require(name, found, steps)
+        return cluster_plan.require(name, found, steps, role, some)
     node = found["nodes"].get(host)
     plan = node.get("plan") if isinstance(node, dict) else None
     listed = plan.get("steps") if isinstance(plan, dict) else None

@@ -120,6 +120,13 @@ def refusal(answer: Mapping[str, Any], used: Mapping[str, Any]) -> str:
     return ""
 
 
+def not_asked(problem: str, status: int, used: Mapping[str, Any]) -> str:
+    """One sentence about a question that was not answered. problem: what the client told, or a refusal already."""
+    if problem.startswith(_name(used)):
+        return problem
+    return refusal({"msg": problem, "status": status}, used) or f"The cluster could not be asked: {problem}"
+
+
 def _name(used: Mapping[str, Any]) -> str:
     """The variable that leads to the cluster, with its value where it is no secret."""
     if used.get("kubeconfig"):

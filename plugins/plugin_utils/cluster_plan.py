@@ -14,6 +14,7 @@ from ..module_utils.model import approval
 from . import networks, owned_objects
 
 PART = "cluster"
+NETWORKS = "networks"  # the role that makes the steps here
 ATTACHMENT, DEFINITION, LABEL = "network_attachment", "custom_resource_definition", "node_label"
 _DEFINITION = "network-attachment-definitions.k8s.cni.cncf.io"
 
@@ -30,19 +31,25 @@ def network_steps(
     resource; definition_goes: whether ours is taken away.
     """
     there = {_name(item): item for item in found}
-    steps = []
-    if changes["apply"] and not defined:
-        steps.append(_step(DEFINITION, _DEFINITION, "add", "the cluster does not know the resource", None, "v1"))
+    steps = definition_steps(NETWORKS, defined) if changes["apply"] else []
     for item in changes["apply"]:
         now = there.get(_name(item))
         action, reason = ("add", "it is missing") if now is None else ("change", "it differs from the inventory")
-        steps.append(_step(ATTACHMENT, _name(item), action, reason, None if now is None else _side(now), _side(item)))
+        before = None if now is None else _side(now)
+        steps.append(step(NETWORKS, ATTACHMENT, _name(item), action, reason, before, _side(item)))
     for item in changes["delete"]:
-        gone = there.get(_name(item), item)
-        steps.append(_step(ATTACHMENT, _name(item), "remove", "the inventory does not name it", _side(gone), None))
+        gone, reason = _side(there.get(_name(item), item)), "the inventory does not name it"
+        steps.append(step(NETWORKS, ATTACHMENT, _name(item), "remove", reason, gone, None))
     if definition_goes:
-        steps.append(_step(DEFINITION, _DEFINITION, "remove", "it is ours, and nobody else uses it", "v1", None))
+        reason = "it is ours, and nobody else uses it"
+        steps.append(step(NETWORKS, DEFINITION, _DEFINITION, "remove", reason, "v1", None))
     return steps
+
+
+def definition_steps(role: str, defined: bool) -> list[dict[str, Any]]:
+    """Of a role that needs the resource of networks."""
+    reason = "the cluster does not know the resource"
+    return [] if defined else [step(role, DEFINITION, _DEFINITION, "add", reason, None, "v1")]
 
 
 def label_steps(node: Mapping[str, Any], patch: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -54,7 +61,7 @@ def label_steps(node: Mapping[str, Any], patch: Mapping[str, Any]) -> list[dict[
         before = present.get(key)
         action = "remove" if value is None else "add" if before is None else "change"
         target = f"node {metadata.get('name')} label {key}"
-        steps.append(_step(LABEL, target, action, "sriov_node_labels", before, value))
+        steps.append(step(NETWORKS, LABEL, target, action, "sriov_node_labels", before, value))
     return steps
 
 
@@ -69,8 +76,12 @@ def foreign(changes: Mapping[str, Any]) -> dict[str, Any]:
     return {"failed": True, "msg": message, "refused": [message]}
 
 
-def require(name: str, approved: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Why these are not the steps that were approved for the cluster; none where they are. approved: the document."""
+def require(
+    name: str, approved: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], role: str = "", some: bool = False
+) -> list[str]:
+    """Why these are not the steps that were approved for the cluster; none where they are. approved: the document;
+    role: whose steps they are, "" for all; some: whether others of them are done at another time.
+    """
     clusters = approved.get("clusters")
     known = clusters if isinstance(clusters, dict) else {}
     # A kubeconfig may lie elsewhere by now: where there is but one cluster, it is that.
@@ -78,12 +89,17 @@ def require(name: str, approved: Mapping[str, Any], steps: Sequence[Mapping[str,
     planned = found.get("plan") if isinstance(found, dict) else None
     if not isinstance(planned, dict) or not isinstance(planned.get("steps"), list):
         return [f"expected cluster {name} in the approved plan, found none: plan it, and have that approved"]
-    return approval.at_most(approval.differences(planned["steps"], steps))
+    own = [one for one in planned["steps"] if isinstance(one, dict) and role in ("", one.get("role"))]
+    if some:
+        told = {approval.told_step(one) for one in steps}
+        own = [one for one in own if approval.told_step(one) in told]
+    return approval.at_most(approval.differences(own, steps))
 
 
-def _step(kind: str, target: str, action: str, reason: str, before: Any, after: Any) -> dict[str, Any]:
+def step(role: str, kind: str, target: str, action: str, reason: str, before: Any, after: Any) -> dict[str, Any]:
+    """A step of the cluster's part. role: which does it, and compares it with what was approved."""
     return {"kind": kind, "target": target, "action": action, "reason": reason, "before": before, "after": after,
-            "stage": "now", "needs": [], "part": PART}  # fmt: skip
+            "stage": "now", "needs": [], "part": PART, "role": role}  # fmt: skip
 
 
 def _name(item: Mapping[str, Any]) -> str:

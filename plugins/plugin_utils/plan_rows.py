@@ -19,6 +19,8 @@ _WHEN = {"now": "now", "after_reboot": "after reboot"}
 _TIME = {"now": 0, "reboot": 1, "after reboot": 2}
 _VF = re.compile(r"(.+) vf (\d+)")
 _DIGITS = 12  # of a checksum
+_LONGEST = 60  # characters of a value of an API object
+_SLICE = re.compile(r"(network \S+) node (\S+)")
 # A verb of systemctl -> the state after it; systemd itself has none.
 _UNIT_STATES = {"start": "active", "restart": "active", "stop": "inactive", "enable": "enabled", "disable": "disabled",
                 "daemon-reload": None}  # fmt: skip
@@ -57,7 +59,8 @@ def sections(result: Mapping[str, Any]) -> list[Section]:
     for part in parts:
         own = [step for step in steps if step.get("part", "node") == part]
         if own:
-            rows = [_row(step, names) for step in sorted(in_ranges(own), key=lambda step: _TIME[_time(step)])]
+            told = sorted(in_ranges(of_one_network(own)), key=lambda step: _TIME[_time(step)])
+            rows = [_row(step, names) for step in told]
             found.append(Section(PARTS.get(part, part), rows))
     return found
 
@@ -86,6 +89,8 @@ def value(step: Mapping[str, Any], side: str) -> str:
         found = _UNIT_STATES.get(str(found), found) if side == "after" else found
     if found is None or found == "" or found == []:
         return "none"
+    if step.get("kind") == "kubernetes_object" and isinstance(found, dict):
+        return _of_object(found)
     if isinstance(found, dict):
         return _of_mapping(found)
     if isinstance(found, list) and all(isinstance(item, str) for item in found):
@@ -102,6 +107,43 @@ def _of_mapping(found: Mapping[str, Any]) -> str:
     if found.keys() == {"mode", "sha256"}:
         return f"{found['mode']} {str(found['sha256'])[:_DIGITS]}"
     return json.dumps(found, sort_keys=True)
+
+
+def _of_object(found: Mapping[str, Any]) -> str:
+    """What is new, or the values at the paths that change."""
+    if "content" in found:
+        return " ".join(filter(None, [str(found.get("images", "")), f"({found['content']})"]))
+    return ", ".join(f"{path} {_shortened(one)}" for path, one in found.items())
+
+
+def _shortened(found: Any) -> str:
+    text = found if isinstance(found, str) else json.dumps(found, sort_keys=True)
+    long = len(text) > _LONGEST or "\n" in text
+    return "none" if found in (None, "", [], {}) else f"{len(text)} characters" if long else text
+
+
+def of_one_network(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The steps in their order; slices of one network that come or go the same way as one, from the first node's to the
+    last one's.
+    """
+    found: list[tuple[Any, list[Mapping[str, Any]]]] = []
+    for step in steps:
+        match = _SLICE.fullmatch(str(step["target"])) if step.get("kind") == "node_slice" else None
+        key = (match[1], step["action"]) if match else None
+        if key and found and found[-1][0] == key:
+            found[-1][1].append(step)
+        else:
+            found.append((key, [step]))
+    return [dict(group[0]) if len(group) == 1 else _together(key[0], group) for key, group in found]
+
+
+def _together(network: str, group: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    sides = {side: _from_to([one[side] for one in group]) for side in ("before", "after")}
+    return {**group[0], "target": f"{network}, {len(group)} nodes", **sides}
+
+
+def _from_to(values: Sequence[Any]) -> Any:
+    return values[0] if values[0] is None else f"{values[0]} .. {values[-1]}"
 
 
 def in_ranges(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ _NO_PLAN = {
     verdicts.FAILED: "could not be asked, nothing was changed",
     verdicts.UNREACHABLE: "could not be reached, nothing was changed",
 }
+_CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")  # the seams of a kind's name
 _SEAM = "/,.-=:|"  # after one of these a long word may go on in the next line
 
 
@@ -136,7 +137,7 @@ def _lines(text: str, width: int) -> list[str]:
     for word in text.split():
         while len(word) > width:
             end = 1 + max(word.rfind(seam, 0, width) for seam in _SEAM)
-            end = end if end > 1 else width
+            end = end if end > 1 else max([one.start() for one in _CAPITAL.finditer(word, 0, width + 1)], default=width)
             words.append(word[:end])
             word = word[end:]
         words.append(word)

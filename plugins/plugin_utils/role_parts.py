@@ -20,7 +20,7 @@ PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "cni": ("sriov_cni", ("cni", "cni-plugins")),
 }
 MAY_BE_IDLE = "device_plugin"  # its units run only where the node offers something
-_CLUSTER = ("networks", "verify")  # roles of the cluster's part
+_CLUSTER = ("multus", "injector", "networks", "verify")  # roles of the cluster's part
 SHIPMENTS = "_shipments"  # the end of the variable that has a role's bundles
 
 

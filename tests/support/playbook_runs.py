@@ -74,6 +74,8 @@ class Run:
 class Controller(Tree):
     """A folder with a collection path, an inventory, and what a test puts there; runs begin in it."""
 
+    seconds = 120  # for which a run may take at most
+
     def __init__(self, folder: Path, with_others: bool = True) -> None:
         """with_others: whether the collections are there that the development environment has."""
         self.base, self.with_others = folder, with_others
@@ -116,8 +118,7 @@ class Controller(Tree):
         if not self.with_others:
             env["ANSIBLE_COLLECTIONS_PATH"] = str(self.base / "collections")
             env["ANSIBLE_COLLECTIONS_SCAN_SYS_PATH"] = "false"
-        done = subprocess.run(
-            argv, cwd=self.base, env=env, capture_output=True, text=True, timeout=SECONDS, check=False
-        )
+        done = subprocess.run(argv, cwd=self.base, env=env, capture_output=True, text=True,
+                              timeout=self.seconds, check=False)  # fmt: skip
         calls = re.sub(r".*AnsiballZ_(\w+)\.py.*", r"\1", self.get("calls")).splitlines()
         return Run(done.returncode, done.stdout + done.stderr, tuple(calls))
