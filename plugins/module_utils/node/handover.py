@@ -35,10 +35,15 @@ class Server:
 
     resource: str
     socket: str
-    ours: bool
+    is_ours: bool
     words: str
     unit: str = ""
     pod: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For results."""
+        return {"resource": self.resource, "socket": self.socket, "ours": self.is_ours, "words": self.words,
+                "unit": self.unit, "pod": self.pod}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,16 +66,15 @@ class Handover:
                 for path in socket_owners.sockets(self.host, folder, resource):
                     pid = self.host.socket_owner(path)
                     if pid is not None:
-                        ours = socket_owners.is_ours(self.host, pid)
-                        words, place = socket_owners.words_of(self.host, pid), socket_owners.place_of(self.host, pid)
-                        found.append(Server(resource, path, ours, words, *place))
+                        mine, place = socket_owners.is_ours(self.host, pid), socket_owners.place_of(self.host, pid)
+                        found.append(Server(resource, path, mine, socket_owners.words_of(self.host, pid), *place))
         return found
 
     def look(self) -> dict[str, Any]:
         """For results: who serves, who holds, and our unit and theirs. Raises HostError."""
         states = units.read(self.host, [DEVICE_PLUGIN_UNIT, *self.names])
         return {
-            "servers": [vars_of(server) for server in self.servers()],
+            "servers": [server.as_dict() for server in self.servers()],
             "held": {name: dict(devices) for name, devices in kubelet.holdings(self.host, self.folders).items()},
             "active": states[DEVICE_PLUGIN_UNIT].is_active,
             "units": {name: states[name].is_active or states[name].is_enabled for name in self.names},
@@ -134,11 +138,11 @@ class Handover:
         self.host.remove_file(PATH)
 
     def _others(self) -> list[Server]:
-        return [server for server in self.servers() if not server.ours]
+        return [server for server in self.servers() if not server.is_ours]
 
     def _not_offered(self, held: Mapping[str, Collection[str]]) -> str:
         """What the kubelet does not list as healthy though a pod has it, or nobody of ours serves; "" for nothing."""
-        served = {server.resource for server in self.servers() if server.ours}
+        served = {server.resource for server in self.servers() if server.is_ours}
         missing = [name for name in held if name in self.resources and name not in served]
         for folder in self.folders:
             noted = kubelet.registered(self.host, folder)
@@ -148,7 +152,7 @@ class Handover:
 
     def _not_taken(self, served: Collection[str]) -> str:
         """The resources that none but ours serves; "" for none."""
-        theirs = {server.resource for server in self.servers() if not server.ours}
+        theirs = {server.resource for server in self.servers() if not server.is_ours}
         missing = sorted(set(served) - theirs)
         return f"nobody else serves {', '.join(missing)}" if missing else ""
 
@@ -167,9 +171,3 @@ class Handover:
 
     def _kill(self, name: str) -> None:
         self.host.run(["systemctl", "kill", f"--signal={name}", "--kill-who=main", "--", DEVICE_PLUGIN_UNIT])
-
-
-def vars_of(server: Server) -> dict[str, Any]:
-    """For results."""
-    names = ("resource", "socket", "ours", "words", "unit", "pod")
-    return {name: getattr(server, name) for name in names}
