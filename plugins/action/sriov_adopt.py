@@ -12,7 +12,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.adopting import origins, plan
-from ansible_collections.baremetal.sriov.plugins.plugin_utils.rolling.api import ApiError, ClusterApi
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.rolling.api import Api, ApiError, ClusterApi
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.rolling.fleet import Fleet
 
 _FROM, _PATIENCE = "sriov_adopt_from", "sriov_ready_timeout"
@@ -51,7 +51,7 @@ class ActionModule(ActionBase):
         return float(given["hostvars"][given["inventory_hostname"]].get(_PATIENCE, 900))
 
     def _step(
-        self, asked: Mapping[str, Any], fleet: Fleet, host: str, wanted: list[origins.Origin], api: ClusterApi | None
+        self, asked: Mapping[str, Any], fleet: Fleet, host: str, wanted: list[origins.Origin], api: Api | None
     ) -> Answer:
         base: Any = self
         if asked["step"] == "plan":
@@ -67,9 +67,9 @@ class ActionModule(ActionBase):
         return {"changed": calls[asked["step"]]()}
 
 
-def _api(fleet: Fleet, host: str, wanted: list[origins.Origin]) -> ClusterApi | None:
+def _api(fleet: Fleet, host: str, wanted: list[origins.Origin]) -> Api | None:
     """The way to the host's cluster. Raises AdoptError where what is named there needs one."""
-    found: Any = fleet.apis.get(fleet.access(host))
+    found = fleet.apis.get(fleet.access(host))
     if found is None and any(one.kind != origins.UNIT for one in wanted):
         raise origins.AdoptError(
             "sriov_adopt_from names what runs in the cluster; expected a way to it, found none. Set sriov_kubeconfig."
@@ -78,7 +78,7 @@ def _api(fleet: Fleet, host: str, wanted: list[origins.Origin]) -> ClusterApi | 
 
 
 def _plan(
-    asked: Mapping[str, Any], fleet: Fleet, host: str, wanted: list[origins.Origin], api: ClusterApi | None
+    asked: Mapping[str, Any], fleet: Fleet, host: str, wanted: list[origins.Origin], api: Api | None
 ) -> Answer:
     planned = asked["planned"]
     node = plan.Node(
