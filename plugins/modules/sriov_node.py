@@ -167,6 +167,11 @@ refused:
   returned: success, or failure by refusal
   type: list
   elements: str
+waits_for_free:
+  description: The PFs and VFs whose change waits until no pod and no VM has them.
+  returned: success
+  type: list
+  elements: str
 expected_after_reboot:
   description: The steps that are left to the boot service after a reboot.
   returned: success

@@ -15,8 +15,8 @@ from ..module_utils.policy.validation import ranges
 
 # A part -> its heading, in the order in which site does them.
 PARTS = {"bios": "BIOS", "node": "node", "device_plugin": "device plugin", "cni": "CNI plugin", "cluster": "cluster"}
-_WHEN = {"now": "now", "after_reboot": "after reboot"}
-_TIME = {"now": 0, "reboot": 1, "after reboot": 2}
+_WHEN = {"now": "now", "when_free": "when free", "after_reboot": "after reboot"}
+_TIME = {"now": 0, "when free": 1, "reboot": 2, "after reboot": 3}
 _VF = re.compile(r"(.+) vf (\d+)")
 _DIGITS = 12  # of a checksum
 _LONGEST = 60  # characters of a value of an API object

@@ -149,6 +149,7 @@ RULES: dict[str, Rule] = {
     "sriov_bmc_timeout": _between(1, _DAY, 30),
     "sriov_batch_pause": _between(0, _DAY, 300),
     "sriov_drain_timeout": _between(1, _DAY, 600),
+    "sriov_adopt_timeout": _between(1, _DAY, 120),
     "sriov_gate_timeout": _between(0, _DAY, 900),
     "sriov_lease_namespace": _text("the name of a namespace", "default", NAMESPACE_NAME),
     "sriov_max_unavailable": _SHARES,

@@ -72,6 +72,9 @@ VARIABLES: dict[str, Variable] = {
         MAPPING, frozenset({TEXT}), "an amount of cpu or memory", "amounts", {"cpu": "100m", "memory": "256Mi"}
     ),
     "sriov_device_plugin_options": _list("an option", "options", ["--metrics-port=9810"], TEXT),
+    "sriov_adopt_from": _list(
+        "what leaves a node", "things that leave a node", ["daemonset/kube-system/kube-sriov-device-plugin"], TEXT
+    ),
     "sriov_stop_vms": _list("a VM", "VMs", ["default/router"], TEXT),
     "sriov_node_labels": _labels({"baremetal.sriov/configured": "true"}, TEXT),
     "sriov_bios_settings": Variable(

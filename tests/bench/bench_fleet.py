@@ -5,7 +5,8 @@
 
 All parts are installed on each, by the code of the modules; a third of them has drifted.
 fleet.plan_ratio: the playbook over 200 hosts, over a playbook with one ansible.builtin.ping over the same.
-fleet.growth: the playbook's time for each of 200 hosts, over that for each of 50.
+fleet.growth: the playbook's time for each of 500 hosts, over that for each of 50.
+fleet.controller_rss_mib: the memory of the largest of the controller's processes, with 500 hosts.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -41,7 +43,7 @@ from support.node_runs import PF1, PF2, make_host, ran
 
 HERE = Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"  # of a node, which runs both the modules and the services
-VFS, MANY, FEW, PAIRS, FORKS = 8, 200, 50, 2, 10
+VFS, MOST, MANY, FEW, PAIRS, FORKS = 8, 500, 200, 50, 2, 10
 POLICIES = [
     {"name": "kernel", "resource_name": "kernel", "nic_selector": {"pf_names": ["enp1s0"]}, "num_vfs": VFS,
      "mtu": 2000},
@@ -136,7 +138,7 @@ class Fleet:
         host.nets["enp1s0"].mtu = 1400
         host.put("sys/class/net/enp1s0/mtu", "1400")
         answers(host, asked, drifted, steps=True)
-        for number in range(MANY):
+        for number in range(MOST):
             kind = drifted if number % 3 == 0 else same
             own = self.folder / "hosts" / f"h{number:03}"
             self._host(own.name, own)
@@ -183,7 +185,7 @@ def _shared(root: Path) -> Any:
 
 
 def measured() -> list[dict[str, Any]]:
-    """Plan and ping in turn over all hosts; plan over few of them between."""
+    """Plan and ping in turn over many hosts; plan over all and over few of them between."""
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with clean_copy() as copy, tempfile.TemporaryDirectory(prefix="bench-fleet-", dir=memory) as folder:
         fleet = Fleet(Path(folder), copy)
@@ -191,14 +193,18 @@ def measured() -> list[dict[str, Any]]:
             fleet.build()
         fleet.run("baremetal.sriov.plan", FEW)
         turns = [(fleet.run("baremetal.sriov.plan", MANY), fleet.run("ping.json", MANY),
-                  fleet.run("baremetal.sriov.plan", FEW)) for _turn in range(PAIRS)]  # fmt: skip
-    plans, pings, few = zip(*turns)
+                  fleet.run("baremetal.sriov.plan", FEW), fleet.run("baremetal.sriov.plan", MOST))
+                 for _turn in range(PAIRS)]  # fmt: skip
+        # Of all that this process started: the runs above are the largest by far, and a host's modules small.
+        mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    plans, pings, few, most = zip(*turns)
     print("seconds:", [[round(value, 1) for value in turn] for turn in turns], flush=True)
-    ratios, growth = [a / b for a, b in zip(plans, pings)], [(a / MANY) / (b / FEW) for a, b in zip(plans, few)]
+    ratios, growth = [a / b for a, b in zip(plans, pings)], [(a / MOST) / (b / FEW) for a, b in zip(most, few)]
     than = f"a playbook with one ansible.builtin.ping over {MANY} local hosts"
     return [
         figure("fleet.plan_ratio", "ratio", ratios, than, value=statistics.median(ratios), limit=1.7),
         figure("fleet.growth", "ratio", growth, f"time for each of {FEW} hosts", limit=1.2),
+        figure("fleet.controller_rss_mib", "MiB", [mib], limit=1024),
     ]
 
 

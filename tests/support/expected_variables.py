@@ -22,6 +22,7 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
     "sriov_kernel_arguments": ("list", frozenset({"text"})),
     "sriov_manifests": ("list", frozenset({"text"})),
     "sriov_take_over": ("list", frozenset({"text"})),
+    "sriov_adopt_from": ("list", frozenset({"text"})),
     "sriov_stop_vms": ("list", frozenset({"text"})),
     "sriov_ignore_variables": ("list", frozenset({"text"})),
     "sriov_injector_labels": ("list", frozenset({"mapping"})),

@@ -12,6 +12,7 @@ from ..host.host import Host
 from ..model.errors import HostError, Problem
 from ..model.goal import Goal
 from ..model.state import NodeState
+from ..usage import other_managers
 from .plan import Concern, Draft
 
 SYSTEMD = "/run/systemd/system"  # source: sd_booted(3)
@@ -69,10 +70,15 @@ def _foreign_plugin(host: Host, folder: str, adopt: bool) -> list[Problem]:
         Problem(
             path,
             "no CNI plugin of this name, or ours",
-            "a file that somebody else put there",
+            f"a file that somebody else put there{_suspects(host)}",
             "Set sriov_adopt: true to replace it (teardown puts it back), or sriov_cni: false to leave it alone.",
         )
     ]
+
+
+def _suspects(host: Host) -> str:
+    """The operator installs its own at each start of its pod, in the place of ours as well."""
+    return "".join(f"; {words}" for words in other_managers.pods(host))
 
 
 def _head(host: Host, path: str) -> str:

@@ -20,9 +20,9 @@ from ..model.frozen import dataclass
 from ..model.goal import KUBELET_FOLDERS, Goal, compact
 from ..model.plan import AFTER_REBOOT, Plan, Step
 from ..model.state import NodeState, Pf, Vf
+from ..pf import withdrawal
 from ..pf.read import read_state
 from ..pf.steps import PfStep
-from ..pf.withdrawal import PATH as WITHDRAWN_PATH
 from ..policy.rendered_files import NODE_PATH, PATHS
 from ..record import pending_reboot, record
 from ..record.record import LOCK
@@ -81,6 +81,7 @@ class Outcome:
             "drain_required": self.plan.drain_required,
             "refused": [str(problem) for problem in self.plan.held],
             "expected_after_reboot": [s.as_dict() for s in self.plan.steps if s.stage == AFTER_REBOOT],
+            "waits_for_free": withdrawal.targets_of(self.plan.waiting, self.look.state),
             "resources": dict(self.look.goal.resources),
             "skipped_policies": dict(self.look.goal.skipped),
             "managed": _managed(self.look.goal, self.last.state.pfs),
@@ -150,7 +151,7 @@ def run(
     first = last = again()
     if check:
         return Outcome(first, first)
-    if first.plan.pending or first.state.record.interrupted or host.exists(WITHDRAWN_PATH):
+    if first.plan.pending or first.state.record.interrupted or withdrawal.is_due(host, first.plan.waiting, first.state):
         from .apply import carry_out
 
         with host.lock(LOCK):

@@ -19,6 +19,8 @@ DEVICE_PLUGIN_UNIT = "baremetal-sriov-device-plugin.service"
 DEVICE_PLUGIN_STATE = "/run/baremetal-sriov/device-plugin"
 # In that folder: what the node library takes back before it changes it. {"format": 1, "withdrawn": [...]}
 WITHDRAWN = "withdrawn.json"
+# While it is there: another device plugin is to leave, and nothing is offered before it has. {"format": 1}
+HANDOVER = "handover.json"
 # What the node library remembers of what it left undone, for the device plugin's metrics. Of the first: {"format": 1,
 # "differences": [...], "stopped": {...}, "errors": [...], "total": repairs, "last": time.time()}; of the second:
 # {"format": 1, "boot_id": ..., "arguments": [...]}, which is there while a reboot is due; of the third its form is the

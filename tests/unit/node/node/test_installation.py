@@ -109,3 +109,12 @@ def test_without_root_it_is_said_in_words(monkeypatch: pytest.MonkeyPatch, user:
         "the module: expected to run as root; found the user 1000. Set become: true, and let the user that Ansible "
         "connects as use sudo."
     ]
+
+
+def test_the_operator_that_put_its_own_there_again_is_named(host: FakeHost) -> None:
+    """Its pod installs sriov at each start, in the place of ours as well."""
+    host.put("/opt/cni/bin/sriov", GO)
+    host.put("/var/log/pods/op_sriov-network-config-daemon-x7x7x_0f6c51a5/main/0.log", "")
+    found = refusal(host, folder="auto")
+    assert "somebody else put there; the pod op/sriov-network-config-daemon-x7x7x is on this node" in found
+    assert "the SR-IOV network operator's daemon" in found
