@@ -173,6 +173,14 @@ RULES: dict[str, Rule] = {
     "sriov_record_namespace": _text("the name of a namespace", "kube-system", _NAMESPACE_NAME),
     "sriov_reboot_timeout": _between(1, _DAY, 1200),
     "sriov_serial": _SHARES,
+    "sriov_smoke_junit": _OUTPUT,
+    "sriov_smoke_max_latency": _between(0, 100_000, 100),
+    "sriov_smoke_min_share": _between(0, 100, 50),
+    "sriov_smoke_namespace": _text("the name of a namespace", "baremetal-sriov-smoke", _NAMESPACE_NAME),
+    "sriov_smoke_seconds": _between(1, 3600, 5),
+    "sriov_smoke_timeout": _between(1, _DAY, 180),
+    "sriov_verify_junit": _OUTPUT,
+    "sriov_verify_output": _OUTPUT,
 }
 _ANY_TEXT = Rule("a text", "", lambda value: True)
 _ANY_NUMBER = Rule("a whole number", 1, lambda value: True)
