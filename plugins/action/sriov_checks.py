@@ -66,24 +66,23 @@ class ActionModule(ActionBase):
         given = task_vars or {}
         looked = {str(host): found if isinstance(found, Mapping) else {} for host, found in asked["looked"].items()}
         rows = [one for host, found in looked.items() for one in _of_host(host, found)]
+        of_clusters: dict[str, list[CheckRow]] = {}  # by host, what its cluster has
         maps: list[dict[str, Any]] = []
         for hosts in self._clusters(looked, given).values():
             more, uids = self._of_cluster(hosts, looked, given)
             rows += more
+            of_clusters.update({host: [one for one in more if one.host == CLUSTER] for host in hosts})
             maps += _maps(hosts, looked, rows, uids, asked["namespace"])
         for line in report.lines(rows):
             Display().display(line)
         states = {host: found["state"] for host, found in looked.items() if "state" in found}
         _write(asked["output"], json.dumps(report.document(rows, states), indent=4, sort_keys=True) + "\n")
         _write(asked["junit"], report.as_junit(rows))
-        bad = [one for one in rows if one.outcome == FAILED]
+        own = {host: [one for one in rows if one.host == host] + of_clusters.get(host, []) for host in looked}
         return {
             "changed": False,
             "checks": [one.as_dict() for one in rows],
-            "failures": {
-                host: [f"{one.check} {one.target}: {report.words(one)}" for one in bad if one.host in (host, CLUSTER)]
-                for host in looked
-            },
+            "failures": {host: [_sentence(one) for one in told if one.outcome == FAILED] for host, told in own.items()},
             "config_maps": maps,
         }
 
@@ -107,10 +106,12 @@ class ActionModule(ActionBase):
         for name, version, kind, lenient in _KINDS:
             needed = name not in _FOR_NETWORKS or first.networks
             needed = needed and (name not in _FOR_MACHINES or bool(there.get("kubevirts")))
-            items, problem = (
-                self._asked({**first.access, "api_version": version, "kind": kind}, given) if needed else ([], "")
-            )
-            there[name] = items
+            there[name], problem = [], ""
+            if needed:
+                # Of definitions, a user with the least rights may read the one that it may make.
+                one = {"name": cluster_checks.CRD} if name == "definitions" else {}
+                api = {**first.access, "api_version": version, "kind": kind, **one}
+                there[name], problem = self._asked(api, given)
             if problem:
                 told = cluster.refusal({"msg": problem}, first.access) or problem
                 rows.append(warned(CLUSTER, "api", kind, f"{kind} was not looked at: {told}") if lenient
@@ -153,6 +154,10 @@ class _Side:
 
     def _of(self, name: str) -> Any:
         return self._templar.template(self._values[name])
+
+
+def _sentence(one: CheckRow) -> str:
+    return f"{one.check} {one.target}: {report.words(one)}"
 
 
 def _of_host(host: str, found: Mapping[str, Any]) -> Iterator[CheckRow]:
