@@ -162,7 +162,7 @@ def _interface(machine: str, interface: Item, status: Item, launcher: Item | Non
         address = next((_address(one) for one in told if one.get("network") == name), "")
     except (ValueError, AttributeError, TypeError):
         address = ""
-    entry = next((one for one in status.get("interfaces") or () if one.get("name") == name), {})
+    entry: Item = next((one for one in status.get("interfaces") or () if one.get("name") == name), {})
     sources = str(entry.get("infoSource", ""))
     wrong = [] if address else [f"no address in {INFO_ANNOTATION}"]
     wrong += [f"infoSource {sources or 'none'}"] if "domain" not in sources or "multus-status" not in sources else []
