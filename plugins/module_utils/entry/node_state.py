@@ -12,8 +12,9 @@ from typing import Any
 from ..host.host import Host
 from ..kernel import iommu
 from ..model.errors import RefusedError, SriovError
-from ..node.acceptance import AUTO, Wishes, checks
+from ..node.acceptance import Wishes, checks
 from ..node.concerns import WHOLE, Iommu
+from ..node.installation import AUTO
 from ..node.node_state import node_state, sync
 from ..node.run import run
 from ..pf.read import read_state
@@ -50,6 +51,7 @@ def _wishes(params: Mapping[str, Any]) -> Wishes:
 def _look(host: Host, spec: NodeSpec, wishes: Wishes) -> dict[str, Any]:
     """Raises SriovError where the host can't be looked at; a plan that is refused is an answer."""
     connection = os.environ.get("SSH_CONNECTION", "")
+    units: iommu.IommuState | None
     try:
         outcome = run(host, lambda state: resolve(spec, state), WHOLE, check=True, ssh_connection=connection)
     except RefusedError as error:
