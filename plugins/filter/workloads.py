@@ -33,7 +33,12 @@ def smoke_client(
 
 
 def _smoke(options: Mapping[str, Any]) -> workloads.Smoke:
-    return workloads.Smoke(**{name: tuple(one) if isinstance(one, list) else one for name, one in options.items()})
+    return workloads.Smoke(**_as_given(options))
+
+
+def _as_given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists as what does not change."""
+    return {name: tuple(one) if isinstance(one, list) else one for name, one in options.items()}
 
 
 def smoke_verdicts(value: Any, min_share: Any = 50, max_latency: Any = 100) -> dict[str, Any]:
@@ -51,9 +56,8 @@ def smoke_verdicts(value: Any, min_share: Any = 50, max_latency: Any = 100) -> d
 def device_plugin_objects(value: Any, **options: Any) -> list[dict[str, Any]]:
     """The device plugin as pods."""
     specs = filter_inputs.mapping("device_plugin_objects", value, "names of nodes and what each should be")
-    given = {name: tuple(one) if isinstance(one, list) else one for name, one in options.items()}
     with filter_inputs.told():
-        return device_plugin_pods.objects(specs, device_plugin_pods.DevicePluginPods(**given))
+        return device_plugin_pods.objects(specs, device_plugin_pods.DevicePluginPods(**_as_given(options)))
 
 
 class FilterModule:
