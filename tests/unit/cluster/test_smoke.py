@@ -41,8 +41,8 @@ STRICT = "?dryRun=All&fieldValidation=Strict"
 
 @pytest.fixture(scope="module")
 def cluster_settings() -> Settings:
-    """A scheduler, so that pods come to nodes, and who makes accounts and takes namespaces away."""
-    return Settings(controllers=("namespace-controller", "serviceaccount-controller"))
+    """A scheduler, so that pods come to nodes, and who makes accounts, counts quotas and takes namespaces away."""
+    return Settings(controllers=("namespace-controller", "resourcequota-controller", "serviceaccount-controller"))
 
 
 def test_each_object_is_taken(api_server: ApiServer) -> None:
