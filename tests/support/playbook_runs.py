@@ -91,11 +91,13 @@ class Controller(Tree):
         hosts: Mapping[str, Mapping[str, Any]] | None = None,
         extra: Mapping[str, Any] | None = None,
         local: Mapping[str, Any] | None = None,
+        seconds: int = 120,
     ) -> Run:
         """Run a playbook, by its full name or a path below the folder.
 
         words: more of the command line. hosts: the variables of each host; one without any is there otherwise.
         extra: variables for -e, as JSON. local: variables of localhost, which is otherwise as untouchable as they are.
+        seconds: for all of it.
         """
         usual = {
             "ansible_connection": "local",
@@ -115,6 +117,7 @@ class Controller(Tree):
         if not self.with_others:
             env["ANSIBLE_COLLECTIONS_PATH"] = str(self.base / "collections")
             env["ANSIBLE_COLLECTIONS_SCAN_SYS_PATH"] = "false"
-        done = subprocess.run(argv, cwd=self.base, env=env, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(argv, cwd=self.base, env=env, capture_output=True, text=True, timeout=seconds,
+                              check=False)  # fmt: skip
         calls = re.sub(r".*AnsiballZ_(\w+)\.py.*", r"\1", self.get("calls")).splitlines()
         return Run(done.returncode, done.stdout + done.stderr, tuple(calls))
