@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils.model.errors import InvalidSpecError
 from ..module_utils.policy import node_spec as spec
 from ..module_utils.policy.validation import show
 from ..plugin_utils import (
@@ -37,21 +35,8 @@ from ..plugin_utils import (
     slice_record,
     verdicts,
 )
+from ..plugin_utils.filter_inputs import told as _told_by_a_filter
 from ..plugin_utils.network_values import LOG_FOLDER
-
-
-@contextlib.contextmanager
-def _told_by_a_filter(host: str = "") -> Iterator[dict[int, str]]:
-    """Let every mistake be in one error of a filter, which begins with the host, and names what comes from a manifest
-    by the places that are put into the mapping: number -> file, kind and name.
-    """
-    places: dict[int, str] = {}
-    try:
-        yield places
-    except InvalidSpecError as error:
-        manifest_names.name_places(error.mistakes, places)
-        told = str(InvalidSpecError(list(error.mistakes)))
-        raise AnsibleFilterError(f"{host}: {told}" if host else told) from error
 
 
 def node_spec(

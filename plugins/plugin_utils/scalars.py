@@ -192,7 +192,15 @@ RULES: dict[str, Rule] = {
     "sriov_record_namespace": _text("the name of a namespace", "kube-system", NAMESPACE_NAME),
     "sriov_reboot_timeout": _between(1, _DAY, 1200),
     "sriov_serial": _SHARES,
+    "sriov_smoke_junit": _OUTPUT,
+    "sriov_smoke_max_latency": _between(0, 100_000, 100),
+    "sriov_smoke_min_share": _between(0, 100, 50),
+    "sriov_smoke_namespace": _text("the name of a namespace", "baremetal-sriov-smoke", NAMESPACE_NAME),
+    "sriov_smoke_seconds": _between(1, 3600, 5),
+    "sriov_smoke_timeout": _between(1, _DAY, 180),
     "sriov_target_root": _text("/, or the absolute path of a folder", "/mnt/image", re.compile("/"), _PATH),
+    "sriov_verify_junit": _OUTPUT,
+    "sriov_verify_output": _OUTPUT,
 }
 _ANY_TEXT = Rule("a text", "", lambda value: True)
 _ANY_NUMBER = Rule("a whole number", 1, lambda value: True)

@@ -67,6 +67,7 @@ VARIABLES: dict[str, Variable] = {
     "sriov_injector_labels": _list("labels", "sets of labels", [{"baremetal.sriov/inject": "true"}], MAPPING),
     "sriov_injector_pull_secrets": _list("the name of a secret", "names of secrets", ["registry"], TEXT),
     "sriov_multus_pull_secrets": _list("the name of a secret", "names of secrets", ["registry"], TEXT),
+    "sriov_smoke_pull_secrets": _list("the name of a secret", "names of secrets", ["registry"], TEXT),
     "sriov_multus_global_namespaces": _list("a namespace", "namespaces", ["default", "networks"], TEXT),
     "sriov_multus_resources": Variable(
         MAPPING, frozenset({TEXT}), "an amount of cpu or memory", "amounts", {"cpu": "100m", "memory": "256Mi"}

@@ -183,10 +183,11 @@ def install_cached_call(lab: Lab) -> None:
     lab.put((chain.ROOT / "tests" / "chain" / "cached_call.py").read_bytes(), CACHED_CALL)
 
 
-def define_network(lab: Lab, name: str, pool: str, config: dict[str, Any]) -> None:
-    """Make a NetworkAttachmentDefinition for the VFs of a resource pool."""
+def define_network(lab: Lab, name: str, pool: str, config: dict[str, Any], resource: str | None = None) -> None:
+    """Make a NetworkAttachmentDefinition for the VFs of a resource pool; resource: another resource, "" for none."""
     whole = {"cniVersion": "1.0.0", "name": name, "type": "sriov", **config}
-    annotations = {f"{ANNOTATION}/resourceName": f"{chain.PREFIX}/{pool}"}
+    named = f"{chain.PREFIX}/{pool}" if resource is None else resource
+    annotations = {f"{ANNOTATION}/resourceName": named} if named else {}
     lab.api("POST", NETWORKS, {
         "apiVersion": "k8s.cni.cncf.io/v1", "kind": "NetworkAttachmentDefinition",
         "metadata": {"name": name, "annotations": annotations}, "spec": {"config": json.dumps(whole)},

@@ -28,6 +28,7 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
     "sriov_injector_labels": ("list", frozenset({"mapping"})),
     "sriov_injector_pull_secrets": ("list", frozenset({"text"})),
     "sriov_multus_pull_secrets": ("list", frozenset({"text"})),
+    "sriov_smoke_pull_secrets": ("list", frozenset({"text"})),
     "sriov_multus_global_namespaces": ("list", frozenset({"text"})),
     "sriov_multus_resources": ("mapping", frozenset({"text"})),  # Kubernetes: a quantity; YAML makes a number of 1
     "sriov_device_plugin_options": ("list", frozenset({"text"})),

@@ -94,11 +94,13 @@ class Controller(Tree):
         hosts: Mapping[str, Mapping[str, Any]] | None = None,
         extra: Mapping[str, Any] | None = None,
         local: Mapping[str, Any] | None = None,
+        seconds: int = 0,
     ) -> Run:
         """Run a playbook, by its full name or a path below the folder.
 
         words: more of the command line. hosts: the variables of each host; one without any is there otherwise.
         extra: variables for -e, as JSON. local: variables of localhost, which is otherwise as untouchable as they are.
+        seconds: for all of it, where that is not this folder's.
         """
         usual = {
             "ansible_connection": "local",
@@ -119,6 +121,6 @@ class Controller(Tree):
             env["ANSIBLE_COLLECTIONS_PATH"] = str(self.base / "collections")
             env["ANSIBLE_COLLECTIONS_SCAN_SYS_PATH"] = "false"
         done = subprocess.run(argv, cwd=self.base, env=env, capture_output=True, text=True,
-                              timeout=self.seconds, check=False)  # fmt: skip
+                              timeout=seconds or self.seconds, check=False)  # fmt: skip
         calls = re.sub(r".*AnsiballZ_(\w+)\.py.*", r"\1", self.get("calls")).splitlines()
         return Run(done.returncode, done.stdout + done.stderr, tuple(calls))

@@ -28,7 +28,7 @@ def run_module(
 ) -> None:
     """Run, and end the module with its result or its one error. facts: what the result tells besides the plan."""
     if host is None and os.geteuid() != 0:
-        fail(module, _not_root(os.geteuid()))
+        fail(module, not_root(os.geteuid()))
         return
     params = module.params or {}
     try:
@@ -58,7 +58,7 @@ def _agreed(approved: list[dict[str, Any]] | None, plan: Plan) -> None:
         approval.require("the node", own, plan.as_dict()["steps"])
 
 
-def _not_root(user: int) -> HostError:
+def not_root(user: int) -> HostError:
     return HostError(
         "the module",
         "to run as root",

@@ -28,6 +28,14 @@ HANDOVER = "handover.json"
 DRIFT = "/run/baremetal-sriov/drift.json"
 REBOOT_ASKED = "/var/lib/baremetal-sriov/reboot.json"
 NODE = "/etc/baremetal-sriov/node.json"
+# One file for each VF that the device plugin offers, where Multus looks for it.
+DEVICE_INFO = "/var/run/k8s.cni.cncf.io/devinfo/dp"
 # Journals of the CNI plugin that could not be used, so that nothing was restored by them.
 SET_ASIDE = "/var/lib/cni/sriov/set-aside"
 FORMAT = 1  # of these files
+
+
+def device_info_name(resource: str, device: str) -> str:
+    """The name of a device's file there (Device Information Specification 1.1.0 of the Network Plumbing Working Group).
+    """
+    return f"{resource}-{device}-device.json".replace("/", "-")

@@ -26,6 +26,7 @@ from sriovlab.progress import LabError
 from support.cluster.programs import Program
 from support.cluster.server import ApiServer, Settings
 from support.cluster.waiting import until
+from support.kubevirt_crds import definitions
 
 pytestmark = pytest.mark.timeout(180, func_only=True)
 
@@ -42,6 +43,7 @@ PATHS = {
     "MutatingWebhookConfiguration": "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
     "NetworkAttachmentDefinition": "/apis/k8s.cni.cncf.io/v1/namespaces/{}/network-attachment-definitions",
     "Pod": PODS, "ResourceQuota": "/api/v1/namespaces/{}/resourcequotas",
+    "VirtualMachine": "/apis/kubevirt.io/v1/namespaces/{}/virtualmachines",
     "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
 }  # fmt: skip
 # Where the program looks for what a pod is given; var/run leads to run.
@@ -192,3 +194,22 @@ def test_each_example_is_taken_by_the_api_server(api_server: ApiServer, objects:
     """source: the schemas of Kubernetes, with unknown fields as mistakes. `objects`: the account that each pod has."""
     for item in yaml.safe_load_all(path.read_text()):
         assert create(api_server, item, "?dryRun=All&fieldValidation=Strict")["metadata"]["name"] and objects
+
+
+@pytest.fixture(scope="module")
+def machines(api_server: ApiServer) -> None:
+    """KubeVirt's kinds, as far as our examples use them."""
+    for item in definitions():
+        create(api_server, item)
+    path = PATHS["VirtualMachine"].format("default")
+    until("KubeVirt's kinds", lambda: api_server.api.request("GET", path) is not None)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples/kubevirt").glob("*.yml")), ids=lambda path: path.stem)
+def test_each_virtual_machine_is_taken_by_the_api_server(api_server: ApiServer, machines: None, path: Path) -> None:
+    """A field that is misspelt or in another place is one that the definition does not have."""
+    for item in yaml.safe_load_all(path.read_text()):
+        assert create(api_server, item, "?dryRun=All&fieldValidation=Strict")["metadata"]["name"]
+        wrong = json.loads(json.dumps(item).replace('"macAddress"', '"macAdress"'))
+        with pytest.raises(LabError, match="macAdress"):
+            create(api_server, wrong, "?dryRun=All&fieldValidation=Strict")
