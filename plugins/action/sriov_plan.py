@@ -74,7 +74,7 @@ class ActionModule(sriov_bundle.ActionModule, sriov_variables.ActionModule):
         if not arguments["keep"]:
             answer = self._answer(arguments, given)
             if answer.get("plan") is not None and arguments["parts"]:
-                answer["cluster"] = _cluster_side(_Values(self, given), arguments["state"] == "absent")
+                answer["cluster"] = _cluster_side(Values(self, given), arguments["state"] == "absent")
             return answer
         try:
             answer = self._answer(arguments, given)
