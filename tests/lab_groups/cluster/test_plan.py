@@ -17,7 +17,7 @@ from support.playbook_runs import Controller
 pytestmark = pytest.mark.timeout(900, func_only=True)
 
 NETWORK = {"name": "blue", "resource_name": "pool", "vlan": 5}
-IPAM = {"type": "host-local", "ranges_from": "node", "subnet": "10.9.0.0/24", "node_slice_size": 64}
+IPAM = {"type": "host-local", "ranges_from": "node", "subnet": "10.9.0.0/24", "node_slice_size": 26}
 SLICED = {"name": "red", "resource_name": "pool", "ipam": IPAM}
 SITE = ("--tags", "validate,cni,multus,injector,networks")
 TEARDOWN = ("--tags", "cni,multus,injector,networks")
