@@ -182,8 +182,10 @@ def test_requests_by_the_webhook(api_server: ApiServer, objects: list[dict[str, 
         for name in ("injector.crt", "injector.key"):
             (api_server.pki / name).unlink()
         certificate, key = api_server.certificate("injector")
-        shutil.copy(key, tmp_path / "tls.key")
-        shutil.copy(certificate, tmp_path / "tls.crt")
+        # Whole at once, as the kubelet swaps a secret's files: it ends where it reads half of one.
+        for source, name in ((key, "tls.key"), (certificate, "tls.crt")):
+            shutil.copy(source, tmp_path / "next")
+            (tmp_path / "next").replace(tmp_path / name)
         until("the new certificate", lambda: certificate_at(port) not in ("", before))
         assert asked(api_server, pod(**inject)) == {KERNEL: "1"}
     assert asked(api_server, pod(**inject)) == {}, "a pod does not wait for one that is down"
