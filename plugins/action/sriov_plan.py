@@ -47,7 +47,8 @@ def _warm() -> None:
     """
     variable_specs.options()
     values = Templar(loader=DataLoader(), variables=role_parts.variables({}))
-    with contextlib.suppress(OSError, HostError, AnsibleError):
+    # A RecursionError is what ansible-test's import of another action that imports this one comes to.
+    with contextlib.suppress(OSError, HostError, AnsibleError, RecursionError):
         names = ("device_plugin_requirements", "device_plugin_next_pythons", "sriov_cache")
         requirements, following, cache = (values.template(values.available_variables[name]) for name in names)
         last = wheels.last_used(requirements, cache)

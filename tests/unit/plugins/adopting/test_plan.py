@@ -26,10 +26,10 @@ def owner(pod: str) -> str:
     return ALL[1] if pod == "ns/dp-x" else ""
 
 
-def node(servers: list[dict[str, Any]], held: Any = None, names: Any = ALL, **more: Any) -> plan.Node:
+def node(servers: list[dict[str, Any]], held: Any = None, names: Any = None, **more: Any) -> plan.Node:
     given: dict[str, Any] = {"resources": {"intel.com/fast": 4}, "managed": [VF], **more}
     look = {"servers": servers, "held": HELD if held is None else held}
-    return plan.Node("n1", look, wanted=origins(names), owner=owner, **given)
+    return plan.Node("n1", look, wanted=origins(ALL if names is None else names), owner=owner, **given)
 
 
 FREE: dict[str, Any] = {
