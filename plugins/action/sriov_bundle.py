@@ -17,12 +17,13 @@ import os
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.archives import ArchiveError, read_members
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.release import release
 from ansible_collections.baremetal.sriov.plugins.plugin_utils.rolling import lost_nodes
 
 Sources = dict[str, "str | bytes"]  # sha256 -> the controller's file, or the content itself
@@ -33,8 +34,9 @@ _COLLECTION = Path(__file__).resolve().parents[2]
 VERSION_DIGITS = 12
 TEXT_LIMIT = 256 << 10  # bytes; a text goes into the module's arguments
 FILES_LIMIT = 20000
+_DIGESTS: dict[str, tuple[tuple[int, ...], str]] = {}  # path -> stamp and checksum
 
-_FILE_SPEC = {
+_FILE_SPEC: dict[str, dict[str, Any]] = {
     "src": {"type": "str"},
     "member": {"type": "str"},
     "content": {"type": "str"},
@@ -62,6 +64,7 @@ _SPEC = {
     "python": {"type": "str", "default": "auto"},
     "adopt": {"type": "bool", "default": False},
     "gather_only": {"type": "bool", "default": False},
+    "approved": {"type": "list", "elements": "dict"},
 }
 
 
@@ -79,9 +82,7 @@ class ActionModule(ActionBase):
         sources: Sources = {}
         files = arguments.pop("files")
         if arguments["state"] == "present" and not arguments["gather_only"]:
-            entries = self._manifest(files, sources)
-            arguments["manifest"] = {"files": entries}
-            arguments["variables"] = {**arguments["variables"], **versions(entries)}
+            arguments.update(self._shipment(files, arguments["variables"], sources))
         result.update(lost_nodes.asked(lambda: self._shipped(arguments, sources, task_vars), task_vars))
         return result
 
@@ -95,6 +96,11 @@ class ActionModule(ActionBase):
             arguments["archive"] = self._send(missing, sources)
             answer = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
         return answer
+
+    def _shipment(self, files: list[dict[str, Any]], variables: dict[str, Any], sources: Sources) -> dict[str, Any]:
+        """The module's arguments for files; `sources` as in _manifest."""
+        entries = self._manifest(files, sources)
+        return {"manifest": {"files": entries}, "variables": {"RELEASE": release(), **variables, **versions(entries)}}
 
     def _manifest(self, files: list[dict[str, Any]], sources: Sources) -> list[dict[str, Any]]:
         """The files by their place on the node; `sources` gets sha256 -> the controller's file, or the content."""
@@ -200,13 +206,34 @@ def _read_entry(file: dict[str, Any], path: str, relative: str, sources: Sources
     dest = os.path.join(file["dest"], relative) if relative else file["dest"]
     try:
         with open(path, "rb") as opened:
+            status = os.fstat(opened.fileno())
+            target = dest, 0o755 if status.st_mode & 0o100 else 0o644
+            if not file["template"]:
+                sha256 = _digest(path, status, opened)
+                sources[sha256] = path
+                return _entry(file, *target, sha256=sha256)
             data = opened.read()
-            executable = os.fstat(opened.fileno()).st_mode & 0o100
     except OSError as error:
         raise AnsibleActionFail(
             f"sriov_bundle: {path}: expected a readable file; found {error.strerror}"
         ) from error
-    return _data_entry(file, path, (dest, 0o755 if executable else 0o644), data, (sources, path))
+    return _data_entry(file, path, target, data, (sources, path))
+
+
+def _digest(path: str, status: os.stat_result, opened: IO[bytes]) -> str:
+    """The file's checksum, which is kept in this process and in those that are forked from it."""
+    stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    known = _DIGESTS.get(path)
+    if known is None or known[0] != stamp:
+        known = _DIGESTS[path] = (stamp, hashlib.sha256(opened.read()).hexdigest())
+    return known[1]
+
+
+def remember(top: str) -> None:
+    """Have the checksums of all files below a folder known."""
+    for _relative, path in walk(top, list(EXCLUDED)):
+        with open(path, "rb") as opened:
+            _digest(path, os.fstat(opened.fileno()), opened)
 
 
 def _data_entry(

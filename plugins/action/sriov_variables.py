@@ -42,17 +42,21 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         base: Any = self
         asked = base.validate_argument_spec(argument_spec=_SPEC)[1]
-        given = task_vars or {}
-        found = self._mistakes(given, asked["manifests"])
-        result.update(changed=False, mistakes=[vars(mistake) for mistake in found])
+        result.update(self.checked(task_vars or {}, asked["manifests"]))
+        if result.get("failed"):
+            result["failed"] = asked["fail"]
+        return result
+
+    def checked(self, given: Mapping[str, Any], whole: bool) -> dict[str, Any]:
+        """The result for the variables of a host, one that failed where there are mistakes."""
+        found = self._mistakes(given, whole)
+        result: dict[str, Any] = {"changed": False, "mistakes": [vars(mistake) for mistake in found]}
         if found:
             count = f"{len(found)} mistake{'s' if len(found) != 1 else ''}"
             lines = "".join(f"\n  - {mistake}" for mistake in found)
             host = given.get("inventory_hostname", "the host")
-            result.update(
-                failed=asked["fail"],
-                msg=f"{count} in the variables of {host}, which are checked before anything is done:{lines}",
-            )
+            words = f"{count} in the variables of {host}, which are checked before anything is done:{lines}"
+            result.update(failed=True, msg=words)
         return result
 
     def _mistakes(self, given: Mapping[str, Any], whole: bool) -> list[Mistake]:
@@ -72,7 +76,7 @@ class ActionModule(ActionBase):
         )
         misspelt = variable_names.misspelt(given, known, ignored)
         found = misspelt + unreadable + input_check.mistakes(values, around) + in_files
-        return found + (_without_collection(values) if whole else [])
+        return found + (_without_cluster(values) if whole else [])
 
     def _values(self, given: Mapping[str, Any], known: Iterable[str]) -> tuple[dict[str, Any], list[Mistake]]:
         """The variables that are given, templates worked out, and the mistakes in those that can't be."""
@@ -128,11 +132,13 @@ class ActionModule(ActionBase):
             raise
 
 
-def _without_collection(values: Mapping[str, Any]) -> list[Mistake]:
-    """Whether the cluster's side needs a collection that is missing."""
+def _without_cluster(values: Mapping[str, Any]) -> list[Mistake]:
+    """Whether something needs a cluster where there is none, or the cluster's side a collection that is missing."""
     names = ("sriov_kubeconfig", "sriov_kube_context", "sriov_kube_host", "sriov_kube_token")
     used = cluster.access(*(value if isinstance(value := values.get(name), str) else "" for name in names))
-    if not used or module_loader.find_plugin(_CLUSTER_MODULE) is not None:
+    if not used:
+        return input_check.without_cluster(values)
+    if module_loader.find_plugin(_CLUSTER_MODULE) is not None:
         return []
     problem = (
         "needs the collection kubernetes.core on the controller, found none. Install it: ansible-galaxy collection "

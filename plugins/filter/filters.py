@@ -5,19 +5,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils.model.errors import InvalidSpecError
 from ..module_utils.policy import node_spec as spec
 from ..module_utils.policy.validation import show
 from ..plugin_utils import (
     approval,
+    bios_plan,
     cluster,
+    cluster_plan,
     danm,
     default_network,
     dra,
@@ -35,21 +35,8 @@ from ..plugin_utils import (
     slice_record,
     verdicts,
 )
+from ..plugin_utils.filter_inputs import told as _told_by_a_filter
 from ..plugin_utils.network_values import LOG_FOLDER
-
-
-@contextlib.contextmanager
-def _told_by_a_filter(host: str = "") -> Iterator[dict[int, str]]:
-    """Let every mistake be in one error of a filter, which begins with the host, and names what comes from a manifest
-    by the places that are put into the mapping: number -> file, kind and name.
-    """
-    places: dict[int, str] = {}
-    try:
-        yield places
-    except InvalidSpecError as error:
-        manifest_names.name_places(error.mistakes, places)
-        told = str(InvalidSpecError(list(error.mistakes)))
-        raise AnsibleFilterError(f"{host}: {told}" if host else told) from error
 
 
 def node_spec(
@@ -203,6 +190,34 @@ def slice_problems(value: Any, data: Any, manifests: Any = None) -> list[str]:
         return slice_record.problems(networks.parsed(together, places), record)
 
 
+def network_steps(value: Any, found: Any, defined: Any = True) -> list[dict[str, Any]]:
+    """Changes of the cluster's definitions as steps of a plan."""
+    changes = filter_inputs.mapping("network_steps", value, "what the filter network_changes gives")
+    there = filter_inputs.objects("network_steps: found", found, "the cluster's definitions")
+    return cluster_plan.network_steps(changes, there, bool(defined))
+
+
+def label_steps(value: Any, labels: Any) -> list[dict[str, Any]]:
+    """What a Node's labels would become, as steps of a plan."""
+    return cluster_plan.label_steps(value, node_label_patch(value, labels))
+
+
+def cluster_differences(
+    value: Any, approved: Any, access: Any, host: str = "", role: str = "", some: Any = False
+) -> list[str]:
+    """Why steps of a cluster are not the approved ones."""
+    steps = filter_inputs.mappings("cluster_differences", value, "steps")
+    used = filter_inputs.mapping("cluster_differences: access", access, "what the filter cluster_access gives")
+    text = _approved("cluster_differences", approved)
+    return approval.cluster_differences(steps, text, cluster.name(used), host, role, bool(some))
+
+
+def _approved(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise AnsibleFilterError(f"{name}: expected the text of the approved plan; found {show(value)}")
+    return value
+
+
 def network_changes(value: Any, found: Any, prune: bool = False) -> dict[str, Any]:
     """Wanted definitions against the cluster's."""
     wanted = filter_inputs.objects("network_changes", value, "the wanted definitions")
@@ -270,12 +285,10 @@ def cluster_refusal(value: Any, access: Any) -> str:
     return cluster.refusal(answer, used)
 
 
-def plan_differences(value: Any, approved: Any, host: Any) -> list[str]:
+def plan_differences(value: Any, approved: Any, host: Any, drained: Any = False) -> list[str]:
     """Why the plan of a node is not the approved one."""
     result = filter_inputs.module_result("plan_differences", value)
-    if not isinstance(approved, str):
-        raise AnsibleFilterError(f"plan_differences: expected the text of the approved plan; found {show(approved)}")
-    return approval.differences(result, approved, str(host))
+    return approval.differences(result, _approved("plan_differences", approved), str(host), bool(drained))
 
 
 def plan_document(value: Any, hosts: Any) -> dict[str, Any]:
@@ -306,6 +319,12 @@ def firmware_differences(value: Any, bios: Any) -> list[str]:
     return firmware.differences(checks, filter_inputs.mapping(f"{name}: bios", bios, "a result of sriov_bios"))
 
 
+def with_bios(value: Any, bios: Any) -> dict[str, Any]:
+    """The plan of a node with that for its BIOS."""
+    answer = filter_inputs.mapping("with_bios", value, "the registered result of baremetal.sriov.sriov_plan")
+    return bios_plan.with_bios(answer, filter_inputs.mapping("with_bios: bios", bios, "a result of sriov_bios"))
+
+
 def user_path(value: Any) -> str:
     """A path as the user's shell reads it: from the folder where the run was started, with ~ for the user's own."""
     if not isinstance(value, str):
@@ -329,6 +348,7 @@ class FilterModule:
         """Name to function."""
         return {
             "cluster_access": cluster_access,
+            "cluster_differences": cluster_differences,
             "cluster_refusal": cluster_refusal,
             "danm_networks": danm_networks,
             "default_network_problems": default_network_problems,
@@ -338,10 +358,12 @@ class FilterModule:
             "foreign_objects": foreign_objects,
             "injector": injector_objects,
             "kubevirt_problems": kubevirt_problems,
+            "label_steps": label_steps,
             "multus": multus_objects,
             "network_attachments": network_attachments,
             "network_changes": network_changes,
             "network_notes": network_notes,
+            "network_steps": network_steps,
             "node_label_patch": node_label_patch,
             "node_problems": node_problems,
             "node_ranges": node_ranges,
@@ -359,4 +381,5 @@ class FilterModule:
             "slice_problems": slice_problems,
             "unused_policies": unused_policies,
             "user_path": user_path,
+            "with_bios": with_bios,
         }

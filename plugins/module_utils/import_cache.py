@@ -28,13 +28,15 @@ from types import CodeType, ModuleType
 from typing import Any
 
 FOLDER = "/usr/lib/baremetal-sriov/lib/baremetal_sriov"
+# Or where that takes no writes (`shared.places`, which is not imported yet).
+FOLDERS = (FOLDER, "/var/lib/baremetal-sriov/code/lib/baremetal_sriov")
 _HEAD = 16  # bytes before the code: magic number, flags, hash of the source (PEP 552)
 _LIMIT = 4 << 20  # bytes of one compiled file
 _BY_HASH = 1  # the flag of a compiled file that holds its source's hash, and no time stamp
 
 
 def use(root: str = "") -> None:
-    """Let later imports of this package from Ansible's zip be quick. `root` has FOLDER below it; "" is the host."""
+    """Let later imports of this package from Ansible's zip be quick. `root` has FOLDERS below it; "" is the host."""
     loader: Any = sys.modules[__name__].__loader__
     if isinstance(loader, zipimport.zipimporter):
         sys.meta_path.insert(0, _Finder(loader, str(__package__), os.path.dirname(__file__), root))
@@ -72,13 +74,15 @@ class _Finder:
 
     def _compiled(self, stem: str, source: bytes) -> CodeType | None:
         """What lies compiled of a file in the package (a path without `.py`); None where that is not the right one."""
-        folder, name = os.path.split(f"{FOLDER}/{stem}")
-        folder += "/__pycache__"
-        if folder not in self._safe:
-            self._safe[folder] = _is_safe(self._root, folder)
-        if not self._safe[folder]:
+        above, name = os.path.split(stem)
+        folders = [os.path.join(place, above, "__pycache__") for place in FOLDERS]
+        for folder in folders:
+            if folder not in self._safe:
+                self._safe[folder] = _is_safe(self._root, folder)
+        safe = [folder for folder in folders if self._safe[folder]]
+        if not safe:
             return None
-        data = _read(f"{self._root}{folder}/{name}.{sys.implementation.cache_tag}.pyc")
+        data = _read(f"{self._root}{safe[0]}/{name}.{sys.implementation.cache_tag}.pyc")
         if data[:4] != importlib.util.MAGIC_NUMBER or not data[4] & _BY_HASH:
             return None
         if data[8:_HEAD] != importlib.util.source_hash(source):

@@ -106,9 +106,9 @@ options:
         elements: path
   variables:
     description:
-      - What replaces C(@NAME@) in templates and in O(files[].dest). C(PYTHON) is the path of the chosen interpreter,
-        C(CNI_BIN_DIR) the folder where the node's container runtime looks for CNI plugins, and each O(files[].version)
-        the version of its files.
+      - What replaces C(@NAME@) in templates and in O(files[].dest). C(RELEASE) is this collection's version, C(PYTHON)
+        the path of the chosen interpreter, C(CNI_BIN_DIR) the folder where the node's container runtime looks for CNI
+        plugins, and each O(files[].version) the version of its files.
     type: dict
     default: {}
   python:
@@ -126,6 +126,12 @@ options:
     description: Whether only RV(python) is wanted; nothing else is looked at.
     type: bool
     default: false
+  approved:
+    description:
+      - The steps that may be done, as M(baremetal.sriov.sriov_plan) tells them. Others are refused at the last moment
+        before the first write. Steps of other bundles are passed over.
+    type: list
+    elements: dict
   manifest:
     description: Made by the action plugin from O(files).
     type: dict
@@ -182,6 +188,12 @@ plan:
     warnings: []
     reboot_required: false
     drain_required: false
+steps:
+  description:
+    - The same in short. Our own code is one step, whose C(before) and C(after) have its version and a checksum.
+  returned: unless O(gather_only=true)
+  type: list
+  elements: dict
 python:
   description: The interpreter that runs the services.
   returned: when O(state=present)
@@ -266,6 +278,7 @@ def main() -> None:
             "python": {"type": "str", "default": "auto"},
             "adopt": {"type": "bool", "default": False},
             "gather_only": {"type": "bool", "default": False},
+            "approved": {"type": "list", "elements": "dict"},
             "manifest": {"type": "dict"},
             "archive": {"type": "path"},
         },

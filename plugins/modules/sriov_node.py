@@ -60,6 +60,23 @@ options:
         configuration; empty, nothing is looked for.
     type: str
     default: ""
+  bundles:
+    description:
+      - In check mode, what the roles ship besides, so that RV(plan) has the steps of all parts. Made by the action of
+        M(baremetal.sriov.sriov_plan); without check mode nothing looks at it.
+    type: list
+    elements: dict
+  libraries_for:
+    description:
+      - The Python whose libraries are among O(bundles), made as O(bundles) is. Where the node has another one, the
+        result is only RV(python), and that they are missing.
+    type: dict
+  approved:
+    description:
+      - Without check mode, the steps that may be done, as RV(plan.steps) of an earlier run has them. Others are refused
+        at the last moment before the first write. Steps of other parts are passed over.
+    type: list
+    elements: dict
 requirements:
   - Python 3.9 or newer and iproute2 on the node
 notes:
@@ -150,6 +167,11 @@ refused:
   returned: success, or failure by refusal
   type: list
   elements: str
+waits_for_free:
+  description: The PFs and VFs whose change waits until no pod and no VM has them.
+  returned: success
+  type: list
+  elements: str
 expected_after_reboot:
   description: The steps that are left to the boot service after a reboot.
   returned: success
@@ -179,6 +201,19 @@ pfs:
 iommu:
   description: What the kernel has of the IOMMU; empty where nothing asks for one.
   returned: success
+  type: dict
+node_changed:
+  description: Whether steps of the node itself are due.
+  returned: with O(bundles)
+  type: bool
+bundles:
+  description: Whether each bundle would change.
+  returned: with O(bundles)
+  type: dict
+  sample: {device-plugin: {part: device_plugin, changed: false}}
+python:
+  description: The interpreter that runs the services, as M(baremetal.sriov.sriov_bundle) tells it.
+  returned: with O(bundles), when O(state=present)
   type: dict
 mistakes:
   description: Every mistake in the specification.
@@ -211,6 +246,9 @@ def main() -> None:
             "drained": {"type": "bool", "default": False},
             "needs_systemd": {"type": "bool", "default": False},
             "cni_bin_dir": {"type": "str", "default": ""},
+            "bundles": {"type": "list", "elements": "dict"},
+            "libraries_for": {"type": "dict"},
+            "approved": {"type": "list", "elements": "dict"},
         },
         required_if=[("state", "present", ["spec"])],
         supports_check_mode=True,

@@ -113,12 +113,7 @@ import sys
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.entry.wheels import (
-    WheelsRequest,
-    abi,
-    prepare,
-    prepare_following,
-)
+from ansible_collections.baremetal.sriov.plugins.module_utils.entry.wheels import WheelsRequest, provided
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import SriovError
 
 
@@ -148,23 +143,11 @@ def main() -> None:
         options["wheels"],
     )
     try:
-        found = prepare(request, options["cache"], sys.executable)
-        others = prepare_following(request, options["following"], options["cache"], sys.executable)
+        found = provided(request, options["following"], options["cache"], sys.executable)
     except SriovError as error:
         module.fail_json(msg=str(error))
     # The cache is the controller's own business: the node has not changed.
-    module.exit_json(
-        changed=False,
-        abi=abi(request.version),
-        site=found.path,
-        wheels=list(found.wheels),
-        others=[
-            {"abi": one.abi, "site": one.unpacked.path, "wheels": list(one.unpacked.wheels)}
-            for one in others
-            if one.unpacked
-        ],
-        missing=[{"abi": one.abi, "reason": one.reason} for one in others if not one.unpacked],
-    )
+    module.exit_json(changed=False, **found)
 
 
 if __name__ == "__main__":

@@ -6,26 +6,26 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from ..module_utils.model import approval
 from ..module_utils.policy.validation import show
-from . import verdicts
+from . import bios_plan, cluster_plan, verdicts
 
+MOST = approval.MOST  # sentences about one node
 LIMIT = 256 << 20  # characters of the file
-MOST = 20  # sentences about one node
 _EXPECTED = "expected the JSON file that plan writes with sriov_plan_output"
-_NEEDS = (("reboot_required", "a reboot"), ("drain_required", "a drain"))
-_VALUE_LIMIT = 60  # characters
+_DRAINS, _REBOOTS = "drain_required", "reboot_required"
+_NEEDS = ((_REBOOTS, "a reboot"), (_DRAINS, "a drain"))
 
 
-def differences(result: Mapping[str, Any], text: str, host: str) -> list[str]:
+def differences(result: Mapping[str, Any], text: str, host: str, drained: bool = False) -> list[str]:
     """Why the node's plan is not the approved one, a sentence each; none where it is.
 
-    result: what the module sriov_node returned now. text: the file. Nothing is said of a node that can't be reached.
+    result: what the module sriov_node returned now. text: the file. drained: the node was drained since, and needs that
+    no more. Nothing is said of a node that can't be reached.
     """
     word = verdicts.verdict(result)
     if word == verdicts.UNREACHABLE:
@@ -41,13 +41,38 @@ def differences(result: Mapping[str, Any], text: str, host: str) -> list[str]:
         return [f"expected a plan that can be approved, found that {host} was {show(before)}: plan it again"]
     if result.get("plan") is None or result.get("failed"):
         return [f"{word} now: {verdicts.reason(result)}"]
-    found = _compared(approved.get("plan"), result["plan"])
-    return found[:MOST] + [f"and {len(found) - MOST} more" for _more in range(len(found) > MOST)]
+    return approval.at_most(_compared(approved.get("plan"), result["plan"], drained))
+
+
+def cluster_differences(
+    steps: list[dict[str, Any]], text: str, name: str, host: str = "", role: str = "", some: bool = False
+) -> list[str]:
+    """Why the steps are not those that were approved for a cluster, or there for a node's labels. text: the file; name:
+    the cluster's; host: the node's; role, some: see cluster_plan.require.
+    """
+    found = _document(text)
+    if isinstance(found, str):
+        return [f"sriov_approved_plan: {_EXPECTED}, found {found}"]
+    if not host:
+        return cluster_plan.require(name, found, steps, role, some)
+    node = found["nodes"].get(host)
+    plan = node.get("plan") if isinstance(node, dict) else None
+    listed = plan.get("steps") if isinstance(plan, dict) else None
+    known = [step for step in listed if isinstance(step, dict)] if isinstance(listed, list) else []
+    labels = [step for step in known if step.get("part") == cluster_plan.PART]
+    return approval.at_most(approval.differences(labels, steps))
+
+
+def _nodes(text: str) -> dict[str, Any] | str:
+    """The nodes of the file; a text says what is there instead."""
+    found = _document(text)
+    nodes: dict[str, Any] | str = found if isinstance(found, str) else found["nodes"]
+    return nodes
 
 
 @functools.lru_cache(maxsize=1)  # all nodes of a run ask for the same
-def _nodes(text: str) -> dict[str, Any] | str:
-    """The nodes of the file; a text says what is there instead."""
+def _document(text: str) -> dict[str, Any] | str:
+    """The file; a text says what is there instead."""
     if len(text) > LIMIT:
         return f"{len(text)} characters"
     try:
@@ -58,54 +83,37 @@ def _nodes(text: str) -> dict[str, Any] | str:
         return f"no format {verdicts.FORMAT} ({show(found.get('format') if isinstance(found, dict) else found)})"
     if not isinstance(found.get("nodes"), dict):
         return f"no nodes ({show(found.get('nodes'))})"
-    nodes: dict[str, Any] = found["nodes"]
-    return nodes
+    return found
 
 
 def _names(nodes: Mapping[str, Any]) -> str:
     return f"{', '.join(list(nodes)[:5])}{', ..' if len(nodes) > 5 else ''}" if nodes else "no node"
 
 
-def _compared(approved: Any, planned: Mapping[str, Any]) -> list[str]:
+def _compared(approved: Any, planned: Mapping[str, Any], drained: bool) -> list[str]:
     steps = approved.get("steps") if isinstance(approved, dict) else None
     if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
         return [f"{_EXPECTED}, found no steps of this node"]
-    before, now = _counted(steps), _counted(planned.get("steps", []))
-    found = [f"approved, and no longer planned: {told}" for told in (before - now).elements()]
-    found += [f"planned now, and not approved: {told}" for told in (now - before).elements()]
-    if not found and [*map(_told, steps)] != [*map(_told, planned.get("steps", []))]:
-        found.append("the same steps, in another order than was approved")
+    sides = [_of_the_node(steps), _of_the_node(planned.get("steps", []))]
+    done: tuple[str, ...] = ()
+    if drained:
+        # Its BIOS was compared before, and is staged by now; the reboot may be for that alone.
+        done = (_DRAINS, _REBOOTS) if any(map(bios_plan.is_of_the_bios, sides[0])) else (_DRAINS,)
+        sides = [[_without_drain(step) for step in side if not bios_plan.is_of_the_bios(step)] for side in sides]
+    found = approval.differences(*sides)
     for key, words in _NEEDS:
-        if bool(approved.get(key)) != bool(planned.get(key)):
+        if bool(approved.get(key)) != bool(planned.get(key)) and key not in done:
             found.append(f"{words}: approved {_yes(approved.get(key))}, now {_yes(planned.get(key))}")
     return found
 
 
-def _counted(steps: list[dict[str, Any]]) -> Counter[str]:
-    return Counter(map(_told, steps))
+def _of_the_node(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without those of its labels, which the role networks compares."""
+    return [step for step in steps if step.get("part") != cluster_plan.PART]
 
 
-def _told(step: Mapping[str, Any]) -> str:
-    """A step in words; all that counts of it is there, or in its digest."""
-    words = f"{step.get('target')}: {step.get('action')}"
-    sides = [_side(step.get(key)) for key in ("before", "after")]
-    if sides != ["none", "none"]:
-        words += f" ({' -> '.join(sides)})"
-    more = [str(step.get("stage", "now")), *map(str, step.get("needs", ()))]
-    return f"{words}, {', '.join(more)}"
-
-
-def _side(value: Any) -> str:
-    if value is None:
-        return "none"
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    if len(text) <= _VALUE_LIMIT and "\n" not in text:
-        return text
-    return f"{len(text)} characters, SHA-256 {_digest(text)}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def _without_drain(step: dict[str, Any]) -> dict[str, Any]:
+    return {**step, "needs": [need for need in step.get("needs") or () if need != "drain"]}
 
 
 def _yes(value: Any) -> str:

@@ -95,6 +95,12 @@ def access(kubeconfig: str = "", context: str = "", host: str = "", token: str =
     return {name: value for name, value in found.items() if value}
 
 
+def name(used: Mapping[str, Any]) -> str:
+    """What a plan calls the cluster. used: what `access` gave."""
+    place = str(used.get("kubeconfig") or used.get("host") or "")
+    return f"{place} {used['context']}" if used.get("context") else place
+
+
 def refusal(answer: Mapping[str, Any], used: Mapping[str, Any]) -> str:
     """One sentence about an answer that stays as it is however often one asks; "" for all others.
 
@@ -112,6 +118,13 @@ def refusal(answer: Mapping[str, Any], used: Mapping[str, Any]) -> str:
             what = " ".join(found.format(found=named.get("found") or named.get("other") or "").split())
             return f"{_name(used)}: expected {expected}; found {what}. {remedy}"
     return ""
+
+
+def not_asked(problem: str, status: int, used: Mapping[str, Any]) -> str:
+    """One sentence about a question that was not answered. problem: what the client told, or a refusal already."""
+    if problem.startswith(_name(used)):
+        return problem
+    return refusal({"msg": problem, "status": status}, used) or f"The cluster could not be asked: {problem}"
 
 
 def _name(used: Mapping[str, Any]) -> str:

@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+VERSIONS = ("resource.k8s.io/v1", "resource.k8s.io/v1beta1")  # the newest first
+SLICE, CLASS = "ResourceSlice", "DeviceClass"
 NAMED = 3  # of many functions, how many a sentence names
 _ADDRESS = re.compile(
     r"(?<![0-9a-z])([0-9a-f]{4,8})[:-]([0-9a-f]{2})[:-]([0-9a-f]{2})[.-]([0-7])(?![0-9a-z])", re.IGNORECASE

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleFilterError
@@ -14,6 +15,21 @@ from jinja2 import UndefinedError
 
 from ..module_utils.model.errors import InvalidSpecError, Mistake
 from ..module_utils.policy.validation import show
+from . import manifest_names
+
+
+@contextlib.contextmanager
+def told(host: str = "") -> Iterator[dict[int, str]]:
+    """Let every mistake be in one error of a filter, which begins with the host, and names what comes from a manifest
+    by the places that are put into the mapping: number -> file, kind and name.
+    """
+    places: dict[int, str] = {}
+    try:
+        yield places
+    except InvalidSpecError as error:
+        manifest_names.name_places(error.mistakes, places)
+        words = str(InvalidSpecError(list(error.mistakes)))
+        raise AnsibleFilterError(f"{host}: {words}" if host else words) from error
 
 
 def mapping(argument: str, value: Any, what: str) -> Mapping[str, Any]:

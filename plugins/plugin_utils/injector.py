@@ -9,10 +9,12 @@ It may be down at any time: pods that it is not for, and the system's own, must 
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from .owned_objects import OWNER, OWNER_LABEL
@@ -25,6 +27,7 @@ _ACCOUNT, _SECRET = f"{NAME}-sa", f"{NAME}-tls"
 _USER, _PORT, _HEALTH_PORT = 10000, 8443, 8444
 _SELECTOR = {"app": NAME}
 _RBAC = "rbac.authorization.k8s.io"
+NEW = "a new certificate"  # in the place of one that is still to be made
 _TIMEOUT_SECONDS = 5  # for which a pod waits, where the webhook does not answer
 
 
@@ -43,9 +46,11 @@ class Injector:
 
 
 def of_pem(pem: str, **options: Any) -> Injector:
-    """An injector with the certificate and key of a text that holds both; options that are empty are the usual ones."""
+    """An injector with the certificate and key of a text that holds both; without one it has one that is to be made.
+    Options that are empty are the usual ones.
+    """
     found: dict[str, Any] = {
-        what: "".join(re.findall(rf"-----BEGIN {kind}-----.*?-----END {kind}-----\n?", pem, re.DOTALL))
+        what: "".join(re.findall(rf"-----BEGIN {kind}-----.*?-----END {kind}-----\n?", pem, re.DOTALL)) or NEW
         for what, kind in (("certificate", "CERTIFICATE"), ("key", "PRIVATE KEY"))
     }
     found.update({name: tuple(one) if isinstance(one, list) else one for name, one in options.items() if one})
@@ -73,6 +78,35 @@ def references(namespace: str) -> list[dict[str, Any]]:
     return [{key: item[key] for key in ("apiVersion", "kind", "metadata")} for item in reversed(made)]
 
 
+def certificate(found: Iterable[Mapping[str, Any]], days: int) -> str:
+    """The certificate and key among the cluster's objects; "" where there is none that can be read, or it ends in fewer
+    days.
+    """
+    secret: Mapping[str, Any] = next((item for item in found if item.get("kind") == "Secret"), {})
+    data = secret.get("data") or {}
+    try:
+        texts = [base64.b64decode(str(data[name]), validate=True) for name in ("tls.crt", "tls.key")]
+        ends = _end(texts[0])
+        pem = b"".join(texts).decode("ascii")
+    except (KeyError, ValueError, binascii.Error):
+        return ""
+    return pem if ends - datetime.now(timezone.utc) >= timedelta(days=days) else ""
+
+
+def words() -> dict[str, str]:
+    """What stands in objects for a certificate that is to be made -> what is said of it."""
+    return {_base64(NEW): NEW, _digest(NEW): NEW}
+
+
+def _end(pem: bytes) -> datetime:
+    """When a certificate ends. Raises ValueError."""
+    from cryptography import x509  # a library of ansible-core's, which costs most of a filter's start
+
+    found = x509.load_pem_x509_certificate(pem)
+    end: datetime = getattr(found, "not_valid_after_utc", None) or found.not_valid_after
+    return end.replace(tzinfo=timezone.utc)
+
+
 def _object(version: str, kind: str, name: str, namespace: str = "", **rest: Any) -> dict[str, Any]:
     metadata = {"name": name, **({"namespace": namespace} if namespace else {}), "labels": {OWNER_LABEL: OWNER}}
     return {"apiVersion": version, "kind": kind, "metadata": metadata, **rest}
@@ -80,6 +114,10 @@ def _object(version: str, kind: str, name: str, namespace: str = "", **rest: Any
 
 def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _rights(wanted: Injector) -> list[dict[str, Any]]:
@@ -137,7 +175,7 @@ def _deployment(wanted: Injector) -> dict[str, Any]:
     if wanted.pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in wanted.pull_secrets]
     # New pods for a new certificate: each of them begins with the one that the API server is told of.
-    annotations = {"baremetal.sriov/certificate": hashlib.sha256(wanted.certificate.encode()).hexdigest()[:16]}
+    annotations = {"baremetal.sriov/certificate": _digest(wanted.certificate)}
     labels = {**_SELECTOR, OWNER_LABEL: OWNER}
     return _object("apps/v1", "Deployment", NAME, wanted.namespace, spec={
         "replicas": wanted.replicas, "selector": {"matchLabels": _SELECTOR},

@@ -17,13 +17,25 @@ from ..module_utils.bmc.bios.wish import Wish
 from ..module_utils.model.errors import InvalidSpecError, Mistake
 from ..module_utils.model.goal import NodeOptions
 from ..module_utils.policy import node_spec as spec
-from . import labels, manifest_names, network_values, networks, owned_objects, pools, scalars, variables
+from . import (
+    labels,
+    manifest_names,
+    multus,
+    network_values,
+    networks,
+    owned_objects,
+    pools,
+    scalars,
+    variable_contents,
+    variables,
+)
 from .values import LIST, kind_of
 from .variable_specs import PREFIX, options
 
 OPTIONS = frozenset(vars(NodeOptions()))
 # Fields of a wish for a BIOS, in their order, and the variables that they come from.
 _BIOS = {"settings": "sriov_bios_settings", "attributes": "sriov_bios_attributes", "names": "sriov_bios_names"}
+_NONE = {"sriov_multus": "write sriov_multus: external", "sriov_injector": "write sriov_injector: false"}
 _SPEC = "spec."  # what the paths of a node's options begin with
 # Options of a node that have the name of a variable, where a sentence speaks of them.
 _NAMES = re.compile(rf"(?<![\w.])({'|'.join(sorted(OPTIONS - {'adopt', 'device_plugin', 'iommu'}))})(?!\w)")
@@ -52,7 +64,22 @@ def mistakes(values: Mapping[str, Any], around: Surroundings | None = None) -> l
     wrong = {_variable(mistake.path) for mistake in found}
     right = {name: value for name, value in values.items() if name not in wrong}
     found += labels.mistakes(right.get("sriov_node_labels", {}), "sriov_node_labels")
+    found += variable_contents.mistakes(right)
     return found + _of_options(right) + _of_bios(right) + _of_lists(right, wrong, around or Surroundings())
+
+
+def without_cluster(values: Mapping[str, Any]) -> list[Mistake]:
+    """What can't be done where no way leads to a cluster, and would not be done without a word."""
+    wanted = {
+        "sriov_multus": values.get("sriov_multus") in (multus.THIN, multus.THICK),
+        "sriov_injector": scalars.as_boolean(values.get("sriov_injector", False)),
+    }
+    missing = "needs a cluster, found neither sriov_kubeconfig nor sriov_kube_host. Name one, or"
+    return [
+        Mistake(name, f"{missing} {_NONE[name]}.")
+        for name, asked in wanted.items()
+        if asked
+    ]
 
 
 def _variable(path: str) -> str:

@@ -92,6 +92,15 @@ def references(namespace: str) -> list[dict[str, Any]]:
     ]
 
 
+def refusal(daemon_sets: list[dict[str, Any]]) -> str:
+    """Why none is installed beside that of somebody else; "" where there is none of these."""
+    names = ", ".join(item["metadata"]["name"] for item in daemon_sets)
+    return names and (
+        f"The cluster has Multus already, of somebody else: {names}. Nothing was changed. Set sriov_multus to external "
+        "to use it, or remove it first."
+    )
+
+
 def _object(version: str, kind: str, name: str, namespace: str = "", **rest: Any) -> dict[str, Any]:
     metadata = {"name": name, **({"namespace": namespace} if namespace else {}), "labels": {OWNER_LABEL: OWNER}}
     return {"apiVersion": version, "kind": kind, "metadata": metadata, **rest}

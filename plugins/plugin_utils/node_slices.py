@@ -48,7 +48,7 @@ def read(text: str) -> Shares:
 
 def write(shares: Shares) -> str:
     """The record as a text that is the same for the same slices."""
-    return json.dumps({node: [_told(one) for one in slices] for node, slices in sorted(shares.slices.items())})
+    return json.dumps({node: [told(one) for one in slices] for node, slices in sorted(shares.slices.items())})
 
 
 def fits(ranges: list[Range], slices: list[Slice]) -> bool:
@@ -102,12 +102,12 @@ def problems(name: str, ranges: list[Range], shares: Shares) -> list[str]:
     for (one, node), (other, its) in zip(spans, spans[1:]):
         if other[0] <= one[1]:
             found.append(
-                f"network {name}: {node} has {_told(one)} and {its} has {_told(other)}: two pods can get one address. "
+                f"network {name}: {node} has {told(one)} and {its} has {told(other)}: two pods can get one address. "
                 "Take one of the two out of the record once the node has no pod of this network, and run site"
             )
     for node in stuck(ranges, shares, shares.slices):
-        told = ", ".join(map(_told, shares.slices[node]))
-        found.append(f"network {name}: {node} has {told}, outside {_ranges(ranges)}. Run site once it has no pod of it")
+        has = ", ".join(map(told, shares.slices[node]))
+        found.append(f"network {name}: {node} has {has}, outside {_ranges(ranges)}. Run site once it has no pod of it")
     return found
 
 
@@ -138,7 +138,8 @@ def _slice(text: str) -> Slice:
     return first, last
 
 
-def _told(one: Slice) -> str:
+def told(one: Slice) -> str:
+    """FIRST-LAST."""
     return f"{Range.address(one[0])}-{Range.address(one[1])}"
 
 
@@ -160,7 +161,7 @@ def _damaged(shares: Shares) -> str:
 
 def _in_use(node: str, slices: list[Slice], ranges: list[Range]) -> str:
     return (
-        f"{node} has {', '.join(map(_told, slices))}, which lies outside {_ranges(ranges)} by now, and pods there may "
+        f"{node} has {', '.join(map(told, slices))}, which lies outside {_ranges(ranges)} by now, and pods there may "
         "have addresses of it. Delete these pods first, or let the network have its ranges of before"
     )
 

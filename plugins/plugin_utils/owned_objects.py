@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 OWNER_LABEL = "app.kubernetes.io/managed-by"
@@ -41,19 +42,67 @@ def is_ours(item: dict[str, Any]) -> bool:
 
 def to_apply(wanted: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those that the cluster lacks, or has otherwise; what the API server has added to them is no difference."""
-    there = {(item.get("kind"), *_identity(item)): item for item in found}
-    return [item for item in wanted if not _holds(there.get((item.get("kind"), *_identity(item)), {}), item)]
+    there = by_name(found)
+    return [item for item in wanted if next(lacking(there.get(_key(item), {}), item), None) is not None]
 
 
-def _holds(now: Any, wanted: Any) -> bool:
-    """True where all that is wanted is there. Nothing, {} and [] are the same, as the API server leaves them out."""
+def object_changes(
+    wanted: list[dict[str, Any]], found: list[dict[str, Any]], references: Iterable[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """What to apply and to delete to get from the cluster's objects to the wanted ones.
+
+    references: the names of all that may be ours; those that are there and not wanted go. Returns apply, delete, and
+    foreign: the objects of these names that are there and not ours.
+    """
+    there, keep = by_name(found), {_key(item) for item in wanted}
+    extra = [item for item in references if _key(item) in there and _key(item) not in keep]
+    named = {_key(item) for item in (*wanted, *references)}
+    return {
+        "apply": to_apply(wanted, found),
+        "delete": [_named(item) for item in extra if is_ours(there[_key(item)])],
+        "foreign": [item for key, item in there.items() if key in named and not is_ours(item)],
+    }
+
+
+def lacking(now: Any, wanted: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Path, what is there, and what is wanted, for all that is not there. Nothing, {} and [] are the same, as the API
+    server leaves them out.
+    """
     if isinstance(wanted, dict):
         has = now if isinstance(now, dict) else {}
-        return all(_holds(has.get(key), value) for key, value in wanted.items())
-    if isinstance(wanted, list):
-        items = now if isinstance(now, list) else []
-        return len(items) == len(wanted) and all(_holds(one, other) for one, other in zip(items, wanted))
-    return bool(now == wanted)
+        for key, value in wanted.items():
+            yield from lacking(has.get(key), value, _below(path, str(key)))
+    elif isinstance(wanted, list) and len(items := now if isinstance(now, list) else []) == len(wanted):
+        for number, (one, other) in enumerate(zip(items, wanted)):
+            yield from lacking(one, other, f"{path}[{number}]")
+    elif now != wanted:
+        yield path, now, wanted
+
+
+def by_name(items: Iterable[dict[str, Any]]) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Objects by kind, namespace and name."""
+    return {_key(item): item for item in items}
+
+
+def title(item: dict[str, Any]) -> str:
+    """DaemonSet kube-system/kube-multus-ds."""
+    return f"{item.get('kind')} {'/'.join(filter(None, _identity(item)))}"
+
+
+def _below(path: str, key: str) -> str:
+    """The path of a key; one with dots or slashes stands in brackets."""
+    plain = all(letter.isalnum() or letter in "-_" for letter in key)
+    return f"{path}.{key}".lstrip(".") if plain else f"{path}[{key}]"
+
+
+def _key(item: dict[str, Any]) -> tuple[str, str, str]:
+    return str(item.get("kind")), *_identity(item)
+
+
+def _named(item: dict[str, Any]) -> dict[str, Any]:
+    """An object without all but its name."""
+    metadata = {key: item["metadata"][key] for key in ("name", "namespace") if key in item["metadata"]}
+    return {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": metadata}
 
 
 def foreign(items: list[dict[str, Any]], word: str = "") -> list[dict[str, Any]]:

@@ -1,46 +1,44 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan of a node as text for people, and what the plans of all nodes tell together."""
+"""The plan of a node as text for people, and as Markdown for a change request; and policies that no node uses."""
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from ..module_utils.policy.validation import ranges
-from . import verdicts
+from . import plan_rows, verdicts
 
-_HEAD = ("when", "object", "what", "why")
-_WIDTHS = (12, 24, 36, 60)
+_HEAD = ("when", "object", "what", "before -> after", "why")
+_WIDTHS = (12, 27, 28, 30, 35)
 _NO_POLICY = "sriov_policies is empty, or was not found where the inventory has it"
 _MOST = 3  # hosts or reasons that a sentence names
 _NO_PLAN = {
-    verdicts.REFUSED: "refused, nothing was changed",
+    verdicts.REFUSED: "nothing was changed",
     verdicts.FAILED: "could not be asked, nothing was changed",
     verdicts.UNREACHABLE: "could not be reached, nothing was changed",
 }
-_VF = re.compile(r"(.+) vf (\d+)")
-_WHEN = {"now": "now", "after_reboot": "after reboot"}
+_CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")  # the seams of a kind's name
+_SEAM = "/,.-=:|"  # after one of these a long word may go on in the next line
 
 
 def plan_table(result: dict[str, Any], node: str) -> str:
     """The result of the module sriov_node as a table; a refused node has its reasons instead.
 
-    result: what the module returned (keys plan, or msg where it failed).
+    result: what the module returned (keys plan, or msg where it failed). node: what it is called.
     """
+    word = verdicts.verdict(result)
     plan = result.get("plan")
     if plan is None or result.get("failed"):
-        return f"{node}: {_NO_PLAN[verdicts.verdict(result)]}\n{textwrap.indent(verdicts.reason(result), '  ')}"
-    steps = plan.get("steps", [])
-    lines = [f"{node}: {_summary(plan)}"]
-    if steps:
-        lines += ["", _row(_HEAD), _row(tuple("-" * width for width in _WIDTHS))]
-        for step in _in_ranges(steps):
-            lines += _wrapped((_when(step), step["target"], step["action"], step["reason"]))
+        return f"{node}: {word}, {_NO_PLAN[word]}\n{textwrap.indent(verdicts.reason(result), '  ')}"
+    lines = [f"{node}: {word}, {_summary(plan)}"]
+    for section in plan_rows.sections(result):
+        lines += ["", f"  {section.title}:", _row(_HEAD), _row(tuple("-" * width for width in _WIDTHS))]
+        for row in section.rows:
+            lines += _wrapped((row.when, row.target, row.action, _sides(row), row.reason))
     lines += [f"  warning: {warning}" for warning in plan.get("warnings", [])]
     lines += [f"  needs a drain: {holder}" for holder in result.get("refused", [])]
     lines += [f"  warning: no policy is given for this host: {_NO_POLICY}"] if has_no_policy(result) else []
@@ -49,22 +47,24 @@ def plan_table(result: dict[str, Any], node: str) -> str:
 
 
 def plan_markdown(result: dict[str, Any], node: str) -> str:
-    """The same as a section of Markdown, with before and after, for a merge request."""
+    """The same as a section of Markdown."""
+    word = verdicts.verdict(result)
     plan = result.get("plan")
     if plan is None or result.get("failed"):
-        return f"### {_cell(node)}: {_NO_PLAN[verdicts.verdict(result)]}\n\n```text\n{verdicts.reason(result)}\n```\n"
-    lines = [f"### {_cell(node)}: {_summary(plan)}", ""]
-    steps = plan.get("steps", [])
-    if steps:
+        return f"### {cell(node)}: {word}, {_NO_PLAN[word]}\n\n```text\n{verdicts.reason(result)}\n```\n"
+    lines = [f"### {cell(node)}: {word}, {_summary(plan)}", ""]
+    for section in plan_rows.sections(result):
+        lines += [f"#### {section.title}", ""]
         lines += ["| when | object | what | before | after | why |", "|---|---|---|---|---|---|"]
-        for step in _in_ranges(steps):
-            cells = (_when(step), step["target"], step["action"], _value(step, "before"), _value(step, "after"))
-            lines.append(f"| {' | '.join(_cell(cell) for cell in (*cells, step['reason']))} |")
+        for row in section.rows:
+            cells = (row.when, row.target, row.action, row.before, row.after, row.reason)
+            lines.append(f"| {' | '.join(map(cell, cells))} |")
         lines.append("")
     for heading, texts in (("Warning", plan.get("warnings", [])), ("Needs a drain", result.get("refused", []))):
-        lines += [f"- {heading}: {_cell(text)}" for text in texts]
+        lines += [f"- {heading}: {cell(text)}" for text in texts]
+    lines += [f"- Warning: no policy is given for this host: {cell(_NO_POLICY)}"] if has_no_policy(result) else []
     skipped = result.get("skipped_policies", {})
-    lines += [f"- Policy {_cell(name)} is not for this node: {_cell(why)}" for name, why in skipped.items()]
+    lines += [f"- Policy {cell(name)} is not for this node: {cell(why)}" for name, why in skipped.items()]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -104,31 +104,7 @@ def _some(hosts: list[str]) -> str:
     return ", ".join(hosts[:_MOST]) + more
 
 
-def _in_ranges(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The steps in their order; those that follow each other, and say the same of VFs of one PF, as one."""
-    found: list[tuple[Any, list[int], dict[str, Any]]] = []
-    for step in steps:
-        vf = _VF.fullmatch(str(step["target"]))
-        # Why, when and what, on which PF: all but the number.
-        key = {**step, "target": vf[1] if vf else step["target"]}
-        if vf and found and found[-1][1] and found[-1][0] == key:
-            found[-1][1].append(int(vf[2]))
-        else:
-            found.append((key, [int(vf[2])] if vf else [], step))
-    return [{**step, "target": f"{key['target']} vf {ranges(numbers)}"} if numbers else step
-            for key, numbers, step in found]  # fmt: skip
-
-
-def _value(step: dict[str, Any], side: str) -> str:
-    """Short: a file's text is not for a table."""
-    value = step.get(side)
-    if value is None:
-        return "none"
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    return f"{len(text.splitlines())} lines" if "\n" in text else text
-
-
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """Text that a Markdown table shows as it is, in one line."""
     text = " ".join(str(value).split())
     return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", text)
@@ -143,19 +119,29 @@ def _summary(plan: dict[str, Any]) -> str:
     return f"{count} step{'s' if count != 1 else ''}, {reboot}, {drain}"
 
 
-def _when(step: dict[str, Any]) -> str:
-    when = _WHEN.get(step.get("stage", "now"), str(step.get("stage")))
-    return f"{when}, drain" if "drain" in step.get("needs", ()) else when
+def _sides(row: plan_rows.StepRow) -> str:
+    return "" if row.before == row.after == "none" else f"{row.before} -> {row.after}"
 
 
 def _wrapped(cells: tuple[str, ...]) -> list[str]:
     """One step, over as many lines as its longest cell needs."""
-    columns = [
-        textwrap.wrap(str(cell), width, break_on_hyphens=False) or [""] for cell, width in zip(cells, _WIDTHS)
-    ]
+    columns = [_lines(text, width) for text, width in zip(cells, _WIDTHS)]
     height = max(len(column) for column in columns)
     padded = [column + [""] * (height - len(column)) for column in columns]
     return [_row(tuple(row)) for row in zip(*padded)]
+
+
+def _lines(text: str, width: int) -> list[str]:
+    """The text in lines; a word that is longer than one goes on after a seam, such as a path's slash."""
+    words = []
+    for word in text.split():
+        while len(word) > width:
+            end = 1 + max(word.rfind(seam, 0, width) for seam in _SEAM)
+            end = end if end > 1 else max([one.start() for one in _CAPITAL.finditer(word, 0, width + 1)], default=width)
+            words.append(word[:end])
+            word = word[end:]
+        words.append(word)
+    return textwrap.wrap(" ".join(words), width, break_on_hyphens=False, break_long_words=False) or [""]
 
 
 def _row(cells: tuple[str, ...]) -> str:

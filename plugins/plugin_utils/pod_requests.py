@@ -90,6 +90,11 @@ def without_vf(pods: Iterable[Mapping[str, Any]], resources: Resources) -> list[
     return found
 
 
+def networks_of(pod: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Namespace and name of each network that a pod names besides the default one. Raises ValueError."""
+    return _networks(_annotations(pod).get(NETWORKS_ANNOTATION) or "", _identity(pod)[0])
+
+
 class _Lenient(dict[tuple[str, str], str]):
     """Networks of which those that nobody knows need nothing."""
 

@@ -32,8 +32,17 @@ _TIME_SPAN = re.compile(
 )
 _SHARE = re.compile(r"[1-9][0-9]{0,8}|(100|[1-9][0-9]?)%")
 _FOLDER = re.compile(r"(/[^/\x00-\x20]+)+/?")
-_NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # RFC 1123 subdomain, as the API server asks
-_NAMESPACE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123 label
+_PATH = re.compile(r"(/[^/\x00-\x1f]+)+/?")
+NAMESPACE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123 label
+OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # RFC 1123 subdomain, as the API server asks
+# A reference of the OCI distribution specification: [HOST[:PORT]/]NAME[:TAG][@DIGEST].
+_IMAGE = re.compile(
+    r"([a-zA-Z0-9.-]+(:[0-9]{1,5})?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+)
+_AN_IMAGE = "the reference of a container image"
+_FILE_NAME = re.compile(r"[^/\x00-\x20]{1,255}")
+_DIGEST = re.compile(r"([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}")
+_HOST_NAME = re.compile(r"[^\s,!&]{1,253}")
 _DAY = 86400  # seconds
 
 
@@ -133,11 +142,16 @@ RULES: dict[str, Rule] = {
     "sriov_bmc_address": Rule(
         "a host, or https://HOST:PORT", "192.0.2.11", lambda value: wire.ADDRESS.fullmatch(value) is not None
     ),
+    "sriov_bmc_fingerprint": _text(
+        "the SHA-256 of a certificate, 64 hexadecimal digits", "AB:CD:..", _DIGEST, empty=True
+    ),
+    "sriov_bmc_from": _text("the name of a host of the inventory", "localhost", _HOST_NAME),
     "sriov_bmc_timeout": _between(1, _DAY, 30),
     "sriov_batch_pause": _between(0, _DAY, 300),
     "sriov_drain_timeout": _between(1, _DAY, 600),
+    "sriov_adopt_timeout": _between(1, _DAY, 120),
     "sriov_gate_timeout": _between(0, _DAY, 900),
-    "sriov_lease_namespace": _text("the name of a namespace", "default", _NAMESPACE_NAME),
+    "sriov_lease_namespace": _text("the name of a namespace", "default", NAMESPACE_NAME),
     "sriov_max_unavailable": _SHARES,
     "sriov_stop_after": Rule("HH:MM, or a date and time of ISO 8601", "06:00", _is_moment),
     "sriov_summary_junit": _OUTPUT,
@@ -157,22 +171,36 @@ RULES: dict[str, Rule] = {
     "sriov_kubelet_unit": _text(
         "auto, or the names of services", "kubelet.service", re.compile("auto"), _UNIT
     ),
-    "sriov_injector_namespace": _text("the name of a namespace", "kube-system", _NAMESPACE_NAME),
+    "sriov_injector_image": _text(_AN_IMAGE, "registry.example.org/nri:v1", _IMAGE, empty=True),
+    "sriov_injector_namespace": _text("the name of a namespace", "kube-system", NAMESPACE_NAME),
     "sriov_injector_renew_days": _between(1, 366, 30),
     "sriov_injector_replicas": _between(1, 10, 2),
     "sriov_multus_bin_dir": _text("the absolute path of a folder", "/opt/cni/bin", _FOLDER, empty=True),
     "sriov_multus_conf_dir": _text("the absolute path of a folder", "/etc/cni/net.d", _FOLDER, empty=True),
-    "sriov_multus_namespace": _text("the name of a namespace", "kube-system", _NAMESPACE_NAME),
+    "sriov_multus_default_network": _text(
+        "the name of a file in the folder of CNI configurations", "10-flannel.conflist", _FILE_NAME, empty=True
+    ),
+    "sriov_multus_image": _text(_AN_IMAGE, "registry.example.org/multus:v4", _IMAGE, empty=True),
+    "sriov_multus_namespace": _text("the name of a namespace", "kube-system", NAMESPACE_NAME),
     "sriov_namespace_timeout": _between(0, _DAY, 60),
-    "sriov_node_name": _text("the name of a Kubernetes node", "node1.example.org", _NODE_NAME),
+    "sriov_node_name": _text("the name of a Kubernetes node", "node1.example.org", OBJECT_NAME),
     "sriov_plan_markdown": _OUTPUT,
     "sriov_plan_output": _OUTPUT,
     "sriov_provision_delay": _between(0, _DAY, 30),
     "sriov_provision_timeout": _between(1, _DAY, 3600),
     "sriov_ready_timeout": _between(1, _DAY, 900),
-    "sriov_record_namespace": _text("the name of a namespace", "kube-system", _NAMESPACE_NAME),
+    "sriov_record_namespace": _text("the name of a namespace", "kube-system", NAMESPACE_NAME),
     "sriov_reboot_timeout": _between(1, _DAY, 1200),
     "sriov_serial": _SHARES,
+    "sriov_smoke_junit": _OUTPUT,
+    "sriov_smoke_max_latency": _between(0, 100_000, 100),
+    "sriov_smoke_min_share": _between(0, 100, 50),
+    "sriov_smoke_namespace": _text("the name of a namespace", "baremetal-sriov-smoke", NAMESPACE_NAME),
+    "sriov_smoke_seconds": _between(1, 3600, 5),
+    "sriov_smoke_timeout": _between(1, _DAY, 180),
+    "sriov_target_root": _text("/, or the absolute path of a folder", "/mnt/image", re.compile("/"), _PATH),
+    "sriov_verify_junit": _OUTPUT,
+    "sriov_verify_output": _OUTPUT,
 }
 _ANY_TEXT = Rule("a text", "", lambda value: True)
 _ANY_NUMBER = Rule("a whole number", 1, lambda value: True)
@@ -200,7 +228,9 @@ def _rule(option: Option) -> Rule:
     if option.name in RULES:
         return RULES[option.name]
     if option.choices:
-        return Rule(f"one of {', '.join(option.choices)}", option.choices[0], lambda value: value in option.choices)
+        named = [one for one in option.choices if one]
+        none = ", or empty for none" if len(named) < len(option.choices) else ""
+        return Rule(f"one of {', '.join(named)}{none}", named[0], lambda value: value in option.choices)
     return {"bool": _ANY_BOOLEAN, "int": _ANY_NUMBER}.get(option.type, _ANY_TEXT)
 
 

@@ -67,11 +67,15 @@ VARIABLES: dict[str, Variable] = {
     "sriov_injector_labels": _list("labels", "sets of labels", [{"baremetal.sriov/inject": "true"}], MAPPING),
     "sriov_injector_pull_secrets": _list("the name of a secret", "names of secrets", ["registry"], TEXT),
     "sriov_multus_pull_secrets": _list("the name of a secret", "names of secrets", ["registry"], TEXT),
+    "sriov_smoke_pull_secrets": _list("the name of a secret", "names of secrets", ["registry"], TEXT),
     "sriov_multus_global_namespaces": _list("a namespace", "namespaces", ["default", "networks"], TEXT),
     "sriov_multus_resources": Variable(
         MAPPING, frozenset({TEXT}), "an amount of cpu or memory", "amounts", {"cpu": "100m", "memory": "256Mi"}
     ),
     "sriov_device_plugin_options": _list("an option", "options", ["--metrics-port=9810"], TEXT),
+    "sriov_adopt_from": _list(
+        "what leaves a node", "things that leave a node", ["daemonset/kube-system/kube-sriov-device-plugin"], TEXT
+    ),
     "sriov_stop_vms": _list("a VM", "VMs", ["default/router"], TEXT),
     "sriov_node_labels": _labels({"baremetal.sriov/configured": "true"}, TEXT),
     "sriov_bios_settings": Variable(
@@ -84,6 +88,9 @@ VARIABLES: dict[str, Variable] = {
     "sriov_bios_names": Variable(
         MAPPING, frozenset({MAPPING}), "a mapping with the attribute", "names of attributes",
         {"iommu": {"attribute": "VTdSupport", "on": "Enable", "off": "Disable"}},
+    ),
+    "sriov_target_python": Variable(
+        MAPPING, frozenset({TEXT}), "a text", "texts", {"version": "3.11", "machine": "x86_64", "libc": "glibc 2.36"}
     ),
     # Nobody writes these: they are compared as texts.
     "sriov_present_labels": _labels({"example.org/zone": "a"}, TEXT, NUMBER, BOOLEAN),

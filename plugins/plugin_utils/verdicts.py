@@ -85,16 +85,27 @@ def _remedy(result: Mapping[str, Any]) -> str | None:
     return next((remedy for pattern, remedy in _NOT_ASKED if pattern.search(texts)), None)
 
 
-def document(results: Mapping[str, Any], hosts: Sequence[str]) -> dict[str, Any]:
-    """The plans of all nodes for a JSON file. results: by host; one without a result could not be asked."""
+def document(
+    results: Mapping[str, Any], hosts: Sequence[str], clusters: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The plans of all nodes for a JSON file. results: by host; one without a result could not be asked. clusters: by
+    name, what would change there besides nodes.
+    """
     nodes = {}
     for host in hosts:
         result = dict(results.get(host) or {"failed": True, "msg": "the run ended before this node was asked"})
         word = verdict(result)
         nodes[host] = {**result, "failed": word in (FAILED, UNREACHABLE) or result.get("plan") is None, "verdict": word}
     counts = Counter(node["verdict"] for node in nodes.values())
-    worst = max(counts, key=VERDICTS.index, default=UNCHANGED)
-    return {"format": FORMAT, "verdict": worst, "counts": {word: counts[word] for word in VERDICTS}, "nodes": nodes}
+    of_clusters = {name: {**found, "verdict": verdict(found)} for name, found in (clusters or {}).items()}
+    words = [*counts, *(found["verdict"] for found in of_clusters.values())]
+    return {
+        "format": FORMAT,
+        "verdict": max(words, key=VERDICTS.index, default=UNCHANGED),
+        "counts": {word: counts[word] for word in VERDICTS},
+        "nodes": nodes,
+        "clusters": of_clusters,
+    }
 
 
 def summary(told: Mapping[str, Any]) -> list[str]:
@@ -111,6 +122,8 @@ def summary(told: Mapping[str, Any]) -> list[str]:
         named = [host for host, node in nodes.items() if (node.get("plan") or {}).get(key)]
         if named:
             lines.append(f"{len(named)} {words.replace('need', 'needs') if len(named) == 1 else words}: {_some(named)}")
+    for name, found in told.get("clusters", {}).items():
+        lines.append(f"cluster {name}: {found['verdict']}")
     return lines
 
 

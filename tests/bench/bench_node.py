@@ -92,7 +92,7 @@ def nochange(folder: Path) -> list[dict[str, Any]]:
             value=statistics.median(ours) / statistics.median(pings),
             limit=limit,
         )
-        for name, ours, limit in zip(("node.nochange_ratio", "node.nochange_bare_ratio"), seconds[1:], (1.5, None))
+        for name, ours, limit in zip(("node.nochange_ratio", "node.nochange_bare_ratio"), seconds[1:], (1.4, None))
     ]
     spent = [float(line) * 1000 for line in cpu.read_text().splitlines()][1:]
     return [

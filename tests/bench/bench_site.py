@@ -4,7 +4,7 @@
 """Figures of the emulated node and of a run of site that changes nothing.
 
 lab.boot_seconds: power-on of the pristine node to Ready, compared with power-on to SSH.
-site.remote_calls: module executions on the node in a no-change run.
+site.remote_calls: module executions on the node in a no-change run. What they verify stands in docs/playbooks.md.
 site.nochange_seconds, site.nochange_ratio: that run over SSH, and over a run of one ansible.builtin.ping on the same
 connection.
 """
@@ -58,7 +58,7 @@ def remote_calls() -> dict[str, Any]:
                 del os.environ[name]
         calls = [line.split()[1] for line in log.read_text().splitlines() if line.startswith("ssh ")]
     print("module executions on the node:", ", ".join(calls))
-    return figure("site.remote_calls", "calls", [float(len(calls))], limit=10, runs=1)
+    return figure("site.remote_calls", "calls", [float(len(calls))], limit=4, runs=1)
 
 
 def seconds(run: Callable[[], Any]) -> float:
@@ -86,7 +86,7 @@ def nochange(ping: Path) -> list[dict[str, Any]]:
     pong()  # opens the shared connection
     pairs = [(seconds(unchanged_site), seconds(pong)) for _turn in range(PAIRS)]
     base, than = statistics.median(pair[1] for pair in pairs), "a playbook with one ansible.builtin.ping"
-    ratios = figure("site.nochange_ratio", "ratio", [own / other for own, other in pairs], than, limit=15)
+    ratios = figure("site.nochange_ratio", "ratio", [own / other for own, other in pairs], than, limit=6)
     return [figure("site.nochange_seconds", "s", [pair[0] for pair in pairs], than, base=base), ratios]
 
 

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The CNI plugin as the installer lays it out, in a folder of its own, with a veth in the VF's place.
 
-Usage: cni_native.py ROUNDS, as root. Prints what cni_pairs.measure found in a namespace of its own, as JSON, with
-"rss" the largest resident size of an ADD in bytes, "bare" that of the interpreter alone, "phases" the milliseconds of
-an ADD.
+Usage: cni_native.py ROUNDS, as root. Prints what was found in a namespace of its own, as JSON: what
+cni_pairs.measure tells of each plugin "alone", "loaded" beside busy processes, as called by a "thick" daemon, and of
+many "at once"; "rss" is the largest resident size of an ADD in bytes, "bare" that of the interpreter alone,
+"service" that of the service, "phases" the milliseconds of an ADD.
 """
 
 from __future__ import annotations
@@ -24,12 +25,16 @@ from pathlib import Path
 from typing import Any
 
 import cni_pairs
+from cni_thick import Daemon
 
 from sriov_cni.pod.netns import Inside, open_netns
 from support import cni_code
 
 INTERPRETER = "/usr/bin/python3"
+ROUNDS = 200  # of a whole measurement
 PF, VF = "0000:01:00.0", "0000:01:10.0"
+AT_ONCE, AT_ONCE_ROUNDS = 64, 20  # VFs, as of a node whose pods all come at once
+BUSY = 2  # processes that keep a CPU busy
 PF_NAME, VF_NAME, OTHER_NAME, FLOOR_NAME = "benchpf", "benchvf", "benchother", "benchfloor"
 
 # Where to look: a tree in sysfs's place. That a veth left the namespace shows in no file, so its name is asked for.
@@ -84,7 +89,7 @@ _OWN_SIZE = "next(line.split()[1] for line in open('/proc/self/status') if line.
 
 
 def install_for_veth(base: Path) -> Path:
-    """The launcher, its code compiled as on a node, before it the few lines that make a veth a VF."""
+    """The launcher, its code compiled as on a node, before it the few lines that make each veth a VF."""
     _sysfs(base / "root")
     seam = _SEAM.format(root=str(base / "root"), state=str(base / "state"))
     return cni_code.install(base, INTERPRETER, seam=seam)
@@ -157,44 +162,59 @@ def proportional(text: str) -> int:
     return sum(1024 * int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
 
 
+def vf(number: int) -> str:
+    """Its PCI address."""
+    return f"0000:01:{16 + number // 8:02x}.{number % 8}"
+
+
+def numbered(name: str, number: int) -> str:
+    """The name of an interface of this kind; the first has the plain one."""
+    return f"{name}{number or ''}"
+
+
 def _sysfs(root: Path) -> None:
     devices = root / "sys/bus/pci/devices"
-    for address, driver, name in ((PF, "igb", PF_NAME), (VF, "igbvf", VF_NAME)):
+    vfs = [(vf(number), "igbvf", numbered(VF_NAME, number)) for number in range(AT_ONCE)]
+    for address, driver, name in ((PF, "igb", PF_NAME), *vfs):
         (devices / address / "net" / name).mkdir(parents=True)
         (devices / address / "driver").symlink_to(root / "sys/bus/pci/drivers" / driver)
-    (devices / VF / "physfn").symlink_to(devices / PF)
-    (devices / PF / "virtfn0").symlink_to(devices / VF)
+    for number, (address, _driver, _name) in enumerate(vfs):
+        (devices / address / "physfn").symlink_to(devices / PF)
+        (devices / PF / f"virtfn{number}").symlink_to(devices / address)
 
 
-def build_floor(base: Path) -> Path:
+def build_floor(base: Path, device: str = FLOOR_NAME) -> Path:
     """The program that does what no plugin can do without. Raises RuntimeError without a C compiler."""
     compiler, program = shutil.which("cc"), base / "floor"
     if compiler is None:
         raise RuntimeError("cc: expected a C compiler for tests/bench/cni_floor.c, found none: install gcc, libc6-dev")
     source = Path(__file__).with_name("cni_floor.c")
-    subprocess.run([compiler, "-O2", "-static", f'-DDEVICE="{FLOOR_NAME}"', source, "-o", program], check=True)
+    subprocess.run([compiler, "-O2", "-static", f'-DDEVICE="{device}"', source, "-o", program], check=True)
     return program
 
 
-def links() -> None:
-    """In the namespace that the process is in: a PF, the VF, and the interfaces that host-device and the floor get."""
-    for name in (PF_NAME, VF_NAME, OTHER_NAME, FLOOR_NAME):
+def links(count: int = 1) -> None:
+    """In the namespace that the process is in: a PF, VFs, and the interfaces that host-device and the floor get."""
+    more = [numbered(name, number) for number in range(1, count) for name in (VF_NAME, OTHER_NAME)]
+    for name in (PF_NAME, VF_NAME, OTHER_NAME, FLOOR_NAME, *more):
         peer = f"{name}p"
         subprocess.run(["ip", "link", "add", name, "type", "veth", "peer", "name", peer], check=True)
         subprocess.run(["ip", "link", "set", peer, "up"], check=True)
 
 
-def sides(program: Path, leases: Path) -> dict[str, list[dict[str, Any]]]:
-    """The plan of cni_pairs: the plugin and Debian's host-device, each on its own interface, with host-local."""
+def sides(program: Path, leases: Path, count: int = 1) -> dict[str, list[dict[str, Any]]]:
+    """The plan of cni_pairs: the plugin and Debian's host-device, each on interfaces of its own, with host-local."""
 
     def config(kind: str, subnet: str, **keys: object) -> dict[str, Any]:
         ipam = {"type": "host-local", "dataDir": str(leases), "subnet": subnet}
         return {"cniVersion": "1.0.0", "name": f"bench-{kind}", "type": kind, "logLevel": "error", "ipam": ipam, **keys}
 
     return {
-        "ours": [{"program": str(program), "config": config("sriov", "198.51.100.0/25", deviceID=VF)}],
+        "ours": [{"program": str(program), "config": config("sriov", "198.51.100.0/25", deviceID=vf(number))}
+                 for number in range(count)],
         "host-device": [{"program": "/usr/lib/cni/host-device",
-                         "config": config("host-device", "198.51.100.128/25", device=OTHER_NAME)}],
+                         "config": config("host-device", "198.51.100.128/25", device=numbered(OTHER_NAME, number))}
+                        for number in range(count)],
     }
 
 
@@ -218,13 +238,18 @@ def run(rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bench-cni-") as folder, namespace():
         base = Path(folder)
         program = install_for_veth(base)
-        links()
+        links(AT_ONCE)
         with Service(program) as service:
             plan = sides(service.program, base / "leases")
-            plan["floor"] = [{"program": str(build_floor(base)), "config": {}}]
-            plan["cold"] = sides(program, base / "leases")["ours"]
-            found: dict[str, Any] = cni_pairs.measure(rounds, plan)
+            floor = [{"program": str(build_floor(base)), "config": {}}]
+            cold = sides(program, base / "leases")["ours"]
+            found: dict[str, Any] = {"alone": cni_pairs.measure(rounds, {**plan, "floor": floor, "cold": cold})}
             found["service"] = service.size()
+            found["loaded"] = cni_pairs.measure(max(1, rounds // 4), plan, busy=BUSY)
+            with Daemon() as daemon:
+                found["thick"] = cni_pairs.measure(max(1, rounds // 4), plan, starter=daemon.start)
+            many = sides(service.program, base / "leases", AT_ONCE)
+            found["at once"] = cni_pairs.measure(max(1, rounds * AT_ONCE_ROUNDS // ROUNDS), many)
         (call,) = sides(install_that_tells_its_size(base, program), base / "leases")["ours"]
         cni_pairs.once("size", [call], 0)
         bare = [os.path.realpath(INTERPRETER), "-IS", "-c", f"print({_OWN_SIZE})"]

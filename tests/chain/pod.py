@@ -40,11 +40,12 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Extras:
-    """What a pod has besides its VFs: resources, volume sources by their path in the container, capabilities."""
+    """What a pod has besides its VFs; volume sources by their path in the container."""
 
     resources: dict[str, str] = field(default_factory=dict)
     volumes: dict[str, dict[str, Any]] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 def _folder(path: str) -> dict[str, Any]:
@@ -85,9 +86,10 @@ class Pod:
         volumes = list(enumerate(self.extras.volumes.items()))
         networks = json.dumps([network.as_dict() for network in self.networks])
         annotations = {f"{ANNOTATION}/networks": networks} if self.networks else {}
+        labels = {"app": self.name, **self.extras.labels}
         self.lab.api("POST", PODS, {
             "apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": self.name, "annotations": annotations, "labels": {"app": self.name}},
+            "metadata": {"name": self.name, "annotations": annotations, "labels": labels},
             "spec": {
                 "nodeSelector": {"kubernetes.io/hostname": self.lab.name},
                 "containers": [{
@@ -181,10 +183,11 @@ def install_cached_call(lab: Lab) -> None:
     lab.put((chain.ROOT / "tests" / "chain" / "cached_call.py").read_bytes(), CACHED_CALL)
 
 
-def define_network(lab: Lab, name: str, pool: str, config: dict[str, Any]) -> None:
-    """Make a NetworkAttachmentDefinition for the VFs of a resource pool."""
+def define_network(lab: Lab, name: str, pool: str, config: dict[str, Any], resource: str | None = None) -> None:
+    """Make a NetworkAttachmentDefinition for the VFs of a resource pool; resource: another resource, "" for none."""
     whole = {"cniVersion": "1.0.0", "name": name, "type": "sriov", **config}
-    annotations = {f"{ANNOTATION}/resourceName": f"{chain.PREFIX}/{pool}"}
+    named = f"{chain.PREFIX}/{pool}" if resource is None else resource
+    annotations = {f"{ANNOTATION}/resourceName": named} if named else {}
     lab.api("POST", NETWORKS, {
         "apiVersion": "k8s.cni.cncf.io/v1", "kind": "NetworkAttachmentDefinition",
         "metadata": {"name": name, "annotations": annotations}, "spec": {"config": json.dumps(whole)},

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import chain
+import pytest
 
 from sriovlab.guest import Lab
 
@@ -22,7 +23,26 @@ def test_exactly_one_reboot(lab: Lab) -> None:
     assert chain.boots(lab) == before["count"] + 1
 
 
+def _said(*, bundle: str | None = None) -> list[dict[str, Any]]:
+    """The steps that plan foretold: the node's own, or those of one bundle."""
+    steps = chain.noted("plan")["nodes"]["node1"]["plan"]["steps"]
+    return [step for step in steps if step.get("bundle") == bundle and step["part"] != "cluster"]
+
+
 def test_what_plan_said_is_what_happened() -> None:
-    said = chain.noted("plan")["nodes"]["node1"]["plan"]["steps"]
-    done = chain.noted("applied")["plan"]["steps"]
-    assert _summary(done) == _summary(said)
+    assert _summary(chain.noted("applied")["plan"]["steps"]) == _summary(_said())
+
+
+@pytest.mark.parametrize("bundle", ["node", "device-plugin", "cni"])
+def test_what_plan_said_was_shipped(bundle: str) -> None:
+    done = chain.noted("shipped")[bundle]["steps"]
+    assert _summary(done) == _summary(_said(bundle=bundle))
+
+
+def test_what_plan_said_came_to_the_cluster() -> None:
+    told = chain.noted("plan")
+    (cluster,) = told["clusters"].values()
+    assert _summary(chain.noted("shipped")["networks"]) == _summary(cluster["plan"]["steps"])
+    labels = [step for step in told["nodes"]["node1"]["plan"]["steps"] if step["part"] == "cluster"]
+    found = [(step["action"], step["target"]) for step in labels]
+    assert found == [("add", "node node1 label baremetal.sriov/configured")]

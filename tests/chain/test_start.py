@@ -13,6 +13,9 @@ import pytest
 
 from sriovlab.guest import Lab
 
+# What people read in the place of a bundle's name.
+CODE = {"node": "node library", "device-plugin": "device plugin", "cni": "CNI plugin"}
+
 
 @pytest.fixture(scope="module")
 def planned(lab: Lab) -> dict[str, Any]:
@@ -76,6 +79,21 @@ def test_plan_says_vfs_on_two_pfs_and_bindings(planned: dict[str, Any]) -> None:
     assert {step["stage"] for step in bound} == {"after_reboot"}
 
 
+def test_plan_says_all_parts(planned: dict[str, Any]) -> None:
+    steps = planned["plan"]["steps"]
+    parts = list(dict.fromkeys(step["part"] for step in steps))
+    assert parts == ["node", "device_plugin", "cni", "cluster"]
+    code = {step["bundle"]: (step["before"], step["after"]["release"]) for step in steps if step["kind"] == "code"}
+    assert code.keys() == {"node", "device-plugin", "cni"}
+    assert {before for before, _release in code.values()} == {None}
+    assert len({release for _before, release in code.values()}) == 1
+    started = [step["target"] for step in steps if step["kind"] == "unit" and step["after"] == "start"]
+    assert started == ["baremetal-sriov-drift.timer", "baremetal-sriov-device-plugin.service",
+                       "baremetal-sriov-cni-keep.path", "baremetal-sriov-cni.service"]  # fmt: skip
+    for words in ("enp1s0 0000:01:00.0", "device plugin:", "CNI plugin:", "cluster:", "default/kernel-net"):
+        assert words in planned["run"].output
+
+
 def test_plan_changes_not_a_file(planned: dict[str, Any]) -> None:
     assert planned["written"] == []
     assert chain.difference(chain.noted("pristine"), planned["after"]) == []
@@ -89,11 +107,13 @@ def test_plan_changes_no_vf_and_does_not_reboot(lab: Lab, planned: dict[str, Any
 def test_plan_as_markdown_names_every_object(planned: dict[str, Any]) -> None:
     text = (chain.folder() / "plan.md").read_text()
     # VFs of one PF of which the same is said stand as "vf 0-2,4".
-    named = {f"{pf} vf {number}" for pf, numbers in re.findall(r"\| (\S+) vf ([\d,-]+) \|", text)
+    named = {f"{pf} vf {number}" for pf, numbers in re.findall(r"\| (?:\S+ )?(\S+) vf ([\d,-]+) \|", text)
              for ends in numbers.split(",")
              for number in range(int(ends.split("-")[0]), int(ends.split("-")[-1]) + 1)}  # fmt: skip
     for step in planned["plan"]["steps"]:
-        assert step["target"] in (named if " vf " in step["target"] else text)
+        target = CODE.get(step["target"], step["target"])
+        plain = re.sub(r"\\(.)", r"\1", text)
+        assert target in (named if " vf " in target else plain)
 
 
 def test_preflight_tells_what_the_firmware_gives_and_writes_nothing(lab: Lab) -> None:

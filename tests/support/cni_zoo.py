@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What drivers of PFs answer to the CNI plugin, as data, and drawn sequences of calls, pods that misbehave, refusals
-and kills over them: at the end a VF is as it was, or withheld.
+and kills over them: at the end both VFs, one of vfio, are as they were, or withheld and named.
 
 # source: Linux, igb_main.c (igb_ndo_set_vf_mac: zeros revert an administrator's MAC; no ndo_set_vf_link_state),
 # ixgbe_sriov.c (ixgbe_ndo_set_vf_bw: -EINVAL while the link is down), i40e_virtchnl_pf.c (-EAGAIN while a VF resets, as
@@ -13,6 +13,7 @@ and kills over them: at the end a VF is as it was, or withheld.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 import subprocess
@@ -24,12 +25,25 @@ import pytest
 
 from sriov_cni.commands import sweep
 from sriov_cni.netlink import messages, socket
+from sriov_cni.netlink.addresses import ZERO_MAC
+from sriov_cni.pod import interface
 from sriov_cni.vf import withheld
 from sriov_cni.vf.pf_port import PfPort
-from support.cni_world import PF, VF, VF_MAC, VF_NAME, FakePf, World, WorldHost, run
+from support.cni_world import IFLA_IFALIAS, PF, VF, VF_MAC, VF_NAME, VF_VFIO, FakePf, World, WorldHost, run
 
 FAULTS = ("vlan", "mac", "rate", "spoofchk", "trust", "zero mac")
 OWNERS = ("c1", "c2")
+HIDDEN = f"cnihidden-{os.getpid()}"  # a namespace of the pod's own, which no path leads to on a node
+KILLED_BEFORE = 14  # changes of a call; most have fewer
+PODS = (  # what root in the pod does to its interface, by ip(8)
+    "link set {} txqueuelen 7", "link set {} arp off", "link set {} multicast off", "link set {} promisc on",
+    "link set {} group 5", "link set {} mtu 1300", "link set {} gso_max_segs 9", "link set {} down",
+    "link set {} name podsown0", "link property add dev {} altname podsown1", "link set {} broadcast 02:00:00:00:00:99",
+    "link property del dev {} altname enp1s0f0v0", "addr add 192.0.2.7/24 dev {}", "neigh add 192.0.2.8 dev {} lladdr "
+    "02:00:00:00:00:98", "link add link {} name over0 type macvlan", "link add net1 type veth peer name podsown2",
+)  # fmt: skip
+KEPT = ("ifname", "address", "mtu", "altnames", "txqlen", "group", "gso_max_segs", "broadcast", "promiscuity")
+FLAGS = {"UP", "NOARP", "MULTICAST", "ALLMULTI", "PROMISC"}
 
 
 @dataclass(frozen=True)
@@ -115,61 +129,126 @@ class Sequence:
     def __init__(self, world: World, driver: str, rng: random.Random) -> None:
         self.world, self.rng, self.done = world, rng, [driver]
         world.set_pf(driver=driver, device_mac=VF_MAC)
-        self.before = world.snapshot()
+        self._zeros_refused, self._asked = False, {""}
+        self.before = self.view()
 
-    def _call(self, command: str, owner: str, conf: dict) -> int:
-        code, _text = self.world.raw_call(command, conf, ZooHost(self.world), CNI_CONTAINERID=owner)
+    def view(self) -> dict[str, dict]:
+        """Each VF, and what is left of the calls."""
+        world, links = self.world, json.loads(run("ip", "-j", "-d", "link", "show"))
+        own = [{**{key: link.get(key) for key in KEPT}, "flags": sorted({*link["flags"]} & FLAGS)}
+               for link in links if link.get("ifalias") == VF]  # fmt: skip
+        journal = [file.name for file in (world.root / "state" / "journal").glob("*")]
+        pinned, states = world.pf["pinned"], world.pf["vfs"]
+        if self._zeros_refused and states[1]["mac"] not in self._asked:  # it had none before, and has one of nobody's
+            states[1]["mac"], pinned = ZERO_MAC, [index for index in pinned if index != 1]
+        return {vf: {"own": own if vf == VF else [], "at_pf": states[index], "pinned": index in pinned,
+                     "journal": [name for name in journal if vf in name]}
+                for index, vf in enumerate((VF, VF_VFIO))}  # fmt: skip
+
+    def _call(self, command: str, owner: str, conf: dict) -> tuple[int, str]:
+        code, text = self.world.raw_call(command, conf, ZooHost(self.world), CNI_CONTAINERID=owner)
         self.done.append(f"{command} {owner} {conf} -> {code}")
-        return code
+        return code, text
 
     def _conf(self) -> dict:
         drawn = {
             "vlan": self.rng.randrange(4095), "spoofchk": self.rng.choice(["on", "off"]),
             "trust": self.rng.choice(["on", "off"]), "max_tx_rate": self.rng.randrange(1, 9999),
-            "mac": f"02:00:00:00:00:{self.rng.randrange(32, 256):02x}", "mtu": self.rng.randrange(1280, 1501),
+            "mac": f"02:00:00:00:00:{self.rng.randrange(32, 256):02x}",
         }  # fmt: skip
-        return {**self.world.conf, **{key: value for key, value in drawn.items() if self.rng.random() < 0.5}}
+        self._asked.add(drawn["mac"])
+        conf = {**self.world.conf, **{key: value for key, value in drawn.items() if self.rng.random() < 0.5}}
+        if self.rng.random() < 0.2:
+            return {**conf, "deviceID": VF_VFIO}
+        return {**conf, "mtu": self.rng.randrange(1280, 1501)} if self.rng.random() < 0.5 else conf
 
     def add(self) -> None:
-        self._call("ADD", self.rng.choice(OWNERS), self._conf())
+        """Now and then with a CHECK of what came of it."""
+        owner, conf = self.rng.choice(OWNERS), self._conf()
+        code, text = self._call("ADD", owner, conf)
+        if code == 0 and self.rng.random() < 0.5:
+            code, text = self._call("CHECK", owner, {**conf, "prevResult": json.loads(text)})
+            assert code == 0, f"{text}: {self.done}"
+
+    def check(self) -> None:
+        """Of whatever may be there: it changes nothing, and always has an answer."""
+        before, conf = self.view(), self._conf()
+        told = {"cniVersion": "1.1.0", "interfaces": [{"name": "net1", "sandbox": "x"}]}
+        code, text = self._call("CHECK", self.rng.choice(OWNERS), {**conf, "prevResult": told})
+        assert code == 0 or json.loads(text)["code"] in (100, 102), f"{text}: {self.done}"
+        assert self.view() == before, self.done
 
     def delete(self) -> None:
-        code = self._call("DEL", self.rng.choice(OWNERS), self.world.conf)
-        assert code == 0, "a pod does not go"
+        assert self._call("DEL", self.rng.choice(OWNERS), self.world.conf) == (0, ""), f"a pod does not go: {self.done}"
 
     def collect(self) -> None:
-        self._call("GC", "", {**self.world.conf, "cni.dev/valid-attachments": []})
+        owner = self.rng.choice([None, *OWNERS])
+        valid = [{"containerID": owner, "ifname": "net1"}] if owner else []
+        self._call("GC", "", {**self.world.conf, "cni.dev/valid-attachments": valid})
+
+    def _start(self, command: str, die_at: int = -1) -> int:
+        conf, owner = self._conf(), self.rng.choice(OWNERS)
+        if command == "GC":
+            conf, owner = {**self.world.conf, "cni.dev/valid-attachments": []}, ""
+        self.done.append(f"{command} {owner} {conf}{f', killed at {die_at}' if die_at >= 0 else ''}")
+        return self.world.start(command, conf, ZooHost(self.world, die_at), CNI_CONTAINERID=owner)
 
     def kill(self) -> None:
         """A call that is killed before a change."""
-        command, at = self.rng.choice(["ADD", "DEL"]), self.rng.randrange(8)
-        conf, owner = self._conf(), self.rng.choice(OWNERS)
-        pid = self.world.start(command, conf, ZooHost(self.world, at), CNI_CONTAINERID=owner)
+        pid = self._start(self.rng.choice(["ADD", "ADD", "DEL", "GC"]), self.rng.randrange(KILLED_BEFORE))
         os.waitpid(pid, 0)
-        self.done.append(f"killed {command} {owner} {conf} at {at}")
+
+    def at_once(self) -> None:
+        """Some calls beside each other, as by a kubelet that loses patience."""
+        kinds = [self.rng.choice(["ADD", "DEL", "DEL", "GC"]) for _turn in range(self.rng.randrange(2, 4))]
+        for pid in [self._start(kind) for kind in kinds]:
+            os.waitpid(pid, 0)
+
+    def _in(self, netns: str) -> str:
+        """What the VF is called there, "" where it is elsewhere."""
+        links = json.loads(run("ip", "-j", "-n", netns, "link", "show") or "[]")
+        return next((link["ifname"] for link in links if link.get("ifalias") == VF), "")
 
     def misbehave(self) -> None:
         """What root in the pod does."""
-        driver, pf = ZOO[self.done[0]], self.world.pf
-        words = self.rng.choice(["txqueuelen 7", "arp off", "multicast off", "promisc on", "group 5", "mtu 1300"])
+        name, driver, pf = self._in(self.world.pod_ns), ZOO[self.done[0]], self.world.pf
+        if not name:
+            return
+        words = self.rng.choice(PODS).format(name)
         may = pf["vfs"][0]["trust"] or not (driver.pins and 0 in pf["pinned"])
-        if may and self.rng.random() < 0.7:
-            words = f"address 02:00:00:00:01:{self.rng.randrange(256):02x}"
-        done = run_quietly("ip", "-n", self.world.pod_ns, "link", "set", "net1", *words.split())
-        if done and words.startswith("address"):
-            own_mac(self.world, driver, words.split()[1])
+        if may and self.rng.random() < 0.3:
+            words = f"link set {name} address 02:00:00:00:01:{self.rng.randrange(256):02x}"
+        done = run_quietly("ip", "-n", self.world.pod_ns, *words.split())
+        if done and "address" in words:
+            own_mac(self.world, driver, words.split()[-1])
         self.done.append(f"pod: {words}: {done}")
+
+    def hide(self) -> None:
+        """The pod puts its VF into a namespace within."""
+        name = self._in(self.world.pod_ns)
+        if name:
+            run("ip", "-n", self.world.pod_ns, "link", "set", name, "netns", HIDDEN)
+            self.done.append("hidden")
+
+    def reveal(self) -> None:
+        """That namespace ends: the VF is on the host under some name."""
+        name = self._in(HIDDEN)
+        if name:
+            run("ip", "-n", HIDDEN, "link", "set", name, "netns", self.world.host_ns, "name", "dev8")
+            self.done.append("revealed")
 
     def fault(self) -> None:
         """The driver refuses things from now on, or the PF's link is down."""
         refuse = [name for name in FAULTS if self.rng.random() < 0.2]
         self.world.set_pf(refuse=refuse, link=self.rng.random() < 0.7)
+        self._zeros_refused = self._zeros_refused or "zero mac" in refuse
         self.done.append(f"refused: {refuse}, link {self.world.pf['link']}")
 
     def end_namespace(self) -> None:
         """The pod dies, and its VF is on the host again under some name."""
-        move = ["link", "set", "net1", "netns", self.world.host_ns, "name", "dev7"]
-        if run_quietly("ip", "-n", self.world.pod_ns, *move):
+        name = self._in(self.world.pod_ns)
+        if name:
+            run("ip", "-n", self.world.pod_ns, "link", "set", name, "netns", self.world.host_ns, "name", "dev7")
             run("ip", "netns", "del", self.world.pod_ns)
             run("ip", "netns", "add", self.world.pod_ns)
             self.done.append("namespace ended")
@@ -181,24 +260,29 @@ class Sequence:
         self.done.append("sweep")
 
     def run(self, length: int) -> None:
-        acts = [self.add, self.add, self.delete, self.collect, self.kill, self.misbehave, self.misbehave, self.fault,
-                self.sweep, self.end_namespace]  # fmt: skip
+        acts = [self.add, self.add, self.add, self.delete, self.delete, self.collect, self.check, self.kill, self.kill,
+                self.at_once, self.misbehave, self.misbehave, self.misbehave, self.misbehave, self.fault, self.sweep,
+                self.end_namespace, self.hide, self.reveal]  # fmt: skip
         for _turn in range(length):
             self.rng.choice(acts)()
         for owner in OWNERS:
-            assert self._call("DEL", owner, self.world.conf) == 0, "a pod does not go"
-        held = withheld.addresses(ZooHost(self.world))
-        seen = self._view()
-        assert seen == self._view(self.before) or held == [VF], f"{seen} was {self.before}: {self.done}"
+            assert self._call("DEL", owner, self.world.conf) == (0, ""), f"a pod does not go: {self.done}"
+        self.judge()
         self.world.set_pf(refuse=[], link=True, busy=0)
+        self.reveal()
         self.sweep()
         assert withheld.addresses(ZooHost(self.world)) == [], self.done
-        after = self.world.snapshot()
-        assert after == self.before, f"{after} was {self.before}: {self.done}"
+        assert self.view() == self.before, f"{self.view()} was {self.before}: {self.done}"
 
-    def _view(self, snapshot: dict | None = None) -> dict:
-        found = snapshot or self.world.snapshot()
-        return {key: found[key] for key in ("vf", "pf", "journal")}
+    def judge(self) -> None:
+        """Each VF is as it was, or withheld, with whose it was and why."""
+        now = self.view()
+        for vf, was in self.before.items():
+            seen = withheld.read(ZooHost(self.world), vf)
+            if seen is None:
+                assert now[vf] == was, f"{now[vf]} was {was}: {self.done}"
+            else:
+                assert (seen["cause"] != "", seen["container"] in OWNERS) == (True, True), f"{seen}: {self.done}"
 
 
 def run_quietly(*argv: str) -> bool:
@@ -210,15 +294,22 @@ def run_quietly(*argv: str) -> bool:
     return True
 
 
+def bus_info(socket_, index: int) -> str:
+    """As the VF's driver would tell ethtool; by its alias here."""
+    link = socket_.get(messages.get_link(index))[16:]
+    return dict(socket.attributes(link)).get(IFLA_IFALIAS, b"").rstrip(b"\0").decode()
+
+
 @contextmanager
 def zoo() -> Iterator[None]:
     """PFs are those of the zoo."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PfPort, "find", ZooPf.find)
+        patch.setattr(interface, "bus_info", bus_info)
         yield
 
 
-def sequences(root, count: int, seed: int, length: int = 8) -> dict[str, int]:
+def sequences(root, count: int, seed: int, length: int = 10) -> dict[str, int]:
     """So many, the drivers in turn; how many of each."""
     done = dict.fromkeys(ZOO, 0)
     for number in range(count):
@@ -226,6 +317,7 @@ def sequences(root, count: int, seed: int, length: int = 8) -> dict[str, int]:
         folder = root / str(number)
         folder.mkdir()
         with World(folder) as world, zoo():
+            world.add_netns(HIDDEN)
             run("ip", "link", "set", VF_NAME, "up")
             Sequence(world, driver, random.Random(f"{seed} {number}")).run(length)
         done[driver] += 1

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from support.expected_role_inputs import ROLE_CONTENTS, ROLE_ROWS, SECONDS, SHARE, YES_OR_NO
 from support.expected_variables import REFUSED as WRONG_KINDS
 
 POLICY = {"name": "dpdk", "resource_name": "dpdk", "num_vfs": 4, "nic_selector": {"pf_names": ["enp1s0"]}}
@@ -44,6 +45,12 @@ MISSPELT = {
     "srov_kubeconfig": "sriov_kubeconfig",
     "sriov_huge_pages": "sriov_hugepages",
     "sriov_serail": "sriov_serial",  # of the playbooks
+    "sriov_max_unavailble": "sriov_max_unavailable",
+    "sriov_multis": "sriov_multus",
+    "sriov_injecter": "sriov_injector",
+    "sriov_takeover": "sriov_take_over",
+    "sriov_bios_setings": "sriov_bios_settings",
+    "sriov_drfit": "sriov_drift",
 }
 
 
@@ -65,9 +72,6 @@ NAMES: list[Case] = [
     ),
 ]
 
-YES_OR_NO = "true or false"
-SECONDS = "a whole number from 1 to 86400"
-SHARE = "a number of nodes from 1, a percentage, or a list of these"
 DRIFT = "one of off, report, restore, repair"
 SPAN = "a time span of systemd's"
 NODE = "the name of a Kubernetes node"
@@ -131,7 +135,10 @@ ROWS: list[tuple[str, str, Any, str, str]] = [
     ("serial-zero", "sriov_serial", 0, SHARE, "0. Correct it, as in sriov_serial: 25%."),
     ("serial-word", "sriov_configure_serial", "half", SHARE, "'half'."),
     ("serial-above", "sriov_serial", [1, "200%"], SHARE, "a list, [1, '200%']."),
+    ("target-root", "sriov_target_root", "image", "/, or the absolute path of a folder", "'image'."),
+    ("target-cpu", "sriov_target_cpu", "via", "one of unknown, intel, amd, arm64", "'via'."),
     ("hosts", "sriov_hosts", {"a": 1}, "a pattern of hosts, or a list of these", "a mapping, {'a': 1}."),
+    *ROLE_ROWS,
     ("ignored", "sriov_ignore_variables", "sriov_x", "a list of names of variables", "'sriov_x'. Write"),
 ]
 UNREADABLE = "its template can't be worked out: 'nowhere' is undefined. Correct it"
@@ -199,6 +206,29 @@ CONTENTS: list[Case] = [
         ],
     ),
     (
+        "network-type",
+        network(type="macvlan"),
+        ["sriov_networks[0].type: expected one of sriov, host-device, bridge, found 'macvlan'"],
+    ),
+    (
+        "network-of-a-bridge",
+        {"sriov_networks": [{"name": "b", "type": "bridge", "bridge": "br/0"}]},
+        ["sriov_networks[0].bridge: expected the name of an interface"],
+    ),
+    (
+        "network-without-its-bridge",
+        {"sriov_networks": [{"name": "b", "type": "bridge"}]},
+        ["sriov_networks[0].bridge: is missing"],
+    ),
+    (
+        "network-of-a-device",
+        {"sriov_networks": [{"name": "b", "type": "host-device", "resource_name": "x.org/p", "vlan": 5}]},
+        ["sriov_networks[0].vlan: is not a field of a network"],
+    ),
+    ("firmware", policy(firmware={"vfs": 4}), ["sriov_policies[0].firmware.vfs: is not a known field; known are "]),
+    ("firmware-yes", policy(firmware=True), ["sriov_policies[0].firmware: expected a mapping, found True"]),
+    *ROLE_CONTENTS,
+    (
         "network-log-file",
         {**network(log_file="/etc/x")},
         ["sriov_networks[0].log_file: expected a file below /var/log, found '/etc/x'"],
@@ -259,6 +289,28 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     (
         "somebody-elses",
         {"sriov_polices": 1, "sriov_lab_rack": 2, "sriov_ignore_variables": ["sriov_polices", "sriov_lab_*"]},
+    ),
+    (
+        "multus-and-injector",
+        {
+            "sriov_multus_resources": {"cpu": "1", "memory": "0.5Gi"},
+            "sriov_multus_image": "registry.example.org:5000/a/multus-cni:v4@sha256:" + 64 * "0",
+            "sriov_injector_labels": [{"kubevirt.io": "virt-launcher"}],
+            "sriov_stop_vms": ["default/router-1"],
+            "sriov_bmc_fingerprint": ":".join(32 * ["Ab"]),
+            "sriov_provision_boot": "",
+        },
+    ),
+    (
+        "networks-of-three-types",
+        {
+            **BOTH,
+            "sriov_networks": [
+                NETWORK,
+                {"name": "b", "type": "bridge", "bridge": "br0"},
+                {"name": "c", "type": "host-device", "resource_name": "devices.kubevirt.io/x"},
+            ],
+        },
     ),
     ("far-from-ours", {"sriov_rack_number": 7, "my_sriov_policies": []}),
     ("networks-alone", {"sriov_networks": [NETWORK]}),

@@ -22,11 +22,13 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
     "sriov_kernel_arguments": ("list", frozenset({"text"})),
     "sriov_manifests": ("list", frozenset({"text"})),
     "sriov_take_over": ("list", frozenset({"text"})),
+    "sriov_adopt_from": ("list", frozenset({"text"})),
     "sriov_stop_vms": ("list", frozenset({"text"})),
     "sriov_ignore_variables": ("list", frozenset({"text"})),
     "sriov_injector_labels": ("list", frozenset({"mapping"})),
     "sriov_injector_pull_secrets": ("list", frozenset({"text"})),
     "sriov_multus_pull_secrets": ("list", frozenset({"text"})),
+    "sriov_smoke_pull_secrets": ("list", frozenset({"text"})),
     "sriov_multus_global_namespaces": ("list", frozenset({"text"})),
     "sriov_multus_resources": ("mapping", frozenset({"text"})),  # Kubernetes: a quantity; YAML makes a number of 1
     "sriov_device_plugin_options": ("list", frozenset({"text"})),
@@ -35,6 +37,7 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
     # DSP0268, Bios: values of attributes are texts, numbers and booleans.
     "sriov_bios_attributes": ("mapping", frozenset({"text", "number", "boolean"})),
     "sriov_bios_names": ("mapping", frozenset({"mapping"})),
+    "sriov_target_python": ("mapping", frozenset({"text"})),  # version, machine and libc, as Python tells them
     # Only compared, as texts; YAML makes true of a bare word.
     "sriov_present_labels": ("mapping", frozenset({"text", "number", "boolean"})),
 }

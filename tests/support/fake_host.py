@@ -88,6 +88,7 @@ class FakeHost(Pci, Memory, Grub, Systemd):
             ("ip", "-j"): lambda argv: json.dumps(self._ip_json([*argv[2:]])),
             ("dmesg",): lambda argv: self.kernel_log,
             ("ethtool", "-k"): self._features,
+            ("ethtool", "-P"): lambda argv: "Permanent address: not set\n",
             ("devlink", "-j"): self._devlink_show,
         }
         return shows[argv[:2]](argv) if argv[:2] in shows else super().show(argv)

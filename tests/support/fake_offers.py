@@ -40,6 +40,7 @@ class HostWithKubelet(FakeHost):
     wanted: str = ""  # the VF that it gets where the kubelet has it to give
     given: int = 0  # the number of the call before which it got it
     given_at: float = float("inf")
+    new_pod: str = NEW_POD  # whose it is
 
     def serve(self, pools: dict[str, list[str]], pid: int = OURS) -> None:
         """A kubelet runs, and a process offers these pools."""
@@ -101,7 +102,7 @@ class HostWithKubelet(FakeHost):
             if not self.given and self.wanted and self.when(self.calls, what):
                 self._ask()
             if self.clock > self.given_at:
-                self.fill({f"var/lib/kubelet/pods/{NEW_POD}/": ""})
+                self.fill({f"var/lib/kubelet/pods/{self.new_pod}/": ""})
             self._note()
 
     def _ask(self) -> None:
@@ -109,7 +110,7 @@ class HostWithKubelet(FakeHost):
         for resource, devices in self._as_of(self.plugin_seconds).items():
             if self.wanted in devices and self.wanted not in self.withdrawn():
                 self.given, self.given_at = self.calls, self.clock
-                self.entries.append({"PodUID": NEW_POD, "ContainerName": "app", "ResourceName": resource,
+                self.entries.append({"PodUID": self.new_pod, "ContainerName": "app", "ResourceName": resource,
                                      "DeviceIDs": {"-1": [self.wanted]}})  # fmt: skip
 
     def run(self, argv: Any, **options: Any) -> Completed:

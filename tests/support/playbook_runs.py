@@ -22,6 +22,7 @@ from typing import Any
 from devtool.collection import ROOT, environment
 from support.fake_tree import Tree
 
+SECONDS = 600.0  # a run; what hangs is ended by the limit of its test
 # It fails for each module that has no answer.
 _PYTHON = """#!/bin/sh
 echo "$*" >> {folder}/calls
@@ -33,6 +34,7 @@ exit 1
 _RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=\d+\s+failed=(\d+)", re.MULTILINE)
 _FATAL = re.compile(r"^fatal: \[([^]]+)\]: \S+ => ({.*})$", re.MULTILINE)
 _SHOWN = re.compile(r"^ok: \[([^]]+)\] => ({\n    \"msg\": \[\n.*?\n})$", re.MULTILINE | re.DOTALL)
+_PLANNED = re.compile(r"^(\S+): (?:unchanged|changes|refused|failed|unreachable), .*\n((?:.+\n)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,9 @@ class Run:
 
     @property
     def shown(self) -> dict[str, list[str]]:
-        """Host -> the lines that a task showed for it."""
-        return {host: list(json.loads(text)["msg"]) for host, text in _SHOWN.findall(self.output)}
+        """Host -> the lines that a task showed for it, or the playbook plan of it."""
+        planned = {host: text.splitlines() for host, text in _PLANNED.findall(self.output)}
+        return {**planned, **{host: list(json.loads(text)["msg"]) for host, text in _SHOWN.findall(self.output)}}
 
     def assert_refused(self, *sentences: str) -> None:
         """The run failed, told each sentence as it is, called no module on a host, and changed nothing."""
@@ -70,6 +73,8 @@ class Run:
 
 class Controller(Tree):
     """A folder with a collection path, an inventory, and what a test puts there; runs begin in it."""
+
+    seconds = 120  # for which a run may take at most
 
     def __init__(self, folder: Path, with_others: bool = True) -> None:
         """with_others: whether the collections are there that the development environment has."""
@@ -89,11 +94,13 @@ class Controller(Tree):
         hosts: Mapping[str, Mapping[str, Any]] | None = None,
         extra: Mapping[str, Any] | None = None,
         local: Mapping[str, Any] | None = None,
+        seconds: int = 0,
     ) -> Run:
         """Run a playbook, by its full name or a path below the folder.
 
         words: more of the command line. hosts: the variables of each host; one without any is there otherwise.
         extra: variables for -e, as JSON. local: variables of localhost, which is otherwise as untouchable as they are.
+        seconds: for all of it, where that is not this folder's.
         """
         usual = {
             "ansible_connection": "local",
@@ -113,6 +120,7 @@ class Controller(Tree):
         if not self.with_others:
             env["ANSIBLE_COLLECTIONS_PATH"] = str(self.base / "collections")
             env["ANSIBLE_COLLECTIONS_SCAN_SYS_PATH"] = "false"
-        done = subprocess.run(argv, cwd=self.base, env=env, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(argv, cwd=self.base, env=env, capture_output=True, text=True,
+                              timeout=seconds or self.seconds, check=False)  # fmt: skip
         calls = re.sub(r".*AnsiballZ_(\w+)\.py.*", r"\1", self.get("calls")).splitlines()
         return Run(done.returncode, done.stdout + done.stderr, tuple(calls))

@@ -23,7 +23,8 @@ from support.cluster.server import ApiServer
 from support.playbook_runs import Controller, Run
 
 EMPTY: dict[str, Any] = {"steps": [], "warnings": [], "reboot_required": False, "drain_required": False}
-STEP = {"target": "0000:01:00.0", "action": "set num_vfs", "reason": "asked", "stage": "now", "needs": []}
+STEP = {"kind": "num_vfs", "target": "0000:01:00.0", "action": "set num_vfs", "reason": "asked", "before": 0,
+        "after": 4, "stage": "now", "needs": []}  # fmt: skip
 ANSWERS: dict[str, dict[str, Any]] = {
     "ping": {"ping": "pong"},
     "setup": {

@@ -14,7 +14,7 @@ from . import SUPPORTED
 from .commands import releases
 from .host.host import SETTING, NodeHost, read_all
 from .host.log_file import folder_of, problem
-from .spec.config import canonical, is_identifier, shown
+from .spec.config import KEYS, canonical, is_identifier, shown
 from .spec.delegate import MARK, ipam_type, is_ours, itself
 from .spec.errors import REFUSED, CniError
 from .spec.json_text import Json, dumps, loads
@@ -52,16 +52,16 @@ def run(arguments: list[str]) -> tuple[int, str]:
             return 1, f"{error}\n"
     if len(arguments) == 2 and arguments[0] == "set-aside":
         try:
-            return _set_aside(arguments[1].lower())
+            return _set_aside(arguments[1])
         except CniError as error:
             return 1, f"{error}\n"
     if len(arguments) != 2 or arguments[0] != "check-config":
         return 2, USAGE
     try:
-        configurations = _read(arguments[1])
+        conf, chained = _read(arguments[1])
     except (OSError, ValueError) as error:
         return 1, f"{arguments[1]}: {error.strerror if isinstance(error, OSError) else error}\n"
-    mistakes = [text for conf in configurations for text in _judge(conf)]
+    mistakes = _judge(conf) + [text for kind in chained for text in _judge_program("plugins", "a plugin", kind)]
     if mistakes:
         return 1, "".join([f"{arguments[1]}: {text}\n" for text in mistakes])
     return 0, f"{arguments[1]}: good\n"
@@ -82,8 +82,8 @@ def _attachments(host: NodeHost | None = None) -> tuple[int, str]:
     found += [
         {
             "vf": bad.address, "container": bad.container, "interface": bad.ifname, "network": "", "netns": "",
-            "in_use": bad.complete and withheld.read(host, bad.address) is None, "made_by": "baremetal.sriov",
-            "error": str(bad.error), **_why_withheld(host, bad.address),
+            "in_use": bad.complete and is_address(bad.address) and withheld.read(host, bad.address) is None,
+            "made_by": "baremetal.sriov", "error": str(bad.error), **_why_withheld(host, bad.address),
         }
         for bad in store.damaged()
     ]  # fmt: skip
@@ -98,9 +98,10 @@ def _why_withheld(host: NodeHost, address: str) -> Json:
 def _set_aside(address: str, host: NodeHost | None = None) -> tuple[int, str]:
     host = host or NodeHost()
     store = Store(host)
-    if not is_address(address):
-        return 1, f"set-aside: expected the PCI address of a VF, found {shown(address)}\n"
+    address = address.lower() if is_address(address.lower()) else address
     store.prepare()
+    if not is_address(address) and address not in [bad.address for bad in store.damaged()]:
+        return 1, f"set-aside: expected the PCI address of a VF, found {shown(address)}\n"
     with store.lock(address, "VF"):
         moved = store.set_aside(address)
         if not moved:
@@ -167,8 +168,8 @@ def _left_by_others(host: NodeHost, store: Store) -> Iterator[Json]:
         seen += left
 
 
-def _read(path: str) -> list[Json]:
-    """The configurations of this plugin in a file. Raises OSError, ValueError."""
+def _read(path: str) -> tuple[Json, list[object]]:
+    """The configuration of this plugin in a file, and the types of others in its list. Raises OSError, ValueError."""
     fd = 0 if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     raw = read_all(fd, _LIMIT)
     if len(raw) > _LIMIT:
@@ -178,14 +179,14 @@ def _read(path: str) -> list[Json]:
         raise ValueError("expected a JSON object")
     plugins = conf.get("plugins")
     if plugins is None:
-        return [conf]
+        return conf, []
     if not isinstance(plugins, list) or not all(isinstance(plugin, dict) for plugin in plugins):
         raise ValueError("plugins: expected a list of objects")
     shared = {key: conf[key] for key in ("cniVersion", "name") if key in conf}
     ours = [{**plugin, **shared} for plugin in plugins if plugin.get("type") == "sriov"]
-    if not ours:
-        raise ValueError("plugins: expected one of type sriov, found none")
-    return ours
+    if len(ours) != 1:  # the second would get the VF that the first has
+        raise ValueError(f"plugins: expected one of type sriov, found {len(ours) or 'none'}")
+    return ours[0], [plugin.get("type") for plugin in plugins if plugin.get("type") != "sriov"]
 
 
 def _judge(raw: Json) -> list[str]:
@@ -206,9 +207,23 @@ def _judge(raw: Json) -> list[str]:
         found.append(f"type: expected sriov, found {shown(conf.get('type', ''))}")
     config, problems = judge(conf, log=_judge_log_file(conf.get("logFile")))
     found += [text for text in problems + config.doubts if text != MISSING_DEVICE]
+    found += _judge_keys(conf)
     if any(text.startswith("ipam") for text in found):
         return found
     return found + _judge_ranges(conf) + _judge_delegate(conf)
+
+
+def _judge_keys(conf: Json) -> list[str]:
+    """Keys that are left alone, and are ours but for the way they are written: in manifests of others they have other
+    names.
+    """
+    ours = {_plain(key): key for key in KEYS}
+    return [f"{key}: expected {ours[_plain(key)]}, found a key that is left alone" for key in conf
+            if key not in KEYS and _plain(key) in ours]  # fmt: skip
+
+
+def _plain(key: str) -> str:
+    return key.lower().replace("_", "").replace("-", "")
 
 
 def _judge_ranges(conf: Json) -> list[str]:
@@ -235,17 +250,27 @@ def _judge_log_file(file: object) -> str:
 
 def _judge_delegate(conf: Json) -> list[str]:
     """The refusal of an IPAM plugin that is not on this node, or is this program under another name."""
-    kind, folders = ipam_type(conf), os.environ.get("CNI_PATH") or _CNI_PATH
-    for folder in folders.split(":") if kind else []:
-        path = f"{folder}/{kind}"
-        if os.path.isfile(path):
-            if not os.access(path, os.X_OK):
-                return [f"ipam.type: expected a program, found {path}, which cannot be executed"]
-            return [itself(kind, str(conf.get("name", "")), path)] if is_ours(path) else []
-    if kind:
-        where = "CNI_PATH" if os.environ.get("CNI_PATH") else "the usual folders"
-        return [
-            f"ipam.type: expected an IPAM plugin in {where} ({folders}), found no {shown(kind)} there: install it, "
-            "correct the name, or say in CNI_PATH where the runtime has its plugins"
-        ]
-    return []
+    kind = ipam_type(conf)
+    path = _program(kind)
+    if path and os.access(path, os.X_OK) and is_ours(path):
+        return [itself(kind, str(conf.get("name", "")), path)]
+    return _judge_program("ipam.type", "an IPAM plugin", kind) if kind else []
+
+
+def _program(kind: object) -> str:
+    """Where a plugin of this type is, "" for nowhere."""
+    paths = [f"{folder}/{kind}" for folder in (os.environ.get("CNI_PATH") or _CNI_PATH).split(":")]
+    return next((path for path in paths if kind and os.path.isfile(path)), "")
+
+
+def _judge_program(key: str, what: str, kind: object) -> list[str]:
+    """The refusal of a plugin that is not on this node, or no program."""
+    path, given = _program(kind), os.environ.get("CNI_PATH")
+    if path:
+        cannot = f"{key}: expected a program, found {path}, which cannot be executed"
+        return [] if os.access(path, os.X_OK) else [cannot]
+    where = f"CNI_PATH ({given})" if given else f"the usual folders ({_CNI_PATH})"
+    return [
+        f"{key}: expected {what} in {where}, found no {shown(kind)} there: install it, correct the name, or say in "
+        "CNI_PATH where the runtime has its plugins"
+    ]

@@ -20,7 +20,7 @@ from .host import node_state
 from .host.discovery import Scanner
 from .host.kernel_events import DEVICE, LINK, Events
 from .host.node_state import NodeState
-from .kubelet import instance, registration
+from .kubelet import handover, instance, registration
 from .kubelet.dra import DraDrivers
 from .kubelet.folder_watch import FolderWatch
 from .kubelet.look import Look
@@ -122,6 +122,12 @@ class Daemon:
         events = Events(WAKE)  # before the first look, so that nothing is missed
         self._serve_metrics(self._beat_at)
         self.rescan()
+        leaving = partial(handover.other, self.options.state_dir, self.options.kubelet_dir, self._configs)
+        if leaving():
+            if not handover.wait(leaving, STOP, self._beat):
+                events.close()
+                return
+            self.rescan()  # pods may have got devices from it until now
         self.tend()
         notify("READY=1", self._status_line(), wait=True)
         self._save_files()

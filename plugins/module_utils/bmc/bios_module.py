@@ -18,6 +18,7 @@ from .redfish.client import Client
 from .results import ACCESS, RUN, name_of, run
 
 PRESENT, ABSENT = "present", "absent"
+PART = "bios"  # of a plan of all parts
 RECORD = "~/.local/state/baremetal-sriov/bios"
 SPEC: dict[str, dict[str, Any]] = {
     "bmcs": {"type": "list", "elements": "dict", "required": True, "options": {
@@ -56,7 +57,7 @@ def as_result(name: str, done: Done) -> dict[str, Any]:
     attributes = sorted({*done.desired, *done.waiting})
     return {
         "changed": bool(done.plan.pending),
-        "plan": done.plan.as_dict(),
+        "plan": {**done.plan.as_dict(), "steps": [{**step.as_dict(), "part": PART} for step in done.plan.steps]},
         "reboot_required": done.reboot_required,
         "vendor": done.system.vendor.name,
         "power": done.system.power,

@@ -20,7 +20,10 @@ COMPILE_SECONDS = 300.0
 def stale(
     host: Host, request: BundleRequest, record: BundleRecord, python: Interpreter, changed: set[str]
 ) -> list[str]:
-    """The sources whose compiled form is not the one that this Python made of this very text."""
+    """The sources whose compiled form is not the one that this Python made of this very text. An image's can't be run.
+    """
+    if not host.is_running:
+        return []
     found: list[str] = []
     for item in request.items:
         if not item.compile or not item.path.endswith(".py"):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the container runtime of a node looks for CNI plugins, from its configuration.
+"""Where the container runtime of a node looks for CNI plugins and their configurations, from its own configuration.
 
 k3s, RKE2 and MicroK8s write a configuration for their own containerd; CRI-O's (MicroShift uses it) is read before
 containerd's, which may be there for other containers. containerd has bin_dir, since 2.0 also bin_dirs; CRI-O has
@@ -16,6 +16,7 @@ import re
 from ..host.host import Host
 
 DEFAULT = "/opt/cni/bin"  # of containerd, CRI-O and RKE2
+CONF_DEFAULT = "/etc/cni/net.d"  # of the same
 LEANT_ON = ("loopback", "host-local", "static", "host-device")  # the runtime calls the first, networks the others
 _LIMIT = 1 << 20  # bytes of a configuration
 _K3S = "/var/lib/rancher/k3s"
@@ -50,15 +51,25 @@ def bin_dir(host: Host) -> str:
     return DEFAULT
 
 
+def conf_dir(host: Host) -> str:
+    """The folder of CNI configurations; CONF_DEFAULT where no runtime says otherwise. Raises HostError."""
+    for path in [*_CONTAINERD[:-1], _crio_file(host, "network_dir"), _CONTAINERD[-1]]:
+        key = "network_dir" if path.startswith("/etc/crio") else "conf_dir"
+        found = [one for one in (_dirs(host, path, key) if path else ()) if one.startswith("/")]
+        if found:
+            return found[-1].rstrip("/") or CONF_DEFAULT
+    return CONF_DEFAULT
+
+
 def missing(host: Host, folder: str) -> list[str]:
     """The plugins of LEANT_ON that are not in the folder."""
     return [name for name in LEANT_ON if not host.exists(f"{folder}/{name}")]
 
 
-def _crio_file(host: Host) -> str:
+def _crio_file(host: Host, key: str = "plugin_dirs?") -> str:
     """The one of CRI-O's files that counts, "" where none sets its folders."""
     files = [_CRIO, *(f"{_CRIO_FOLDER}/{name}" for name in host.list_dir(_CRIO_FOLDER) if name.endswith(".conf"))]
-    setting = [path for path in files if _dirs(host, path, "plugin_dirs?")]
+    setting = [path for path in files if _dirs(host, path, key)]
     return setting[-1] if setting else ""
 
 

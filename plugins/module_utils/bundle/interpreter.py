@@ -16,6 +16,7 @@ from ..model.errors import HostError, Problem, RefusedError
 from ..model.frozen import dataclass
 
 LOWEST = (3, 9)
+WHEELS_FIT = ("version", "machine", "libc")  # what wheels for one interpreter fit
 FIRST = "/usr/bin/python3"
 _VERSIONED = re.compile(r"^python3\.([0-9]{1,3})$")
 

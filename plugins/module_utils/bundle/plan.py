@@ -54,8 +54,12 @@ class BundlePlan(Plan):
 # --------------------------------------------------------------------------------------------------------
 
 
-def plan(host: Host, request: BundleRequest, python: Interpreter) -> BundlePlan:
-    """The steps to the bundle. Raises RefusedError with every file that stands in the way, StateFileError."""
+def plan(
+    host: Host, request: BundleRequest, python: Interpreter, known: dict[str, units.UnitState] | None = None
+) -> BundlePlan:
+    """The steps to the bundle. known: the states of its units, where they were read with others'. Raises RefusedError
+    with every file that stands in the way, StateFileError.
+    """
     record = store.read_record(host, request.name)
     found = [_plan_item(host, request, record, item) for item in request.items]
     problems = [one for one in found if isinstance(one, Problem)]
@@ -83,12 +87,13 @@ def plan(host: Host, request: BundleRequest, python: Interpreter) -> BundlePlan:
     changed = {step.target for step in steps if isinstance(step, BundleFileStep) and step.after != LEAVE}
     wanted = [unit.name for unit in request.units]
     gone = [name for name in record.units if name not in wanted]
-    states = units.read(host, [*wanted, *gone])
+    states = units.read(host, [*wanted, *gone]) if known is None else known
     steps = [
         *units.plan_removal(gone, states),
         *steps,
-        *units.plan(request.units, states, changed, record.pending),
+        *units.plan(request.units, {name: states[name] for name in (*wanted, *gone)}, changed, record.pending),
     ]
+    steps = steps if host.is_running else units.in_an_image(steps)
     texts = {item.path for item in request.items if item.text is not None}
     contents = tuple(
         step.target
@@ -287,16 +292,17 @@ def _save(host: Host, record: BundleRecord) -> None:
 # ---------------------------------------------------------------------------------------------------------
 
 
-def plan_absent(host: Host, name: str) -> BundlePlan:
-    """The steps that take away what the record says we shipped; none where there is no record."""
+def plan_absent(host: Host, name: str, known: dict[str, units.UnitState] | None = None) -> BundlePlan:
+    """The steps that take away what the record says we shipped; none where there is no record. known: as for `plan`."""
     record = store.read_record(host, name)
     if not host.exists(store.record_path(name)):
         return BundlePlan(record=record)
     warnings: list[str] = []
-    steps = units.plan_removal(record.units, units.read(host, record.units))
+    steps = units.plan_removal(record.units, units.read(host, record.units) if known is None else known)
     steps.extend(_removal(host, record, path, warnings) for path in sorted(record.files))
     if any(path.startswith(units.FOLDERS) for path in record.files):
         steps.append(units.UnitStep(units.SYSTEMD, units.RELOAD, "unit files go", None, units.RELOAD))
+    steps = steps if host.is_running else units.in_an_image(steps)
     steps.append(BundleFileStep(store.record_path(name), REMOVE, "the bundle is gone then", None, REMOVE))
     return BundlePlan(tuple(steps), tuple(warnings), record=record)
 

@@ -13,7 +13,7 @@ def read_only_problem(folder: str) -> Problem:
     return Problem(
         folder,
         "a file system that can be written",
-        "a read-only one, as rpm-ostree and other image-based systems have it below /usr",
+        "a read-only one",
         "Mount a folder that can be written there (a bind mount, in /etc/fstab), or use the modules alone, which "
         "install nothing.",
     )

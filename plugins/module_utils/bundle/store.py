@@ -15,16 +15,18 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..host.host import Host, sync_folder
 from ..model.errors import HostError, InvalidSpecError, Mistake, StateFileError, mistakes_of, raise_if
+from ..shared.places import LIBRARIES
+from .locations import moved
 
 FORMAT = 1
 RECORDS = "/var/lib/baremetal-sriov/bundles"
-OUR_FOLDERS = ("/usr/lib/baremetal-sriov", RECORDS, "/var/lib/baremetal-sriov")
+OUR_FOLDERS = (*LIBRARIES, RECORDS, "/var/lib/baremetal-sriov")
 STAGED = ".baremetal-sriov-bundle-"
 FILES_LIMIT = 20000
 FILE_LIMIT = 256 << 20  # bytes
@@ -122,11 +124,7 @@ class BundleRecord:
     def text(self) -> str:
         """As the JSON of the record's file."""
         files = {
-            path: {
-                name: value
-                for name, value in vars(shipped).items()
-                if value is not None and value is not False
-            }
+            path: {name: value for name, value in vars(shipped).items() if value is not None and value is not False}
             for path, shipped in sorted(self.files.items())
         }
         data = {"format": FORMAT, **vars(self), "files": files}
@@ -141,8 +139,15 @@ def request_from(
     units: Iterable[dict[str, Any]],
     variables: dict[str, str],
     adopt: bool,
+    places: Mapping[str, str] | None = None,
 ) -> BundleRequest:
-    """A request from the module's arguments; `@NAME@` in texts is replaced. Raises InvalidSpecError."""
+    """A request from the module's arguments; `@NAME@` in texts is replaced, and so are folders that have another place
+    on this host (see `locations`). Raises InvalidSpecError.
+    """
+
+    def here(text: str) -> str:
+        return moved(substitute(text, variables), places or {})
+
     wrong = not name or len(name) > 64 or set(name) - _NAME
     mistakes = mistakes_of((wrong, "name", f"{name!r}: write lower-case letters, digits and dashes"))
     entries = manifest.get("files", [])
@@ -150,7 +155,7 @@ def request_from(
         raise InvalidSpecError([Mistake("files", f"{len(entries)} files; at most {FILES_LIMIT} are taken")])
     items: dict[str, Item] = {}
     for entry in entries:
-        path, text, sha256 = substitute(str(entry["path"]), variables), entry.get("text"), str(entry.get("sha256", ""))
+        path, text, sha256 = here(str(entry["path"])), entry.get("text"), str(entry.get("sha256", ""))
         version = _version_folder(str(entry["path"]), str(entry.get("version") or ""))
         where = f"files: {path}"
         plain = path.startswith("/") and os.path.normpath(path) == path and path.isprintable()
@@ -161,7 +166,7 @@ def request_from(
             (homeless, where, f"write a dest below a folder @{entry.get('version')}@"),
         )
         if text is not None:
-            text = substitute(str(text), variables)
+            text = here(str(text))
             sha256 = hashlib.sha256(text.encode()).hexdigest()
         items[path] = Item(
             path,
@@ -170,14 +175,14 @@ def request_from(
             bool(entry.get("compile")),
             text,
             bool(entry.get("if_missing")),
-            substitute(version, variables),
+            here(version),
         )
     made = tuple(
         Unit(
             unit["name"],
             unit.get("enabled"),
             unit.get("started"),
-            None if unit.get("restart_on") is None else tuple(unit["restart_on"]),
+            None if unit.get("restart_on") is None else tuple(map(here, unit["restart_on"])),
         )
         for unit in units
     )
@@ -249,9 +254,7 @@ def look(host: Host, path: str) -> os.stat_result | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise HostError(
-            path, "a path that can be looked at", f"{error.strerror} (errno {error.errno})"
-        ) from error
+        raise HostError(path, "a path that can be looked at", f"{error.strerror} (errno {error.errno})") from error
 
 
 def stamp_of(status: os.stat_result) -> list[int]:

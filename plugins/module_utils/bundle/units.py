@@ -14,6 +14,7 @@ from ..host.host import Host
 from ..model.errors import CommandError, HostError
 from ..model.frozen import dataclass
 from ..model.plan import Step
+from . import image_units
 from .store import Unit
 
 FOLDERS = ("/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/", "/run/systemd/system/")
@@ -47,6 +48,9 @@ class UnitStep(Step, kind="unit"):
 
     def apply(self, host: Host) -> None:
         verb = str(self.after)
+        if not host.is_running:
+            (image_units.enable if verb == ENABLE else image_units.disable)(host, self.target)
+            return
         if self.target == SYSTEMD:
             host.run(["systemctl", RELOAD], seconds=SECONDS)
             return
@@ -72,9 +76,12 @@ class UnitStep(Step, kind="unit"):
 
 
 def read(host: Host, names: Sequence[str]) -> dict[str, UnitState]:
-    """The state of units, by one call. Raises CommandError."""
+    """The state of units, by one call; in an image all seem to run, so that nothing is started. Raises CommandError."""
     if not names:
         return {}
+    if not host.is_running:
+        held = image_units.enabled(host, names)
+        return {name: UnitState("active", "enabled" if name in held else "disabled") for name in names}
     done = host.run(
         ["systemctl", "show", "--property=Id,ActiveState,UnitFileState,NeedDaemonReload", "--", *names]
     )
@@ -120,6 +127,11 @@ def plan(
                 UnitStep(unit.name, RESTART, "what it runs from was changed", state.active, RESTART)
             )
     return steps
+
+
+def in_an_image(steps: Sequence[Step]) -> list[Step]:
+    """Those of the steps that are about the next boot."""
+    return [step for step in steps if not isinstance(step, UnitStep) or step.after in (ENABLE, DISABLE)]
 
 
 def restarts(unit: Unit, changed: Collection[str]) -> bool:

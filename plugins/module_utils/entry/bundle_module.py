@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ..bundle import cni_dirs, interpreter
+from ..bundle import cni_dirs, interpreter, locations, summary
 from ..bundle import plan as bundle_plan
 from ..bundle.interpreter import Interpreter
 from ..bundle.store import FILE_LIMIT, RECORDS, BundleRequest, request_from
 from ..host.host import Host
+from ..model import approval
 from ..model.errors import HostError, SriovError
-from ..model.plan import Plan
+from ..model.plan import Step
 from . import results
 
 CNI_BIN_DIR = "CNI_BIN_DIR"
@@ -23,43 +26,38 @@ LOCK_SECONDS = 300.0  # another bundle may wait for units to start
 
 def run(module: results.Module, host: Host | None = None) -> None:
     """Run the module; ends in exit_json or fail_json."""
-    where = Host() if host is None else host
+    where, params = Host() if host is None else host, module.params
     try:
-        if module.params["state"] == "absent":
-            results.finish(module, _absent(module, where))
+        if params["state"] == "absent":
+            planned, steps = _absent(module, where)
+            results.finish(module, planned, steps=_told(steps))
             return
-        python = interpreter.choose(where, module.params["python"])
-        if module.params["gather_only"]:
+        python = interpreter.choose(where, params["python"])
+        if params["gather_only"]:
             module.exit_json(changed=False, python=python.as_dict())
             return
-        variables = _variables(module, where, python)
-        planned, missing = _present(module, where, _request(module, variables), python)
+        variables = variables_of(where, params, python)
+        request = request_of(params, variables, locations.places(where))
+        params["manifest"] = None  # a result repeats its parameters
+        planned, steps, missing = _present(module, where, request, python)
     except SriovError as error:
         results.fail(module, error)
         return
     if missing:
         module.exit_json(changed=False, missing=missing)
     else:
-        found: dict[str, object] = {"python": python.as_dict()}
-        folder = variables.get(CNI_BIN_DIR)
-        if folder is not None:
-            found.update(cni_bin_dir=folder, cni_plugins_missing=cni_dirs.missing(where, folder))
-        results.finish(module, planned, **found)
+        found: dict[str, object] = {"python": python.as_dict(), "steps": _told(steps)}
+        results.finish(module, planned, **found, **cni_facts(where, variables))
 
 
-def _absent(module: results.Module, host: Host) -> Plan:
-    name = module.params["name"]
-    if module.check_mode or not host.exists(RECORDS):
-        return bundle_plan.plan_absent(host, name)
-    with host.lock(LOCK, LOCK_SECONDS):
-        planned = bundle_plan.plan_absent(host, name)
-        bundle_plan.apply_absent(host, planned)
-    return planned
+def cni_facts(host: Host, variables: Mapping[str, str]) -> dict[str, Any]:
+    """What a result tells of the folder for CNI plugins, where files go there."""
+    folder = variables.get(CNI_BIN_DIR)
+    return {} if folder is None else {"cni_bin_dir": folder, "cni_plugins_missing": cni_dirs.missing(host, folder)}
 
 
-def _variables(module: results.Module, host: Host, python: Interpreter) -> dict[str, str]:
-    """What `@NAME@` stands for. The folder for CNI plugins is looked for where a file goes there."""
-    params = module.params
+def variables_of(host: Host, params: Mapping[str, Any], python: Interpreter) -> dict[str, str]:
+    """What `@NAME@` stands for. The folder for CNI plugins is looked for where a file goes there. Raises HostError."""
     found = {name: str(value) for name, value in {"PYTHON": python.path, **params["variables"]}.items()}
     entries = (params["manifest"] or {}).get("files", [])
     if any(f"@{CNI_BIN_DIR}@" in str(entry["path"]) for entry in entries):
@@ -67,8 +65,13 @@ def _variables(module: results.Module, host: Host, python: Interpreter) -> dict[
     return found
 
 
-def _request(module: results.Module, variables: dict[str, str]) -> BundleRequest:
-    params = module.params
+def request_of(
+    params: Mapping[str, Any], variables: dict[str, str], places: Mapping[str, str] | None = None
+) -> BundleRequest:
+    """What the module's arguments ask for. places: see `locations`.
+
+    Raises HostError without a manifest, InvalidSpecError.
+    """
     if params["manifest"] is None:
         raise HostError(
             "sriov_bundle",
@@ -76,26 +79,54 @@ def _request(module: results.Module, variables: dict[str, str]) -> BundleRequest
             "none",
             "Call it as baremetal.sriov.sriov_bundle from a task.",
         )
-    manifest, params["manifest"] = params["manifest"], None  # a result repeats its parameters
-    return request_from(params["name"], manifest, params["units"], variables, params["adopt"])
+    return request_from(params["name"], params["manifest"], params["units"], variables, params["adopt"], places)
+
+
+def _told(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    return [step.as_dict() for step in steps]
+
+
+def _approved(params: Mapping[str, Any], steps: Sequence[Step]) -> None:
+    """Raises RefusedError where these are not the steps that were approved."""
+    if params.get("approved") is not None:
+        approved = [step for step in params["approved"] if step.get("bundle") == params["name"]]
+        approval.require(f"bundle {params['name']}", approved, _told(steps))
+
+
+def _absent(module: results.Module, host: Host) -> tuple[bundle_plan.BundlePlan, list[Step]]:
+    name = module.params["name"]
+    if module.check_mode or not host.exists(RECORDS):
+        planned = bundle_plan.plan_absent(host, name)
+        return planned, summary.short(host, planned, None)
+    with host.lock(LOCK, LOCK_SECONDS):
+        planned = bundle_plan.plan_absent(host, name)
+        steps = summary.short(host, planned, None)
+        _approved(module.params, steps)
+        bundle_plan.apply_absent(host, planned)
+    return planned, steps
 
 
 def _present(
     module: results.Module, host: Host, request: BundleRequest, python: Interpreter
-) -> tuple[bundle_plan.BundlePlan, list[str]]:
-    """The plan, carried out unless this is a check; or the checksums of contents that must be sent first."""
+) -> tuple[bundle_plan.BundlePlan, list[Step], list[str]]:
+    """The plan, long and short, carried out unless this is a check; or the checksums of contents that must be sent
+    first.
+    """
     planned = bundle_plan.plan(host, request, python)
+    steps = summary.short(host, planned, request)
     if module.check_mode or not planned.steps:
-        return planned, []
+        return planned, steps, []
     archive = module.params["archive"]
     if planned.contents and archive is None:
         sums = {item.path: item.sha256 for item in request.items}
-        return planned, sorted({sums[path] for path in planned.contents})
+        return planned, steps, sorted({sums[path] for path in planned.contents})
     contents = read_archive(archive) if archive is not None else {}
     with host.lock(LOCK, LOCK_SECONDS):
         planned = bundle_plan.plan(host, request, python)
-        bundle_plan.apply(host, request, planned, python, lambda sha256: _content(contents, sha256))
-    return planned, []
+        steps = summary.short(host, planned, request)
+        _approved(module.params, steps)
+        bundle_plan.apply(host, request, planned, python, lambda sha256: content(contents, sha256))
+    return planned, steps, []
 
 
 def read_archive(path: str) -> dict[str, bytes]:
@@ -121,7 +152,7 @@ def read_archive(path: str) -> dict[str, bytes]:
     return contents
 
 
-def _content(contents: dict[str, bytes], sha256: str) -> bytes:
+def content(contents: dict[str, bytes], sha256: str) -> bytes:
     """The content with this checksum. Raises HostError."""
     if sha256 not in contents:
         raise HostError(

@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..host.host import Host
+from ..model import approval
 from ..model.errors import HostError, SriovError
+from ..model.plan import NODE, Plan
 from ..node.run import Concerns, MakeGoal, Outcome, run
 from .results import Module, fail, finish
 
@@ -25,18 +28,37 @@ def run_module(
 ) -> None:
     """Run, and end the module with its result or its one error. facts: what the result tells besides the plan."""
     if host is None and os.geteuid() != 0:
-        fail(module, _not_root(os.geteuid()))
+        fail(module, not_root(os.geteuid()))
         return
-    ssh_connection = os.environ.get("SSH_CONNECTION", "")
+    params = module.params or {}
     try:
-        outcome = run(host or Host(), make_goal, concerns, check=module.check_mode, ssh_connection=ssh_connection)
+        if module.check_mode and params.get("bundles") is not None:
+            from .parts import plan_module  # most calls are for one part
+
+            plan_module(module, make_goal, concerns, host or Host())
+            return
+        outcome = run(
+            host or Host(),
+            make_goal,
+            concerns,
+            check=module.check_mode,
+            ssh_connection=os.environ.get("SSH_CONNECTION", ""),
+            agreed=partial(_agreed, params.get("approved")),
+        )
     except SriovError as error:
         fail(module, error)
     else:
         finish(module, replace(outcome.plan, warnings=outcome.warnings), **facts(outcome))
 
 
-def _not_root(user: int) -> HostError:
+def _agreed(approved: list[dict[str, Any]] | None, plan: Plan) -> None:
+    """Raises RefusedError where these are not the steps that were approved."""
+    if approved is not None:
+        own = [step for step in approved if step.get("part", NODE) == NODE and not step.get("bundle")]
+        approval.require("the node", own, plan.as_dict()["steps"])
+
+
+def not_root(user: int) -> HostError:
     return HostError(
         "the module",
         "to run as root",

@@ -12,7 +12,9 @@ import json
 from typing import Any, Protocol
 
 from ..model.errors import InvalidSpecError, RefusedError, SriovError
-from ..model.plan import NOW, Plan, Reboot
+from ..model.plan import AFTER_REBOOT, WHEN_FREE, Plan, Reboot
+
+_LATER = {AFTER_REBOOT: " (after the reboot)", WHEN_FREE: " (when nobody has it)"}
 
 
 class Module(Protocol):
@@ -60,7 +62,7 @@ def finish(module: Module, plan: Plan, **more: Any) -> None:
 def diff(plan: Plan) -> list[dict[str, str]]:
     """Before and after of each step, as Ansible shows them."""
     named = (
-        (step, f"{step.key}{'' if step.stage == NOW else ' (after the reboot)'}")
+        (step, f"{step.key}{_LATER.get(step.stage, '')}")
         for step in plan.steps
         if not isinstance(step, Reboot)
     )

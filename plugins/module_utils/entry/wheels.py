@@ -8,6 +8,7 @@ Runs under the controller's Python and is not shipped to nodes.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -18,13 +19,15 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from ..host.host import Host
 from ..model.errors import CommandError, HostError
 
 FORMAT = 1
+_TOLD = "wheels.json"  # in a folder of the cache, what it is for
 DOWNLOAD_SECONDS = 900.0
 MISSING_SECONDS = 86400.0  # for so long wheels that were not to be had are not asked for again
 NO_INDEX = "Check the controller's way to its package index, or give a folder of wheels."
@@ -138,16 +141,27 @@ def prepare(request: WheelsRequest, cache: str, python: str) -> Unpacked:
 
     Raises HostError where the requirements can't be read, the cache can't be written, or no wheel fits.
     """
-    return _prepared(request, cache, lambda home: _make(request, home, python))
+    return _prepared(request, cache, lambda home: _make(request, home, python), partial(_used, request))
+
+
+def ready(request: WheelsRequest, count: int, cache: str) -> list[str]:
+    """Which folders of these wheels, and of those for the next `count` Pythons, are there.
+
+    Raises HostError, OSError.
+    """
+    versions = [request.version, *following(request.version, count)]
+    keys = [_key(replace(request, version=version)) for version in versions]
+    homes = [os.path.join(cache, "wheels", key) for key in keys]
+    return [os.path.join(home, "site") for home in homes if os.path.exists(home)]
 
 
 def prepare_following(request: WheelsRequest, count: int, cache: str, python: str) -> list[Next]:
     """The same for the next `count` Pythons, of which none has to be there yet. Raises HostError for the cache."""
     found = []
     for version in following(request.version, count):
-        wanted = WheelsRequest(request.requirements, version, request.machine, request.libc, request.folder)
+        wanted = replace(request, version=version)
         try:
-            unpacked = _prepared(wanted, cache, partial(_make_once, wanted, python))
+            unpacked = _prepared(wanted, cache, partial(_make_once, wanted, python), _names)
             found.append(Next(abi(version), unpacked))
         except _NotToBeHadError as error:
             found.append(Next(abi(version), None, str(error)))
@@ -173,9 +187,12 @@ def _make_once(request: WheelsRequest, python: str, home: str) -> None:
         with open(note, "w", encoding="utf-8") as stream:
             stream.write(str(error))
         raise _NotToBeHadError(str(error)) from error
+    os.utime(os.path.join(home, _TOLD), (0, 0))  # no node has asked for it
 
 
-def _prepared(request: WheelsRequest, cache: str, make: Callable[[str], None]) -> Unpacked:
+def _prepared(
+    request: WheelsRequest, cache: str, make: Callable[[str], None], read: Callable[[str], list[str]]
+) -> Unpacked:
     try:
         home = os.path.join(cache, "wheels", _key(request))
         os.makedirs(os.path.dirname(home), mode=0o755, exist_ok=True)
@@ -183,8 +200,7 @@ def _prepared(request: WheelsRequest, cache: str, make: Callable[[str], None]) -
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not os.path.exists(home):
                 make(home)
-        with open(os.path.join(home, "wheels.json"), encoding="utf-8") as stream:
-            names = json.load(stream)["wheels"]
+        names = read(os.path.join(home, _TOLD))
     except OSError as error:
         raise HostError(
             str(error.filename or cache),
@@ -193,6 +209,69 @@ def _prepared(request: WheelsRequest, cache: str, make: Callable[[str], None]) -
             "Correct the path, or name another cache folder.",
         ) from error
     return Unpacked(os.path.join(home, "site"), tuple(names))
+
+
+def _names(path: str) -> list[str]:
+    """The wheels' names, of a folder that is there for later."""
+    with open(path, encoding="utf-8") as stream:
+        names: list[str] = json.load(stream)["wheels"]
+    return names
+
+
+def _used(request: WheelsRequest, path: str) -> list[str]:
+    """The wheels' names; it is noted that they are used, and for which Python, which folders of 0.1.1 do not tell."""
+    with open(path, encoding="utf-8") as stream:
+        told = json.load(stream)
+    with contextlib.suppress(PermissionError):  # of somebody else's cache
+        if "python" in told:
+            os.utime(path)
+        else:
+            _tell(path, told["wheels"], request)
+    names: list[str] = told["wheels"]
+    return names
+
+
+def _tell(path: str, names: list[str], request: WheelsRequest) -> None:
+    python = {"version": request.version, "machine": request.machine, "libc": request.libc}
+    with open(f"{path}.new", "w", encoding="utf-8") as stream:
+        json.dump({"format": FORMAT, "wheels": names, "python": python}, stream)
+    os.replace(f"{path}.new", path)
+
+
+def provided(request: WheelsRequest, count: int, cache: str, python: str) -> dict[str, Any]:
+    """What the module sriov_wheels returns. count: of the next Pythons. Raises HostError as `prepare` does."""
+    found = prepare(request, cache, python)
+    others = prepare_following(request, count, cache, python)
+    return {
+        "abi": abi(request.version),
+        "site": found.path,
+        "wheels": list(found.wheels),
+        "others": [
+            {"abi": one.abi, "site": one.unpacked.path, "wheels": list(one.unpacked.wheels)}
+            for one in others
+            if one.unpacked
+        ],
+        "missing": [{"abi": one.abi, "reason": one.reason} for one in others if not one.unpacked],
+    }
+
+
+def last_used(requirements: str, cache: str, folder: str | None = None) -> WheelsRequest | None:
+    """The request of these requirements whose folder is ready and was asked for last: most nodes of a fleet have the
+    same Python. None where nothing is. Raises HostError for a folder of wheels that can't be read.
+    """
+    found: list[tuple[float, str]] = []
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(os.path.join(cache, "wheels")):
+            with contextlib.suppress(OSError):
+                found.append((os.stat(os.path.join(entry.path, _TOLD)).st_mtime, entry.path))
+    for _when, home in sorted(found, reverse=True):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            with open(os.path.join(home, _TOLD), encoding="utf-8") as stream:
+                told = json.load(stream)
+            request = WheelsRequest(requirements, folder=folder, **told["python"])
+            if _key(request) == os.path.basename(home):
+                return request
+    return None
 
 
 def _key(request: WheelsRequest) -> str:
@@ -225,8 +304,7 @@ def _make(request: WheelsRequest, home: str, python: str, retries: str = "5") ->
             with zipfile.ZipFile(os.path.join(wheels, name)) as archive:
                 archive.extractall(os.path.join(work, "site"))
         shutil.rmtree(wheels)
-        with open(os.path.join(work, "wheels.json"), "w", encoding="utf-8") as stream:
-            json.dump({"format": FORMAT, "wheels": names}, stream)
+        _tell(os.path.join(work, _TOLD), names, request)
         os.chmod(work, 0o755)
         os.rename(work, home)
     finally:

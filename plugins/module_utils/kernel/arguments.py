@@ -106,7 +106,8 @@ def _loader_steps(wanted: tuple[str, ...], state: KernelState) -> list[Step]:
                 ]
             )
         return []
-    if not _differs(wanted, loader):
+    # What an image's menu gives is not made yet.
+    if not (_differs(wanted, loader) if state.running is not None else loader.appended != wanted):
         return []
     problems = _obstacles(wanted, loader)
     if problems:

@@ -185,7 +185,8 @@ def read(host: Host, specs: Sequence[ModuleGoal]) -> ModulesState:
 def _touched(before: str | None, after: str | None) -> set[str]:
     """The modules whose lines in our modprobe.d file differ."""
     lines = set((before or "").splitlines()) ^ set((after or "").splitlines())
-    return {line.split()[1].replace("-", "_") for line in lines if line and not line.startswith("#")}
+    words = (line.split() for line in lines if not line.startswith("#"))
+    return {found[1].replace("-", "_") for found in words if len(found) > 1}  # somebody else may have written them
 
 
 def plan(specs: Sequence[ModuleGoal], state: ModulesState) -> list[Step]:

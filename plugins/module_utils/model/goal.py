@@ -168,6 +168,7 @@ class NodeOptions:
     policies_may_be_empty: bool = False  # the user's word that a host which had policies may be left without any
     reboot_ok: bool = False  # the user's word that the node may be rebooted
     drained: bool = False  # the user's word that the node was drained and takes no new pods
+    wait_for_free: bool = False  # what takes VFs from others waits until nobody has them
     resource_prefix: str = "baremetal.sriov"  # of the resources in Kubernetes
     kernel_arguments: tuple[str, ...] = ()
     kernel_arguments_unsafe: bool = False  # the user's word that the node may not boot as before
@@ -263,6 +264,8 @@ def _options_as_dict(options: NodeOptions) -> dict[str, Any]:
     found: dict[str, Any] = {"hugepages": pages, "memory_floor": options.hugepages_floor << 20} if pages else {}
     if options.drift != DRIFT_RESTORE:
         found["drift"] = options.drift
+    if options.wait_for_free:
+        found["wait_for_free"] = True
     if options.kubelet_root_dir != KUBELET_FOLDERS[0]:
         found["kubelet_root_dir"] = options.kubelet_root_dir
     return found
@@ -284,6 +287,7 @@ def goal_from_dict(value: Mapping[str, Any]) -> Goal:
             hugepages=tuple(_pages_from_dict(pages) for pages in value.get("hugepages", ())),
             hugepages_floor=int(value.get("memory_floor", 0)) >> 20,
             drift=str(value.get("drift", DRIFT_RESTORE)),
+            wait_for_free=bool(value.get("wait_for_free", False)),
             kubelet_root_dir=str(value.get("kubelet_root_dir", KUBELET_FOLDERS[0])),
         ),
         whole=False,

@@ -16,8 +16,10 @@ from .state import NodeState, Record
 
 NOW = "now"
 AFTER_REBOOT = "after_reboot"
+WHEN_FREE = "when_free"
 REBOOT = "reboot"
 DRAIN = "drain"
+NODE = "node"  # the part of a whole plan that is the node's own; all others are bundles' or the cluster's
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Step:
     reason: str  # for people
     before: Any  # a JSON value: what the record of the original state keeps
     after: Any  # a JSON value: all that `apply` needs
-    stage: str = NOW  # or AFTER_REBOOT, where it can only be done on the kernel that the next boot starts
+    stage: str = NOW  # or AFTER_REBOOT (on the kernel that the next boot starts), WHEN_FREE (see `pf.wait_for_free`)
     needs: tuple[str, ...] = ()  # of REBOOT (takes effect with the next boot) and DRAIN (takes VFs from their holders)
     free: Any = None  # who may not use what when it is done (`pf.free.Free`); None: it takes nothing from anybody
 
@@ -77,6 +79,11 @@ class Plan:
     def pending(self) -> list[Step]:
         """The steps to do now; a reboot is for the caller."""
         return [step for step in self.steps if step.stage == NOW and not isinstance(step, Reboot)]
+
+    @property
+    def waiting(self) -> list[Step]:
+        """The steps that are done once nobody has the VFs that they take."""
+        return [step for step in self.steps if step.stage == WHEN_FREE]
 
     @property
     def reboot_required(self) -> bool:

@@ -17,6 +17,7 @@ from .goal import PfGoal, VfAttributes
 # Why a function has no interface here: it is in another network namespace, or its driver made none.
 # Or it needs none: those of InfiniBand are made by ib_ipoib, which may not be loaded.
 AWAY, NO_INTERFACE, NOT_NEEDED = "away", "no_interface", "not_needed"
+TEAM = "team"  # a kind of interfaces, and the mode of one as a bond
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Pf:
     tc_offload: bool | None = None  # likewise
     missing: str | None = None  # AWAY, NO_INTERFACE or NOT_NEEDED, where it has no interface
     mtu: int | None = None  # bytes
-    bond: str = ""  # whose port it is
+    bond: str = ""  # whose port it is, or a team
     bond_mode: str = ""
     bond_mtu: int | None = None
     up: bool | None = None
@@ -124,6 +125,7 @@ class NodeState:
     record: Record = field(default_factory=Record)
     file_states: Mapping[str, Any] = field(default_factory=dict)  # path -> the file now, to be brought back exactly
     file_texts: Mapping[str, str | None] = field(default_factory=dict)  # path -> its text now, through a link
+    missing_folders: frozenset[str] = frozenset()  # those of these files that are not there
     plugin_active: bool = False
     kubelet_dirs: tuple[str, ...] = ()  # where a kubelet may have its files, of those who asked who uses VFs
     ended_pods: tuple[str, ...] = ()  # likewise: the pods that the kubelet still names, and that left no trace

@@ -60,7 +60,7 @@ def carry_out(
         _remember(host, plan.steps, state, owner)
         record.write_journal(host, [step.key for step in steps])
     try:
-        with withdrawn(host, steps, state, drained):
+        with withdrawn(host, steps, state, drained, plan.waiting, whole=not at_boot):
             failed, done, left = _all_steps(host, steps, state)
     except NotTakenBackError:  # nothing was changed
         record.write_journal(host, [])

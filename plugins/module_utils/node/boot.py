@@ -38,7 +38,7 @@ APPEAR_SECONDS = 60.0  # a PF's driver is loaded by udev, which may be busy at b
 TRIES = 3
 PAUSE_SECONDS = 2.0
 TRY_SECONDS = 60.0  # after which no more try is begun for a PF
-ALL, EARLY, ONE_PF, DRIFT = "all", "early", "pf", "drift"
+ALL, EARLY, ONE_PF, DRIFT, FIRST = "all", "early", "pf", "drift", "first"
 EARLY_STEPS = (LinkStep, AutoprobeStep, NumVfsStep, EswitchModeStep, RebindStep, HugePagesStep)
 
 
@@ -58,12 +58,14 @@ def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
     """Exit status 0 where everything is as it should be; the lines that it prints go to the journal.
 
     arguments: none for everything, EARLY for what comes before the network (see `early_part`), DRIFT for what is told
-    and put right from time to time (see `drift`), or ONE_PF and the address of a PF that has appeared.
+    and put right from time to time (see `drift`), FIRST for what an image left (see `first_boot`), or ONE_PF and the
+    address of a PF that has appeared.
     """
     host = host or Host()
     what, rest = (arguments[0], arguments[1:]) if arguments else (ALL, ())
-    if (what, len(rest)) not in ((ALL, 0), (EARLY, 0), (DRIFT, 0), (ONE_PF, 1)):
-        return _say_failed([f"{' '.join(arguments)}: expected {ALL}, {EARLY}, or {ONE_PF} ADDRESS, or {DRIFT}"], 0)
+    if (what, len(rest)) not in ((ALL, 0), (EARLY, 0), (DRIFT, 0), (FIRST, 0), (ONE_PF, 1)):
+        known = f"{ALL}, {EARLY}, or {ONE_PF} ADDRESS, or {DRIFT}, or {FIRST}"
+        return _say_failed([f"{' '.join(arguments)}: expected {known}"], 0)
     if paused := pause.read(host):
         if what != DRIFT:  # which would say it each time
             services.warn(f"nothing is set up: the node is paused {paused}; {pause.HOW_TO_END}")
@@ -73,6 +75,10 @@ def main(host: Host | None = None, arguments: Sequence[str] = ()) -> int:
         from .drift import run_pass
 
         return run_pass(host)
+    if what == FIRST:
+        from . import first_boot
+
+        return first_boot.main(host)
     _take_effect(host)
     try:
         goal = _chosen(load_goal(host), what, rest)

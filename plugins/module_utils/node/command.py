@@ -108,6 +108,7 @@ def status(host: Host) -> dict[str, Any]:
             for pf in goal.pfs
         ],
         "differences": [drift.difference(step) for part in parts for step in part.steps],
+        "waits_for_free": [drift.difference(step) for part in parts for step in part.waiting],
         "errors": [part.error for part in parts if part.error],
         "stopped": dict(memory.stopped),
         "repairs": memory.total,
@@ -141,6 +142,7 @@ def told(found: dict[str, Any]) -> list[str]:
         lines.append(f"{pf['address']}{name}: {pf['vfs']} of {pf['configured_vfs']} VFs; {', '.join(pf['policies'])}")
     lines += [f"unit {name}: {state}" for name, state in found["units"].items()]
     lines += [f"a reboot is needed for {item}" for item in found["reboot_for"]]
+    lines += [f"waits: {text}" for text in found["waits_for_free"]]
     lines += [f"NOT as configured: {text}" for text in found["differences"]]
     lines += [f"NOT as configured: {line}" for text in found["errors"] for line in text.splitlines()]
     return lines + [f"NOT repaired any more: {text}" for text in found["stopped"].values()]

@@ -21,7 +21,8 @@ from ..kernel.hugepages import HugePagesStep
 from ..model.errors import HostError, SriovError
 from ..model.frozen import dataclass
 from ..model.goal import DEFAULT_DRIVER, DRIFT_OFF, DRIFT_REPAIR, DRIFT_REPORT, NO_DRIVER, Goal
-from ..model.plan import DRAIN, Step
+from ..model.plan import DRAIN, WHEN_FREE, Step
+from ..pf import withdrawal
 from ..pf.steps import AutoprobeStep, DriverStep, NumVfsStep, PfStep, RebindStep, VfMtuStep
 from ..policy import waiting
 from ..policy.rendered_files import NODE_PATH
@@ -45,21 +46,23 @@ class Part:
     goal: Goal
     steps: Sequence[Step] = ()
     error: str = ""
+    waiting: Sequence[Step] = ()  # steps that wait until nobody has what they take
 
 
 def judge(host: Host, goal: Goal, text: str | None) -> list[Part]:
     """The parts of the goal that are not reached; one look where all are. text: of node.json."""
     whole = _judged(host, goal, text)
-    if not whole.steps and not whole.error:
+    if not (whole.steps or whole.error or whole.waiting):
         return []
     parts = [_judged(host, part, text) for part in services.parts_of(goal)]
-    return [part for part in parts if part.steps or part.error]
+    return [part for part in parts if part.steps or part.error or part.waiting]
 
 
 def _judged(host: Host, goal: Goal, text: str | None) -> Part:
     try:
-        steps = run(host, services.unless_changed(goal, text), RUNTIME, check=True).plan.pending
-        return Part(goal, [step for step in steps if not isinstance(step, ReloadStep)])
+        plan = run(host, services.unless_changed(goal, text), RUNTIME, check=True).plan
+        steps = [step for step in plan.pending if not isinstance(step, ReloadStep)]
+        return Part(goal, steps, waiting=plan.waiting)
     except SriovError as error:
         return Part(goal, error=str(error))
 
@@ -114,6 +117,7 @@ class Pass:
     def __init__(self, host: Host, goal: Goal, text: str | None, memory: DriftMemory) -> None:
         self.host, self.mode, self.text, self.memory = host, goal.options.drift, text, memory
         self.reboot_has = _of_the_reboot(host, text)
+        self.waited = withdrawal.targets_that_wait(host)
         self.done = 0
         self.differences: list[str] = []
         self.errors: list[str] = []
@@ -127,10 +131,15 @@ class Pass:
         groups: Groups = missing(part.steps, self.memory.unfinished)
         if self.mode == DRIFT_REPAIR:
             groups = {**groups, **everything(part.steps)}
+        self.differences += [difference(step) for step in part.waiting]
+        # The user's word, in each mode: what waited for its holders is free now.
+        free = {name: steps for name, steps in everything(part.steps).items() if name in self.waited}
+        groups = {**groups, **free}
         now = self.host.monotonic()
         waits = {name for name, steps in groups.items() if any(_address(step) in self.reboot_has for step in steps)}
-        tired = {name for name in groups if self.mode != DRIFT_REPORT and self.memory.tired_of(name, now)}
-        chosen = {} if self.mode == DRIFT_REPORT else {n: s for n, s in groups.items() if n not in waits | tired}
+        repairs = groups.keys() - free.keys() if self.mode != DRIFT_REPORT else set()
+        tired = {name for name in repairs if self.memory.tired_of(name, now)}
+        chosen = {n: s for n, s in groups.items() if n in (repairs | free.keys()) - waits - tired}
         self.wrong |= groups.keys() - chosen.keys()
         for name in sorted(tired - waits):
             self._stop(name, groups[name][0])
@@ -222,6 +231,8 @@ def _of_the_reboot(host: Host, text: str | None) -> set[str]:
 def difference(step: Step, waits: bool = False) -> str:
     """A step that is not done, in words. waits: a reboot brings it."""
     told = f"{step.target}: to {step.action} ({step.reason}); found {_short(step.before)}"
+    if step.stage == WHEN_FREE:
+        return f"{told}. It waits until nobody has its VFs (sriov_wait_for_free)"
     if waits:
         return f"{told}. The reboot that is asked for brings it"
     return f"{told}. It needs a drain: somebody has it" if DRAIN in step.needs else told

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from ..bundle import cni_dirs
+from ..bundle.locations import library
 from ..bundle.read_only import read_only_problem
 from ..host.host import Host
 from ..model.errors import HostError, Problem
 from ..model.goal import Goal
 from ..model.state import NodeState
-from ..shared.places import LIBRARY
+from ..usage import other_managers
 from .plan import Concern, Draft
 
 SYSTEMD = "/run/systemd/system"  # source: sd_booted(3)
@@ -43,8 +44,8 @@ class Installation(Concern):
                     "The roles install services of systemd; use a node that runs it, or the module sriov_node alone.",
                 )
             )
-        if self.systemd and host.is_read_only(LIBRARY):
-            self.problems.append(read_only_problem(LIBRARY))
+        if self.systemd and host.is_read_only(place := library(host)):
+            self.problems.append(read_only_problem(place))
         if self.cni_bin_dir:
             self.problems += _foreign_plugin(host, self.cni_bin_dir, goal.options.adopt)
 
@@ -69,10 +70,15 @@ def _foreign_plugin(host: Host, folder: str, adopt: bool) -> list[Problem]:
         Problem(
             path,
             "no CNI plugin of this name, or ours",
-            "a file that somebody else put there",
+            f"a file that somebody else put there{_suspects(host)}",
             "Set sriov_adopt: true to replace it (teardown puts it back), or sriov_cni: false to leave it alone.",
         )
     ]
+
+
+def _suspects(host: Host) -> str:
+    """The operator installs its own at each start of its pod, in the place of ours as well."""
+    return "".join(f"; {words}" for words in other_managers.pods(host))
 
 
 def _head(host: Host, path: str) -> str:

@@ -12,17 +12,22 @@ from collections.abc import Mapping
 
 from ..host.host import Host
 from ..model.errors import HostError, Problem
+from ..model.frozen import dataclass
 from ..model.goal import Goal
 from ..model.plan import Step
 from ..model.state import NodeState, Record
 from ..record.record import FILE
 
 UDEV_FOLDER = "/etc/udev/rules.d/"
-OWN_FOLDERS = ("/etc/baremetal-sriov", "/etc/pcidp")
+OWN_FOLDER = "/etc/baremetal-sriov"
+MADE = "folder"  # of the record's objects: one that we made for a file
 
 
+@dataclass(frozen=True)
 class FileStep(Step, kind=FILE):
     """A file's text, or what `Host.read_exact` tells of one; None: it goes."""
+
+    with_folder: bool = False  # which goes with it, where nothing else is in it
 
     @property
     def is_early(self) -> bool:
@@ -34,9 +39,8 @@ class FileStep(Step, kind=FILE):
         exact = isinstance(self.after, Mapping)
         if self.after is None:
             host.remove_file(self.target)
-            folder = os.path.dirname(self.target)
-            if folder in OWN_FOLDERS:
-                host.remove_empty_folder(folder)
+            if self.with_folder:
+                host.remove_empty_folder(os.path.dirname(self.target))
         elif exact:
             host.restore(self.target, self.after)
         else:
@@ -52,6 +56,9 @@ class FileStep(Step, kind=FILE):
 
     def remember(self, known: Record, state: NodeState, owner: str) -> None:
         known.files.setdefault(self.target, self.before)
+        folder = os.path.dirname(self.target)
+        if folder in state.missing_folders and self.after is not None:
+            known.objects.setdefault(f"{MADE} {folder}", None)
 
 
 def file_steps(goal: Goal, state: NodeState) -> list[FileStep]:
@@ -66,7 +73,10 @@ def file_steps(goal: Goal, state: NodeState) -> list[FileStep]:
         before = recorded[path]
         if now.get(path) != before and not (isinstance(before, str) and _has_text(path, before, state)):
             action = "remove it" if before is None else "put back what was there"
-            steps.append(FileStep(path, action, "no policy needs it any more", now.get(path), before))
+            folder = os.path.dirname(path)
+            ours = folder == OWN_FOLDER or f"{MADE} {folder}" in state.record.objects
+            reason = "no policy needs it any more"
+            steps.append(FileStep(path, action, reason, now.get(path), before, with_folder=ours))
     return steps
 
 

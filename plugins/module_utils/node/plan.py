@@ -19,6 +19,7 @@ from ..model.plan import AFTER_REBOOT, NOW, REBOOT, Plan, Reboot, Step
 from ..model.state import NodeState
 from ..pf.checks import drain_problems, with_drains
 from ..pf.steps import PfStep
+from ..pf.wait_for_free import messages, until_free
 from ..policy.rendered_files import CONFIG_PATH
 from ..shared.places import DEVICE_PLUGIN_UNIT
 from .owned_files import FileStep
@@ -114,7 +115,12 @@ def make_plan(goal: Goal, state: NodeState, concerns: Sequence[Concern]) -> Plan
         raise RefusedError(draft.problems, (*draft.warnings, *draft.pf_warnings))
     ordered = draft.changes()
     ordered = ordered if goal.options.drained else with_drains(ordered, state)
-    ordered += [*_reload(ordered, state), *draft.forget, *draft.at_the_end]
+    forget = list(draft.forget)
+    if goal.options.wait_for_free:
+        draft.pf_warnings += messages(ordered, state)
+        waiting = until_free([*ordered, *forget])
+        ordered, forget = waiting[: len(ordered)], waiting[len(ordered) :]
+    ordered += [*_reload(ordered, state), *forget, *draft.at_the_end]
     # The reboot is the user's to do, when all else is done.
     ordered = [*[step for step in ordered if not isinstance(step, Reboot)], *_one_reboot(ordered)]
     warnings = (*draft.warnings, *draft.pf_warnings)

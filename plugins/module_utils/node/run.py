@@ -20,9 +20,9 @@ from ..model.frozen import dataclass
 from ..model.goal import KUBELET_FOLDERS, Goal, compact
 from ..model.plan import AFTER_REBOOT, Plan, Step
 from ..model.state import NodeState, Pf, Vf
+from ..pf import withdrawal
 from ..pf.read import read_state
 from ..pf.steps import PfStep
-from ..pf.withdrawal import PATH as WITHDRAWN_PATH
 from ..policy.rendered_files import NODE_PATH, PATHS
 from ..record import pending_reboot, record
 from ..record.record import LOCK
@@ -81,6 +81,7 @@ class Outcome:
             "drain_required": self.plan.drain_required,
             "refused": [str(problem) for problem in self.plan.held],
             "expected_after_reboot": [s.as_dict() for s in self.plan.steps if s.stage == AFTER_REBOOT],
+            "waits_for_free": withdrawal.targets_of(self.plan.waiting, self.look.state),
             "resources": dict(self.look.goal.resources),
             "skipped_policies": dict(self.look.goal.skipped),
             "managed": _managed(self.look.goal, self.last.state.pfs),
@@ -138,9 +139,10 @@ def run(
     ssh_connection: str = "",
     chosen: Choice = all_of_it,
     at_boot: bool = False,
+    agreed: Callable[[Plan], None] | None = None,
 ) -> Outcome:
     """Bring the host to the goal, or (check) say what that would be. chosen: what of each step is not left for later.
-    at_boot: nothing on the disk need be written.
+    at_boot: nothing on the disk need be written. agreed: raises RefusedError for a plan that is not to be carried out.
 
     Raises RefusedError before any change, HostError where a step failed or the host is not as planned at
     the end.
@@ -149,13 +151,15 @@ def run(
     first = last = again()
     if check:
         return Outcome(first, first)
-    if first.plan.pending or first.state.record.interrupted or host.exists(WITHDRAWN_PATH):
+    if first.plan.pending or first.state.record.interrupted or withdrawal.is_due(host, first.plan.waiting, first.state):
         from .apply import carry_out
 
         with host.lock(LOCK):
             first = again()  # another run may have been at work until now
             if first.plan.held:
                 raise RefusedError(list(first.plan.held))
+            if agreed is not None:
+                agreed(first.plan)
             drained = first.goal.options.drained
             carry_out(host, first.plan, first.state, first.goal.owner, at_boot=at_boot, drained=drained)
             last = _settled(host, again)

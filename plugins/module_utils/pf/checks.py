@@ -11,7 +11,7 @@ from dataclasses import replace
 from ..model.errors import Problem, problems_of
 from ..model.goal import Goal, PfGoal, compact
 from ..model.plan import DRAIN, NOW, Step
-from ..model.state import AWAY, NO_INTERFACE, NodeState, Pf, Vf
+from ..model.state import AWAY, NO_INTERFACE, TEAM, NodeState, Pf, Vf
 from ..shared import pci
 from ..shared.driver_kinds import is_uio, is_userspace, is_vfio
 from ..usage import iommu_groups
@@ -243,16 +243,18 @@ def use_warnings(goal: PfGoal, pf: Pf, steps: Sequence[Step]) -> list[str]:
 
 def bond_warnings(goal: PfGoal, pf: Pf) -> list[str]:
     """What a bond does to its ports, and what it does not do for their VFs (Linux Documentation/networking/bonding.rst,
-    drivers/net/bonding/bond_main.c, bond_enslave: the port gets the bond's MTU).
+    drivers/net/bonding/bond_main.c, bond_enslave: the port gets the bond's MTU). A team does so, too
+    (drivers/net/team/team_core.c, team_port_add).
     """
     if not pf.bond or not goal.num_vfs or goal.restore_original:
         return []
     found = []
+    kind = TEAM if pf.bond_mode == TEAM else "bond"
     lower = pf.bond_mtu is not None and goal.mtu is not None and pf.bond_mtu < goal.mtu
     if lower and not goal.externally_managed:
         found.append(
-            f"{pf.label}: MTU {goal.mtu} is asked for, and the bond {pf.bond} has {pf.bond_mtu}, which it gives its "
-            "ports at each start: give the bond that MTU in the host's network configuration"
+            f"{pf.label}: MTU {goal.mtu} is asked for, and the {kind} {pf.bond} has {pf.bond_mtu}, which it gives its "
+            f"ports at each start: give the {kind} that MTU in the host's network configuration"
         )
     if pf.bond_mode in LACP:
         found.append(

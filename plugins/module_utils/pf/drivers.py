@@ -13,7 +13,7 @@ from typing import Callable, TypeVar
 
 from ..host.host import Host
 from ..kernel import lockdown
-from ..model.errors import HostError, TakenError
+from ..model.errors import HostError, SlowError, TakenError
 from ..model.frozen import dataclass
 from ..model.goal import DEFAULT_DRIVER, NO_DRIVER
 from ..shared import pci
@@ -25,6 +25,9 @@ BUSY_SECONDS = 10.0  # a VF answers EACCES or EBUSY while it is being probed, fo
 POLL_SECONDS = 0.1
 LEAST_SECONDS = 0.5  # a wait takes, however many were in vain
 PROBING = (errno.EACCES, errno.EBUSY, errno.EAGAIN)
+# What stands before the kernel's answer: ip (iproute2 lib/libnetlink.c), devlink (devlink/mnlg.c), ethtool
+# (netlink/nlsock.c, ethtool.c).
+ANSWERS = ("RTNETLINK answers: ", "kernel answers: ", "netlink error: ", "feature settings: ")
 ANY: tuple[int, ...] = ()  # as codes of retry: any failure of the host
 T = TypeVar("T")
 PROBE = "/sys/bus/pci/drivers_probe"
@@ -82,8 +85,8 @@ def give(host: Host, address: str, wanted: str, check: Callable[[], None] = noth
         need_group(host, address)
     try:
         change(host, address, wanted, check)
-    except TakenError:
-        raise  # nothing was written
+    except (TakenError, SlowError):
+        raise  # nothing was written; or each other write would hang behind the one that does
     except HostError:
         put_back(host, address, earlier, override)
         raise
@@ -179,11 +182,17 @@ def rebind(
     """
     name = pci.driver(host.root, address)
     unbind(host, address, check)
+    failed: HostError | None = None
     try:
         between()
-    finally:
-        if name is not None:
-            retry(host, lambda: host.write_attribute(f"/sys/bus/pci/drivers/{name}/bind", address))
+    except SlowError:
+        raise  # the next write would hang behind it
+    except HostError as error:
+        failed = error
+    if name is not None:
+        retry(host, lambda: host.write_attribute(f"/sys/bus/pci/drivers/{name}/bind", address))
+    if failed is not None:
+        raise failed
 
 
 def put_back(host: Host, address: str, driver: str | None, override: str | None) -> None:
@@ -227,12 +236,13 @@ def retry(
 
 
 def errno_of(error: HostError) -> int:
-    """The errno of a write that failed, or that iproute2 tells of (lib/libnetlink.c); 0 for another failure."""
+    """The errno of a write that failed, or that a program tells of (see `ANSWERS`); 0 for another failure."""
     text = error.problem.found
     code = text[text.rfind("(errno ") + 7 : -1] if text.endswith(")") and "(errno " in text else ""
     if code.isdecimal():
         return int(code)
-    said = text.partition("RTNETLINK answers: ")[2].partition("\n")[0].strip()
+    start = next((mark for mark in ANSWERS if mark in text), "")
+    said = text.partition(start)[2].partition("\n")[0].strip() if start else ""
     return next((number for number in errno.errorcode if said and os.strerror(number) == said), 0)
 
 

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..host import ip_link, machine, quirks
+from ..host import ethtool, ip_link, machine, quirks
 from ..host.host import Host
 from ..host.ip_link import Link
 from ..kernel import lockdown
-from ..model.state import AWAY, NO_INTERFACE, NOT_NEEDED, NodeState, Pf, Record, Vf
+from ..model.state import AWAY, NO_INTERFACE, NOT_NEEDED, TEAM, NodeState, Pf, Record, Vf
 from ..record import unreported
 from ..shared import pci, pci_classes
 from . import vf_attributes
@@ -29,13 +30,17 @@ def read_state(host: Host, record: Record, files: tuple[str, ...] = ()) -> NodeS
     if settings := unreported.read(host):
         pfs = [replace(pf, vfs=tuple(replace(vf, unreported=settings.get(vf.address, {})) for vf in pf.vfs))
                for pf in pfs]  # fmt: skip
+    return replace(read_files(host, record, files), pfs=tuple(pfs), lockdown=lockdown.lockdown(host))
+
+
+def read_files(host: Host, record: Record, files: tuple[str, ...]) -> NodeState:
+    """The state without PFs: the record, its files and these. Raises HostError."""
     states = {path: host.read_exact(path) for path in sorted({*files, *record.files})}
     return NodeState(
-        pfs=tuple(pfs),
         record=record,
         file_states=states,
         file_texts={path: state if isinstance(state, str) else host.read_text(path) for path, state in states.items()},
-        lockdown=lockdown.lockdown(host),
+        missing_folders=frozenset(folder for folder in map(os.path.dirname, states) if not host.exists(folder)),
     )
 
 
@@ -71,7 +76,7 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
     autoprobe = pci.read_int(f"{pci.device_dir(root, address)}/sriov_drivers_autoprobe")
     driver = pci.driver(root, address)
     master = links.get(link.master) if link is not None and link.master else None
-    bond = master if master is not None and master.kind == "bond" else None
+    bond = master if master is not None and master.kind in ("bond", TEAM) else None
     return Pf(
         address=address,
         vendor=pci.vendor_id(root, address),
@@ -90,7 +95,7 @@ def read_pf(host: Host, address: str, links: Mapping[str, Link]) -> Pf:
         autoprobe=None if autoprobe is None else bool(autoprobe),
         mtu=link.mtu if link else None,
         bond=bond.name if bond else "",
-        bond_mode=bond.mode if bond else "",
+        bond_mode=(bond.mode or bond.kind) if bond else "",
         bond_mtu=bond.mtu if bond else None,
         up=link.up if link else None,
         iommu_group=pci.iommu_group(root, address),
@@ -131,12 +136,14 @@ def _guest_vf(host: Host, pf: Pf, links: Mapping[str, Link]) -> Pf:
 
 
 def _permanent_mac(host: Host, link: Link) -> str | None:
-    """The NIC's own MAC address; None where what it has was drawn, or set by somebody, and `ip` tells no other.
+    """The NIC's own MAC address; None where what it has was drawn, or set by somebody, and nobody tells another.
 
     addr_assign_type is 0 for an address of the hardware (Linux Documentation/ABI/testing/sysfs-class-net).
     """
+    if link.permanent_mac:
+        return link.permanent_mac
     own = pci.read_int(host.path(f"/sys/class/net/{link.name}/addr_assign_type")) == 0
-    return link.permanent_mac or (link.mac if own else None)
+    return link.mac if own else ethtool.permanent_mac(host, link.name)
 
 
 def _vf(host: Host, index: int, address: str, pf: Link | None, links: Mapping[str, Link]) -> Vf:

@@ -39,6 +39,10 @@ class PfStep(Step, lost_at_boot=True):
         """To be asked right before a write. Raises TakenError where somebody uses what it would take."""
         free.need(host, self.target, self.free)
 
+    def while_busy(self, host: Host, act: Callable[[], None]) -> None:
+        """Do it, again for a while where the PF answers that it is being reset. Raises the last HostError."""
+        drivers.retry(host, act, BUSY_PF, SETTING_SECONDS, SETTING_PAUSE)
+
     def remember(self, known: Record, state: NodeState, owner: str) -> None:
         """The PF's VFs as they were, and of the PF itself just what we change: the rest is the administrator's, who
         may change it meanwhile.
@@ -63,9 +67,8 @@ class LinkStep(PfStep, kind="pf_link", goal_field="up"):
             # Kernels before 6.2 don't rename an interface that is up (net/core/dev.c, dev_change_name: EBUSY).
             address = self.target.address
             wait_until(host, lambda: netdevs.udev_is_done(host, pci.uplink_name(host.root, address)), UDEV_SECONDS)
-        self.need_free(host)
+        self.while_busy(host, lambda: self._turn(host))
         name = _pf_name(host, self.target.address)
-        ip_link.set_link(host, name, "up" if self.after else "down")
         if _link_of(host, name).up != self.after:
             raise HostError(
                 name,
@@ -73,6 +76,10 @@ class LinkStep(PfStep, kind="pf_link", goal_field="up"):
                 "it is not",
                 "See who else manages it (NetworkManager, networkd).",
             )
+
+    def _turn(self, host: Host) -> None:
+        self.need_free(host)
+        ip_link.set_link(host, _pf_name(host, self.target.address), "up" if self.after else "down")
 
 
 class AutoprobeStep(PfStep, kind="autoprobe", goal_field="autoprobe"):
@@ -141,6 +148,9 @@ class EswitchModeStep(PfStep, kind="eswitch_mode", goal_field="eswitch_mode"):
     """Set the eswitch mode."""
 
     def apply(self, host: Host) -> None:
+        self.while_busy(host, lambda: self._turn(host))
+
+    def _turn(self, host: Host) -> None:
         self.need_free(host)
         devlink.set_mode(host, self.target.address, self.after)
 
@@ -149,7 +159,7 @@ class TcOffloadStep(PfStep, kind="tc_offload", goal_field="tc_offload"):
     """Turn hw-tc-offload on or off."""
 
     def apply(self, host: Host) -> None:
-        ethtool.set_to(host, _pf_name(host, self.target.address), self.after)
+        self.while_busy(host, lambda: ethtool.set_to(host, _pf_name(host, self.target.address), self.after))
 
 
 class AttributesStep(PfStep, kind="vf_attributes"):

@@ -7,13 +7,16 @@ is: no pod gets a VF that is remade, or one that is not set up yet.
 The plugin refuses what the file names from that moment on. The kubelet's own note shows when it knows (see
 `usage.offers`); then nothing more is given, and a last look at who holds what comes before each write. A kill leaves
 the file, which the next run takes away, as a boot does.
+
+What waits until nobody has it (`wait_for_free`) stays in the file, with the object's text as `target`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 from ..host.host import Host
 from ..model.errors import TakenError
@@ -29,6 +32,7 @@ SHOWN_SECONDS = 30.0  # the plugin looks each second, unless the host is slow to
 ANSWER_SECONDS = 1.0
 PAUSE_SECONDS = 0.2
 NAMED = 8  # devices, in an error
+WAITS = "its change waits until nobody has it"
 REMEDY = (
     "See the device plugin's and the kubelet's logs (journalctl -u), and run this again. A device plugin of an earlier "
     "release takes nothing back: bring it up to date first (site --tags device_plugin), or drain the node and say so "
@@ -41,29 +45,76 @@ class NotTakenBackError(TakenError):
 
 
 @contextlib.contextmanager
-def withdrawn(host: Host, steps: Sequence[Step], state: NodeState, drained: bool = False) -> Iterator[None]:
+def withdrawn(
+    host: Host, steps: Sequence[Step], state: NodeState, drained: bool = False, waiting: Sequence[Step] = (),
+    whole: bool = True,
+) -> Iterator[None]:
     """While this lasts nothing that the steps take, or make, is given to pods. drained: the user's word that the node
-    takes none, so nothing is waited for. Raises NotTakenBackError, HostError.
+    takes none, so nothing is waited for. waiting: steps whose objects stay withheld; whole: nothing else does. Else
+    what other runs left of PFs that no step is about does as well. Raises NotTakenBackError, HostError.
     """
     entries = _entries(steps, state)
+    kept = _kept(waiting, state)
+    if not whole:
+        about = {step.target.address for step in (*steps, *waiting) if isinstance(step, PfStep)}
+        kept += [one for one in _noted(host) or () if one.get("target", "").partition(" ")[0] not in {"", *about}]
     if not entries or not (state.plugin_active or host.exists(DEVICE_PLUGIN_STATE)):
-        give_back(host)
+        _write(host, kept)
         yield
         return
     try:
-        value = {"format": FORMAT, "withdrawn": [{**entry, "reason": "it is being changed"} for entry in entries]}
-        host.write_file(PATH, (json.dumps(value) + "\n").encode())
+        _write(host, [*({**entry, "reason": "it is being changed"} for entry in entries), *kept])
         if not drained:
             _wait_until_shown(host, _devices(host, entries, state), state)
         yield
     finally:
-        give_back(host)
+        _write(host, kept)
 
 
-def give_back(host: Host) -> None:
-    """Have the device plugin offer all of it again. Raises HostError."""
-    if host.exists(PATH):
-        host.remove_file(PATH)
+def is_due(host: Host, waiting: Sequence[Step], state: NodeState) -> bool:
+    """Whether the file is another one than what these steps leave."""
+    return _noted(host) != (_kept(waiting, state) or None)
+
+
+def targets_of(waiting: Sequence[Step], state: NodeState) -> list[str]:
+    """The texts of the PFs and VFs that these steps wait for."""
+    return [one["target"] for one in _kept(waiting, state)]
+
+
+def targets_that_wait(host: Host) -> Collection[str]:
+    """The texts of the PFs and VFs whose change waits until nobody has them."""
+    return {str(one["target"]) for one in _noted(host) or () if one.get("target")}
+
+
+def _kept(waiting: Sequence[Step], state: NodeState) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = []
+    steps = [step for step in waiting if isinstance(step, PfStep)]
+    for target in dict.fromkeys(step.target for step in steps):
+        mine = [step for step in steps if step.target == target]
+        found += [{**entry, "target": str(target), "reason": WAITS} for entry in _entries(mine, state)]
+    whole = {entry["pf"] for entry in found if "pf" in entry}
+    return [one for one in found if "pf" in one or one["target"].partition(" ")[0] not in whole]
+
+
+def _noted(host: Host) -> list[dict[str, Any]] | None:
+    """What the file has; None where there is none, [] for one that can't be read, which withdraws everything."""
+    text = host.read_text(PATH)
+    if text is None:
+        return None
+    try:
+        return [dict(one) for one in json.loads(text)["withdrawn"]]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def _write(host: Host, entries: Sequence[dict[str, str]]) -> None:
+    """Have the device plugin offer all but these. Raises HostError."""
+    if not entries:
+        if host.exists(PATH):
+            host.remove_file(PATH)
+    elif _noted(host) != list(entries):
+        value = {"format": FORMAT, "withdrawn": list(entries)}
+        host.write_file(PATH, (json.dumps(value) + "\n").encode())
 
 
 def _entries(steps: Sequence[Step], state: NodeState) -> list[dict[str, str]]:

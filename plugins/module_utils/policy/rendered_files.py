@@ -16,6 +16,8 @@ HOTPLUG_PATH = "/etc/udev/rules.d/86-baremetal-sriov-hotplug.rules"
 HOTPLUG_UNIT = "baremetal-sriov-hotplug@{pf}.service"
 # Before 80-net-setup-link.rules, which gives names to interfaces that have none yet.
 REPRESENTORS_PATH = "/etc/udev/rules.d/79-baremetal-sriov-representors.rules"
+# What an image asks of the first boot; see node/first_boot.py.
+FIRST_BOOT_PATH = "/etc/baremetal-sriov/first-boot.json"
 PATHS = (NODE_PATH, CONFIG_PATH, UDEV_PATH, HOTPLUG_PATH, REPRESENTORS_PATH)  # every file that a goal may name
 
 

@@ -32,6 +32,7 @@ ORIGINAL = f"{FOLDER}/original.json"
 JOURNAL = f"{FOLDER}/journal/apply.json"
 ASKED = REBOOT_ASKED  # see pending_reboot
 ARGUMENTS = f"{FOLDER}/arguments.json"  # see kernel/argument_shares
+FIRST_BOOT = f"{FOLDER}/first-boot.json"  # that the first boot of an image has rebooted
 FILE = "file"  # the kind of steps that write files
 LOCK = "/run/baremetal-sriov/lock"
 
@@ -131,7 +132,7 @@ def write_journal(host: Host, keys: Sequence[str]) -> None:
 
 def remove(host: Host) -> None:
     """Forget everything: the last step of a teardown."""
-    for path in (JOURNAL, ASKED, ARGUMENTS, ORIGINAL):
+    for path in (JOURNAL, ASKED, ARGUMENTS, FIRST_BOOT, ORIGINAL):
         host.remove_file(path)
     for folder in (f"{FOLDER}/journal", FOLDER):
         host.remove_empty_folder(folder)

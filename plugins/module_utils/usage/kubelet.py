@@ -30,7 +30,7 @@ GROUPS_DEPTH = 6
 OUTER_GROUPS = ("systemd", "pids", "unified", "system.slice", "besteffort", "burstable", "guaranteed")
 SIZE_LIMIT = 64 << 20  # bytes
 
-Entry = tuple[str, str, str]  # a device's id, the pod's UID, the container
+Entry = tuple[str, str, str, str]  # a device's id, the pod's UID, the container, the resource
 
 
 def allocations(
@@ -45,17 +45,32 @@ def allocations(
     """
     found: dict[str, list[str]] = {}
     names: Mapping[str, str] = {}
-    for device, uid, container, trace in _traced(host, folders):
+    for (device, uid, container, _resource), trace in _traced(host, folders):
         if trace is ENDED or (trace is None and (ended is None or uid in ended)):
             continue
         names = names or pods_by_uid(host)
-        found.setdefault(device, []).append(f"pod {names.get(uid, f'with the UID {uid}')}, container {container}")
+        found.setdefault(device, []).append(_words(names, uid, container))
     return {device: tuple(dict.fromkeys(words)) for device, words in found.items()}
+
+
+def holdings(host: Host, folders: Sequence[str] = KUBELET_FOLDERS) -> dict[str, dict[str, str]]:
+    """Resource -> device id -> the pod that has it under that name, in words. Raises HostError."""
+    found: dict[str, dict[str, str]] = {}
+    names: Mapping[str, str] = {}
+    for (device, uid, container, resource), trace in _traced(host, folders):
+        if trace is not ENDED:
+            names = names or pods_by_uid(host)
+            found.setdefault(resource, {})[device] = _words(names, uid, container)
+    return found
+
+
+def _words(names: Mapping[str, str], uid: str, container: str) -> str:
+    return f"pod {names.get(uid, f'with the UID {uid}')}, container {container}"
 
 
 def untraced(host: Host, folders: Sequence[str] = KUBELET_FOLDERS) -> tuple[str, ...]:
     """The UIDs of pods that a checkpoint names and that have left no trace. Raises HostError."""
-    return tuple({uid: None for _device, uid, _container, trace in _traced(host, folders) if trace is None})
+    return tuple({entry[1]: None for entry, trace in _traced(host, folders) if trace is None})
 
 
 def registered(host: Host, folder: str) -> dict[str, tuple[str, ...]]:
@@ -77,12 +92,13 @@ def root_dir_of(text: str | None) -> str:
     return found if isinstance(found, str) and found.startswith("/") else ""
 
 
-def _traced(host: Host, folders: Sequence[str]) -> Iterator[tuple[str, str, str, str | None]]:
-    """(device id, the pod's UID, the container, what there is of the pod) of each entry: ENDED, HERE, or None."""
+def _traced(host: Host, folders: Sequence[str]) -> Iterator[tuple[Entry, str | None]]:
+    """Each entry, with what there is of the pod: ENDED, HERE, or None."""
     running: set[str] | None = None
     logged: Mapping[str, str] | None = None
     for folder in dict.fromkeys(folders):
-        for device, uid, container in _entries(host, f"{folder}/{CHECKPOINT}"):
+        for entry in _entries(host, f"{folder}/{CHECKPOINT}"):
+            uid = entry[1]
             running = _running(host) if running is None else running
             logged = pods_by_uid(host) if logged is None else logged
             trace = None
@@ -92,7 +108,7 @@ def _traced(host: Host, folders: Sequence[str]) -> Iterator[tuple[str, str, str,
                 trace = HERE
             elif uid in logged:
                 trace = ENDED
-            yield device, uid, container, trace
+            yield entry, trace
 
 
 def _data(host: Host, path: str) -> dict[str, Any]:
@@ -109,7 +125,7 @@ def _entries(host: Host, path: str) -> Iterator[Entry]:
             # By NUMA node; before Kubernetes 1.20 one list.
             groups = list(ids.values()) if isinstance(ids, dict) else [ids]
             for device in (device for group in groups for device in group):
-                yield str(device), str(entry["PodUID"]), str(entry["ContainerName"])
+                yield str(device), str(entry["PodUID"]), str(entry["ContainerName"]), str(entry.get("ResourceName", ""))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _other_form(path, error) from error
 

@@ -120,15 +120,22 @@ def _warnings(host: Host, named: Collection[str]) -> Iterator[str]:
             yield _message(f"the kernel's command line has {token}")
     if host.list_dir(f"{OPERATOR}/pci"):
         yield _message(f"{OPERATOR}/pci holds settings of the SR-IOV network operator")
+    for words in pods(host):
+        yield f"{words}: two that manage the same VFs undo each other's work"
+
+
+def pods(host: Host) -> Iterator[str]:
+    """The pods of such software that are on this node, in words."""
     for namespace, pod, _uid in logged_pods(host)[:FILES_LIMIT]:
         for start, what in PODS.items():
             if pod.startswith(f"{start}-"):
-                where = f"the pod {namespace}/{pod}"
-                yield f"{where} is on this node, {what}: two that manage the same VFs undo each other's work"
+                yield f"the pod {namespace}/{pod} is on this node, {what}"
 
 
 def _files(host: Host, place: Place) -> Iterator[str]:
     for folder in place.folders:
+        if folder.startswith("/lib/") and host.read_link("/lib") is not None:
+            continue  # another name of what is below /usr
         parent, _rest, end = folder.partition("/*")
         more = folder != parent
         below = [f"{parent}/{name}" for name in host.list_dir(parent) if name.endswith(end)] if more else [folder]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ..host.host import Host
-from ..shared.places import DEVICE_PLUGIN_UNIT, LIBRARY
+from ..shared.places import DEVICE_PLUGIN_UNIT, LIBRARIES
 from .pods import pods_by_uid
 
 LEGACY = "device-plugins"
@@ -48,16 +48,23 @@ def is_ours(host: Host, pid: int) -> bool:
     if not pid or DEVICE_PLUGIN_UNIT in (host.read_text(f"/proc/{pid}/cgroup") or ""):
         return True
     words = (host.read_text(f"/proc/{pid}/cmdline") or "").split("\0")
-    return any(word.startswith(f"{LIBRARY}/") and word.endswith("/run.py") for word in words)
+    return any(
+        word.startswith(tuple(f"{place}/" for place in LIBRARIES)) and word.endswith("/run.py") for word in words
+    )
 
 
 def words_of(host: Host, pid: int) -> str:
     """A process for people, with its pod or its unit."""
-    group = host.read_text(f"/proc/{pid}/cgroup") or ""
     name = (host.read_text(f"/proc/{pid}/comm") or "?").strip()
+    unit, pod = place_of(host, pid)
+    return f"process {pid} ({name}){f' of the pod {pod}' if pod else f' of {unit}' if unit else ''}"
+
+
+def place_of(host: Host, pid: int) -> tuple[str, str]:
+    """A process' unit and its pod, by NAMESPACE/NAME or its UID; "" for what it is not of."""
+    group = host.read_text(f"/proc/{pid}/cgroup") or ""
     pod, unit = re.search(_POD, group), re.search(_UNIT, group)
-    where = f" of {unit.group(1)}" if unit else ""
     if pod:
         uid = pod.group(1).replace("_", "-")
-        where = f" of the pod {pods_by_uid(host).get(uid, f'with the UID {uid}')}"
-    return f"process {pid} ({name}){where}"
+        return "", pods_by_uid(host).get(uid, f"with the UID {uid}")
+    return (unit.group(1) if unit else ""), ""

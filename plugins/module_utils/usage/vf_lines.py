@@ -27,14 +27,14 @@ _WRITE = (
     rf"(?:sudo\s+)?(?:/bin/|/usr/bin/)?(?:echo|printf)(?:\s+-n)?\s+{_NUMBER}\s*"
     rf"(?:>>?|\|\s*(?:sudo\s+)?(?:/usr)?(?:/bin/)?tee(?:\s+-a)?)\s*{_PATH}{_QUIET}"
 )
-_SETTING = r"(?:sudo\s+)?(?:/usr)?(?:/s?bin/)?ip\s+link\s+set\s+(?:dev\s+)?[\w${}.-]+\s+vf\s+[\w${} .:-]+"
+_SETTING = r"(?:sudo\s+)?(?:/usr)?(?:/s?bin/)?ip\s+(?:-\S+\s+)*link\s+set\s+(?:dev\s+)?[\w${}.-]+\s+vf\s+[\w${} .:-]+"
 _IDLE = r"sleep\s+[\d.]+|true|:"
 _INNER = r"(?:/usr)?(?:/bin/)?(?:ba|da)?sh\s+-[a-z]*c\s+(?P<quote>[\"'])(?P<command>.*)(?P=quote)"
 _INTERPRETER = r"#!\s*(?:/usr)?/bin/(?:env\s+)?(?:ba|da|k)?sh\b"
 _UDEV_PART = r"\s*([A-Z_]+(?:\{[^}]*\})?)\s*(==|!=|\+=|-=|:=|=)\s*\"((?:[^\"\\]|\\.)*)\"\s*,?"
 _SECTION = r"\s*\[([^]]+)\]"
 _YAML_KEYS = r"( +)(?:virtual-function-count|embedded-switch-mode|delay-virtual-functions-rebind):\s*\S+\s*"
-_KEY = r"\s*(?:[wW]\S*\s+\S*sriov_numvfs(?:\s.*)?|\S*sriov_numvfs\s*=\s*\d+)\s*"
+_KEY = r"\s*(?:[wW]\S*\s+\S*sriov_numvfs(?:\s.*)?|(?:\S*sriov_numvfs|sriov-num-vfs)\s*=\s*\d+)\s*"
 _OPTIONS = r"\s*options\s+\S+(?:\s+(?:max_vfs|num_vfs|probe_vf)=\S+)+\s*"
 
 

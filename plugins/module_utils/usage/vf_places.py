@@ -50,8 +50,10 @@ def _end(text: str) -> str:
     return text.replace(".", r"\.") + r"\Z"
 
 
+# What brings VFs, by the name of its file: of the many that packages and images have none other is read.
+NAMED = r"(?i)(?:sr-?iov|(?<![a-z])n?vfs?(?![a-z]))[\w@.-]*"
 SCRIPT = r"\A[\w.@-]+(?<!\.bak)(?<!~)\Z"
-COUNT = _sign("sriov_numvfs")
+COUNT = _sign(r"sriov_numvfs|\bip\s+(?:-\S+\s+)*link\s+set\s+(?:dev\s+)?[\w${}.\"'-]+\s+vf\s+[\w${}]+")
 
 _NETPLAN = r"virtual-function-count|embedded-switch-mode"
 # An entry of `ethernets` with `link: PF` is a VF, which its `apply` makes (netplan's YAML reference); in another
@@ -62,7 +64,12 @@ _NETPLAN_VF = (
 )
 
 PLACES = (
-    Place("a udev rule", ("/etc/udev/rules.d", "/run/udev/rules.d"), _end(".rules"), COUNT, syntax=UDEV),
+    Place(
+        "a udev rule",
+        ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/local/lib/udev/rules.d"), _end(".rules"), COUNT, syntax=UDEV,
+    ),
+    Place("a udev rule", ("/usr/lib/udev/rules.d", "/lib/udev/rules.d"), NAMED + _end(".rules"), COUNT),
+    Place("a systemd unit", ("/usr/lib/systemd/system", "/lib/systemd/system"), NAMED + _end(".service"), COUNT),
     Place(
         "a systemd unit",
         ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system"),
@@ -72,7 +79,8 @@ PLACES = (
     ),
     Place(
         "a drop-in of a systemd unit",
-        ("/etc/systemd/system/*.d", "/run/systemd/system/*.d"),
+        tuple(f"{above}/*.d" for above in ("/etc/systemd/system", "/run/systemd/system", "/etc/systemd/system.control",
+                                           "/usr/local/lib/systemd/system")),
         _end(".conf"),
         COUNT,
         syntax=DROP_IN,
@@ -86,6 +94,14 @@ PLACES = (
         _end(".nmconnection"),
         _sign(r"^\[sriov\]|^total-vfs="),
         syntax=SECTION,
+    ),
+    Place("NetworkManager", ("/etc/NetworkManager",), r"\ANetworkManager\.conf\Z", _sign("sriov-num-vfs"), syntax=KEYS),
+    Place(
+        "NetworkManager",
+        ("/etc/NetworkManager/conf.d", "/run/NetworkManager/conf.d"),
+        _end(".conf"),
+        _sign("sriov-num-vfs"),
+        syntax=KEYS,
     ),
     Place(
         "a script of NetworkManager's dispatcher",
@@ -103,6 +119,13 @@ PLACES = (
         syntax=LINK,
     ),
     Place(
+        "a drop-in of systemd-udevd's or systemd-networkd's",
+        ("/etc/systemd/network/*.d", "/run/systemd/network/*.d"),
+        _end(".conf"),
+        _sign(r"SR-IOVVirtualFunctions|^\[SR-IOV\]"),
+        syntax=LINK,
+    ),
+    Place(
         "systemd-networkd",
         ("/etc/systemd/network", "/run/systemd/network"),
         _end(".network"),
@@ -111,15 +134,24 @@ PLACES = (
     ),
     Place(
         "the NIC's driver",
-        ("/etc/modprobe.d", "/run/modprobe.d"),
+        ("/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d"),
         _end(".conf"),
         _sign(r"\bmax_vfs=|\bnum_vfs=|sriov_numvfs"),
         syntax=OPTIONS,
     ),
+    Place(
+        "the NIC's driver",
+        ("/usr/lib/modprobe.d", "/lib/modprobe.d"), _end(".conf"), _sign(r"\bmax_vfs=|\bnum_vfs=|sriov_numvfs"),
+    ),
+    Place("the NIC's driver", ("/etc",), r"\Amodprobe\.conf\Z", _sign(r"\bmax_vfs=|\bnum_vfs="), syntax=OPTIONS),
     Place("sysfsutils", ("/etc",), r"\Asysfs\.conf\Z", COUNT, syntax=KEYS),
     Place("sysfsutils", ("/etc/sysfs.d",), _end(".conf"), COUNT, syntax=KEYS),
     Place("systemd-tmpfiles", ("/etc/tmpfiles.d", "/run/tmpfiles.d"), _end(".conf"), COUNT, syntax=KEYS),
     Place("a profile of TuneD", ("/etc/tuned/*", "/etc/tuned/profiles/*"), r"\Atuned\.conf\Z", COUNT, syntax=KEYS),
+    Place(
+        "a script of a profile of TuneD",
+        ("/etc/tuned/*", "/etc/tuned/profiles/*"), _end(".sh"), COUNT, SCRIPT_LIMIT, SHELL,
+    ),
     Place("ifupdown", ("/etc/network",), r"\Ainterfaces\Z", COUNT, syntax=STANZAS),
     Place("ifupdown", ("/etc/network/interfaces.d",), SCRIPT, COUNT, syntax=STANZAS),
     Place(
@@ -129,7 +161,7 @@ PLACES = (
         COUNT,
         syntax=SHELL,
     ),
-    Place("cron", ("/etc",), r"\Acrontab\Z", COUNT, syntax=CRON),
+    Place("cron", ("/etc",), r"\A(?:ana)?crontab\Z", COUNT, syntax=CRON),
     Place("cron", ("/etc/cron.d", "/var/spool/cron", "/var/spool/cron/crontabs"), SCRIPT, COUNT, syntax=CRON),
     Place(
         "cron",
@@ -154,6 +186,11 @@ PLACES = (
         SHELL,
     ),
     Place(
+        "a script of wicked",
+        ("/etc/wicked/scripts", "/etc/sysconfig/network/if-up.d"), SCRIPT, COUNT, SCRIPT_LIMIT, SHELL,
+    ),
+    Place("DPDK's service", ("/etc/dpdk",), r"\Ainterfaces\Z", r"(?m)^[ \t]*(pci\s+\S+)(?=[ \t]+\S)"),
+    Place(
         "os-net-config",
         ("/etc/os-net-config", "/var/lib/os-net-config"), r"sriov_config\.ya?ml\Z", _sign("numvfs"),
     ),
@@ -167,7 +204,7 @@ PLACES = (
         SCRIPT_LIMIT,
         SHELL,
     ),
-    Place("cloud-init", ("/etc/cloud/cloud.cfg.d",), _end(".cfg"), COUNT),
+    Place("cloud-init", ("/etc/cloud", "/etc/cloud/cloud.cfg.d"), _end(".cfg"), COUNT),
     Place(
         "a hook of libvirt",
         ("/etc/libvirt/hooks", "/etc/libvirt/hooks/*.d"), SCRIPT, COUNT, SCRIPT_LIMIT, SHELL,

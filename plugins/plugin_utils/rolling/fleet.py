@@ -13,7 +13,7 @@ from typing import Any
 from .. import cluster
 from ..scalars import as_boolean
 from ..variable_specs import options
-from . import availability, history, victims
+from . import availability, history, report, victims
 from .api import Api, items
 from .batches import Batch, Member, NodePool, batches
 from .node_pools import Placed, PoolConfig, pools
@@ -101,7 +101,7 @@ class Fleet:
 
     def turn(self, host: str) -> Turn | None:
         """What it needs a turn for; None where its change costs nothing."""
-        plan = self.hostvars[host].get("node_plan") or {}
+        plan = report.plan_of(self.hostvars[host])
         access = self.access(host)
         drains = bool(plan.get("drain_required")) and bool(access) and self.flag(host, "sriov_drain_ok")
         wanting = (plan, self.hostvars[host].get("bios_applied") or {})  # by the plans of the node and of its BIOS

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-from xml.etree import ElementTree
 
+from .. import junit as cases
 from .. import verdicts
 
 UNCHANGED, CHANGED, DRAINED, REBOOTED = "unchanged", "changed", "drained", "rebooted"
@@ -18,6 +18,7 @@ LEFT_OUT, REFUSED, FAILED = "left out", "refused", "failed"
 # From the best to the worst.
 OUTCOMES = (UNCHANGED, CHANGED, DRAINED, REBOOTED, LEFT_OUT, REFUSED, FAILED)
 FORMAT = 1  # of the JSON file
+_SUITE = "baremetal.sriov.site"
 _TOLD_ALONE = (LEFT_OUT, REFUSED, FAILED)
 
 
@@ -34,9 +35,15 @@ class NodeRecord:
     words: str = ""
 
 
+def plan_of(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The plan of a host's facts: that of site, or the one that the playbook plan has kept."""
+    found: Mapping[str, Any] = facts.get("node_plan") or (facts.get("plan_asked") or {}).get("answer") or {}
+    return found
+
+
 def record(host: str, facts: Mapping[str, Any], alive: bool) -> NodeRecord:
     """From the facts of a run. alive: whether the host is in the play still."""
-    plan = facts.get("node_plan") or {}
+    plan = plan_of(facts)
     applied = facts.get("node_applied") or {}
     turn = facts.get("roll_turn") or {}
     pods = tuple(turn.get("pods") or ())
@@ -97,26 +104,18 @@ def document(records: Sequence[NodeRecord]) -> dict[str, Any]:
 
 def junit(records: Sequence[NodeRecord]) -> str:
     """For a pipeline: a test case for each node."""
-    bad = [one for one in records if one.outcome in (REFUSED, FAILED)]
-    out = [one for one in records if one.outcome == LEFT_OUT]
-    suite = ElementTree.Element(
-        "testsuite", name="baremetal.sriov.site", tests=str(len(records)), failures=str(len(bad)),
-        skipped=str(len(out)), time=str(sum(one.seconds for one in records)),
-    )  # fmt: skip
-    for one in records:
-        case = ElementTree.SubElement(
-            suite, "testcase", classname="baremetal.sriov.site", name=one.host, time=str(one.seconds)
-        )
-        words = _printable(one.words)
-        if one in bad:
-            ElementTree.SubElement(case, "failure", message=one.outcome).text = words
-        elif one in out:
-            ElementTree.SubElement(case, "skipped", message=words)
-        else:
-            ElementTree.SubElement(case, "system-out").text = one.outcome
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
-
-
-def _printable(text: str) -> str:
-    """XML has no form for other control characters."""
-    return "".join(letter for letter in text if letter in "\t\n" or ord(letter) >= 0x20)
+    outcomes = {REFUSED: cases.FAILED, FAILED: cases.FAILED, LEFT_OUT: cases.SKIPPED}
+    return cases.junit(
+        _SUITE,
+        [
+            cases.Case(
+                _SUITE,
+                one.host,
+                outcomes.get(one.outcome, cases.PASSED),
+                one.words if one.outcome in outcomes else one.outcome,
+                one.seconds,
+                one.outcome,
+            )
+            for one in records
+        ],
+    )

@@ -72,7 +72,12 @@ RIGHTS = (
 def missing(api: Api, parts: Iterable[str], namespace: str) -> list[Right]:
     """Those that this user lacks, as the API server says. parts: of PARTS."""
     wanted = set(parts)
-    return [right for right in RIGHTS if right.part in wanted and not _allowed(api, right, namespace)]
+    return lacking(api, (right for right in RIGHTS if right.part in wanted), namespace)
+
+
+def lacking(api: Api, wanted: Iterable[Right], namespace: str) -> list[Right]:
+    """Those of some rights that this user lacks. namespace: of those that are for one alone."""
+    return [right for right in wanted if not _allowed(api, right, namespace)]
 
 
 def _allowed(api: Api, right: Right, namespace: str) -> bool:

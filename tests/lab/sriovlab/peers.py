@@ -37,11 +37,13 @@ class Group:
     links: tuple[str, ...] = ()  # the names that the one program is called by
     optional: tuple[str, ...] = ()  # what a folder of built programs may lack
     stamps: Mapping[str, str] = field(default_factory=dict)  # linker variable -> what it says, as a format
+    # Of the module's source: files that come along under their own names. Not in the keys of groups without any.
+    files: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The programs as they are called."""
-        return self.links or tuple(self.programs)
+        """The programs as they are called, and what comes along."""
+        return self.links or (*self.programs, *(path.rpartition("/")[2] for path in self.files))
 
     def text(self, name: str = "go.mod") -> str:
         """A file of the folder."""
@@ -65,7 +67,7 @@ class Group:
 
     def key(self) -> str:
         """Names the cached build: what goes into it."""
-        return cache.digest(cache.tree_digest(PEERS / self.name), self.ldflags(), repr(self))
+        return cache.digest(cache.tree_digest(PEERS / self.name), self.ldflags(), repr(self), *self.files)
 
 
 _VERSION = "k8s.io/component-base/version"
@@ -114,6 +116,17 @@ CLUSTER = Group(
         "whereabouts": "github.com/k8snetworkplumbingwg/whereabouts/cmd",
     },
 )
+WHEREABOUTS = Group(  # the rest of its image; the plugin itself is one of the programs above
+    "whereabouts",
+    "github.com/k8snetworkplumbingwg/whereabouts",
+    {"ip-control-loop": "github.com/k8snetworkplumbingwg/whereabouts/cmd/controlloop"},
+    files=(
+        *(f"script/{name}" for name in ("install-cni.sh", "lib.sh", "token-watcher.sh")),
+        "doc/crds/daemonset-install.yaml",
+        *(f"doc/crds/whereabouts.cni.cncf.io_{name}.yaml" for name in (
+            "ippools", "nodeslicepools", "overlappingrangeipreservations")),
+    ),
+)  # fmt: skip
 DEVICE_PLUGIN = Group(
     "device-plugin",
     "github.com/k8snetworkplumbingwg/sriov-network-device-plugin",
@@ -176,6 +189,12 @@ def _build(group: Group, folder: Path) -> None:
         with step(f"peers: building {name} of {group.module} {group.pinned(group.module)} (once)"):
             run(["go", "build", *flags, "-o", folder / name, package],
                 cwd=PEERS / group.name, env=env, log=folder / "build.log", timeout=BUILD_SECONDS)  # fmt: skip
+    if group.files:
+        told = run(["go", "list", "-m", "-f", "{{.Dir}}", group.module], cwd=PEERS / group.name, env=env)
+        source = Path(told.strip())
+        for path in group.files:
+            shutil.copyfile(source / path, folder / Path(path).name)
+            (folder / Path(path).name).chmod(0o755)
     for name in group.links:
         (folder / name).symlink_to(next(iter(group.programs)))
 

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 
 from . import apt, cache
 from .command import run
-from .progress import step
+from .progress import LabError, step
 from .release import Release
 
 PACKAGES = (
@@ -65,3 +66,15 @@ def _build(folder: Path, release: Release) -> None:
 def tar(release: Release) -> Path:
     """The base system's tar, built if needed."""
     return cache.artefact(f"rootfs-{key(release)}", lambda work: _build(work, release)) / TAR
+
+
+def content(release: Release, name: str) -> bytes:
+    """A file of the base system, by its name without a leading slash. Raises LabError where there is none."""
+    archive = tar(release)
+    with tarfile.open(archive) as found:
+        for member in found:
+            if member.name.removeprefix("./") == name and member.isfile():
+                stream = found.extractfile(member)
+                assert stream is not None
+                return stream.read()
+    raise LabError(f"{archive}: expected the file {name} in it, found none")

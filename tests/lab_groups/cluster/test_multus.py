@@ -21,7 +21,7 @@ from support.cluster.kubelets import Kubelets
 from support.cluster.server import ApiServer, Settings
 from support.playbook_runs import Controller, Run
 
-pytestmark = pytest.mark.timeout(240, func_only=True)
+pytestmark = pytest.mark.timeout(600, func_only=True)
 
 SETS = "/apis/apps/v1/namespaces/kube-system/daemonsets"
 ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles"

@@ -16,7 +16,7 @@ import yaml
 from support.cluster.server import ApiServer, Settings
 from support.playbook_runs import Controller, Run
 
-pytestmark = pytest.mark.timeout(120, func_only=True)
+pytestmark = pytest.mark.timeout(600, func_only=True)
 
 RECORD = "/api/v1/namespaces/kube-system/configmaps/baremetal-sriov-slices"
 IPAM = {"type": "host-local", "ranges_from": "node", "subnet": "10.9.0.0/24"}

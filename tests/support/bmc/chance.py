@@ -60,8 +60,9 @@ def one(farm: Farm, folder: Path, dice: random.Random) -> None:
         if "values" in told:
             bmc.current[name] = dice.choice(told["values"])
     before = dict(bmc.current)
-    words = dict.fromkeys(dice.sample(_WORDS, dice.randint(1, len(_WORDS))), True)
+    words = _wish(dice)
     for _turn in range(dice.randint(1, 3)):
+        words = _wish(dice) if dice.random() < 0.3 else words  # somebody changes the inventory
         _disturbed(bench, bmc, words, dice)
         bmc.sessions.clear()  # the BMC ends what a killed process left
         if dice.random() < 0.3:
@@ -78,6 +79,11 @@ def one(farm: Farm, folder: Path, dice: random.Random) -> None:
     assert bench.settle(bmc, present=False).plan.steps == ()
     assert bmc.current == before and bmc.sessions == {} and bmc.most_sessions <= 1
     assert not list((folder / "record").glob("*"))
+
+
+def _wish(dice: random.Random) -> dict[str, bool]:
+    """All on, or all off: on some boards several words are one attribute."""
+    return dict.fromkeys(dice.sample(_WORDS, dice.randint(1, len(_WORDS))), dice.random() < 0.8)
 
 
 def _disturbed(bench: Bench, bmc: FakeBmc, words: dict[str, bool], dice: random.Random) -> Done | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from support.bmc import resources
-from support.bmc.nics import FakeNic
+from support.bmc.nics import DellNic, FakeNic
 from support.bmc.shapes import Shape, shape
 
 USER, PASSWORD = "sriov", "Geh3im-never-shown"
@@ -65,7 +65,7 @@ class FakeBmc:
         self.booted: list[str] = []  # what each boot started from
         self.jobs: dict[str, dict[str, Any]] = {}
         self.read_only: set[str] = set()
-        self.nics: list[FakeNic] = []
+        self.nics: list[FakeNic | DellNic] = []
         self.has_bios = self.has_registry = True
         self.post_seconds, self.session_limit = post_seconds, session_limit
         self.post_until, self.boots_left, self.revision = 0.0, 0, 1

@@ -68,7 +68,74 @@ class FakeNic:
         }  # fmt: skip
 
 
-def chassis(nics: list[FakeNic], shape: Shape) -> dict[str, Callable[[], Tree]]:
+@dataclass
+class DellNic:
+    """A NIC whose VFs are attributes of Dell's own (an iDRAC9's DellNetworkAttributes, Broadcom's of an R750).
+
+    now, then: the attributes, in effect and with what is staged.
+    """
+
+    name: str
+    mac: str
+    now: Any
+    then: Any = None
+    read_only = ("NumberVFSupported", "VFAllocMult", "SRIOVSupport")
+
+    def __post_init__(self) -> None:
+        self.then = self.now
+
+    @property
+    def path(self) -> str:
+        """Of its function."""
+        return f"{ADAPTERS}/{self.name}/NetworkDeviceFunctions/{self.name}-1-1"
+
+    @property
+    def own(self) -> str:
+        """Of its attributes."""
+        return f"{self.path}/Oem/Dell/DellNetworkAttributes/{self.name}-1-1"
+
+    def patch(self, path: str, body: Tree) -> int | None:
+        """The status of a change; None where it is not for this NIC."""
+        if path != f"{self.own}/Settings":
+            return None
+        values = body.get("Attributes", {})
+        known = set(self.now) - set(self.read_only)
+        modes = ("NONE", "NPAR", "SRIOV", "NPARSRIOV")
+        wrong = not values or not set(values) <= known or values.get("VirtualizationMode", "NONE") not in modes
+        count = values.get("NumberVFAdvertised", 8)
+        if wrong or count % self.now["VFAllocMult"] or not 0 < count <= self.now["NumberVFSupported"]:
+            return 400
+        if "@Redfish.SettingsApplyTime" not in body:
+            return 400  # staged without a job, which no reset would apply
+        self.then = {**self.then, **values}
+        return 202
+
+    def resources(self, shape: Shape) -> dict[str, Callable[[], Tree]]:
+        """Path -> what a GET answers."""
+        functions = f"{ADAPTERS}/{self.name}/NetworkDeviceFunctions"
+        return {
+            f"{ADAPTERS}/{self.name}": lambda: {
+                "@odata.id": f"{ADAPTERS}/{self.name}", "NetworkDeviceFunctions": {"@odata.id": functions},
+            },
+            functions: lambda: {"Members": [{"@odata.id": self.path}]},
+            self.path: lambda: {
+                "@odata.id": self.path, "Id": f"{self.name}-1-1", "Ethernet": {"PermanentMACAddress": self.mac},
+                "Links": {"Oem": {"Dell": {"DellNetworkAttributes": {"@odata.id": self.own}}}},
+            },
+            self.own: lambda: {
+                "@odata.id": self.own, "Attributes": self.now,
+                "@Redfish.Settings": {
+                    "SettingsObject": {"@odata.id": f"{self.own}/Settings"},
+                    "SupportedApplyTimes": ["Immediate", *shape.apply_times],
+                },
+            },
+            f"{self.own}/Settings": lambda: {
+                "Attributes": {key: value for key, value in self.then.items() if self.now[key] != value}
+            },
+        }  # fmt: skip
+
+
+def chassis(nics: list[FakeNic | DellNic], shape: Shape) -> dict[str, Callable[[], Tree]]:
     """The chassis with its NICs."""
     found: dict[str, Callable[[], Tree]] = {
         CHASSIS: lambda: {"NetworkAdapters": {"@odata.id": ADAPTERS}},

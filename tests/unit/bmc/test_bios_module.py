@@ -52,6 +52,7 @@ def test_the_diff_and_the_plan_are_those_of_other_modules(bench: Bench) -> None:
         "kind": "bios_setting", "target": "IntelProcVtd", "action": "stage 'Enabled'", "before": "Disabled",
         "after": "Enabled", "stage": "now", "needs": ["reboot"],
         "reason": "iommu: hpe's name, confidence high (attribute registry of a ProLiant Gen10 (U58))",
+        "part": "bios",
     }  # fmt: skip
     assert ended.result["reboot_required"] and ended.result["diff"][0]["before"] == '"Disabled"\n'
 

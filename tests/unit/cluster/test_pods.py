@@ -26,6 +26,7 @@ from sriovlab.progress import LabError
 from support.cluster.programs import Program
 from support.cluster.server import ApiServer, Settings
 from support.cluster.waiting import until
+from support.kubevirt_crds import definitions
 
 pytestmark = pytest.mark.timeout(180, func_only=True)
 
@@ -42,6 +43,7 @@ PATHS = {
     "MutatingWebhookConfiguration": "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
     "NetworkAttachmentDefinition": "/apis/k8s.cni.cncf.io/v1/namespaces/{}/network-attachment-definitions",
     "Pod": PODS, "ResourceQuota": "/api/v1/namespaces/{}/resourcequotas",
+    "VirtualMachine": "/apis/kubevirt.io/v1/namespaces/{}/virtualmachines",
     "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
 }  # fmt: skip
 # Where the program looks for what a pod is given; var/run leads to run.
@@ -165,6 +167,7 @@ def test_requests_by_the_webhook(api_server: ApiServer, objects: list[dict[str, 
         bundle = base64.b64encode((api_server.pki / "ca.crt").read_bytes()).decode()
         for hook in hooks["webhooks"]:
             hook["clientConfig"] = {"url": f"https://127.0.0.1:{port}/mutate", "caBundle": bundle}
+            hook["timeoutSeconds"] = 30  # the most there is: a busy machine is none of this test's business
         create(api_server, hooks)
         inject = {"baremetal.sriov/inject": "true"}
         until("the injector's network", lambda: asked(api_server, pod(**inject)) == {KERNEL: "1"})
@@ -179,8 +182,10 @@ def test_requests_by_the_webhook(api_server: ApiServer, objects: list[dict[str, 
         for name in ("injector.crt", "injector.key"):
             (api_server.pki / name).unlink()
         certificate, key = api_server.certificate("injector")
-        shutil.copy(key, tmp_path / "tls.key")
-        shutil.copy(certificate, tmp_path / "tls.crt")
+        # Whole at once, as the kubelet swaps a secret's files: it ends where it reads half of one.
+        for source, name in ((key, "tls.key"), (certificate, "tls.crt")):
+            shutil.copy(source, tmp_path / "next")
+            (tmp_path / "next").replace(tmp_path / name)
         until("the new certificate", lambda: certificate_at(port) not in ("", before))
         assert asked(api_server, pod(**inject)) == {KERNEL: "1"}
     assert asked(api_server, pod(**inject)) == {}, "a pod does not wait for one that is down"
@@ -191,3 +196,22 @@ def test_each_example_is_taken_by_the_api_server(api_server: ApiServer, objects:
     """source: the schemas of Kubernetes, with unknown fields as mistakes. `objects`: the account that each pod has."""
     for item in yaml.safe_load_all(path.read_text()):
         assert create(api_server, item, "?dryRun=All&fieldValidation=Strict")["metadata"]["name"] and objects
+
+
+@pytest.fixture(scope="module")
+def machines(api_server: ApiServer) -> None:
+    """KubeVirt's kinds, as far as our examples use them."""
+    for item in definitions():
+        create(api_server, item)
+    path = PATHS["VirtualMachine"].format("default")
+    until("KubeVirt's kinds", lambda: api_server.api.request("GET", path) is not None)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples/kubevirt").glob("*.yml")), ids=lambda path: path.stem)
+def test_each_virtual_machine_is_taken_by_the_api_server(api_server: ApiServer, machines: None, path: Path) -> None:
+    """A field that is misspelt or in another place is one that the definition does not have."""
+    for item in yaml.safe_load_all(path.read_text()):
+        assert create(api_server, item, "?dryRun=All&fieldValidation=Strict")["metadata"]["name"]
+        wrong = json.loads(json.dumps(item).replace('"macAddress"', '"macAdress"'))
+        with pytest.raises(LabError, match="macAdress"):
+            create(api_server, wrong, "?dryRun=All&fieldValidation=Strict")

@@ -35,11 +35,15 @@ MISTAKES = {
     "runtime-config": ({"runtimeConfig": []}, "runtimeConfig: expected an object"),
     "dns": ({"dns": {"nameservers": "x"}}, "dns.nameservers: expected a list of strings"),
     "device": ({"deviceID": "eth0"}, "deviceID: expected a PCI address"),
+    "key-of-the-inventory": ({"spoof_chk": "on"}, "spoof_chk: expected spoofchk, found a key that is left alone"),
+    "key-of-the-operator": ({"linkState": "enable"}, "linkState: expected link_state, found a key that is left alone"),
+    "key-with-a-dash": ({"max-tx-rate": 5}, "max-tx-rate: expected max_tx_rate, found a key that is left alone"),
 }
 GOOD_ONES = {
     "plain": {}, "on": {"spoofchk": "on", "trust": "off"}, "empty": {"spoofchk": "", "trust": "", "logLevel": ""},
     "null": {"spoofchk": None}, "capabilities": {"capabilities": {"mac": True, "other": False}},
-    "device": {"deviceID": "0000:3B:02.1"}, "no-ipam": {"ipam": {}},
+    "device": {"deviceID": "0000:3B:02.1"}, "no-ipam": {"ipam": {}}, "upper-case": {"SPOOFCHK": "on"},
+    "others": {"args": {}, "isGateway": True, "rdma": True},
 }  # fmt: skip
 
 
@@ -79,6 +83,26 @@ def test_an_ipam_plugin_that_is_not_there(tmp_path, monkeypatch, way):
         assert "cannot be executed" in judged(tmp_path, {"ipam": {"type": "mine"}})[1][0]
     (tmp_path / "mine").chmod(0o755)
     assert judged(tmp_path, {"ipam": {"type": "mine"}}) == (0, ["good"])
+
+
+LISTS = {
+    "two": ([GOOD, GOOD], "plugins: expected one of type sriov, found 2"),
+    "none": ([{"type": "tuning"}], "plugins: expected one of type sriov, found none"),
+    "missing": ([GOOD, {"type": "nowhere"}], "plugins: expected a plugin in CNI_PATH ("),
+    "no-type": ([GOOD, {}], "plugins: expected a plugin in CNI_PATH ("),
+    "good": ([{**GOOD, "vlan": 5}, {"type": "mine"}], "good"),
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=f"finding-cni-03c-list-{name}") for name in LISTS])
+def test_a_list_of_plugins(tmp_path, monkeypatch, name):
+    plugins, words = LISTS[name]
+    monkeypatch.setenv("CNI_PATH", str(tmp_path))
+    (tmp_path / "mine").write_text("#!/bin/sh\n")
+    (tmp_path / "mine").chmod(0o755)
+    status, lines = judged(tmp_path, {"plugins": plugins})
+    assert (status, len(lines)) == (0 if name == "good" else 1, 1)
+    assert lines[0].startswith(words)
 
 
 @pytest.mark.parametrize("case", ["finding-cni-03c-add-warns"])

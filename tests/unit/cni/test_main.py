@@ -19,6 +19,7 @@ import pytest
 
 from sriov_cni import SUPPORTED
 from support import cni_code
+from support.cni_warm import ADD, CONF, launcher_with
 from support.vector_ids import vectors
 
 FILES = Path(__file__).resolve().parents[3] / "files" / "cni"
@@ -207,3 +208,18 @@ def wait_until_it_was_read(pipe) -> None:
     while any(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))):
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize("gone", ["main.py", "spec/errors.py", "host/host.py", "commands/add.py", "netlink"])
+def test_no_exit_without_json_where_the_version_is_damaged(program, tmp_path, gone):
+    """As by a disk that is full, or somebody who cleans up."""
+    damaged = launcher_with(program, tmp_path, "")
+    (code,) = (tmp_path / "lib").iterdir()
+    lost = code / "sriov_cni" / gone
+    lost.rename(tmp_path / "lost")
+    done = subprocess.run([damaged], env=ADD, input=json.dumps(CONF).encode(), capture_output=True, check=False)
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["code"], "Error" in answer["msg"]) == (1, 999, True)
+    if gone == "main.py":
+        done = subprocess.run([damaged, "attachments"], env={}, capture_output=True, check=False)
+        assert (done.returncode, done.stdout) == (1, b"")

@@ -13,7 +13,7 @@ import pytest
 from sriovlab import cache, deps, image, peers
 from sriovlab.progress import LabError
 
-GROUPS = [*peers.NODE, peers.CLUSTER, peers.DEVICE_PLUGIN, peers.SRIOV_CNI]
+GROUPS = [*peers.NODE, peers.CLUSTER, peers.WHEREABOUTS, peers.DEVICE_PLUGIN, peers.SRIOV_CNI]
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def programs(folder: Path, names: tuple[str, ...], version: str = "1.37.2") -> N
         (folder / name).chmod(0o755)
 
 
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.module.rpartition("/")[2])
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
 def test_each_is_pinned_with_its_checksums(group: peers.Group) -> None:
     version = group.pinned(group.module)
     # The one module that its old path is replaced for keeps its checksum under the new one.

@@ -54,6 +54,28 @@ def test_what_differs_is_told(before: dict[str, Any], now: dict[str, Any], told:
     assert differences(now, approved(before), "n") == told
 
 
+BIOS = {**step(2, "Enabled"), "target": "SriovGlobalEnable", "part": "bios", "needs": ["reboot"]}
+
+
+def test_the_steps_of_the_bios_count() -> None:
+    """Before anything is touched; after a drain they are staged, and the reboot may be for them alone."""
+    before = planned(BIOS, step(0), reboot_required=True)
+    assert differences(before, approved(before), "n") == []
+    told = differences(planned(step(0)), approved(before), "n")
+    assert len(told) == 2 and "SriovGlobalEnable" in told[0] and told[1] == "a reboot: approved yes, now no"
+    assert len(differences(before, approved(planned(step(0))), "n")) == 2
+    assert differences(planned(step(0)), approved(before), "n", drained=True) == []
+
+
+def test_a_node_that_was_drained_needs_that_no_more() -> None:
+    """All else is compared as before the drain."""
+    before = {**planned(step(0, needs=["drain"]), drain_required=True), "drain_allowed": True}
+    now = planned(step(0))
+    assert len(differences(now, approved(before), "n")) == 3
+    assert differences(now, approved(before), "n", drained=True) == []
+    assert len(differences(planned(step(0, 7)), approved(before), "n", drained=True)) == 2
+
+
 def test_texts_that_differ_only_in_their_middle_are_not_the_same() -> None:
     first, second = ("a\n" * 100 + middle + "b\n" * 100 for middle in "xy")
     found = differences(planned(step(0, second)), approved(planned(step(0, first))), "n")

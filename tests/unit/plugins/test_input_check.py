@@ -48,6 +48,23 @@ def test_a_right_input_is_taken(values: dict[str, Any]) -> None:
     assert told(values) == []
 
 
+NO_CLUSTER: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "none": ({}, []),
+    "somebody-elses": ({"sriov_multus": "external", "sriov_injector": "no"}, []),
+    "multus": ({"sriov_multus": "thick"}, ["sriov_multus"]),
+    "both": ({"sriov_multus": "thin", "sriov_injector": "yes"}, ["sriov_multus", "sriov_injector"]),
+}
+
+
+@pytest.mark.parametrize("case", [pytest.param(one, id=f"{ID}-no-cluster-{one}") for one in NO_CLUSTER])
+def test_what_needs_a_cluster_is_refused_without_one(case: str) -> None:
+    """It would not be done, and nobody would say so."""
+    values, names = NO_CLUSTER[case]
+    found = [str(mistake) for mistake in input_check.without_cluster(values)]
+    words = "needs a cluster, found neither sriov_kubeconfig nor sriov_kube_host. Name one, or"
+    assert begins(found, [f"{name}: {words}" for name in names]), found
+
+
 def test_roles_that_share_a_variable_say_the_same_of_it() -> None:
     seen: dict[str, tuple[Any, ...]] = {}
     for path in sorted((ROOT / "roles").glob("*/meta/argument_specs.yml")):

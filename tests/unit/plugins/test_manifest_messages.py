@@ -117,8 +117,8 @@ def test_plan_shows_it_in_the_place_of_the_table(controller: Controller) -> None
     put(controller.base, f"{GOOD.replace('4', '0')}---\n{NETWORK}  vlan: 5000\n")
     run = controller.run("baremetal.sriov.plan", extra={"sriov_manifests": [FOLDER]})
     run.assert_refused(
-        f'    - {FILE}: SriovNetworkNodePolicy dpdk: spec.numVfs: expected a number from 1 to 65535, found 0"',
-        f'    - {FILE}: SriovNetwork blue: spec.vlan: expected a whole number from 0 to 4094, found 5000"',
+        f'    - {FILE}: SriovNetworkNodePolicy dpdk: spec.numVfs: expected a number from 1 to 65535, found 0\n',
+        f'    - {FILE}: SriovNetwork blue: spec.vlan: expected a whole number from 0 to 4094, found 5000\n',
     )
 
 

@@ -29,20 +29,20 @@ def result(*steps: dict[str, Any], **values: Any) -> dict[str, Any]:
 
 
 def test_nothing_to_do() -> None:
-    assert plan_table(result(), "node1") == "node1: nothing to do"
+    assert plan_table(result(), "node1") == "node1: unchanged, nothing to do"
 
 
 def test_what_it_costs_stands_first() -> None:
     first = plan_table(result(STEP, reboot_required=True), "node1").splitlines()[0]
-    assert first == "node1: 1 step, one reboot, no drain"
+    assert first == "node1: changes, 1 step, one reboot, no drain"
     assert plan_table(result(STEP, STEP, drain_required=True), "node1").startswith(
-        "node1: 2 steps, no reboot, needs a drain"
+        "node1: refused, 2 steps, no reboot, needs a drain"
     )
 
 
 def test_a_step_tells_when_what_and_why() -> None:
     line = plan_table(result(STEP), "node1").splitlines()[-1]
-    assert " ".join(line.split()) == "after reboot 0000:01:00.0 create 4 VFs policy kernel asks for 4 VFs"
+    assert " ".join(line.split()) == "after reboot 0000:01:00.0 create 4 VFs 0 -> 4 policy kernel asks for 4 VFs"
     assert "now, drain" in plan_table(result({**STEP, "stage": "now", "needs": ["drain"]}), "node1")
 
 
@@ -94,7 +94,7 @@ def test_a_host_that_nothing_is_asked_of_is_said() -> None:
     words = "sriov_policies is empty, or was not found where the inventory has it"
     assert unused_policies({"a": nothing, "b": some}, ["a", "b"]) == [f"no policy is given for a: {words}"]
     assert plan_table(nothing, "a").splitlines()[1] == f"  warning: no policy is given for this host: {words}"
-    assert plan_table(some, "b") == "b: nothing to do"
+    assert plan_table(some, "b") == "b: unchanged, nothing to do"
 
 
 def test_a_host_without_a_plan_may_be_the_one() -> None:
@@ -128,7 +128,7 @@ RANGES: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
 def test_vfs_of_which_the_same_is_said_are_one_line(steps: list[dict[str, Any]], objects: list[str]) -> None:
     result = {"plan": {"steps": steps, "warnings": [], "reboot_required": False, "drain_required": False}}
     lines = plan_table(result, "n").splitlines()
-    assert lines[0].startswith(f"n: {len(steps)} step"), "the number of steps is that of the JSON file"
+    assert lines[0].startswith(f"n: changes, {len(steps)} step"), "the number of steps is that of the JSON file"
     assert [line[16:40].strip() for line in lines if line.startswith(("  now", "  after"))] == objects
     rows = plan_markdown(result, "n").splitlines()
     rows = [line.split(" | ")[1] for line in rows if line.startswith(("| now", "| after"))]

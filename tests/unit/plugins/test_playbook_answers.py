@@ -51,7 +51,8 @@ def test_plan_names_unreachable_and_refused_nodes_in_all_forms(controller: Contr
     assert told["verdict"] == "unreachable"
     summary = "unreachable: 3 nodes: 1 refused (wrong), 1 failed (mute), 1 unreachable (away)"
     assert summary in run.output and summary in controller.get("plan.md")
-    for line in ("away: could not be reached, nothing", "wrong: refused, nothing", "mute: could not be asked, nothing"):
+    heads = ("away: unreachable, could not be reached", "wrong: refused, nothing", "mute: failed, could not be asked")
+    for line in heads:
         assert line in run.output and f"### {line}" in controller.get("plan.md")
     assert run.output.count("sriov_reboot_ok: expected true or false, found 'x'.") == 1, "a refusal is told once"
 
@@ -105,9 +106,33 @@ def test_files_are_written_where_the_user_stands(controller: Controller, way: st
     run = controller.run("baremetal.sriov.plan", extra=extra, local=HERE)
     assert run.status == 0, run.output
     assert json.loads(controller.get("here/plan.json"))["verdict"] == "unchanged", way
-    assert controller.get("plan.md").startswith("unchanged: 1 node: 1 unchanged\n\n### node1: nothing to do\n")
+    told = "unchanged: 1 node: 1 unchanged\n\n### node1: unchanged, nothing to do\n"
+    assert controller.get("plan.md").startswith(told)
     run = controller.run("baremetal.sriov.plan", extra={"sriov_plan_output": "nowhere/plan.json"})
     run.assert_refused("sriov_plan_output: expected the path of a file in a folder that exists on the controller")
+
+
+def test_plan_tells_what_networks_do_otherwise(controller: Controller) -> None:
+    """Once, for all nodes; what site foretells of reboots stands there, too."""
+    controller.answer("sriov_node", changed=True, plan={**PLAN, "reboot_required": True}, drain_required=False,
+                      refused=[], reboot_required=True)  # fmt: skip
+    network = {"name": "blue", "resource_name": "pool", "ipam": {"type": "host-local", "subnet": "10.9.0.0/24"}}
+    run = controller.run("baremetal.sriov.plan", hosts={"a": {}, "b": {}}, local=HERE,
+                         extra={"sriov_networks": [network], "sriov_reboot_ok": True})  # fmt: skip
+    assert run.status == 0, run.output
+    assert run.output.count("network default/blue: host-local knows of the addresses") == 1
+    assert run.calls.count("sriov_node") == 2 and "TASK [Show the batches, and what they take]" in run.output
+
+
+def test_plan_refuses_addresses_that_nobody_records(controller: Controller) -> None:
+    """Which the node does not know; it is asked before, for all else."""
+    controller.answer("sriov_node", changed=False, plan=PLAN, drain_required=False, refused=[], reboot_required=False)
+    ipam = {"type": "host-local", "ranges_from": "node", "subnet": "10.9.0.0/24"}
+    sliced = {"sriov_networks": [{"name": "blue", "resource_name": "pool", "ipam": ipam}]}
+    run = controller.run("baremetal.sriov.plan", hosts={"a": sliced, "b": {}}, local=HERE)
+    assert run.status == 2 and {host: row[1] for host, row in run.recap.items()}["b"] == 0, run.output
+    assert "refused: 2 nodes: 1 unchanged, 1 refused (a)" in run.output
+    assert "Network blue has ranges_from: node in its ipam." in words(run)
 
 
 @pytest.mark.parametrize("fail", [pytest.param(True, id="finding-people-08-status")])
@@ -118,3 +143,36 @@ def test_a_pipeline_tells_changes_from_none(controller: Controller, fail: bool) 
     run = controller.run("baremetal.sriov.plan", extra={"sriov_plan_fail_on_changes": fail})
     assert run.status == 2, run.output
     assert "changes: 1 node: 1 changes" in run.output and "create 4 VFs" in run.output
+
+
+@pytest.mark.parametrize("how", [pytest.param("plan", id="finding-people-09-none-reached")])
+def test_files_are_written_where_no_node_can_be_reached(controller: Controller, how: str) -> None:
+    extra = {"sriov_plan_output": "plan.json", "sriov_plan_markdown": "plan.md"}
+    run = controller.run(f"baremetal.sriov.{how}", hosts={"away1": NOWHERE, "away2": NOWHERE}, extra=extra)
+    assert run.status == 4, run.output
+    told = json.loads(controller.get("plan.json"))
+    assert {name: node["verdict"] for name, node in told["nodes"].items()} == dict.fromkeys(
+        ("away1", "away2"), "unreachable"
+    )
+    summary = "unreachable: 2 nodes: 2 unreachable (away1, away2)"
+    assert summary in run.output and controller.get("plan.md").startswith(summary)
+
+
+@pytest.mark.parametrize("case", [pytest.param(one, id=f"finding-people-10-teardown-{one}")
+                                  for one in ("leave_out", "refusal")])  # fmt: skip
+def test_teardown_goes_on_without_unreachable_nodes(controller: Controller, case: str) -> None:
+    """As site does; a node that refuses ends it before anything is touched."""
+    controller.answer("sriov_node", changed=False, plan=PLAN, drain_required=False, refused=[], reboot_required=False)
+    hosts: dict[str, dict[str, Any]] = {"away": NOWHERE, "right": {}}
+    if case == "refusal":
+        hosts["wrong"] = WRONG
+    run = controller.run("baremetal.sriov.teardown", "--tags", "validate", hosts=hosts, extra={"sriov_cni": False})
+    text = words(run)
+    if case == "leave_out":
+        assert run.status == 4, run.output
+        assert text.count(LEFT_OUT) == 2 and "The others are restored, and the exit status will be 4." in text
+        assert run.recap["right"] == (0, 0)
+        return
+    assert run.status in (2, 4), run.output
+    assert "Nothing was changed on any node, since wrong can't be restored" in text, run.output
+    assert set(run.calls) <= {"sriov_node"}

@@ -79,8 +79,8 @@ def test_a_node_that_could_not_be_asked_is_not_called_refused(result: dict[str, 
     given = {"failed": True, **result}
     assert verdict(given) == "failed"
     assert reason(given).splitlines()[-1] == remedy
-    assert plan_table(given, "n").startswith("n: could not be asked, nothing was changed\n")
-    assert plan_markdown(given, "n").startswith("### n: could not be asked, nothing was changed\n")
+    assert plan_table(given, "n").startswith("n: failed, could not be asked, nothing was changed\n")
+    assert plan_markdown(given, "n").startswith("### n: failed, could not be asked, nothing was changed\n")
 
 
 @pytest.mark.parametrize("name", [pytest.param("n", id="finding-people-08-holders")])

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from support.bmc.expected import ALL_ON, SENT
-from support.bmc.fake import PASSWORD, USER, FakeBmc
+from support.bmc.fake import PASSWORD, USER, FakeBmc, Fault
 from support.bmc.runs import sent
 from support.bmc.server import Farm
-from support.playbook_runs import Controller
+from support.playbook_runs import Controller, Run
 
 PLAY = """
 - hosts: sriov_nodes
@@ -80,6 +81,41 @@ def test_provision_goes_from_the_bios_to_the_first_boot(tmp_path: Path) -> None:
     rebooted = [bmc for name, bmc in bmcs.items() if name != "node4"]
     assert all(SENT[bmc.shape.vendor.lower()].items() <= bmc.current.items() for bmc in rebooted)
     assert all(bmc.sessions == {} for bmc in bmcs.values()) and PASSWORD not in run.output
+
+
+PLAN = {"steps": [], "warnings": [], "reboot_required": False, "drain_required": False}
+
+
+def planned(tmp_path: Path, *more: FakeBmc, **variables: Any) -> tuple[Run, dict[str, Any]]:
+    """The playbook plan for node1 and more hosts with a BMC, and node0 without one; and its JSON file."""
+    controller = Controller(tmp_path)
+    controller.answer("sriov_node", changed=False, plan=PLAN, drain_required=False, refused=[], reboot_required=False)
+    with Farm() as farm:
+        record = {"sriov_bios_record": str(tmp_path / "record"), **variables}
+        hosts = {f"node{number}": access(farm, bmc, **record) for number, bmc in enumerate(more, 1)}
+        extra = {"sriov_plan_output": "plan.json"}
+        run = controller.run("baremetal.sriov.plan", hosts={"node0": {}, **hosts}, extra=extra, local=LOCAL)
+    assert PASSWORD not in run.output and all(bmc.writes == [] and bmc.sessions == {} for bmc in more)
+    return run, json.loads(controller.get("plan.json"))["nodes"]
+
+
+def test_the_bios_stands_in_the_plan_before_the_node(tmp_path: Path) -> None:
+    """One table and one file for all parts; the reset is foretold, and nothing is staged."""
+    run, nodes = planned(tmp_path, FakeBmc("dell"))
+    assert run.status == 0 and "changes: 2 nodes: 1 unchanged, 1 changes" in run.output, run.output
+    told = nodes["node1"]
+    assert [step["part"] for step in told["plan"]["steps"]] == ["bios"] * 3
+    assert {step["target"] for step in told["plan"]["steps"]} >= set(SENT["dell"])
+    assert told["reboot_required"] and told["plan"]["reboot_required"] and nodes["node0"]["plan"]["steps"] == []
+    assert "node1: changes, 3 steps, one reboot, no drain" in run.output and "  BIOS:" in run.output
+
+
+def test_a_bios_that_refuses_refuses_its_node_alone(tmp_path: Path) -> None:
+    wrong = FakeBmc("hpe")
+    wrong.faults.append(Fault("html"))
+    run, nodes = planned(tmp_path, FakeBmc("dell"), wrong)
+    assert run.status == 2 and nodes["node1"]["verdict"] == "changes"
+    assert nodes["node2"]["verdict"] == "refused" and nodes["node2"]["msg"].startswith("BIOS: ")
 
 
 def test_the_preflight_names_the_menu_entry_that_is_off(tmp_path: Path) -> None:

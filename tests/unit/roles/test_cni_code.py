@@ -43,7 +43,7 @@ def shipped(service: bool) -> tuple[str, dict[str, Item]]:
     for name in ("cni_folder", "cni_program", "cni_launcher", "cni_client"):
         given[name] = filled(VARS[name], **given)
     files = []
-    for entry in VARS["cni_files"]:
+    for entry in VARS["cni_files"] + VARS["cni_in_place"]:
         file = dict.fromkeys(("src", "member", "content", "mode", "version"))
         file |= {"exclude": [], "template": False, "compile": False, "if_missing": False}
         files.append(file | {key: filled(value, **given) if isinstance(value, str) else value

@@ -43,7 +43,9 @@ def _write(file: Path, text: str) -> None:
 def test_programs_are_chosen_by_name() -> None:
     assert {"cni", "cni_kills", "node_kills", "restarts"} <= programs.found("soak").keys()
     assert [path.stem for path in programs.found("soak", "restarts, cni").values()] == ["soak_cni", "soak_restarts"]
-    assert programs.found("bench").keys() == {"bios", "cni", "device_plugin", "node", "peers", "site"}
+    assert programs.found("bench").keys() == {
+        "bios", "cni", "device_plugin", "fleet", "node", "peers", "pods", "site"
+    }  # fmt: skip
     with pytest.raises(ToolError, match=r"unknown name nonsense; there are: applies, cni, "):
         programs.found("soak", "cni,nonsense")
 

@@ -53,6 +53,7 @@ def add(host: NodeHost, request: Request) -> Json:
         host.step("journal")
         store.begin(setup.attachment)
         try:
+            _be_the_only_one(store, setup.attachment)
             setup.end_earlier_address()
             answer = to_version(setup.make(), request.version)
             host.step("commit")
@@ -106,6 +107,17 @@ def _clear_way(host: NodeHost, store: Store, vf: Vf, request: Request) -> None:
     if why:
         raise CniError(
             TRY_AGAIN, f"VF {vf.address} is withheld: it is not as it was before {attachment.owner} had it: {why}"
+        )
+
+
+def _be_the_only_one(store: Store, attachment: Attachment) -> None:
+    """Raises CniError (11) where the owner gets another VF at the same time: both calls found none before. One of the
+    two sees the other's file, and its DEL would take one VF back.
+    """
+    others = [vf for vf in store.vfs_of(attachment.container, attachment.ifname) if vf != attachment.address]
+    if others:
+        raise CniError(
+            TRY_AGAIN, f"{attachment.owner} gets VF {others[0]} by another ADD at this moment; expected one at a time"
         )
 
 

@@ -16,11 +16,12 @@ from ..netlink.socket import NetlinkError
 from ..spec.config import shown, valid_attachments
 from ..spec.errors import DEVICE, NOT_AVAILABLE, REFUSED, VERSION, CniError
 from ..vf import go_plugin_state, withheld
-from ..vf.config import MISSING_DEVICE, judge
+from ..vf.config import MISSING_DEVICE, Config, judge
 from ..vf.in_use import refuse_in_use
-from ..vf.journal import Store
+from ..vf.journal import Attachment, Store
+from ..vf.pf_port import PfPort
 from ..vf.restore import alive, give_back
-from ..vf.vf import Vf, find, host_link, refuse_programs
+from ..vf.vf import Vf, find, remember
 from . import Request, releases
 
 
@@ -82,8 +83,8 @@ def _collect_one(host: NodeHost, store: Store, owner: tuple[str, str], network: 
 
 def status(host: NodeHost, request: Request) -> None:
     """STATUS: could an ADD be served now. Raises CniError (50) with all that stands in the way."""
-    _config, mistakes = judge(request.conf, log=host.log.problem)
-    looks = _state_folder(host), _kernel(host), _devices(host, request), _ipam(host, request)
+    config, mistakes = judge(request.conf, log=host.log.problem)
+    looks = _state_folder(host), _kernel(host), _devices(host, request, config), _ipam(host, request)
     problems = [text for text in (*mistakes, *looks) if text not in ("", MISSING_DEVICE)]
     if problems:
         raise CniError(NOT_AVAILABLE, "; ".join(problems))
@@ -127,7 +128,7 @@ def _kernel(host: NodeHost) -> str:
     return ""
 
 
-def _devices(host: NodeHost, request: Request) -> str:
+def _devices(host: NodeHost, request: Request, config: Config) -> str:
     """The VF that the configuration names; without a deviceID, as for a default network, that there is any. A virtual
     node's VFs cannot be told from other devices: where there is no PF nothing is said.
     """
@@ -136,7 +137,7 @@ def _devices(host: NodeHost, request: Request) -> str:
         if not pci.is_address(device.lower()):
             return f"deviceID: expected a PCI address like 0000:3b:02.1, found {shown(device)}"
         try:
-            _fit(host, find(host, device.lower()))
+            _fit(host, find(host, device.lower()), config)
         except CniError as error:
             return str(error)
         return ""
@@ -151,15 +152,17 @@ def _devices(host: NodeHost, request: Request) -> str:
     return "this node has no VF: sriov_numvfs of every PF is 0; expected the node's configuration to have made some"
 
 
-def _fit(host: NodeHost, vf: Vf) -> None:
-    """Raises CniError for a VF that no ADD would take; one that a pod has is another call's matter."""
+def _fit(host: NodeHost, vf: Vf, config: Config) -> None:
+    """Raises CniError for a VF that no ADD would take, or that cannot do what is asked; one that a pod has is another
+    call's matter.
+    """
     if withheld.read(host, vf.address) is not None:
         raise CniError(DEVICE, f"VF {vf.address} is withheld: {_cause(host, vf.address)}")
-    attachment = Store(host).of_vf(vf.address)
-    link = host_link(host, vf.address, 0) if vf.kernel and attachment is None else None
-    if link is not None:
-        refuse_in_use(host, vf, link)
-        refuse_programs(vf, link)
+    if Store(host).of_vf(vf.address) is None:
+        port = PfPort.find(host, vf.pf) if vf.pf else None
+        link = remember(host, vf, config, port, Attachment())  # as ADD, which changes nothing with it
+        if link is not None:
+            refuse_in_use(host, vf, link)
 
 
 def _cause(host: NodeHost, address: str) -> str:

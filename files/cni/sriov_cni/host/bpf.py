@@ -40,6 +40,10 @@ class Bpf:
         answer = self._syscall(self._number, command, memory.address, _ATTRIBUTE_SIZE)
         return answer, bytes(memory)
 
+    def has_tcx(self, index: int) -> bool:
+        """Whether anything is beside tc of the interface. Raises OSError."""
+        return any(self._at(index, place) for place in _TCX)
+
     def take_off_tcx(self, index: int) -> int:
         """Detach what a pod has put beside tc of the interface. Returns how many programs that were. Raises OSError."""
         count = 0

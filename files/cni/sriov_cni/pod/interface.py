@@ -60,13 +60,13 @@ class Pod:
             raise
 
     def find(self, address: str, names: tuple[str, ...]) -> Interface | None:
-        """A VF's interface: by PCI address, which kernels before 5.14 tell to ethtool alone; by name where none is
-        told (virtio).
+        """A VF's interface: by PCI address, which kernels before 5.14, and all for virtio, tell to ethtool alone; by
+        name where none is told.
         """
         links = [Interface(payload) for payload in self.socket.dump(get_link())]
         told = [(link, link.parent) for link in links]
         if not any(parent == address for _link, parent in told):
-            told = [(link, link.parent or bus_info(self.socket, link.name)) for link in links]
+            told = [(link, name if is_address(name) else bus_info(self.socket, link.index)) for link, name in told]
         for link, parent in told:
             if parent == address:
                 return link

@@ -42,7 +42,7 @@ def record(host: NodeHost, link: Interface) -> Link:
     for family, conf in _conf(link).items():
         found[f"sysctls{family}"] = conf.hex()
     for kind in ethtool.KINDS:
-        numbers = ethtool.read(host.socket, link.name, kind)
+        numbers = ethtool.read(host.socket, link.index, kind)
         if numbers:
             found[kind] = numbers
     return found

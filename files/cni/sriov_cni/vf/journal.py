@@ -230,6 +230,10 @@ class Store:
         """Container and interface of every attachment, from the names of the files."""
         return sorted([(container, ifname) for _file, _address, container, ifname in self._files()])
 
+    def vfs_of(self, container: str, ifname: str) -> list[str]:
+        """The VFs of an owner, from the names of the files."""
+        return [file[1] for file in self._files() if file[2:] == (container, ifname)]
+
     def attachments(self) -> list[Attachment]:
         """All attachments whose files can be used; damaged() has the others."""
         found = []

@@ -18,6 +18,7 @@ from .journal import Attachment
 from .vf import set_mac
 
 _RENAMES = 3  # tries to give the interface its name
+_TURNS = 5  # for an interface that somebody else renames meanwhile
 
 
 class _Parts:
@@ -39,12 +40,27 @@ class _Parts:
 
 
 def restore_link(host: NodeHost, attachment: Attachment, link: Interface) -> list[str]:
-    """All that as_new has, MAC, MTU and names. Returns what was refused; a name in use is reported and left."""
+    """All that as_new has, MAC, MTU and names. Returns what was refused; a name in use is reported and left.
+
+    udev may rename an interface that has just come, and some of it goes by names: then it is looked at once more.
+    """
+    for _turn in range(_TURNS):
+        problems = _restore(host, attachment, link)
+        try:
+            if ethtool.name_of(host.socket, link.index) == link.name:
+                break
+            link = Interface(host.socket.get(get_link(link.index)))
+        except OSError as error:
+            return [*problems, f"interface {link.name} of VF {attachment.address} is gone: {error}"]
+    return problems
+
+
+def _restore(host: NodeHost, attachment: Attachment, link: Interface) -> list[str]:
     parts = _Parts(host, f"interface {link.name} of VF {attachment.address}")
     _take_off_programs(host, link, parts)
-    added = [name for name in link.altnames if name not in attachment.altnames]
-    if added:
-        parts.change("remove altnames", "alternative names", set_altnames(link.index, added, add=False))
+    for name in link.altnames:
+        if name not in attachment.altnames:
+            _change_altname(host, link, name, False, parts)
     if link.name != attachment.host_name:
         host.step("rename back")
         try:
@@ -58,12 +74,34 @@ def restore_link(host: NodeHost, attachment: Attachment, link: Interface) -> lis
             set_mac(host, host.socket, link, attachment.mac)
         except (CniError, NetlinkError) as error:
             parts.refused(f"MAC {attachment.mac}", error)
-    lost = [name for name in attachment.altnames if name not in link.altnames and name != attachment.host_name]
-    if lost:
-        parts.change("restore altnames", "alternative names", set_altnames(link.index, lost, add=True))
+    for name in attachment.altnames:
+        if name not in (*link.altnames, link.name, attachment.host_name):
+            _change_altname(host, link, name, True, parts)
     _restore_rest(host, attachment, link, parts)
     _restore_flags(host, attachment, link, parts)
     return parts.problems
+
+
+def _change_altname(host: NodeHost, link: Interface, name: str, add: bool, parts: _Parts) -> None:
+    """Add an alternative name, or remove it; udev does so as well, and another interface may have it by now."""
+    host.step("restore altnames" if add else "remove altnames")
+    try:
+        host.socket.change(set_altnames(link.index, [name], add=add))
+    except NetlinkError as error:
+        if (name in _altnames(host, link.index)) is add:
+            return
+        if add and error.errno == errno.EEXIST:
+            host.log.error(f"{link.name} had the alternative name {name} before; that is in use now")
+        else:
+            parts.refused(f"alternative name {name}", error)
+
+
+def _altnames(host: NodeHost, index: int) -> list[str]:
+    """As they are now; none of an interface that is gone."""
+    try:
+        return Interface(host.socket.get(get_link(index))).altnames
+    except NetlinkError:
+        return []
 
 
 def _restore_rest(host: NodeHost, attachment: Attachment, link: Interface, parts: _Parts) -> None:
@@ -73,9 +111,9 @@ def _restore_rest(host: NodeHost, attachment: Attachment, link: Interface, parts
     for kind in ethtool.KINDS:
         before = attachment.link.get(kind)
         try:
-            if isinstance(before, list) and before != ethtool.read(host.socket, link.name, kind):
+            if isinstance(before, list) and before != ethtool.read(host.socket, link.index, kind):
                 host.step(f"restore {kind}")
-                ethtool.write(host.socket, link.name, kind, before)
+                ethtool.write(host.socket, link.index, kind, before)
         except OSError as error:
             parts.refused(kind, error)
     conf = as_new.conf_of(attachment, link)
@@ -83,7 +121,7 @@ def _restore_rest(host: NodeHost, attachment: Attachment, link: Interface, parts
         from .sysctls import restore
 
         host.step("restore sysctls")
-        restore(host, link.name, conf)
+        restore(host, link.index, conf)
 
 
 def _restore_flags(host: NodeHost, attachment: Attachment, link: Interface, parts: _Parts) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from struct import unpack
 
+from ..host.ethtool import name_of
 from ..host.host import NodeHost, write_text
 
 # By the place of each in the kernel's list, "" for what cannot be set or is in other units there.
@@ -34,13 +35,14 @@ _IPV6 = (
 _NAMES = {"ipv4": _IPV4, "ipv6": _IPV6}
 
 
-def restore(host: NodeHost, ifname: str, conf: dict[str, tuple[bytes, bytes]]) -> None:
+def restore(host: NodeHost, index: int, conf: dict[str, tuple[bytes, bytes]]) -> None:
     """Write what differs, before and now; what is refused is told and left, since no pod sees it."""
     for family, (before, now) in conf.items():
         for name, wanted, found in zip(_NAMES[family], _numbers(before), _numbers(now)):
-            path = f"{host.proc_root}/proc/sys/net/{family}/conf/{ifname}/{name}"
+            path = f"{host.proc_root}/proc/sys/net/{family}/conf"
             try:
                 if name and wanted != found:
+                    path = f"{path}/{name_of(host.socket, index)}/{name}"
                     write_text(path, str(wanted))
             except OSError as error:
                 host.log.warning(f"{path} cannot be set to {wanted} again: {error.strerror}")

@@ -106,12 +106,13 @@ def host_link(host: NodeHost, address: str, seconds: float) -> Interface | None:
     for _round in backoff(seconds):
         for name in host.net_names(address):
             try:
-                return Interface(host.socket.get(get_link(name=name)))
+                link = Interface(host.socket.get(get_link(name=name)))
             except NetlinkError as error:
-                if error.errno != errno.ENODEV:  # renamed between the two looks: look again
-                    raise CniError(
-                        DEVICE, f"interface {name} of VF {address} does not answer: {error}"
-                    ) from None
+                if error.errno == errno.ENODEV:  # renamed between the two looks: look again
+                    continue
+                raise CniError(DEVICE, f"interface {name} of VF {address} does not answer: {error}") from None
+            if not pci.is_address(link.parent) or link.parent == address:  # else another one got the name
+                return link
     return None
 
 
@@ -157,14 +158,22 @@ def remember(host: NodeHost, vf: Vf, config: Config, port: PfPort | None, attach
 
 
 def refuse_programs(vf: Vf, link: Interface) -> None:
-    """Raises CniError (100) for an interface with an XDP program: it may be its administrator's."""
-    if as_new.has_xdp(link):
-        raise CniError(
-            DEVICE,
-            f"VF {vf.address}: interface {link.name} has an XDP program, which would see all packets of the pod; "
-            f"expected none: take it off ('ip link set dev {link.name} xdp off', and xdpgeneric off), or the VF out of "
-            "the pool",
-        )
+    """Raises CniError (100) for an interface with an eBPF program that goes with it: it may be its administrator's."""
+    from ..host.bpf import Bpf
+
+    what, way = "an XDP program", f"'ip link set dev {link.name} xdp off', and xdpgeneric off"
+    if not as_new.has_xdp(link):
+        try:
+            if not Bpf().has_tcx(link.index):
+                return
+        except OSError:  # without eBPF there is none
+            return
+        what, way = "an eBPF program beside tc", f"'bpftool net detach tcx_ingress dev {link.name}', or tcx_egress"
+    raise CniError(
+        DEVICE,
+        f"VF {vf.address}: interface {link.name} has {what}, which would see all packets of the pod; "
+        f"expected none: take it off ({way}), or the VF out of the pool",
+    )
 
 
 def _remember_pf(host: NodeHost, vf: Vf, config: Config, port: PfPort | None, attachment: Attachment) -> None:

@@ -24,7 +24,11 @@ _READ_LIMIT = 65536  # bytes
 
 
 def keep(host: NodeHost, address: str, owner: tuple[str, str], cause: str) -> None:
-    """Withhold the VF, or say that it still is, and why. Raises nothing: the journal has what counts."""
+    """Withhold the VF, or say that it still is, and why; a file of the journal may have a name that is no VF's. Raises
+    nothing: the journal has what counts.
+    """
+    if not is_address(address):
+        return
     before = read(host, address)
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     content: Json = {

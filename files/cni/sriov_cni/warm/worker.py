@@ -65,15 +65,15 @@ class Client:
         pidfd = self._keep(os.pidfd_open(pid))
         try:
             theirs = self._keep(getfd(pidfd, _REPLY))
-        except PermissionError:
+            if not same_fifo(theirs, reply):
+                raise _Refused  # the id is that of another process, as where the client has process ids of its own
+            self.environment = self._read_environment()
+            self._at_home = place_of(self._proc) == place_of("/proc/self")
+            self._streams = [self._keep(getfd(pidfd, fd)) for fd in _STREAMS]
+        except PermissionError:  # for what a process may do to another one, or read of it
             raise _Denied from None
-        if not same_fifo(theirs, reply):
-            raise _Refused  # the id is that of another process, as where the client has process ids of its own
-        self.environment = self._read_environment()
-        self._at_home = place_of(self._proc) == place_of("/proc/self")
         if not self._at_home and not sees(self._proc, self.environment):
             raise _Refused
-        self._streams = [self._keep(getfd(pidfd, fd)) for fd in _STREAMS]
 
     def _keep(self, fd: int) -> int:
         self._open.append(fd)

@@ -13,15 +13,12 @@ import json
 import os
 from collections.abc import Set
 
+from shared.places import DEVICE_INFO, device_info_name
+
 from .. import files
 from ..host.discovery import Device
 
-DIRECTORY = "/var/run/k8s.cni.cncf.io/devinfo/dp"
-
-
-def file_name(resource_name: str, device_id: str) -> str:
-    """The file's name, as Multus looks for it."""
-    return f"{resource_name}-{device_id}-device.json".replace("/", "-")
+DIRECTORY = DEVICE_INFO
 
 
 def render(device: Device, flags: Set[str] = frozenset()) -> str:
@@ -42,4 +39,4 @@ def render(device: Device, flags: Set[str] = frozenset()) -> str:
 
 def write(directory: str, resource_name: str, device: Device, flags: Set[str] = frozenset()) -> None:
     """Bring the device's file up to date, atomically. Raises OSError."""
-    files.replace(os.path.join(directory, file_name(resource_name, device.id)), render(device, flags))
+    files.replace(os.path.join(directory, device_info_name(resource_name, device.id)), render(device, flags))

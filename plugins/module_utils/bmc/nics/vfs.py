@@ -15,9 +15,11 @@ from ..bios.record import BiosRecord, Store
 from ..redfish.client import Client
 from ..redfish.errors import BmcError, StatusError
 from ..redfish.system import System, find_system
+from . import dell
 from .read import FIELD, Function, functions, normal
 
 MOST = 65535
+_NUMBER = f" {dell.COUNT}"  # behind a function's path in the record
 
 
 class NicVfs(Step, kind="nic_vfs"):
@@ -88,7 +90,7 @@ class NicsRun:
         if not self.check:
             self._note(record, system, missing, desired)
             for one in missing:
-                self._send(one, desired[one.path])
+                self._send(one, desired[one.path], record.original.get(_number_of(one)))
             found = tuple(functions(self.client, system)) if missing else found
             self._took(found, missing, desired)
             self._forget(record, found, desired)
@@ -132,12 +134,15 @@ class NicsRun:
         record.identity = system.identity
         for one in missing:
             record.original.setdefault(one.path, one.now)
+            if one.attributes is not None:
+                record.original.setdefault(_number_of(one), one.attributes.now[dell.COUNT])
             if desired[one.path] != record.original[one.path]:
                 record.given[one.path] = desired[one.path]
         self.store.write(self.name, record)
 
-    def _send(self, one: Function, count: int) -> None:
-        body: dict[str, Any] = {FIELD: count}
+    def _send(self, one: Function, count: int, number: Any) -> None:
+        """number: what a vendor's attribute said before us, where VFs were off."""
+        body = one.body(count, number if isinstance(number, int) else None)
         if "OnReset" in one.apply_times:
             body["@Redfish.SettingsApplyTime"] = {"ApplyTime": "OnReset"}
         try:
@@ -162,8 +167,13 @@ class NicsRun:
         for path in gone:
             record.original.pop(path, None)
             record.given.pop(path, None)
+            record.original.pop(f"{path}{_NUMBER}", None)
         if gone:
             self.store.write(self.name, record)
+
+
+def _number_of(one: Function) -> str:
+    return f"{one.path}{_NUMBER}"
 
 
 def _step(one: Function, count: int) -> Step:

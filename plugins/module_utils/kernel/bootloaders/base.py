@@ -55,6 +55,7 @@ class BootLoader(ABC):
 
     name = ""
     where = ""  # for people: what holds the boot entries
+    in_images = False  # whether `write` is no more than files, so that it can be done to an image
 
     @abstractmethod
     def detect(self, host: Host) -> bool:

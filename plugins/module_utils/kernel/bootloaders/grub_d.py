@@ -47,12 +47,16 @@ class GrubD(BootLoader):
 
     name = "grub"
     where = "/boot/grub/grub.cfg"
+    in_images = True
 
     def detect(self, host: Host) -> bool:
-        """grub-mkconfig reads /etc/default/grub.d here (by Debian's patch), and there is a boot menu."""
+        """grub-mkconfig reads /etc/default/grub.d here (by Debian's patch), and there is a boot menu; an image may get
+        one later.
+        """
         if proxmox_boot.starts(host):
             return False
-        return host.exists(MENU) and any(FOLDER[5:] in (host.read_text(path) or "") for path in MAKERS)
+        there = host.exists(MENU) or not host.is_running
+        return there and any(FOLDER[5:] in (host.read_text(path) or "") for path in MAKERS)
 
     def read(self, host: Host) -> LoaderState:
         text = host.read_text(OURS)
@@ -62,7 +66,7 @@ class GrubD(BootLoader):
         obstacles = problems_of(
             MENU,
             (
-                not pending and GENERATED not in menu,
+                not pending and GENERATED not in menu and (host.is_running or menu != ""),
                 "a file that grub-mkconfig made",
                 "one written by hand, which would be lost",
                 "Move its entries to /etc/grub.d/40_custom and run update-grub once.",
@@ -80,6 +84,13 @@ class GrubD(BootLoader):
         )
 
     def write(self, host: Host, tokens: tuple[str, ...]) -> None:
+        """In an image the menu is left to whoever makes it there, or to the first boot, which sees that it is due."""
+        if not host.is_running:
+            if tokens:
+                host.write_file(OURS, settings(tokens, pending=True).encode())
+            else:
+                host.remove_file(OURS)
+            return
         before = host.read_text(OURS)
         host.write_file(OURS, settings(tokens, pending=True).encode())
         try:
@@ -134,13 +145,6 @@ def appended_tokens(text: str) -> tuple[str, ...]:
 
 def regenerate(host: Host) -> None:
     """Make the boot menu again. Raises HostError."""
-    if not host.is_running:
-        raise HostError(
-            host.root,
-            "a running host",
-            "an image's root folder",
-            "An image's kernel arguments can't be set from outside of it; run this once it is booted.",
-        )
     for command in (*([path] for path in UPDATE), *([path, "-o", MENU] for path in MAKERS)):
         if host.exists(command[0]):
             host.run(command, seconds=UPDATE_SECONDS)

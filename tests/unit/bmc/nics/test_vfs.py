@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.bmc import nics_module
 from support.bmc.fake import PASSWORD, USER, FakeBmc, Fault
-from support.bmc.nics import FakeNic
+from support.bmc.nics import DellNic, FakeNic
 from support.bmc.runs import Bench, Ended, module
 
 MAC = "00:00:5e:00:53:01"
@@ -68,6 +68,42 @@ def test_a_count_is_rounded_up_and_told(bench: Bench) -> None:
 def test_without_a_settings_object_the_function_takes_it(bench: Bench) -> None:
     bmc, nic = with_nic(bench, staging=False)
     assert not only(run(bench, bmc, vfs=8))["reboot_required"] and nic.now == 8
+
+
+BROADCOM = {"VirtualizationMode": "NONE", "NumberVFAdvertised": 8, "NumberVFSupported": 64, "VFAllocMult": 8,
+            "SRIOVSupport": "Capable"}  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after"), [("NONE", "SRIOV"), ("NPAR", "NPARSRIOV"), ("SRIOV", "SRIOV")])
+def test_attributes_of_dells_own(bench: Bench, before: str, after: str) -> None:
+    """Staged once with what else they need, in effect after a reset, and given back as they were."""
+    bmc = bench.bmc("dell")
+    nic = DellNic("NIC.Integrated.1", MAC, {**BROADCOM, "VirtualizationMode": before})
+    bmc.nics = [nic]
+    original = dict(nic.now)
+    predicted = only(run(bench, bmc, True, vfs=13))
+    assert bmc.writes == []
+    first = only(run(bench, bmc, vfs=13))
+    assert first == predicted and first["changed"] and first["reboot_required"] and nic.now == original
+    assert nic.then == {**original, "VirtualizationMode": after, "NumberVFAdvertised": 16}
+    second = only(run(bench, bmc, vfs=13))
+    assert not second["changed"] and second["reboot_required"] and len(bmc.writes) == 1
+    bmc.reset("ForceRestart")
+    third = only(run(bench, bmc, vfs=13))
+    assert (third["changed"], third["reboot_required"]) == (False, False)
+    assert third["functions"]["NIC.Integrated.1-1-1"]["current"] == 16
+    assert only(run(bench, bmc, state="absent"))["changed"]
+    bmc.reset("ForceRestart")
+    assert nic.now == original and not only(run(bench, bmc, state="absent"))["changed"]
+    assert not list((bench.folder / "record").glob("*")) and bmc.sessions == {} and bmc.most_sessions == 1
+
+
+@pytest.mark.parametrize("lacking", ["VirtualizationMode", "NumberVFAdvertised"])
+def test_a_dells_nic_without_such_attributes_is_told(bench: Bench, lacking: str) -> None:
+    bmc = bench.bmc("dell")
+    bmc.nics = [DellNic("NIC1", MAC, {key: value for key, value in BROADCOM.items() if key != lacking})]
+    ended = run(bench, bmc, vfs=8)
+    assert ended.failed and "whose VFs the BMC can set, found NIC1-1-1" in ended.result["msg"] and bmc.writes == []
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 
 import pytest
 
+from sriov_cni.host.ethtool import name_of
+from sriov_cni.netlink import messages
 from sriov_cni.pod import interface
 from support.cni_code import put
 from support.cni_world import PF, VF, VF_NAME, VF_VFIO, Refusal, WorldHost, run
@@ -88,6 +91,16 @@ def use(world) -> dict:
     return {}
 
 
+def hide_pf(world) -> dict:
+    (world.device(PF) / "net").rename(world.root / "away")
+    return {"vlan": 5}
+
+
+def hide_vf(world) -> dict:
+    run("ip", "link", "set", VF_NAME, "netns", world.pod_ns)
+    return {}
+
+
 def withhold(world, *addresses: str) -> dict:
     folder = world.root / "state" / "withheld"
     folder.mkdir(parents=True)
@@ -108,6 +121,11 @@ STATUS = {
         lambda world: {"deviceID": "", **withhold(world, VF, VF_VFIO)}, "all VFs of this node are withheld",
     ),
     "in-use": (use, "the host uses its interface"),
+    "pf-without-interface": (hide_pf, f"PF {PF} of VF {VF} has no interface on the host"),
+    "interface-elsewhere": (hide_vf, f"VF {VF} (driver igbvf) has no network interface on the host"),
+    "not-trusted": (lambda world: {"promisc": "on"}, f"VF {VF} is not trusted"),
+    "mtu-of-vfio": (lambda world: {"deviceID": VF_VFIO, "mtu": 1400}, "driver vfio-pci, and so no interface to set it"),
+    "no-trunks": (lambda world: {"vlan_trunk": "10"}, f"vlan_trunk: the driver ixgbe of PF {PF} has no list of VLANs"),
 }  # fmt: skip
 
 
@@ -116,7 +134,7 @@ def test_status_judges_what_would_make_an_add_fail(world, name):
     conf = world.conf
     assert world.raw_call("STATUS", conf) == (0, "")
     make, words = STATUS[name]
-    with pytest.raises(Refusal, match=words.replace("(", r"\(")) as refused:
+    with pytest.raises(Refusal, match=re.escape(words)) as refused:
         world.call("STATUS", {**conf, **make(world)})
     assert refused.value.code == 50
 
@@ -168,15 +186,26 @@ def test_check_allows_what_a_plugin_behind_changed(world, name):
     world.call("DEL", conf)
 
 
-@finding("10", "renamed")
+class Virtio(messages.Interface):
+    """Its parent is a device of another bus, and that one's the PCI function."""
+
+    def __init__(self, payload: bytes) -> None:
+        super().__init__(payload)
+        self.parent = "virtio7"
+
+
+@finding("10", "renamed", "virtio")
 def test_a_renamed_vf_is_found_where_netlink_tells_no_pci_address(world, name, monkeypatch):
-    """Before Linux 5.14 ethtool alone tells it."""
+    """Before Linux 5.14, and of virtio, ethtool alone tells it."""
+    if name == "virtio":
+        monkeypatch.setattr(interface, "Interface", Virtio)
     before = world.snapshot()
     world.call("ADD")
     run("ip", "-n", world.pod_ns, "link", "set", "net1", "down")
     run("ip", "-n", world.pod_ns, "link", "set", "net1", "name", "other7")
     world.add_link("net1", world.pod_ns)  # another one has its name by now
-    monkeypatch.setattr(interface, "bus_info", lambda socket, name: {"other7": VF, "net1": PF}.get(name, ""))
+    told = {"other7": VF, "net1": PF}
+    monkeypatch.setattr(interface, "bus_info", lambda socket, index: told.get(name_of(socket, index), ""))
     world.call("DEL")
     assert world.snapshot() == before
     assert world.pod_link()["ifname"] == "net1"

@@ -1,14 +1,16 @@
 # Copyright (c) 2026 the baremetal.sriov authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""As after a reboot: all VFs of a PF at once, and then all pods go, each with two DELs."""
+"""As after a reboot: all VFs of a PF at once, and then all pods go, each with two DELs; and calls that cross."""
 
 from __future__ import annotations
 
 import json
 import os
 
-from support.cni_world import PF, run
+import pytest
+
+from support.cni_world import PF, VF, VF_VFIO, Refusal, WorldHost, run
 
 VFS = 14
 
@@ -57,3 +59,17 @@ def test_all_vfs_at_once(world):
     assert names() == set()
     assert at_once(world, [("DEL", *add[1:]) for add in adds for _twice in range(2)]) == [0] * 2 * VFS
     assert (world.snapshot(), names()) == (before, links)
+
+
+@pytest.mark.parametrize("late", [VF, VF_VFIO])
+def test_two_vfs_for_one_interface_at_once(world, late):
+    """The second ADD comes and goes between the first one's look and its journal: one of them has to give way."""
+    before, host = world.snapshot(), WorldHost(world)
+    other = {**world.conf, "deviceID": VF if late == VF_VFIO else VF_VFIO, "vlan": 9}
+    host.step = lambda what: world.call("ADD", other) if what == "journal" else None
+    with pytest.raises(Refusal, match="by another ADD at this moment") as refused:
+        world.call("ADD", {**world.conf, "deviceID": late, "vlan": 5}, host)
+    assert refused.value.code == 11
+    assert world.snapshot()["journal"] == [f"{other['deviceID']}@c1@net1"]
+    world.call("DEL")
+    assert world.snapshot() == before

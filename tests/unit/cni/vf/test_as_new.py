@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,7 @@ filter add dev net1 ingress protocol ip u32 match u32 0 0 flowid 1:1
 FEATURES = {"tx-scatter-gather": False, "rx-gro": True, "tx-tcp-segmentation": False, "tx-checksum-ip-generic": False}
 # Attributes of links that this iproute2 may not know: gso_ipv4_max_size, gro_ipv4_max_size (linux/if_link.h).
 NUMBERS = {63: 30000, 64: 30000}
+SOLICITED = "33:33:ff"  # the group of an IPv6 address: RFC 4291, 2.7.1
 SYSCTLS = {"ipv4/conf/{}/rp_filter": "2", "ipv4/conf/{}/proxy_arp": "1", "ipv6/conf/{}/accept_ra": "0"}
 
 
@@ -113,6 +115,15 @@ def _differences(before: dict, after: dict) -> dict:
     return found
 
 
+def settled(before: dict) -> dict:
+    """What differs still, once the kernel had time to join groups of its own, by work of its own."""
+    for _again in range(50):
+        if not (found := _differences(before, everything())):
+            break
+        time.sleep(0.1)
+    return found
+
+
 def change_all(world) -> None:
     for line in IN_THE_POD.strip().splitlines():
         run("ip", "-n", world.pod_ns, *line.split())
@@ -146,6 +157,8 @@ def on_the_host(world):
         run("ip", *line.split())
     for path in ("ipv4/conf/{}/rp_filter", "ipv4/conf/{}/arp_ignore", "ipv6/conf/{}/accept_ra"):
         (Path("/proc/sys/net") / path.format(VF_NAME)).write_text("1")
+    while SOLICITED not in run("ip", "maddr", "show", "dev", VF_NAME):  # joined by work of the kernel's own
+        time.sleep(0.05)
     return world
 
 
@@ -159,12 +172,15 @@ class NamedHost(WorldHost):
 
 @pytest.mark.parametrize("case", ["finding-cni-04-everything"])
 def test_all_that_a_pod_can_change(on_the_host, case):
-    world, before = on_the_host, everything()
-    world.call("ADD", host=NamedHost(world))
+    world = on_the_host
+    before, at_the_pf = everything(), world.pf["vfs"]
+    conf = {**world.conf, "trust": "on", "vlan": 7}
+    world.call("ADD", conf, host=NamedHost(world))
     change_all(world)
-    world.call("DEL", host=NamedHost(world))
-    after = everything()
-    assert _differences(before, after) == {}
+    told = {**world.pf["vfs"][0], "mac": "02:00:00:00:0b:ad"}  # as the driver of a trusted VF does
+    world.set_pf(vfs=[told, world.pf["vfs"][1]])
+    world.call("DEL", conf, host=NamedHost(world))
+    assert settled(before) == {} and world.pf["vfs"] == at_the_pf
     assert not (world.root / "state" / "withheld" / VF).exists()
 
 
@@ -216,6 +232,29 @@ def test_a_program_that_drops_all_packets_is_taken_off(world, how):
     world.call("DEL", CNI_CONTAINERID="c2")
 
 
+def channels() -> tuple[int, ...]:
+    with contextlib.closing(IoctlEthtool(VF_NAME)) as ethtool:
+        found = ethtool.get_channels()
+        return found.rx_count, found.tx_count, found.combined_count
+
+
+@pytest.mark.parametrize("case", ["finding-cni-04-channels-of-a-driver"])
+def test_channels_come_back(world, case):
+    """Of a veth with several queues, by another implementation."""
+    run("ip", "link", "del", VF_NAME)
+    queues = "numtxqueues", "4", "numrxqueues", "4"
+    run("ip", "link", "add", VF_NAME, *queues, "type", "veth", "peer", "name", "wire", *queues)
+    run("ip", "link", "set", VF_NAME, "alias", VF)
+    before = channels()
+    world.call("ADD")
+    with Inside(open_netns(f"/run/netns/{world.pod_ns}")), contextlib.closing(IoctlEthtool("net1")) as ethtool:
+        wanted = ethtool.get_channels()
+        wanted.rx_count = wanted.tx_count = 2
+        ethtool.set_channels(wanted)
+    world.call("DEL")
+    assert (channels(), before[:2]) == (before, (4, 4))
+
+
 @pytest.mark.parametrize("case", ["finding-cni-04-refused-at-add"])
 def test_a_vf_with_a_program_of_the_hosts_is_refused(world, case):
     """It may be the administrator's own: nothing is taken away."""
@@ -228,6 +267,27 @@ def test_a_vf_with_a_program_of_the_hosts_is_refused(world, case):
         world.call("ADD")
     assert (told.value.code, everything()) == (100, before)
     os.close(program)
+
+
+HOSTS = {"ingress": bpf.TCX_INGRESS, "egress": bpf.TCX_EGRESS}
+
+
+@pytest.mark.parametrize("held", ["program", "link"])
+@pytest.mark.parametrize("place", [pytest.param(name, id=f"finding-cni-04-refused-at-add-{name}") for name in HOSTS])
+def test_a_vf_with_a_program_of_the_hosts_beside_tc_is_refused(world, place, held):
+    """It would go with the VF, and DEL could not tell it from a pod's."""
+    index = messages.Interface(socket.Socket().get(messages.get_link(name=VF_NAME))).index
+    with contextlib.ExitStack() as stack:
+        if held == "link":
+            stack.callback(os.close, bpf.link(index, HOSTS[place]))
+        else:
+            bpf.attach_tcx(index, HOSTS[place])
+        before = everything()
+        assert before["tcx"] == 1
+        for command, code in (("ADD", 100), ("STATUS", 50)):
+            with pytest.raises(Refusal, match=f"interface {VF_NAME} has an eBPF program beside tc") as told:
+                world.call(command)
+            assert (told.value.code, everything()) == (code, before)
 
 
 @pytest.mark.parametrize("case", ["finding-cni-04-journal-of-before"])

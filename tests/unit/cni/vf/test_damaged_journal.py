@@ -78,6 +78,51 @@ def test_it_stands_in_nobody_elses_way(world, name, capfd):
     assert (status, f"VF {VF} of container c1 interface net1 is not back" in text) == (1, True)
 
 
+def a_folder(file) -> None:
+    file.mkdir()
+
+
+def a_fifo(file) -> None:
+    os.mkfifo(file)
+
+
+def a_link_to_a_good_one(file) -> None:
+    file.symlink_to(file.with_name(f"{VF_VFIO}@c2@net1"))
+
+
+@pytest.mark.parametrize("make", [pytest.param(make, id=f"finding-cni-07-{make.__name__}") for make in (
+    a_folder, a_fifo, a_link_to_a_good_one)])  # fmt: skip
+def test_what_is_no_file(world, make):
+    world.call("ADD", {**world.conf, "deviceID": VF_VFIO, "vlan": 9}, CNI_CONTAINERID="c2")
+    make(world.root / "state" / "journal" / f"{VF}@c1@net1")
+    entries = {entry["vf"]: entry for entry in json.loads(cli._attachments(WorldHost(world))[1])}
+    assert ("cannot be used" in entries[VF]["error"], entries[VF_VFIO].get("error")) == (True, None)
+    assert world.raw_call("DEL", world.conf) == (0, "")
+    assert cli._set_aside(VF, WorldHost(world))[0] == 0
+    world.call("ADD")
+    world.call("DEL")
+    world.call("DEL", {**world.conf, "deviceID": VF_VFIO}, CNI_CONTAINERID="c2")
+
+
+@pytest.mark.parametrize("stray", [pytest.param(name, id=f"finding-cni-07-named-{name}") for name in (
+    "notes", "..", f"{VF}.bak", VF.upper() + "x")])  # fmt: skip
+def test_a_name_that_is_no_vfs(world, stray):
+    """As of a copy that somebody made: it stands in no VF's way, is told, and can be moved away."""
+    world.call("ADD")
+    journal = world.root / "state" / "journal"
+    (journal / f"{stray}@c9@net1").write_text((journal / f"{VF}@c1@net1").read_text())
+    entries = {entry["vf"]: entry for entry in json.loads(cli._attachments(WorldHost(world))[1])}
+    assert ("cannot be used" in entries[stray]["error"], entries[stray]["in_use"], entries[VF]["in_use"]) == (
+        True, False, True)  # fmt: skip
+    assert world.raw_call("DEL", world.conf, CNI_CONTAINERID="c9") == (0, "")
+    assert not (world.root / "state" / "withheld").exists()
+    world.call("DEL")
+    world.call("ADD")
+    world.call("DEL")
+    assert cli._set_aside(stray, WorldHost(world))[0] == 0
+    assert (os.listdir(journal), cli._release(WorldHost(world))) == ([], (0, ""))
+
+
 @pytest.mark.parametrize("name", cases(["half", "newer"]))
 def test_it_is_set_aside_after_a_reboot(world, name):
     world.call("ADD")

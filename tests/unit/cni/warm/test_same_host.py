@@ -143,9 +143,32 @@ def test_an_upgrade_takes_the_interpreter_away(program, tmp_path, shell, name):
     assert json.loads(done.stdout)["code"] == 6  # it runs, and can't take this configuration
 
 
-@finding("13", "said-once")
+# What a policy may refuse besides: to read of another process (AppArmor has ptrace and ptrace read apart).
+DENY_READING = """
+from sriov_cni.warm import worker
+
+
+def refused(*_arguments, real=worker.{what}):
+    if {when}:
+        raise PermissionError(13, "Permission denied")
+    return real(*_arguments)
+
+
+worker.{what} = refused
+"""
+REPLY_ALONE = "    def getfd(pidfd, fd):\n        if fd == 0:\n            return way(pidfd, fd)\n"
+DENY_STREAMS = DENY.replace("    real()\n", "    way = real()\n").replace("    def getfd(pidfd, fd):\n", REPLY_ALONE)
+DENIALS = {
+    "said-once": DENY,
+    "said-once-namespaces": DENY_READING.format(what="place_of", when='_arguments[0] != "/proc/self"'),
+    "said-once-environment": DENY_READING.format(what="Client._read_environment", when="True"),
+    "said-once-streams": DENY_STREAMS,
+}
+
+
+@finding("13", *DENIALS)
 def test_a_security_policy_that_refuses_is_told_once(program, tmp_path, capfd, name):
-    with Warm(launcher_with(program, tmp_path, DENY)) as warm:
+    with Warm(launcher_with(program, tmp_path, DENIALS[name])) as warm:
         before = warm.workers()
         for turn in range(3):
             assert outcome(warm.start({"CNI_COMMAND": "VERSION"}))[0] == 0

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from shared.places import device_info_name
 from sriov_device_plugin.errors import DeviceChangedError
 from sriov_device_plugin.host.discovery import Device, Scanner
 from sriov_device_plugin.pool import allocation, config, device_info, pools
@@ -216,7 +217,7 @@ def test_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
 
 def test_a_read_only_or_wrong_device_info_file_is_replaced(tmp_path: Path) -> None:
     """The Go plugin leaves files of mode 0444."""
-    path = tmp_path / device_info.file_name("a.b/c", VF0)
+    path = tmp_path / device_info_name("a.b/c", VF0)
     path.write_text("{}")
     path.chmod(0o444)
     device_info.write(str(tmp_path), "a.b/c", Device(id=VF0, class_id="020000"))

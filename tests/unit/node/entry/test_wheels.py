@@ -107,6 +107,42 @@ def test_what_a_killed_run_left_does_no_harm(tmp_path: Path, request_for: Wheels
     assert "pure-1.0-py3-none-any.whl" in prepare(request_for, str(tmp_path / "cache"), sys.executable).wheels
 
 
+def test_what_was_asked_for_last_is_known(tmp_path: Path, request_for: WheelsRequest) -> None:
+    """For a plan, which does not know the node's Python yet; also of a folder that release 0.1.1 has made."""
+    cache, files = str(tmp_path / "cache"), (request_for.requirements, request_for.folder)
+    assert wheels.last_used(files[0], cache, files[1]) is None
+    other = WheelsRequest(request_for.requirements, "3.9", "x86_64", "glibc 2.28", request_for.folder)
+    made = {one.version: (one, prepare(one, cache, sys.executable)) for one in (request_for, other)}
+    for version in made:
+        told = Path(made[version][1].path).parent / "wheels.json"
+        data = json.loads(told.read_text())
+        del data["python"]
+        told.write_text(json.dumps(data))
+    assert wheels.last_used(files[0], cache, files[1]) is None
+    for number, version in enumerate(("3.11", "3.9", "3.11")):
+        request, _unpacked = made[version]
+        prepare(request, cache, "/nonexistent/python")
+        for one, found in made.values():  # what is not the last one is older, whatever the clock's resolution is
+            if one is not request:
+                os.utime(Path(found.path).parent / "wheels.json", (number, number))
+        assert wheels.last_used(files[0], cache, files[1]) == request
+    assert wheels.last_used(files[0], cache) is None, "another folder of wheels, or none"
+
+
+def test_wheels_for_a_later_python_are_none_that_a_node_asked_for(
+    tmp_path: Path, request_for: WheelsRequest, shelf: Path
+) -> None:
+    """So that a plan begins with those of the nodes; what it will look at is known before."""
+    make_wheel(shelf, "native", "cp312-cp312-manylinux_2_17_x86_64")
+    cache = str(tmp_path / "cache")
+    for python in (sys.executable, "/nonexistent/python"):
+        told = wheels.provided(request_for, 2, cache, python)
+        assert wheels.last_used(request_for.requirements, cache, request_for.folder) == request_for
+    assert (told["abi"], [one["abi"] for one in told["others"]]) == ("cp311", ["cp312"])
+    assert [one["abi"] for one in told["missing"]] == ["cp313"]
+    assert wheels.ready(request_for, 2, cache) == [told["site"], told["others"][0]["site"]]
+
+
 def _prepare(request: WheelsRequest, cache: str) -> str:
     return prepare(request, cache, sys.executable).path
 

@@ -152,6 +152,15 @@ def test_a_module_that_is_gone_has_no_parameter_to_give_back(host: GrubHost) -> 
     assert carried_out(host)[2:] == ["record module_parameter vfio_pci.disable_idle_d3"]
 
 
+@pytest.mark.parametrize("text", ["theirs\n", "options\n\n", "options vfio-pci x=1\n", "\x00\n"])
+def test_somebody_elses_file_under_our_name_is_refused_in_words(host: GrubHost, text: str) -> None:
+    """Also where its lines are none of modprobe's."""
+    host.put(kernel_modules.OPTIONS_FILE, text)
+    with pytest.raises(RefusedError, match="one of somebody else's under our name"):
+        bring(host, VFIO)
+    assert host.get(kernel_modules.OPTIONS_FILE) == text
+
+
 def test_an_option_that_no_reboot_brings_is_refused(host: GrubHost) -> None:
     loaded(host, "vfio_pci", disable_idle_d3=("N\n", 0o444))
     for turn in range(2):

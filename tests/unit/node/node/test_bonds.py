@@ -142,3 +142,12 @@ def test_a_bond_gives_its_ports_its_mtu(host: FakeHost, mtu: int, told: bool) ->
     bonded(host, mtu=mtu)
     warnings = present(host, [{**WORD, "mtu": 9000}], check=True).plan.warnings
     assert any(f"the bond bond0 has {mtu}" in warning for warning in warnings) == told
+
+
+@pytest.mark.parametrize("mtu", [pytest.param(1500, id="finding-node-10-team")])
+def test_so_does_a_team(host: FakeHost, mtu: int) -> None:
+    """Linux drivers/net/team/team_core.c, team_port_add."""
+    host.add_net(Net("team0", "52:54:00:00:00:01", mtu, True, kind="team", addresses=["192.0.2.2"]))
+    host.nets["enp1s0"].master, host.nets["enp1s0"].up = "team0", True
+    warnings = present(host, [{**WORD, "mtu": 9000}], check=True).plan.warnings
+    assert any("the team team0 has 1500" in warning for warning in warnings)

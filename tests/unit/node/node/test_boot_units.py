@@ -14,13 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
-from ansible_collections.baremetal.sriov.plugins.module_utils.policy.rendered_files import HOTPLUG_PATH, HOTPLUG_UNIT
+from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot, pause
+from ansible_collections.baremetal.sriov.plugins.module_utils.policy.rendered_files import (
+    FIRST_BOOT_PATH,
+    HOTPLUG_PATH,
+    HOTPLUG_UNIT,
+)
 from support.checkout import ROOT
 from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present, somebody_makes
 
 FILES = ROOT / "files" / "node"
 EARLY, NODE, HOTPLUG = "baremetal-sriov-vfs.service", "baremetal-sriov-node.service", HOTPLUG_UNIT.format(pf="")
+FIRST = "baremetal-sriov-first-boot.service"
 VALUES = {"PYTHON": "/usr/bin/python3", "KUBELET_UNIT": "kubelet.service k3s.service"}
 ATTRIBUTES = {**KERNEL, "vfs": [{"indices": [0], "vlan": 100}]}
 # Where cloud-init brings the network up, it does so before the basic system is there.
@@ -55,7 +60,16 @@ def test_the_vfs_come_before_the_network_and_the_rest_before_the_kubelet() -> No
     assert {EARLY, NODE} <= set(settings(HOTPLUG, "After"))
 
 
-@pytest.mark.parametrize("name", [EARLY, NODE, HOTPLUG])
+def test_what_an_image_left_is_done_with_the_network_and_before_the_kubelet() -> None:
+    """The specification is what it waits for; the pause holds it as well."""
+    assert "network-online.target" in settings(FIRST, "After") and settings(FIRST, "Wants") == ["network-online.target"]
+    assert {"kubelet.service", "k3s.service", "baremetal-sriov-device-plugin.service"} <= set(settings(FIRST, "Before"))
+    assert FIRST_BOOT_PATH in settings(FIRST, "ConditionPathExists")
+    assert f"!{pause.PATH}" in settings(FIRST, "ConditionPathExists")
+    assert settings(FIRST, "ExecStart")[-1] == boot.FIRST
+
+
+@pytest.mark.parametrize("name", [EARLY, NODE, HOTPLUG, FIRST])
 def test_no_failure_of_ours_is_anybody_elses(name: str) -> None:
     """Order alone: nothing of ours is required by a unit, or can wait for ever."""
     ties = "Requires|Requisite|BindsTo|PartOf|RequiredBy|UpheldBy|OnFailure|FailureAction"
@@ -63,20 +77,20 @@ def test_no_failure_of_ours_is_anybody_elses(name: str) -> None:
     assert settings(name, "TimeoutStartSec") and settings(name, "TimeoutStartSec") != ["infinity"]
 
 
-@pytest.mark.parametrize("name", [EARLY, NODE, HOTPLUG.replace("@", f"@{PF1}")])
+@pytest.mark.parametrize("name", [EARLY, NODE, HOTPLUG.replace("@", f"@{PF1}"), FIRST])
 def test_systemd_takes_every_line_and_finds_no_circle(tmp_path: Path, name: str) -> None:
     """Also where the network comes up before the basic system."""
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("no systemd-analyze on this machine, so the units are not judged")
-    for unit in (EARLY, NODE, HOTPLUG):
+    for unit in (EARLY, NODE, HOTPLUG, FIRST):
         (tmp_path / unit).write_text(text(unit))
     for path, content in OTHERS.items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(content + "[Service]\nExecStart=/bin/true\n" * path.endswith(".service"))
     wants = tmp_path / "multi-user.target.wants"
     wants.mkdir()
-    for unit in (EARLY, NODE, "kubelet.service"):
+    for unit in (EARLY, NODE, FIRST, "kubelet.service"):
         os.symlink(tmp_path / unit, wants / unit)
     argv = [program, "verify", "--man=no", str(tmp_path / name), "multi-user.target"]
     environment = {**os.environ, "SYSTEMD_UNIT_PATH": f"{tmp_path}:"}

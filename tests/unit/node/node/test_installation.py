@@ -16,6 +16,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.concerns import WHOLE
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.installation import SYSTEMD, asked
 from ansible_collections.baremetal.sriov.plugins.module_utils.node.run import run
+from ansible_collections.baremetal.sriov.plugins.module_utils.shared.places import LIBRARY_ELSEWHERE
 from support.fake_host import FakeHost
 from support.node_runs import DPDK, KERNEL, goal_of
 
@@ -71,14 +72,19 @@ def test_a_host_without_systemd(host: FakeHost, there: bool) -> None:
     assert ("systemd: expected systemd as the running init" in found) == (not there), found
 
 
-@pytest.mark.parametrize("place", [pytest.param("/usr", id="finding-node-28-plan"),
-                                   pytest.param("/usr/lib/baremetal-sriov", id="finding-node-28-mount")])  # fmt: skip
-def test_a_place_that_can_not_be_written(host: FakeHost, place: str) -> None:
-    """rpm-ostree's /usr: known before anything is changed. The modules alone install nothing."""
+@pytest.mark.parametrize(("places", "refused"), [
+    pytest.param("/usr", False, id="finding-node-28-plan"),
+    pytest.param("/usr/lib/baremetal-sriov", False, id="finding-node-28-mount"),
+    pytest.param("/usr /var", True, id="finding-node-28-nowhere"),
+])  # fmt: skip
+def test_a_place_that_can_not_be_written(host: FakeHost, places: str, refused: bool) -> None:
+    """rpm-ostree's /usr has another place; where there is none it is known before anything is changed. The modules
+    alone install nothing.
+    """
     host.put(f"{SYSTEMD}/x", "")
-    host.is_read_only = lambda path: path.startswith(place)  # type: ignore[method-assign]
+    host.is_read_only = lambda path: path.startswith(tuple(places.split()))  # type: ignore[method-assign]
     found = refusal(host, systemd=True)
-    assert "/usr/lib/baremetal-sriov: expected a file system that can be written" in found
+    assert (f"{LIBRARY_ELSEWHERE}: expected a file system that can be written" in found) == refused
     assert refusal(host) == ""
 
 
@@ -103,3 +109,12 @@ def test_without_root_it_is_said_in_words(monkeypatch: pytest.MonkeyPatch, user:
         "the module: expected to run as root; found the user 1000. Set become: true, and let the user that Ansible "
         "connects as use sudo."
     ]
+
+
+def test_the_operator_that_put_its_own_there_again_is_named(host: FakeHost) -> None:
+    """Its pod installs sriov at each start, in the place of ours as well."""
+    host.put("/opt/cni/bin/sriov", GO)
+    host.put("/var/log/pods/op_sriov-network-config-daemon-x7x7x_0f6c51a5/main/0.log", "")
+    found = refusal(host, folder="auto")
+    assert "somebody else put there; the pod op/sriov-network-config-daemon-x7x7x is on this node" in found
+    assert "the SR-IOV network operator's daemon" in found

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -14,7 +15,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import RefusedError, StateFileError
-from support.fake_base import killed_at_every_write
+from support.fake_base import Killed, killed_at_every_write
 from support.fake_host import FakeHost
 from support.node_runs import KERNEL, absent, make_host, present
 
@@ -81,6 +82,24 @@ def test_an_adopted_file_comes_back_exactly(host: FakeHost, tmp_path: Path, make
     absent(host)
     assert looks(path) == before
     assert not host.exists("/" + ORIGINAL) and not absent(host).plan.steps
+
+
+@pytest.mark.parametrize(("before", "left"), [
+    pytest.param([], [], id="finding-node-37-folders-made-by-us"),
+    pytest.param(["etc/pcidp/"], ["etc/pcidp"], id="finding-node-37-empty-pcidp-before"),
+    pytest.param(["etc/udev/rules.d/"], ["etc/udev/rules.d"], id="finding-node-37-empty-rules-before"),
+])  # fmt: skip
+def test_folders_go_only_where_we_made_them(tmp_path: Path, before: list[str], left: list[str]) -> None:
+    """Also after a change, and a kill."""
+    host = make_host(tmp_path)
+    host.fill(dict.fromkeys(before, ""))
+    with contextlib.suppress(Killed), host.mortal(12):
+        present(host, [KERNEL])
+    present(host, [KERNEL])
+    present(host, [{**KERNEL, "num_vfs": 2}])
+    absent(host)
+    found = [path for path in ("etc/pcidp", "etc/udev/rules.d", "etc/baremetal-sriov") if host.exists(f"/{path}")]
+    assert found == left
 
 
 @pytest.mark.parametrize("make", WAYS)

@@ -129,7 +129,7 @@ def test_the_units_have_it_as_conditions() -> None:
     expected = [f"ConditionPathExists=!{pause.PATH}", f"ConditionKernelCommandLine=!{pause.ARGUMENT}"]
     units = {path.name: conditions(path) for path in (FILES / "node").glob("*.service")}
     assert units.pop("baremetal-sriov-drift.service") == []
-    assert len(units) == 3 and all(found[1:] == expected for found in units.values()), units
+    assert len(units) == 4 and all(found[1:] == expected for found in units.values()), units
 
 
 @pytest.mark.parametrize("path", sorted(FILES.glob("*/*.service")), ids=lambda path: path.stem)
@@ -140,7 +140,7 @@ def test_what_serves_pods_is_not_paused(path: Path) -> None:
 
 STATUS_FIELDS = {
     "format", "configured", "drift", "paused", "pfs", "differences", "errors", "stopped", "repairs", "last_pass",
-    "reboot_for", "units",
+    "reboot_for", "units", "waits_for_free",
 }  # fmt: skip
 
 

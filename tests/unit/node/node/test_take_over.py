@@ -44,6 +44,8 @@ WHOLE: list[tuple[str, str, list[int]]] = [
      [6, 8, 9, 10]),
     ("etc/systemd/network/10-a.network",  # systemd.network(5)
      "[Match]\nName=enp1s0\n\n[SR-IOV]\nVirtualFunction=0\nVLANId=5\n\n[Network]\nDHCP=yes\n", [4, 5, 6]),
+    ("etc/NetworkManager/conf.d/vfs.conf", "[device-vfs]\nmatch-device=driver:igb\nsriov-num-vfs=4\nmanaged=1\n", [3]),
+    ("etc/cron.d/vlans", "@reboot root ip link set dev enp1s0 vf 1 vlan 5\n", [1]),
     ("etc/modprobe.d/igb.conf", "options igb max_vfs=4\noptions ixgbe allow_unsupported_sfp=1\n", [1]),
     ("etc/modprobe.d/mlx4.conf", "options mlx4_core num_vfs=4 probe_vf=4\n", [1]),
     ("etc/sysfs.conf", "# VFs\nclass/net/enp1s0/device/sriov_numvfs = 4\nkernel/mm/x = 1\n", [2]),  # sysfsutils

@@ -16,6 +16,7 @@ from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors impor
     HostError,
     InvalidSpecError,
     RefusedError,
+    SlowError,
 )
 from ansible_collections.baremetal.sriov.plugins.module_utils.policy.node_spec import node_spec
 from support.fake_host import FakeHost
@@ -199,3 +200,33 @@ def test_a_pf_that_is_still_being_probed(host: FakeHost, code: int) -> None:
     with pytest.raises(HostError, match=r"run this again|see who holds them"):
         present(host, [KERNEL, DPDK])
     assert host.clock < 60
+
+
+@pytest.mark.parametrize("part", [
+    pytest.param("/drivers_probe=", id="finding-node-18-probe"),
+    pytest.param("/unbind=", id="finding-node-18-unbind"),
+    pytest.param("/driver_override=", id="finding-node-18-override"),
+])  # fmt: skip
+def test_a_binding_that_the_kernel_is_still_at_work_on(host: FakeHost, part: str) -> None:
+    """That function is left alone: each write to it would hang behind the first. The others are bound, and the next run
+    goes on from what the kernel made of it.
+    """
+    netdevices = {**DPDK, "device_type": "netdevice"}
+    present(host, [netdevices])
+    write = host.write_attribute
+    slow: list[str] = []
+
+    def hangs(path: str, value: str, seconds: float = 60.0) -> None:
+        if not slow and part in f"{path}={value}":
+            slow.append(path)
+            raise SlowError(path, f"{value!r} written within {seconds:g} s", "the write hangs in the kernel", "")
+        assert not slow or host.vf_address(PF2, 0) not in f"{path}={value}", f"{path}={value} after {slow}"
+        write(path, value, seconds)
+
+    host.write_attribute = hangs  # type: ignore[method-assign]
+    with pytest.raises(SlowError, match="vf 0: bind vfio-pci"):
+        present(host, [DPDK])
+    assert drivers(host, PF2)[1:] == ["vfio-pci"] * 6 and slow
+    host.write_attribute = write  # type: ignore[method-assign]
+    present(host, [DPDK])
+    assert drivers(host, PF2) == ["vfio-pci"] * 7

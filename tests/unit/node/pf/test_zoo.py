@@ -13,9 +13,10 @@ import pytest
 
 from ansible_collections.baremetal.sriov.plugins.module_utils.model.errors import HostError, RefusedError
 from ansible_collections.baremetal.sriov.plugins.module_utils.node import boot
+from ansible_collections.baremetal.sriov.plugins.module_utils.pf.drivers import errno_of
 from support import zoo
 from support.fake_zoo import zoo_host
-from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, present, snapshot
+from support.node_runs import DPDK, KERNEL, PF1, PF2, absent, drivers, make_host, present, snapshot
 
 SET_UP: dict[str, Any] = {
     **KERNEL,
@@ -82,6 +83,46 @@ def test_a_vf_that_stays_busy_ends_in_words(code: int, tmp_path: Path) -> None:
         present(host, [{**KERNEL, "vfs": [{"indices": "0-3", "vlan": 9}]}, DPDK])
     assert [host.pfs[PF1].settings[i]["vlan"] for i in range(4)] == [9, 0, 9, 9]
     assert drivers(host, PF2) == ["vfio-pci"] * 7 and host.clock < 120
+
+
+MODE = {**KERNEL, "eswitch_mode": "switchdev"}
+
+
+@pytest.mark.parametrize("code", [11, 16])
+@pytest.mark.parametrize(("what", "policy"), [
+    # Linux drivers/net/ethernet/intel/ice/ice_main.c, ice_open: EBUSY while the PF is reset.
+    pytest.param("dev enp1s0 up", KERNEL, id="finding-node-12-link"),
+    # drivers/net/ethernet/mellanox/mlx5/core/eswitch_offloads.c, mlx5_devlink_eswitch_mode_set: EBUSY while it changes.
+    pytest.param("eswitch set", MODE, id="finding-node-12-mode"),
+    pytest.param("ethtool -K", MODE, id="finding-node-12-offload"),
+])  # fmt: skip
+def test_a_pf_that_is_busy_is_asked_again(code: int, what: str, policy: dict[str, Any], tmp_path: Path) -> None:
+    """Whatever it is asked for."""
+    host = make_host(tmp_path, "ice")
+    host.faults = {what: code}
+    present(host, [policy])
+    assert host.numvfs(PF1) == 4 and not present(host, [policy]).plan.steps and not host.faults
+
+
+@pytest.mark.parametrize("what", [pytest.param("dev enp1s0 down", id="finding-node-12-down")])
+def test_a_pf_that_is_busy_as_it_is_given_back(what: str, tmp_path: Path) -> None:
+    host = make_host(tmp_path, "ice")
+    before = snapshot(host)
+    present(host, [KERNEL])
+    host.faults = {what: 16}
+    absent(host)
+    assert snapshot(host) == before
+
+
+@pytest.mark.parametrize("said", [
+    # iproute2 lib/libnetlink.c, devlink/mnlg.c; ethtool netlink/nlsock.c, ethtool.c
+    pytest.param("RTNETLINK answers: Device or resource busy", id="finding-node-12-said-by-ip"),
+    pytest.param("Error: busy.\nkernel answers: Device or resource busy", id="finding-node-12-said-by-devlink"),
+    pytest.param("netlink error: Device or resource busy", id="finding-node-12-said-by-ethtool"),
+    pytest.param("Cannot set device feature settings: Device or resource busy", id="finding-node-12-said-by-ioctl"),
+])  # fmt: skip
+def test_the_answers_of_programs_are_known(said: str) -> None:
+    assert errno_of(HostError("x", "exit status 0", f"2; it said: {said}\n")) == 16
 
 
 @pytest.mark.parametrize("setting", [

@@ -24,6 +24,14 @@ def bonded(host: FakeHost, form: str) -> None:
         net.mac = OWN[PF1]
         if form == "permaddr" and mac != net.mac:
             net.permanent = mac
+    if form == "ethtool":
+        show = host.show
+
+        def with_ethtool(argv: tuple[str, ...]) -> Any:
+            own = {host.pfs[address].name: mac for address, mac in OWN.items()}
+            return f"Permanent address: {own[argv[2]].upper()}\n" if argv[:2] == ("ethtool", "-P") else show(argv)
+
+        host.show = with_ethtool  # type: ignore[method-assign]
     if form == "perm_hwaddr":
         json_of = host._link_json
 
@@ -40,6 +48,7 @@ def bonded(host: FakeHost, form: str) -> None:
 @pytest.mark.parametrize("form", [
     pytest.param("permaddr", id="finding-node-09-permaddr"),
     pytest.param("perm_hwaddr", id="finding-node-09-perm_hwaddr"),
+    pytest.param("ethtool", id="finding-node-09-ethtool"),  # a team, with an iproute2 that knows no permaddr
 ])  # fmt: skip
 @pytest.mark.parametrize("pf", [PF1, PF2])
 def test_a_mac_address_is_the_nics_own(host: FakeHost, form: str, pf: str) -> None:

@@ -176,6 +176,30 @@ MORE: list[tuple[str, str, str, int]] = [
     ("etc/cloud/cloud.cfg.d/90.cfg", f"bootcmd:\n  - echo 4 > {NUMBER}\n", "sriov_numvfs", 2),
     ("var/lib/cloud/scripts/per-boot/vfs.sh", f"#!/bin/sh\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
     ("etc/libvirt/hooks/qemu", f"#!/bin/sh\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
+    # NetworkManager.conf(5), section device; systemd.unit(5), search path; systemd.link(5), drop-ins.
+    ("etc/NetworkManager/conf.d/vfs.conf", "[device-vfs]\nmanaged=1\nsriov-num-vfs=4\n", "sriov-num-vfs", 3),
+    ("etc/NetworkManager/NetworkManager.conf", "[main]\n[device]\nsriov-num-vfs=4\n", "sriov-num-vfs", 3),
+    ("etc/systemd/system.control/net.service.d/vf.conf",
+     f"[Service]\nExecStartPost=sh -c 'echo 4 > {NUMBER}'\n", "sriov_numvfs", 2),
+    ("etc/systemd/network/10-a.link.d/vfs.conf", "[Link]\nSR-IOVVirtualFunctions=4\n", "SR-IOVVirtualFunctions", 2),
+    ("etc/systemd/network/10-a.network.d/vf.conf", "[SR-IOV]\nVirtualFunction=0\n", "[SR-IOV]", 1),
+    ("usr/local/lib/udev/rules.d/70.rules", RULE, "sriov_numvfs", 1),
+    # What packages and images bring, where its name says what it is for.
+    ("usr/lib/systemd/system/sriov.service", f"[Service]\nExecStart=sh -c 'echo 4 > {NUMBER}'\n", "sriov_numvfs", 2),
+    ("lib/udev/rules.d/70-vf.rules", RULE, "sriov_numvfs", 1),
+    ("usr/lib/modprobe.d/igb.conf", "options igb max_vfs=4\n", "max_vfs=", 1),
+    ("etc/modprobe.conf", "options igb max_vfs=4\n", "max_vfs=", 1),
+    ("etc/anacrontab", f"1 5 vfs echo 4 > {NUMBER}\n", "sriov_numvfs", 1),
+    ("etc/tuned/ours/script.sh", f"#!/bin/sh\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
+    ("etc/sysconfig/network/if-up.d/vfs", f"#!/bin/sh\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
+    ("etc/wicked/scripts/vfs", f"#!/bin/sh\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
+    ("etc/cloud/cloud.cfg", f"bootcmd:\n  - echo 4 > {NUMBER}\n", "sriov_numvfs", 2),
+    ("etc/dpdk/interfaces", "# <bus> <id> <driver>\npci\t0000:01:10.0\tvfio-pci\n", "pci\t0000:01:10.0", 2),
+    # VFs' settings alone.
+    ("etc/init.d/vf-macs", "#!/bin/sh\nip link set enp1s0 vf 0 mac 02:00:00:00:00:01\n", "ip link set enp1s0 vf 0", 2),
+    ("etc/cron.d/vlans", "@reboot root /sbin/ip link set dev enp1s0 vf 1 vlan 5\n", "ip link set dev enp1s0 vf 1", 1),
+    ("etc/network/interfaces.d/vlans", "iface enp1s0 inet dhcp\n  up ip link set $IFACE vf 0 spoofchk off\n",
+     "ip link set $IFACE vf 0", 2),
     ("usr/local/sbin/vfs.sh", f"#!/bin/sh\necho 0 > {NUMBER}\necho 4 > {NUMBER}\n", "sriov_numvfs", 2),
 ]  # fmt: skip
 
@@ -193,12 +217,25 @@ def test_the_usual_places(tmp_path: Path, path: str, text: str, sign: str, line:
     assert host.get(path) == text
 
 
+@pytest.mark.parametrize("what", [pytest.param("merged", id="finding-node-35-one-file-by-two-names")])
+def test_a_file_with_two_names_is_named_once(tmp_path: Path, what: str) -> None:
+    """/lib leads to /usr/lib."""
+    host = make_host(tmp_path)
+    host.put("usr/lib/udev/rules.d/70-vfs.rules", RULE)
+    host.symlink("lib", "usr/lib")
+    (warning,) = present(host, [KERNEL], check=True).plan.warnings
+    assert warning.startswith("/usr/lib/udev/rules.d/70-vfs.rules (a udev rule, line 1)"), what
+
+
 INNOCENT = [
     ("etc/netplan/60.yaml",
      "network:\n  ethernets:\n    enp1s0: {}\n  vlans:\n    v5:\n      id: 5\n      link: enp1s0\n"),
     ("etc/netplan/60.yaml.bak", "network:\n  ethernets:\n    v:\n      link: enp1s0\n"),
     ("etc/network/interfaces", "auto enp1s0\n# pre-up echo 4 > .../sriov_numvfs\n"),
     ("etc/cron.d/vfs", f"#@reboot root echo 4 > {NUMBER}\n"),
+    ("etc/rc.local", "#!/bin/sh\nip link set enp1s0 up\nip link set enp1s0 vrf vf0\n"),
+    ("etc/dpdk/interfaces", "# pci 0000:04:00.0 vfio-pci\n"),
+    ("usr/lib/systemd/system/ovirt.service", f"[Service]\nExecStart=/bin/sh -c 'cat {NUMBER}'\n"),
     ("etc/network/interfaces.d/pf.bak", f"post-up echo 4 > {NUMBER}\n"),
     ("usr/local/bin/kubectl", "\x7fELF" + "x" * (70 << 10) + " sriov_numvfs"),
     ("etc/sysconfig/network-scripts/ifcfg-enp1s0.bak", "SRIOV_TOTAL_VFS=4\n"),
