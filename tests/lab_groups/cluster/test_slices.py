@@ -82,7 +82,8 @@ def test_a_record_of_somebody_else(controller: Controller, api_server: ApiServer
     foreign = {"metadata": {"name": "baremetal-sriov-slices"}, "data": {"x": "y"}}
     api_server.api.request("POST", RECORD.rpartition("/")[0], foreign)
     done = run(controller, api_server, play("a"))
-    assert done.status != 0 and "does not carry the label" in done.output, done.output
+    expected = "found one without the label app.kubernetes.io/managed-by=baremetal.sriov"
+    assert done.status != 0 and expected in done.output, done.output
     assert api_server.api.request("GET", RECORD)["data"] == {"x": "y"}
 
 
