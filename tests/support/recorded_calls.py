@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import sys
 from typing import Any
 
 HERE = "ansible_collections.baremetal.sriov.plugins.module_utils"  # the library's name in tests
 THERE = "baremetal_sriov"  # and on a node
-PF = "0000:02:00.0"
+PF, NAME = "0000:02:00.0", "enp2s0"
 # Each is the goal of one run, and begins where the one before ended.
 SCENARIO: tuple[tuple[str, dict[str, Any]], ...] = (
     ("no VFs", {"num_vfs": 0}),
@@ -31,7 +32,8 @@ SCENARIO: tuple[tuple[str, dict[str, Any]], ...] = (
     ("too many", {"num_vfs": 8}),
     ("none again", {"num_vfs": 0}),
 )  # fmt: skip
-TOLD = ("ifname", "mtu", "flags")  # of an interface; what else there is depends on kernel and iproute2
+LOOK = "ip -j "
+TOLD = ("mtu", "flags")  # of an interface; what else there is depends on kernel and iproute2
 TOLD_OF_VF = ("vf", "vlan_list", "spoofchk", "trust", "rate", "link_state")
 
 
@@ -59,7 +61,7 @@ class _Watched:
     """The host, with each write and command noted."""
 
     def __init__(self, host: Any, calls: list[tuple[str, Any]], error: type[Exception]) -> None:
-        self.__dict__.update(host=host, calls=calls, error=error)
+        self.__dict__.update(host=host, calls=calls, error=error, names={})
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.host, name)
@@ -79,28 +81,49 @@ class _Watched:
 
     def run(self, argv: Any, **options: Any) -> Any:
         """Note the exit status, and of what is told that which tests rest on."""
-        done = self.host.run(argv, **{**options, "check": False})
-        self.calls.append((" ".join(argv), [done.status, _facts(argv, done.stdout)]))
-        return done if not options.get("check", True) or done.status == 0 else self.host.run(argv, **options)
+        self._learn_names()
+        what = " ".join(self.names.get(word, word) for word in argv)
+        try:
+            done = self.host.run(argv, **options)
+        except self.error as error:
+            status = re.match(r"\d+", str(getattr(error, "problem", error).found))
+            self.calls.append((what, [int(status.group()) if status else str(error), None]))
+            raise
+        self._learn_names()
+        self.calls.append((what, [done.status, self._facts(argv, done.stdout)]))
+        return done
 
+    def _learn_names(self) -> None:
+        """A VF's interface is the VF's, whatever udev calls it at this moment."""
+        base = f"{self.host.root}/sys/bus/pci/devices/{PF}"
+        for entry in (name for name in os.listdir(base) if name.startswith("virtfn")):
+            folder, role = f"{base}/{entry}/net", f"{NAME} VF {entry[6:]}"
+            self.names.update(dict.fromkeys(os.listdir(folder) if os.path.isdir(folder) else (), role))
 
-def _facts(argv: Any, text: str) -> Any:
-    if list(argv[:2]) != ["ip", "-j"] or "link" not in argv:
-        return None
-    found = []
-    for item in json.loads(text or "[]"):
-        if str(item.get("ifname", "")).startswith("enp2s0"):
-            flags = ["UP"] if "UP" in item.get("flags", ()) else []
-            vfs = [{key: vf.get(key) for key in TOLD_OF_VF} for vf in item.get("vfinfo_list", ())]
-            found.append({**{key: item.get(key) for key in TOLD}, "flags": flags, "vfs": vfs})
-    return sorted(found, key=lambda item: str(item["ifname"]))
+    def _facts(self, argv: Any, text: str) -> Any:
+        if list(argv[:2]) != ["ip", "-j"] or "link" not in argv:
+            return None
+        found = []
+        for item in json.loads(text or "[]"):
+            name = self.names.get(item.get("ifname"), item.get("ifname"))
+            if str(name).partition(" ")[0] == NAME:
+                flags = ["UP"] if "UP" in item.get("flags", ()) else []
+                vfs = [{key: vf.get(key) for key in TOLD_OF_VF} for vf in item.get("vfinfo_list", ())]
+                found.append({"ifname": name, **{key: item.get(key) for key in TOLD}, "flags": flags, "vfs": vfs})
+        return sorted(found, key=lambda item: str(item["ifname"]))
 
 
 def settled(calls: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """Of a call that was tried again, and of looks that were repeated while something came up, the last one."""
+    """Of a call that was tried again, with the looks before it, and of looks that were repeated while something came
+    up, the last one.
+    """
     found: list[tuple[str, Any]] = []
     for call in calls:
-        if found and found[-1][0] == call[0]:
+        looks = next((n for n, (what, _answer) in enumerate(reversed(found)) if not what.startswith(LOOK)), 0)
+        before = found[-1 - looks] if looks < len(found) else ("", 0)
+        if before[0] == call[0] and before[1] not in (0, [0, None]):
+            del found[-1 - looks :]  # refused, looked again, and now
+        elif found and found[-1][0] == call[0]:
             found.pop()
         found.append(call)
     return found
