@@ -54,7 +54,8 @@ def test_the_rows_are_those_of_the_preflight() -> None:
 
 
 NO_CPU = {"item": "CPU virtualization", "verdict": "look", "found": "neither vmx nor svm"}
-UNKNOWN_CPU = "CPU virtualization: neither vmx nor svm. The BMC has no attribute for it that is known: look in the BIOS setup."
+UNKNOWN_CPU = ("CPU virtualization: neither vmx nor svm. The BMC has no attribute for it that is known: look in the "
+               "BIOS setup.")  # fmt: skip
 
 
 @pytest.mark.parametrize(("wish", "expected"), [

@@ -75,7 +75,8 @@ class StartingApi(http.server.BaseHTTPRequestHandler):
         status = 503 if len(self.asked) == 1 else 200
         found = {"/api": {"kind": "APIVersions", "versions": ["v1"]}, "/apis": {"kind": "APIGroupList", "groups": []},
                  "/api/v1": {"kind": "APIResourceList", "resources": []}}  # fmt: skip
-        words = json.dumps(found.get(self.path, {"gitVersion": "v1.35.0"})).encode() if status == 200 else b"no healthy upstream"
+        told = json.dumps(found.get(self.path, {"gitVersion": "v1.35.0"}))
+        words = (told if status == 200 else "no healthy upstream").encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(words)))
