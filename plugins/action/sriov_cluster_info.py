@@ -15,6 +15,7 @@ from ansible_collections.baremetal.sriov.plugins.plugin_utils.rolling.api import
 
 _SPEC = {
     "access": {"type": "dict", "required": True, "no_log": True},
+    "wait_timeout": {"type": "int", "default": 0},
     "references": {
         "type": "list",
         "elements": "dict",
@@ -38,7 +39,7 @@ class ActionModule(ActionBase):
         base: Any = self
         asked = base.validate_argument_spec(argument_spec=_SPEC)[1]
         try:
-            found = cluster_objects.read(ClusterApi(asked["access"]), asked["references"])
+            found = cluster_objects.read(ClusterApi(asked["access"], asked["wait_timeout"]), asked["references"])
         except ApiError as error:
             raise AnsibleActionFail(cluster.not_asked(str(error), error.status, asked["access"])) from error
         return {"changed": False, "resources": found}

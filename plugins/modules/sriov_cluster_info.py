@@ -36,6 +36,10 @@ options:
         description: C(name) and C(namespace).
         type: dict
         default: {}
+  wait_timeout:
+    description: For so many seconds an API server that gives no answer is asked again, as one on a host that boots.
+    type: int
+    default: 0
 attributes:
   action:
     description: Runs on the controller alone.

@@ -19,15 +19,20 @@ ROWS = {
 }
 
 
-def differences(checks: Sequence[Mapping[str, Any]], bios: Mapping[str, Any]) -> list[str]:
-    """A sentence for each word that the running system does not have. bios: a result of sriov_bios."""
+def differences(
+    checks: Sequence[Mapping[str, Any]], bios: Mapping[str, Any], wish: Mapping[str, Any] | None = None
+) -> list[str]:
+    """A sentence for each word that the running system does not have. bios: a result of sriov_bios; wish: words, of
+    which those alone are compared that shall be on.
+    """
     if bios.get("failed"):
         return [f"the BMC could not be asked: {bios.get('msg')}"]
     words = bios.get("words") or {}
     found = []
     for word, item in ROWS.items():
         row = next((one for one in checks if one.get("item") == item), None)
-        if row is not None and row.get("verdict") == LOOK:
+        is_asked = wish is None or wish.get(word) is True
+        if is_asked and row is not None and row.get("verdict") == LOOK:
             found.append(f"{item}: {row.get('found')}. {_told(word, words.get(word) or {}, bios)}")
     return found
 

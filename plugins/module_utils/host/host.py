@@ -68,8 +68,12 @@ class Host:
 
     def read_bytes(self, path: str, limit: int = READ_LIMIT) -> bytes | None:
         """A file's content of at most `limit` bytes; None where it is missing. HostError for an unreadable one."""
+        return self._read(path, self.path(path), limit)
+
+    def _read(self, path: str, real: str, limit: int) -> bytes | None:
+        """What lies at the real path; errors name the host's own."""
         try:
-            with open(self.path(path), "rb") as file:
+            with open(real, "rb") as file:
                 data = file.read(limit + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None

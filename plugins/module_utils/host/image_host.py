@@ -72,17 +72,12 @@ class ImageHost(Host):
         """As for all hosts; a link is followed within the image, and what is no file is not opened."""
         real = self._resolved(path, last=True)
         try:
-            if not stat.S_ISREG(os.lstat(real).st_mode):
-                return None
-            with open(real, "rb") as file:
-                data = file.read(limit + 1)
+            is_file = stat.S_ISREG(os.lstat(real).st_mode)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise failed(path, "a readable file", error) from error
-        if len(data) > limit:
-            raise HostError(path, f"at most {limit} bytes", "a larger file", "Look at what wrote it.")
-        return data
+        return self._read(path, real, limit) if is_file else None
 
     def file_mode(self, path: str) -> int | None:
         """The permission bits of a file; None where it is missing."""

@@ -51,3 +51,19 @@ def test_the_menu_entry_that_is_off_is_named(row: dict[str, Any], bios: dict[str
 def test_the_rows_are_those_of_the_preflight() -> None:
     text = (ROOT / "plugins/module_utils/node/preflight.py").read_text()
     assert all(f'"{item}"' in text for item in ROWS.values()) and preflight.LOOK == "look"
+
+
+NO_CPU = {"item": "CPU virtualization", "verdict": "look", "found": "neither vmx nor svm"}
+UNKNOWN_CPU = ("CPU virtualization: neither vmx nor svm. The BMC has no attribute for it that is known: look in the "
+               "BIOS setup.")  # fmt: skip
+
+
+@pytest.mark.parametrize(("wish", "expected"), [
+    pytest.param(None, [UNKNOWN_CPU], id="nothing-asked-for"),
+    pytest.param({"cpu_virtualization": True, "iommu": True}, [UNKNOWN_CPU], id="asked-for"),
+    pytest.param({"iommu": True}, [], id="something-else-asked-for"),
+    pytest.param({"cpu_virtualization": False}, [], id="asked-to-be-off"),
+])  # fmt: skip
+def test_what_was_not_asked_for_is_not_lacking(wish: dict[str, bool] | None, expected: list[str]) -> None:
+    """A host whose CPU has no VT-x has what it was asked for, where that was an IOMMU alone."""
+    assert differences([NO_CPU, HAS_IT], {"words": WORDS}, wish) == expected

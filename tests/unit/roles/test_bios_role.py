@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import json
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +59,46 @@ def test_one_call_for_all_hosts(tmp_path: Path) -> None:
     assert "stage 'Enabled'" in run.output and "1 step, one reboot, no drain" in run.output
 
 
-PROVEN = [{"item": "IOMMU in the firmware", "verdict": "ok", "found": "the table DMAR", "setting": ""}]
+PROVEN = [
+    {"item": "IOMMU in the firmware", "verdict": "ok", "found": "the table DMAR", "setting": ""},
+    {"item": "x2APIC", "verdict": "look", "found": "the firmware forbids it", "setting": ""},  # nobody asked for it
+]
+
+
+class StartingApi(http.server.BaseHTTPRequestHandler):
+    """An API server that starts together with its host: the first answer is that of what stands before it."""
+
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        status = 503 if len(self.asked) == 1 else 200
+        found = {"/api": {"kind": "APIVersions", "versions": ["v1"]}, "/apis": {"kind": "APIGroupList", "groups": []},
+                 "/api/v1": {"kind": "APIResourceList", "resources": []}}  # fmt: skip
+        told = json.dumps(found.get(self.path, {"gitVersion": "v1.35.0"}))
+        words = (told if status == 200 else "no healthy upstream").encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(words)))
+        self.end_headers()
+        self.wfile.write(words)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nobody reads it."""
+
+
+@contextlib.contextmanager
+def starting_api() -> Iterator[tuple[str, list[str]]]:
+    """Its URL, and the paths that it was asked for."""
+    handler = type("Handler", (StartingApi,), {"asked": []})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", handler.asked
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_provision_goes_from_the_bios_to_the_first_boot(tmp_path: Path) -> None:
@@ -65,11 +108,14 @@ def test_provision_goes_from_the_bios_to_the_first_boot(tmp_path: Path) -> None:
     controller.answer("ping", ping="pong")
     controller.answer("sriov_preflight_info", changed=False, checks=PROVEN, table=[])
     extra = {"sriov_bios_record": str(tmp_path / "record"), "sriov_provision_boot": "pxe", "sriov_serial": 4,
-             "sriov_provision_delay": 0, "sriov_provision_site": False}  # fmt: skip
-    with Farm() as farm:
+             "sriov_provision_delay": 0, "sriov_provision_site": False, "sriov_provision_force": True,
+             "sriov_kube_token": "none"}  # fmt: skip
+    with Farm() as farm, starting_api() as (extra["sriov_kube_host"], asked):
         hosts = {name: access(farm, bmc, sriov_reboot_ok=name != "node4") for name, bmc in bmcs.items()}
         run = controller.run("baremetal.sriov.provision", hosts=hosts, extra=extra, local=LOCAL)
     assert run.status == 0, run.output
+    nodes = {path.rpartition("/")[2] for path in asked if path.startswith("/api/v1/nodes/")}
+    assert nodes == {"node1", "node2", "node3"}, "the cluster has to answer after the reset"
     # The job of a Dell takes a boot of its own; with nothing to set, the boot alone is a reason.
     assert {name: (bmc.resets, bmc.booted) for name, bmc in bmcs.items()} == {
         "node1": (["ForceRestart", "ForceRestart"], ["None", "Pxe"]),

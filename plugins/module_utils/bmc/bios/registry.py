@@ -56,11 +56,18 @@ class RegistryEntry:
             return "a whole number", "Write it without quotes."
         low, high = self.lower, self.upper
         if (low is not None and value < low) or (high is not None and value > high):
-            return f"a whole number from {low} to {high}", "Correct it."
+            return f"a whole number {_range(low, high)}", "Correct it."
         return None
 
 
 Registry = dict[str, RegistryEntry]
+
+
+def _range(low: int | None, high: int | None) -> str:
+    """In words; a registry may give one bound alone."""
+    if low is None or high is None:
+        return f"of at most {high}" if low is None else f"of at least {low}"
+    return f"from {low} to {high}"
 
 
 def _of_enumeration(allowed: list[str], value: Any) -> tuple[str, str] | None:
