@@ -67,3 +67,11 @@ UNKNOWN_CPU = ("CPU virtualization: neither vmx nor svm. The BMC has no attribut
 def test_what_was_not_asked_for_is_not_lacking(wish: dict[str, bool] | None, expected: list[str]) -> None:
     """A host whose CPU has no VT-x has what it was asked for, where that was an IOMMU alone."""
     assert differences([NO_CPU, HAS_IT], {"words": WORDS}, wish) == expected
+
+
+@pytest.mark.parametrize("word", ROWS)
+def test_a_look_compares_every_word_but_those_that_shall_be_off(word: str) -> None:
+    """Source: docs/bios.md, `plan --tags preflight` names what the running system lacks."""
+    lacking = [{"item": item, "verdict": preflight.LOOK, "found": "nothing"} for item in ROWS.values()]
+    told = differences(lacking, {}, {word: False}, others=True)
+    assert [text.partition(":")[0] for text in told] == [item for name, item in ROWS.items() if name != word]
