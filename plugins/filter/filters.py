@@ -311,13 +311,14 @@ def plan_verdict(value: Any) -> str:
     return verdicts.verdict(filter_inputs.module_result("plan_verdict", value))
 
 
-def firmware_differences(value: Any, bios: Any, wish: Any = None) -> list[str]:
+def firmware_differences(value: Any, bios: Any, wish: Any = None, others: Any = False) -> list[str]:
     """Where the running system lacks what the BIOS has to give, and what the BMC tells of that."""
     name = "firmware_differences"
     told = filter_inputs.mapping(name, value, "the registered result of baremetal.sriov.sriov_preflight_info")
     checks = filter_inputs.mappings(f"{name}: checks", told.get("checks", []), "checks")
     asked = None if wish is None else filter_inputs.mapping(f"{name}: wish", wish, "words, each true or false")
-    return firmware.differences(checks, filter_inputs.mapping(f"{name}: bios", bios, "a result of sriov_bios"), asked)
+    told_by_bmc = filter_inputs.mapping(f"{name}: bios", bios, "a result of sriov_bios")
+    return firmware.differences(checks, told_by_bmc, asked, others is True)
 
 
 def with_bios(value: Any, bios: Any) -> dict[str, Any]:

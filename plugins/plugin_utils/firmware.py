@@ -20,10 +20,11 @@ ROWS = {
 
 
 def differences(
-    checks: Sequence[Mapping[str, Any]], bios: Mapping[str, Any], wish: Mapping[str, Any] | None = None
-) -> list[str]:
+    checks: Sequence[Mapping[str, Any]], bios: Mapping[str, Any], wish: Mapping[str, Any] | None = None,
+    others: bool = False,
+) -> list[str]:  # fmt: skip
     """A sentence for each word that the running system does not have. bios: a result of sriov_bios; wish: words, of
-    which those alone are compared that shall be on.
+    which those alone are compared that shall be on; others: the words that it does not name are compared as well.
     """
     if bios.get("failed"):
         return [f"the BMC could not be asked: {bios.get('msg')}"]
@@ -31,7 +32,7 @@ def differences(
     found = []
     for word, item in ROWS.items():
         row = next((one for one in checks if one.get("item") == item), None)
-        is_asked = wish is None or wish.get(word) is True
+        is_asked = wish is None or wish.get(word, others) is True
         if is_asked and row is not None and row.get("verdict") == LOOK:
             found.append(f"{item}: {row.get('found')}. {_told(word, words.get(word) or {}, bios)}")
     return found
