@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.baremetal.sriov.plugins.plugin_utils.cluster import access, refusal
+from ansible_collections.baremetal.sriov.plugins.plugin_utils.cluster import access, not_asked, refusal
 from support.playbook_runs import Controller
 
 NAMES = ("KUBECONFIG", "CONTEXT", "HOST", "API_KEY")
@@ -132,3 +132,14 @@ def test_a_wrong_way_to_the_cluster_is_not_tried_again(tmp_path: Path) -> None:
         assert run.status == 2 and f"sriov_kubeconfig ({tmp_path}/admin.conf): expected" in text, run.output
         assert sentence in text and "s3cret" not in text, run.output
     assert time.monotonic() - start < 120
+
+
+@pytest.mark.parametrize(("problem", "status", "waited", "ends"), [
+    pytest.param("Connection refused", 0, 900, "Connection refused, for 900 s. See whether the API server is up, and "
+                 "wait longer where it needs more.", id="nobody-answers"),
+    pytest.param("Connection refused", 0, 0, "Connection refused", id="asked-once"),
+    pytest.param("Unauthorized", 401, 900, "Renew the kubeconfig's certificate or token.", id="refused-at-once"),
+])  # fmt: skip
+def test_a_wait_for_the_api_server_says_how_long_it_was(problem: str, status: int, waited: int, ends: str) -> None:
+    """An answer that stays as it is is not waited for."""
+    assert not_asked(problem, status, {"host": "https://192.0.2.1:6443"}, waited).endswith(ends)
