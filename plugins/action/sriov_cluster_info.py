@@ -41,5 +41,6 @@ class ActionModule(ActionBase):
         try:
             found = cluster_objects.read(ClusterApi(asked["access"], asked["wait_timeout"]), asked["references"])
         except ApiError as error:
-            raise AnsibleActionFail(cluster.not_asked(str(error), error.status, asked["access"])) from error
+            waited = asked["wait_timeout"] if error.may_pass else 0
+            raise AnsibleActionFail(cluster.not_asked(str(error), error.status, asked["access"], waited)) from error
         return {"changed": False, "resources": found}

@@ -120,11 +120,15 @@ def refusal(answer: Mapping[str, Any], used: Mapping[str, Any]) -> str:
     return ""
 
 
-def not_asked(problem: str, status: int, used: Mapping[str, Any]) -> str:
-    """One sentence about a question that was not answered. problem: what the client told, or a refusal already."""
+def not_asked(problem: str, status: int, used: Mapping[str, Any], waited: int = 0) -> str:
+    """One sentence about a question that was not answered. problem: what the client told, or a refusal already; waited:
+    seconds for which it was asked again.
+    """
     if problem.startswith(_name(used)):
         return problem
-    return refusal({"msg": problem, "status": status}, used) or f"The cluster could not be asked: {problem}"
+    remedy = f", for {waited} s. See whether the API server is up, and wait longer where it needs more."
+    told = refusal({"msg": problem, "status": status}, used)
+    return told or f"The cluster could not be asked: {problem}{remedy if waited else ''}"
 
 
 def _name(used: Mapping[str, Any]) -> str:
