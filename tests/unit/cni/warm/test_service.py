@@ -21,7 +21,7 @@ from sriov_cni.vf.journal import Attachment
 from sriov_cni.warm import warm_up
 from sriov_cni.warm.handoff import Handoff
 from support import cni_code
-from support.cni_warm import Warm, launcher_with, outcome
+from support.cni_warm import ADD, Warm, launcher_with, outcome
 from support.needs import missing
 from support.processes import eventually
 from support.vector_ids import finding
@@ -168,6 +168,16 @@ def test_a_worker_that_is_not_as_before_ends(program, tmp_path, leaves):
         assert outcome(warm.start({"CNI_COMMAND": "VERSION"}))[0] == 0
         eventually(lambda: len(before - set(warm.workers())) == 1)
         assert warm.direct == 0
+
+
+@pytest.mark.parametrize("command", ["VERSION", "ADD"])
+def test_a_worker_that_dies_with_its_answer_leaves_one_document(program, tmp_path, command):
+    """The runtime takes all of stdout for one (CNI specification 1.1.0, section 2), here the client's own."""
+    seam = "import os\nfrom sriov_cni import main as calls\nwas = calls.answer\n" \
+        "def die(environment):\n    was(environment)\n    os.kill(os.getpid(), 9)\ncalls.answer = die\n"
+    with Warm(launcher_with(program, tmp_path, seam)) as warm:
+        status, out, _err = outcome(warm.start({**ADD, "CNI_COMMAND": command}))
+        assert (status, json.loads(out)["code"], warm.direct) == (1, 11, 0)
 
 
 def test_more_workers_than_are_needed_are_let_go(program, tmp_path):
