@@ -11,7 +11,7 @@
 sriov_program=/usr/lib/baremetal-sriov/cni/sriov
 sriov_version=/usr/lib/baremetal-sriov/cni/@CNI_VERSION@
 sriov_at=/run/baremetal-sriov/cni
-sriov_said='' sriov_code='' sriov_turn=0
+sriov_said='' sriov_code='' sriov_text='' sriov_turn=0
 
 # The service's own folder of modules is behind this link: it lives, and is of the version that would run here.
 # shellcheck disable=SC3013 # -ef: dash, bash and busybox have it
@@ -32,13 +32,16 @@ if [ $# = 0 ] && [ "$sriov_at/version" -ef "$sriov_version" ]; then
                 if [ "$sriov_said" = $$ ]; then
                     printf '%2d %28d\n' "$sriov_slot" $$
                     read -r sriov_said # t: taken, n: not
-                    [ "$sriov_said" = t ] && read -r sriov_code
+                    [ "$sriov_said" = t ] && read -r sriov_code sriov_text
                 fi
             } 6<> "$sriov_at/life$sriov_slot" 7<> "$sriov_at/reply$sriov_slot" < "$sriov_at/reply$sriov_slot" \
                 1<> "$sriov_at/request"
         fi
     } 3<&0 4>&1 5>&2 2> /dev/null
-    [ -n "$sriov_code" ] && exit "$sriov_code"
+    if [ -n "$sriov_code" ]; then
+        [ -z "$sriov_text" ] || printf '%s\n' "$sriov_text"
+        exit "$sriov_code"
+    fi
     if [ "$sriov_said" = t ]; then
         printf '%s\n' '{"cniVersion":"1.1.0","code":11,"msg":"the process of baremetal-sriov-cni.service that served'\
 ' this call ended before its time: call again; its journal tells why (journalctl -u baremetal-sriov-cni)"}'

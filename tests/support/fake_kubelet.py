@@ -125,11 +125,11 @@ class FakeKubelet(contextlib.ExitStack):
     def __init__(self, root: Path) -> None:
         super().__init__()
         self.folder = root / "device-plugins"
-        self.requests: queue.Queue[Any] = queue.Queue()
         self.refuse_with = ""
         self.start()
 
     def start(self, wipe: bool = True) -> None:
+        self.requests: queue.Queue[Any] = queue.Queue()  # what came twice before is nothing to this one
         for entry in self.folder.glob("*") if wipe else ():
             entry.unlink()
         self.enter_context(

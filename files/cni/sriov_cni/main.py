@@ -52,7 +52,9 @@ def main() -> int:
         code, text = run(sys.argv[1:])
         os.write(1 if code == 0 else 2, text.encode("utf-8", "surrogateescape"))
         return code
-    code, later = answer(dict(os.environ))
+    code, text, later = answer(dict(os.environ))
+    if text:
+        os.write(1, text.encode() + b"\n")
     if later is not None:
         from .pod.announce import run_later
 
@@ -60,19 +62,18 @@ def main() -> int:
     return code
 
 
-def answer(environment: dict[str, str]) -> tuple[int, Callable[[], None] | None]:
-    """Answer one call on stdout. Returns the exit code, and what is to be done once the runtime has it."""
+def answer(environment: dict[str, str]) -> tuple[int, str, Callable[[], None] | None]:
+    """Do what one call asks for. Returns the exit code, the one document for stdout ("" where there is none), and what
+    is to be done once the runtime has them.
+    """
     if environment.get("CNI_COMMAND") == "VERSION":
         versions = '","'.join(SUPPORTED)
-        os.write(1, f'{{"cniVersion":"{SUPPORTED[-1]}","supportedVersions":["{versions}"]}}\n'.encode())
-        return 0, None
+        return 0, f'{{"cniVersion":"{SUPPORTED[-1]}","supportedVersions":["{versions}"]}}', None
     from .host.host import NodeHost
 
     host = NodeHost()
     code, text = answer_call(host, environment)
-    if text:
-        os.write(1, text.encode() + b"\n")
-    return code, host.later
+    return code, text, host.later
 
 
 def answer_call(host: NodeHost, environment: dict[str, str], stdin: int = 0) -> tuple[int, str]:

@@ -6,9 +6,10 @@
 `version` links to the service's open folder of modules, by which a client sees that it lives and is of its version.
 `request` is a FIFO that all clients write to: one record of RECORD bytes each, slot and process id, in one write.
 A client has one of SLOTS slots N: `claimN` holds its process id and is made by no second one while it is there;
-`replyN` is a FIFO on which it gets two lines, "t" and the exit code, or "n" if it has to do the work itself; `lifeN` is
-a FIFO that it holds open as long as it lives. The service makes replyN anew for each call, so that nobody ever reads
-what was meant for another.
+`replyN` is a FIFO on which it gets two lines, "t" and the exit code with the document for stdout (a long one is there
+already), or "n" if it has to do the work itself; `lifeN` is a FIFO that it holds open as long as it lives. The service
+makes replyN anew for each call, so that nobody ever reads what was meant for
+another.
 """
 
 from __future__ import annotations

@@ -25,9 +25,9 @@ from ..host.host import read_all
 from .handoff import Handoff, same_fifo
 from .same_host import folder_of, place_of, sees
 
+# Answers one call: environment to exit code, document, and what is to be done once the runtime has both (main.answer).
+Answer = Callable[[dict[str, str]], "tuple[int, str, Callable[[], None] | None]"]
 # What a worker tells the service: its process id, and the slot that it serves.
-# Answers one call: environment to exit code, and what is to be done once the runtime has its answer (main.answer).
-Answer = Callable[[dict[str, str]], "tuple[int, Callable[[], None] | None]"]
 TAKEN = Struct("=ii")
 NO_SLOT = -1  # the request was no client's
 CONFUSED = -2  # what came was no request: nobody knows where the next one begins
@@ -36,6 +36,7 @@ DENIED = -4  # as FREE, and a security policy is why
 _CALLS = 200  # by one worker; what a library leaks ends with it
 # Where client.sh has the reply and what it was started with.
 _REPLY, _STREAMS = 0, (3, 4, 5)
+_AT_ONCE = 4096  # bytes: PIPE_BUF, which a FIFO has as a whole or not at all (pipe(7))
 _ENVIRONMENT_LIMIT = 8 << 20  # bytes; execve(2) takes 6 MiB
 
 
@@ -203,10 +204,16 @@ def _die_with(life: int) -> None:
 
 
 def _serve(answer: Answer, environment: dict[str, str], reply: int, life: int) -> bool:
-    code, later = answer(environment)
+    code, text, later = answer(environment)
+    document = text.encode()
+    # In one write with the exit code: a client that gets no code says so in a document, and the runtime takes but one.
+    line = b"%d %s\n" % (code, document)
+    if len(line) > _AT_ONCE:
+        os.write(1, document + b"\n")
+        line = b"%d\n" % code
     os.close(life)  # all is done: this process outlives the client now
     _leave()
-    os.write(reply, b"%d\n" % code)
+    os.write(reply, line)
     os.close(reply)
     if later is not None:
         later()
