@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from sriov_device_plugin.host.discovery import Scanner
 from sriov_device_plugin.kubelet import registration
+from sriov_device_plugin.kubelet.plugin_server import PoolService
+from sriov_device_plugin.kubelet.renamed_allocations import RenamedAllocations
+from sriov_device_plugin.pool import config
+from sriov_device_plugin.pool.pools import Pool
 from support.dp_daemon import KERNEL, POOLS, Daemon
 from support.fake_kubelet import FakeKubelet, Plugin, next_ids
 from support.processes import eventually
@@ -45,6 +50,24 @@ def test_the_kubelet_restarts(node: Daemon, kubelet: FakeKubelet) -> None:
         with kubelet.plugin(sockets["intel.com/kernel"]) as plugin:
             assert next_ids(plugin.watch()) == KERNEL
     assert min(seconds) < WITHIN
+
+
+def test_a_socket_that_was_wiped_is_not_registered(node: Daemon, kubelet: FakeKubelet, tmp_path: Path) -> None:
+    """Source: Kubernetes, pkg/kubelet/cm/devicemanager: a start empties the folder, then makes kubelet.sock."""
+    (loaded,) = config.parse(b'{"resourceList": [{"resourceName": "vf", "selectors": {}}]}', "a.b").pools
+    renamed = RenamedAllocations(str(tmp_path), str(tmp_path))
+    root = str(node.kubelet_root)
+    endpoint = registration.PoolEndpoint(PoolService(Pool(loaded), Scanner(root), str(tmp_path), "", renamed), root)
+    try:
+        endpoint.tend(1.0)
+        Path(endpoint.service.endpoint).unlink()
+        registration.register(root, [endpoint])
+        assert kubelet.requests.empty() and not endpoint.registered
+        endpoint.tend(2.0)
+        registration.register(root, [endpoint])
+        assert kubelet.registered().resource_name == "a.b/vf" and endpoint.registered
+    finally:
+        endpoint.close()
 
 
 def test_a_new_kubelet_socket_is_enough_to_register_again(node: Daemon, kubelet: FakeKubelet) -> None:
