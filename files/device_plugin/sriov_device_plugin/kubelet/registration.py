@@ -89,7 +89,9 @@ class PoolEndpoint:
     @property
     def serving_legacy(self) -> bool:
         """True where our socket is there and we are the one to call."""
-        return self._socket is not None and os.path.dirname(self.service.endpoint).endswith(LEGACY_DIR)
+        if self._socket is None or not os.path.dirname(self.service.endpoint).endswith(LEGACY_DIR):
+            return False
+        return identity(self.service.endpoint) == self._socket
 
     def tend(self, now: float) -> None:
         """Listen where we should and do not: at first, after a wipe, after the watcher's refusal; or the other way."""
@@ -224,6 +226,7 @@ def socket_path(folder: str, prefix: str, name: str) -> str:
 def register(kubelet_dir: str, endpoints: list[PoolEndpoint]) -> None:
     """Call Register for the pools that the present kubelet.sock has not taken yet."""
     path = os.path.join(kubelet_dir, LEGACY_DIR, KUBELET_SOCKET)
+    # Before we look at our sockets: a kubelet wipes the folder, then makes this one, and dials ours at once.
     kubelet = identity(path)
     now = time.monotonic()
     waiting = [p for p in endpoints if p.serving_legacy and p.registered_with != kubelet and now >= p.retry_at]
